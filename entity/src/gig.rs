@@ -1,0 +1,36 @@
+//! A small job offered by its seller.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "gig")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub seller_id: Uuid,
+    pub category_id: Uuid,
+    pub title: String,
+    pub description: String,
+    pub price_cents: i64,
+    pub delivery_days: i32,
+    pub revisions: i32,
+    /// The tags as written, an array of strings; `gig_tag` is its index.
+    pub tags: Json,
+    /// An array of https:// addresses.
+    pub links: Json,
+    pub status: String,
+    /// Goes up by one at every change.
+    pub version: i32,
+    /// The last decision's reasons.
+    pub review_reasons: Json,
+    pub created_at: DateTimeUtc,
+    pub submitted_at: Option<DateTimeUtc>,
+    /// When it first became ACTIVE.
+    pub published_at: Option<DateTimeUtc>,
+    pub review_due_at: Option<DateTimeUtc>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,20 @@
+//! Every refresh token ever given for a session that may still live.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "refresh_token")]
+pub struct Model {
+    /// SHA-256 of the token; the token itself is never stored.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub hash: Vec<u8>,
+    pub session_id: Uuid,
+    pub created_at: DateTimeUtc,
+    /// Set when traded; a second trade ends the session.
+    pub used_at: Option<DateTimeUtc>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

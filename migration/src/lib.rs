@@ -1,0 +1,27 @@
+//! The database's shape, step by step, the same on PostgreSQL and SQLite.
+//!
+//! To add a step: a module named after its date and what it does, and a line in [`Migrator`]. A step
+//! that has been released is never edited.
+#![forbid(unsafe_code)]
+
+pub use sea_orm_migration::prelude::MigratorTrait;
+use sea_orm_migration::prelude::*;
+
+mod catalogue;
+mod m20261124_000001_tables;
+mod m20261124_000002_categories;
+mod m20261124_000003_search;
+
+/// All steps, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261124_000001_tables::Migration),
+            Box::new(m20261124_000002_categories::Migration),
+            Box::new(m20261124_000003_search::Migration),
+        ]
+    }
+}

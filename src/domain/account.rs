@@ -1,0 +1,86 @@
+//! Signing up: what an account needs.
+
+use std::str::FromStr;
+
+use chrono::TimeDelta;
+use email_address::EmailAddress;
+
+use crate::domain::fault::{Check, Fault, FaultCode};
+use crate::domain::limits::AccountLimits;
+
+/// How long an access token is good for.
+pub const ACCESS_TOKEN_LIFETIME: TimeDelta = TimeDelta::minutes(15);
+
+/// How long a session lives after its last refresh.
+pub const SESSION_LIFETIME: TimeDelta = TimeDelta::days(30);
+
+/// What a new person fills in, apart from the password.
+#[derive(Debug, Clone)]
+pub struct SignUpForm {
+    pub email: String,
+    pub display_name: String,
+}
+
+/// What makes two e-mails the same: upper and lower case do not matter.
+pub fn email_key(email: &str) -> String {
+    email.trim().to_lowercase()
+}
+
+impl SignUpForm {
+    /// The form without blanks around its texts.
+    ///
+    /// # Errors
+    /// Every fault of the form and of `password`.
+    pub fn check(self, password: &str, limits: &AccountLimits) -> Result<Self, Vec<Fault>> {
+        let form = Self {
+            email: self.email.trim().to_owned(),
+            display_name: self.display_name.trim().to_owned(),
+        };
+        let mut check = Check::default();
+        check.text("email", "The e-mail", &form.email, 1, limits.email_max_chars);
+        if !form.email.is_empty() && EmailAddress::from_str(&form.email).is_err() {
+            let message = "This is not an e-mail address, such as ann@example.com.";
+            check.fault("email", FaultCode::Invalid, message);
+        }
+        let (min, max) = (limits.password_min_chars, limits.password_max_chars);
+        let length = password.chars().count();
+        if length < min {
+            let message = format!("The password must have at least {min} characters.");
+            check.fault("password", FaultCode::TooShort, message);
+        } else if length > max {
+            let message = format!("The password may have at most {max} characters.");
+            check.fault("password", FaultCode::TooLong, message);
+        }
+        let (min, max) = (limits.display_name_min_chars, limits.display_name_max_chars);
+        check.text("displayName", "The display name", &form.display_name, min, max);
+        if form.display_name.contains(['\n', '\r', '\t']) {
+            check.fault("displayName", FaultCode::Invalid, "The display name must be one line.");
+        }
+        check.finish()?;
+        Ok(form)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sign_up_tells_every_fault_at_once() {
+        let limits = AccountLimits::default();
+        let form = |email: &str, name: &str| SignUpForm {
+            email: email.into(),
+            display_name: name.into(),
+        };
+        let good = form(" Ann@Example.com ", "Ann ").check("long enough", &limits);
+        assert_eq!(good.expect("a good form").email, "Ann@Example.com");
+        let faults = form("ann", "A").check("short", &limits).expect_err("three faults");
+        let found: Vec<_> = faults.iter().map(|f| (f.code, f.field.join("."))).collect();
+        let expected = [
+            (FaultCode::Invalid, "email".to_owned()),
+            (FaultCode::TooShort, "password".to_owned()),
+            (FaultCode::TooShort, "displayName".to_owned()),
+        ];
+        assert_eq!(found, expected);
+    }
+}

@@ -1,0 +1,91 @@
+//! What the log remembers: ids, states and times, never personal data.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::domain::gig::{Gig, GigStatus};
+use crate::domain::review::{ReviewKind, ReviewQueueChange};
+
+/// Something that happened, before it has its place in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum EventBody {
+    GigStatus {
+        gig_id: Uuid,
+        seller_id: Uuid,
+        version: i32,
+        previous: Option<GigStatus>,
+        status: GigStatus,
+        reason_codes: Vec<String>,
+    },
+    ReviewQueue {
+        item_id: Uuid,
+        review_kind: ReviewKind,
+        change: ReviewQueueChange,
+    },
+    /// A session that its sockets must not outlive.
+    SessionEnded { session_id: Uuid, user_id: Uuid },
+}
+
+impl EventBody {
+    /// `gig` has just gone from `previous` to the status it has.
+    pub fn gig_status(gig: &Gig, previous: Option<GigStatus>) -> Self {
+        let decided = matches!(gig.status, GigStatus::Rejected | GigStatus::Suspended);
+        let reasons = gig.review_reasons.iter().filter(|_| decided);
+        Self::GigStatus {
+            gig_id: gig.id,
+            seller_id: gig.seller_id,
+            version: gig.version,
+            previous,
+            status: gig.status,
+            reason_codes: reasons.map(|reason| reason.code.clone()).collect(),
+        }
+    }
+}
+
+/// An event in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// 1, 2, 3 .. in the order of the commits, without a hole.
+    pub position: i64,
+    pub occurred_at: DateTime<Utc>,
+    #[serde(flatten)]
+    pub body: EventBody,
+}
+
+/// What a stream can be about. An event belongs to each of its topics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Topic {
+    /// One gig.
+    Gig(Uuid),
+    /// All gigs of one person.
+    Seller(Uuid),
+    /// Gigs as they go live.
+    Published,
+    ReviewQueue,
+    /// The sessions of one person.
+    Sessions(Uuid),
+}
+
+impl Topic {
+    /// Whether `event` is news of this topic.
+    pub fn covers(self, event: &Event) -> bool {
+        event.topics().contains(&Some(self))
+    }
+}
+
+impl Event {
+    /// Its topics; at most three.
+    pub fn topics(&self) -> [Option<Topic>; 3] {
+        match self.body {
+            EventBody::GigStatus { gig_id, seller_id, status, .. } => [
+                Some(Topic::Gig(gig_id)),
+                Some(Topic::Seller(seller_id)),
+                (status == GigStatus::Active).then_some(Topic::Published),
+            ],
+            EventBody::ReviewQueue { .. } => [Some(Topic::ReviewQueue), None, None],
+            EventBody::SessionEnded { user_id, .. } => [Some(Topic::Sessions(user_id)), None, None],
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! A gig and its life: which act leads from which status to which other.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use crate::domain::category::Category;
+use crate::domain::fault::{Fault, FaultCode};
+use crate::domain::limits::Limits;
+use crate::domain::money::Money;
+use crate::domain::reason::ReviewReason;
+use crate::domain::user::Viewer;
+
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    strum::EnumString,
+    strum::EnumIter,
+    strum::IntoStaticStr,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum GigStatus {
+    Draft,
+    InReview,
+    Active,
+    Paused,
+    Rejected,
+    Suspended,
+    Archived,
+}
+
+/// What can be done to a gig.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumIter)]
+pub enum GigAct {
+    /// The seller goes on writing a draft.
+    SaveDraft,
+    /// The seller sends a draft for approval.
+    Post,
+    /// The seller changes it and sends it for approval again.
+    Edit,
+    Pause,
+    Resume,
+    Archive,
+    Approve,
+    Reject,
+    Suspend,
+}
+
+impl GigStatus {
+    /// The status that `act` leads to; `None` where it leads nowhere. The whole table of a gig's life.
+    fn after(self, act: GigAct) -> Option<Self> {
+        use GigStatus::{Active, Archived, Draft, InReview, Paused, Rejected, Suspended};
+        match (self, act) {
+            (Draft, GigAct::SaveDraft) => Some(Draft),
+            (Draft, GigAct::Post) | (Rejected | Active | Paused, GigAct::Edit) => Some(InReview),
+            (InReview, GigAct::Approve) | (Paused, GigAct::Resume) => Some(Active),
+            (InReview, GigAct::Reject) => Some(Rejected),
+            (Active, GigAct::Pause) => Some(Paused),
+            (Active | Paused, GigAct::Suspend) => Some(Suspended),
+            (
+                Draft | InReview | Active | Paused | Rejected | Suspended,
+                GigAct::Archive,
+            ) => Some(Archived),
+            _ => None,
+        }
+    }
+}
+
+/// What the seller writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GigContent {
+    pub title: String,
+    pub description: String,
+    pub category_id: Uuid,
+    pub price: Money,
+    pub delivery_days: i32,
+    pub revisions: i32,
+    pub tags: Vec<String>,
+    pub links: Vec<String>,
+}
+
+impl GigContent {
+    /// What a draft holds before its seller has written anything: the schema promises a category and a
+    /// price of every gig, so a draft starts with the catalogue's first and its minimum.
+    pub fn blank(category: &Category) -> Self {
+        Self {
+            title: String::new(),
+            description: String::new(),
+            category_id: category.id,
+            price: category.minimum_price,
+            delivery_days: 1,
+            revisions: 0,
+            tags: Vec::new(),
+            links: Vec::new(),
+        }
+    }
+}
+
+/// A small job offered by its seller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gig {
+    pub id: Uuid,
+    pub seller_id: Uuid,
+    pub content: GigContent,
+    pub status: GigStatus,
+    /// Goes up by one at every change.
+    pub version: i32,
+    /// The last decision's reasons.
+    pub review_reasons: Vec<ReviewReason>,
+    pub created_at: DateTime<Utc>,
+    pub submitted_at: Option<DateTime<Utc>>,
+    /// When it first became ACTIVE.
+    pub published_at: Option<DateTime<Utc>>,
+    /// When the review under way is due.
+    pub review_due_at: Option<DateTime<Utc>>,
+}
+
+impl Gig {
+    /// A new draft.
+    pub fn draft(id: Uuid, seller_id: Uuid, content: GigContent, now: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            seller_id,
+            content,
+            status: GigStatus::Draft,
+            version: 1,
+            review_reasons: Vec::new(),
+            created_at: now,
+            submitted_at: None,
+            published_at: None,
+            review_due_at: None,
+        }
+    }
+
+    /// Seller and reviewers see it in every status, everybody else while it is ACTIVE.
+    pub fn visible_to(&self, viewer: Option<&Viewer>) -> bool {
+        self.status == GigStatus::Active || self.review_visible_to(viewer)
+    }
+
+    /// Whether `viewer` may see what the review of it says.
+    pub fn review_visible_to(&self, viewer: Option<&Viewer>) -> bool {
+        viewer.is_some_and(|viewer| viewer.role.reviews() || viewer.id() == self.seller_id)
+    }
+
+    /// Does `act`: the status it leads to, the next version, and the times that go with it.
+    ///
+    /// # Errors
+    /// `INVALID_TRANSITION` where the gig's status does not allow it.
+    pub fn apply(&mut self, act: GigAct, limits: &Limits, now: DateTime<Utc>) -> Result<(), Fault> {
+        if act == GigAct::Edit && self.rejected_for_good() {
+            let message = "This gig was rejected for good: it can only be archived.";
+            return Err(Fault::of_act(FaultCode::InvalidTransition, message));
+        }
+        let Some(status) = self.status.after(act) else {
+            let (status, act): (&str, _) = (self.status.into(), verb(act));
+            let message = format!("A gig that is {status} cannot be {act}.");
+            return Err(Fault::of_act(FaultCode::InvalidTransition, message));
+        };
+        self.status = status;
+        self.version += 1;
+        match act {
+            GigAct::Post | GigAct::Edit => {
+                self.submitted_at = Some(now);
+                self.review_due_at = Some(now + TimeDelta::days(i64::from(limits.review.days)));
+            }
+            GigAct::Approve => {
+                self.published_at = self.published_at.or(Some(now));
+                self.review_due_at = None;
+            }
+            GigAct::Reject | GigAct::Archive => self.review_due_at = None,
+            GigAct::SaveDraft | GigAct::Pause | GigAct::Resume | GigAct::Suspend => {}
+        }
+        Ok(())
+    }
+
+    /// Rejected for reasons of which none can be mended.
+    fn rejected_for_good(&self) -> bool {
+        self.status == GigStatus::Rejected
+            && !self.review_reasons.is_empty()
+            && self.review_reasons.iter().all(|reason| !reason.retryable)
+    }
+}
+
+fn verb(act: GigAct) -> &'static str {
+    match act {
+        GigAct::SaveDraft => "saved as a draft",
+        GigAct::Post => "posted",
+        GigAct::Edit => "edited",
+        GigAct::Pause => "paused",
+        GigAct::Resume => "resumed",
+        GigAct::Archive => "archived",
+        GigAct::Approve => "approved",
+        GigAct::Reject => "rejected",
+        GigAct::Suspend => "suspended",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use strum::IntoEnumIterator;
+
+    use super::*;
+    use crate::domain::reason::ReasonCategory;
+
+    fn some_gig(status: GigStatus) -> Gig {
+        let content = GigContent {
+            title: "A title long enough".into(),
+            description: "Words".into(),
+            category_id: Uuid::nil(),
+            price: Money::from_cents(500),
+            delivery_days: 1,
+            revisions: 0,
+            tags: Vec::new(),
+            links: Vec::new(),
+        };
+        let mut gig = Gig::draft(Uuid::nil(), Uuid::nil(), content, DateTime::UNIX_EPOCH);
+        gig.status = status;
+        gig
+    }
+
+    fn reason(retryable: bool) -> ReviewReason {
+        ReviewReason {
+            code: "SPAM".into(),
+            category: ReasonCategory::ContentPolicy,
+            message: "It is spam.".into(),
+            field: None,
+            retryable,
+        }
+    }
+
+    /// The table as the marketplace's rules state it, written down a second time and another way.
+    fn allowed(from: GigStatus, to: GigStatus) -> bool {
+        use GigStatus::{Active, Archived, Draft, InReview, Paused, Rejected, Suspended};
+        let targets: &[GigStatus] = match from {
+            Draft => &[Draft, InReview, Archived],
+            InReview => &[Active, Rejected, Archived],
+            Active => &[Paused, Suspended, InReview, Archived],
+            Paused => &[Active, Suspended, InReview, Archived],
+            Rejected => &[InReview, Archived],
+            Suspended => &[Archived],
+            Archived => &[],
+        };
+        targets.contains(&to)
+    }
+
+    #[test]
+    fn every_allowed_step_is_taken_by_some_act() {
+        for from in GigStatus::iter() {
+            for to in GigStatus::iter() {
+                let taken = GigAct::iter().any(|act| from.after(act) == Some(to));
+                assert_eq!(taken, allowed(from, to), "{from:?} -> {to:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_gig_rejected_for_good_cannot_be_edited_and_one_with_a_way_back_can() {
+        let limits = Limits::default();
+        let mut gig = some_gig(GigStatus::Rejected);
+        gig.review_reasons = vec![reason(false), reason(false)];
+        let fault = gig
+            .apply(GigAct::Edit, &limits, DateTime::UNIX_EPOCH)
+            .expect_err("it was rejected for good");
+        assert_eq!(fault.code, FaultCode::InvalidTransition);
+        assert_eq!(gig.version, 1);
+        gig.review_reasons = vec![reason(false), reason(true)];
+        gig.apply(GigAct::Edit, &limits, DateTime::UNIX_EPOCH)
+            .expect("one reason can be mended");
+        assert_eq!(gig.status, GigStatus::InReview);
+    }
+
+    proptest! {
+        #[test]
+        fn no_path_leaves_the_table_and_the_version_only_grows(
+            acts in prop::collection::vec(prop::sample::select(GigAct::iter().collect::<Vec<_>>()), 1..60)
+        ) {
+            let limits = Limits::default();
+            let mut gig = some_gig(GigStatus::Draft);
+            for act in acts {
+                let before = gig.clone();
+                match gig.apply(act, &limits, DateTime::UNIX_EPOCH) {
+                    Ok(()) => {
+                        prop_assert!(allowed(before.status, gig.status));
+                        prop_assert_eq!(gig.version, before.version + 1);
+                    }
+                    Err(fault) => {
+                        prop_assert_eq!(fault.code, FaultCode::InvalidTransition);
+                        prop_assert_eq!(&gig, &before);
+                    }
+                }
+                let in_review = gig.status == GigStatus::InReview;
+                prop_assert_eq!(gig.review_due_at.is_some(), in_review);
+                prop_assert!(gig.status != GigStatus::Active || gig.published_at.is_some());
+            }
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! The form "Post new gig": what a seller may write, and every fault of it at once.
+
+use std::collections::HashSet;
+
+use rust_decimal::Decimal;
+use url::Url;
+use uuid::Uuid;
+
+use crate::domain::category::Category;
+use crate::domain::fault::{Check, FaultCode};
+use crate::domain::gig::GigContent;
+use crate::domain::limits::GigLimits;
+use crate::domain::money::Money;
+
+/// What the seller filled in; what is left out stays as it was.
+#[derive(Debug, Clone, Default)]
+pub struct GigForm {
+    pub title: Option<String>,
+    pub description: Option<String>,
+    pub category_id: Option<Uuid>,
+    pub price: Option<Decimal>,
+    pub delivery_days: Option<i32>,
+    pub revisions: Option<i32>,
+    pub tags: Option<Vec<String>>,
+    pub image_ids: Option<Vec<Uuid>>,
+    pub links: Option<Vec<String>>,
+}
+
+/// How much of the form must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Completeness {
+    /// Nothing but a title; what is written must still be within its limits.
+    Draft,
+    /// Everything that a reviewer and a buyer need.
+    Complete,
+}
+
+impl GigForm {
+    /// `content` with what was filled in, and the faults of filling it in noted in `check`.
+    /// `category` is the one that the result names, where there is such a category.
+    pub fn fill(
+        self,
+        content: GigContent,
+        category: Option<&Category>,
+        limits: &GigLimits,
+        completeness: Completeness,
+        check: &mut Check,
+    ) -> GigContent {
+        let price_is_old = self.price.is_none();
+        let mut price = content.price;
+        if let Some(amount) = self.price {
+            match Money::from_decimal(amount) {
+                Some(money) => price = money,
+                None => check.fault(
+                    "price",
+                    FaultCode::Invalid,
+                    "The price must be an amount in whole cents, such as \"12.50\".",
+                ),
+            }
+        }
+        let trimmed = |list: Option<Vec<String>>, old: Vec<String>| match list {
+            Some(list) => list.iter().map(|entry| entry.trim().to_owned()).collect(),
+            None => old,
+        };
+        let mut filled = GigContent {
+            title: self.title.map_or(content.title, |text| text.trim().to_owned()),
+            description: self
+                .description
+                .map_or(content.description, |text| text.trim().to_owned()),
+            category_id: self.category_id.unwrap_or(content.category_id),
+            price,
+            delivery_days: self.delivery_days.unwrap_or(content.delivery_days),
+            revisions: self.revisions.unwrap_or(content.revisions),
+            tags: trimmed(self.tags, content.tags),
+            links: trimmed(self.links, content.links),
+        };
+        if let Some(category) = category
+            && price_is_old
+            && completeness == Completeness::Draft
+        {
+            // A draft's price nobody has named follows its category.
+            filled.price = filled.price.max(category.minimum_price);
+        }
+        check_content(&filled, category, limits, completeness, check);
+        if let Some(images) = &self.image_ids {
+            check_images(images, limits, check);
+        }
+        filled
+    }
+}
+
+fn check_content(
+    content: &GigContent,
+    category: Option<&Category>,
+    limits: &GigLimits,
+    completeness: Completeness,
+    check: &mut Check,
+) {
+    let (title_min, description_min) = match completeness {
+        Completeness::Draft => (1, 0),
+        Completeness::Complete => (limits.title_min_chars, 1),
+    };
+    check.text("title", "The title", &content.title, title_min, limits.title_max_chars);
+    if content.title.contains(['\n', '\r', '\t']) {
+        check.fault("title", FaultCode::Invalid, "The title must be one line.");
+    }
+    let max = limits.description_max_chars;
+    check.text("description", "The description", &content.description, description_min, max);
+    match category {
+        Some(category) => check_price(content.price, category, limits, check),
+        None => check.fault("category", FaultCode::NotFound, "There is no such category."),
+    }
+    check.range(
+        "deliveryDays",
+        "The delivery time in days",
+        content.delivery_days,
+        1,
+        limits.delivery_days_max,
+    );
+    check.range(
+        "revisions",
+        "The number of revisions",
+        content.revisions,
+        0,
+        limits.revisions_max,
+    );
+    check_tags(&content.tags, limits, check);
+    check_links(&content.links, limits, check);
+}
+
+fn check_price(price: Money, category: &Category, limits: &GigLimits, check: &mut Check) {
+    let (min, max) = (category.minimum_price, limits.maximum_price);
+    if price < min || price > max {
+        let message = format!(
+            "The price in {} must be from {min} to {max}; it is {price}.",
+            category.name
+        );
+        check.fault("price", FaultCode::OutOfRange, message);
+    }
+}
+
+fn check_tags(tags: &[String], limits: &GigLimits, check: &mut Check) {
+    check.count("tags", "tags", tags.len(), limits.tags_max);
+    let mut seen = HashSet::new();
+    for (index, tag) in tags.iter().enumerate().take(limits.tags_max) {
+        let path = format!("tags.{index}");
+        check.text(&path, "A tag", tag, limits.tag_min_chars, limits.tag_max_chars);
+        if !seen.insert(tag_key(tag)) {
+            let message = format!("The tag \"{tag}\" is given twice.");
+            check.fault(&path, FaultCode::Duplicate, message);
+        }
+    }
+}
+
+/// What makes two tags the same: upper and lower case do not matter.
+pub fn tag_key(tag: &str) -> String {
+    tag.trim().to_lowercase()
+}
+
+fn check_links(links: &[String], limits: &GigLimits, check: &mut Check) {
+    check.count("links", "links", links.len(), limits.links_max);
+    let mut seen = HashSet::new();
+    for (index, link) in links.iter().enumerate().take(limits.links_max) {
+        let path = format!("links.{index}");
+        let length = link.chars().count();
+        if length > limits.link_max_chars {
+            let max = limits.link_max_chars;
+            let message = format!("A link may have at most {max} characters; it has {length}.");
+            check.fault(&path, FaultCode::TooLong, message);
+        } else if !is_https(link) {
+            let message = "A link must be a full address that starts with https://.";
+            check.fault(&path, FaultCode::Invalid, message);
+        } else if !seen.insert(link) {
+            check.fault(&path, FaultCode::Duplicate, "This link is given twice.");
+        }
+    }
+}
+
+/// An absolute https:// address without a name and password in it.
+fn is_https(link: &str) -> bool {
+    let plain = !link.contains(|c: char| c.is_whitespace() || c.is_control());
+    plain
+        && link.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
+        && Url::parse(link).is_ok_and(|url| {
+            url.scheme() == "https"
+                && url.host_str().is_some_and(|host| !host.is_empty())
+                && url.username().is_empty()
+                && url.password().is_none()
+        })
+}
+
+fn check_images(images: &[Uuid], limits: &GigLimits, check: &mut Check) {
+    check.count("imageIds", "pictures", images.len(), limits.images_max);
+    let mut seen = HashSet::new();
+    for (index, image) in images.iter().enumerate().take(limits.images_max) {
+        if !image.is_nil() && !seen.insert(image) {
+            let message = "This picture is given twice.";
+            check.fault(&format!("imageIds.{index}"), FaultCode::Duplicate, message);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn category() -> Category {
+        Category {
+            id: Uuid::from_u128(1),
+            slug: "music".into(),
+            name: "Music".into(),
+            minimum_price: Money::from_cents(100),
+        }
+    }
+
+    fn complete() -> GigForm {
+        GigForm {
+            title: Some("I will write a song".into()),
+            description: Some("A song of three minutes.".into()),
+            category_id: Some(Uuid::from_u128(1)),
+            price: Some(Decimal::new(2500, 2)),
+            delivery_days: Some(3),
+            revisions: Some(1),
+            tags: Some(vec!["song".into(), "Lyrics".into()]),
+            image_ids: None,
+            links: Some(vec!["https://example.com/a?b=c#d".into()]),
+        }
+    }
+
+    /// (code, path) of every fault of posting `form`.
+    fn faults(form: GigForm, completeness: Completeness) -> Vec<(FaultCode, String)> {
+        let mut check = Check::default();
+        let blank = GigContent::blank(&category());
+        form.fill(blank, Some(&category()), &GigLimits::default(), completeness, &mut check);
+        let faults = check.finish().err().unwrap_or_default();
+        faults.into_iter().map(|f| (f.code, f.field.join("."))).collect()
+    }
+
+    fn posting(change: impl FnOnce(&mut GigForm)) -> Vec<(FaultCode, String)> {
+        let mut form = complete();
+        change(&mut form);
+        faults(form, Completeness::Complete)
+    }
+
+    fn one(code: FaultCode, path: &str) -> Vec<(FaultCode, String)> {
+        vec![(code, path.to_owned())]
+    }
+
+    #[test]
+    fn a_complete_form_has_no_fault() {
+        assert_eq!(posting(|_| ()), []);
+    }
+
+    #[test]
+    fn every_limit_is_kept_to_the_character() {
+        use FaultCode::{Duplicate, Invalid, OutOfRange, Required, TooLong, TooMany, TooShort};
+        let text = |n: usize| Some("é".repeat(n));
+        assert_eq!(posting(|f| f.title = text(120)), []);
+        assert_eq!(posting(|f| f.title = text(121)), one(TooLong, "title"));
+        assert_eq!(posting(|f| f.title = text(10)), []);
+        assert_eq!(posting(|f| f.title = text(9)), one(TooShort, "title"));
+        assert_eq!(posting(|f| f.title = Some("  ".into())), one(Required, "title"));
+        assert_eq!(posting(|f| f.title = Some("two lines\nof title".into())), one(Invalid, "title"));
+        assert_eq!(posting(|f| f.description = text(2048)), []);
+        assert_eq!(posting(|f| f.description = text(2049)), one(TooLong, "description"));
+        assert_eq!(posting(|f| f.description = Some(String::new())), one(Required, "description"));
+        assert_eq!(posting(|f| f.description = Some("a\0b".into())), one(Invalid, "description"));
+        for (cents, ok) in [(100, true), (99, false), (1_000_000, true), (1_000_001, false), (-100, false)] {
+            let expected = if ok { vec![] } else { one(OutOfRange, "price") };
+            assert_eq!(posting(|f| f.price = Some(Decimal::new(cents, 2))), expected, "{cents}");
+        }
+        assert_eq!(posting(|f| f.price = Some(Decimal::new(12_345, 3))), one(Invalid, "price"));
+        for (days, ok) in [(0, false), (1, true), (90, true), (91, false)] {
+            let expected = if ok { vec![] } else { one(OutOfRange, "deliveryDays") };
+            assert_eq!(posting(|f| f.delivery_days = Some(days)), expected);
+        }
+        assert_eq!(posting(|f| f.revisions = Some(21)), one(OutOfRange, "revisions"));
+        assert_eq!(posting(|f| f.revisions = Some(-1)), one(OutOfRange, "revisions"));
+        let tags = |n: usize| Some((0..n).map(|i| format!("tag {i}")).collect());
+        assert_eq!(posting(|f| f.tags = tags(15)), []);
+        assert_eq!(posting(|f| f.tags = tags(16)), one(TooMany, "tags"));
+        assert_eq!(posting(|f| f.tags = Some(vec!["x".into()])), one(TooShort, "tags.0"));
+        assert_eq!(posting(|f| f.tags = Some(vec!["x".repeat(31)])), one(TooLong, "tags.0"));
+        let twice = vec!["Logo".into(), " logo ".into()];
+        assert_eq!(posting(|f| f.tags = Some(twice)), one(Duplicate, "tags.1"));
+        let links = |n: usize| Some((0..n).map(|i| format!("https://example.com/{i}")).collect());
+        assert_eq!(posting(|f| f.links = links(5)), []);
+        assert_eq!(posting(|f| f.links = links(6)), one(TooMany, "links"));
+        let long = |n: usize| Some(vec![format!("https://example.com/{}", "a".repeat(n - 20))]);
+        assert_eq!(posting(|f| f.links = long(2048)), []);
+        assert_eq!(posting(|f| f.links = long(2049)), one(TooLong, "links.0"));
+        let images = |n: u128| Some((1..=n).map(Uuid::from_u128).collect());
+        assert_eq!(posting(|f| f.image_ids = images(5)), []);
+        assert_eq!(posting(|f| f.image_ids = images(6)), one(TooMany, "imageIds"));
+        let same = Some(vec![Uuid::max(), Uuid::max()]);
+        assert_eq!(posting(|f| f.image_ids = same), one(Duplicate, "imageIds.1"));
+    }
+
+    #[test]
+    fn a_link_is_a_full_https_address() {
+        for bad in [
+            "http://example.com",
+            "https:example.com",
+            "https://",
+            "https://user:secret@example.com",
+            "example.com",
+            "javascript:alert(1)",
+            "https://exa mple.com",
+            "",
+        ] {
+            let found = posting(|f| f.links = Some(vec![bad.into()]));
+            assert_eq!(found, one(FaultCode::Invalid, "links.0"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once_and_in_the_order_of_the_form() {
+        let found = posting(|f| {
+            f.title = None;
+            f.description = None;
+            f.price = Some(Decimal::ZERO);
+            f.links = Some(vec!["http://example.com".into()]);
+        });
+        let paths: Vec<_> = found.iter().map(|(_, path)| path.as_str()).collect();
+        assert_eq!(paths, ["title", "description", "price", "links.0"]);
+    }
+
+    #[test]
+    fn a_draft_needs_a_title_and_keeps_the_limits_of_what_it_has() {
+        let draft = |title: &str| GigForm { title: Some(title.into()), ..GigForm::default() };
+        assert_eq!(faults(draft("Song"), Completeness::Draft), []);
+        assert_eq!(faults(draft(""), Completeness::Draft), one(FaultCode::Required, "title"));
+        let long = draft(&"x".repeat(121));
+        assert_eq!(faults(long, Completeness::Draft), one(FaultCode::TooLong, "title"));
+    }
+}

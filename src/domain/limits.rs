@@ -1,0 +1,165 @@
+//! Every limit people meet, in one place: the rules ask it, and `Query.limits` shows it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::money::Money;
+
+/// All limits; each can be set by `GIGWAY_LIMITS`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Limits {
+    pub account: AccountLimits,
+    pub gig: GigLimits,
+    pub verification: VerificationLimits,
+    pub review: ReviewLimits,
+}
+
+/// What a sign-up must keep.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct AccountLimits {
+    pub email_max_chars: usize,
+    pub password_min_chars: usize,
+    pub password_max_chars: usize,
+    pub display_name_min_chars: usize,
+    pub display_name_max_chars: usize,
+}
+
+impl Default for AccountLimits {
+    fn default() -> Self {
+        Self {
+            email_max_chars: 254,
+            password_min_chars: 8,
+            password_max_chars: 128,
+            display_name_min_chars: 2,
+            display_name_max_chars: 50,
+        }
+    }
+}
+
+/// What a gig must keep.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct GigLimits {
+    pub title_min_chars: usize,
+    pub title_max_chars: usize,
+    pub description_max_chars: usize,
+    pub images_max: usize,
+    /// A picture as it is stored, in bytes.
+    pub image_max_bytes: usize,
+    /// A picture as it is uploaded, in bytes.
+    pub image_upload_max_bytes: usize,
+    pub links_max: usize,
+    pub link_max_chars: usize,
+    pub tags_max: usize,
+    pub tag_min_chars: usize,
+    pub tag_max_chars: usize,
+    pub delivery_days_max: i32,
+    pub revisions_max: i32,
+    pub maximum_price: Money,
+    /// Gigs of one seller that are not archived.
+    pub unarchived_max: u64,
+}
+
+impl Default for GigLimits {
+    fn default() -> Self {
+        Self {
+            title_min_chars: 10,
+            title_max_chars: 120,
+            description_max_chars: 2048,
+            images_max: 5,
+            image_max_bytes: 1024 * 1024,
+            image_upload_max_bytes: 3 * 1024 * 1024,
+            links_max: 5,
+            link_max_chars: 2048,
+            tags_max: 15,
+            tag_min_chars: 2,
+            tag_max_chars: 30,
+            delivery_days_max: 90,
+            revisions_max: 20,
+            maximum_price: Money::from_cents(10_000_00),
+            unarchived_max: 20,
+        }
+    }
+}
+
+/// What an identity verification must keep.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct VerificationLimits {
+    pub document_max_bytes: usize,
+    pub attempts_max: i32,
+    /// The worker level from which an identity must be cleared.
+    pub required_from_level: i32,
+    pub minimum_age: i32,
+}
+
+impl Default for VerificationLimits {
+    fn default() -> Self {
+        Self {
+            document_max_bytes: 10 * 1024 * 1024,
+            attempts_max: 3,
+            required_from_level: 5,
+            minimum_age: 18,
+        }
+    }
+}
+
+/// What a review keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct ReviewLimits {
+    /// Days from submission until a review is due.
+    pub days: i32,
+    /// Minutes that a claim lasts.
+    pub claim_minutes: i32,
+    pub reasons_max: usize,
+    pub reason_message_max_chars: usize,
+    pub internal_note_max_chars: usize,
+}
+
+impl Default for ReviewLimits {
+    fn default() -> Self {
+        Self {
+            days: 7,
+            claim_minutes: 15,
+            reasons_max: 10,
+            reason_message_max_chars: 500,
+            internal_note_max_chars: 2000,
+        }
+    }
+}
+
+/// The highest level that `Query.limits` lists; levels go on by the same rule.
+pub const LEVELS_SHOWN: i32 = 10;
+
+/// Points that a worker level needs: 1000 · n^1.5, rounded to a whole point.
+pub fn points_of_level(level: i32) -> i64 {
+    // n^1.5 is the root of n^3; the million is 1000 squared. The root of a whole number is
+    // rounded by asking for the root of four times it, and halving up.
+    let cube = 4_000_000 * i64::from(level.max(0)).pow(3);
+    (cube.isqrt() + 1) / 2
+}
+
+/// The level that so many points reach; 0 and up.
+pub fn level_of_points(points: i64) -> i32 {
+    (1..)
+        .take_while(|level| points_of_level(*level) <= points)
+        .last()
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_need_the_points_they_are_known_for() {
+        let known = [0, 1000, 2828, 5196, 8000, 11180, 14697, 18520, 22627, 27000, 31623];
+        for (level, points) in (0..=LEVELS_SHOWN).zip(known) {
+            assert_eq!(points_of_level(level), points);
+            assert_eq!(level_of_points(points), level);
+            assert_eq!(level_of_points(points - 1), (level - 1).max(0));
+        }
+    }
+}
