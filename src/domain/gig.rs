@@ -122,20 +122,25 @@ pub struct Gig {
 }
 
 impl Gig {
-    /// A new draft.
-    pub fn draft(id: Uuid, seller_id: Uuid, content: GigContent, now: DateTime<Utc>) -> Self {
+    /// A gig that is not stored yet: its first act makes it version 1.
+    pub fn new(id: Uuid, seller_id: Uuid, content: GigContent, now: DateTime<Utc>) -> Self {
         Self {
             id,
             seller_id,
             content,
             status: GigStatus::Draft,
-            version: 1,
+            version: 0,
             review_reasons: Vec::new(),
             created_at: now,
             submitted_at: None,
             published_at: None,
             review_due_at: None,
         }
+    }
+
+    /// Its status, once it has been stored.
+    pub fn stored_status(&self) -> Option<GigStatus> {
+        (self.version > 0).then_some(self.status)
     }
 
     /// Seller and reviewers see it in every status, everybody else while it is ACTIVE.
@@ -220,7 +225,7 @@ mod tests {
             tags: Vec::new(),
             links: Vec::new(),
         };
-        let mut gig = Gig::draft(Uuid::nil(), Uuid::nil(), content, DateTime::UNIX_EPOCH);
+        let mut gig = Gig::new(Uuid::nil(), Uuid::nil(), content, DateTime::UNIX_EPOCH);
         gig.status = status;
         gig
     }
@@ -269,7 +274,7 @@ mod tests {
             .apply(GigAct::Edit, &limits, DateTime::UNIX_EPOCH)
             .expect_err("it was rejected for good");
         assert_eq!(fault.code, FaultCode::InvalidTransition);
-        assert_eq!(gig.version, 1);
+        assert_eq!(gig.version, 0);
         gig.review_reasons = vec![reason(false), reason(true)];
         gig.apply(GigAct::Edit, &limits, DateTime::UNIX_EPOCH)
             .expect("one reason can be mended");

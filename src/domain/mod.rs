@@ -8,6 +8,7 @@ pub mod category;
 pub mod event;
 pub mod fault;
 pub mod gig;
+pub mod gig_filter;
 pub mod gig_form;
 pub mod id;
 pub mod image;

@@ -1,0 +1,186 @@
+//! Carries the news of committed events, fast, to this gateway's follower and to the others'.
+//!
+//! With `REDIS_URL` by PUBLISH, over one connection out and one in, each of which comes back by itself;
+//! without, inside the process alone. The bus may lose a message: the follower notices and reads the log.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::domain::event::Event;
+
+/// News that may wait for the follower, or for Redis. More than this is dropped: the log has it.
+const BACKLOG: usize = 4096;
+
+const RECONNECT_FIRST: Duration = Duration::from_millis(100);
+const RECONNECT_LAST: Duration = Duration::from_secs(2);
+
+/// What the follower hears.
+#[derive(Debug)]
+pub enum News {
+    /// Something was committed.
+    Event(Box<Event>),
+    /// Messages may have been missed: read the log.
+    Look,
+}
+
+/// How the connection to Redis is doing.
+#[derive(Debug, Default)]
+pub struct RedisHealth {
+    subscribed: AtomicBool,
+    poison: AtomicU64,
+}
+
+impl RedisHealth {
+    /// Whether this gateway hears the others now.
+    pub fn is_subscribed(&self) -> bool {
+        self.subscribed.load(Ordering::Acquire)
+    }
+
+    /// Messages that were no event of ours.
+    pub fn poison_messages(&self) -> u64 {
+        self.poison.load(Ordering::Relaxed)
+    }
+}
+
+/// The way out for committed events.
+#[derive(Debug, Clone)]
+pub struct Bus {
+    inbox: mpsc::Sender<News>,
+    outbox: Option<mpsc::Sender<Event>>,
+    redis: Option<Arc<RedisHealth>>,
+}
+
+impl Bus {
+    /// A bus inside the process, and the follower's end of it.
+    pub fn in_process() -> (Self, mpsc::Receiver<News>) {
+        let (inbox, news) = mpsc::channel(BACKLOG);
+        (Self { inbox, outbox: None, redis: None }, news)
+    }
+
+    /// A bus over Redis, and the follower's end of it. Does not wait for Redis to be there.
+    ///
+    /// # Errors
+    /// Where the address is none that Redis could have.
+    pub fn over_redis(
+        url: &str,
+        channel: &str,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> redis::RedisResult<(Self, mpsc::Receiver<News>)> {
+        let client = redis::Client::open(url)?;
+        let config = ConnectionManagerConfig::new()
+            .set_number_of_retries(0)
+            .set_connection_timeout(Some(Duration::from_secs(2)))
+            .set_response_timeout(Some(Duration::from_secs(2)));
+        let connection = ConnectionManager::new_lazy_with_config(client.clone(), config)?;
+        let (inbox, news) = mpsc::channel(BACKLOG);
+        let (outbox, committed) = mpsc::channel(BACKLOG);
+        let health = Arc::new(RedisHealth::default());
+        let bus = Self {
+            inbox: inbox.clone(),
+            outbox: Some(outbox),
+            redis: Some(Arc::clone(&health)),
+        };
+        let publish = publish(connection, channel.to_owned(), committed);
+        tasks.spawn(stop.clone().run_until_cancelled_owned(publish));
+        let listen = listen(client, channel.to_owned(), inbox, health);
+        tasks.spawn(stop.clone().run_until_cancelled_owned(listen));
+        Ok((bus, news))
+    }
+
+    /// Tells everybody of events that have just been committed. Never waits and never fails: what cannot
+    /// be told now, each follower finds in the log.
+    pub fn publish(&self, events: Vec<Event>) {
+        for event in events {
+            if let Some(outbox) = &self.outbox
+                && outbox.try_send(event.clone()).is_err()
+            {
+                tracing::warn!(position = event.position, "the way to Redis is full");
+            }
+            if self.inbox.try_send(News::Event(Box::new(event))).is_err() {
+                tracing::debug!("the follower is behind; it will read the log");
+            }
+        }
+    }
+
+    /// The state of the connection to Redis; `None` where events stay inside the process.
+    pub fn redis(&self) -> Option<&RedisHealth> {
+        self.redis.as_deref()
+    }
+}
+
+async fn publish(
+    mut connection: ConnectionManager,
+    channel: String,
+    mut committed: mpsc::Receiver<Event>,
+) {
+    while let Some(event) = committed.recv().await {
+        let message = serde_json::to_string(&event).expect("an event is plain data");
+        let sent: redis::RedisResult<()> = redis::cmd("PUBLISH")
+            .arg(&channel)
+            .arg(message)
+            .query_async(&mut connection)
+            .await;
+        if let Err(error) = sent {
+            tracing::warn!(position = event.position, %error, "could not publish an event");
+        }
+    }
+}
+
+/// Listens for as long as the process lives, through every loss of the connection.
+async fn listen(
+    client: redis::Client,
+    channel: String,
+    inbox: mpsc::Sender<News>,
+    health: Arc<RedisHealth>,
+) {
+    let mut pause = RECONNECT_FIRST;
+    loop {
+        match subscribe(&client, &channel).await {
+            Ok(pubsub) => {
+                tracing::info!("hearing other gateways through Redis");
+                health.subscribed.store(true, Ordering::Release);
+                pause = RECONNECT_FIRST;
+                // What was published while nobody listened is in the log alone.
+                let _ = inbox.try_send(News::Look);
+                hear(pubsub, &inbox, &health).await;
+                health.subscribed.store(false, Ordering::Release);
+                tracing::warn!("lost the connection to Redis; polling the log meanwhile");
+            }
+            Err(error) => tracing::debug!(%error, "Redis is away"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(RECONNECT_LAST);
+    }
+}
+
+async fn subscribe(client: &redis::Client, channel: &str) -> redis::RedisResult<redis::aio::PubSub> {
+    let mut pubsub = client.get_async_pubsub().await?;
+    pubsub.subscribe(channel).await?;
+    Ok(pubsub)
+}
+
+/// Hands on messages until the connection is lost.
+async fn hear(pubsub: redis::aio::PubSub, inbox: &mpsc::Sender<News>, health: &RedisHealth) {
+    let mut messages = pubsub.into_on_message();
+    while let Some(message) = messages.next().await {
+        match serde_json::from_slice(message.get_payload_bytes()) {
+            Ok(event) => {
+                if inbox.send(News::Event(Box::new(event))).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                let count = health.poison.fetch_add(1, Ordering::Relaxed) + 1;
+                tracing::warn!(count, %error, "a message on the channel is no event");
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! How a change reaches every screen, with nothing lost.
+//!
+//! log -> bus -> follower -> hub -> stream. The log is a table (`store::event_log`): a change appends its
+//! event inside its own transaction. The [`bus`] carries the news fast and may forget; the [`follower`],
+//! one per gateway, puts the news in order and reads from the log what the bus forgot; the [`hub`] hands
+//! each event to the streams of its topics; a [`stream`] gives one subscriber each event once and in order,
+//! going back to the log whenever its own queue could not keep up.
+
+pub mod bus;
+pub mod cursor;
+pub mod follower;
+pub mod hub;
+pub mod stream;

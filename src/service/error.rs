@@ -1,0 +1,71 @@
+//! Why an act was not done.
+
+use std::time::Duration;
+
+use sea_orm::DbErr;
+
+use crate::domain::fault::{Fault, FaultCode};
+use crate::domain::user::Viewer;
+use crate::store;
+
+/// What every act returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why an act was not done. In every case nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A person's mistakes, to be shown beside the form.
+    #[error("refused: {0:?}")]
+    Refused(Vec<Fault>),
+    /// It takes a session.
+    #[error("not signed in")]
+    Unauthenticated,
+    /// It takes another role.
+    #[error("not allowed")]
+    Forbidden,
+    /// Too many attempts.
+    #[error("too many attempts; again in {0:?}")]
+    RateLimited(Duration),
+    /// The database is away.
+    #[error("the database is away: {0}")]
+    Unavailable(#[source] DbErr),
+    /// A mistake of ours; its text is for the log alone.
+    #[error(transparent)]
+    Internal(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// A mistake of ours.
+    pub fn internal(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        if store::is_unavailable(&error) { Self::Unavailable(error) } else { Self::internal(error) }
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self::Refused(vec![fault])
+    }
+}
+
+impl From<Vec<Fault>> for Error {
+    fn from(faults: Vec<Fault>) -> Self {
+        Self::Refused(faults)
+    }
+}
+
+/// The act is for reviewers.
+pub(super) fn require_reviewer(viewer: &Viewer) -> Result<()> {
+    if viewer.role.reviews() { Ok(()) } else { Err(Error::Forbidden) }
+}
+
+/// Wrong e-mail or wrong password: one answer, so that nobody learns who has an account.
+pub(super) fn wrong_credentials() -> Error {
+    let message = "The e-mail or the password is wrong.";
+    Fault::of_act(FaultCode::WrongCredentials, message).into()
+}

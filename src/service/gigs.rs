@@ -1,0 +1,197 @@
+//! What sellers do with their gigs.
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use super::{Result, Services, UnitOfWork};
+use crate::domain::event::EventBody;
+use crate::domain::fault::{Check, Fault, FaultCode};
+use crate::domain::gig::{Gig, GigAct, GigContent, GigStatus};
+use crate::domain::gig_form::{Completeness, GigForm};
+use crate::domain::review::{ReviewItem, ReviewKind, ReviewQueueChange};
+use crate::domain::user::Viewer;
+use crate::store::{categories, gigs, images, reviews, users};
+
+/// Creates a draft, or goes on with the one that `id` names.
+///
+/// # Errors
+/// Every fault of the form; `NOT_FOUND`, `INVALID_TRANSITION`, `LIMIT_REACHED`.
+pub async fn save_draft(
+    services: &Services,
+    viewer: &Viewer,
+    id: Option<Uuid>,
+    form: GigForm,
+) -> Result<Gig> {
+    let mut work = services.begin().await?;
+    let gig = match id {
+        Some(id) => find_own(&work, viewer, id, "id").await?,
+        None => new_gig(services, &work, viewer).await?,
+    };
+    let gig = write(services, &mut work, gig, form, Completeness::Draft, GigAct::SaveDraft).await?;
+    work.commit().await?;
+    Ok(gig)
+}
+
+/// Sends a gig for approval: a new one, or the draft that `draft_id` names.
+///
+/// # Errors
+/// Every fault of the form; `NOT_FOUND`, `INVALID_TRANSITION`, `LIMIT_REACHED`.
+pub async fn post(
+    services: &Services,
+    viewer: &Viewer,
+    draft_id: Option<Uuid>,
+    form: GigForm,
+) -> Result<Gig> {
+    let mut work = services.begin().await?;
+    let gig = match draft_id {
+        Some(id) => find_own(&work, viewer, id, "draftId").await?,
+        None => new_gig(services, &work, viewer).await?,
+    };
+    let gig = write(services, &mut work, gig, form, Completeness::Complete, GigAct::Post).await?;
+    work.commit().await?;
+    Ok(gig)
+}
+
+/// Changes a gig that was rejected or is listed, and sends it for approval again.
+///
+/// # Errors
+/// Every fault of the form; `NOT_FOUND`, `INVALID_TRANSITION`, `STALE_VERSION`.
+pub async fn edit(
+    services: &Services,
+    viewer: &Viewer,
+    id: Uuid,
+    expected_version: Option<i32>,
+    form: GigForm,
+) -> Result<Gig> {
+    let mut work = services.begin().await?;
+    let gig = find_own(&work, viewer, id, "id").await?;
+    if expected_version.is_some_and(|version| version != gig.version) {
+        return Err(Fault::stale("expectedVersion", "gig").into());
+    }
+    let gig = write(services, &mut work, gig, form, Completeness::Complete, GigAct::Edit).await?;
+    work.commit().await?;
+    Ok(gig)
+}
+
+/// Pauses, resumes or archives a gig of the viewer's.
+///
+/// # Errors
+/// `NOT_FOUND`, `INVALID_TRANSITION`.
+pub async fn change(services: &Services, viewer: &Viewer, id: Uuid, act: GigAct) -> Result<Gig> {
+    let mut work = services.begin().await?;
+    let gig = find_own(&work, viewer, id, "id").await?;
+    let gig = advance(services, &mut work, gig, act).await?;
+    work.commit().await?;
+    Ok(gig)
+}
+
+async fn find_own(work: &UnitOfWork<'_>, viewer: &Viewer, id: Uuid, path: &str) -> Result<Gig> {
+    let gig = gigs::find_own(&**work, viewer, id).await?;
+    gig.ok_or_else(|| Fault::not_found(path, "gig").into())
+}
+
+/// A gig that is not stored yet, where the seller may have one more.
+async fn new_gig(services: &Services, work: &UnitOfWork<'_>, viewer: &Viewer) -> Result<Gig> {
+    users::lock(&**work, viewer.id()).await?;
+    let max = services.limits.gig.unarchived_max;
+    if gigs::count_unarchived(&**work, viewer.id()).await? >= max {
+        let message = format!("You have {max} gigs, which is the most; archive one first.");
+        return Err(Fault::of_act(FaultCode::LimitReached, message).into());
+    }
+    let blank = GigContent::blank(&categories::first(&**work).await?);
+    Ok(Gig::new(services.new_id(), viewer.id(), blank, services.now()))
+}
+
+/// Does `act` to the gig with what the form says.
+async fn write(
+    services: &Services,
+    work: &mut UnitOfWork<'_>,
+    gig: Gig,
+    form: GigForm,
+    completeness: Completeness,
+    act: GigAct,
+) -> Result<Gig> {
+    let image_ids = form.image_ids.clone();
+    let gig = fill(services, work, gig, form, completeness).await?;
+    let gig = advance(services, work, gig, act).await?;
+    gigs::index_tags(&**work, &gig).await?;
+    if let Some(ids) = image_ids
+        && !images::attach(&**work, gig.seller_id, gig.id, &ids, services.now()).await?
+    {
+        // Another gig took one of them between the check and now.
+        return Err(Fault::not_found("imageIds", "picture").into());
+    }
+    Ok(gig)
+}
+
+/// The gig with what the form says.
+async fn fill(
+    services: &Services,
+    work: &UnitOfWork<'_>,
+    mut gig: Gig,
+    form: GigForm,
+    completeness: Completeness,
+) -> Result<Gig> {
+    let category_id = form.category_id.unwrap_or(gig.content.category_id);
+    let category = categories::find(&**work, category_id).await?;
+    let image_ids = form.image_ids.clone().unwrap_or_default();
+    let mut check = Check::default();
+    let limits = &services.limits.gig;
+    gig.content = form.fill(gig.content, category.as_ref(), limits, completeness, &mut check);
+    let attachable = images::find_attachable(&**work, gig.seller_id, gig.id, &image_ids).await?;
+    for (index, id) in image_ids.iter().enumerate().take(limits.images_max) {
+        if !attachable.contains(id) {
+            let message = "There is no such picture of yours that no other gig has.";
+            check.fault(&format!("imageIds.{index}"), FaultCode::NotFound, message);
+        }
+    }
+    check.finish()?;
+    Ok(gig)
+}
+
+/// Does `act` to the gig: writes it, keeps the review queue in step, and records what the log is to know.
+pub(super) async fn advance(
+    services: &Services,
+    work: &mut UnitOfWork<'_>,
+    mut gig: Gig,
+    act: GigAct,
+) -> Result<Gig> {
+    let (previous, now) = (gig.stored_status(), services.now());
+    gig.apply(act, &services.limits, now)?;
+    if previous.is_none() {
+        gigs::insert(&**work, &gig).await?;
+    } else if !gigs::update(&**work, &gig).await? {
+        return Err(Fault::stale("id", "gig").into());
+    }
+    if previous == Some(gig.status) {
+        return Ok(gig);
+    }
+    work.record(EventBody::gig_status(&gig, previous));
+    if gig.status == GigStatus::InReview {
+        let item = ReviewItem {
+            id: services.new_id(),
+            kind: ReviewKind::Gig,
+            subject_id: gig.id,
+            submitted_at: now,
+            due_at: now + TimeDelta::days(i64::from(services.limits.review.days)),
+            claimed_by: None,
+            claim_expires_at: None,
+            decided_at: None,
+        };
+        reviews::insert(&**work, &item).await?;
+        record_queue(work, &item, ReviewQueueChange::Submitted);
+    }
+    if previous == Some(GigStatus::InReview)
+        && act == GigAct::Archive
+        && let Some(item) = reviews::find_undecided(&**work, gig.id).await?
+    {
+        reviews::delete(&**work, item.id).await?;
+        record_queue(work, &item, ReviewQueueChange::Withdrawn);
+    }
+    Ok(gig)
+}
+
+/// Records what happened to a queue item.
+pub(super) fn record_queue(work: &mut UnitOfWork<'_>, item: &ReviewItem, change: ReviewQueueChange) {
+    work.record(EventBody::ReviewQueue { item_id: item.id, review_kind: item.kind, change });
+}

@@ -1,0 +1,120 @@
+//! Pictures of gigs: uploading, and who may see them.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::{Error, Result, Services};
+use crate::domain::fault::{Fault, FaultCode};
+use crate::domain::id::{self, IdKind};
+use crate::domain::image::GigImage;
+use crate::domain::user::Viewer;
+use crate::media::pictures::Unreadable;
+use crate::store::images;
+
+/// How long the address of a picture that is not public works. It is rounded up to this, so that the same
+/// picture keeps the same address for a while and a browser need not fetch it again.
+const SIGNED_ADDRESS_LIFETIME: TimeDelta = TimeDelta::hours(1);
+
+/// Stores a picture: re-encoded, upright, without metadata, and of no gig yet.
+///
+/// # Errors
+/// `FILE_TOO_LARGE`, `UNSUPPORTED_MEDIA`.
+pub async fn upload(services: &Services, viewer: &Viewer, file: Vec<u8>) -> Result<GigImage> {
+    let max = services.limits.gig.image_upload_max_bytes;
+    if file.len() > max {
+        return Err(too_large(max).into());
+    }
+    let picture = services.media.reencode(file).await.map_err(Error::internal)?;
+    let picture = picture.map_err(|unreadable: Unreadable| {
+        Fault::at("file", FaultCode::UnsupportedMedia, unreadable.to_string())
+    })?;
+    store(services, viewer.id(), picture).await
+}
+
+/// The file has more than `max` bytes.
+pub fn too_large(max: usize) -> Fault {
+    let mebibytes = max as f64 / (1024.0 * 1024.0);
+    let message = format!("A picture may have at most {max} bytes ({mebibytes:.1} MiB).");
+    Fault::at("file", FaultCode::FileTooLarge, message)
+}
+
+/// Keeps a picture that is ready. The record comes first: should the process die in between, the collector
+/// finds it and removes both.
+pub(crate) async fn store(
+    services: &Services,
+    owner_id: Uuid,
+    picture: crate::media::pictures::Picture,
+) -> Result<GigImage> {
+    let whole = |number: u32| i32::try_from(number).map_err(Error::internal);
+    let image = GigImage {
+        id: services.new_id(),
+        owner_id,
+        gig_id: None,
+        width: whole(picture.width)?,
+        height: whole(picture.height)?,
+        byte_size: i32::try_from(picture.bytes.len()).map_err(Error::internal)?,
+    };
+    let work = services.begin().await?;
+    images::insert(&*work, &image, services.now()).await?;
+    work.commit().await?;
+    if let Err(error) = services.media.put(image.id, picture.bytes).await {
+        images::delete(services.db.read(), image.id).await?;
+        return Err(Error::internal(error));
+    }
+    Ok(image)
+}
+
+/// What makes an address show a picture that is not public.
+#[derive(Debug, Clone)]
+pub struct AddressSignature {
+    /// Seconds since 1970.
+    pub expires: i64,
+    pub signature: String,
+}
+
+/// A signature for the address of a picture that the viewer may see and not everybody.
+pub fn sign_address(services: &Services, image_id: Uuid) -> AddressSignature {
+    let lifetime = SIGNED_ADDRESS_LIFETIME.num_seconds();
+    let expires = (services.now().timestamp() / lifetime + 2) * lifetime;
+    AddressSignature { expires, signature: services.secrets.sign(&signed_text(image_id, expires)) }
+}
+
+fn signed_text(image_id: Uuid, expires: i64) -> String {
+    format!("{}?expires={expires}", id::encode(IdKind::GigImage, image_id))
+}
+
+/// A picture to be sent.
+#[derive(Debug)]
+pub struct Shown {
+    pub bytes: bytes::Bytes,
+    /// Everybody may see it, and every cache may keep it.
+    pub public: bool,
+}
+
+/// The picture, for whoever may see it: everybody while its gig is ACTIVE, else its owner, reviewers, and
+/// whoever has a signed address.
+///
+/// # Errors
+/// Where the database or the blobs are away; `None` where there is no such picture for the viewer.
+pub async fn show(
+    services: &Services,
+    viewer: Option<&Viewer>,
+    image_id: Uuid,
+    signature: Option<&AddressSignature>,
+) -> Result<Option<Shown>> {
+    let db = services.db.read();
+    let signed = signature.is_some_and(|given| is_valid(services, image_id, given, services.now()));
+    let seen = if signed {
+        images::find_all(db, &[image_id]).await?
+    } else {
+        images::find_all_visible(db, viewer, &[image_id]).await?
+    };
+    let Some(seen) = seen.into_iter().next() else { return Ok(None) };
+    let bytes = services.media.get(image_id).await.map_err(Error::internal)?;
+    Ok(bytes.map(|bytes| Shown { bytes, public: seen.public }))
+}
+
+fn is_valid(services: &Services, image_id: Uuid, given: &AddressSignature, now: DateTime<Utc>) -> bool {
+    now.timestamp() < given.expires
+        && services.secrets.is_signed(&signed_text(image_id, given.expires), &given.signature)
+}

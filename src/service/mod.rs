@@ -1,0 +1,78 @@
+//! What people do: one function per act, one transaction each.
+//!
+//! An act is told who asks and what they want; it asks `domain` whether that may be, writes through
+//! `store`, and records what happened in the log, all in one [`UnitOfWork`]; nothing stays half done.
+//! To add an act: the rule in `domain`, a function here, a resolver that calls it.
+
+pub mod accounts;
+pub mod error;
+pub mod gigs;
+pub mod housekeeping;
+pub mod images;
+pub mod reviews;
+pub mod secrets;
+mod sign_in_limit;
+mod unit_of_work;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use uuid::{ContextV7, Timestamp, Uuid};
+
+pub use error::{Error, Result};
+pub use sign_in_limit::SignInLimit;
+pub use unit_of_work::UnitOfWork;
+
+use crate::clock::Clock;
+use crate::domain::limits::Limits;
+use crate::live::bus::Bus;
+use crate::live::stream::Streams;
+use crate::media::Media;
+use crate::store::Database;
+
+/// Everything an act works with.
+#[derive(Debug)]
+pub struct Services {
+    pub db: Database,
+    pub clock: Arc<dyn Clock>,
+    pub limits: Limits,
+    pub bus: Bus,
+    pub streams: Streams,
+    pub media: Media,
+    pub secrets: secrets::Secrets,
+    pub sign_in_limit: SignInLimit,
+    pub ids: Ids,
+}
+
+/// Makes ids; those of one millisecond still sort in the order they were made.
+#[derive(Debug)]
+pub struct Ids(std::sync::Mutex<ContextV7>);
+
+impl Default for Ids {
+    fn default() -> Self {
+        Self(std::sync::Mutex::new(ContextV7::new()))
+    }
+}
+
+impl Services {
+    /// Now, by this installation's clock.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// A new version 7 UUID that carries the clock's time.
+    pub fn new_id(&self) -> Uuid {
+        let now = self.now();
+        let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
+        let context = self.ids.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Uuid::new_v7(Timestamp::from_unix(&*context, seconds, now.timestamp_subsec_nanos()))
+    }
+
+    /// Begins an act.
+    ///
+    /// # Errors
+    /// Where the database is away.
+    pub async fn begin(&self) -> Result<UnitOfWork<'_>> {
+        UnitOfWork::begin(self).await
+    }
+}

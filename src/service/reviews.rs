@@ -1,0 +1,138 @@
+//! What reviewers do.
+
+use uuid::Uuid;
+
+use super::error::require_reviewer;
+use super::gigs::{advance, record_queue};
+use super::{Result, Services, UnitOfWork};
+use crate::domain::fault::{Check, Fault, FaultCode};
+use crate::domain::gig::Gig;
+use crate::domain::reason::{self, ReasonForm};
+use crate::domain::review::{Decision, GigDecision, ReviewItem, ReviewKind, ReviewQueueChange};
+use crate::domain::user::Viewer;
+use crate::store::{gigs, reviews};
+
+/// Takes an item for some minutes, so that two reviewers never do the same work.
+///
+/// # Errors
+/// `NOT_FOUND`, `ALREADY_CLAIMED`, `INVALID_TRANSITION` once decided, `NOT_ALLOWED` for a gig of one's own.
+pub async fn claim(services: &Services, viewer: &Viewer, id: Uuid) -> Result<ReviewItem> {
+    require_reviewer(viewer)?;
+    let mut work = services.begin().await?;
+    let before = find_item(&work, id).await?;
+    let subject = gigs::find_visible(&*work, Some(viewer), before.subject_id).await?;
+    if subject.is_some_and(|gig| gig.seller_id == viewer.id()) {
+        return Err(own_gig("id"));
+    }
+    let mut item = before.clone();
+    item.claim(viewer.id(), &services.limits.review, services.now())?;
+    write(&mut work, &before, &item, ReviewQueueChange::Claimed).await?;
+    work.commit().await?;
+    Ok(item)
+}
+
+/// Gives a claimed item back to the queue.
+///
+/// # Errors
+/// `NOT_FOUND`, `ALREADY_CLAIMED` by somebody else, `INVALID_TRANSITION` where nobody holds it.
+pub async fn release(services: &Services, viewer: &Viewer, id: Uuid) -> Result<ReviewItem> {
+    require_reviewer(viewer)?;
+    let mut work = services.begin().await?;
+    let before = find_item(&work, id).await?;
+    let mut item = before.clone();
+    item.release(viewer.id(), services.now())?;
+    write(&mut work, &before, &item, ReviewQueueChange::Released).await?;
+    work.commit().await?;
+    Ok(item)
+}
+
+/// What a reviewer says of a gig.
+#[derive(Debug)]
+pub struct GigVerdict {
+    pub gig_id: Uuid,
+    pub decision: GigDecision,
+    pub expected_version: i32,
+    pub reasons: Vec<ReasonForm>,
+    pub internal_note: Option<String>,
+}
+
+/// Decides a gig, and keeps who did, when, what and why.
+///
+/// # Errors
+/// Every fault of the form; `NOT_FOUND`, `NOT_ALLOWED` for one's own, `STALE_VERSION` where the gig is not
+/// what the reviewer saw, `ALREADY_CLAIMED` by somebody else, `INVALID_TRANSITION`.
+pub async fn decide_gig(services: &Services, viewer: &Viewer, verdict: GigVerdict) -> Result<Gig> {
+    require_reviewer(viewer)?;
+    let limits = &services.limits.review;
+    let mut check = Check::default();
+    verdict.decision.check_reasons(verdict.reasons.len(), &mut check);
+    let reasons = reason::resolve(verdict.reasons, ReviewKind::Gig, limits, &mut check);
+    let note = verdict.internal_note.map(|note| note.trim().to_owned()).filter(|note| !note.is_empty());
+    if let Some(note) = &note {
+        check.text("internalNote", "The note", note, 1, limits.internal_note_max_chars);
+    }
+    check.finish()?;
+
+    let now = services.now();
+    let mut work = services.begin().await?;
+    let mut gig = gigs::find_visible(&*work, Some(viewer), verdict.gig_id)
+        .await?
+        .ok_or_else(|| Fault::not_found("gigId", "gig"))?;
+    if gig.seller_id == viewer.id() {
+        return Err(own_gig("gigId"));
+    }
+    if gig.version != verdict.expected_version {
+        return Err(Fault::stale("expectedVersion", "gig").into());
+    }
+    let item = reviews::find_undecided(&*work, gig.id).await?;
+    if let Some(item) = &item {
+        let mut decided = item.clone();
+        decided.check_free_for(viewer.id(), now).map_err(|fault| Fault {
+            field: vec!["gigId".to_owned()],
+            ..fault
+        })?;
+        decided.decided_at = Some(now);
+        decided.claimed_by = None;
+        decided.claim_expires_at = None;
+        write(&mut work, item, &decided, ReviewQueueChange::Decided).await?;
+    }
+    gig.review_reasons.clone_from(&reasons);
+    let gig = advance(services, &mut work, gig, verdict.decision.act()).await?;
+    let decision = Decision {
+        id: services.new_id(),
+        subject_id: gig.id,
+        item_id: item.map(|item| item.id),
+        reviewer_id: viewer.id(),
+        decision: verdict.decision,
+        reasons,
+        internal_note: note,
+        version: gig.version,
+        decided_at: now,
+    };
+    reviews::insert_decision(&*work, &decision).await?;
+    work.commit().await?;
+    Ok(gig)
+}
+
+fn own_gig(path: &str) -> super::Error {
+    Fault::at(path, FaultCode::NotAllowed, "Nobody reviews a gig of their own.").into()
+}
+
+async fn find_item(work: &UnitOfWork<'_>, id: Uuid) -> Result<ReviewItem> {
+    let item = reviews::find(&**work, id).await?;
+    item.ok_or_else(|| Fault::not_found("id", "review item").into())
+}
+
+/// Writes the item and records the change.
+pub(super) async fn write(
+    work: &mut UnitOfWork<'_>,
+    before: &ReviewItem,
+    item: &ReviewItem,
+    change: ReviewQueueChange,
+) -> Result<()> {
+    if !reviews::update(&**work, before, item).await? {
+        return Err(Fault::stale("id", "review item").into());
+    }
+    record_queue(work, item, change);
+    Ok(())
+}

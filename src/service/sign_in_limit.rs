@@ -1,0 +1,96 @@
+//! How often a sign-in may fail, per account and per address.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use moka::sync::Cache;
+
+use super::{Error, Result};
+use crate::domain::account::email_key;
+
+/// Failures are forgotten after this.
+const WINDOW: Duration = Duration::from_mins(15);
+
+/// More accounts and addresses than these are not remembered at once: memory stays bounded.
+const REMEMBERED: u64 = 100_000;
+
+/// Counts failed sign-ins. Each gateway counts for itself.
+#[derive(Debug)]
+pub struct SignInLimit {
+    per_account: u32,
+    per_address: u32,
+    accounts: Cache<String, Arc<AtomicU32>>,
+    addresses: Cache<IpAddr, Arc<AtomicU32>>,
+}
+
+/// One sign-in under way, counted as failed until it has succeeded.
+#[derive(Debug)]
+pub(super) struct Attempt(Vec<Arc<AtomicU32>>);
+
+impl SignInLimit {
+    /// Allows so many failures in 15 minutes.
+    pub fn new(per_account: u32, per_address: u32) -> Self {
+        Self {
+            per_account,
+            per_address,
+            accounts: Cache::builder().max_capacity(REMEMBERED).time_to_live(WINDOW).build(),
+            addresses: Cache::builder().max_capacity(REMEMBERED).time_to_live(WINDOW).build(),
+        }
+    }
+
+    /// Counts an attempt, whether or not there is such an account.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] where too many have failed.
+    pub(super) fn attempt(&self, email: &str, address: Option<IpAddr>) -> Result<Attempt> {
+        let account = self.accounts.get_with(email_key(email), Arc::default);
+        let mut counters = vec![(account, self.per_account)];
+        if let Some(address) = address {
+            counters.push((self.addresses.get_with(address, Arc::default), self.per_address));
+        }
+        let attempt = Attempt(counters.iter().map(|(counter, _)| Arc::clone(counter)).collect());
+        let mut allowed = true;
+        for (counter, limit) in counters {
+            allowed &= counter.fetch_add(1, Ordering::Relaxed) < limit;
+        }
+        if allowed {
+            Ok(attempt)
+        } else {
+            attempt.succeeded();
+            Err(Error::RateLimited(WINDOW))
+        }
+    }
+}
+
+impl Attempt {
+    /// It does not count.
+    pub(super) fn succeeded(self) {
+        for counter in self.0 {
+            counter.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_counted_per_account_and_per_address_and_successes_are_not() {
+        let limit = SignInLimit::new(2, 3);
+        let here = Some(IpAddr::from([127, 0, 0, 1]));
+        for _ in 0..5 {
+            limit.attempt("ann@example.com", here).expect("no failure yet").succeeded();
+        }
+        for _ in 0..2 {
+            limit.attempt("Ann@Example.com", here).expect("two failures are allowed");
+        }
+        assert!(matches!(limit.attempt("ann@example.com", here), Err(Error::RateLimited(_))));
+        limit.attempt("bob@example.com", here).expect("the address has one failure left");
+        assert!(limit.attempt("cid@example.com", here).is_err());
+        let there = Some(IpAddr::from([127, 0, 0, 2]));
+        limit.attempt("cid@example.com", there).expect("another address");
+    }
+}

@@ -1,0 +1,49 @@
+//! One act's transaction, and what it will have made happen.
+
+use std::ops::Deref;
+
+use sea_orm::DatabaseTransaction;
+
+use super::{Result, Services};
+use crate::domain::event::EventBody;
+use crate::store::event_log;
+
+/// A transaction that writes. Dropped without a commit, it never was.
+#[derive(Debug)]
+pub struct UnitOfWork<'a> {
+    services: &'a Services,
+    transaction: DatabaseTransaction,
+    happened: Vec<EventBody>,
+}
+
+impl<'a> UnitOfWork<'a> {
+    pub(super) async fn begin(services: &'a Services) -> Result<Self> {
+        let transaction = services.db.begin().await?;
+        Ok(Self { services, transaction, happened: Vec::new() })
+    }
+
+    /// Notes what the commit will make true.
+    pub fn record(&mut self, event: EventBody) {
+        self.happened.push(event);
+    }
+
+    /// Appends what happened to the log, commits both together, and only then tells the bus.
+    ///
+    /// # Errors
+    /// Where the database is away; then nothing was done.
+    pub async fn commit(self) -> Result<()> {
+        let now = self.services.now();
+        let events = event_log::append(&self.transaction, self.happened, now).await?;
+        self.transaction.commit().await?;
+        self.services.bus.publish(events);
+        Ok(())
+    }
+}
+
+impl Deref for UnitOfWork<'_> {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &DatabaseTransaction {
+        &self.transaction
+    }
+}

@@ -1,0 +1,206 @@
+//! The connections: PostgreSQL through one pool, SQLite through one writer and several readers.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use migration::{Migrator, MigratorTrait};
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::{self, postgres::PgDatabaseError};
+use sea_orm::{
+    AccessMode, ConnAcquireErr, ConnectOptions, ConnectionTrait, DatabaseConnection,
+    DatabaseTransaction, DbBackend, DbErr, IsolationLevel, RuntimeErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
+};
+
+use super::Result;
+
+/// A request does not wait longer than this for a connection: then the database counts as away.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Writers of SQLite queue for its one writing connection; fifty of them are through well within this.
+const SQLITE_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Another process (the command line) may hold SQLite's write lock for a moment.
+const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+const SQLITE_READERS: u32 = 8;
+const POSTGRES_CONNECTIONS: u32 = 20;
+
+/// Taken while migrating, so that two gateways that start together do not migrate twice.
+const MIGRATION_LOCK: i64 = 0x6769_6777_6179_0001;
+
+/// The database, for as long as the process lives.
+#[derive(Debug, Clone)]
+pub struct Database {
+    reader: DatabaseConnection,
+    writer: DatabaseConnection,
+    statements: Arc<AtomicU64>,
+}
+
+impl Database {
+    /// Opens or creates the SQLite file. Write-ahead logging lets readers go on while one writes; the
+    /// one writing connection is a fair queue, so that nobody ever reads "database is locked".
+    ///
+    /// # Errors
+    /// Where the file cannot be opened or made.
+    pub async fn open_sqlite(file: &Path) -> Result<Self> {
+        let statements = Arc::default();
+        let file = file.to_owned();
+        let connect = |connections: u32, timeout: Duration| {
+            let file = file.clone();
+            let mut options = ConnectOptions::new("sqlite::memory:");
+            options
+                .max_connections(connections)
+                .acquire_timeout(timeout)
+                .sqlx_logging(false)
+                .map_sqlx_sqlite_opts(move |options| {
+                    options
+                        .filename(&file)
+                        .create_if_missing(true)
+                        .journal_mode(SqliteJournalMode::Wal)
+                        .synchronous(SqliteSynchronous::Normal)
+                        .busy_timeout(SQLITE_BUSY_TIMEOUT)
+                        .foreign_keys(true)
+                });
+            counted(options, &statements)
+        };
+        let writer = connect(1, SQLITE_WRITE_TIMEOUT).await?;
+        let reader = connect(SQLITE_READERS, ACQUIRE_TIMEOUT).await?;
+        Ok(Self { reader, writer, statements: Arc::clone(&statements) })
+    }
+
+    /// Connects to PostgreSQL.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn connect_postgres(url: &str) -> Result<Self> {
+        let statements = Arc::default();
+        let mut options = ConnectOptions::new(url);
+        options
+            .max_connections(POSTGRES_CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_timeout(ACQUIRE_TIMEOUT)
+            .set_application_name("gigway")
+            .sqlx_logging(false);
+        let pool = counted(options, &statements).await?;
+        Ok(Self { reader: pool.clone(), writer: pool, statements })
+    }
+
+    /// Brings the database to the newest shape; does nothing where it has it.
+    ///
+    /// # Errors
+    /// Where a step fails; then nothing of that step stays behind.
+    pub async fn migrate(&self) -> Result<()> {
+        let lock = self.writer.begin().await?;
+        if self.backend() == DbBackend::Postgres {
+            let sql = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
+            lock.execute_unprepared(&sql).await?;
+            Migrator::up(&self.writer, None).await?;
+            lock.commit().await
+        } else {
+            // SQLite has one writer anyway, and its own lock.
+            lock.rollback().await?;
+            Migrator::up(&self.writer, None).await
+        }
+    }
+
+    /// The names of the migrations that are not done yet.
+    ///
+    /// # Errors
+    /// Where the database does not answer.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>> {
+        let pending = Migrator::get_pending_migrations(&self.writer).await?;
+        Ok(pending.iter().map(|step| step.name().to_owned()).collect())
+    }
+
+    /// For reading outside a transaction.
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// Begins a transaction that will write.
+    ///
+    /// # Errors
+    /// Where no connection is free in time.
+    pub async fn begin(&self) -> Result<DatabaseTransaction> {
+        let options = TransactionOptions {
+            // A transaction that reads first and writes later would fail where another wrote in
+            // between; IMMEDIATE waits at the start instead.
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        self.writer.begin_with_options(options).await
+    }
+
+    /// Begins a transaction whose reads all see one and the same moment.
+    ///
+    /// # Errors
+    /// Where no connection is free in time.
+    pub async fn snapshot(&self) -> Result<DatabaseTransaction> {
+        match self.backend() {
+            DbBackend::Postgres => {
+                let isolation = Some(IsolationLevel::RepeatableRead);
+                self.reader
+                    .begin_with_config(isolation, Some(AccessMode::ReadOnly))
+                    .await
+            }
+            _ => self.reader.begin().await,
+        }
+    }
+
+    pub fn backend(&self) -> DbBackend {
+        self.reader.get_database_backend()
+    }
+
+    /// How many statements have been executed so far.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Closes every connection, once what runs on it has ended.
+    ///
+    /// # Errors
+    /// Where a connection cannot be closed in order.
+    pub async fn close(&self) -> Result<()> {
+        self.reader.close_by_ref().await?;
+        self.writer.close_by_ref().await
+    }
+}
+
+async fn counted(options: ConnectOptions, statements: &Arc<AtomicU64>) -> Result<DatabaseConnection> {
+    let mut connection = sea_orm::Database::connect(options).await?;
+    let statements = Arc::clone(statements);
+    connection.set_metric_callback(move |_| {
+        statements.fetch_add(1, Ordering::Relaxed);
+    });
+    Ok(connection)
+}
+
+/// Whether the database is away (as against: it answered, and what it answered is an error).
+pub fn is_unavailable(error: &DbErr) -> bool {
+    match error {
+        DbErr::ConnectionAcquire(ConnAcquireErr::Timeout | ConnAcquireErr::ConnectionClosed) => true,
+        DbErr::Conn(_) => true,
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            match error.as_ref() {
+                sqlx::Error::Io(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::WorkerCrashed => true,
+                sqlx::Error::Database(error) => error
+                    .try_downcast_ref::<PgDatabaseError>()
+                    .is_some_and(|error| is_shutdown(error.code())),
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
+/// PostgreSQL's codes for "connection lost" (class 08) and "shutting down or starting up" (57P).
+fn is_shutdown(code: &str) -> bool {
+    code.starts_with("08") || code.starts_with("57P")
+}

@@ -1,0 +1,206 @@
+//! The log's rows: what happened, densely numbered in the order of the commits.
+
+use chrono::{DateTime, Utc};
+use entity::{event, log_meta};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect,
+};
+use uuid::Uuid;
+
+use super::{Result, corrupt, from_json, parse, to_json};
+use crate::domain::event::{Event, EventBody, Topic};
+use crate::domain::gig::GigStatus;
+
+/// Held from numbering to commit, so that a number is given out in commit order alone.
+const POSITION_LOCK: i64 = 0x6769_6777_6179_0002;
+
+const GIG_STATUS: &str = "GIG_STATUS";
+const REVIEW_QUEUE: &str = "REVIEW_QUEUE";
+const SESSION_ENDED: &str = "SESSION_ENDED";
+
+/// Appends to the log. Must be the transaction's last step: from here to its commit, every other
+/// transaction that wants a position waits. (A sequence would not wait, and a reader could then see
+/// position 6 before 5.)
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn append(
+    tx: &impl ConnectionTrait,
+    bodies: Vec<EventBody>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Event>> {
+    if bodies.is_empty() {
+        return Ok(Vec::new());
+    }
+    lock_positions(tx).await?;
+    let next = head(tx).await? + 1;
+    let events: Vec<Event> = (next..)
+        .zip(bodies)
+        .map(|(position, body)| Event { position, occurred_at: now, body })
+        .collect();
+    let rows: Vec<_> = events.iter().map(to_row).collect::<Result<_>>()?;
+    event::Entity::insert_many(rows).exec_without_returning(tx).await?;
+    Ok(events)
+}
+
+/// SQLite needs no lock: its write transactions begin IMMEDIATE, one at a time.
+async fn lock_positions(tx: &impl ConnectionTrait) -> Result<()> {
+    if tx.get_database_backend() == DbBackend::Postgres {
+        let sql = format!("SELECT pg_advisory_xact_lock({POSITION_LOCK})");
+        tx.execute_unprepared(&sql).await?;
+    }
+    Ok(())
+}
+
+/// The newest position; 0 while nothing has happened.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn head(db: &impl ConnectionTrait) -> Result<i64> {
+    let newest: Option<Option<i64>> = event::Entity::find()
+        .select_only()
+        .column_as(event::Column::Position.max(), "head")
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(newest.flatten().unwrap_or(0))
+}
+
+/// The oldest position kept; `None` while nothing has happened.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn tail(db: &impl ConnectionTrait) -> Result<Option<i64>> {
+    let oldest: Option<Option<i64>> = event::Entity::find()
+        .select_only()
+        .column_as(event::Column::Position.min(), "tail")
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(oldest.flatten())
+}
+
+/// The log's random name; another one where a backup was restored.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn epoch(db: &impl ConnectionTrait) -> Result<Uuid> {
+    let row = log_meta::Entity::find_by_id(1).one(db).await?;
+    row.map(|row| row.epoch)
+        .ok_or_else(|| DbErr::RecordNotFound("log_meta has no row".into()))
+}
+
+/// Up to `limit` events after `position`, of one topic or of all, in order.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn page(
+    db: &impl ConnectionTrait,
+    topic: Option<Topic>,
+    position: i64,
+    limit: u64,
+) -> Result<Vec<Event>> {
+    let rows = event::Entity::find()
+        .filter(event::Column::Position.gt(position))
+        .filter(topic.map_or_else(Condition::all, of_topic))
+        .order_by_asc(event::Column::Position)
+        .limit(limit)
+        .all(db)
+        .await?;
+    rows.into_iter().map(from_row).collect()
+}
+
+/// The same rule as [`Event::topics`].
+fn of_topic(topic: Topic) -> Condition {
+    let kind = |kind: &str| Condition::all().add(event::Column::Kind.eq(kind));
+    match topic {
+        Topic::Gig(id) => kind(GIG_STATUS).add(event::Column::SubjectId.eq(id)),
+        Topic::Seller(id) => kind(GIG_STATUS).add(event::Column::OwnerId.eq(id)),
+        Topic::Published => {
+            let active: &str = GigStatus::Active.into();
+            kind(GIG_STATUS).add(event::Column::Status.eq(active))
+        }
+        Topic::ReviewQueue => kind(REVIEW_QUEUE),
+        Topic::Sessions(id) => kind(SESSION_ENDED).add(event::Column::OwnerId.eq(id)),
+    }
+}
+
+fn to_row(event: &Event) -> Result<event::ActiveModel> {
+    let row = event::Model {
+        position: event.position,
+        kind: String::new(),
+        subject_id: Uuid::nil(),
+        owner_id: None,
+        review_kind: None,
+        version: 0,
+        previous_status: None,
+        status: String::new(),
+        reason_codes: serde_json::json!([]),
+        occurred_at: event.occurred_at,
+    };
+    let text = |text: &'static str| text.to_owned();
+    let row = match &event.body {
+        EventBody::GigStatus { gig_id, seller_id, version, previous, status, reason_codes } => event::Model {
+            kind: text(GIG_STATUS),
+            subject_id: *gig_id,
+            owner_id: Some(*seller_id),
+            version: *version,
+            previous_status: previous.map(|status| text(status.into())),
+            status: text(status.into()),
+            reason_codes: to_json(reason_codes)?,
+            ..row
+        },
+        EventBody::ReviewQueue { item_id, review_kind, change } => event::Model {
+            kind: text(REVIEW_QUEUE),
+            subject_id: *item_id,
+            review_kind: Some(text(review_kind.into())),
+            status: text(change.into()),
+            ..row
+        },
+        EventBody::SessionEnded { session_id, user_id } => event::Model {
+            kind: text(SESSION_ENDED),
+            subject_id: *session_id,
+            owner_id: Some(*user_id),
+            ..row
+        },
+    };
+    Ok(event::ActiveModel {
+        position: Set(row.position),
+        kind: Set(row.kind),
+        subject_id: Set(row.subject_id),
+        owner_id: Set(row.owner_id),
+        review_kind: Set(row.review_kind),
+        version: Set(row.version),
+        previous_status: Set(row.previous_status),
+        status: Set(row.status),
+        reason_codes: Set(row.reason_codes),
+        occurred_at: Set(row.occurred_at),
+    })
+}
+
+fn from_row(row: event::Model) -> Result<Event> {
+    let owner = row.owner_id.ok_or_else(|| corrupt("event with an owner", &row.kind));
+    let body = match row.kind.as_str() {
+        GIG_STATUS => EventBody::GigStatus {
+            gig_id: row.subject_id,
+            seller_id: owner?,
+            version: row.version,
+            previous: row
+                .previous_status
+                .as_deref()
+                .map(|text| parse("gig status", text))
+                .transpose()?,
+            status: parse("gig status", &row.status)?,
+            reason_codes: from_json("event.reason_codes", row.reason_codes)?,
+        },
+        REVIEW_QUEUE => EventBody::ReviewQueue {
+            item_id: row.subject_id,
+            review_kind: parse("review kind", row.review_kind.as_deref().unwrap_or_default())?,
+            change: parse("queue change", &row.status)?,
+        },
+        SESSION_ENDED => EventBody::SessionEnded { session_id: row.subject_id, user_id: owner? },
+        kind => return Err(corrupt("event kind", kind)),
+    };
+    Ok(Event { position: row.position, occurred_at: row.occurred_at, body })
+}

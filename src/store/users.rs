@@ -1,0 +1,131 @@
+//! People.
+
+use chrono::{DateTime, Utc};
+use entity::user;
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, TryInsertResult,
+};
+use uuid::Uuid;
+
+use super::{Result, parse};
+use crate::domain::account::email_key;
+use crate::domain::user::{Role, User};
+
+/// A person to be added.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    pub id: Uuid,
+    pub email: String,
+    pub display_name: String,
+    /// argon2id, in PHC string form.
+    pub password_hash: String,
+    pub role: Role,
+    pub points: i64,
+    pub created_at: DateTime<Utc>,
+}
+
+/// What a sign-in is checked against.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    pub user_id: Uuid,
+    pub password_hash: String,
+}
+
+pub(super) fn from_row(row: &user::Model) -> User {
+    User {
+        id: row.id,
+        display_name: row.display_name.clone(),
+        points: row.points,
+        verified: row.verified_at.is_some(),
+        member_since: row.created_at,
+    }
+}
+
+pub(super) fn role_of(row: &user::Model) -> Result<Role> {
+    parse("role", &row.role)
+}
+
+/// Adds the person; `false` where somebody has that e-mail already.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn insert(db: &impl ConnectionTrait, new: &NewUser) -> Result<bool> {
+    let role: &str = new.role.into();
+    let row = user::ActiveModel {
+        id: Set(new.id),
+        email: Set(new.email.clone()),
+        email_key: Set(email_key(&new.email)),
+        display_name: Set(new.display_name.clone()),
+        password_hash: Set(new.password_hash.clone()),
+        role: Set(role.to_owned()),
+        points: Set(new.points),
+        verified_at: Set(None),
+        created_at: Set(new.created_at),
+    };
+    let taken = OnConflict::column(user::Column::EmailKey).do_nothing().to_owned();
+    let inserted = user::Entity::insert(row)
+        .on_conflict(taken)
+        .try_insert()
+        .exec_without_returning(db)
+        .await?;
+    Ok(matches!(inserted, TryInsertResult::Inserted(1)))
+}
+
+/// # Errors
+/// Where the database does not answer.
+pub async fn credentials(db: &impl ConnectionTrait, email: &str) -> Result<Option<Credentials>> {
+    let row = user::Entity::find()
+        .filter(user::Column::EmailKey.eq(email_key(email)))
+        .one(db)
+        .await?;
+    Ok(row.map(|row| Credentials { user_id: row.id, password_hash: row.password_hash }))
+}
+
+/// Those of `ids` that exist, in no order.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn find_all(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<User>> {
+    let ids = ids.iter().copied();
+    let rows = user::Entity::find().filter(user::Column::Id.is_in(ids)).all(db).await?;
+    Ok(rows.iter().map(from_row).collect())
+}
+
+/// Keeps other transactions that lock the same person waiting until this one ends: for rules that count
+/// what a person has. (SQLite has one writer at a time anyway.)
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn lock(tx: &impl ConnectionTrait, id: Uuid) -> Result<()> {
+    user::Entity::find_by_id(id)
+        .select_only()
+        .column(user::Column::Id)
+        .lock_exclusive()
+        .into_tuple::<Uuid>()
+        .one(tx)
+        .await?;
+    Ok(())
+}
+
+/// Sets the points of the person with that e-mail; `false` where there is none.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn set_points(db: &impl ConnectionTrait, email: &str, points: i64) -> Result<bool> {
+    let updated = user::Entity::update_many()
+        .col_expr(user::Column::Points, Expr::value(points))
+        .filter(user::Column::EmailKey.eq(email_key(email)))
+        .exec(db)
+        .await?;
+    Ok(updated.rows_affected > 0)
+}
+
+/// How many people there are.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn count(db: &impl ConnectionTrait) -> Result<u64> {
+    use sea_orm::PaginatorTrait;
+    user::Entity::find().count(db).await
+}
