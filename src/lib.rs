@@ -1,8 +1,15 @@
 //! gigway: a GraphQL gateway for a marketplace of small paid jobs.
 #![forbid(unsafe_code)]
 
+pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod demo;
 pub mod domain;
+pub mod graphql;
+pub mod http;
+pub mod keys;
 pub mod live;
 pub mod media;
 pub mod service;

@@ -35,6 +35,7 @@ pub const CATEGORIES: [&str; 27] = [
 pub const MINIMUM_PRICE_CENTS: i64 = 100;
 
 /// The name in lower case, every run of other characters a hyphen.
+#[must_use]
 pub fn slug(name: &str) -> String {
     name.to_lowercase()
         .split(|character: char| !character.is_ascii_alphanumeric())

@@ -7,7 +7,7 @@
 pub use sea_orm_migration::prelude::MigratorTrait;
 use sea_orm_migration::prelude::*;
 
-mod catalogue;
+pub mod catalogue;
 mod m20261124_000001_tables;
 mod m20261124_000002_categories;
 mod m20261124_000003_search;

@@ -4,8 +4,8 @@
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
-    big_integer, binary, integer, json_binary, pk_uuid, string, string_null, text,
-    timestamp_with_time_zone, timestamp_with_time_zone_null, uuid, uuid_null,
+    big_integer, binary, integer, json_binary, pk_uuid, string, string_null, text, timestamp_with_time_zone,
+    timestamp_with_time_zone_null, uuid, uuid_null,
 };
 use uuid::Uuid;
 
@@ -27,10 +27,15 @@ impl MigrationTrait for Migration {
         for sql in INDEXES {
             manager.get_connection().execute_unprepared(sql).await?;
         }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "drawn once for a log, and nothing depends on which it is"
+        )]
+        let epoch = Uuid::new_v4();
         let epoch = Query::insert()
             .into_table("log_meta")
             .columns(["id", "epoch"])
-            .values_panic([1.into(), Uuid::new_v4().into()])
+            .values_panic([1.into(), epoch.into()])
             .to_owned();
         manager.execute(epoch).await
     }
@@ -49,9 +54,7 @@ impl MigrationTrait for Migration {
             "session",
             "user",
         ] {
-            manager
-                .drop_table(Table::drop().table(table).to_owned())
-                .await?;
+            manager.drop_table(Table::drop().table(table).to_owned()).await?;
         }
         Ok(())
     }
@@ -224,22 +227,10 @@ fn events() -> TableCreateStatement {
 }
 
 fn log_meta() -> TableCreateStatement {
-    Table::create()
-        .table("log_meta")
-        .col(integer("id").primary_key())
-        .col(uuid("epoch"))
-        .to_owned()
+    Table::create().table("log_meta").col(integer("id").primary_key()).col(uuid("epoch")).to_owned()
 }
 
 /// `table.column` holds the id of a row of `target`.
-fn reference(
-    table: &'static str,
-    column: &'static str,
-    target: &'static str,
-) -> ForeignKeyCreateStatement {
-    ForeignKey::create()
-        .name(format!("{table}_{column}"))
-        .from(table, column)
-        .to(target, "id")
-        .to_owned()
+fn reference(table: &'static str, column: &'static str, target: &'static str) -> ForeignKeyCreateStatement {
+    ForeignKey::create().name(format!("{table}_{column}")).from(table, column).to(target, "id").to_owned()
 }

@@ -15,8 +15,7 @@ pub struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let mut rows = Query::insert();
-        rows.into_table("category")
-            .columns(["id", "slug", "name", "minimum_price_cents"]);
+        rows.into_table("category").columns(["id", "slug", "name", "minimum_price_cents"]);
         for (id, name) in (FIRST_ID..).zip(CATEGORIES) {
             rows.values_panic([
                 Uuid::from_u128(id).into(),
@@ -29,8 +28,6 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .execute(Query::delete().from_table("category").to_owned())
-            .await
+        manager.execute(Query::delete().from_table("category").to_owned()).await
     }
 }

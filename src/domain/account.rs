@@ -32,10 +32,8 @@ impl SignUpForm {
     /// # Errors
     /// Every fault of the form and of `password`.
     pub fn check(self, password: &str, limits: &AccountLimits) -> Result<Self, Vec<Fault>> {
-        let form = Self {
-            email: self.email.trim().to_owned(),
-            display_name: self.display_name.trim().to_owned(),
-        };
+        let form =
+            Self { email: self.email.trim().to_owned(), display_name: self.display_name.trim().to_owned() };
         let mut check = Check::default();
         check.text("email", "The e-mail", &form.email, 1, limits.email_max_chars);
         if !form.email.is_empty() && EmailAddress::from_str(&form.email).is_err() {
@@ -68,10 +66,7 @@ mod tests {
     #[test]
     fn a_sign_up_tells_every_fault_at_once() {
         let limits = AccountLimits::default();
-        let form = |email: &str, name: &str| SignUpForm {
-            email: email.into(),
-            display_name: name.into(),
-        };
+        let form = |email: &str, name: &str| SignUpForm { email: email.into(), display_name: name.into() };
         let good = form(" Ann@Example.com ", "Ann ").check("long enough", &limits);
         assert_eq!(good.expect("a good form").email, "Ann@Example.com");
         let faults = form("ann", "A").check("short", &limits).expect_err("three faults");

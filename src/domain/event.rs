@@ -25,7 +25,10 @@ pub enum EventBody {
         change: ReviewQueueChange,
     },
     /// A session that its sockets must not outlive.
-    SessionEnded { session_id: Uuid, user_id: Uuid },
+    SessionEnded {
+        session_id: Uuid,
+        user_id: Uuid,
+    },
 }
 
 impl EventBody {

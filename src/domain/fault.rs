@@ -42,20 +42,12 @@ pub struct Fault {
 impl Fault {
     /// A fault of the field at `path`, its steps separated by dots (`links.3`).
     pub fn at(path: &str, code: FaultCode, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            field: path.split('.').map(str::to_owned).collect(),
-        }
+        Self { code, message: message.into(), field: path.split('.').map(str::to_owned).collect() }
     }
 
     /// A fault of the act as a whole.
     pub fn of_act(code: FaultCode, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            field: Vec::new(),
-        }
+        Self { code, message: message.into(), field: Vec::new() }
     }
 
     /// Nothing the person may use has the id in `path`.

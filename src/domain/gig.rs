@@ -63,10 +63,7 @@ impl GigStatus {
             (InReview, GigAct::Reject) => Some(Rejected),
             (Active, GigAct::Pause) => Some(Paused),
             (Active | Paused, GigAct::Suspend) => Some(Suspended),
-            (
-                Draft | InReview | Active | Paused | Rejected | Suspended,
-                GigAct::Archive,
-            ) => Some(Archived),
+            (Draft | InReview | Active | Paused | Rejected | Suspended, GigAct::Archive) => Some(Archived),
             _ => None,
         }
     }
@@ -270,14 +267,12 @@ mod tests {
         let limits = Limits::default();
         let mut gig = some_gig(GigStatus::Rejected);
         gig.review_reasons = vec![reason(false), reason(false)];
-        let fault = gig
-            .apply(GigAct::Edit, &limits, DateTime::UNIX_EPOCH)
-            .expect_err("it was rejected for good");
+        let fault =
+            gig.apply(GigAct::Edit, &limits, DateTime::UNIX_EPOCH).expect_err("it was rejected for good");
         assert_eq!(fault.code, FaultCode::InvalidTransition);
         assert_eq!(gig.version, 0);
         gig.review_reasons = vec![reason(false), reason(true)];
-        gig.apply(GigAct::Edit, &limits, DateTime::UNIX_EPOCH)
-            .expect("one reason can be mended");
+        gig.apply(GigAct::Edit, &limits, DateTime::UNIX_EPOCH).expect("one reason can be mended");
         assert_eq!(gig.status, GigStatus::InReview);
     }
 

@@ -64,9 +64,7 @@ impl GigForm {
         };
         let mut filled = GigContent {
             title: self.title.map_or(content.title, |text| text.trim().to_owned()),
-            description: self
-                .description
-                .map_or(content.description, |text| text.trim().to_owned()),
+            description: self.description.map_or(content.description, |text| text.trim().to_owned()),
             category_id: self.category_id.unwrap_or(content.category_id),
             price,
             delivery_days: self.delivery_days.unwrap_or(content.delivery_days),
@@ -117,13 +115,7 @@ fn check_content(
         1,
         limits.delivery_days_max,
     );
-    check.range(
-        "revisions",
-        "The number of revisions",
-        content.revisions,
-        0,
-        limits.revisions_max,
-    );
+    check.range("revisions", "The number of revisions", content.revisions, 0, limits.revisions_max);
     check_tags(&content.tags, limits, check);
     check_links(&content.links, limits, check);
 }
@@ -131,10 +123,7 @@ fn check_content(
 fn check_price(price: Money, category: &Category, limits: &GigLimits, check: &mut Check) {
     let (min, max) = (category.minimum_price, limits.maximum_price);
     if price < min || price > max {
-        let message = format!(
-            "The price in {} must be from {min} to {max}; it is {price}.",
-            category.name
-        );
+        let message = format!("The price in {} must be from {min} to {max}; it is {price}.", category.name);
         check.fault("price", FaultCode::OutOfRange, message);
     }
 }

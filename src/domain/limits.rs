@@ -77,7 +77,7 @@ impl Default for GigLimits {
             tag_max_chars: 30,
             delivery_days_max: 90,
             revisions_max: 20,
-            maximum_price: Money::from_cents(10_000_00),
+            maximum_price: Money::from_cents(1_000_000),
             unarchived_max: 20,
         }
     }
@@ -143,10 +143,11 @@ pub fn points_of_level(level: i32) -> i64 {
 
 /// The level that so many points reach; 0 and up.
 pub fn level_of_points(points: i64) -> i32 {
-    (1..)
-        .take_while(|level| points_of_level(*level) <= points)
-        .last()
-        .unwrap_or(0)
+    let mut level = 0;
+    while points_of_level(level + 1) <= points {
+        level += 1;
+    }
+    level
 }
 
 #[cfg(test)]

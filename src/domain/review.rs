@@ -145,12 +145,7 @@ impl ReviewItem {
     ///
     /// # Errors
     /// `ALREADY_CLAIMED` by somebody else, `INVALID_TRANSITION` once decided.
-    pub fn claim(
-        &mut self,
-        reviewer: Uuid,
-        limits: &ReviewLimits,
-        now: DateTime<Utc>,
-    ) -> Result<(), Fault> {
+    pub fn claim(&mut self, reviewer: Uuid, limits: &ReviewLimits, now: DateTime<Utc>) -> Result<(), Fault> {
         self.check_free_for(reviewer, now)?;
         self.claimed_by = Some(reviewer);
         self.claim_expires_at = Some(now + TimeDelta::minutes(i64::from(limits.claim_minutes)));

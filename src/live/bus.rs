@@ -83,11 +83,7 @@ impl Bus {
         let (inbox, news) = mpsc::channel(BACKLOG);
         let (outbox, committed) = mpsc::channel(BACKLOG);
         let health = Arc::new(RedisHealth::default());
-        let bus = Self {
-            inbox: inbox.clone(),
-            outbox: Some(outbox),
-            redis: Some(Arc::clone(&health)),
-        };
+        let bus = Self { inbox: inbox.clone(), outbox: Some(outbox), redis: Some(Arc::clone(&health)) };
         let publish = publish(connection, channel.to_owned(), committed);
         tasks.spawn(stop.clone().run_until_cancelled_owned(publish));
         let listen = listen(client, channel.to_owned(), inbox, health);
@@ -116,18 +112,11 @@ impl Bus {
     }
 }
 
-async fn publish(
-    mut connection: ConnectionManager,
-    channel: String,
-    mut committed: mpsc::Receiver<Event>,
-) {
+async fn publish(mut connection: ConnectionManager, channel: String, mut committed: mpsc::Receiver<Event>) {
     while let Some(event) = committed.recv().await {
         let message = serde_json::to_string(&event).expect("an event is plain data");
-        let sent: redis::RedisResult<()> = redis::cmd("PUBLISH")
-            .arg(&channel)
-            .arg(message)
-            .query_async(&mut connection)
-            .await;
+        let sent: redis::RedisResult<()> =
+            redis::cmd("PUBLISH").arg(&channel).arg(message).query_async(&mut connection).await;
         if let Err(error) = sent {
             tracing::warn!(position = event.position, %error, "could not publish an event");
         }
@@ -135,12 +124,7 @@ async fn publish(
 }
 
 /// Listens for as long as the process lives, through every loss of the connection.
-async fn listen(
-    client: redis::Client,
-    channel: String,
-    inbox: mpsc::Sender<News>,
-    health: Arc<RedisHealth>,
-) {
+async fn listen(client: redis::Client, channel: String, inbox: mpsc::Sender<News>, health: Arc<RedisHealth>) {
     let mut pause = RECONNECT_FIRST;
     loop {
         match subscribe(&client, &channel).await {

@@ -205,11 +205,6 @@ pub async fn sign_out(services: &Services, viewer: &Viewer, everywhere: bool) ->
 /// [`Error::Unauthenticated`] where the token is not good, or its session has ended.
 pub async fn authenticate(services: &Services, token: &str) -> Result<Viewer> {
     let now = services.now();
-    let session_id = services
-        .secrets
-        .read_access_token(token, now)
-        .ok_or(Error::Unauthenticated)?;
-    sessions::find_viewer(services.db.read(), session_id, now)
-        .await?
-        .ok_or(Error::Unauthenticated)
+    let session_id = services.secrets.read_access_token(token, now).ok_or(Error::Unauthenticated)?;
+    sessions::find_viewer(services.db.read(), session_id, now).await?.ok_or(Error::Unauthenticated)
 }

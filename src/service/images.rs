@@ -9,7 +9,7 @@ use crate::domain::id::{self, IdKind};
 use crate::domain::image::GigImage;
 use crate::domain::user::Viewer;
 use crate::media::pictures::Unreadable;
-use crate::store::images;
+use crate::store::images::{self, Seen};
 
 /// How long the address of a picture that is not public works. It is rounded up to this, so that the same
 /// picture keeps the same address for a while and a browser need not fetch it again.
@@ -33,8 +33,8 @@ pub async fn upload(services: &Services, viewer: &Viewer, file: Vec<u8>) -> Resu
 
 /// The file has more than `max` bytes.
 pub fn too_large(max: usize) -> Fault {
-    let mebibytes = max as f64 / (1024.0 * 1024.0);
-    let message = format!("A picture may have at most {max} bytes ({mebibytes:.1} MiB).");
+    let mebibytes = max / (1024 * 1024);
+    let message = format!("A picture may have at most {max} bytes ({mebibytes} MiB).");
     Fault::at("file", FaultCode::FileTooLarge, message)
 }
 
@@ -72,11 +72,17 @@ pub struct AddressSignature {
     pub signature: String,
 }
 
-/// A signature for the address of a picture that the viewer may see and not everybody.
-pub fn sign_address(services: &Services, image_id: Uuid) -> AddressSignature {
+/// Where the picture is, for whoever may see it: signed, unless everybody may.
+pub fn address(services: &Services, seen: &Seen) -> String {
+    let id = seen.image.id;
+    let plain = format!("{}/media/{}.jpg", services.public_url, id::encode(IdKind::GigImage, id));
+    if seen.public {
+        return plain;
+    }
     let lifetime = SIGNED_ADDRESS_LIFETIME.num_seconds();
     let expires = (services.now().timestamp() / lifetime + 2) * lifetime;
-    AddressSignature { expires, signature: services.secrets.sign(&signed_text(image_id, expires)) }
+    let signature = services.secrets.sign(&signed_text(id, expires));
+    format!("{plain}?expires={expires}&signature={signature}")
 }
 
 fn signed_text(image_id: Uuid, expires: i64) -> String {

@@ -42,6 +42,8 @@ pub struct Services {
     pub secrets: secrets::Secrets,
     pub sign_in_limit: SignInLimit,
     pub ids: Ids,
+    /// Where clients reach this installation, without a slash at the end.
+    pub public_url: String,
 }
 
 /// Makes ids; those of one millisecond still sort in the order they were made.

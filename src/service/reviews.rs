@@ -87,10 +87,9 @@ pub async fn decide_gig(services: &Services, viewer: &Viewer, verdict: GigVerdic
     let item = reviews::find_undecided(&*work, gig.id).await?;
     if let Some(item) = &item {
         let mut decided = item.clone();
-        decided.check_free_for(viewer.id(), now).map_err(|fault| Fault {
-            field: vec!["gigId".to_owned()],
-            ..fault
-        })?;
+        decided
+            .check_free_for(viewer.id(), now)
+            .map_err(|fault| Fault { field: vec!["gigId".to_owned()], ..fault })?;
         decided.decided_at = Some(now);
         decided.claimed_by = None;
         decided.claim_expires_at = None;

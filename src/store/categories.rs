@@ -32,8 +32,7 @@ pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Category>> {
 /// Where the database does not answer, or the catalogue is empty.
 pub async fn first(db: &impl ConnectionTrait) -> Result<Category> {
     let row = category::Entity::find().order_by_asc(category::Column::Id).one(db).await?;
-    row.map(from_row)
-        .ok_or_else(|| sea_orm::DbErr::RecordNotFound("the catalogue is empty".into()))
+    row.map(from_row).ok_or_else(|| sea_orm::DbErr::RecordNotFound("the catalogue is empty".into()))
 }
 
 /// # Errors

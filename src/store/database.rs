@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{self, postgres::PgDatabaseError};
 use sea_orm::{
-    AccessMode, ConnAcquireErr, ConnectOptions, ConnectionTrait, DatabaseConnection,
-    DatabaseTransaction, DbBackend, DbErr, IsolationLevel, RuntimeErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    AccessMode, ConnAcquireErr, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction,
+    DbBackend, DbErr, IsolationLevel, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait,
 };
 
 use super::Result;
@@ -142,12 +143,32 @@ impl Database {
         match self.backend() {
             DbBackend::Postgres => {
                 let isolation = Some(IsolationLevel::RepeatableRead);
-                self.reader
-                    .begin_with_config(isolation, Some(AccessMode::ReadOnly))
-                    .await
+                self.reader.begin_with_config(isolation, Some(AccessMode::ReadOnly)).await
             }
             _ => self.reader.begin().await,
         }
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub async fn ping(&self) -> Result<()> {
+        self.reader.ping().await
+    }
+
+    /// What time it is by the database's clock.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn now(&self) -> Result<DateTime<Utc>> {
+        let sql = match self.backend() {
+            DbBackend::Postgres => "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint",
+            _ => "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
+        };
+        let row = self.reader.query_one_raw(Statement::from_string(self.backend(), sql)).await?;
+        let millis: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
+        Ok(DateTime::from_timestamp_millis(millis).unwrap_or_default())
     }
 
     pub fn backend(&self) -> DbBackend {
@@ -181,8 +202,8 @@ async fn counted(options: ConnectOptions, statements: &Arc<AtomicU64>) -> Result
 /// Whether the database is away (as against: it answered, and what it answered is an error).
 pub fn is_unavailable(error: &DbErr) -> bool {
     match error {
-        DbErr::ConnectionAcquire(ConnAcquireErr::Timeout | ConnAcquireErr::ConnectionClosed) => true,
-        DbErr::Conn(_) => true,
+        DbErr::ConnectionAcquire(ConnAcquireErr::Timeout | ConnAcquireErr::ConnectionClosed)
+        | DbErr::Conn(_) => true,
         DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
             match error.as_ref() {
                 sqlx::Error::Io(_)
@@ -190,9 +211,9 @@ pub fn is_unavailable(error: &DbErr) -> bool {
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::Protocol(_)
                 | sqlx::Error::WorkerCrashed => true,
-                sqlx::Error::Database(error) => error
-                    .try_downcast_ref::<PgDatabaseError>()
-                    .is_some_and(|error| is_shutdown(error.code())),
+                sqlx::Error::Database(error) => {
+                    error.try_downcast_ref::<PgDatabaseError>().is_some_and(|error| is_shutdown(error.code()))
+                }
                 _ => false,
             }
         }

@@ -35,10 +35,8 @@ pub async fn append(
     }
     lock_positions(tx).await?;
     let next = head(tx).await? + 1;
-    let events: Vec<Event> = (next..)
-        .zip(bodies)
-        .map(|(position, body)| Event { position, occurred_at: now, body })
-        .collect();
+    let events: Vec<Event> =
+        (next..).zip(bodies).map(|(position, body)| Event { position, occurred_at: now, body }).collect();
     let rows: Vec<_> = events.iter().map(to_row).collect::<Result<_>>()?;
     event::Entity::insert_many(rows).exec_without_returning(tx).await?;
     Ok(events)
@@ -87,8 +85,7 @@ pub async fn tail(db: &impl ConnectionTrait) -> Result<Option<i64>> {
 /// Where the database does not answer.
 pub async fn epoch(db: &impl ConnectionTrait) -> Result<Uuid> {
     let row = log_meta::Entity::find_by_id(1).one(db).await?;
-    row.map(|row| row.epoch)
-        .ok_or_else(|| DbErr::RecordNotFound("log_meta has no row".into()))
+    row.map(|row| row.epoch).ok_or_else(|| DbErr::RecordNotFound("log_meta has no row".into()))
 }
 
 /// Up to `limit` events after `position`, of one topic or of all, in order.
@@ -186,11 +183,7 @@ fn from_row(row: event::Model) -> Result<Event> {
             gig_id: row.subject_id,
             seller_id: owner?,
             version: row.version,
-            previous: row
-                .previous_status
-                .as_deref()
-                .map(|text| parse("gig status", text))
-                .transpose()?,
+            previous: row.previous_status.as_deref().map(|text| parse("gig status", text)).transpose()?,
             status: parse("gig status", &row.status)?,
             reason_codes: from_json("event.reason_codes", row.reason_codes)?,
         },

@@ -1,6 +1,6 @@
 //! Lists of gigs: filtered, searched, ordered and paged by key.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use entity::{gig, gig_tag, user};
@@ -11,7 +11,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::page::{Key, Ordering, Page, PageRequest, Paging};
+use super::page::{Key, Ordering, Page, PageRequest, Paging, Side};
 use super::{Result, gigs};
 use crate::domain::gig::{Gig, GigStatus};
 use crate::domain::gig_filter::{GigFilter, GigOrder};
@@ -64,11 +64,7 @@ struct FoundRow {
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn page(
-    db: &impl ConnectionTrait,
-    query: &GigQuery,
-    request: &PageRequest,
-) -> Result<Page<Gig>> {
+pub async fn page(db: &impl ConnectionTrait, query: &GigQuery, request: &PageRequest) -> Result<Page<Gig>> {
     let backend = db.get_database_backend();
     let ordering = ordering(query, backend);
     let mut select = select(query, backend);
@@ -89,10 +85,7 @@ pub async fn pages_of_sellers(
     request: &PageRequest,
 ) -> Result<HashMap<Uuid, Page<Gig>>> {
     let backend = db.get_database_backend();
-    let query = GigQuery {
-        filter: GigFilter::default(),
-        ..GigQuery::listed_of(Uuid::nil())
-    };
+    let query = GigQuery { filter: GigFilter::default(), ..GigQuery::listed_of(Uuid::nil()) };
     let ordering = ordering(&query, backend);
     let mut numbered = select(&query, backend);
     numbered.and_where(gig::Column::SellerId.is_in(sellers.iter().copied()));
@@ -114,10 +107,7 @@ pub async fn pages_of_sellers(
     for (key, gig) in keyed(rows, query.order)? {
         of_sellers.entry(gig.seller_id).or_default().push((key, gig));
     }
-    Ok(of_sellers
-        .into_iter()
-        .map(|(seller, rows)| (seller, Page::of_found(rows, request)))
-        .collect())
+    Ok(of_sellers.into_iter().map(|(seller, rows)| (seller, Page::of_found(rows, request))).collect())
 }
 
 /// How many gigs the list holds.
@@ -127,10 +117,7 @@ pub async fn pages_of_sellers(
 pub async fn count(db: &impl ConnectionTrait, query: &GigQuery) -> Result<i32> {
     let backend = db.get_database_backend();
     let mut select = Query::select();
-    select
-        .expr(Expr::cust("COUNT(*)"))
-        .from("gig")
-        .cond_where(conditions(query, backend));
+    select.expr(Expr::cust("COUNT(*)")).from("gig").cond_where(conditions(query, backend));
     let row = db.query_one(&select).await?;
     let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
     Ok(i32::try_from(count).unwrap_or(i32::MAX))
@@ -140,10 +127,7 @@ pub async fn count(db: &impl ConnectionTrait, query: &GigQuery) -> Result<i32> {
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn counts_of_sellers(
-    db: &impl ConnectionTrait,
-    sellers: &[Uuid],
-) -> Result<HashMap<Uuid, i64>> {
+pub async fn counts_of_sellers(db: &impl ConnectionTrait, sellers: &[Uuid]) -> Result<HashMap<Uuid, i64>> {
     let counts: Vec<(Uuid, i64)> = gig::Entity::find()
         .select_only()
         .column(gig::Column::SellerId)
@@ -157,28 +141,42 @@ pub async fn counts_of_sellers(
     Ok(counts.into_iter().collect())
 }
 
-/// Whether any row of the list stands in front of `key` (or behind it, where `behind`).
+/// Whether the list has any row at `key` or on that side of it.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn exists_beyond(
-    db: &impl ConnectionTrait,
-    query: &GigQuery,
-    key: &Key,
-    behind: bool,
-) -> Result<bool> {
+pub async fn exists_on(db: &impl ConnectionTrait, query: &GigQuery, side: Side, key: &Key) -> Result<bool> {
     let backend = db.get_database_backend();
-    let ordering = ordering(query, backend);
-    let values = key_values(query.order, key);
-    let beyond = if behind { ordering.behind(values) } else { ordering.in_front_of(values) };
+    let beyond = ordering(query, backend).on(side, key_values(query.order, key));
     let mut select = Query::select();
-    select
-        .expr(Expr::val(1))
-        .from("gig")
-        .cond_where(conditions(query, backend))
-        .and_where(beyond)
-        .limit(1);
+    select.expr(Expr::val(1)).from("gig").cond_where(conditions(query, backend)).and_where(beyond).limit(1);
     Ok(db.query_one(&select).await?.is_some())
+}
+
+/// Which of the sellers have an ACTIVE gig at `key` or on that side of it, newest first.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn sellers_on(
+    db: &impl ConnectionTrait,
+    sellers: &[Uuid],
+    side: Side,
+    key: &Key,
+) -> Result<HashSet<Uuid>> {
+    let query = GigQuery { filter: GigFilter::default(), ..GigQuery::listed_of(Uuid::nil()) };
+    let backend = db.get_database_backend();
+    let beyond = ordering(&query, backend).on(side, key_values(query.order, key));
+    let found: Vec<Uuid> = gig::Entity::find()
+        .select_only()
+        .column(gig::Column::SellerId)
+        .distinct()
+        .filter(conditions(&query, backend))
+        .filter(gig::Column::SellerId.is_in(sellers.iter().copied()))
+        .filter(beyond)
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(found.into_iter().collect())
 }
 
 fn select(query: &GigQuery, backend: DbBackend) -> SelectStatement {
@@ -186,10 +184,7 @@ fn select(query: &GigQuery, backend: DbBackend) -> SelectStatement {
         GigOrder::Relevance => relevance(query, backend),
         _ => Expr::cust("0"),
     };
-    gig::Entity::find()
-        .expr_as(relevance, "relevance")
-        .filter(conditions(query, backend))
-        .into_query()
+    gig::Entity::find().expr_as(relevance, "relevance").filter(conditions(query, backend)).into_query()
 }
 
 /// Restricts `select` to the bounds that the request names.

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Result, from_json, parse, to_json};
+use super::{ROWS_AT_ONCE, Result, from_json, parse, to_json};
 use crate::domain::gig::{Gig, GigContent, GigStatus};
 use crate::domain::gig_form::tag_key;
 use crate::domain::money::Money;
@@ -107,10 +107,7 @@ pub async fn find_all_visible(
 /// # Errors
 /// Where the database does not answer.
 pub async fn find_own(db: &impl ConnectionTrait, viewer: &Viewer, id: Uuid) -> Result<Option<Gig>> {
-    let row = gig::Entity::find_by_id(id)
-        .filter(gig::Column::SellerId.eq(viewer.id()))
-        .one(db)
-        .await?;
+    let row = gig::Entity::find_by_id(id).filter(gig::Column::SellerId.eq(viewer.id())).one(db).await?;
     row.map(from_row).transpose()
 }
 
@@ -134,6 +131,23 @@ pub async fn insert(tx: &impl ConnectionTrait, gig: &Gig) -> Result<()> {
     Ok(())
 }
 
+/// Adds many gigs that are new, with what `gig_tag` says of them.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn insert_all(tx: &impl ConnectionTrait, gigs: &[Gig]) -> Result<()> {
+    for gigs in gigs.chunks(ROWS_AT_ONCE) {
+        let rows: Vec<gig::Model> = gigs.iter().map(to_row).collect::<Result<_>>()?;
+        let rows = rows.into_iter().map(|row| -> gig::ActiveModel { row.into_active_model() });
+        gig::Entity::insert_many(rows).exec_without_returning(tx).await?;
+    }
+    let tags: Vec<_> = gigs.iter().flat_map(tag_rows).collect();
+    for rows in tags.chunks(ROWS_AT_ONCE) {
+        gig_tag::Entity::insert_many(rows.to_vec()).exec_without_returning(tx).await?;
+    }
+    Ok(())
+}
+
 /// Writes the gig over the version before it; `false` where somebody else has changed it meanwhile.
 ///
 /// # Errors
@@ -153,16 +167,16 @@ pub async fn update(tx: &impl ConnectionTrait, gig: &Gig) -> Result<bool> {
 /// # Errors
 /// Where the database does not answer.
 pub async fn index_tags(tx: &impl ConnectionTrait, gig: &Gig) -> Result<()> {
-    gig_tag::Entity::delete_many()
-        .filter(gig_tag::Column::GigId.eq(gig.id))
-        .exec(tx)
-        .await?;
-    let rows = gig.content.tags.iter().map(|tag| gig_tag::ActiveModel {
-        gig_id: Set(gig.id),
-        tag_key: Set(tag_key(tag)),
-    });
+    gig_tag::Entity::delete_many().filter(gig_tag::Column::GigId.eq(gig.id)).exec(tx).await?;
     if !gig.content.tags.is_empty() {
-        gig_tag::Entity::insert_many(rows).exec_without_returning(tx).await?;
+        gig_tag::Entity::insert_many(tag_rows(gig)).exec_without_returning(tx).await?;
     }
     Ok(())
+}
+
+fn tag_rows(gig: &Gig) -> impl Iterator<Item = gig_tag::ActiveModel> {
+    gig.content
+        .tags
+        .iter()
+        .map(|tag| gig_tag::ActiveModel { gig_id: Set(gig.id), tag_key: Set(tag_key(tag)) })
 }

@@ -1,5 +1,7 @@
 //! The records of gig pictures. The pictures themselves are blobs, in `media`.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use entity::gig_image;
 use sea_orm::sea_query::Expr;
@@ -9,11 +11,11 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Result, gigs};
+use super::{ROWS_AT_ONCE, Result, gigs};
 use crate::domain::image::GigImage;
 use crate::domain::user::Viewer;
 
-fn from_row(row: gig_image::Model) -> GigImage {
+fn from_row(row: &gig_image::Model) -> GigImage {
     GigImage {
         id: row.id,
         owner_id: row.owner_id,
@@ -42,6 +44,38 @@ pub async fn insert(db: &impl ConnectionTrait, image: &GigImage, now: DateTime<U
     Ok(())
 }
 
+/// Adds many pictures of gigs, each gig's in the order given.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn insert_attached(
+    tx: &impl ConnectionTrait,
+    images: &[GigImage],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let mut counts = HashMap::new();
+    let mut rows = Vec::with_capacity(images.len());
+    for image in images {
+        let count = counts.entry(image.gig_id).or_insert(0_i32);
+        rows.push(gig_image::ActiveModel {
+            id: Set(image.id),
+            owner_id: Set(image.owner_id),
+            gig_id: Set(image.gig_id),
+            ordinal: Set(*count),
+            width: Set(image.width),
+            height: Set(image.height),
+            byte_size: Set(image.byte_size),
+            created_at: Set(now),
+            unattached_since: Set(None),
+        });
+        *count += 1;
+    }
+    for rows in rows.chunks(ROWS_AT_ONCE) {
+        gig_image::Entity::insert_many(rows.to_vec()).exec_without_returning(tx).await?;
+    }
+    Ok(())
+}
+
 /// Those of `ids` that `owner` may put into the gig: their own, and no other gig's.
 ///
 /// # Errors
@@ -63,9 +97,8 @@ pub async fn find_attachable(
 }
 
 fn attachable(owner: Uuid, gig_id: Uuid) -> Condition {
-    let free = Condition::any()
-        .add(gig_image::Column::GigId.is_null())
-        .add(gig_image::Column::GigId.eq(gig_id));
+    let free =
+        Condition::any().add(gig_image::Column::GigId.is_null()).add(gig_image::Column::GigId.eq(gig_id));
     Condition::all().add(gig_image::Column::OwnerId.eq(owner)).add(free)
 }
 
@@ -91,10 +124,7 @@ pub async fn attach(
         let updated = gig_image::Entity::update_many()
             .col_expr(gig_image::Column::GigId, Expr::value(gig_id))
             .col_expr(gig_image::Column::Ordinal, Expr::value(ordinal))
-            .col_expr(
-                gig_image::Column::UnattachedSince,
-                Expr::value(Option::<DateTime<Utc>>::None),
-            )
+            .col_expr(gig_image::Column::UnattachedSince, Expr::value(Option::<DateTime<Utc>>::None))
             .filter(gig_image::Column::Id.eq(*id))
             .filter(attachable(owner, gig_id))
             .exec(tx)
@@ -116,10 +146,7 @@ pub async fn of_gigs(db: &impl ConnectionTrait, gig_ids: &[Uuid]) -> Result<Vec<
         .order_by_asc(gig_image::Column::Ordinal)
         .all(db)
         .await?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|row| row.gig_id.map(|gig_id| (gig_id, from_row(row))))
-        .collect())
+    Ok(rows.into_iter().filter_map(|row| row.gig_id.map(|gig_id| (gig_id, from_row(&row)))).collect())
 }
 
 /// A picture somebody may see, and how.
@@ -151,21 +178,16 @@ pub async fn find_all_visible(
 /// # Errors
 /// Where the database does not answer.
 pub async fn find_all(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<Seen>> {
-    let rows = gig_image::Entity::find()
-        .filter(gig_image::Column::Id.is_in(ids.iter().copied()))
-        .all(db)
-        .await?;
+    let rows =
+        gig_image::Entity::find().filter(gig_image::Column::Id.is_in(ids.iter().copied())).all(db).await?;
     let gig_ids: Vec<Uuid> = rows.iter().filter_map(|row| row.gig_id).collect();
-    let public = if gig_ids.is_empty() {
-        Vec::new()
-    } else {
-        gigs::find_all_visible(db, None, &gig_ids).await?
-    };
+    let public =
+        if gig_ids.is_empty() { Vec::new() } else { gigs::find_all_visible(db, None, &gig_ids).await? };
     Ok(rows
         .into_iter()
         .map(|row| Seen {
             public: public.iter().any(|gig| Some(gig.id) == row.gig_id),
-            image: from_row(row),
+            image: from_row(&row),
         })
         .collect())
 }

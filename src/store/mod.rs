@@ -6,8 +6,8 @@
 //!
 //! To add an aggregate: its table in `migration` and `entity`, its value in `domain`, a file here.
 
-mod database;
 pub mod categories;
+mod database;
 pub mod event_log;
 pub mod gig_browse;
 pub mod gigs;
@@ -23,6 +23,10 @@ use sea_orm::DbErr;
 
 /// What every store function returns.
 pub type Result<T> = std::result::Result<T, DbErr>;
+
+/// Rows that one statement inserts at most: with the columns of the widest table still within the 32,766
+/// values that SQLite takes, which are fewer than PostgreSQL's.
+const ROWS_AT_ONCE: usize = 1000;
 
 /// A stored text that no value of ours is written as.
 fn corrupt(what: &str, text: &str) -> DbErr {

@@ -31,11 +31,7 @@ impl Key {
         if found != order || parts.next().is_some() {
             return None;
         }
-        let values: Vec<i64> = values
-            .split(',')
-            .map(str::parse)
-            .collect::<Result<_, _>>()
-            .ok()?;
+        let values: Vec<i64> = values.split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
         let id = Uuid::try_parse(id).ok()?;
         (values.len() == len).then_some(Self { order, values, id })
     }
@@ -108,6 +104,23 @@ impl Ordering {
         let (row, values) = (Expr::tuple(self.columns.clone()), Expr::tuple(values));
         if self.descending { row.gt(values) } else { row.lt(values) }
     }
+
+    /// The row at `values`, and those on that side of it.
+    pub fn on(&self, side: Side, values: Vec<SimpleExpr>) -> SimpleExpr {
+        match side {
+            Side::UpTo => self.behind(values).not(),
+            Side::From => self.in_front_of(values).not(),
+        }
+    }
+}
+
+/// Which rows a page leaves out on the side it does not page towards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// Those up to the cursor a page begins after.
+    UpTo,
+    /// Those from the cursor a page ends before.
+    From,
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::page::{Key, Ordering, Page, PageRequest};
-use super::{Result, from_json, parse, to_json};
+use super::page::{Key, Ordering, Page, PageRequest, Side};
+use super::{ROWS_AT_ONCE, Result, from_json, parse, to_json};
 use crate::domain::reason::ReviewReason;
 use crate::domain::review::{Decision, ReviewItem, ReviewKind, ReviewState};
 
@@ -26,7 +26,7 @@ pub struct QueueQuery {
 /// The name of the queue's order in cursors, and how many values its keys have.
 pub const KEY_SHAPE: (&str, usize) = ("due", 1);
 
-fn from_row(row: review_item::Model) -> Result<ReviewItem> {
+fn from_row(row: &review_item::Model) -> Result<ReviewItem> {
     Ok(ReviewItem {
         id: row.id,
         kind: parse("review kind", &row.kind)?,
@@ -48,6 +48,19 @@ fn kind_text(kind: ReviewKind) -> &'static str {
 pub async fn insert(tx: &impl ConnectionTrait, item: &ReviewItem) -> Result<()> {
     let row = to_row(item).into_active_model();
     review_item::Entity::insert(row).exec_without_returning(tx).await?;
+    Ok(())
+}
+
+/// Adds many items.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn insert_all(tx: &impl ConnectionTrait, items: &[ReviewItem]) -> Result<()> {
+    for items in items.chunks(ROWS_AT_ONCE) {
+        let row = |item| -> review_item::ActiveModel { to_row(item).into_active_model() };
+        let rows: Vec<_> = items.iter().map(row).collect();
+        review_item::Entity::insert_many(rows).exec_without_returning(tx).await?;
+    }
     Ok(())
 }
 
@@ -92,7 +105,7 @@ fn is_or_null<V: Into<sea_orm::Value>>(column: review_item::Column, value: Optio
 /// # Errors
 /// Where the database does not answer.
 pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<ReviewItem>> {
-    review_item::Entity::find_by_id(id).one(db).await?.map(from_row).transpose()
+    review_item::Entity::find_by_id(id).one(db).await?.as_ref().map(from_row).transpose()
 }
 
 /// Those of `ids` that exist, in no order.
@@ -104,7 +117,7 @@ pub async fn find_all(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<Rev
         .filter(review_item::Column::Id.is_in(ids.iter().copied()))
         .all(db)
         .await?;
-    rows.into_iter().map(from_row).collect()
+    rows.iter().map(from_row).collect()
 }
 
 /// The item about the subject that waits for a decision.
@@ -117,7 +130,7 @@ pub async fn find_undecided(db: &impl ConnectionTrait, subject_id: Uuid) -> Resu
         .filter(review_item::Column::DecidedAt.is_null())
         .one(db)
         .await?;
-    row.map(from_row).transpose()
+    row.as_ref().map(from_row).transpose()
 }
 
 /// Forgets an item whose subject was withdrawn.
@@ -139,7 +152,7 @@ pub async fn find_run_out(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Resu
         .filter(review_item::Column::ClaimExpiresAt.lte(now))
         .all(db)
         .await?;
-    rows.into_iter().map(from_row).collect()
+    rows.iter().map(from_row).collect()
 }
 
 /// One page of the queue, the first due first.
@@ -168,24 +181,18 @@ pub async fn page(
         .into_iter()
         .map(|row| {
             let values = vec![row.due_at.timestamp_micros()];
-            Ok((Key { order: KEY_SHAPE.0, values, id: row.id }, from_row(row)?))
+            Ok((Key { order: KEY_SHAPE.0, values, id: row.id }, from_row(&row)?))
         })
         .collect::<Result<_>>()?;
     Ok(Page::of_found(rows, request))
 }
 
-/// Whether any item of this part of the queue stands in front of `key` (or behind it, where `behind`).
+/// Whether this part of the queue has any item at `key` or on that side of it.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn exists_beyond(
-    db: &impl ConnectionTrait,
-    query: &QueueQuery,
-    key: &Key,
-    behind: bool,
-) -> Result<bool> {
-    let (ordering, values) = (ordering(), key_values(key));
-    let beyond = if behind { ordering.behind(values) } else { ordering.in_front_of(values) };
+pub async fn exists_on(db: &impl ConnectionTrait, query: &QueueQuery, side: Side, key: &Key) -> Result<bool> {
+    let beyond = ordering().on(side, key_values(key));
     let select = review_item::Entity::find().filter(conditions(query)).filter(beyond);
     Ok(select.one(db).await?.is_some())
 }
@@ -199,16 +206,17 @@ pub async fn count(db: &impl ConnectionTrait, query: &QueueQuery) -> Result<i32>
     Ok(i32::try_from(count).unwrap_or(i32::MAX))
 }
 
-/// How many items are not decided, and how many of those are overdue.
+/// How many items are not decided and past their time. The same rule as [`ReviewItem::overdue`].
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn backlog(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<(i32, i32)> {
-    let undecided = review_item::Entity::find().filter(review_item::Column::DecidedAt.is_null());
-    let overdue = undecided.clone().filter(review_item::Column::DueAt.lt(now));
-    let (undecided, overdue) = (undecided.count(db).await?, overdue.count(db).await?);
-    let whole = |count: u64| i32::try_from(count).unwrap_or(i32::MAX);
-    Ok((whole(undecided), whole(overdue)))
+pub async fn count_overdue(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<i32> {
+    let count = review_item::Entity::find()
+        .filter(review_item::Column::DecidedAt.is_null())
+        .filter(review_item::Column::DueAt.lt(now))
+        .count(db)
+        .await?;
+    Ok(i32::try_from(count).unwrap_or(i32::MAX))
 }
 
 fn ordering() -> Ordering {
@@ -229,13 +237,11 @@ fn conditions(query: &QueueQuery) -> Condition {
     let state = query.state.map(|state| match state {
         ReviewState::Decided => Condition::all().add(DecidedAt.is_not_null()),
         ReviewState::Claimed => Condition::all().add(DecidedAt.is_null()).add(ClaimExpiresAt.gt(query.now)),
-        ReviewState::Open => Condition::all().add(DecidedAt.is_null()).add(
-            Condition::any().add(ClaimExpiresAt.is_null()).add(ClaimExpiresAt.lte(query.now)),
-        ),
+        ReviewState::Open => Condition::all()
+            .add(DecidedAt.is_null())
+            .add(Condition::any().add(ClaimExpiresAt.is_null()).add(ClaimExpiresAt.lte(query.now))),
     });
-    Condition::all()
-        .add_option(query.kind.map(|kind| Kind.eq(kind_text(kind))))
-        .add_option(state)
+    Condition::all().add_option(query.kind.map(|kind| Kind.eq(kind_text(kind)))).add_option(state)
 }
 
 /// Keeps a decision for good.
@@ -243,8 +249,26 @@ fn conditions(query: &QueueQuery) -> Condition {
 /// # Errors
 /// Where the database does not answer.
 pub async fn insert_decision(tx: &impl ConnectionTrait, decision: &Decision) -> Result<()> {
+    let row = decision_row(decision)?;
+    review_decision::Entity::insert(row).exec_without_returning(tx).await?;
+    Ok(())
+}
+
+/// Keeps many decisions for good.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn insert_decisions(tx: &impl ConnectionTrait, decisions: &[Decision]) -> Result<()> {
+    for decisions in decisions.chunks(ROWS_AT_ONCE) {
+        let rows: Vec<_> = decisions.iter().map(decision_row).collect::<Result<_>>()?;
+        review_decision::Entity::insert_many(rows).exec_without_returning(tx).await?;
+    }
+    Ok(())
+}
+
+fn decision_row(decision: &Decision) -> Result<review_decision::ActiveModel> {
     let text: &str = decision.decision.into();
-    let row = review_decision::ActiveModel {
+    Ok(review_decision::ActiveModel {
         id: Set(decision.id),
         subject_id: Set(decision.subject_id),
         item_id: Set(decision.item_id),
@@ -254,9 +278,7 @@ pub async fn insert_decision(tx: &impl ConnectionTrait, decision: &Decision) -> 
         internal_note: Set(decision.internal_note.clone()),
         version: Set(decision.version),
         decided_at: Set(decision.decided_at),
-    };
-    review_decision::Entity::insert(row).exec_without_returning(tx).await?;
-    Ok(())
+    })
 }
 
 /// The reasons, as they were given, of the decisions that made these versions of these subjects.

@@ -4,8 +4,7 @@ use chrono::{DateTime, Utc};
 use entity::{refresh_token, session, user};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
-    QueryTrait,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
 };
 use uuid::Uuid;
 
@@ -73,17 +72,9 @@ pub async fn find_viewer(
         .filter(session::Column::EndedAt.is_null())
         .filter(session::Column::ExpiresAt.gt(now))
         .into_query();
-    let row = user::Entity::find()
-        .filter(user::Column::Id.in_subquery(living))
-        .one(db)
-        .await?;
+    let row = user::Entity::find().filter(user::Column::Id.in_subquery(living)).one(db).await?;
     row.map(|row| {
-        Ok(Viewer {
-            user: users::from_row(&row),
-            role: users::role_of(&row)?,
-            email: row.email,
-            session_id,
-        })
+        Ok(Viewer { user: users::from_row(&row), role: users::role_of(&row)?, email: row.email, session_id })
     })
     .transpose()
 }
@@ -133,11 +124,7 @@ pub async fn extend(
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn end(
-    tx: &impl ConnectionTrait,
-    session_id: Uuid,
-    now: DateTime<Utc>,
-) -> Result<Option<Uuid>> {
+pub async fn end(tx: &impl ConnectionTrait, session_id: Uuid, now: DateTime<Utc>) -> Result<Option<Uuid>> {
     let ended = session::Entity::update_many()
         .col_expr(session::Column::EndedAt, Expr::value(now))
         .filter(session::Column::Id.eq(session_id))
@@ -177,9 +164,7 @@ pub async fn forget_before(tx: &impl ConnectionTrait, moment: DateTime<Utc>) -> 
         .filter(refresh_token::Column::SessionId.in_subquery(old()))
         .exec(tx)
         .await?;
-    let deleted = session::Entity::delete_many()
-        .filter(session::Column::ExpiresAt.lt(moment))
-        .exec(tx)
-        .await?;
+    let deleted =
+        session::Entity::delete_many().filter(session::Column::ExpiresAt.lt(moment)).exec(tx).await?;
     Ok(deleted.rows_affected)
 }

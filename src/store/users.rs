@@ -64,21 +64,15 @@ pub async fn insert(db: &impl ConnectionTrait, new: &NewUser) -> Result<bool> {
         created_at: Set(new.created_at),
     };
     let taken = OnConflict::column(user::Column::EmailKey).do_nothing().to_owned();
-    let inserted = user::Entity::insert(row)
-        .on_conflict(taken)
-        .try_insert()
-        .exec_without_returning(db)
-        .await?;
+    let inserted =
+        user::Entity::insert(row).on_conflict(taken).try_insert().exec_without_returning(db).await?;
     Ok(matches!(inserted, TryInsertResult::Inserted(1)))
 }
 
 /// # Errors
 /// Where the database does not answer.
 pub async fn credentials(db: &impl ConnectionTrait, email: &str) -> Result<Option<Credentials>> {
-    let row = user::Entity::find()
-        .filter(user::Column::EmailKey.eq(email_key(email)))
-        .one(db)
-        .await?;
+    let row = user::Entity::find().filter(user::Column::EmailKey.eq(email_key(email))).one(db).await?;
     Ok(row.map(|row| Credentials { user_id: row.id, password_hash: row.password_hash }))
 }
 

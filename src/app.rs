@@ -1,0 +1,221 @@
+//! Builds everything from a configuration, and takes it down in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::config::{Config, DatabaseAddress};
+use crate::http::{self, Edge};
+use crate::keys;
+use crate::live::bus::{Bus, News};
+use crate::live::follower::{Follower, HandedOn};
+use crate::live::hub::Hub;
+use crate::live::stream::Streams;
+use crate::media::Media;
+use crate::media::pictures::Bounds;
+use crate::service::secrets::Secrets;
+use crate::service::{Ids, Services, SignInLimit, housekeeping};
+use crate::store::{Database, event_log};
+
+/// How long running requests and open sockets are given to end.
+const DRAIN_WITHIN: Duration = Duration::from_secs(7);
+
+/// How long everything else is given.
+const FINISH_WITHIN: Duration = Duration::from_secs(1);
+
+/// Why the gateway could not start. One line each, and no secret in it.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot listen on {address}: {error}")]
+    Listen { address: SocketAddr, error: std::io::Error },
+    #[error("cannot use the data folder {folder}: {error}")]
+    DataDir { folder: String, error: String },
+    #[error("cannot use the database: {0}")]
+    Database(#[from] sea_orm::DbErr),
+    #[error("cannot make keys: {0}")]
+    Keys(crate::service::Error),
+    #[error("cannot use REDIS_URL: {0}")]
+    Redis(#[from] redis::RedisError),
+}
+
+/// A gateway that serves.
+#[derive(Debug)]
+pub struct App {
+    /// Where it listens, also where the configuration left the port open.
+    pub address: SocketAddr,
+    pub services: Arc<Services>,
+    stop: CancellationToken,
+    sockets: TaskTracker,
+    server: JoinHandle<std::io::Result<()>>,
+    background: Background,
+}
+
+/// What goes on beside the requests.
+#[derive(Debug)]
+struct Background {
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl App {
+    /// Starts a gateway: brings the database to the newest shape, then listens.
+    ///
+    /// # Errors
+    /// Where something that it cannot do without is not there. Redis is not among that.
+    pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let listen = |error| StartError::Listen { address: config.listen, error };
+        let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+
+        let background = Background { stop: CancellationToken::new(), tasks: TaskTracker::new() };
+        let (services, news) = connect(config, clock, address, &background).await?;
+        let services = Arc::new(services);
+        background.follow(&services, news).await?;
+        background.spawn(housekeeping::run(Arc::clone(&services)));
+
+        let (stop, sockets) = (CancellationToken::new(), TaskTracker::new());
+        let edge = Edge::new(Arc::clone(&services), config, stop.clone(), sockets.clone());
+        let router = http::router(edge).into_make_service_with_connect_info::<SocketAddr>();
+        let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let server = tokio::spawn(serving.into_future());
+        Ok(Self { address, services, stop, sockets, server, background })
+    }
+
+    /// Takes no more work, lets what runs end, tells open sockets that it goes away, and closes everything:
+    /// within 10 seconds, whatever clients do.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.sockets.close();
+        let aborted = self.server.abort_handle();
+        let drained = async {
+            let _ = self.server.await;
+            self.sockets.wait().await;
+        };
+        if tokio::time::timeout(DRAIN_WITHIN, drained).await.is_err() {
+            tracing::warn!("requests that did not end in time are cut off");
+            aborted.abort();
+        }
+        self.background.stop.cancel();
+        self.background.tasks.close();
+        let finished = async {
+            self.background.tasks.wait().await;
+            self.services.db.close().await
+        };
+        match tokio::time::timeout(FINISH_WITHIN, finished).await {
+            Ok(Ok(())) => tracing::info!("stopped"),
+            Ok(Err(error)) => tracing::warn!(%error, "stopped; the database was not closed in order"),
+            Err(_) => tracing::warn!("stopped; something did not end in time"),
+        }
+    }
+}
+
+impl Background {
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            stop.run_until_cancelled(task).await;
+        });
+    }
+
+    /// Begins to follow the log.
+    async fn follow(
+        &self,
+        services: &Services,
+        news: tokio::sync::mpsc::Receiver<News>,
+    ) -> Result<(), StartError> {
+        let follower = Follower {
+            db: services.db.clone(),
+            bus: services.bus.clone(),
+            hub: Arc::clone(&services.streams.hub),
+            handed_on: services.streams.handed_on.clone(),
+        };
+        follower.start_at_head().await?;
+        self.spawn(follower.run(news));
+        Ok(())
+    }
+}
+
+/// Everything that acts work with, for one command of the command line. It serves nobody; what it does,
+/// gateways find in the log.
+///
+/// # Errors
+/// Where something that it cannot do without is not there.
+pub async fn open_services(config: &Config, clock: Arc<dyn Clock>) -> Result<Services, StartError> {
+    let background = Background { stop: CancellationToken::new(), tasks: TaskTracker::new() };
+    let config = Config { redis_url: None, ..config.clone() };
+    let (services, _) = connect(&config, clock, config.listen, &background).await?;
+    Ok(services)
+}
+
+/// The database as the configuration names it, in whatever shape it is.
+///
+/// # Errors
+/// Where it does not answer, or the file cannot be made.
+pub async fn open_database(config: &Config) -> Result<Database, StartError> {
+    match &config.database {
+        DatabaseAddress::Sqlite(file) => {
+            if let Some(folder) = file.parent() {
+                std::fs::create_dir_all(folder).map_err(|error| data_dir(config, &error))?;
+            }
+            Ok(Database::open_sqlite(file).await?)
+        }
+        DatabaseAddress::Postgres(url) => Ok(Database::connect_postgres(url.expose_secret()).await?),
+    }
+}
+
+/// The pictures' folder.
+///
+/// # Errors
+/// Where it cannot be made.
+pub fn open_media(config: &Config) -> Result<Media, StartError> {
+    let bounds = Bounds { stored_max_bytes: config.limits.gig.image_max_bytes, ..Bounds::default() };
+    Media::in_folder(&config.data_dir.join("blobs"), bounds).map_err(|error| data_dir(config, &error))
+}
+
+fn data_dir(config: &Config, error: &dyn std::fmt::Display) -> StartError {
+    StartError::DataDir { folder: config.data_dir.display().to_string(), error: error.to_string() }
+}
+
+async fn connect(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    address: SocketAddr,
+    background: &Background,
+) -> Result<(Services, tokio::sync::mpsc::Receiver<News>), StartError> {
+    let token_secret = keys::token_secret(config).map_err(|error| data_dir(config, &error))?;
+    let secrets = Secrets::new(&token_secret).map_err(StartError::Keys)?;
+    let media = open_media(config)?;
+    let db = open_database(config).await?;
+    db.migrate().await?;
+    let epoch = event_log::epoch(db.read()).await?;
+    let (bus, news) = match &config.redis_url {
+        None => Bus::in_process(),
+        Some(url) => {
+            // Named after the log, so that two installations on one Redis never hear each other.
+            let channel = format!("gigway:events:{epoch}");
+            Bus::over_redis(url.expose_secret(), &channel, &background.tasks, &background.stop)?
+        }
+    };
+    let streams =
+        Streams { db: db.clone(), hub: Arc::new(Hub::default()), handed_on: HandedOn::default(), epoch };
+    let services = Services {
+        db,
+        clock,
+        limits: config.limits.clone(),
+        bus,
+        streams,
+        media,
+        secrets,
+        sign_in_limit: SignInLimit::new(config.sign_in_failures, config.sign_in_failures_per_address),
+        ids: Ids::default(),
+        public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
+    };
+    Ok((services, news))
+}

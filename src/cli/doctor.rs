@@ -1,0 +1,108 @@
+//! `gigway doctor`: checks everything that the gateway works with, and says what is wrong.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+
+use super::Failure;
+use crate::app::{open_database, open_media};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, DatabaseAddress};
+use crate::keys;
+use crate::store::Database;
+
+/// A dependency that takes longer than this counts as away.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// Two clocks that are further apart than this will surprise somebody.
+const CLOCK_SKEW_MAX: Duration = Duration::from_secs(2);
+
+/// What a check found: what is well, or what is wrong.
+type Finding = Result<String, String>;
+
+pub(super) async fn run(config: &Config) -> Result<ExitCode, Failure> {
+    let database = within(async { open_database(config).await.map_err(|error| error.to_string()) }).await;
+    let findings = [
+        ("configuration", Ok(format!("{:?}", config.environment).to_lowercase())),
+        (
+            "database",
+            match &database {
+                Ok(db) => within(shape(config, db)).await,
+                Err(fault) => Err(fault.clone()),
+            },
+        ),
+        (
+            "clock",
+            match &database {
+                Ok(db) => within(clock(db)).await,
+                Err(_) => Err("cannot be compared with the database's".into()),
+            },
+        ),
+        ("redis", within(redis(config)).await),
+        ("pictures", within(pictures(config)).await),
+        ("keys", keys(config)),
+    ];
+    let mut code = ExitCode::SUCCESS;
+    for (name, finding) in findings {
+        match finding {
+            Ok(note) => println!("ok    {name:<14} {note}"),
+            Err(fault) => {
+                println!("FAIL  {name:<14} {}", fault.replace('\n', " "));
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(code)
+}
+
+async fn within<T>(check: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let answer = tokio::time::timeout(ANSWER_WITHIN, check).await;
+    answer.unwrap_or_else(|_| Err(format!("does not answer within {} s", ANSWER_WITHIN.as_secs())))
+}
+
+async fn shape(config: &Config, db: &Database) -> Finding {
+    let pending = db.pending_migrations().await.map_err(|error| error.to_string())?;
+    let kind = match config.database {
+        DatabaseAddress::Sqlite(_) => "SQLite",
+        DatabaseAddress::Postgres(_) => "PostgreSQL",
+    };
+    if pending.is_empty() {
+        return Ok(format!("{kind}, in the newest shape"));
+    }
+    Err(format!("{kind} misses {} step(s); run: gigway migrate up", pending.len()))
+}
+
+async fn clock(db: &Database) -> Finding {
+    let theirs = db.now().await.map_err(|error| error.to_string())?;
+    let apart = (SystemClock.now() - theirs).abs().to_std().unwrap_or(Duration::MAX);
+    if apart <= CLOCK_SKEW_MAX {
+        return Ok(format!("{} ms from the database's", apart.as_millis()));
+    }
+    Err(format!("{} s from the database's; is time synchronised?", apart.as_secs()))
+}
+
+async fn redis(config: &Config) -> Finding {
+    let Some(url) = &config.redis_url else {
+        return Ok("not used; events stay in the process, which is enough for one gateway".into());
+    };
+    let text = |error: redis::RedisError| error.to_string();
+    let client = redis::Client::open(url.expose_secret()).map_err(text)?;
+    let mut connection = client.get_multiplexed_async_connection().await.map_err(text)?;
+    redis::cmd("PING").query_async::<String>(&mut connection).await.map_err(text)?;
+    Ok("answers".into())
+}
+
+async fn pictures(config: &Config) -> Finding {
+    let media = open_media(config).map_err(|error| error.to_string())?;
+    media.check().await.map_err(|error| error.to_string())?;
+    Ok("can be listed".into())
+}
+
+fn keys(config: &Config) -> Finding {
+    keys::token_secret(config).map_err(|error| error.to_string())?;
+    Ok(match config.token_secret {
+        Some(_) => "from GIGWAY_TOKEN_SECRET".into(),
+        None => "generated, in the data folder".into(),
+    })
+}

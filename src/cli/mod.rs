@@ -1,0 +1,110 @@
+//! The command line: what it says, and which command does it.
+
+mod doctor;
+mod migrate;
+mod serve;
+mod user;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::app::StartError;
+use crate::config::{Config, ConfigError, Settings};
+use crate::service;
+
+/// A GraphQL gateway for a marketplace of small paid jobs, with live status that loses nothing.
+#[derive(Parser, Debug)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Serve the API
+    Serve {
+        /// First fill an empty installation with demo data (development only)
+        #[arg(long)]
+        demo: bool,
+    },
+    /// Bring the database to the newest shape, or say whether it has it
+    Migrate {
+        #[command(subcommand)]
+        command: migrate::Command,
+    },
+    /// Print the GraphQL schema
+    Schema,
+    /// Look after people
+    User {
+        #[command(subcommand)]
+        command: user::Command,
+    },
+    /// Check configuration, database, Redis, pictures, keys and clock
+    Doctor,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("{0}")]
+    Refused(String),
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl From<service::Error> for Failure {
+    fn from(error: service::Error) -> Self {
+        match error {
+            service::Error::Refused(faults) => {
+                let told = faults.into_iter().map(|fault| match fault.field.as_slice() {
+                    [] => fault.message,
+                    path => format!("{}: {}", path.join("."), fault.message),
+                });
+                Self::Refused(told.collect::<Vec<_>>().join(" "))
+            }
+            error => Self::Refused(error.to_string()),
+        }
+    }
+}
+
+impl From<sea_orm::DbErr> for Failure {
+    fn from(error: sea_orm::DbErr) -> Self {
+        Self::Start(error.into())
+    }
+}
+
+/// Runs the command: exit code 0 where it was done, 2 where the configuration is not good, else 1, and then
+/// one line that says why.
+pub async fn run(cli: Cli) -> ExitCode {
+    match Box::pin(execute(cli)).await {
+        Ok(code) => code,
+        Err(failure) => {
+            let text = failure.to_string().replace('\n', " ");
+            eprintln!("gigway: {text}");
+            ExitCode::from(if matches!(failure, Failure::Config(_)) { 2 } else { 1 })
+        }
+    }
+}
+
+async fn execute(cli: Cli) -> Result<ExitCode, Failure> {
+    if matches!(cli.command, Command::Schema) {
+        print!("{}", crate::graphql::sdl());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let config = Config::from_settings(cli.settings)?;
+    match cli.command {
+        Command::Serve { demo } => serve::run(&config, demo).await,
+        Command::Migrate { command } => migrate::run(&config, command).await,
+        Command::User { command } => user::run(&config, command).await,
+        Command::Doctor => doctor::run(&config).await,
+        Command::Schema => unreachable!("done before the configuration is read"),
+    }
+}

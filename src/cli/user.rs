@@ -1,0 +1,86 @@
+//! `gigway user`.
+
+use std::io::Read;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand, ValueEnum};
+use secrecy::SecretString;
+
+use super::Failure;
+use crate::app::open_services;
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::domain::account::SignUpForm;
+use crate::domain::id::{self, IdKind};
+use crate::domain::user;
+use crate::service::accounts;
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Command {
+    /// Add a person, and print their id
+    Add(Add),
+    /// Set a person's worker points, from which their level follows
+    Points(Points),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Add {
+    #[arg(long)]
+    email: String,
+    #[arg(long)]
+    display_name: String,
+    #[arg(long, value_enum, ignore_case = true)]
+    role: Role,
+    /// Read the password from standard input: an argument would be there for everybody on the machine to read
+    #[arg(long, required = true)]
+    password_stdin: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Points {
+    #[arg(long)]
+    email: String,
+    /// The new number of points, 0 or more
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    set: i64,
+}
+
+#[derive(ValueEnum, Debug, Clone, Copy)]
+#[value(rename_all = "UPPER")]
+enum Role {
+    Member,
+    Reviewer,
+    Admin,
+}
+
+impl From<Role> for user::Role {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Member => Self::Member,
+            Role::Reviewer => Self::Reviewer,
+            Role::Admin => Self::Admin,
+        }
+    }
+}
+
+pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, Failure> {
+    let services = open_services(config, Arc::new(SystemClock)).await?;
+    match command {
+        Command::Add(add) => {
+            let form = SignUpForm { email: add.email, display_name: add.display_name };
+            let id = accounts::add_user(&services, form, password()?, add.role.into()).await?;
+            println!("{}", id::encode(IdKind::User, id));
+        }
+        Command::Points(points) => accounts::set_points(&services, &points.email, points.set).await?,
+    }
+    services.db.close().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The password, without the line's end that `echo` puts behind it.
+fn password() -> std::io::Result<SecretString> {
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text)?;
+    Ok(text.trim_end_matches(['\n', '\r']).into())
+}

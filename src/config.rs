@@ -1,0 +1,359 @@
+//! The configuration: what the environment and the command line say, checked once into one value.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use secrecy::SecretString;
+use url::Url;
+
+use crate::domain::limits::Limits;
+
+/// What can be set, as it was written. Each option is an environment variable, too.
+#[derive(Args, Debug, Clone, Default)]
+pub struct Settings {
+    /// Address and port to listen on [default: 127.0.0.1:8080]
+    #[arg(long, env = "GIGWAY_LISTEN", global = true, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+
+    /// Where clients reach this installation, for the addresses it gives out [default: http:// and the
+    /// address it listens on]
+    #[arg(long, env = "GIGWAY_PUBLIC_URL", global = true, value_name = "URL")]
+    pub public_url: Option<String>,
+
+    /// Folder for the SQLite file, the pictures and the generated keys [default: ./data]
+    #[arg(long, env = "GIGWAY_DATA_DIR", global = true, value_name = "FOLDER")]
+    pub data_dir: Option<String>,
+
+    /// postgres://.. or sqlite:FILE [default: a SQLite file in the data folder]
+    #[arg(long, env = "DATABASE_URL", global = true, value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+
+    /// redis://.. or rediss://..; unset, events stay inside the process, which is enough for one gateway
+    #[arg(long, env = "REDIS_URL", global = true, value_name = "URL", hide_env_values = true)]
+    pub redis_url: Option<String>,
+
+    /// development or production; production refuses generated keys and demo data [default: development]
+    #[arg(long, env = "GIGWAY_ENV", global = true, value_name = "NAME")]
+    pub env: Option<String>,
+
+    /// What access tokens and picture addresses are signed with, 32 characters or more; in development it is
+    /// generated and kept in the data folder
+    #[arg(long, env = "GIGWAY_TOKEN_SECRET", global = true, value_name = "SECRET", hide_env_values = true)]
+    pub token_secret: Option<String>,
+
+    /// Web origins whose pages may call this API, separated by commas [default: none but its own; in
+    /// development also every port of localhost]
+    #[arg(long, env = "GIGWAY_ALLOWED_ORIGINS", global = true, value_name = "ORIGINS")]
+    pub allowed_origins: Option<String>,
+
+    /// Proxies in front of the gateway that each add to X-Forwarded-For [default: 0]
+    #[arg(long, env = "GIGWAY_PROXIES", global = true, value_name = "NUMBER")]
+    pub proxies: Option<String>,
+
+    /// Failed sign-ins in 15 minutes that an account may have [default: 10]
+    #[arg(long, env = "GIGWAY_SIGN_IN_FAILURES", global = true, value_name = "NUMBER")]
+    pub sign_in_failures: Option<String>,
+
+    /// Failed sign-ins in 15 minutes that may come from one address [default: 100]
+    #[arg(long, env = "GIGWAY_SIGN_IN_FAILURES_PER_ADDRESS", global = true, value_name = "NUMBER")]
+    pub sign_in_failures_per_address: Option<String>,
+
+    /// Limits other than the defaults, as JSON, such as {"gig":{"imagesMax":8}}
+    #[arg(long, env = "GIGWAY_LIMITS", global = true, value_name = "JSON")]
+    pub limits: Option<String>,
+
+    /// What to log: error, warn, info, debug, trace, or a filter by module [default: info]
+    #[arg(long, env = "GIGWAY_LOG", global = true, value_name = "FILTER")]
+    pub log: Option<String>,
+
+    /// text or json [default: text in development, json in production]
+    #[arg(long, env = "GIGWAY_LOG_FORMAT", global = true, value_name = "NAME")]
+    pub log_format: Option<String>,
+}
+
+/// Where it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environment {
+    Development,
+    Production,
+}
+
+/// Where the rows are.
+#[derive(Debug, Clone)]
+pub enum DatabaseAddress {
+    Sqlite(PathBuf),
+    Postgres(SecretString),
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// A whole configuration, every value of which is good.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub listen: SocketAddr,
+    /// Without a slash at the end; `None` follows `listen`.
+    pub public_url: Option<String>,
+    pub data_dir: PathBuf,
+    pub database: DatabaseAddress,
+    pub redis_url: Option<SecretString>,
+    pub environment: Environment,
+    /// `None` generates one, in development alone.
+    pub token_secret: Option<SecretString>,
+    /// As browsers send them, such as `https://app.example.com`.
+    pub allowed_origins: Vec<String>,
+    pub proxies: usize,
+    pub sign_in_failures: u32,
+    pub sign_in_failures_per_address: u32,
+    pub limits: Limits,
+    pub log: String,
+    pub log_format: LogFormat,
+}
+
+/// A value that is not good: which, why, and what would be.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{variable} {fault}; a good value: {example}")]
+pub struct ConfigError {
+    pub variable: &'static str,
+    /// Never the value itself where that is a secret.
+    pub fault: String,
+    pub example: &'static str,
+}
+
+impl ConfigError {
+    fn new(variable: &'static str, fault: impl Into<String>, example: &'static str) -> Self {
+        Self { variable, fault: fault.into(), example }
+    }
+}
+
+/// The fewest characters of a secret: 32 of base64 hold 192 random bits.
+const SECRET_MIN_CHARS: usize = 32;
+
+const SECRET_EXAMPLE: &str = "the output of: openssl rand -base64 48";
+
+impl Config {
+    /// Checks what was written.
+    ///
+    /// # Errors
+    /// The first value that is not good.
+    pub fn from_settings(settings: Settings) -> Result<Self, ConfigError> {
+        let environment = environment(settings.env.as_deref())?;
+        let production = environment == Environment::Production;
+        let data_dir = PathBuf::from(settings.data_dir.unwrap_or_else(|| "./data".into()));
+        let token_secret = token_secret(settings.token_secret, production)?;
+        Ok(Self {
+            listen: listen(settings.listen.as_deref())?,
+            public_url: settings.public_url.as_deref().map(public_url).transpose()?,
+            database: database(settings.database_url, &data_dir)?,
+            data_dir,
+            redis_url: settings.redis_url.map(redis_url).transpose()?,
+            environment,
+            token_secret,
+            allowed_origins: origins(settings.allowed_origins.as_deref())?,
+            proxies: number("GIGWAY_PROXIES", settings.proxies.as_deref(), 0, "1")?,
+            sign_in_failures: number(
+                "GIGWAY_SIGN_IN_FAILURES",
+                settings.sign_in_failures.as_deref(),
+                10,
+                "10",
+            )?,
+            sign_in_failures_per_address: number(
+                "GIGWAY_SIGN_IN_FAILURES_PER_ADDRESS",
+                settings.sign_in_failures_per_address.as_deref(),
+                100,
+                "100",
+            )?,
+            limits: limits(settings.limits.as_deref())?,
+            log: log(settings.log)?,
+            log_format: log_format(settings.log_format.as_deref(), production)?,
+        })
+    }
+
+    pub fn is_production(&self) -> bool {
+        self.environment == Environment::Production
+    }
+}
+
+fn listen(given: Option<&str>) -> Result<SocketAddr, ConfigError> {
+    let address = given.unwrap_or("127.0.0.1:8080");
+    address.parse().map_err(|_| {
+        let fault = format!("is {address:?}, which is no IP address and port");
+        ConfigError::new("GIGWAY_LISTEN", fault, "0.0.0.0:8080")
+    })
+}
+
+fn public_url(given: &str) -> Result<String, ConfigError> {
+    let plain = Url::parse(given).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none()
+    });
+    if plain {
+        return Ok(given.trim_end_matches('/').to_owned());
+    }
+    let fault = format!("is {given:?}, which is no http:// or https:// address");
+    Err(ConfigError::new("GIGWAY_PUBLIC_URL", fault, "https://api.example.com"))
+}
+
+fn database(given: Option<String>, data_dir: &std::path::Path) -> Result<DatabaseAddress, ConfigError> {
+    let Some(url) = given else {
+        return Ok(DatabaseAddress::Sqlite(data_dir.join("gigway.sqlite")));
+    };
+    if let Some(file) = url.strip_prefix("sqlite:") {
+        let file = file.strip_prefix("//").unwrap_or(file);
+        if !file.is_empty() && !file.starts_with(':') && !file.contains('?') {
+            return Ok(DatabaseAddress::Sqlite(file.into()));
+        }
+    }
+    let scheme = Url::parse(&url).ok().map(|url| url.scheme().to_owned());
+    if matches!(scheme.as_deref(), Some("postgres" | "postgresql")) {
+        return Ok(DatabaseAddress::Postgres(url.into()));
+    }
+    let fault = "is neither a postgres:// address nor sqlite: and a file";
+    Err(ConfigError::new("DATABASE_URL", fault, "postgres://gigway:password@db.example.com/gigway"))
+}
+
+fn redis_url(given: String) -> Result<SecretString, ConfigError> {
+    let scheme = Url::parse(&given).ok().map(|url| url.scheme().to_owned());
+    let known = matches!(scheme.as_deref(), Some("redis" | "rediss"));
+    if known && redis::Client::open(given.as_str()).is_ok() {
+        return Ok(given.into());
+    }
+    let fault = "is no redis:// or rediss:// address";
+    Err(ConfigError::new("REDIS_URL", fault, "redis://redis.example.com:6379"))
+}
+
+fn environment(given: Option<&str>) -> Result<Environment, ConfigError> {
+    match given.unwrap_or("development") {
+        "development" => Ok(Environment::Development),
+        "production" => Ok(Environment::Production),
+        other => {
+            let fault = format!("is {other:?}, which is neither development nor production");
+            Err(ConfigError::new("GIGWAY_ENV", fault, "production"))
+        }
+    }
+}
+
+fn token_secret(given: Option<String>, production: bool) -> Result<Option<SecretString>, ConfigError> {
+    let fault = |fault: &str| ConfigError::new("GIGWAY_TOKEN_SECRET", fault, SECRET_EXAMPLE);
+    match given {
+        None if production => Err(fault("is not set, and production generates no keys")),
+        None => Ok(None),
+        Some(secret) if secret.chars().count() < SECRET_MIN_CHARS => {
+            Err(fault(&format!("has fewer than {SECRET_MIN_CHARS} characters")))
+        }
+        Some(secret) => Ok(Some(secret.into())),
+    }
+}
+
+fn origins(given: Option<&str>) -> Result<Vec<String>, ConfigError> {
+    let listed = given.unwrap_or_default().split(',').map(str::trim).filter(|text| !text.is_empty());
+    listed
+        .map(|text| {
+            let origin = Url::parse(text).ok().map(|url| url.origin());
+            match origin {
+                Some(origin) if origin.is_tuple() && origin.ascii_serialization() == text => {
+                    Ok(text.to_owned())
+                }
+                _ => {
+                    let fault = format!("has {text:?}, which is no origin (scheme, host, port, no path)");
+                    let example = "https://app.example.com,https://admin.example.com";
+                    Err(ConfigError::new("GIGWAY_ALLOWED_ORIGINS", fault, example))
+                }
+            }
+        })
+        .collect()
+}
+
+fn number<T: std::str::FromStr>(
+    variable: &'static str,
+    given: Option<&str>,
+    default: T,
+    example: &'static str,
+) -> Result<T, ConfigError> {
+    let Some(text) = given else { return Ok(default) };
+    text.parse().map_err(|_| {
+        let fault = format!("is {text:?}, which is no whole number of 0 or more");
+        ConfigError::new(variable, fault, example)
+    })
+}
+
+fn limits(given: Option<&str>) -> Result<Limits, ConfigError> {
+    let Some(json) = given else { return Ok(Limits::default()) };
+    serde_json::from_str(json).map_err(|error| {
+        ConfigError::new("GIGWAY_LIMITS", format!("cannot be read: {error}"), r#"{"gig":{"imagesMax":8}}"#)
+    })
+}
+
+fn log(given: Option<String>) -> Result<String, ConfigError> {
+    let filter = given.unwrap_or_else(|| "info".into());
+    if tracing_subscriber::EnvFilter::try_new(&filter).is_ok() {
+        return Ok(filter);
+    }
+    let fault = format!("is {filter:?}, which is no log filter");
+    Err(ConfigError::new("GIGWAY_LOG", fault, "info,gigway=debug"))
+}
+
+fn log_format(given: Option<&str>, production: bool) -> Result<LogFormat, ConfigError> {
+    match given {
+        None if production => Ok(LogFormat::Json),
+        None | Some("text") => Ok(LogFormat::Text),
+        Some("json") => Ok(LogFormat::Json),
+        Some(other) => {
+            let fault = format!("is {other:?}, which is neither text nor json");
+            Err(ConfigError::new("GIGWAY_LOG_FORMAT", fault, "json"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(change: impl FnOnce(&mut Settings)) -> Option<&'static str> {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        Config::from_settings(settings).err().map(|error| error.variable)
+    }
+
+    #[test]
+    fn nothing_needs_to_be_set() {
+        let config = Config::from_settings(Settings::default()).expect("the defaults are good");
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        assert!(matches!(config.database, DatabaseAddress::Sqlite(file) if file.ends_with("gigway.sqlite")));
+        assert!(config.redis_url.is_none() && config.limits == Limits::default());
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_by_its_variable() {
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(fault(|s| s.listen = text("8080")), Some("GIGWAY_LISTEN"));
+        assert_eq!(fault(|s| s.public_url = text("example.com")), Some("GIGWAY_PUBLIC_URL"));
+        for bad in ["mysql://x/y", "sqlite:", "sqlite::memory:", "nonsense"] {
+            assert_eq!(fault(|s| s.database_url = text(bad)), Some("DATABASE_URL"), "{bad}");
+        }
+        assert_eq!(fault(|s| s.redis_url = text("localhost:6379")), Some("REDIS_URL"));
+        assert_eq!(fault(|s| s.env = text("staging")), Some("GIGWAY_ENV"));
+        assert_eq!(fault(|s| s.token_secret = text("short")), Some("GIGWAY_TOKEN_SECRET"));
+        assert_eq!(fault(|s| s.env = text("production")), Some("GIGWAY_TOKEN_SECRET"));
+        for bad in ["https://a.example/", "a.example", "https://a.example,*"] {
+            assert_eq!(fault(|s| s.allowed_origins = text(bad)), Some("GIGWAY_ALLOWED_ORIGINS"), "{bad}");
+        }
+        assert_eq!(fault(|s| s.proxies = text("-1")), Some("GIGWAY_PROXIES"));
+        assert_eq!(fault(|s| s.limits = text(r#"{"gig":{"picturesMax":8}}"#)), Some("GIGWAY_LIMITS"));
+        assert_eq!(fault(|s| s.log = text("gigway=loud")), Some("GIGWAY_LOG"));
+        assert_eq!(fault(|s| s.log_format = text("xml")), Some("GIGWAY_LOG_FORMAT"));
+    }
+
+    #[test]
+    fn an_error_is_one_line_and_tells_no_secret() {
+        let secret = "postgres//user:hunter2@host";
+        let settings = Settings { database_url: Some(secret.into()), ..Settings::default() };
+        let error = Config::from_settings(settings).expect_err("no address").to_string();
+        assert!(!error.contains("hunter2") && !error.contains('\n'), "{error}");
+        assert!(error.starts_with("DATABASE_URL is ") && error.contains("postgres://gigway"), "{error}");
+    }
+}

@@ -1,0 +1,156 @@
+//! The people of the demo: sellers of five trades, two reviewers and an administrator.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rand::Rng;
+use rand::rngs::StdRng;
+
+use super::NewId;
+use crate::domain::limits::points_of_level;
+use crate::domain::user::Role;
+use crate::store::users::NewUser;
+
+/// The categories of each trade, by their slugs: nobody offers both legal advice and drum patterns.
+const TRADES: [&[&str]; 5] = [
+    &[
+        "architecture-and-interior-design",
+        "graphic-design",
+        "packaging-label-design",
+        "presentation",
+        "squarespace-templates",
+        "web-design",
+    ],
+    &[
+        "digital-writing",
+        "financial-business-consulting",
+        "legal-consulting",
+        "press-releases",
+        "transcription",
+    ],
+    &["music", "music-promotion", "photo-video", "voice-over", "white-board-animated-explainers"],
+    &["artificial-intelligence", "convert-files", "mobile-apps", "web-development", "web-programming"],
+    &[
+        "digital-marketing",
+        "e-learning-content",
+        "lifestyle",
+        "marketplace",
+        "online-instruction-coaching",
+        "telemarketing",
+    ],
+];
+
+/// So many sellers share each trade.
+const SELLERS_OF_TRADE: usize = 4;
+
+/// The name, the mailbox and the worker level of each seller, trade by trade.
+const SELLERS: [(&str, &str, i32); TRADES.len() * SELLERS_OF_TRADE] = [
+    ("Sofia Marino", "sofia", 4),
+    ("Mei Tanaka", "mei", 6),
+    ("Nikola Petrović", "nikola", 1),
+    ("Ingrid Solberg", "ingrid", 8),
+    ("Claire Moreau", "claire", 3),
+    ("Lukas Brandt", "lukas", 2),
+    ("Grace Mwangi", "grace", 9),
+    ("Callum Fraser", "callum", 0),
+    ("Leïla Benali", "leila", 5),
+    ("Diego Fonseca", "diego", 1),
+    ("Thandiwe Ndlovu", "thandiwe", 7),
+    ("Hannah Lindqvist", "hannah", 0),
+    ("Ravi Menon", "ravi", 2),
+    ("Oleksandr Bondar", "oleksandr", 10),
+    ("Jonas Keller", "jonas", 4),
+    ("Zofia Wiśniewska", "zofia", 0),
+    ("Amara Okafor", "amara", 3),
+    ("Tomás Herrera", "tomas", 1),
+    ("Aylin Demir", "aylin", 2),
+    ("Pieter van Dijk", "pieter", 5),
+];
+
+const REVIEWERS: [(&str, &str); 2] = [("Miriam Castel", "miriam"), ("Owen Hartley", "owen")];
+
+const ADMIN: (&str, &str) = ("Ada Lindholm", "ada");
+
+/// Days since the youngest and the oldest account was made: before every gig.
+const MEMBER_FOR: std::ops::Range<i64> = 130..900;
+
+/// Everybody, with accounts that are ready to be stored.
+#[derive(Debug)]
+pub(super) struct People {
+    /// In the order that [`seller_of`] counts.
+    pub sellers: Vec<NewUser>,
+    pub reviewers: Vec<NewUser>,
+    pub admin: NewUser,
+}
+
+impl People {
+    /// All accounts.
+    pub(super) fn all(&self) -> impl Iterator<Item = &NewUser> {
+        let staff = self.reviewers.iter().chain(std::iter::once(&self.admin));
+        self.sellers.iter().chain(staff)
+    }
+}
+
+/// Makes everybody's account.
+pub(super) fn people(now: DateTime<Utc>, password_hash: &str, rng: &mut StdRng, new_id: NewId<'_>) -> People {
+    let mut account = |(name, mailbox): (&str, &str), role: Role, points: i64| {
+        let minutes = rng.random_range(MEMBER_FOR.start * 24 * 60..MEMBER_FOR.end * 24 * 60);
+        NewUser {
+            id: new_id(),
+            email: format!("{mailbox}@example.com"),
+            display_name: name.to_owned(),
+            password_hash: password_hash.to_owned(),
+            role,
+            points,
+            created_at: now - TimeDelta::minutes(minutes),
+        }
+    };
+    let sellers = (0_i64..)
+        .zip(SELLERS)
+        .map(|(number, (name, mailbox, level))| {
+            // Some way into the level, and another one for each.
+            let (reached, next) = (points_of_level(level), points_of_level(level + 1));
+            let points = reached + (next - reached) * (number * 37 % 100) / 100;
+            account((name, mailbox), Role::Member, points)
+        })
+        .collect();
+    let reviewers = REVIEWERS.into_iter().map(|reviewer| account(reviewer, Role::Reviewer, 0)).collect();
+    People { sellers, reviewers, admin: account(ADMIN, Role::Admin, 0) }
+}
+
+/// Which seller offers gig number `number` of the category; `None` where it is nobody's trade.
+pub(super) fn seller_of(category: &str, number: usize) -> Option<usize> {
+    let trade = TRADES.iter().position(|slugs| slugs.contains(&category))?;
+    Some(trade * SELLERS_OF_TRADE + number % SELLERS_OF_TRADE)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use rand::SeedableRng;
+    use uuid::Uuid;
+
+    use super::super::{PASSWORD, REVIEWER_EMAIL, SELLER_EMAIL};
+    use super::*;
+    use crate::domain::account::{SignUpForm, email_key};
+    use crate::domain::limits::{AccountLimits, LEVELS_SHOWN, level_of_points};
+
+    #[test]
+    fn everybody_could_have_signed_up_and_every_level_is_there() {
+        let mut rng = StdRng::seed_from_u64(1);
+        let people = people(DateTime::UNIX_EPOCH, "hash", &mut rng, &Uuid::nil);
+        let mut emails = HashSet::new();
+        for user in people.all() {
+            let form = SignUpForm { email: user.email.clone(), display_name: user.display_name.clone() };
+            let checked = form.check(PASSWORD, &AccountLimits::default());
+            assert!(checked.is_ok(), "{checked:?}");
+            assert!(emails.insert(email_key(&user.email)), "{}", user.email);
+        }
+        assert!(emails.contains(SELLER_EMAIL) && emails.contains(REVIEWER_EMAIL));
+        let levels = people.sellers.iter().map(|seller| level_of_points(seller.points));
+        let levels: HashSet<i32> = levels.collect();
+        assert_eq!(levels, (0..=LEVELS_SHOWN).collect());
+        let wanted = SELLERS.iter().map(|(_, _, level)| *level);
+        let points = people.sellers.iter().map(|seller| seller.points);
+        assert!(wanted.eq(points.map(level_of_points)));
+    }
+}

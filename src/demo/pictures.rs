@@ -1,0 +1,291 @@
+//! The pictures of the demo, drawn rather than shipped.
+//!
+//! A debug build runs the demo, too, and there our own loops are slow while the picture library is
+//! not. So a picture is composed on a canvas of few pixels, and the library enlarges it.
+
+use std::f32::consts::FRAC_1_SQRT_2;
+
+use image::imageops::FilterType;
+use image::{DynamicImage, Rgb, RgbImage};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::media::pictures::{Bounds, Picture, Unreadable, encode};
+
+/// Each category has so many pictures of its own.
+pub(super) const PER_CATEGORY: u16 = 3;
+
+/// The size of the canvas in pixels.
+const WIDTH: u16 = 72;
+const HEIGHT: u16 = 48;
+
+/// How many times longer a side of the picture is than the canvas's. Most of the time is taken by
+/// encoding, and grows with the square of this.
+const SCALE: u16 = 6;
+
+const SEED: u64 = 27;
+
+/// Red, green and blue, from 0 to 1.
+type Colour = [f32; 3];
+type Point = (f32, f32);
+
+/// Picture number `number`, ready to be stored.
+///
+/// # Errors
+/// Where `bounds` allow too few bytes.
+pub(super) fn draw(number: u16, bounds: &Bounds) -> Result<Picture, Unreadable> {
+    let (width, height) = (u32::from(WIDTH * SCALE), u32::from(HEIGHT * SCALE));
+    let canvas = DynamicImage::ImageRgb8(paint(&compose(number)));
+    let enlarged = canvas.resize_exact(width, height, FilterType::CatmullRom);
+    encode(&enlarged.into_rgb8(), bounds)
+}
+
+enum Shape {
+    /// Its middle, its radius, and half the width of its line.
+    Ring(Point, f32, f32),
+    /// Two corners, the first the upper left one.
+    Block(Point, Point),
+    /// Everything below a wavy line: its height, how far it swings, how long, and its start.
+    Hill([f32; 4]),
+    /// On the slant: how far its middle is from the upper left corner, and half its width.
+    Stripe(f32, f32),
+}
+
+/// A ring without a hole.
+fn disc(middle: Point, radius: f32) -> Shape {
+    Shape::Ring(middle, 0.0, radius)
+}
+
+impl Shape {
+    /// How far the point is outside, in pixels of the canvas; below zero inside.
+    fn distance(&self, (x, y): Point) -> f32 {
+        match *self {
+            Self::Ring((left, top), radius, half_width) => {
+                ((x - left).hypot(y - top) - radius).abs() - half_width
+            }
+            Self::Block(from, to) => (from.0 - x).max(x - to.0).max(from.1 - y).max(y - to.1),
+            Self::Hill([height, swing, length, start]) => {
+                let turn = (x + start) / length;
+                height + swing * (turn.sin() + 0.4 * (2.3 * turn + start).sin()) - y
+            }
+            Self::Stripe(middle, half_width) => ((x + y) * FRAC_1_SQRT_2 - middle).abs() - half_width,
+        }
+    }
+}
+
+/// What is on the canvas: a ground that fades from one colour to the other, and shapes upon it,
+/// each with its colour and its opacity.
+struct Scene {
+    ground: [Colour; 2],
+    shapes: Vec<(Shape, Colour, f32)>,
+}
+
+impl Scene {
+    fn on(from: Colour, to: Colour) -> Self {
+        let (ground, shapes) = ([from, to], Vec::new());
+        Self { ground, shapes }
+    }
+
+    fn add(&mut self, shape: Shape, colour: Colour, opacity: f32) {
+        self.shapes.push((shape, colour, opacity));
+    }
+
+    fn colour_at(&self, at: Point) -> Colour {
+        let down = (at.1 / f32::from(HEIGHT) + 0.3 * at.0 / f32::from(WIDTH)) / 1.3;
+        let mut seen = mix(self.ground[0], self.ground[1], down);
+        for (shape, colour, opacity) in &self.shapes {
+            // An edge is one pixel wide.
+            let cover = (0.5 - shape.distance(at)).clamp(0.0, 1.0);
+            if cover > 0.0 {
+                seen = mix(seen, *colour, cover * opacity);
+            }
+        }
+        seen
+    }
+}
+
+fn paint(scene: &Scene) -> RgbImage {
+    let mut canvas = RgbImage::new(u32::from(WIDTH), u32::from(HEIGHT));
+    for y in 0..HEIGHT {
+        for x in 0..WIDTH {
+            let colour = scene.colour_at((f32::from(x) + 0.5, f32::from(y) + 0.5));
+            canvas.put_pixel(u32::from(x), u32::from(y), Rgb(colour.map(byte)));
+        }
+    }
+    canvas
+}
+
+/// The colours of one category, and the chance that composes one picture of it.
+struct Composer {
+    deep: Colour,
+    strong: Colour,
+    bright: Colour,
+    contrast: Colour,
+    pale: Colour,
+    rng: StdRng,
+}
+
+/// A category has three of the six kinds of picture, and the next one the other three.
+fn compose(number: u16) -> Scene {
+    let (category, variant) = (number / PER_CATEGORY, number % PER_CATEGORY);
+    // Turned on by the golden angle, so that neighbours differ most and no hue comes twice.
+    let hue = f32::from(category) * 137.5 % 360.0;
+    let mut composer = Composer {
+        deep: hsl(hue, 0.50, 0.20),
+        strong: hsl(hue, 0.48, 0.38),
+        bright: hsl(hue + 18.0, 0.52, 0.60),
+        contrast: hsl(hue + 160.0, 0.62, 0.64),
+        pale: hsl(hue + 8.0, 0.42, 0.93),
+        rng: StdRng::seed_from_u64(SEED + u64::from(number)),
+    };
+    match (category + 2 * variant) % 6 {
+        0 => composer.hills(),
+        1 => composer.bars(),
+        2 => composer.arcs(),
+        3 => composer.bubbles(),
+        4 => composer.stripes(),
+        _ => composer.tiles(),
+    }
+}
+
+impl Composer {
+    fn between(&mut self, low: f32, high: f32) -> f32 {
+        self.rng.random_range(low..high)
+    }
+
+    fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.rng.random_range(0..choices.len())]
+    }
+
+    /// A sun above hills, each line of them darker than the one behind.
+    fn hills(&mut self) -> Scene {
+        let mut scene = Scene::on(self.pale, mix(self.pale, self.bright, 0.55));
+        let middle = (self.between(14.0, 58.0), self.between(10.0, 20.0));
+        scene.add(disc(middle, 12.0), self.contrast, 0.25);
+        scene.add(disc(middle, 7.0), self.contrast, 1.0);
+        for step in 0..4_u8 {
+            let height = 22.0 + 6.5 * f32::from(step);
+            let (swing, length) = (self.between(1.5, 4.5), self.between(7.0, 13.0));
+            let hill = Shape::Hill([height, swing, length, self.between(0.0, 60.0)]);
+            let colour = mix(self.bright, self.deep, f32::from(step) / 3.0);
+            scene.add(hill, colour, 1.0);
+        }
+        scene
+    }
+
+    /// The bars of a chart, one of them in another colour.
+    fn bars(&mut self) -> Scene {
+        let mut scene = Scene::on(self.deep, self.strong);
+        let count = self.rng.random_range(6..10_u8);
+        let step = f32::from(WIDTH) / f32::from(count);
+        for number in 0..count {
+            let left = f32::from(number) * step;
+            let from = (left + 1.2, self.between(8.0, 36.0));
+            let bar = Shape::Block(from, (left + step - 1.2, f32::from(HEIGHT) + 1.0));
+            let paler = self.between(0.0, 0.8);
+            let colour = if number == count / 2 { self.contrast } else { mix(self.bright, self.pale, paler) };
+            scene.add(bar, colour, 0.95);
+        }
+        scene
+    }
+
+    /// Rings around a corner.
+    fn arcs(&mut self) -> Scene {
+        let mut scene = Scene::on(self.pale, self.pale);
+        let colours = [self.strong, self.bright, self.contrast];
+        let left = self.one_of(&[0.0, f32::from(WIDTH)]);
+        let top = self.one_of(&[0.0, f32::from(HEIGHT)]);
+        let mut edge = self.between(5.0, 9.0);
+        for colour in colours.into_iter().cycle().take(14) {
+            let half_width = self.between(1.6, 4.2);
+            let ring = Shape::Ring((left, top), edge + half_width, half_width);
+            scene.add(ring, colour, 1.0);
+            edge += 2.0 * half_width + self.between(1.2, 3.0);
+        }
+        scene
+    }
+
+    /// Discs that show through each other.
+    fn bubbles(&mut self) -> Scene {
+        let mut scene = Scene::on(self.strong, self.deep);
+        let colours = [self.bright, self.contrast, self.pale];
+        for colour in colours.into_iter().cycle().take(8) {
+            let middle = (self.between(0.0, f32::from(WIDTH)), self.between(0.0, f32::from(HEIGHT)));
+            let bubble = disc(middle, self.between(4.0, 15.0));
+            scene.add(bubble, colour, self.between(0.45, 0.95));
+        }
+        scene
+    }
+
+    /// Stripes on the slant behind a disc.
+    fn stripes(&mut self) -> Scene {
+        let mut scene = Scene::on(self.bright, self.strong);
+        let colours = [self.deep, self.pale, self.contrast, self.bright];
+        let mut edge = self.between(-2.0, 4.0);
+        for colour in colours.into_iter().cycle().take(12) {
+            let half_width = self.between(1.5, 5.0);
+            scene.add(Shape::Stripe(edge + half_width, half_width), colour, 0.9);
+            edge += 2.0 * half_width + self.between(1.5, 6.0);
+        }
+        let middle = (self.between(24.0, 48.0), self.between(16.0, 32.0));
+        scene.add(disc(middle, self.between(9.0, 14.0)), self.pale, 1.0);
+        scene
+    }
+
+    /// Tiles with something small on each.
+    fn tiles(&mut self) -> Scene {
+        let mut scene = Scene::on(self.deep, self.deep);
+        let grounds = [self.deep, self.strong, self.bright, self.pale];
+        let colours = [self.strong, self.bright, self.contrast, self.pale];
+        for tile in 0..24_u8 {
+            let (x, y) = (f32::from(tile % 6) * 12.0, f32::from(tile / 6) * 12.0);
+            let ground = Shape::Block((x, y), (x + 12.0, y + 12.0));
+            scene.add(ground, self.one_of(&grounds), 1.0);
+            let mark = match self.rng.random_range(0..3_u8) {
+                0 => disc((x + 6.0, y + 6.0), 4.0),
+                1 => Shape::Ring((x + 6.0, y + 6.0), 3.4, 1.1),
+                _ => Shape::Block((x + 3.0, y + 3.0), (x + 9.0, y + 9.0)),
+            };
+            scene.add(mark, self.one_of(&colours), 1.0);
+        }
+        scene
+    }
+}
+
+fn mix(from: Colour, to: Colour, part: f32) -> Colour {
+    [0, 1, 2].map(|channel| from[channel] + (to[channel] - from[channel]) * part)
+}
+
+/// The colour of a hue in degrees, with saturation and lightness from 0 to 1.
+fn hsl(hue: f32, saturation: f32, lightness: f32) -> Colour {
+    let reach = saturation * lightness.min(1.0 - lightness);
+    [0.0_f32, 8.0, 4.0].map(|start| {
+        let turn = (start + hue / 30.0) % 12.0;
+        lightness - reach * (turn - 3.0).min(9.0 - turn).clamp(-1.0, 1.0)
+    })
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "it is within a byte")]
+#[expect(clippy::cast_sign_loss, reason = "it is not below zero")]
+fn byte(part: f32) -> u8 {
+    (part.clamp(0.0, 1.0) * 255.0).round() as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_picture_is_the_same_each_time_and_like_no_other() {
+        let mut seen = HashSet::new();
+        for number in 0..27 * PER_CATEGORY {
+            let pixels = paint(&compose(number)).into_raw();
+            assert!(pixels == paint(&compose(number)).into_raw(), "{number}");
+            assert!(seen.insert(pixels), "{number} is there twice");
+        }
+        let picture = draw(1, &Bounds::default()).unwrap();
+        assert_eq!((picture.width, picture.height), (432, 288));
+    }
+}

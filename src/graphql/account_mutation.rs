@@ -1,0 +1,108 @@
+//! Signing up, in and out.
+
+use async_graphql::{Context, InputObject, Object, SimpleObject};
+use secrecy::SecretString;
+
+use super::account::Session;
+use super::context::Ask;
+use super::error::Result;
+use super::user_error::{UserError, payload};
+use crate::domain::account::SignUpForm;
+use crate::service::{self, accounts};
+
+/// What a new person fills in.
+#[derive(InputObject)]
+pub struct SignUpInput {
+    /// Unique, ignoring case; at most 254 characters.
+    email: String,
+    /// 8 to 128 characters.
+    #[graphql(secret)]
+    password: String,
+    /// The name that others see, 2 to 50 characters.
+    display_name: String,
+}
+
+/// What a person proves themselves with.
+#[derive(InputObject)]
+pub struct SignInInput {
+    /// Upper and lower case do not matter.
+    email: String,
+    /// The password.
+    #[graphql(secret)]
+    password: String,
+}
+
+/// A session, or why there is none.
+#[derive(SimpleObject)]
+pub struct SessionPayload {
+    /// Null where there are errors.
+    session: Option<Session>,
+    /// Every mistake; then nothing was changed.
+    errors: Vec<UserError>,
+}
+
+impl SessionPayload {
+    fn of(done: service::Result<accounts::Session>) -> Result<Self> {
+        let (session, errors) = payload(done)?;
+        Ok(Self { session: session.map(Session::from), errors })
+    }
+}
+
+/// How many sessions have ended.
+#[derive(SimpleObject)]
+pub struct SignOutPayload {
+    /// 0 where the session had ended already.
+    sessions_ended: i32,
+    /// Every mistake; then nothing was changed.
+    errors: Vec<UserError>,
+}
+
+#[derive(Default)]
+pub struct AccountMutation;
+
+#[Object]
+impl AccountMutation {
+    /// Makes an account with the role MEMBER, and signs in to it.
+    async fn sign_up(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The form.")] input: SignUpInput,
+    ) -> Result<SessionPayload> {
+        let form = SignUpForm { email: input.email, display_name: input.display_name };
+        SessionPayload::of(accounts::sign_up(ctx.services(), form, input.password.into()).await)
+    }
+
+    /// Signs in. A wrong e-mail and a wrong password are answered alike, and failures are limited per account
+    /// and per address: then the answer is RATE_LIMITED.
+    async fn sign_in(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "E-mail and password.")] input: SignInInput,
+    ) -> Result<SessionPayload> {
+        let password = SecretString::from(input.password);
+        let address = ctx.address();
+        SessionPayload::of(accounts::sign_in(ctx.services(), &input.email, password, address).await)
+    }
+
+    /// Trades a refresh token for a new pair of tokens. Each can be traded once: one that is traded again has
+    /// been stolen by somebody, and ends the whole session.
+    async fn refresh_session(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "As the last trade, or the sign-in, gave it.", secret)] refresh_token: String,
+    ) -> Result<SessionPayload> {
+        SessionPayload::of(accounts::refresh(ctx.services(), &refresh_token.into()).await)
+    }
+
+    /// Ends this session, or every session of the viewer; their open subscriptions end, too.
+    async fn sign_out(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Every session of the viewer, on every device.", default = false)] everywhere: bool,
+    ) -> Result<SignOutPayload> {
+        let viewer = ctx.signed_in()?;
+        let (ended, errors) = payload(accounts::sign_out(ctx.services(), viewer, everywhere).await)?;
+        let sessions_ended = i32::try_from(ended.unwrap_or_default()).unwrap_or(i32::MAX);
+        Ok(SignOutPayload { sessions_ended, errors })
+    }
+}

@@ -1,0 +1,160 @@
+//! What only a program can get wrong, or what went wrong with us: a GraphQL error with a code.
+//!
+//! The error type does not implement `Display` on purpose: async-graphql shows clients the text of every
+//! error that does, and so would leak whatever a database says.
+
+use std::time::Duration;
+
+use async_graphql::{ErrorExtensionValues, Value};
+
+use crate::live::stream::ResumeError;
+use crate::service;
+use crate::store;
+
+/// What every resolver returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// `extensions.code` of an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum ErrorCode {
+    /// It takes a session, or the session has ended: sign in, or trade the refresh token.
+    Unauthenticated,
+    /// It takes another role.
+    Forbidden,
+    /// The viewer sees nothing of that id.
+    NotFound,
+    /// An argument or variable is not what the schema asks for.
+    BadUserInput,
+    /// The document is not GraphQL.
+    GraphqlParseFailed,
+    /// The document does not fit the schema.
+    GraphqlValidationFailed,
+    /// Too many attempts; `extensions.retryAfterSeconds` says when to try again.
+    RateLimited,
+    /// A cursor is malformed, or of another list.
+    InvalidCursor,
+    /// The log no longer keeps what came after the cursor: read everything anew.
+    CursorExpired,
+    /// The HTTP request is no GraphQL request.
+    BadRequest,
+    /// The HTTP method does not do this; the header `Allow` says which does.
+    MethodNotAllowed,
+    /// The client accepts no media type that the answer could have.
+    NotAcceptable,
+    /// The request's body is in no form that is read here.
+    UnsupportedMediaType,
+    /// The request has more bytes than are read here.
+    PayloadTooLarge,
+    /// The request could have been sent by any web page without its user's knowledge.
+    PreflightRequired,
+    /// The database is away; try again.
+    ServiceUnavailable,
+    /// A mistake of ours; `extensions.requestId` names it in our log.
+    InternalServerError,
+}
+
+/// An error as the client reads it.
+#[derive(Debug, Clone)]
+pub struct Error {
+    code: ErrorCode,
+    message: String,
+    retry_after: Option<Duration>,
+}
+
+impl Error {
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), retry_after: None }
+    }
+
+    /// Nobody has signed in, or no longer.
+    pub fn unauthenticated() -> Self {
+        let message = "This takes a session: sign in, or refresh the session.";
+        Self::new(ErrorCode::Unauthenticated, message)
+    }
+
+    /// An argument is not what it should be.
+    pub fn bad_input(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::BadUserInput, message)
+    }
+
+    /// A mistake of ours: logged, and not shown.
+    pub fn internal(error: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%error, "internal error");
+        Self::new(ErrorCode::InternalServerError, "Something went wrong on our side.")
+    }
+
+    fn unavailable(error: &dyn std::fmt::Display) -> Self {
+        tracing::warn!(%error, "the database is away");
+        let retry_after = Some(Duration::from_secs(1));
+        let message = "The service is not available right now; try again.";
+        Self { retry_after, ..Self::new(ErrorCode::ServiceUnavailable, message) }
+    }
+
+    /// The code and what goes with it.
+    pub fn extensions(&self) -> ErrorExtensionValues {
+        let code: &str = self.code.into();
+        let mut extensions = ErrorExtensionValues::default();
+        extensions.set("code", code);
+        if let Some(pause) = self.retry_after {
+            extensions.set("retryAfterSeconds", Value::from(pause.as_secs()));
+        }
+        extensions
+    }
+
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub fn code(&self) -> ErrorCode {
+        self.code
+    }
+}
+
+impl From<Error> for async_graphql::Error {
+    fn from(error: Error) -> Self {
+        let extensions = Some(error.extensions());
+        Self { message: error.message, source: None, extensions }
+    }
+}
+
+impl From<service::Error> for Error {
+    fn from(error: service::Error) -> Self {
+        match error {
+            service::Error::Refused(faults) => {
+                let messages: Vec<_> = faults.into_iter().map(|fault| fault.message).collect();
+                Self::bad_input(messages.join(" "))
+            }
+            service::Error::Unauthenticated => Self::unauthenticated(),
+            service::Error::Forbidden => Self::new(ErrorCode::Forbidden, "This takes another role."),
+            service::Error::RateLimited(pause) => {
+                let message = "There were too many failed attempts; try again later.";
+                let retry_after = Some(pause);
+                Self { retry_after, ..Self::new(ErrorCode::RateLimited, message) }
+            }
+            service::Error::Unavailable(error) => Self::unavailable(&error),
+            service::Error::Internal(error) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<sea_orm::DbErr> for Error {
+    fn from(error: sea_orm::DbErr) -> Self {
+        if store::is_unavailable(&error) { Self::unavailable(&error) } else { Self::internal(&error) }
+    }
+}
+
+impl From<ResumeError> for Error {
+    fn from(error: ResumeError) -> Self {
+        match error {
+            ResumeError::InvalidCursor => {
+                Self::new(ErrorCode::InvalidCursor, "The cursor `after` is malformed.")
+            }
+            ResumeError::CursorExpired => {
+                let message = "The log no longer keeps what came after the cursor; read everything anew.";
+                Self::new(ErrorCode::CursorExpired, message)
+            }
+            ResumeError::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Gives a code to the errors that the library finds itself: syntax, validation, values.
+
+use std::sync::Arc;
+
+use async_graphql::extensions::{
+    Extension, ExtensionContext, ExtensionFactory, NextExecute, NextParseQuery, NextRequest, NextSubscribe,
+    NextValidation,
+};
+use async_graphql::parser::types::ExecutableDocument;
+use async_graphql::{Response, ServerError, ServerResult, ValidationResult, Variables};
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+
+use super::context::RequestContext;
+use super::error::ErrorCode;
+
+pub(super) struct ErrorCodes;
+
+impl ExtensionFactory for ErrorCodes {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(Self)
+    }
+}
+
+#[async_trait::async_trait]
+impl Extension for ErrorCodes {
+    async fn request(&self, ctx: &ExtensionContext<'_>, next: NextRequest<'_>) -> Response {
+        finish(ctx.data_opt::<RequestContext>(), next.run(ctx).await)
+    }
+
+    fn subscribe<'s>(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        stream: BoxStream<'s, Response>,
+        next: NextSubscribe<'_>,
+    ) -> BoxStream<'s, Response> {
+        next.run(ctx, stream).map(|response| finish(None, response)).boxed()
+    }
+
+    async fn parse_query(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        query: &str,
+        variables: &Variables,
+        next: NextParseQuery<'_>,
+    ) -> ServerResult<ExecutableDocument> {
+        let parsed = next.run(ctx, query, variables).await;
+        parsed.map_err(|mut error| {
+            set_code(&mut error, ErrorCode::GraphqlParseFailed);
+            error
+        })
+    }
+
+    async fn validation(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        next: NextValidation<'_>,
+    ) -> Result<ValidationResult, Vec<ServerError>> {
+        next.run(ctx).await.map_err(|mut errors| {
+            for error in &mut errors {
+                set_code(error, ErrorCode::GraphqlValidationFailed);
+            }
+            errors
+        })
+    }
+
+    async fn execute(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        operation_name: Option<&str>,
+        next: NextExecute<'_>,
+    ) -> Response {
+        finish(ctx.data_opt::<RequestContext>(), next.run(ctx, operation_name).await)
+    }
+}
+
+/// What has no code yet, the library said of a value that does not fit its type. What is a mistake of ours
+/// is told by the name it has in our log.
+fn finish(request: Option<&RequestContext>, mut response: Response) -> Response {
+    let internal: &str = ErrorCode::InternalServerError.into();
+    for error in &mut response.errors {
+        set_code(error, ErrorCode::BadUserInput);
+        let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
+        if code == Some(&internal.into())
+            && let (Some(extensions), Some(request)) = (&mut error.extensions, request)
+        {
+            extensions.set("requestId", request.request_id());
+        }
+    }
+    response
+}
+
+/// Sets the code, where there is none.
+fn set_code(error: &mut ServerError, code: ErrorCode) {
+    let extensions = error.extensions.get_or_insert_default();
+    if extensions.get("code").is_none() {
+        let code: &str = code.into();
+        extensions.set("code", code);
+    }
+}

@@ -1,0 +1,119 @@
+//! Lists of gigs, page by page.
+
+use async_graphql::{Context, Object, SimpleObject};
+use uuid::Uuid;
+
+use super::context::Ask;
+use super::error::Result;
+use super::gig::Gig;
+use super::loader::{GigCountOfSeller, GigsOfSeller, SellerBeyond};
+use super::paging::{PageArguments, PageInfo, other_side, other_side_field, page_info};
+use crate::domain::gig;
+use crate::domain::user::Viewer;
+use crate::store::gig_browse::{self, GigQuery};
+use crate::store::page::{Page, PageRequest};
+
+/// One page of a list of gigs.
+pub struct GigConnection {
+    list: List,
+    /// Who looks.
+    viewer: Option<Viewer>,
+    page: Page<gig::Gig>,
+    request: PageRequest,
+}
+
+/// Where the rest of the list is.
+enum List {
+    Query(GigQuery),
+    /// Asked for together with those of other sellers.
+    OfSeller(Uuid),
+}
+
+/// A gig at its place in a list.
+#[derive(SimpleObject)]
+pub struct GigEdge {
+    /// Marks its place in this list in this order, for `after` and `before`.
+    cursor: String,
+    /// The gig.
+    node: Gig,
+}
+
+impl GigConnection {
+    /// A page of what `query` finds.
+    ///
+    /// # Errors
+    /// Where the arguments ask for no page of it, or the database is away.
+    pub(super) async fn of_query(
+        ctx: &Context<'_>,
+        viewer: Option<&Viewer>,
+        query: GigQuery,
+        arguments: PageArguments,
+    ) -> Result<Self> {
+        let request = arguments.parse(query.key_shape())?;
+        let page = gig_browse::page(ctx.services().db.read(), &query, &request).await?;
+        Ok(Self { list: List::Query(query), viewer: viewer.cloned(), page, request })
+    }
+
+    /// A page of a seller's ACTIVE gigs.
+    ///
+    /// # Errors
+    /// Where the arguments ask for no page of it, or the database is away.
+    pub(super) async fn of_seller(
+        ctx: &Context<'_>,
+        seller_id: Uuid,
+        arguments: PageArguments,
+    ) -> Result<Self> {
+        let viewer = ctx.viewer()?.cloned();
+        let request = arguments.parse(GigQuery::listed_of(seller_id).key_shape())?;
+        let key = GigsOfSeller { seller_id, request: request.clone() };
+        let page = ctx.loader().load_one(key).await?.unwrap_or_default();
+        Ok(Self { list: List::OfSeller(seller_id), viewer, page, request })
+    }
+
+    fn gig(&self, gig: &gig::Gig) -> Gig {
+        Gig::seen_by(gig.clone(), self.viewer.as_ref())
+    }
+}
+
+#[Object]
+impl GigConnection {
+    /// The page's gigs, each with its cursor.
+    async fn edges(&self) -> Vec<GigEdge> {
+        let rows = self.page.rows.iter();
+        rows.map(|(key, gig)| GigEdge { cursor: key.to_cursor(), node: self.gig(gig) }).collect()
+    }
+
+    /// The page's gigs alone.
+    async fn nodes(&self) -> Vec<Gig> {
+        self.page.rows.iter().map(|(_, gig)| self.gig(gig)).collect()
+    }
+
+    /// Where the page lies in the list.
+    async fn page_info(&self, ctx: &Context<'_>) -> Result<PageInfo> {
+        let asked = ctx.look_ahead().field(other_side_field(&self.request)).exists();
+        let other = match other_side(&self.request).filter(|_| asked) {
+            None => false,
+            Some((side, key)) => match &self.list {
+                List::Query(query) => {
+                    gig_browse::exists_on(ctx.services().db.read(), query, side, key).await?
+                }
+                List::OfSeller(seller_id) => {
+                    let beyond = SellerBeyond { seller_id: *seller_id, side, key: key.clone() };
+                    ctx.loader().load_one(beyond).await?.is_some()
+                }
+            },
+        };
+        Ok(page_info(&self.page, &self.request, other))
+    }
+
+    /// How many gigs the whole list has; counted only where it is asked for.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        match &self.list {
+            List::Query(query) => Ok(gig_browse::count(ctx.services().db.read(), query).await?),
+            List::OfSeller(seller_id) => {
+                let count = ctx.loader().load_one(GigCountOfSeller(*seller_id)).await?;
+                Ok(i32::try_from(count.unwrap_or_default()).unwrap_or(i32::MAX))
+            }
+        }
+    }
+}

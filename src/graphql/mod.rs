@@ -1,0 +1,62 @@
+//! What clients see: the types, queries, mutations and subscriptions of `schema.graphql`.
+//!
+//! A resolver parses what it was given, calls one function of `service` (to act) or of `store` (to read,
+//! mostly through [`loader`], which batches), and maps the result; it holds no rule and no SQL. What a
+//! person can get wrong comes back as data ([`user_error`]), what only a program can get wrong as an
+//! [`error`] with a code.
+//!
+//! To add a type: a file here named after it. To add a mutation: the act in `service`, a method in the
+//! `*_mutation.rs` of its subject. Then `make schema`, which writes `schema.graphql` anew.
+
+pub mod account;
+pub mod account_mutation;
+pub mod context;
+pub mod error;
+mod error_codes;
+pub mod gig;
+pub mod gig_connection;
+pub mod gig_mutation;
+pub mod limits;
+mod loader;
+pub mod node;
+mod paging;
+pub mod query;
+pub mod review;
+pub mod review_connection;
+pub mod review_mutation;
+mod scalar;
+pub mod subscription;
+pub mod user;
+pub mod user_error;
+
+use async_graphql::MergedObject;
+
+pub use context::{Caller, RequestContext};
+
+/// The whole schema, ready to execute. What a request works with comes with the request, as its
+/// [`RequestContext`].
+pub type Schema = async_graphql::Schema<query::Query, Mutation, subscription::Subscription>;
+
+/// Everything that changes something.
+#[derive(MergedObject, Default)]
+pub struct Mutation(
+    account_mutation::AccountMutation,
+    gig_mutation::GigMutation,
+    review_mutation::ReviewMutation,
+);
+
+/// Builds the schema.
+pub fn schema() -> Schema {
+    let mutation = Mutation::default();
+    Schema::build(query::Query, mutation, subscription::Subscription::default())
+        .register_output_type::<subscription::Event>()
+        .extension(error_codes::ErrorCodes)
+        .finish()
+}
+
+/// The schema in the GraphQL schema definition language, as `schema.graphql` has it.
+pub fn sdl() -> String {
+    let options = async_graphql::SDLExportOptions::new().use_space_ident().indent_width(2);
+    let sdl = schema().sdl_with_options(options);
+    format!("{}\n", sdl.trim_end())
+}

@@ -1,0 +1,53 @@
+//! Global ids: anything that has one can be read by it.
+
+use async_graphql::{Context, ID, Interface};
+use uuid::Uuid;
+
+use super::context::Ask;
+use super::error::Result;
+use super::gig::{Category, Gig, GigImage};
+use super::loader::{CategoryId, GigId, ImageId, ReviewItemId, UserId};
+use super::review::ReviewItem;
+use super::user::User;
+use crate::domain::id::{self, IdKind};
+
+/// Anything with a global id.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "Global and stable."))]
+pub enum Node {
+    Category(Category),
+    Gig(Gig),
+    GigImage(GigImage),
+    ReviewItem(ReviewItem),
+    User(User),
+}
+
+/// The public id of a row.
+pub(super) fn public_id(kind: IdKind, id: Uuid) -> ID {
+    ID(id::encode(kind, id))
+}
+
+/// The row that `given` names; the nil id, which no row has, where it is no id of that kind.
+pub(super) fn row_id(kind: IdKind, given: &ID) -> Uuid {
+    id::decode_as(kind, given).unwrap_or_default()
+}
+
+/// What the viewer may see of that id; batched with all else of its kind that the request asks for.
+///
+/// # Errors
+/// Where the database is away.
+pub(super) async fn load(ctx: &Context<'_>, given: &ID) -> Result<Option<Node>> {
+    let viewer = ctx.viewer()?;
+    let Some((kind, id)) = id::decode(given) else { return Ok(None) };
+    let loader = ctx.loader();
+    Ok(match kind {
+        IdKind::Category => loader.load_one(CategoryId(id)).await?.map(|it| Node::Category(it.into())),
+        IdKind::Gig => {
+            let gig = loader.load_one(GigId(id)).await?;
+            gig.map(|gig| Node::Gig(Gig::seen_by(gig, viewer)))
+        }
+        IdKind::GigImage => loader.load_one(ImageId(id)).await?.map(|it| Node::GigImage(it.into())),
+        IdKind::ReviewItem => loader.load_one(ReviewItemId(id)).await?.map(|it| Node::ReviewItem(it.into())),
+        IdKind::User => loader.load_one(UserId(id)).await?.map(|it| Node::User(it.into())),
+    })
+}

@@ -1,0 +1,163 @@
+//! What reviewers work on, and why a review ended as it did.
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject, Union};
+
+use super::context::Ask;
+use super::error::{Error, Result};
+use super::gig::Gig;
+use super::loader::{GigId, UserId};
+use super::node::public_id;
+use super::scalar::DateTime;
+use super::user::User;
+use crate::domain::id::IdKind;
+use crate::domain::reason::{self, ReasonForm};
+use crate::domain::review;
+
+/// What a review is about.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "review::ReviewKind")]
+pub enum ReviewKind {
+    /// Whether a gig may be listed.
+    Gig,
+    /// Whether a person is who they say.
+    Verification,
+}
+
+/// Where an item of the review queue stands.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "review::ReviewState")]
+pub enum ReviewState {
+    /// Nobody works on it.
+    Open,
+    /// A reviewer works on it.
+    Claimed,
+    /// It is done.
+    Decided,
+}
+
+/// A group of reason codes, to fall back on where a code is new to a client.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "reason::ReasonCategory")]
+pub enum ReasonCategory {
+    /// A picture cannot be read.
+    ImageQuality,
+    /// A document is not accepted.
+    Document,
+    /// What was written is not right.
+    Data,
+    /// It breaks the marketplace's rules.
+    ContentPolicy,
+    /// It is dishonest.
+    Fraud,
+    /// None of these; the message says what.
+    Other,
+}
+
+/// One reason of a decision. The codes are an open list: where one is new to you, go by its category and
+/// message.
+#[derive(SimpleObject)]
+pub struct ReviewReason {
+    /// For example "CONTACT_DETAILS".
+    code: String,
+    /// The code's group.
+    category: ReasonCategory,
+    /// For the person whose work was reviewed.
+    message: String,
+    /// The path of what is at fault, for example ["description"]; null where no one thing is.
+    field: Option<Vec<String>>,
+    /// Whether the person may mend it and try again.
+    retryable: bool,
+}
+
+impl From<reason::ReviewReason> for ReviewReason {
+    fn from(reason: reason::ReviewReason) -> Self {
+        let reason::ReviewReason { code, category, message, field, retryable } = reason;
+        Self { code, category: category.into(), message, field, retryable }
+    }
+}
+
+/// A reason as a reviewer gives it.
+#[derive(InputObject)]
+pub struct ReviewReasonInput {
+    /// A known code for this kind of review, for example "CONTACT_DETAILS", or "OTHER".
+    code: String,
+    /// The path of what is at fault.
+    field: Option<Vec<String>>,
+    /// For the person; the code's own words where it is left out. "OTHER" needs it. At most 500 characters.
+    message: Option<String>,
+}
+
+impl From<ReviewReasonInput> for ReasonForm {
+    fn from(input: ReviewReasonInput) -> Self {
+        Self { code: input.code, field: input.field, message: input.message }
+    }
+}
+
+/// What an item of the review queue is about.
+#[derive(Union)]
+pub enum ReviewSubject {
+    Gig(Gig),
+}
+
+/// One round of review of one subject. Reviewers alone see it.
+pub struct ReviewItem(review::ReviewItem);
+
+impl From<review::ReviewItem> for ReviewItem {
+    fn from(item: review::ReviewItem) -> Self {
+        Self(item)
+    }
+}
+
+#[Object]
+impl ReviewItem {
+    /// Begins with `rev_`.
+    pub async fn id(&self) -> ID {
+        public_id(IdKind::ReviewItem, self.0.id)
+    }
+
+    /// What it is about.
+    async fn kind(&self) -> ReviewKind {
+        self.0.kind.into()
+    }
+
+    /// Where it stands now; a claim that has run out is none.
+    async fn state(&self, ctx: &Context<'_>) -> ReviewState {
+        self.0.state(ctx.services().now()).into()
+    }
+
+    /// What is to be decided, as it stands now.
+    async fn subject(&self, ctx: &Context<'_>) -> Result<ReviewSubject> {
+        let gig = ctx.loader().load_one(GigId(self.0.subject_id)).await?;
+        let gig = gig.ok_or_else(|| Error::internal(&"a review item's subject is missing"))?;
+        Ok(ReviewSubject::Gig(Gig::seen_by(gig, ctx.viewer()?)))
+    }
+
+    /// When it was sent for approval.
+    async fn submitted_at(&self) -> DateTime {
+        self.0.submitted_at.into()
+    }
+
+    /// When it should be decided.
+    async fn due_at(&self) -> DateTime {
+        self.0.due_at.into()
+    }
+
+    /// Not decided, and past its time.
+    async fn overdue(&self, ctx: &Context<'_>) -> bool {
+        self.0.overdue(ctx.services().now())
+    }
+
+    /// Who works on it; null unless CLAIMED.
+    async fn claimed_by(&self, ctx: &Context<'_>) -> Result<Option<User>> {
+        match self.0.claimant(ctx.services().now()) {
+            Some(id) => Ok(ctx.loader().load_one(UserId(id)).await?.map(User::from)),
+            None => Ok(None),
+        }
+    }
+
+    /// When the claim runs out by itself; null unless CLAIMED.
+    async fn claim_expires_at(&self, ctx: &Context<'_>) -> Option<DateTime> {
+        self.0.claimant(ctx.services().now())?;
+        self.0.claim_expires_at.map(DateTime)
+    }
+}

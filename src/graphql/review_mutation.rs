@@ -1,0 +1,102 @@
+//! What reviewers do.
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+
+use super::context::Ask;
+use super::error::Result;
+use super::gig_mutation::GigPayload;
+use super::node::row_id;
+use super::review::{ReviewItem, ReviewReasonInput};
+use super::user_error::{UserError, payload};
+use crate::domain::id::IdKind;
+use crate::domain::review;
+use crate::service::reviews::{self, GigVerdict};
+use crate::service::{self};
+
+/// What a reviewer makes of a gig.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "review::GigDecision")]
+pub enum GigDecision {
+    /// A gig IN_REVIEW becomes ACTIVE.
+    Approve,
+    /// A gig IN_REVIEW becomes REJECTED.
+    Reject,
+    /// A gig that is ACTIVE or PAUSED becomes SUSPENDED.
+    Suspend,
+}
+
+/// A decision about a gig.
+#[derive(InputObject)]
+pub struct DecideGigInput {
+    /// The gig.
+    gig_id: ID,
+    /// What becomes of it.
+    decision: GigDecision,
+    /// The version that the reviewer has seen; where it is not the newest any more, the answer is
+    /// STALE_VERSION.
+    expected_version: i32,
+    /// At least one for REJECT and SUSPEND, none for APPROVE; at most 10.
+    reasons: Option<Vec<ReviewReasonInput>>,
+    /// For reviewers alone, at most 2000 characters.
+    internal_note: Option<String>,
+}
+
+/// An item of the review queue as it is now, or why it was not changed.
+#[derive(SimpleObject)]
+pub struct ReviewItemPayload {
+    /// Null where there are errors.
+    item: Option<ReviewItem>,
+    /// Every mistake; then nothing was changed.
+    errors: Vec<UserError>,
+}
+
+impl ReviewItemPayload {
+    fn of(done: service::Result<review::ReviewItem>) -> Result<Self> {
+        let (item, errors) = payload(done)?;
+        Ok(Self { item: item.map(ReviewItem::from), errors })
+    }
+}
+
+#[derive(Default)]
+pub struct ReviewMutation;
+
+#[Object]
+impl ReviewMutation {
+    /// Takes an item for 15 minutes, so that two reviewers never do the same work; or for 15 minutes more.
+    /// REVIEWER or ADMIN.
+    async fn claim_review(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The item.")] id: ID,
+    ) -> Result<ReviewItemPayload> {
+        let (viewer, id) = (ctx.reviewer()?, row_id(IdKind::ReviewItem, &id));
+        ReviewItemPayload::of(reviews::claim(ctx.services(), viewer, id).await)
+    }
+
+    /// Gives a claimed item back to the queue. REVIEWER or ADMIN.
+    async fn release_review(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The item.")] id: ID,
+    ) -> Result<ReviewItemPayload> {
+        let (viewer, id) = (ctx.reviewer()?, row_id(IdKind::ReviewItem, &id));
+        ReviewItemPayload::of(reviews::release(ctx.services(), viewer, id).await)
+    }
+
+    /// Approves, rejects or suspends a gig; never one of one's own. REVIEWER or ADMIN.
+    async fn decide_gig(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The decision.")] input: DecideGigInput,
+    ) -> Result<GigPayload> {
+        let viewer = ctx.reviewer()?;
+        let verdict = GigVerdict {
+            gig_id: row_id(IdKind::Gig, &input.gig_id),
+            decision: input.decision.into(),
+            expected_version: input.expected_version,
+            reasons: input.reasons.unwrap_or_default().into_iter().map(Into::into).collect(),
+            internal_note: input.internal_note,
+        };
+        GigPayload::of(reviews::decide_gig(ctx.services(), viewer, verdict).await, viewer)
+    }
+}

@@ -1,0 +1,117 @@
+//! The schema's own scalars, each with one way to be written. What they are stands on their
+//! `ScalarType`, from where it goes into the schema.
+
+use std::io::Read;
+use std::str::FromStr;
+
+use async_graphql::{Context, InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use chrono::{SecondsFormat, Utc};
+use rust_decimal::Decimal as Number;
+
+use super::error::{Error, Result};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DateTime(pub chrono::DateTime<Utc>);
+
+/// A moment: RFC 3339 in UTC, for example "2026-11-22T09:30:00Z".
+#[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(text) => Ok(Self(chrono::DateTime::parse_from_rfc3339(text)?.to_utc())),
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+    }
+}
+
+impl From<chrono::DateTime<Utc>> for DateTime {
+    fn from(moment: chrono::DateTime<Utc>) -> Self {
+        Self(moment)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decimal(pub Number);
+
+/// A decimal number as a string, for example "12.50"; never a float, which could not hold it exactly.
+#[Scalar]
+impl ScalarType for Decimal {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(text) => match Number::from_str(text) {
+                Ok(number) => Ok(Self(number)),
+                Err(_) => Err(InputValueError::custom("write a decimal number, such as \"12.50\"")),
+            },
+            _ => Err(InputValueError::custom("write the number as a string, such as \"12.50\"")),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Url(pub String);
+
+/// An absolute https:// address. (Only a gateway in development gives http:// ones, of its own pictures.)
+#[Scalar(name = "URL", specified_by_url = "https://url.spec.whatwg.org/")]
+impl ScalarType for Url {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
+            Value::String(text) => Ok(Self(text)),
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Upload(usize);
+
+/// What the multipart reader puts in a file's place.
+const UPLOAD_PREFIX: &str = "#__graphql_file__:";
+
+// Not the library's own, which panics where a client writes the placeholder itself.
+/// A file of a GraphQL multipart request.
+#[Scalar(specified_by_url = "https://github.com/jaydenseric/graphql-multipart-request-spec")]
+impl ScalarType for Upload {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
+        let index = text.strip_prefix(UPLOAD_PREFIX).and_then(|index| index.parse().ok());
+        let message = "send the file as a part of a GraphQL multipart request";
+        index.map(Self).ok_or_else(|| InputValueError::custom(message))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Null
+    }
+}
+
+impl Upload {
+    /// The file's first bytes, up to `max` of them.
+    ///
+    /// # Errors
+    /// Where the request has no such file, or it cannot be read.
+    pub async fn read(self, ctx: &Context<'_>, max: usize) -> Result<Vec<u8>> {
+        let Some(upload) = ctx.query_env.uploads.get(self.0) else {
+            return Err(Error::bad_input("The request has no such file."));
+        };
+        let upload = upload.try_clone().map_err(|error| Error::internal(&error))?;
+        let read = move || {
+            let mut bytes = Vec::new();
+            let max = u64::try_from(max).unwrap_or(u64::MAX);
+            upload.into_read().take(max).read_to_end(&mut bytes).map(|_| bytes)
+        };
+        let read = tokio::task::spawn_blocking(read).await;
+        let bytes = read.map_err(|error| Error::internal(&error))?;
+        bytes.map_err(|error| Error::internal(&error))
+    }
+}

@@ -1,0 +1,100 @@
+//! `gigPublished`.
+
+use async_graphql::{ComplexObject, Context, ID, SimpleObject, Subscription};
+use futures_util::Stream;
+use uuid::Uuid;
+
+use super::{Delivery, events, open};
+use crate::domain::event::{EventBody, Topic};
+use crate::domain::gig_filter::GigFilter as Filter;
+use crate::domain::id::IdKind;
+use crate::graphql::context::Ask;
+use crate::graphql::error::Result;
+use crate::graphql::gig::Gig;
+use crate::graphql::loader::GigId;
+use crate::graphql::node::public_id;
+use crate::graphql::query::GigFilter;
+use crate::graphql::scalar::DateTime;
+use crate::service::Services;
+use crate::store::{gigs, users};
+
+/// A gig has been listed, for the first time or again.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct GigPublishedEvent {
+    /// Begins another stream behind this event, by `after:`.
+    #[graphql(owned)]
+    pub cursor: String,
+    /// How it came.
+    #[graphql(owned)]
+    pub delivery: Delivery,
+    /// When it happened.
+    #[graphql(owned)]
+    pub occurred_at: DateTime,
+    /// The gig.
+    gig_id: ID,
+    #[graphql(skip)]
+    gig_row: Uuid,
+}
+
+#[ComplexObject]
+impl GigPublishedEvent {
+    /// The gig as it stands now; null where it is not listed any more.
+    async fn gig(&self, ctx: &Context<'_>) -> Result<Option<Gig>> {
+        let gig = ctx.loader().load_one(GigId(self.gig_row)).await?;
+        let viewer = ctx.viewer()?;
+        Ok(gig.map(|gig| Gig::seen_by(gig, viewer)))
+    }
+}
+
+#[derive(Default)]
+pub struct GigPublishedSubscription;
+
+#[Subscription]
+impl GigPublishedSubscription {
+    /// Gigs as they go live, for anyone.
+    async fn gig_published(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Which of them, by what they are as they are told; one that is off the list again by then is \
+                    left out.",
+            name = "where"
+        )]
+        filter: Option<GigFilter>,
+        #[graphql(desc = "Begin behind this cursor, of an event or of `Query.eventCursor`.")] after: Option<
+            String,
+        >,
+    ) -> Result<impl Stream<Item = Result<GigPublishedEvent>>> {
+        ctx.viewer()?;
+        let services = ctx.services_arc();
+        let filter = filter.map(GigFilter::parse);
+        let stream = open(&services, Topic::Published, after.as_deref()).await?;
+        Ok(events(stream, move |delivery, event| {
+            let (services, filter) = (services.clone(), filter.clone());
+            async move {
+                let EventBody::GigStatus { gig_id, .. } = event.body else { return Ok(None) };
+                if let Some(filter) = &filter
+                    && !matches(&services, filter, gig_id).await?
+                {
+                    return Ok(None);
+                }
+                Ok(Some(GigPublishedEvent {
+                    cursor: services.streams.cursor(event.position).encode(),
+                    delivery,
+                    occurred_at: event.occurred_at.into(),
+                    gig_id: public_id(IdKind::Gig, gig_id),
+                    gig_row: gig_id,
+                }))
+            }
+        }))
+    }
+}
+
+/// Whether the gig is listed, and one of those asked for.
+async fn matches(services: &Services, filter: &Filter, gig_id: Uuid) -> Result<bool> {
+    let db = services.db.read();
+    let Some(gig) = gigs::find_visible(db, None, gig_id).await? else { return Ok(false) };
+    let seller = users::find_all(db, &[gig.seller_id]).await?;
+    Ok(seller.first().is_some_and(|seller| filter.matches(&gig, seller)))
+}

@@ -1,0 +1,159 @@
+//! `gigStatusChanged`.
+
+use std::sync::Arc;
+
+use async_graphql::{ComplexObject, Context, ID, SimpleObject, Subscription};
+use futures_util::future::ready;
+use futures_util::stream::{self, Stream, StreamExt};
+use uuid::Uuid;
+
+use super::{Delivery, events, open};
+use crate::domain::event::{EventBody, Topic};
+use crate::domain::gig::{self, GigStatus as Status};
+use crate::domain::id::IdKind;
+use crate::domain::user::Viewer;
+use crate::graphql::context::Ask;
+use crate::graphql::error::{Error, ErrorCode, Result};
+use crate::graphql::gig::{Gig, GigStatus};
+use crate::graphql::loader::{GigId, ReasonsOf};
+use crate::graphql::node::{public_id, row_id};
+use crate::graphql::review::ReviewReason;
+use crate::graphql::scalar::DateTime;
+use crate::live::cursor::Cursor;
+use crate::live::stream::EventStream;
+use crate::service::Services;
+use crate::store::{event_log, gigs};
+
+/// A gig has come to a status; or, as a SNAPSHOT, has one.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct GigStatusEvent {
+    /// Begins another stream behind this event, by `after:`.
+    #[graphql(owned)]
+    pub cursor: String,
+    /// How it came.
+    #[graphql(owned)]
+    pub delivery: Delivery,
+    /// When it happened; of a SNAPSHOT, when it was taken.
+    #[graphql(owned)]
+    pub occurred_at: DateTime,
+    /// The gig.
+    gig_id: ID,
+    /// The gig's version that this made, or, of a SNAPSHOT, that it has.
+    version: i32,
+    /// The status before; null of a gig that was just made, and of a SNAPSHOT.
+    previous_status: Option<GigStatus>,
+    /// The status that it came to.
+    status: GigStatus,
+    #[graphql(skip)]
+    gig_row: Uuid,
+    /// Whether a decision made this version, whose reasons are to be shown.
+    #[graphql(skip)]
+    decided: bool,
+}
+
+#[ComplexObject]
+impl GigStatusEvent {
+    /// Why a reviewer decided so; empty where it was no refusal.
+    async fn reasons(&self, ctx: &Context<'_>) -> Result<Vec<ReviewReason>> {
+        if !self.decided {
+            return Ok(Vec::new());
+        }
+        let reasons = ctx.loader().load_one(ReasonsOf(self.gig_row, self.version)).await?;
+        Ok(reasons.unwrap_or_default().into_iter().map(ReviewReason::from).collect())
+    }
+
+    /// The gig as it stands now; null where the viewer may not see it any more.
+    async fn gig(&self, ctx: &Context<'_>) -> Result<Option<Gig>> {
+        let gig = ctx.loader().load_one(GigId(self.gig_row)).await?;
+        let viewer = ctx.viewer()?;
+        Ok(gig.map(|gig| Gig::seen_by(gig, viewer)))
+    }
+}
+
+impl GigStatusEvent {
+    fn snapshot(gig: &gig::Gig, cursor: Cursor, services: &Services) -> Self {
+        Self {
+            cursor: cursor.encode(),
+            delivery: Delivery::Snapshot,
+            occurred_at: services.now().into(),
+            gig_id: public_id(IdKind::Gig, gig.id),
+            version: gig.version,
+            previous_status: None,
+            status: gig.status.into(),
+            gig_row: gig.id,
+            decided: matches!(gig.status, Status::Rejected | Status::Suspended),
+        }
+    }
+}
+
+#[derive(Default)]
+pub struct GigStatusSubscription;
+
+#[Subscription]
+impl GigStatusSubscription {
+    /// Each change of a gig's status. With `gigId`: that gig, the viewer's own or, for reviewers, any; without
+    /// `after` it begins with a SNAPSHOT. Without `gigId`: all of the viewer's gigs.
+    async fn gig_status_changed(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The gig; left out, all of the viewer's.")] gig_id: Option<ID>,
+        #[graphql(desc = "Begin behind this cursor, of an event or of `Query.eventCursor`.")] after: Option<
+            String,
+        >,
+    ) -> Result<impl Stream<Item = Result<GigStatusEvent>>> {
+        let (services, viewer) = (ctx.services_arc(), ctx.signed_in()?);
+        let gig_id = gig_id.map(|id| row_id(IdKind::Gig, &id));
+        let topic = gig_id.map_or(Topic::Seller(viewer.id()), Topic::Gig);
+        let mut stream = open(&services, topic, after.as_deref()).await?;
+        let mut first = None;
+        if let Some(gig_id) = gig_id {
+            let snapshot = begin(&services, viewer, gig_id, &mut stream, after.is_some()).await?;
+            first = snapshot.map(Ok);
+        }
+        let live = events(stream, move |delivery, event| {
+            let cursor = services.streams.cursor(event.position).encode();
+            ready(Ok(match &event.body {
+                EventBody::GigStatus { gig_id, version, previous, status, reason_codes, .. } => {
+                    Some(GigStatusEvent {
+                        cursor,
+                        delivery,
+                        occurred_at: event.occurred_at.into(),
+                        gig_id: public_id(IdKind::Gig, *gig_id),
+                        version: *version,
+                        previous_status: previous.map(GigStatus::from),
+                        status: (*status).into(),
+                        gig_row: *gig_id,
+                        decided: !reason_codes.is_empty(),
+                    })
+                }
+                EventBody::ReviewQueue { .. } | EventBody::SessionEnded { .. } => None,
+            }))
+        });
+        Ok(stream::iter(first).chain(live))
+    }
+}
+
+/// Makes sure that the viewer may follow the gig. Where the stream does not resume, gives the gig as it
+/// stands, and lets the stream begin right behind that.
+async fn begin(
+    services: &Arc<Services>,
+    viewer: &Viewer,
+    gig_id: Uuid,
+    stream: &mut EventStream,
+    resumes: bool,
+) -> Result<Option<GigStatusEvent>> {
+    // Both reads see one moment, so the snapshot holds all up to the position and nothing behind it.
+    let moment = services.db.snapshot().await?;
+    let head = event_log::head(&moment).await?;
+    let gig = gigs::find_visible(&moment, Some(viewer), gig_id).await?;
+    moment.rollback().await?;
+    let gig = gig.filter(|gig| gig.review_visible_to(Some(viewer))).ok_or_else(|| {
+        Error::new(ErrorCode::NotFound, "There is no such gig whose status you may follow.")
+    })?;
+    if resumes {
+        return Ok(None);
+    }
+    stream.skip_to(head);
+    Ok(Some(GigStatusEvent::snapshot(&gig, services.streams.cursor(head), services)))
+}

@@ -1,0 +1,228 @@
+//! `/graphql` over HTTP: POST with JSON or multipart, and GET for queries.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_graphql::http::{MultipartOptions, parse_query_string, receive_body};
+use async_graphql::parser::types::{DocumentOperations, OperationType};
+use async_graphql::{ParseRequestError, Request, Response as Answer, ServerError, Value};
+use axum::body::{Body, to_bytes};
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{ConnectInfo, Extension, RawQuery, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::TryStreamExt;
+use serde::Serialize;
+use tokio_util::compat::TokioAsyncReadCompatExt;
+use tokio_util::io::StreamReader;
+
+use super::client_address::client_address;
+use super::negotiation::{MediaType, codes, never_executed};
+use super::refusal::{ErrorCodes, refuse};
+use super::request_log::{Operation, RequestId};
+use super::{Edge, header_name, socket};
+use crate::graphql::RequestContext;
+use crate::graphql::error::{Error, ErrorCode};
+
+/// What `/graphql` answers to.
+pub(super) const ALLOW: HeaderValue = HeaderValue::from_static("GET, POST");
+
+/// A web page can send a form anywhere without its user's knowledge, but not with one of these headers
+/// unless CORS lets it: so who sends a form sends one of them. Apollo's clients do.
+pub(super) const REQUIRE_PREFLIGHT: HeaderName = header_name("apollo-require-preflight");
+pub(super) const APOLLO_OPERATION_NAME: HeaderName = header_name("x-apollo-operation-name");
+
+/// The most bytes of a request without files.
+pub(super) const DOCUMENT_MAX_BYTES: usize = 1024 * 1024;
+
+/// The most bytes of one file. More than any picture may have, so that a picture somewhat too large is told
+/// to its person, beside the form; what is far too large is cut off here.
+const FILE_MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// The most files of one request.
+const FILES_MAX: usize = 5;
+
+pub(super) async fn post(
+    State(edge): State<Arc<Edge>>,
+    ConnectInfo(connection): ConnectInfo<SocketAddr>,
+    Extension(RequestId(id)): Extension<RequestId>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let Some(media_type) = MediaType::accepted(&headers) else { return not_acceptable() };
+    match read(&headers, body).await {
+        Ok(request) => execute(&edge, connection, id, &headers, request, media_type).await,
+        Err(refusal) => refusal,
+    }
+}
+
+pub(super) async fn get(
+    State(edge): State<Arc<Edge>>,
+    ConnectInfo(connection): ConnectInfo<SocketAddr>,
+    Extension(RequestId(id)): Extension<RequestId>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    if let Ok(upgrade) = upgrade {
+        let address = client_address(&headers, connection.ip(), edge.proxies);
+        return socket::open(edge, upgrade, &headers, address, id);
+    }
+    let Some(media_type) = MediaType::accepted(&headers) else { return not_acceptable() };
+    let query = query.unwrap_or_default();
+    if query.is_empty() {
+        let message = "Send a GraphQL request: POST it as JSON, or give ?query=. There is no page here.";
+        return refuse(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message);
+    }
+    let mut request = match parse_query_string(&query) {
+        Ok(request) => request,
+        Err(error) => return unreadable(&error),
+    };
+    if operation(&mut request).is_some_and(|operation| operation.kind != OperationType::Query) {
+        let message = "GET runs queries alone; POST this.";
+        let mut refusal = refuse(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::MethodNotAllowed, message);
+        refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+        return refusal;
+    }
+    execute(&edge, connection, id, &headers, request, media_type).await
+}
+
+/// The GraphQL request in the body.
+async fn read(headers: &HeaderMap, body: Body) -> Result<Request, Response> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        let too_large = || {
+            let message = format!("A request may have at most {DOCUMENT_MAX_BYTES} bytes.");
+            refuse(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::PayloadTooLarge, message)
+        };
+        let bytes = to_bytes(body, DOCUMENT_MAX_BYTES).await.map_err(|_| too_large())?;
+        let options = MultipartOptions::default();
+        return receive_body(content_type, bytes.as_ref(), options).await.map_err(|e| unreadable(&e));
+    }
+    if essence.eq_ignore_ascii_case("multipart/form-data") {
+        if ![REQUIRE_PREFLIGHT, APOLLO_OPERATION_NAME].iter().any(|name| headers.contains_key(name)) {
+            let message = "A multipart request needs the header Apollo-Require-Preflight: true.";
+            return Err(refuse(StatusCode::BAD_REQUEST, ErrorCode::PreflightRequired, message));
+        }
+        let stream = body.into_data_stream().map_err(std::io::Error::other);
+        let options = MultipartOptions::default().max_file_size(FILE_MAX_BYTES).max_num_files(FILES_MAX);
+        let reader = StreamReader::new(stream).compat();
+        return receive_body(content_type, reader, options).await.map_err(|e| unreadable(&e));
+    }
+    let message = "Send the request as application/json, or with files as multipart/form-data.";
+    Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::UnsupportedMediaType, message))
+}
+
+fn unreadable(error: &ParseRequestError) -> Response {
+    match error {
+        ParseRequestError::PayloadTooLarge => {
+            let message = format!(
+                "A request may have at most {FILES_MAX} files, of at most {FILE_MAX_BYTES} bytes each."
+            );
+            refuse(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::PayloadTooLarge, message)
+        }
+        ParseRequestError::UnsupportedBatch => {
+            let message = "Send one operation a request; batches are not read.";
+            refuse(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message)
+        }
+        error => {
+            let message = format!("This is no GraphQL request: {error}.");
+            refuse(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message)
+        }
+    }
+}
+
+fn not_acceptable() -> Response {
+    let message = "Answers are application/graphql-response+json or application/json.";
+    refuse(StatusCode::NOT_ACCEPTABLE, ErrorCode::NotAcceptable, message)
+}
+
+/// What the request asks for; `None` where its document cannot be read, or names no such operation.
+pub(super) fn operation(request: &mut Request) -> Option<Operation> {
+    let asked = request.operation_name.clone();
+    let document = request.parsed_query().ok()?;
+    let (name, operation) = match (&document.operations, asked) {
+        (DocumentOperations::Single(operation), asked) => (asked, operation),
+        (DocumentOperations::Multiple(operations), Some(asked)) => {
+            let operation = operations.get(asked.as_str())?;
+            (Some(asked), operation)
+        }
+        (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
+            let (name, operation) = operations.iter().next()?;
+            (Some(name.to_string()), operation)
+        }
+        (DocumentOperations::Multiple(_), None) => return None,
+    };
+    Some(Operation { kind: operation.node.ty, name })
+}
+
+async fn execute(
+    edge: &Arc<Edge>,
+    connection: SocketAddr,
+    id: String,
+    headers: &HeaderMap,
+    mut request: Request,
+    media_type: MediaType,
+) -> Response {
+    let operation = operation(&mut request);
+    let answer = match edge.caller_of(headers).await {
+        Ok(caller) => {
+            let address = client_address(headers, connection.ip(), edge.proxies);
+            let context = RequestContext::new(Arc::clone(&edge.services), caller, Some(address), id);
+            edge.schema.execute(request.data(context)).await
+        }
+        Err(error) => failed(&error.into()),
+    };
+    let mut response = respond(&answer, media_type);
+    if let Some(operation) = operation {
+        response.extensions_mut().insert(operation);
+    }
+    response
+}
+
+/// The answer to what could not be begun.
+pub(super) fn failed(error: &Error) -> Answer {
+    let mut shown = ServerError::new(error.message(), None);
+    shown.extensions = Some(error.extensions());
+    Answer::from_errors(vec![shown])
+}
+
+/// An answer as it goes out: without `data` where nothing was executed.
+#[derive(Serialize)]
+pub(super) struct Sent<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Value>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [ServerError],
+}
+
+impl<'a> From<&'a Answer> for Sent<'a> {
+    fn from(answer: &'a Answer) -> Self {
+        let data = (!never_executed(answer)).then_some(&answer.data);
+        Self { data, errors: &answer.errors }
+    }
+}
+
+fn respond(answer: &Answer, media_type: MediaType) -> Response {
+    let body = serde_json::to_vec(&Sent::from(answer)).expect("an answer is plain data");
+    let status = media_type.status(answer);
+    let content_type = [(header::CONTENT_TYPE, media_type.content_type())];
+    let mut response = (status, content_type, body).into_response();
+    if let Some(seconds) = retry_after(answer) {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    let codes: Vec<_> = codes(answer).map(str::to_owned).collect();
+    if !codes.is_empty() {
+        response.extensions_mut().insert(ErrorCodes(codes));
+    }
+    response
+}
+
+fn retry_after(answer: &Answer) -> Option<u64> {
+    answer.errors.iter().find_map(|error| match error.extensions.as_ref()?.get("retryAfterSeconds")? {
+        Value::Number(seconds) => seconds.as_u64(),
+        _ => None,
+    })
+}

@@ -1,0 +1,77 @@
+//! `/media`: the pictures of gigs.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::Edge;
+use super::refusal::refuse;
+use crate::domain::id::{self, IdKind};
+use crate::graphql::Caller;
+use crate::graphql::error::{Error, ErrorCode};
+use crate::service::images::{self, AddressSignature};
+
+/// A picture never changes, and everybody may see it.
+const PUBLIC: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+
+/// A picture never changes, but only its viewer's browser may keep it, and not for long.
+const PRIVATE: HeaderValue = HeaderValue::from_static("private, max-age=3600");
+
+#[derive(Deserialize)]
+pub(super) struct Signed {
+    expires: Option<i64>,
+    signature: Option<String>,
+}
+
+pub(super) async fn get(
+    State(edge): State<Arc<Edge>>,
+    Path(file): Path<String>,
+    Query(signed): Query<Signed>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(name) = file.strip_suffix(".jpg") else { return nothing() };
+    let Some(image_id) = id::decode_as(IdKind::GigImage, name) else { return nothing() };
+    let signature = signed.expires.zip(signed.signature);
+    let signature = signature.map(|(expires, signature)| AddressSignature { expires, signature });
+    let shown = async {
+        let viewer = match edge.caller_of(&headers).await? {
+            Caller::Viewer(viewer) => Some(viewer),
+            Caller::Anonymous | Caller::Rejected => None,
+        };
+        images::show(&edge.services, viewer.as_deref(), image_id, signature.as_ref()).await
+    };
+    let shown = match shown.await {
+        Ok(Some(shown)) => shown,
+        Ok(None) => return nothing(),
+        Err(error) => return failed(&error.into()),
+    };
+    let tag = format!("\"{name}\"");
+    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let kept = [
+        (header::CACHE_CONTROL, if shown.public { PUBLIC } else { PRIVATE }),
+        (header::ETAG, HeaderValue::from_str(&tag).expect("an id is plain text")),
+    ];
+    if known {
+        return (StatusCode::NOT_MODIFIED, kept).into_response();
+    }
+    let plain = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    (kept, plain, shown.bytes).into_response()
+}
+
+fn nothing() -> Response {
+    refuse(StatusCode::NOT_FOUND, ErrorCode::NotFound, "There is no such picture that you may see.")
+}
+
+fn failed(error: &Error) -> Response {
+    let status = match error.code() {
+        ErrorCode::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    refuse(status, error.code(), error.message())
+}

@@ -1,0 +1,99 @@
+//! In which media type an answer goes out, and with which HTTP status.
+
+use async_graphql::{Response, Value};
+use axum::http::{HeaderMap, StatusCode, header};
+
+/// A media type that answers can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MediaType {
+    /// `application/graphql-response+json`: the status says whether the request could be executed.
+    GraphqlResponse,
+    /// `application/json`: for clients from before that; the status is 200 for whatever is GraphQL.
+    Json,
+}
+
+impl MediaType {
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
+            Self::Json => "application/json; charset=utf-8",
+        }
+    }
+
+    /// The one that the client likes best; `None` where it accepts neither.
+    pub fn accepted(headers: &HeaderMap) -> Option<Self> {
+        let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
+        let ranges: Vec<&str> = lines.flat_map(|line| line.split(',')).collect();
+        if ranges.is_empty() {
+            return Some(Self::Json);
+        }
+        let liked = ranges.into_iter().filter_map(|range| {
+            let (media_type, parameters) = range.split_once(';').unwrap_or((range, ""));
+            let offered = match media_type.trim().to_ascii_lowercase().as_str() {
+                "application/graphql-response+json" => Self::GraphqlResponse,
+                "application/json" | "application/*" | "*/*" => Self::Json,
+                _ => return None,
+            };
+            let quality = quality(parameters);
+            (quality > 0.0).then_some((offered, quality))
+        });
+        // Of equals, the first.
+        let best = liked.reduce(|best, next| if next.1 > best.1 { next } else { best });
+        best.map(|(media_type, _)| media_type)
+    }
+
+    /// The status of an answer.
+    pub fn status(self, response: &Response) -> StatusCode {
+        let failed = response.data == Value::Null && !response.errors.is_empty();
+        let has = |code: &str| codes(response).any(|found| found == code);
+        match self {
+            _ if failed && has("SERVICE_UNAVAILABLE") => StatusCode::SERVICE_UNAVAILABLE,
+            _ if failed && has("RATE_LIMITED") => StatusCode::TOO_MANY_REQUESTS,
+            Self::GraphqlResponse if never_executed(response) => StatusCode::BAD_REQUEST,
+            Self::GraphqlResponse | Self::Json => StatusCode::OK,
+        }
+    }
+}
+
+fn quality(parameters: &str) -> f32 {
+    let given = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("q="));
+    given.map_or(1.0, |text| text.parse().unwrap_or(0.0))
+}
+
+/// The codes of the answer's errors.
+pub(super) fn codes(response: &Response) -> impl Iterator<Item = &str> {
+    response.errors.iter().filter_map(|error| match error.extensions.as_ref()?.get("code")? {
+        Value::String(code) => Some(code.as_str()),
+        _ => None,
+    })
+}
+
+/// Whether the answer is to a document that was not executed: then it has no `data`, not even a null one.
+pub(super) fn never_executed(response: &Response) -> bool {
+    let nowhere = response.errors.iter().all(|error| error.path.is_empty());
+    response.data == Value::Null && !response.errors.is_empty() && nowhere
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepted(accept: &'static str) -> Option<MediaType> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, accept.parse().unwrap());
+        MediaType::accepted(&headers)
+    }
+
+    #[test]
+    fn the_client_gets_what_it_likes_best() {
+        use MediaType::{GraphqlResponse, Json};
+        assert_eq!(MediaType::accepted(&HeaderMap::new()), Some(Json));
+        assert_eq!(accepted("*/*"), Some(Json));
+        assert_eq!(accepted("application/graphql-response+json"), Some(GraphqlResponse));
+        assert_eq!(accepted("application/json, application/graphql-response+json"), Some(Json));
+        let preferring = "application/json;q=0.9, application/graphql-response+json; charset=utf-8";
+        assert_eq!(accepted(preferring), Some(GraphqlResponse));
+        assert_eq!(accepted("text/html"), None);
+        assert_eq!(accepted("application/json;q=0"), None);
+    }
+}

@@ -1,0 +1,50 @@
+//! `/graphql` over WebSocket: the graphql-transport-ws protocol of the graphql-ws project.
+//!
+//! [`protocol`] holds the messages and close codes, [`connection`] one client's socket, [`operation`] one
+//! operation on it. The library's own handler is not used: it closes with other codes than the protocol's,
+//! knows no time-out, and sends what fails before execution as `next`.
+
+mod connection;
+mod operation;
+mod protocol;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::ws::WebSocketUpgrade;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use tracing::Instrument;
+
+use self::connection::Connection;
+use super::Edge;
+use super::graphql::DOCUMENT_MAX_BYTES;
+use super::refusal::refuse;
+use crate::graphql::error::ErrorCode;
+
+/// Small, since there are many sockets and nearly all of them are idle.
+const BUFFER_BYTES: usize = 2048;
+
+/// Upgrades the request, where it comes from a page that may open sockets here.
+pub(super) fn open(
+    edge: Arc<Edge>,
+    upgrade: WebSocketUpgrade,
+    headers: &HeaderMap,
+    address: IpAddr,
+    request_id: String,
+) -> Response {
+    if !edge.origins.allow_socket(headers) {
+        let message = "Pages of this origin may not open sockets here.";
+        return refuse(StatusCode::FORBIDDEN, ErrorCode::Forbidden, message);
+    }
+    let span = tracing::info_span!("socket", id = request_id);
+    upgrade
+        .protocols([protocol::SUBPROTOCOL])
+        .max_message_size(DOCUMENT_MAX_BYTES)
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(BUFFER_BYTES)
+        .on_upgrade(move |socket| {
+            let connection = Connection::new(Arc::clone(&edge), address, request_id);
+            edge.sockets.track_future(connection.serve(socket)).instrument(span)
+        })
+}
