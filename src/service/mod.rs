@@ -56,6 +56,16 @@ impl Default for Ids {
     }
 }
 
+impl Ids {
+    /// A new version 7 UUID that carries the time of `clock`.
+    pub fn new_id(&self, clock: &dyn Clock) -> Uuid {
+        let now = clock.now();
+        let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
+        let context = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Uuid::new_v7(Timestamp::from_unix(&*context, seconds, now.timestamp_subsec_nanos()))
+    }
+}
+
 impl Services {
     /// Now, by this installation's clock.
     pub fn now(&self) -> DateTime<Utc> {
@@ -64,10 +74,7 @@ impl Services {
 
     /// A new version 7 UUID that carries the clock's time.
     pub fn new_id(&self) -> Uuid {
-        let now = self.now();
-        let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
-        let context = self.ids.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Uuid::new_v7(Timestamp::from_unix(&*context, seconds, now.timestamp_subsec_nanos()))
+        self.ids.new_id(self.clock.as_ref())
     }
 
     /// Begins an act.

@@ -51,7 +51,9 @@ impl Database {
         let file = file.to_owned();
         let connect = |connections: u32, timeout: Duration| {
             let file = file.clone();
-            let mut options = ConnectOptions::new("sqlite::memory:");
+            // The file is set below, as a path: an address could not hold every path. (One of `:memory:` would
+            // open no file at all, whatever is set.)
+            let mut options = ConnectOptions::new("sqlite:gigway.sqlite");
             options
                 .max_connections(connections)
                 .acquire_timeout(timeout)

@@ -1,0 +1,344 @@
+//! Browsing: filters, search, order, pages, and how many statements they take.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use crate::support::client::{Client, text};
+use crate::support::documents::{ARCHIVE_GIG, PAUSE_GIG};
+use crate::support::on_both_back_ends;
+use crate::support::people::Person;
+use crate::support::pictures::small;
+use crate::support::world::World;
+
+const BROWSE: &str = "query($where: GigFilter, $search: String, $orderBy: GigOrder,
+                            $first: Int, $after: String, $last: Int, $before: String) {
+    gigs(where: $where, search: $search, orderBy: $orderBy,
+         first: $first, after: $after, last: $last, before: $before) {
+        totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+        edges { cursor node { title } } } }";
+
+/// The titles of a page, and the page.
+async fn browse(client: &Client, mut variables: Value) -> (Vec<String>, Value) {
+    if variables.get("orderBy").is_none() {
+        variables["orderBy"] = json!("NEWEST");
+    }
+    let page = client.run(BROWSE, variables).await["gigs"].take();
+    let edges = page["edges"].as_array().expect("a list").clone();
+    (edges.iter().map(|edge| text(&edge["node"]["title"])).collect(), page)
+}
+
+/// A listed gig with these changes to a good form.
+async fn list(world: &World, seller: &Person, rita: &Person, title: &str, changes: Value) -> String {
+    let mut form = world.gig_form(title).await;
+    for (field, value) in changes.as_object().expect("an object") {
+        form[field] = value.clone();
+    }
+    let id = seller.post(form).await;
+    rita.approve(&id).await;
+    world.pass(TimeDelta::seconds(1));
+    id
+}
+
+async fn every_filter_holds_and_they_hold_together(world: World) {
+    let (ann, bob, rita) =
+        (world.member("Ann").await, world.member("Bob").await, world.reviewer("Rita").await);
+    let web = world.category("Web Design").await;
+    let music = world.category("Music").await;
+    list(
+        &world,
+        &ann,
+        &rita,
+        "Cheap music gig",
+        json!({ "price": "5.00", "tags": ["Piano"], "deliveryDays": 1 }),
+    )
+    .await;
+    list(
+        &world,
+        &ann,
+        &rita,
+        "Dear music gig",
+        json!({ "price": "500.00", "tags": ["violin"], "deliveryDays": 30 }),
+    )
+    .await;
+    list(
+        &world,
+        &bob,
+        &rita,
+        "Cheap web gig",
+        json!({ "price": "5.00", "category": web, "tags": ["piano", "css"] }),
+    )
+    .await;
+    let here = world.there();
+    let cases: [(Value, &[&str]); 12] = [
+        (json!({}), &["Cheap web gig", "Dear music gig", "Cheap music gig"]),
+        (json!({ "category": [music] }), &["Dear music gig", "Cheap music gig"]),
+        (json!({ "category": [music, web] }), &["Cheap web gig", "Dear music gig", "Cheap music gig"]),
+        (json!({ "category": [] }), &[]),
+        (json!({ "seller": bob.id }), &["Cheap web gig"]),
+        (json!({ "minPrice": "5.00", "maxPrice": "5" }), &["Cheap web gig", "Cheap music gig"]),
+        (json!({ "minPrice": "5.001" }), &["Dear music gig"]),
+        (
+            json!({ "maxPrice": "79228162514264337593543950335" }),
+            &["Cheap web gig", "Dear music gig", "Cheap music gig"],
+        ),
+        (json!({ "maxDeliveryDays": 1 }), &["Cheap music gig"]),
+        (json!({ "tags": ["PIANO"], "category": [music] }), &["Cheap music gig"]),
+        (json!({ "sellerVerified": true }), &[]),
+        (json!({ "sellerVerified": false, "tags": ["css", "violin"] }), &["Cheap web gig", "Dear music gig"]),
+    ];
+    for (filter, expected) in cases {
+        let (titles, page) = browse(&here, json!({ "where": filter })).await;
+        assert_eq!(titles, expected, "{filter}");
+        assert_eq!(page["totalCount"], json!(expected.len()), "{filter}");
+    }
+    // A search and a filter hold together.
+    let (titles, _) = browse(&here, json!({ "search": "gig", "where": { "maxPrice": "10" } })).await;
+    assert_eq!(titles, ["Cheap web gig", "Cheap music gig"]);
+}
+
+async fn words_are_found_where_they_begin_and_whatever_is_typed(world: World) {
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    list(&world, &ann, &rita, "Logo design, fast", json!({ "description": "Modern brands." })).await;
+    list(
+        &world,
+        &ann,
+        &rita,
+        "A waltz for zither",
+        json!({ "description": "My design of sound.", "tags": ["logo music"] }),
+    )
+    .await;
+    let here = world.here();
+    let find = async |search: &str| browse(&here, json!({ "search": search })).await.0;
+    assert_eq!(find("logo").await, ["A waltz for zither", "Logo design, fast"]);
+    assert_eq!(find("LOG DES").await, ["A waltz for zither", "Logo design, fast"]);
+    assert_eq!(find("zith").await, ["A waltz for zither"]);
+    assert_eq!(find("brand").await, ["Logo design, fast"]);
+    assert_eq!(find("ogo").await, [""; 0]);
+    assert_eq!(find("logo-design").await.len(), 2);
+    assert_eq!(find("  ").await.len(), 2);
+    let (titles, _) = browse(&here, json!({ "search": "logo des", "orderBy": "RELEVANCE" })).await;
+    assert_eq!(titles, ["Logo design, fast", "A waltz for zither"]);
+    let long = "x ".repeat(5000);
+    for odd in [
+        "*",
+        "\"",
+        "' OR 1=1 --",
+        "logo & ! | :*",
+        "NEAR(logo design)",
+        "title:logo",
+        "\u{0}",
+        "😀",
+        &long,
+        "(((",
+        "-logo",
+    ] {
+        let answer = here.answer(BROWSE, json!({ "search": odd })).await;
+        assert!(answer.get("errors").is_none(), "{odd:?}: {answer}");
+    }
+    assert_eq!(find("😀 *").await, [""; 0]);
+}
+
+async fn a_page_stays_right_while_gigs_come_and_go(world: World) {
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let mut ids = Vec::new();
+    for number in 1..=9 {
+        let price = format!("{}.00", 10 - number % 4);
+        ids.push(list(&world, &ann, &rita, &format!("Gig number {number}"), json!({ "price": price })).await);
+    }
+    let here = world.there();
+    for order in ["NEWEST", "OLDEST", "PRICE_LOWEST", "PRICE_HIGHEST", "RELEVANCE"] {
+        let list = async |bounds: Value| {
+            let mut variables = json!({ "orderBy": order, "search": "gig" });
+            for (name, value) in bounds.as_object().expect("an object") {
+                variables[name] = value.clone();
+            }
+            browse(&here, variables).await
+        };
+        let whole = list(json!({ "first": 100 })).await.0;
+        assert_eq!(whole.len(), 9, "{order}");
+        // Forward by twos, then backward by fours, gives the same list.
+        let (mut forward, mut after) = (Vec::new(), Value::Null);
+        loop {
+            let (titles, page) = list(json!({ "first": 2, "after": after })).await;
+            assert_eq!(page["pageInfo"]["hasPreviousPage"], json!(!forward.is_empty()), "{order}");
+            forward.extend(titles);
+            after = page["pageInfo"]["endCursor"].clone();
+            if page["pageInfo"]["hasNextPage"] == false {
+                break;
+            }
+        }
+        assert_eq!(forward, whole, "{order}");
+        let (mut backward, mut before) = (Vec::new(), Value::Null);
+        loop {
+            let (titles, page) = list(json!({ "last": 4, "before": before })).await;
+            assert_eq!(page["pageInfo"]["hasNextPage"], json!(!backward.is_empty()), "{order}");
+            backward.splice(0..0, titles);
+            before = page["pageInfo"]["startCursor"].clone();
+            if page["pageInfo"]["hasPreviousPage"] == false {
+                break;
+            }
+        }
+        assert_eq!(backward, whole, "{order}");
+    }
+
+    // One goes that was read, one comes in front: the next page goes on where the first ended.
+    let (first, page) = browse(&here, json!({ "first": 3 })).await;
+    assert_eq!(first, ["Gig number 9", "Gig number 8", "Gig number 7"]);
+    ann.client.done(ARCHIVE_GIG, json!({ "id": ids[6] })).await;
+    list(&world, &ann, &rita, "Gig number 10", json!({})).await;
+    let after = json!({ "first": 3, "after": page["pageInfo"]["endCursor"] });
+    assert_eq!(browse(&here, after).await.0, ["Gig number 6", "Gig number 5", "Gig number 4"]);
+}
+
+async fn a_page_that_cannot_be_is_refused(world: World) {
+    let here = world.here();
+    let cursor_of_prices = "cHJpY2VfbG93ZXN0OjU6MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA";
+    let cases = [
+        (json!({ "first": -1 }), "BAD_USER_INPUT"),
+        (json!({ "first": 101 }), "BAD_USER_INPUT"),
+        (json!({ "first": 1, "last": 1 }), "BAD_USER_INPUT"),
+        (json!({ "first": "1" }), "BAD_USER_INPUT"),
+        (json!({ "after": "nonsense" }), "INVALID_CURSOR"),
+        (json!({ "after": cursor_of_prices, "orderBy": "NEWEST" }), "INVALID_CURSOR"),
+        (json!({ "before": "" }), "INVALID_CURSOR"),
+    ];
+    for (bounds, code) in cases {
+        let codes = here.error_codes(BROWSE, bounds.clone()).await;
+        assert!(codes == [code] || codes == ["GRAPHQL_VALIDATION_FAILED"], "{bounds}: {codes:?}");
+    }
+    let (titles, page) = browse(&here, json!({ "first": 0 })).await;
+    assert_eq!((titles.len(), &page["pageInfo"]["startCursor"]), (0, &Value::Null));
+}
+
+async fn a_seller_shows_what_is_listed_and_the_viewer_sees_their_own(world: World) {
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let first = list(&world, &ann, &rita, "Gig number one", json!({})).await;
+    list(&world, &ann, &rita, "Gig number two", json!({})).await;
+    let waiting = ann.post(world.gig_form("Gig number three").await).await;
+    ann.client.done(PAUSE_GIG, json!({ "id": first })).await;
+    let of_user = "query($id: ID!) { node(id: $id) { ... on User { displayName gigs(first: 5) { totalCount
+        nodes { title } pageInfo { hasNextPage hasPreviousPage } } } } }";
+    let user = world.there().run(of_user, json!({ "id": ann.id })).await["node"].take();
+    assert_eq!(user["gigs"]["nodes"], json!([{ "title": "Gig number two" }]));
+    assert_eq!(user["gigs"]["totalCount"], 1);
+    let of_viewer =
+        "query($status: [GigStatus!]) { viewer { gigs(status: $status) { totalCount nodes { id title } } } }";
+    let mine = ann.client.run(of_viewer, json!({})).await["viewer"]["gigs"].take();
+    assert_eq!((&mine["totalCount"], &mine["nodes"][0]["title"]), (&json!(3), &json!("Gig number three")));
+    let some = json!({ "status": ["IN_REVIEW", "PAUSED"] });
+    let mine = ann.client.run(of_viewer, some).await["viewer"]["gigs"].take();
+    assert_eq!((text(&mine["nodes"][0]["id"]), text(&mine["nodes"][1]["id"])), (waiting, first));
+}
+
+async fn a_node_is_found_by_its_id_and_by_no_other(world: World) {
+    let (ann, bob, rita) =
+        (world.member("Ann").await, world.member("Bob").await, world.reviewer("Rita").await);
+    let music = world.category("Music").await;
+    let listed = list(&world, &ann, &rita, "Gig number one", json!({})).await;
+    let draft = ann.post(world.gig_form("Gig number two").await).await;
+    let item = text(&rita.queue_item(&draft).await["id"]);
+    let image = ann.client.upload_picture(small()).await;
+    let ids = json!([
+        listed,
+        draft,
+        music,
+        ann.id,
+        item,
+        image,
+        "gig_00000000000000000000000000",
+        "nonsense",
+        listed.replace("gig_", "usr_")
+    ]);
+    let read = "query($ids: [ID!]!) { nodes(ids: $ids) { id __typename } }";
+    let types = async |client: &Client| -> Vec<Value> {
+        let nodes = client.run(read, json!({ "ids": ids })).await["nodes"].take();
+        nodes.as_array().expect("a list").iter().map(|node| node["__typename"].clone()).collect()
+    };
+    let (gig, category, user) = (json!("Gig"), json!("Category"), json!("User"));
+    let (picture, review, null) = (json!("GigImage"), json!("ReviewItem"), Value::Null);
+    let strangers = [&gig, &null, &category, &user, &null, &null, &null, &null, &null].map(Value::clone);
+    assert_eq!(types(&world.here()).await, strangers);
+    assert_eq!(types(&bob.client).await, strangers);
+    let anns = [&gig, &gig, &category, &user, &null, &picture, &null, &null, &null].map(Value::clone);
+    assert_eq!(types(&ann.client).await, anns);
+    let ritas = [&gig, &gig, &category, &user, &review, &picture, &null, &null, &null].map(Value::clone);
+    assert_eq!(types(&rita.at(&world.there())).await, ritas);
+    let too_many = json!({ "ids": vec![&listed; 101] });
+    assert_eq!(world.here().error_codes(read, too_many).await, ["BAD_USER_INPUT"]);
+}
+
+async fn the_number_of_statements_does_not_depend_on_the_length_of_a_page(world: World) {
+    let rita = world.reviewer("Rita").await;
+    let mut sellers = Vec::new();
+    for name in ["Ann", "Bob", "Cid"] {
+        sellers.push(world.member(name).await);
+    }
+    for number in 0..12 {
+        let seller = &sellers[number % 3];
+        let image = seller.client.upload_picture(small()).await;
+        let category = world.category(["Music", "Web Design"][number % 2]).await;
+        let changes = json!({ "imageIds": [image], "category": category, "tags": ["one", "two"] });
+        list(&world, seller, &rita, &format!("Gig number {number}"), changes).await;
+    }
+    for number in 0..4 {
+        sellers[0].post(world.gig_form(&format!("Waiting gig {number}")).await).await;
+    }
+    let gig = "title category { name } images { url } reviewReasons { code }
+        seller { displayName gigs(first: 2) { totalCount pageInfo { hasNextPage hasPreviousPage }
+            nodes { title images { id } category { slug } seller { level } } } }";
+    let lists = [
+        format!(
+            "query($n: Int) {{ gigs(first: $n) {{ totalCount pageInfo {{ hasPreviousPage }} nodes {{ {gig} }} }} }}"
+        ),
+        format!("query($n: Int) {{ viewer {{ gigs(first: $n) {{ totalCount nodes {{ {gig} }} }} }} }}"),
+        format!(
+            "query($n: Int) {{ reviewQueue(first: $n) {{ totalCount nodes {{ claimedBy {{ displayName }}
+            subject {{ ... on Gig {{ {gig} }} }} }} }} }}"
+        ),
+    ];
+    let viewer = world.sign_in(&rita.email).await;
+    for (query, most) in lists.iter().zip([12, 12, 12]) {
+        let client = if query.contains("viewer") { &sellers[0].client } else { &viewer.client };
+        let client = client.with_token(&refreshed(&world, client, &sellers[0], &viewer).await);
+        let (short, long) =
+            (statements(&world, &client, query, 2).await, statements(&world, &client, query, 50).await);
+        assert_eq!(short, long, "{query}");
+        assert!(short <= most, "{short} statements: {query}");
+    }
+    let count = "query($n: Int) { gigs(first: $n) { nodes { title } } }";
+    let counted = "query($n: Int) { gigs(first: $n) { totalCount nodes { title } } }";
+    let (without, with) = (
+        statements(&world, &world.here(), count, 5).await,
+        statements(&world, &world.here(), counted, 5).await,
+    );
+    assert_eq!((without, with), (1, 2));
+}
+
+/// A token that is good now, whatever time has passed.
+async fn refreshed(world: &World, client: &Client, seller: &Person, reviewer: &Person) -> String {
+    let is_seller = client.token() == seller.client.token();
+    let email = if is_seller { &seller.email } else { &reviewer.email };
+    world.sign_in(email).await.client.token().expect("a token").to_owned()
+}
+
+/// How many statements the query takes. The gateway has work of its own beside it, which can only add to
+/// what is counted: so the least of several counts is the query's.
+async fn statements(world: &World, client: &Client, query: &str, length: i32) -> u64 {
+    let mut least = u64::MAX;
+    for _ in 0..6 {
+        let before = world.services().db.statements();
+        client.run(query, json!({ "n": length })).await;
+        least = least.min(world.services().db.statements() - before);
+    }
+    least
+}
+
+on_both_back_ends!(
+    every_filter_holds_and_they_hold_together,
+    words_are_found_where_they_begin_and_whatever_is_typed,
+    a_page_stays_right_while_gigs_come_and_go,
+    a_page_that_cannot_be_is_refused,
+    a_seller_shows_what_is_listed_and_the_viewer_sees_their_own,
+    a_node_is_found_by_its_id_and_by_no_other,
+    the_number_of_statements_does_not_depend_on_the_length_of_a_page,
+);

@@ -1,0 +1,201 @@
+//! `/graphql` over HTTP, and what is beside it.
+
+use gigway::config::Settings;
+use reqwest::{Method, Response, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::client::{Client, error_codes, text};
+use crate::support::on_both_back_ends;
+use crate::support::pictures::small;
+use crate::support::world::World;
+
+async fn json_of(response: Response) -> Value {
+    response.json().await.expect("JSON")
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    response.headers()[name].to_str().expect("text")
+}
+
+/// Status and codes of a POST of this body and type.
+async fn post(client: &Client, content_type: &str, body: impl Into<reqwest::Body>) -> (u16, Vec<String>) {
+    let request = client.post("/graphql").header("content-type", content_type).body(body);
+    let response = request.send().await.expect("an answer");
+    (response.status().as_u16(), error_codes(&json_of(response).await))
+}
+
+async fn requests_are_posted_as_json_or_queries_got(world: World) {
+    let here = world.here();
+    let query = "query Named($first: Int) { gigs(first: $first) { totalCount } }";
+    let body = json!({ "query": query, "variables": { "first": 1 }, "operationName": "Named" });
+    let response = here.post("/graphql").json(&body).send().await.expect("an answer");
+    assert_eq!(response.headers()["content-type"], "application/json; charset=utf-8");
+    assert_eq!(json_of(response).await, json!({ "data": { "gigs": { "totalCount": 0 } } }));
+    let request = here.get("/graphql").query(&[("query", query), ("variables", r#"{"first":1}"#)]);
+    let request = request.header("accept", "application/graphql-response+json");
+    let response = request.send().await.expect("an answer");
+    assert_eq!(response.headers()["content-type"], "application/graphql-response+json; charset=utf-8");
+    assert_eq!(json_of(response).await["data"]["gigs"]["totalCount"], 0);
+    let mutation = [("query", "mutation { signOut { sessionsEnded } }")];
+    let response = here.get("/graphql").query(&mutation).send().await.expect("an answer");
+    assert_eq!((response.status().as_u16(), header(&response, "allow")), (405, "POST"));
+    let subscription = [("query", "subscription { gigPublished { gigId } }")];
+    let response = here.get("/graphql").query(&subscription).send().await.expect("an answer");
+    assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+}
+
+async fn what_is_no_request_is_refused_with_a_code(world: World) {
+    let here = world.here();
+    let json = "application/json";
+    assert_eq!(post(&here, json, "nonsense").await, (400, vec!["BAD_REQUEST".into()]));
+    assert_eq!(post(&here, json, "[]").await, (400, vec!["BAD_REQUEST".into()]));
+    assert_eq!(post(&here, json, r#"[{"query":"{__typename}"}]"#).await, (400, vec!["BAD_REQUEST".into()]));
+    assert_eq!(post(&here, "text/plain", "{}").await, (415, vec!["UNSUPPORTED_MEDIA_TYPE".into()]));
+    let large = format!(r#"{{"query":"{}"}}"#, " ".repeat(1024 * 1024));
+    assert_eq!(post(&here, json, large).await, (413, vec!["PAYLOAD_TOO_LARGE".into()]));
+    let form = "multipart/form-data; boundary=x";
+    assert_eq!(post(&here, form, "--x--").await, (400, vec!["PREFLIGHT_REQUIRED".into()]));
+    let request =
+        here.post("/graphql").header("accept", "text/html").json(&json!({ "query": "{ __typename }" }));
+    assert_eq!(request.send().await.expect("an answer").status(), 406);
+    let response = here.get("/graphql").send().await.expect("an answer");
+    assert_eq!(
+        (response.status().as_u16(), error_codes(&json_of(response).await)),
+        (400, vec!["BAD_REQUEST".into()])
+    );
+    let response = here.http().request(Method::DELETE, here.url("/graphql")).send().await.expect("an answer");
+    assert_eq!((response.status().as_u16(), header(&response, "allow")), (405, "GET, POST"));
+    assert_eq!(here.fetch("/nowhere").await.0, 404);
+    let request = here.http().post(here.url("/graphql")).header("apollo-require-preflight", "1");
+    let request = request.header("content-type", form).body("--x\r\n\r\nnonsense\r\n--x--");
+    assert_eq!(request.send().await.expect("an answer").status(), 400);
+}
+
+async fn every_error_has_a_code_and_no_data_where_nothing_ran(world: World) {
+    let here = world.here();
+    let cases = [
+        ("{", json!({}), "GRAPHQL_PARSE_FAILED"),
+        ("", json!({}), "GRAPHQL_PARSE_FAILED"),
+        ("{ nonsense }", json!({}), "GRAPHQL_VALIDATION_FAILED"),
+        ("query($id: ID!) { gig(id: $id) { id } }", json!({}), "GRAPHQL_VALIDATION_FAILED"),
+        (
+            "query($n: Int) { gigs(first: $n) { totalCount } }",
+            json!({ "n": "x" }),
+            "GRAPHQL_VALIDATION_FAILED",
+        ),
+        ("subscription { gigPublished { gigId } }", json!({}), "BAD_USER_INPUT"),
+    ];
+    for (query, variables, code) in cases {
+        let answer = here.answer(query, variables).await;
+        assert_eq!(error_codes(&answer), [code], "{query}: {answer}");
+        assert!(answer.get("data").is_none(), "{query}: {answer}");
+    }
+    let answer = here.answer("{ categories { id } reviewQueue { totalCount } }", json!({})).await;
+    assert_eq!((error_codes(&answer), &answer["data"]), (vec!["UNAUTHENTICATED".into()], &Value::Null));
+    assert_eq!(answer["errors"][0]["path"], json!(["reviewQueue"]));
+}
+
+async fn a_placeholder_of_a_file_is_no_file(world: World) {
+    let ann = world.member("Ann").await;
+    let upload = "mutation($file: Upload!) { uploadGigImage(file: $file) { image { id } errors { code } } }";
+    for fake in [json!("#__graphql_file__:0"), json!("#__graphql_file__:x"), json!("x"), json!(7)] {
+        let codes = ann.client.error_codes(upload, json!({ "file": fake })).await;
+        assert!(codes == ["BAD_USER_INPUT"] || codes == ["GRAPHQL_VALIDATION_FAILED"], "{fake}: {codes:?}");
+    }
+}
+
+async fn every_answer_names_its_request(world: World) {
+    let here = world.here();
+    let id = async |given: Option<&str>| {
+        let mut request = here.get("/livez");
+        if let Some(given) = given {
+            request = request.header("x-request-id", given);
+        }
+        let response = request.send().await.expect("an answer");
+        header(&response, "x-request-id").to_owned()
+    };
+    assert_eq!(id(Some("abc-123_x.y")).await, "abc-123_x.y");
+    for unfit in ["", "two words", &"x".repeat(65)] {
+        assert_eq!(id(Some(unfit)).await.len(), 32, "{unfit:?}");
+    }
+    assert_ne!(id(None).await, id(None).await);
+}
+
+async fn pages_of_listed_origins_may_call(world: World) {
+    let here = world.here();
+    let allowed = async |origin: &str| {
+        let request = here.http().request(Method::OPTIONS, here.url("/graphql"));
+        let request = request.header("origin", origin).header("access-control-request-method", "POST");
+        let request = request.header("access-control-request-headers", "authorization,content-type");
+        let response = request.send().await.expect("an answer");
+        response
+            .headers()
+            .get("access-control-allow-origin")
+            .map(|value| value.to_str().expect("text").to_owned())
+    };
+    assert_eq!(allowed("http://localhost:5173").await.as_deref(), Some("http://localhost:5173"));
+    assert_eq!(allowed("https://evil.example.com").await, None);
+}
+
+async fn it_tells_how_it_is_doing(world: World) {
+    let here = world.here();
+    assert_eq!(here.fetch("/livez").await.0, 200);
+    let (status, response) = here.fetch("/readyz").await;
+    let report = json_of(response).await;
+    assert_eq!((status.as_u16(), &report["status"]), (200, &json!("ready")), "{report}");
+    let names: Vec<_> =
+        report["dependencies"].as_array().expect("a list").iter().map(|d| text(&d["name"])).collect();
+    assert!(names.starts_with(&["database".into(), "blobs".into()]), "{names:?}");
+}
+
+async fn every_limit_that_a_form_needs_is_told(world: World) {
+    let limits = world.here().run("{ limits {
+        gig { titleMinChars titleMaxChars descriptionMaxChars imagesMax imageMaxBytes imageUploadMaxBytes linksMax
+              tagsMax deliveryDaysMax revisionsMax maximumPrice { amount } unarchivedMax }
+        verification { documentMaxBytes attemptsMax reviewDays requiredFromLevel minimumAge }
+        levels { level points } } categories { name slug minimumPrice { amount } } }", json!({})).await;
+    let gig = &limits["limits"]["gig"];
+    assert_eq!((&gig["titleMaxChars"], &gig["descriptionMaxChars"]), (&json!(120), &json!(2048)));
+    assert_eq!((&gig["imagesMax"], &gig["imageUploadMaxBytes"]), (&json!(5), &json!(3_145_728)));
+    assert_eq!(gig["maximumPrice"]["amount"], "10000.00");
+    assert_eq!(limits["limits"]["verification"]["requiredFromLevel"], 5);
+    assert_eq!(limits["limits"]["levels"][5], json!({ "level": 5, "points": 11180 }));
+    assert_eq!(limits["categories"].as_array().map(Vec::len), Some(27));
+    assert_eq!(limits["categories"][9]["minimumPrice"]["amount"], "1.00");
+}
+
+on_both_back_ends!(
+    requests_are_posted_as_json_or_queries_got,
+    what_is_no_request_is_refused_with_a_code,
+    every_error_has_a_code_and_no_data_where_nothing_ran,
+    a_placeholder_of_a_file_is_no_file,
+    every_answer_names_its_request,
+    pages_of_listed_origins_may_call,
+    it_tells_how_it_is_doing,
+    every_limit_that_a_form_needs_is_told,
+);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn production_shows_no_graphiql_and_lets_no_local_page_in() {
+    let settings = Settings {
+        env: Some("production".into()),
+        token_secret: Some("a secret of at least 32 characters".into()),
+        allowed_origins: Some("https://app.example.com".into()),
+        public_url: Some("https://api.example.com/".into()),
+        log: Some("warn".into()),
+        ..Settings::default()
+    };
+    let world = World::start(settings, 1).await;
+    assert_eq!(world.here().fetch("/graphiql").await.0, 404);
+    let request = world.here().get("/livez").header("origin", "http://localhost:3000");
+    assert!(!request.send().await.expect("an answer").headers().contains_key("access-control-allow-origin"));
+    let request = world.here().get("/livez").header("origin", "https://app.example.com");
+    assert!(request.send().await.expect("an answer").headers().contains_key("access-control-allow-origin"));
+    let ann = world.member("Ann").await;
+    let url = text(&ann.client.upload(small()).await["image"]["url"]);
+    assert!(url.starts_with("https://api.example.com/media/img_"), "{url}");
+    let development = World::on_sqlite().await;
+    let (status, response) = development.here().fetch("/graphiql").await;
+    assert_eq!(status, 200);
+    assert!(response.text().await.expect("a page").contains("/graphql"));
+}

@@ -1,0 +1,195 @@
+//! Pictures: what is taken, what is kept, and who sees it.
+
+use chrono::TimeDelta;
+use gigway::service::housekeeping;
+use image::{GenericImageView, ImageFormat};
+use serde_json::{Value, json};
+
+use crate::support::client::{Client, faults, text};
+use crate::support::documents::{ARCHIVE_GIG, EDIT_GIG, PAUSE_GIG, SAVE_DRAFT};
+use crate::support::on_both_back_ends;
+use crate::support::pictures::{picture, small};
+use crate::support::world::World;
+
+const THREE_MEBIBYTES: usize = 3 * 1024 * 1024;
+
+/// The status, the cache-control header and the bytes at a picture's address.
+async fn fetch(client: &Client, url: &str) -> (u16, String, Vec<u8>) {
+    let path = url.split_once("/media/").expect("an address of a picture").1;
+    let (status, response) = client.fetch(&format!("/media/{path}")).await;
+    let kept = response.headers().get("cache-control").map(|value| value.to_str().expect("text").to_owned());
+    (status.as_u16(), kept.unwrap_or_default(), response.bytes().await.expect("bytes").to_vec())
+}
+
+/// The address of a gig's first picture, as this client is told it.
+async fn address(client: &Client, gig_id: &str) -> String {
+    let data =
+        client.run("query($id: ID!) { gig(id: $id) { images { url } } }", json!({ "id": gig_id })).await;
+    text(&data["gig"]["images"][0]["url"])
+}
+
+async fn pictures_are_found_by_content_and_stored_as_small_jpegs(world: World) {
+    let ann = world.member("Ann").await;
+    for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {
+        let payload = ann.client.upload(picture(3000, 1500, format)).await;
+        let image = &payload["image"];
+        assert_eq!((&image["width"], &image["height"]), (&json!(2048), &json!(1024)), "{format:?}");
+        let (status, kept, bytes) = fetch(&world.there(), &text(&image["url"])).await;
+        assert_eq!((status, kept.as_str()), (200, "private, max-age=3600"));
+        assert_eq!(image["byteSize"], json!(bytes.len()));
+        assert!(bytes.len() <= 1024 * 1024);
+        let shown = image::load_from_memory_with_format(&bytes, ImageFormat::Jpeg).expect("a JPEG");
+        assert_eq!(shown.dimensions(), (2048, 1024));
+    }
+}
+
+async fn what_is_no_picture_is_refused_and_leaves_nothing(world: World) {
+    let ann = world.member("Ann").await;
+    let mut bomb = small();
+    // The header's width and height: 30,000 each.
+    bomb[16..24].copy_from_slice(&[0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30]);
+    let mut polyglot = small();
+    polyglot.extend_from_slice(b"PK\x03\x04 and then some");
+    let truncated = small()[..small().len() / 2].to_vec();
+    let cases =
+        [b"just text".to_vec(), Vec::new(), bomb, polyglot, truncated, b"GIF89a\x01\0\x01\0".to_vec()];
+    for (number, file) in cases.into_iter().enumerate() {
+        let payload = ann.client.upload(file).await;
+        let expected = [("UNSUPPORTED_MEDIA".to_owned(), "file".to_owned())];
+        assert_eq!(faults(&payload), expected, "case {number}: {payload}");
+        assert!(payload["image"].is_null());
+    }
+    // A picture with so many bytes more behind it that it just passes, or just does not.
+    for (bytes, code) in [(THREE_MEBIBYTES, "UNSUPPORTED_MEDIA"), (THREE_MEBIBYTES + 1, "FILE_TOO_LARGE")] {
+        let mut file = small();
+        file.resize(bytes, 0);
+        let payload = ann.client.upload(file).await;
+        assert_eq!(faults(&payload), [(code.to_owned(), "file".to_owned())], "{payload}");
+        let limit = payload["errors"][0]["message"].as_str().expect("a message");
+        assert!(code != "FILE_TOO_LARGE" || limit.contains("3145728"), "{limit}");
+    }
+    let cut_off = ann.client.upload_request(vec![0; 17 * 1024 * 1024]).send().await;
+    if let Ok(response) = cut_off {
+        assert_eq!(response.status(), 413);
+    }
+    assert_eq!(world.here().upload_request(small()).send().await.expect("an answer").status(), 200);
+    let stored = tokio::fs::read_dir(world.blobs()).await;
+    if let Ok(mut stored) = stored {
+        assert!(stored.next_entry().await.expect("a folder").is_none(), "something stayed behind");
+    }
+}
+
+async fn a_picture_is_everybodys_only_while_its_gig_is_listed(world: World) {
+    let (ann, bob, rita) =
+        (world.member("Ann").await, world.member("Bob").await, world.reviewer("Rita").await);
+    let image = ann.client.upload_picture(small()).await;
+    let mut form = world.gig_form("I will write a song for you").await;
+    form["imageIds"] = json!([image]);
+    let id = ann.post(form).await;
+    let plain = format!("{}/media/{image}.jpg", world.here().url(""));
+    let status = async |client: &Client| fetch(client, &plain).await.0;
+
+    // In review: its seller and reviewers, by their token or by a signed address.
+    assert_eq!(status(&world.there()).await, 404);
+    assert_eq!(status(&bob.client).await, 404);
+    assert_eq!(status(&ann.client).await, 200);
+    assert_eq!(status(&rita.at(&world.there())).await, 200);
+    let signed = address(&rita.client, &id).await;
+    assert_eq!(fetch(&world.there(), &signed).await.0, 200);
+    let forged = signed.replace("expires=1", "expires=2");
+    assert_ne!(forged, signed);
+    assert_eq!(fetch(&world.there(), &forged).await.0, 404);
+    let of_another = ann.client.upload_picture(small()).await;
+    assert_eq!(fetch(&world.there(), &signed.replace(&image, &of_another)).await.0, 404);
+
+    // Listed: everybody, and every cache.
+    rita.approve(&id).await;
+    assert_eq!(address(&world.here(), &id).await, plain);
+    let (code, kept, bytes) = fetch(&world.there(), &plain).await;
+    assert_eq!((code, kept.as_str()), (200, "public, max-age=31536000, immutable"));
+    let (code, response) = world.here().fetch(&format!("/media/{image}.jpg")).await;
+    assert_eq!(
+        (code.as_u16(), &response.headers()["content-type"]),
+        (200, &"image/jpeg".parse().expect("a value"))
+    );
+    let tag = response.headers()["etag"].clone();
+    let again = world.here().get(&format!("/media/{image}.jpg")).header("if-none-match", tag).send().await;
+    assert_eq!(again.expect("an answer").status(), 304);
+    assert_eq!(bytes, response.bytes().await.expect("bytes").to_vec());
+
+    // Paused: no longer; and a signed address runs out.
+    ann.client.done(PAUSE_GIG, json!({ "id": id })).await;
+    assert_eq!(status(&world.there()).await, 404);
+    world.pass(TimeDelta::hours(2));
+    assert_eq!(fetch(&world.there(), &signed).await.0, 404);
+    for nothing in
+        ["/media/img_00000000000000000000000000.jpg", "/media/x.jpg", "/media/..%2fkeys", "/media/x"]
+    {
+        assert_eq!(world.here().fetch(nothing).await.0, 404, "{nothing}");
+    }
+}
+
+async fn a_picture_belongs_to_one_gig(world: World) {
+    let ann = world.member("Ann").await;
+    let image = ann.client.upload_picture(small()).await;
+    let draft = json!({ "input": { "title": "Song", "imageIds": [image] } });
+    let first = ann.client.done(SAVE_DRAFT, draft.clone()).await["gig"].take();
+    let expected = [("NOT_FOUND".to_owned(), "imageIds.0".to_owned())];
+    assert_eq!(ann.client.refused(SAVE_DRAFT, draft.clone()).await, expected);
+    // Given up by the one, it is free for the other.
+    let without = json!({ "input": { "id": first["id"], "title": "Song", "imageIds": [] } });
+    ann.client.done(SAVE_DRAFT, without).await;
+    let second = ann.client.done(SAVE_DRAFT, draft).await;
+    assert_eq!(second["gig"]["images"][0]["id"], json!(image));
+}
+
+async fn a_picture_that_belongs_to_no_gig_is_collected_after_a_day(world: World) {
+    let ann = world.member("Ann").await;
+    let (unused, used) = (ann.client.upload_picture(small()).await, ann.client.upload_picture(small()).await);
+    ann.client.done(SAVE_DRAFT, json!({ "input": { "title": "Song", "imageIds": [used] } })).await;
+    let count = async || {
+        let mut entries = tokio::fs::read_dir(world.blobs()).await.expect("a folder");
+        let mut count = 0;
+        while entries.next_entry().await.expect("an entry").is_some() {
+            count += 1;
+        }
+        count
+    };
+    world.pass(TimeDelta::hours(24) - TimeDelta::seconds(30));
+    housekeeping::collect_unattached_images(world.services()).await.expect("a look");
+    assert_eq!(count().await, 2);
+    world.pass(TimeDelta::minutes(1));
+    housekeeping::collect_unattached_images(world.services()).await.expect("a look");
+    assert_eq!(count().await, 1);
+    let ann = world.sign_in(&ann.email).await;
+    let read = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
+    let nodes = ann.client.run(read, json!({ "ids": [unused, used] })).await["nodes"].take();
+    assert_eq!(nodes, json!([null, { "id": used }]));
+}
+
+async fn pictures_are_shown_in_the_order_of_the_form(world: World) {
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let mut images = Vec::new();
+    for _ in 0..3 {
+        images.push(ann.client.upload_picture(small()).await);
+    }
+    let mut form = world.gig_form("I will write a song for you").await;
+    form["imageIds"] = json!(images);
+    let id = ann.post(form).await;
+    rita.approve(&id).await;
+    images.reverse();
+    ann.client.done(EDIT_GIG, json!({ "input": { "id": id, "imageIds": images } })).await;
+    let shown: Vec<Value> = ann.gig(&id).await["images"].as_array().expect("a list").clone();
+    let ids: Vec<_> = shown.iter().map(|image| text(&image["id"])).collect();
+    assert_eq!(ids, images);
+    ann.client.done(ARCHIVE_GIG, json!({ "id": id })).await;
+}
+
+on_both_back_ends!(
+    pictures_are_found_by_content_and_stored_as_small_jpegs,
+    what_is_no_picture_is_refused_and_leaves_nothing,
+    a_picture_is_everybodys_only_while_its_gig_is_listed,
+    a_picture_belongs_to_one_gig,
+    a_picture_that_belongs_to_no_gig_is_collected_after_a_day,
+    pictures_are_shown_in_the_order_of_the_form,
+);

@@ -1,0 +1,111 @@
+//! The event log: positions are dense, in commit order, and nobody ever sees a later one first.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use chrono::DateTime;
+use gigway::domain::event::EventBody;
+use gigway::domain::review::{ReviewKind, ReviewQueueChange};
+use gigway::store::event_log;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::support::on_both_back_ends;
+use crate::support::world::World;
+
+const WRITERS: u128 = 16;
+const EVENTS_PER_WRITER: u128 = 60;
+
+fn body(id: u128) -> EventBody {
+    EventBody::ReviewQueue {
+        item_id: Uuid::from_u128(id),
+        review_kind: ReviewKind::Gig,
+        change: ReviewQueueChange::Submitted,
+    }
+}
+
+/// Sixteen writers append, each in transactions that take their time before and after; one in eight is rolled
+/// back. Two readers look all the while, and each new page must go on exactly where the last one ended.
+async fn positions_are_dense_and_no_reader_sees_a_later_one_first(world: World) {
+    let db = world.services().db.clone();
+    let start = event_log::head(db.read()).await.expect("a head");
+    let done = Arc::new(AtomicBool::new(false));
+    let readers: Vec<_> = (0..2)
+        .map(|_| {
+            let (db, done) = (world.services_there().db.clone(), Arc::clone(&done));
+            tokio::spawn(async move {
+                let mut last = start;
+                loop {
+                    // Read before the page, so that the last page is read after the last commit.
+                    let last_look = done.load(Ordering::SeqCst);
+                    for event in event_log::page(db.read(), None, last, 1000).await.expect("a page") {
+                        assert_eq!(event.position, last + 1, "a reader saw a later position first");
+                        last = event.position;
+                    }
+                    if last_look {
+                        return last;
+                    }
+                }
+            })
+        })
+        .collect();
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let db =
+                if writer % 2 == 0 { world.services().db.clone() } else { world.services_there().db.clone() };
+            tokio::spawn(async move {
+                let mut appended = 0;
+                for number in 0..EVENTS_PER_WRITER {
+                    let pause = Duration::from_micros(
+                        u64::try_from((writer * 7 + number * 13) % 17).expect("small") * 150,
+                    );
+                    let tx = db.begin().await.expect("a transaction");
+                    tokio::time::sleep(pause).await;
+                    let bodies =
+                        (0..=number % 2).map(|part| body(writer * 1000 + number * 10 + part)).collect();
+                    let events =
+                        event_log::append(&tx, bodies, DateTime::UNIX_EPOCH).await.expect("appended");
+                    // The gap between numbering and commit, in which another must not slip through.
+                    tokio::time::sleep(pause / 4).await;
+                    if number % 8 == 7 {
+                        tx.rollback().await.expect("rolled back");
+                    } else {
+                        tx.commit().await.expect("committed");
+                        appended += events.len();
+                    }
+                }
+                appended
+            })
+        })
+        .collect();
+    let mut appended = 0;
+    for writer in writers {
+        appended += writer.await.expect("a writer");
+    }
+    done.store(true, Ordering::SeqCst);
+    let end = start + i64::try_from(appended).expect("a small number");
+    for reader in readers {
+        assert_eq!(reader.await.expect("a reader"), end);
+    }
+    assert_eq!(event_log::head(db.read()).await.expect("a head"), end);
+}
+
+async fn an_event_is_there_with_its_change_or_not_at_all(world: World) {
+    let ann = world.member("Ann").await;
+    let db = world.services().db.clone();
+    let before = event_log::head(db.read()).await.expect("a head");
+    let mut form = world.gig_form("I will write a song for you").await;
+    form["price"] = json!("0.01");
+    let post = crate::support::documents::POST_GIG;
+    ann.client.refused(post, json!({ "input": form })).await;
+    assert_eq!(event_log::head(db.read()).await.expect("a head"), before);
+    ann.post(world.gig_form("I will write a song for you").await).await;
+    // The gig's own, and the queue's.
+    assert_eq!(event_log::head(db.read()).await.expect("a head"), before + 2);
+}
+
+on_both_back_ends!(
+    positions_are_dense_and_no_reader_sees_a_later_one_first,
+    an_event_is_there_with_its_change_or_not_at_all,
+);

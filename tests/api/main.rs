@@ -1,0 +1,20 @@
+//! The gateway from outside: each test boots the real app on a port of its own and talks to it as a client.
+//!
+//! Most tests run twice: over SQLite with events inside the process, and over PostgreSQL and Redis with two
+//! gateways (see [`support::world`]). They are run by `make test`, which starts the servers.
+
+mod accounts;
+mod authorization;
+mod browse;
+mod command_line;
+mod edge;
+mod gigs;
+mod images;
+mod live;
+mod log;
+mod main_job;
+mod outage;
+mod reviews;
+mod schema;
+mod socket;
+mod support;

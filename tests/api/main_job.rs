@@ -1,0 +1,79 @@
+//! The main job, end to end: a gig is posted, followed, approved, and found.
+
+use image::ImageFormat;
+use serde_json::json;
+
+use crate::support::documents::{DECIDE_GIG, GIG_PUBLISHED, GIG_STATUS_CHANGED, POST_GIG, SIGN_UP};
+use crate::support::pictures::picture;
+use crate::support::world::World;
+use crate::support::{client::text, on_both_back_ends};
+
+const FIND: &str = "query($where: GigFilter, $search: String) {
+    gigs(where: $where, search: $search) { totalCount nodes { id title } } }";
+
+async fn a_new_account_posts_a_gig_and_everybody_finds_it_once_it_is_approved(world: World) {
+    // Somebody signs up, and uploads five pictures.
+    let input = json!({ "input": {
+        "email": "Ann@Example.com", "password": "long enough", "displayName": "Ann" } });
+    let session = world.here().done(SIGN_UP, input).await["session"].take();
+    assert_eq!(session["viewer"]["role"], "MEMBER");
+    let ann = world.here().with_token(&text(&session["accessToken"]));
+    let mut images = Vec::new();
+    for format in
+        [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Png, ImageFormat::Jpeg]
+    {
+        images.push(ann.upload_picture(picture(320, 240, format)).await);
+    }
+
+    // Strangers follow what goes live, at the other gateway where there is one.
+    let mut strangers = world.there().socket().await;
+    strangers.subscribe("live", GIG_PUBLISHED, json!({})).await;
+
+    let mut form = world.gig_form("I will compose a zither waltz").await;
+    let category = form["category"].clone();
+    form["imageIds"] = json!(images);
+    form["links"] = json!((1..=5).map(|n| format!("https://example.com/{n}")).collect::<Vec<_>>());
+    form["tags"] = json!(["zither", "Waltz"]);
+    let gig = ann.done(POST_GIG, json!({ "input": form })).await["gig"].take();
+    let id = text(&gig["id"]);
+    assert_eq!((gig["status"].as_str(), gig["version"].as_i64()), (Some("IN_REVIEW"), Some(1)));
+    assert_eq!(gig["images"].as_array().map(Vec::len), Some(5));
+    assert!(gig["reviewDueAt"].is_string() && gig["publishedAt"].is_null(), "{gig}");
+
+    // It is in no list yet, neither by its category nor by a word of its title.
+    let by_category = json!({ "where": { "category": [category] } });
+    let by_word = json!({ "search": "zither" });
+    for filter in [&by_category, &by_word] {
+        let found = world.there().run(FIND, filter.clone()).await;
+        assert_eq!(found["gigs"]["totalCount"], 0, "{filter}");
+    }
+
+    // Ann follows it, also at the other gateway.
+    let mut screen = ann.at(&world.there()).socket().await;
+    screen.subscribe("mine", GIG_STATUS_CHANGED, json!({ "id": id })).await;
+    let snapshot = screen.event("mine").await;
+    assert_eq!((&snapshot["delivery"], &snapshot["status"]), (&json!("SNAPSHOT"), &json!("IN_REVIEW")));
+
+    // A reviewer approves it.
+    let rita = world.reviewer("Rita").await;
+    let input = json!({ "gigId": id, "decision": "APPROVE", "expectedVersion": 1 });
+    rita.client.done(DECIDE_GIG, json!({ "input": input })).await;
+
+    let event = screen.event("mine").await;
+    assert_eq!(event["delivery"], "LIVE");
+    assert_eq!((&event["previousStatus"], &event["status"]), (&json!("IN_REVIEW"), &json!("ACTIVE")));
+    assert_eq!((&event["version"], &event["gig"]["status"]), (&json!(2), &json!("ACTIVE")));
+    let published = strangers.event("live").await;
+    assert_eq!(
+        (text(&published["gigId"]), text(&published["gig"]["seller"]["displayName"])),
+        (id.clone(), "Ann".into())
+    );
+
+    for filter in [&by_category, &by_word] {
+        let found = world.there().run(FIND, filter.clone()).await;
+        assert_eq!(found["gigs"]["nodes"][0]["id"], json!(id), "{filter}");
+        assert_eq!(found["gigs"]["totalCount"], 1, "{filter}");
+    }
+}
+
+on_both_back_ends!(a_new_account_posts_a_gig_and_everybody_finds_it_once_it_is_approved);

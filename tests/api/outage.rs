@@ -1,0 +1,143 @@
+//! Redis goes and comes back, and so does the database.
+
+use gigway::config::Settings;
+use serde_json::{Value, json};
+
+use crate::support::client::Client;
+use crate::support::documents::{GIG_STATUS_CHANGED, PAUSE_GIG, RESUME_GIG};
+use crate::support::proxy::{Proxy, until};
+use crate::support::servers::{self, OwnRedis};
+use crate::support::world::World;
+
+/// The status code, the status and which dependencies are up.
+async fn readiness(client: &Client) -> (u16, Value, Vec<(String, bool)>) {
+    let (status, response) = client.fetch("/readyz").await;
+    let report: Value = response.json().await.expect("JSON");
+    let dependencies = report["dependencies"].as_array().expect("a list").iter();
+    let up = dependencies
+        .map(|it| (it["name"].as_str().expect("a name").to_owned(), it["up"].as_bool().expect("yes or no")));
+    (status.as_u16(), report["status"].clone(), up.collect())
+}
+
+async fn redis_is(up: bool, world: &World) {
+    let expected = if up { "ready" } else { "degraded" };
+    for client in [world.here(), world.there()] {
+        until(expected, async || {
+            let (code, status, dependencies) = readiness(&client).await;
+            assert_eq!(code, 200);
+            status == expected && dependencies.contains(&("redis".to_owned(), up))
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_redis_events_are_late_and_none_is_lost() {
+    let mut redis = OwnRedis::away();
+    let settings = Settings {
+        database_url: Some(servers::new_postgres_database().await),
+        redis_url: Some(redis.url()),
+        ..Settings::default()
+    };
+    let world = World::start(settings, 2).await;
+    redis_is(false, &world).await;
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let id = ann.post(world.gig_form("I will write a song for you").await).await;
+    rita.approve(&id).await;
+    let mut screen = ann.at(&world.there()).socket().await;
+    screen.subscribe("gig", GIG_STATUS_CHANGED, json!({ "id": id })).await;
+    assert_eq!(screen.event("gig").await["version"], 2);
+    let mut version = 2;
+    let mut pause_and_resume = async |screen: &mut crate::support::socket::Socket| {
+        for act in [PAUSE_GIG, RESUME_GIG] {
+            ann.client.done(act, json!({ "id": id })).await;
+        }
+        for _ in 0..2 {
+            version += 1;
+            assert_eq!(screen.event("gig").await["version"], json!(version));
+        }
+    };
+    pause_and_resume(&mut screen).await;
+    redis.start().await;
+    redis_is(true, &world).await;
+    pause_and_resume(&mut screen).await;
+    redis.kill();
+    // While nobody has noticed yet.
+    pause_and_resume(&mut screen).await;
+    redis_is(false, &world).await;
+    pause_and_resume(&mut screen).await;
+    redis.start().await;
+    redis_is(true, &world).await;
+    pause_and_resume(&mut screen).await;
+    screen.expect_silence("gig").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_event_on_the_channel_is_counted_and_harms_nothing() {
+    let world = World::on_postgres_and_redis().await;
+    let there = world.services_there().bus.redis().expect("Redis is used");
+    until("it is heard", async || there.is_subscribed()).await;
+    let client = redis::Client::open(servers::redis_url()).expect("an address");
+    let mut connection = client.get_multiplexed_async_connection().await.expect("Redis answers");
+    let channel = format!("gigway:events:{}", world.services().streams.epoch);
+    let poison: [&[u8]; 3] = [b"nonsense", b"{\"position\":1}", &[0xff, 0xfe]];
+    for message in poison {
+        let command = redis::cmd("PUBLISH").arg(&channel).arg(message).to_owned();
+        let heard: i32 = command.query_async(&mut connection).await.expect("published");
+        assert_eq!(heard, 2);
+    }
+    until("all were counted", async || there.poison_messages() == 3).await;
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let id = ann.post(world.gig_form("I will write a song for you").await).await;
+    let mut screen = ann.at(&world.there()).socket().await;
+    screen.subscribe("gig", GIG_STATUS_CHANGED, json!({ "id": id })).await;
+    screen.event("gig").await;
+    rita.approve(&id).await;
+    assert_eq!(screen.event("gig").await["status"], "ACTIVE");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_goes_away_is_told_and_comes_back_by_itself() {
+    let url = servers::new_postgres_database().await;
+    let (before, rest) = url.split_once('@').expect("a name and a password");
+    let (server, database) = rest.split_once('/').expect("a database");
+    let proxy = Proxy::to(server.to_owned()).await;
+    let settings = Settings {
+        database_url: Some(format!("{before}@{}/{database}", proxy.address)),
+        ..Settings::default()
+    };
+    let world = World::start(settings, 1).await;
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let id = ann.post(world.gig_form("I will write a song for you").await).await;
+    rita.approve(&id).await;
+    let mut screen = ann.client.socket().await;
+    screen.subscribe("gig", GIG_STATUS_CHANGED, json!({ "id": id })).await;
+    assert_eq!(screen.event("gig").await["version"], 2);
+
+    proxy.cut();
+    let (code, status, up) = readiness(&world.here()).await;
+    assert_eq!((code, status), (503, json!("unavailable")));
+    assert!(up.contains(&("database".to_owned(), false)));
+    for client in [&world.here(), &ann.client] {
+        let request = client.post("/graphql").json(&json!({ "query": "{ gigs { totalCount } }" }));
+        let response = request.send().await.expect("an answer");
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["retry-after"]),
+            (503, &"1".parse().expect("a value"))
+        );
+        let answer: Value = response.json().await.expect("JSON");
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "SERVICE_UNAVAILABLE");
+        let message = answer["errors"][0]["message"].as_str().expect("a message");
+        assert_eq!(message, "The service is not available right now; try again.");
+    }
+    let pause = "mutation($id: ID!) { pauseGig(id: $id) { gig { status } errors { code } } }";
+    assert_eq!(ann.client.error_codes(pause, json!({ "id": id })).await, ["SERVICE_UNAVAILABLE"]);
+    assert_eq!(world.here().fetch("/livez").await.0, 200);
+
+    proxy.mend();
+    until("it is ready", async || readiness(&world.here()).await.0 == 200).await;
+    assert_eq!(ann.status(&id).await, "ACTIVE");
+    ann.client.done(PAUSE_GIG, json!({ "id": id })).await;
+    assert_eq!(screen.event("gig").await["status"], "PAUSED");
+    screen.expect_silence("gig").await;
+}

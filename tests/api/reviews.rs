@@ -1,0 +1,222 @@
+//! What reviewers do.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use crate::support::client::text;
+use crate::support::documents::{CLAIM, DECIDE_GIG, EDIT_GIG, QUEUE, RELEASE};
+use crate::support::on_both_back_ends;
+use crate::support::world::World;
+
+fn pair(code: &str, path: &str) -> (String, String) {
+    (code.to_owned(), path.to_owned())
+}
+
+fn decision(gig_id: &str, decision: &str, version: i32, reasons: &Value) -> Value {
+    json!({ "input": { "gigId": gig_id, "decision": decision, "expectedVersion": version, "reasons": reasons } })
+}
+
+async fn the_queue_holds_what_was_posted_the_first_due_first(world: World) {
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let mut posted = Vec::new();
+    for number in 0..5 {
+        posted.push(ann.post(world.gig_form(&format!("I will write song number {number}")).await).await);
+        world.pass(TimeDelta::minutes(1));
+    }
+    let read = "query($first: Int, $after: String, $last: Int, $before: String) {
+        reviewQueue(state: OPEN, first: $first, after: $after, last: $last, before: $before) {
+            totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+            edges { cursor node { overdue subject { ... on Gig { id } } } } } }";
+    let client = rita.at(&world.there());
+    let ids = |page: &Value| -> Vec<String> {
+        let edges = page["edges"].as_array().expect("a list").clone();
+        edges.iter().map(|edge| text(&edge["node"]["subject"]["id"])).collect()
+    };
+    let first = client.run(read, json!({ "first": 2 })).await["reviewQueue"].take();
+    assert_eq!(ids(&first), posted[..2]);
+    assert_eq!((&first["totalCount"], &first["pageInfo"]["hasNextPage"]), (&json!(5), &json!(true)));
+    assert_eq!(first["pageInfo"]["hasPreviousPage"], false);
+    let after = json!({ "first": 3, "after": first["pageInfo"]["endCursor"] });
+    let rest = client.run(read, after).await["reviewQueue"].take();
+    assert_eq!(ids(&rest), posted[2..]);
+    assert_eq!(rest["pageInfo"]["hasNextPage"], false);
+    assert_eq!(rest["pageInfo"]["hasPreviousPage"], true);
+    let before = json!({ "last": 2, "before": rest["pageInfo"]["startCursor"] });
+    assert_eq!(ids(&client.run(read, before).await["reviewQueue"].take()), posted[..2]);
+    world.pass(TimeDelta::days(7));
+    let rita = world.sign_in(&rita.email).await;
+    let late = rita.client.run(read, json!({})).await["reviewQueue"].take();
+    assert!(late["edges"].as_array().expect("a list").iter().all(|edge| edge["node"]["overdue"] == true));
+}
+
+async fn a_claim_keeps_others_out_until_it_is_given_back_or_runs_out(world: World) {
+    let (ann, rita, rob) =
+        (world.member("Ann").await, world.reviewer("Rita").await, world.reviewer("Rob").await);
+    let gig = ann.post(world.gig_form("I will write a song for you").await).await;
+    let item = rita.queue_item(&gig).await;
+    assert_eq!((&item["state"], &item["kind"]), (&json!("OPEN"), &json!("GIG")));
+    let id = json!({ "id": item["id"] });
+    let claimed = rita.client.done(CLAIM, id.clone()).await["item"].take();
+    assert_eq!((&claimed["state"], &claimed["claimedBy"]["id"]), (&json!("CLAIMED"), &json!(rita.id)));
+
+    let rob_there = rob.at(&world.there());
+    let taken = [pair("ALREADY_CLAIMED", "id")];
+    assert_eq!(rob_there.refused(CLAIM, id.clone()).await, taken);
+    assert_eq!(rob_there.refused(RELEASE, id.clone()).await, taken);
+    let approve = decision(&gig, "APPROVE", 1, &json!([]));
+    let refused = rob_there.refused(DECIDE_GIG, approve.clone()).await;
+    assert_eq!(refused, [pair("ALREADY_CLAIMED", "gigId")]);
+
+    let released = rita.client.done(RELEASE, id.clone()).await["item"].take();
+    assert_eq!((&released["state"], &released["claimedBy"]), (&json!("OPEN"), &Value::Null));
+    assert_eq!(rita.client.refused(RELEASE, id.clone()).await, [pair("INVALID_TRANSITION", "id")]);
+    rob_there.done(CLAIM, id.clone()).await;
+    world.pass(TimeDelta::minutes(14));
+    assert_eq!(rita.client.refused(CLAIM, id.clone()).await, taken);
+    // Claiming once more is for longer.
+    rob_there.done(CLAIM, id.clone()).await;
+    world.pass(TimeDelta::minutes(14));
+    let rita = world.sign_in(&rita.email).await;
+    assert_eq!(rita.client.refused(CLAIM, id.clone()).await, taken);
+    world.pass(TimeDelta::minutes(2));
+    let rita = world.sign_in(&rita.email).await;
+    assert_eq!(rita.queue_item(&gig).await["state"], "OPEN");
+    rita.client.done(CLAIM, id.clone()).await;
+    rita.client.done(DECIDE_GIG, approve).await;
+    let item = rita.queue_item(&gig).await;
+    assert_eq!((&item["state"], &item["claimedBy"]), (&json!("DECIDED"), &Value::Null));
+    assert_eq!(rita.client.refused(CLAIM, id).await, [pair("INVALID_TRANSITION", "id")]);
+}
+
+async fn of_two_reviewers_who_decide_at_once_one_is_told_that_it_changed(world: World) {
+    let (ann, rita, rob) =
+        (world.member("Ann").await, world.reviewer("Rita").await, world.reviewer("Rob").await);
+    for number in 0..5 {
+        let gig = ann.post(world.gig_form(&format!("I will write song number {number}")).await).await;
+        let (approve, reject) = (
+            decision(&gig, "APPROVE", 1, &json!([])),
+            decision(&gig, "REJECT", 1, &json!([{ "code": "SPAM" }])),
+        );
+        let rob_there = rob.at(&world.there());
+        let (first, second) =
+            tokio::join!(rita.client.run(DECIDE_GIG, approve), rob_there.run(DECIDE_GIG, reject));
+        let mut codes = Vec::new();
+        for payload in [&first["decideGig"], &second["decideGig"]] {
+            codes.extend(payload["errors"].as_array().expect("a list").iter().map(|e| text(&e["code"])));
+        }
+        assert_eq!(codes, ["STALE_VERSION"], "{first} {second}");
+        assert_eq!(rita.gig(&gig).await["version"], 2);
+    }
+}
+
+async fn a_decision_needs_what_goes_with_it(world: World) {
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let gig = ann.post(world.gig_form("I will write a song for you").await).await;
+    let cases = [
+        ("REJECT", 1, json!([]), pair("REQUIRED", "reasons")),
+        ("REJECT", 1, json!([{ "code": "NONSENSE" }]), pair("INVALID", "reasons.0.code")),
+        ("REJECT", 1, json!([{ "code": "OTHER" }]), pair("REQUIRED", "reasons.0.message")),
+        (
+            "REJECT",
+            1,
+            json!([{ "code": "SPAM", "message": "x".repeat(501) }]),
+            pair("TOO_LONG", "reasons.0.message"),
+        ),
+        ("APPROVE", 1, json!([{ "code": "SPAM" }]), pair("INVALID", "reasons")),
+        ("APPROVE", 2, json!([]), pair("STALE_VERSION", "expectedVersion")),
+        ("SUSPEND", 1, json!([{ "code": "SPAM" }]), pair("INVALID_TRANSITION", "")),
+    ];
+    for (what, version, reasons, fault) in cases {
+        let refused = rita.client.refused(DECIDE_GIG, decision(&gig, what, version, &reasons)).await;
+        assert_eq!(refused, [fault], "{what} {reasons}");
+    }
+    let nothing = decision("gig_00000000000000000000000000", "APPROVE", 1, &json!([]));
+    assert_eq!(rita.client.refused(DECIDE_GIG, nothing).await, [pair("NOT_FOUND", "gigId")]);
+    assert_eq!(ann.gig(&gig).await["version"], 1);
+    assert_eq!(rita.queue_item(&gig).await["state"], "OPEN");
+}
+
+async fn nobody_reviews_a_gig_of_their_own(world: World) {
+    let (rita, rob) = (world.reviewer("Rita").await, world.reviewer("Rob").await);
+    let gig = rita.post(world.gig_form("I will write a song for you").await).await;
+    let item = rita.queue_item(&gig).await;
+    let refused = rita.client.refused(CLAIM, json!({ "id": item["id"] })).await;
+    assert_eq!(refused, [pair("NOT_ALLOWED", "id")]);
+    let refused = rita.client.refused(DECIDE_GIG, decision(&gig, "APPROVE", 1, &json!([]))).await;
+    assert_eq!(refused, [pair("NOT_ALLOWED", "gigId")]);
+    rob.approve(&gig).await;
+}
+
+async fn the_seller_reads_the_reasons_and_nobody_the_note(world: World) {
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let gig = ann.post(world.gig_form("I will write a song for you").await).await;
+    let input = json!({ "input": {
+        "gigId": gig, "decision": "REJECT", "expectedVersion": 1,
+        "reasons": [{ "code": "LANGUAGE", "field": ["description"] },
+                    { "code": "OTHER", "message": "Tell us what you sing." }],
+        "internalNote": "the same person as last week" } });
+    let payload = rita.client.done(DECIDE_GIG, input).await;
+    let reasons = payload["gig"]["reviewReasons"].clone();
+    assert_eq!(reasons[0]["category"], "CONTENT_POLICY");
+    assert_eq!((&reasons[0]["field"], &reasons[0]["retryable"]), (&json!(["description"]), &json!(true)));
+    assert_eq!(
+        (&reasons[1]["code"], &reasons[1]["message"]),
+        (&json!("OTHER"), &json!("Tell us what you sing."))
+    );
+    let seen = ann.gig(&gig).await;
+    assert_eq!(
+        (&seen["status"], seen["reviewReasons"].as_array().map(Vec::len)),
+        (&json!("REJECTED"), Some(2))
+    );
+    assert!(!seen.to_string().contains("last week"));
+    // Approved in the end: strangers read neither the reasons nor the time it was due.
+    ann.client.done(EDIT_GIG, json!({ "input": { "id": gig, "description": "Songs." } })).await;
+    rita.approve(&gig).await;
+    let read = "query($id: ID!) { gig(id: $id) { status reviewDueAt reviewReasons { code } } }";
+    let seen = world.there().run(read, json!({ "id": gig })).await["gig"].take();
+    assert_eq!(seen, json!({ "status": "ACTIVE", "reviewDueAt": null, "reviewReasons": [] }));
+}
+
+async fn a_listed_gig_is_suspended_and_can_only_be_archived(world: World) {
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let gig = ann.post(world.gig_form("I will write a song for you").await).await;
+    rita.approve(&gig).await;
+    rita.decide(&gig, "SUSPEND", json!([{ "code": "COPYRIGHT" }])).await;
+    let edit = json!({ "input": { "id": gig, "title": "I will write two songs" } });
+    assert_eq!(ann.client.refused(EDIT_GIG, edit).await, [pair("INVALID_TRANSITION", "")]);
+    assert_eq!(
+        world.there().run("query($id: ID!) { gig(id: $id) { id } }", json!({ "id": gig })).await["gig"],
+        Value::Null
+    );
+    let archive = crate::support::documents::ARCHIVE_GIG;
+    assert_eq!(ann.client.done(archive, json!({ "id": gig })).await["gig"]["status"], "ARCHIVED");
+}
+
+async fn each_round_of_review_is_an_item_and_each_decision_is_kept(world: World) {
+    use sea_orm::EntityTrait;
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let gig = ann.post(world.gig_form("I will write a song for you").await).await;
+    rita.decide(&gig, "REJECT", json!([{ "code": "LANGUAGE" }])).await;
+    ann.client.done(EDIT_GIG, json!({ "input": { "id": gig, "description": "Songs." } })).await;
+    rita.approve(&gig).await;
+    let queue = rita.client.run(QUEUE, json!({ "state": "DECIDED" })).await;
+    assert_eq!(queue["reviewQueue"]["totalCount"], 2);
+    let rows = entity::review_decision::Entity::find().all(world.services().db.read()).await.expect("rows");
+    let mut kept: Vec<_> =
+        rows.iter().map(|row| (row.version, row.decision.as_str(), row.reasons.clone())).collect();
+    kept.sort_by_key(|row| row.0);
+    assert_eq!((kept[0].0, kept[0].1, &kept[0].2[0]["code"]), (2, "REJECT", &json!("LANGUAGE")));
+    assert_eq!((kept[1].0, kept[1].1), (4, "APPROVE"));
+    assert!(rows.iter().all(|row| row.item_id.is_some() && row.decided_at <= world.now()));
+}
+
+on_both_back_ends!(
+    the_queue_holds_what_was_posted_the_first_due_first,
+    a_claim_keeps_others_out_until_it_is_given_back_or_runs_out,
+    of_two_reviewers_who_decide_at_once_one_is_told_that_it_changed,
+    a_decision_needs_what_goes_with_it,
+    nobody_reviews_a_gig_of_their_own,
+    the_seller_reads_the_reasons_and_nobody_the_note,
+    a_listed_gig_is_suspended_and_can_only_be_archived,
+    each_round_of_review_is_an_item_and_each_decision_is_kept,
+);

@@ -1,0 +1,46 @@
+//! The schema as it is committed, and that all of it is described.
+
+use serde_json::{Value, json};
+
+use crate::support::world::World;
+
+#[test]
+fn the_committed_schema_is_the_one_that_is_served() {
+    let committed = include_str!("../../schema.graphql");
+    assert!(committed == gigway::graphql::sdl(), "schema.graphql is old: run `make schema`");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_type_field_argument_and_value_is_described() {
+    let world = World::on_sqlite().await;
+    let introspection = "{ __schema { types { name description
+        fields(includeDeprecated: true) { name description args { name description } }
+        inputFields { name description } enumValues(includeDeprecated: true) { name description } } } }";
+    let types = world.here().run(introspection, json!({})).await["__schema"]["types"].take();
+    let mut silent = Vec::new();
+    let mut look = |path: String, described: &Value| {
+        if described["description"].as_str().unwrap_or_default().is_empty() {
+            silent.push(path);
+        }
+    };
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let mut looked_at = 0;
+    for described in
+        list(&types).iter().filter(|it| !it["name"].as_str().unwrap_or_default().starts_with("__"))
+    {
+        let name = described["name"].as_str().expect("a name");
+        look(name.to_owned(), described);
+        for part in ["fields", "inputFields", "enumValues"] {
+            for field in list(&described[part]) {
+                let path = format!("{name}.{}", field["name"].as_str().expect("a name"));
+                for argument in list(&field["args"]) {
+                    look(format!("{path}({})", argument["name"].as_str().expect("a name")), &argument);
+                }
+                look(path, &field);
+                looked_at += 1;
+            }
+        }
+    }
+    assert!(looked_at > 200, "{looked_at}");
+    assert_eq!(silent, [""; 0]);
+}

@@ -1,0 +1,174 @@
+//! graphql-transport-ws: its messages and its close codes.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::documents::{GIG_PUBLISHED, GIG_STATUS_CHANGED, QUEUE_CHANGED, SIGN_OUT};
+use crate::support::on_both_back_ends;
+use crate::support::socket::Socket;
+use crate::support::world::World;
+
+async fn a_socket_speaks_the_one_subprotocol(world: World) {
+    let address = world.here().address;
+    for wrong in [None, Some("graphql-ws"), Some("nonsense")] {
+        let Ok(mut socket) = Socket::connect(address, wrong, &[]).await else {
+            // A client that asks for a subprotocol and is given none may refuse by itself.
+            assert!(wrong.is_some());
+            continue;
+        };
+        assert_eq!(socket.closed().await, (4406, "Subprotocol not acceptable".to_owned()));
+    }
+    Socket::connect(address, Some("graphql-ws, graphql-transport-ws"), &[])
+        .await
+        .expect("one of both will do");
+}
+
+async fn a_client_that_does_not_introduce_itself_is_closed(world: World) {
+    let began = Instant::now();
+    let mut socket = Socket::silent(world.here().address).await;
+    assert_eq!(socket.closed().await, (4408, "Connection initialisation timeout".to_owned()));
+    assert!(began.elapsed() >= Duration::from_secs(3));
+}
+
+async fn what_is_no_message_is_4400(world: World) {
+    for wrong in ["", "nonsense", "[]", "{}", r#"{"type":"start"}"#, r#"{"type":"subscribe","id":"1"}"#] {
+        let mut socket = world.here().socket().await;
+        socket.say_text(wrong).await;
+        let (code, reason) = socket.closed().await;
+        assert_eq!(code, 4400, "{wrong}");
+        assert!(reason.starts_with("Invalid message"), "{reason}");
+    }
+}
+
+async fn who_has_not_introduced_themselves_may_not_subscribe(world: World) {
+    let mut socket = Socket::silent(world.here().address).await;
+    socket.subscribe("1", "{ __typename }", json!({})).await;
+    assert_eq!(socket.closed().await, (4401, "Unauthorized".to_owned()));
+}
+
+async fn credentials_that_are_not_good_are_4403(world: World) {
+    let ann = world.member("Ann").await;
+    ann.client.done(SIGN_OUT, json!({})).await;
+    for token in [ann.client.token().expect("a token"), "nonsense", ""] {
+        let mut socket = Socket::silent(world.there().address).await;
+        socket.introduce(Some(token)).await;
+        assert_eq!(socket.closed().await, (4403, "Forbidden".to_owned()));
+    }
+    let mut socket = Socket::silent(world.here().address).await;
+    socket.say(json!({ "type": "connection_init", "payload": { "authorization": 7 } })).await;
+    assert_eq!(socket.closed().await.0, 4403);
+}
+
+async fn a_second_introduction_is_4429(world: World) {
+    let mut socket = world.here().socket().await;
+    socket.introduce(None).await;
+    assert_eq!(socket.closed().await, (4429, "Too many initialisation requests".to_owned()));
+}
+
+async fn an_id_that_is_in_use_is_4409_and_free_once_it_is_completed(world: World) {
+    let mut socket = world.here().socket().await;
+    for _ in 0..3 {
+        socket.subscribe("1", GIG_PUBLISHED, json!({})).await;
+        socket.complete("1").await;
+    }
+    socket.subscribe("1", GIG_PUBLISHED, json!({})).await;
+    socket.subscribe("1", GIG_PUBLISHED, json!({})).await;
+    assert_eq!(socket.closed().await, (4409, "Subscriber for 1 already exists".to_owned()));
+}
+
+async fn pings_are_answered_with_their_payload(world: World) {
+    let mut socket = Socket::silent(world.here().address).await;
+    socket.say(json!({ "type": "ping", "payload": { "n": 1 } })).await;
+    assert_eq!(socket.receive().await, json!({ "type": "pong", "payload": { "n": 1 } }));
+    socket.say(json!({ "type": "ping" })).await;
+    assert_eq!(socket.receive().await, json!({ "type": "pong" }));
+    socket.say(json!({ "type": "pong" })).await;
+    socket.introduce(None).await;
+    assert_eq!(socket.receive().await, json!({ "type": "connection_ack" }));
+}
+
+async fn queries_and_mutations_go_over_the_socket(world: World) {
+    let ann = world.member("Ann").await;
+    let mut socket = ann.client.socket().await;
+    socket.subscribe("q", "{ viewer { email } }", json!({})).await;
+    let expected =
+        json!({ "id": "q", "type": "next", "payload": { "data": { "viewer": { "email": ann.email } } } });
+    assert_eq!(socket.receive().await, expected);
+    assert_eq!(socket.receive().await, json!({ "id": "q", "type": "complete" }));
+    let save = "mutation { saveGigDraft(input: { title: \"Song\" }) { gig { status } errors { code } } }";
+    socket.subscribe("m", save, json!({})).await;
+    assert_eq!(socket.event("m").await, json!({ "gig": { "status": "DRAFT" }, "errors": [] }));
+    // What fails in execution is an answer like any other.
+    socket.subscribe("e", "{ reviewQueue { totalCount } }", json!({})).await;
+    let message = socket.about("e").await;
+    assert_eq!(
+        (&message["type"], &message["payload"]["data"]),
+        (&json!("complete"), &json!(null)),
+        "{message}"
+    );
+}
+
+async fn what_fails_before_execution_is_an_error_and_ends_the_operation(world: World) {
+    let mut socket = world.here().socket().await;
+    let cases = [
+        ("{", "GRAPHQL_PARSE_FAILED"),
+        ("{ nonsense }", "GRAPHQL_VALIDATION_FAILED"),
+        (GIG_STATUS_CHANGED, "UNAUTHENTICATED"),
+        (QUEUE_CHANGED, "UNAUTHENTICATED"),
+    ];
+    for (query, code) in cases {
+        socket.subscribe("1", query, json!({})).await;
+        assert_eq!(socket.failure("1").await, [code], "{query}");
+    }
+    socket.subscribe("1", "{ __typename }", json!({})).await;
+    assert_eq!(socket.about("1").await["type"], "next");
+}
+
+async fn a_page_of_another_origin_opens_no_socket(world: World) {
+    let address = world.here().address;
+    let open = async |origin: &str| {
+        Socket::connect(address, Some("graphql-transport-ws"), &[("origin", origin)]).await.is_ok()
+    };
+    assert!(!open("https://evil.example.com").await);
+    assert!(open("http://localhost:3000").await);
+}
+
+on_both_back_ends!(
+    a_socket_speaks_the_one_subprotocol,
+    a_client_that_does_not_introduce_itself_is_closed,
+    what_is_no_message_is_4400,
+    who_has_not_introduced_themselves_may_not_subscribe,
+    credentials_that_are_not_good_are_4403,
+    a_second_introduction_is_4429,
+    an_id_that_is_in_use_is_4409_and_free_once_it_is_completed,
+    pings_are_answered_with_their_payload,
+    queries_and_mutations_go_over_the_socket,
+    what_fails_before_execution_is_an_error_and_ends_the_operation,
+    a_page_of_another_origin_opens_no_socket,
+);
+
+/// The same rules for both back ends, but for a gateway that stops: that needs no second one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_stops_says_so_to_its_sockets_and_ends_what_runs() {
+    let mut world = World::on_sqlite().await;
+    let ann = world.member("Ann").await;
+    let mut socket = ann.client.socket().await;
+    socket.subscribe("mine", GIG_STATUS_CHANGED, json!({})).await;
+    let running = tokio::spawn({
+        let client = ann.client.clone();
+        async move { client.upload(crate::support::pictures::picture(2000, 2000, image::ImageFormat::Png)).await }
+    });
+    crate::support::proxy::until("the upload has come in", async || {
+        running.is_finished() || world.services().db.statements() > 0
+    })
+    .await;
+    let began = Instant::now();
+    let closed = tokio::spawn(async move { socket.closed().await });
+    world.stop_gateway().await;
+    assert!(began.elapsed() < Duration::from_secs(10));
+    assert_eq!(closed.await.expect("a close"), (1001, "Going away".to_owned()));
+    let payload = running.await.expect("an answer");
+    assert!(payload["image"]["id"].is_string(), "{payload}");
+    assert!(reqwest::get(ann.client.url("/livez")).await.is_err(), "it takes no more work");
+}

@@ -1,0 +1,34 @@
+//! What tests are written with.
+
+pub mod client;
+pub mod documents;
+pub mod people;
+pub mod pictures;
+pub mod proxy;
+pub mod servers;
+pub mod socket;
+pub mod world;
+
+/// Runs each of the tests over both back ends. A test is an `async fn(World)`.
+macro_rules! on_both_back_ends {
+    ($($test:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$test($crate::support::world::World::on_sqlite().await).await;
+                }
+            )+
+        }
+        mod on_postgres_and_redis {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$test($crate::support::world::World::on_postgres_and_redis().await).await;
+                }
+            )+
+        }
+    };
+}
+
+pub(crate) use on_both_back_ends;

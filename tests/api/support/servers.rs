@@ -1,0 +1,89 @@
+//! The throwaway servers that `tests/with-services` starts, and Redis servers that a test may kill.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait, Database};
+
+fn given(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run the tests by `make test`"))
+}
+
+pub fn redis_url() -> String {
+    given("GIGWAY_TEST_REDIS_URL")
+}
+
+/// A new database on the run's PostgreSQL; its address.
+pub async fn new_postgres_database() -> String {
+    let server = given("GIGWAY_TEST_POSTGRES_URL");
+    let (host, _) = server.rsplit_once('/').expect("an address with a database");
+    let name = format!("t{}", new_name());
+    let connection = Database::connect(&server).await.expect("PostgreSQL answers");
+    connection.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database");
+    connection.close().await.expect("a close");
+    format!("{host}/{name}")
+}
+
+/// A name that no other test has.
+pub fn new_name() -> String {
+    let ids = gigway::service::Ids::default();
+    ids.new_id(&gigway::clock::SystemClock).simple().to_string()
+}
+
+/// A port that nobody listens on now.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
+
+/// A Redis of a test's own.
+pub struct OwnRedis {
+    port: u16,
+    process: Option<Child>,
+}
+
+impl OwnRedis {
+    /// Not started yet.
+    pub fn away() -> Self {
+        Self { port: free_port(), process: None }
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Starts it, empty.
+    pub async fn start(&mut self) {
+        let port = self.port.to_string();
+        let process = Command::new(given("GIGWAY_TEST_REDIS_SERVER"))
+            .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .current_dir(std::env::temp_dir())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server starts");
+        self.process = Some(process);
+        let client = redis::Client::open(self.url()).expect("an address");
+        for _ in 0..200 {
+            if client.get_multiplexed_async_connection().await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("redis-server was not ready within 5 seconds");
+    }
+
+    /// As `kill -9` does it.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().expect("it runs");
+            process.wait().expect("it ends");
+        }
+    }
+}
+
+impl Drop for OwnRedis {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
