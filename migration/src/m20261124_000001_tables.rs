@@ -62,7 +62,7 @@ impl MigrationTrait for Migration {
 
 /// The browse orders and the lists of one seller; the review queue; the log by topic.
 const INDEXES: [&str; 15] = [
-    "CREATE INDEX session_user ON session (user_id) WHERE ended_at IS NULL",
+    "CREATE INDEX session_of_user ON session (user_id) WHERE ended_at IS NULL",
     "CREATE INDEX refresh_token_session ON refresh_token (session_id)",
     "CREATE INDEX gig_newest ON gig (published_at, id) WHERE status = 'ACTIVE'",
     "CREATE INDEX gig_price ON gig (price_cents, id) WHERE status = 'ACTIVE'",

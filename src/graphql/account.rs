@@ -26,7 +26,6 @@ pub enum Role {
     Admin,
 }
 
-/// Who is asking, with what they alone see of themselves.
 pub struct Viewer(user::Viewer);
 
 impl From<user::Viewer> for Viewer {
@@ -35,6 +34,7 @@ impl From<user::Viewer> for Viewer {
     }
 }
 
+/// Who is asking, with what they alone see of themselves.
 #[Object]
 impl Viewer {
     /// The viewer as others see them.

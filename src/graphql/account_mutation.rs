@@ -98,10 +98,12 @@ impl AccountMutation {
     async fn sign_out(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Every session of the viewer, on every device.", default = false)] everywhere: bool,
+        #[graphql(desc = "Every session of the viewer, on every device.", default_with = "Some(false)")]
+        everywhere: Option<bool>,
     ) -> Result<SignOutPayload> {
         let viewer = ctx.signed_in()?;
-        let (ended, errors) = payload(accounts::sign_out(ctx.services(), viewer, everywhere).await)?;
+        let (ended, errors) =
+            payload(accounts::sign_out(ctx.services(), viewer, everywhere == Some(true)).await)?;
         let sessions_ended = i32::try_from(ended.unwrap_or_default()).unwrap_or(i32::MAX);
         Ok(SignOutPayload { sessions_ended, errors })
     }

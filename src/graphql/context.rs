@@ -2,13 +2,15 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::Context;
 use async_graphql::dataloader::DataLoader;
-use tracing::Instrument;
 
 use super::error::{Error, ErrorCode, Result};
+use super::execution::Origin;
 use super::loader::Loader;
+use super::loads::Begin;
 use crate::domain::user::Viewer;
 use crate::live::cursor::Cursor;
 use crate::service::Services;
@@ -27,33 +29,32 @@ pub enum Caller {
 }
 
 /// One request, or one operation of a socket.
-pub struct RequestContext {
+pub(super) struct RequestContext {
     services: Arc<Services>,
-    caller: Caller,
-    address: Option<IpAddr>,
-    request_id: String,
+    origin: Origin,
     cursor: Cursor,
     loader: DataLoader<Loader>,
 }
 
 impl RequestContext {
     /// The context of a request that begins now.
-    pub fn new(services: Arc<Services>, caller: Caller, address: Option<IpAddr>, request_id: String) -> Self {
+    pub(super) fn new(services: Arc<Services>, origin: Origin, begin: Begin) -> Self {
         // Read before anything else of the request, so that nothing it reads is older.
         let cursor = services.streams.cursor(services.streams.handed_on.position());
-        let viewer = match &caller {
+        let viewer = match &origin.caller {
             Caller::Viewer(viewer) => Some((**viewer).clone()),
             Caller::Anonymous | Caller::Rejected => None,
         };
+        // Where it cannot be begun, the request has ended, and nobody waits for it.
+        let spawn = move |load| begin.send(load).is_ok();
         // Without a cache: a subscription's context lives long, and what it shows must be as of now.
-        let spawn = |load| tokio::spawn(Instrument::in_current_span(load));
         let loader = DataLoader::new(Loader::new(Arc::clone(&services), viewer), spawn);
-        Self { services, caller, address, request_id, cursor, loader }
+        Self { services, origin, cursor, loader: loader.delay(Duration::ZERO) }
     }
 
     /// Names this request in the log and to the client.
-    pub fn request_id(&self) -> &str {
-        &self.request_id
+    pub(super) fn request_id(&self) -> &str {
+        &self.origin.request_id
     }
 }
 
@@ -73,9 +74,9 @@ pub(super) trait Ask<'a> {
         &self.request().loader
     }
 
-    /// The client's address, where it is known.
-    fn address(&self) -> Option<IpAddr> {
-        self.request().address
+    /// The client's address.
+    fn address(&self) -> IpAddr {
+        self.request().origin.address
     }
 
     /// The position in the log as the request began.
@@ -88,7 +89,7 @@ pub(super) trait Ask<'a> {
     /// # Errors
     /// UNAUTHENTICATED where the credentials are not good.
     fn viewer(&self) -> Result<Option<&'a Viewer>> {
-        match &self.request().caller {
+        match &self.request().origin.caller {
             Caller::Anonymous => Ok(None),
             Caller::Viewer(viewer) => Ok(Some(viewer)),
             Caller::Rejected => Err(Error::unauthenticated()),

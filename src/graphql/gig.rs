@@ -109,7 +109,6 @@ impl From<Seen> for GigImage {
     }
 }
 
-/// A small job offered by its seller.
 pub struct Gig {
     gig: gig::Gig,
     /// Whether what the review says may be shown.
@@ -124,6 +123,7 @@ impl Gig {
     }
 }
 
+/// A small job offered by its seller.
 #[Object]
 impl Gig {
     /// Begins with `gig_`.

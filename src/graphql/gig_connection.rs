@@ -13,7 +13,6 @@ use crate::domain::user::Viewer;
 use crate::store::gig_browse::{self, GigQuery};
 use crate::store::page::{Page, PageRequest};
 
-/// One page of a list of gigs.
 pub struct GigConnection {
     list: List,
     /// Who looks.
@@ -75,6 +74,7 @@ impl GigConnection {
     }
 }
 
+/// One page of a list of gigs.
 #[Object]
 impl GigConnection {
     /// The page's gigs, each with its cursor.

@@ -13,11 +13,13 @@ pub mod account_mutation;
 pub mod context;
 pub mod error;
 mod error_codes;
+pub mod execution;
 pub mod gig;
 pub mod gig_connection;
 pub mod gig_mutation;
 pub mod limits;
 mod loader;
+mod loads;
 pub mod node;
 mod paging;
 pub mod query;
@@ -31,7 +33,7 @@ pub mod user_error;
 
 use async_graphql::MergedObject;
 
-pub use context::{Caller, RequestContext};
+pub use context::Caller;
 
 /// The whole schema, ready to execute. What a request works with comes with the request, as its
 /// [`RequestContext`].

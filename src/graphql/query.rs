@@ -95,9 +95,9 @@ impl From<GigOrder> for Order {
     }
 }
 
-/// Everything that reads.
 pub struct Query;
 
+/// Everything that reads.
 #[Object]
 impl Query {
     /// Who is asking; null without a session. A session that has ended is UNAUTHENTICATED.
@@ -147,7 +147,11 @@ impl Query {
         #[graphql(desc = "Which of them.", name = "where")] filter: Option<GigFilter>,
         #[graphql(desc = "Words, each of which must begin a word of the title, a tag or the description.")]
         search: Option<String>,
-        #[graphql(desc = "In which order.", default_with = "GigOrder::Newest")] order_by: GigOrder,
+        #[graphql(
+            desc = "In which order; the newest first where it is left out.",
+            default_with = "Some(GigOrder::Newest)"
+        )]
+        order_by: Option<GigOrder>,
         #[graphql(desc = "How many from the front, 0 to 100; 20 where neither is given.")] first: Option<i32>,
         #[graphql(desc = "Begin behind this cursor.")] after: Option<String>,
         #[graphql(desc = "How many from the back, 0 to 100.")] last: Option<i32>,
@@ -158,7 +162,7 @@ impl Query {
             filter: filter.unwrap_or_default().parse(),
             // A field that holds blanks alone does not search.
             words: search.filter(|text| !text.trim().is_empty()).map(|text| search::words(&text)),
-            order: order_by.into(),
+            order: order_by.unwrap_or(GigOrder::Newest).into(),
         };
         let arguments = PageArguments { first, after, last, before };
         GigConnection::of_query(ctx, ctx.viewer()?, query, arguments).await

@@ -99,7 +99,6 @@ pub enum ReviewSubject {
     Gig(Gig),
 }
 
-/// One round of review of one subject. Reviewers alone see it.
 pub struct ReviewItem(review::ReviewItem);
 
 impl From<review::ReviewItem> for ReviewItem {
@@ -108,6 +107,7 @@ impl From<review::ReviewItem> for ReviewItem {
     }
 }
 
+/// One round of review of one subject. Reviewers alone see it.
 #[Object]
 impl ReviewItem {
     /// Begins with `rev_`.

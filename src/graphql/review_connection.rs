@@ -10,7 +10,6 @@ use crate::domain::review;
 use crate::store::page::{Page, PageRequest};
 use crate::store::reviews::{self, KEY_SHAPE, QueueQuery};
 
-/// One page of the review queue.
 pub struct ReviewItemConnection {
     query: QueueQuery,
     page: Page<review::ReviewItem>,
@@ -42,6 +41,7 @@ impl ReviewItemConnection {
     }
 }
 
+/// One page of the review queue.
 #[Object]
 impl ReviewItemConnection {
     /// The page's items, each with its cursor.

@@ -10,7 +10,6 @@ use super::scalar::DateTime;
 use crate::domain::id::IdKind;
 use crate::domain::user;
 
-/// A person, as everybody sees them.
 pub struct User(user::User);
 
 impl From<user::User> for User {
@@ -19,6 +18,7 @@ impl From<user::User> for User {
     }
 }
 
+/// A person, as everybody sees them.
 #[Object]
 impl User {
     /// Begins with `usr_`.

@@ -22,8 +22,8 @@ use super::negotiation::{MediaType, codes, never_executed};
 use super::refusal::{ErrorCodes, refuse};
 use super::request_log::{Operation, RequestId};
 use super::{Edge, header_name, socket};
-use crate::graphql::RequestContext;
 use crate::graphql::error::{Error, ErrorCode};
+use crate::graphql::execution::{self, Origin};
 
 /// What `/graphql` answers to.
 pub(super) const ALLOW: HeaderValue = HeaderValue::from_static("GET, POST");
@@ -98,6 +98,10 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Request, Response> {
             refuse(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::PayloadTooLarge, message)
         };
         let bytes = to_bytes(body, DOCUMENT_MAX_BYTES).await.map_err(|_| too_large())?;
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            let message = "Send one operation, as a JSON object.";
+            return Err(refuse(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message));
+        }
         let options = MultipartOptions::default();
         return receive_body(content_type, bytes.as_ref(), options).await.map_err(|e| unreadable(&e));
     }
@@ -170,8 +174,8 @@ async fn execute(
     let answer = match edge.caller_of(headers).await {
         Ok(caller) => {
             let address = client_address(headers, connection.ip(), edge.proxies);
-            let context = RequestContext::new(Arc::clone(&edge.services), caller, Some(address), id);
-            edge.schema.execute(request.data(context)).await
+            let origin = Origin { caller, address, request_id: id };
+            execution::execute(&edge.schema, Arc::clone(&edge.services), origin, request).await
         }
         Err(error) => failed(&error.into()),
     };

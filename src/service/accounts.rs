@@ -105,7 +105,7 @@ pub async fn sign_in(
     services: &Services,
     email: &str,
     password: SecretString,
-    address: Option<IpAddr>,
+    address: IpAddr,
 ) -> Result<Session> {
     let attempt = services.sign_in_limit.attempt(email, address)?;
     let known = users::credentials(services.db.read(), email).await?;

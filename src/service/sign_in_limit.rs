@@ -27,7 +27,7 @@ pub struct SignInLimit {
 
 /// One sign-in under way, counted as failed until it has succeeded.
 #[derive(Debug)]
-pub(super) struct Attempt(Vec<Arc<AtomicU32>>);
+pub(super) struct Attempt([Arc<AtomicU32>; 2]);
 
 impl SignInLimit {
     /// Allows so many failures in 15 minutes.
@@ -44,18 +44,16 @@ impl SignInLimit {
     ///
     /// # Errors
     /// [`Error::RateLimited`] where too many have failed.
-    pub(super) fn attempt(&self, email: &str, address: Option<IpAddr>) -> Result<Attempt> {
-        let account = self.accounts.get_with(email_key(email), Arc::default);
-        let mut counters = vec![(account, self.per_account)];
-        if let Some(address) = address {
-            counters.push((self.addresses.get_with(address, Arc::default), self.per_address));
-        }
-        let attempt = Attempt(counters.iter().map(|(counter, _)| Arc::clone(counter)).collect());
-        let mut allowed = true;
-        for (counter, limit) in counters {
-            allowed &= counter.fetch_add(1, Ordering::Relaxed) < limit;
-        }
-        if allowed {
+    pub(super) fn attempt(&self, email: &str, address: IpAddr) -> Result<Attempt> {
+        let counters = [
+            (self.accounts.get_with(email_key(email), Arc::default), self.per_account),
+            (self.addresses.get_with(address, Arc::default), self.per_address),
+        ];
+        // All of them count, also where the first says no.
+        let allowed =
+            counters.each_ref().map(|(counter, limit)| counter.fetch_add(1, Ordering::Relaxed) < *limit);
+        let attempt = Attempt(counters.map(|(counter, _)| counter));
+        if allowed == [true; 2] {
             Ok(attempt)
         } else {
             attempt.succeeded();
@@ -80,7 +78,7 @@ mod tests {
     #[test]
     fn failures_are_counted_per_account_and_per_address_and_successes_are_not() {
         let limit = SignInLimit::new(2, 3);
-        let here = Some(IpAddr::from([127, 0, 0, 1]));
+        let here = IpAddr::from([127, 0, 0, 1]);
         for _ in 0..5 {
             limit.attempt("ann@example.com", here).expect("no failure yet").succeeded();
         }
@@ -90,7 +88,7 @@ mod tests {
         assert!(matches!(limit.attempt("ann@example.com", here), Err(Error::RateLimited(_))));
         limit.attempt("bob@example.com", here).expect("the address has one failure left");
         assert!(limit.attempt("cid@example.com", here).is_err());
-        let there = Some(IpAddr::from([127, 0, 0, 2]));
+        let there = IpAddr::from([127, 0, 0, 2]);
         limit.attempt("cid@example.com", there).expect("another address");
     }
 }

@@ -77,7 +77,6 @@ async fn every_error_has_a_code_and_no_data_where_nothing_ran(world: World) {
         ("{", json!({}), "GRAPHQL_PARSE_FAILED"),
         ("", json!({}), "GRAPHQL_PARSE_FAILED"),
         ("{ nonsense }", json!({}), "GRAPHQL_VALIDATION_FAILED"),
-        ("query($id: ID!) { gig(id: $id) { id } }", json!({}), "GRAPHQL_VALIDATION_FAILED"),
         (
             "query($n: Int) { gigs(first: $n) { totalCount } }",
             json!({ "n": "x" }),
@@ -93,6 +92,19 @@ async fn every_error_has_a_code_and_no_data_where_nothing_ran(world: World) {
     let answer = here.answer("{ categories { id } reviewQueue { totalCount } }", json!({})).await;
     assert_eq!((error_codes(&answer), &answer["data"]), (vec!["UNAUTHENTICATED".into()], &Value::Null));
     assert_eq!(answer["errors"][0]["path"], json!(["reviewQueue"]));
+}
+
+async fn fields_come_in_the_order_they_were_asked_for(world: World) {
+    let query = "{ categories { name id } b: eventCursor limits { levels { points level } } a: __typename }";
+    let body = json!({ "query": query });
+    let response = world.here().post("/graphql").json(&body).send().await.expect("an answer");
+    let text = response.text().await.expect("text");
+    let places: Vec<_> =
+        ["\"categories\"", "\"name\"", "\"id\"", "\"b\"", "\"limits\"", "\"points\"", "\"level\"", "\"a\""]
+            .iter()
+            .map(|name| text.find(name).unwrap_or_else(|| panic!("{name}: {text}")))
+            .collect();
+    assert!(places.is_sorted(), "{text}");
 }
 
 async fn a_placeholder_of_a_file_is_no_file(world: World) {
@@ -168,6 +180,7 @@ on_both_back_ends!(
     requests_are_posted_as_json_or_queries_got,
     what_is_no_request_is_refused_with_a_code,
     every_error_has_a_code_and_no_data_where_nothing_ran,
+    fields_come_in_the_order_they_were_asked_for,
     a_placeholder_of_a_file_is_no_file,
     every_answer_names_its_request,
     pages_of_listed_origins_may_call,

@@ -19,7 +19,8 @@ use super::operation::{Operation, Outgoing};
 use super::protocol::{ClientMessage, Close, ServerMessage};
 use crate::domain::event::{EventBody, Topic};
 use crate::domain::user::Viewer;
-use crate::graphql::{Caller, RequestContext};
+use crate::graphql::Caller;
+use crate::graphql::execution::{Origin, execute_stream};
 use crate::http::Edge;
 use crate::http::graphql::operation;
 use crate::live::stream::EventStream;
@@ -198,11 +199,12 @@ impl Connection {
             "began"
         );
         let services = Arc::clone(&self.edge.services);
-        let context = RequestContext::new(services, caller, Some(self.address), self.request_id.clone());
+        let origin = Origin { caller, address: self.address, request_id: self.request_id.clone() };
+        let responses = execute_stream(&self.edge.schema, services, origin, request);
         self.runs += 1;
         let run = self.runs;
         let operation = Operation { run, id: id.clone(), outbox: self.outbox.clone() };
-        let running = operation.run(self.edge.schema.clone(), request.data(context), kind);
+        let running = operation.run(responses, kind);
         let task = tokio::spawn(running.in_current_span());
         self.operations.insert(id, Running { run, _task: AbortOnDropHandle::new(task) });
         Ok(())

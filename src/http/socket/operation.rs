@@ -1,14 +1,14 @@
 //! One operation of one socket: a query, a mutation, or a subscription for as long as it goes on.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Request, Response, ServerError, Value};
-use futures_util::{FutureExt, StreamExt};
+use async_graphql::{Response, ServerError, Value};
+use futures_util::{FutureExt, Stream, StreamExt};
 use tokio::sync::mpsc;
 
 use super::protocol::ServerMessage;
-use crate::graphql::Schema;
 use crate::graphql::error::Error;
 use crate::http::graphql::{Sent, failed};
 use crate::http::negotiation::never_executed;
@@ -34,16 +34,16 @@ pub(super) struct Operation {
 
 impl Operation {
     /// Runs until it has said everything, or nobody listens any more.
-    pub async fn run(self, schema: Schema, request: Request, kind: Option<OperationType>) {
-        let told = AssertUnwindSafe(self.tell(schema, request, kind)).catch_unwind().await;
+    pub async fn run(self, responses: impl Stream<Item = Response>, kind: Option<OperationType>) {
+        let told = AssertUnwindSafe(self.tell(responses, kind)).catch_unwind().await;
         if let Err(panic) = told {
             let error = Error::internal(&panic_text(panic.as_ref()));
             self.fail(&failed(&error).errors).await;
         }
     }
 
-    async fn tell(&self, schema: Schema, request: Request, kind: Option<OperationType>) {
-        let mut responses = schema.execute_stream(request);
+    async fn tell(&self, responses: impl Stream<Item = Response>, kind: Option<OperationType>) {
+        let mut responses = pin!(responses);
         while let Some(response) = responses.next().await {
             if ends(&response, kind) {
                 return self.fail(&response.errors).await;
