@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::domain::event::{Event, Topic};
 
@@ -25,6 +25,8 @@ struct Seat {
     queue: mpsc::Sender<Arc<Event>>,
     /// Set when an event found the queue full; while it is set nothing is queued.
     overflowed: AtomicBool,
+    /// Told after that: the stream may have emptied the queue meanwhile, and wait.
+    told: Notify,
 }
 
 /// A stream's end; detaches when dropped.
@@ -44,6 +46,7 @@ impl Hub {
             number: self.next_seat.fetch_add(1, Ordering::Relaxed),
             queue: sender,
             overflowed: AtomicBool::new(false),
+            told: Notify::new(),
         });
         self.topics().entry(topic).or_default().push(Arc::clone(&seat));
         Attachment { hub: Arc::clone(self), topic, seat, queue }
@@ -59,6 +62,7 @@ impl Hub {
                 }
                 if seat.queue.try_send(Arc::clone(event)).is_err() {
                     seat.overflowed.store(true, Ordering::Release);
+                    seat.told.notify_one();
                 }
             }
         }
@@ -86,14 +90,21 @@ pub enum Queued {
 impl Attachment {
     /// The next event, in order; or, once everything queued before it was taken, that some were left out.
     pub async fn next(&mut self) -> Queued {
-        match self.queue.try_recv() {
-            Ok(event) => return Queued::Event(event),
-            Err(_) if self.seat.overflowed.swap(false, Ordering::AcqRel) => return Queued::Overflow,
-            Err(_) => {}
+        loop {
+            match self.queue.try_recv() {
+                Ok(event) => return Queued::Event(event),
+                Err(_) if self.seat.overflowed.swap(false, Ordering::AcqRel) => return Queued::Overflow,
+                Err(_) => {}
+            }
+            tokio::select! {
+                event = self.queue.recv() => {
+                    let event = event.expect("the seat, which this attachment holds, keeps the queue open");
+                    return Queued::Event(event);
+                }
+                // A word from before the queue was emptied says nothing new; then it is looked at once more.
+                () = self.seat.told.notified() => {}
+            }
         }
-        // A queue that was just empty cannot overflow before it has something to take.
-        let event = self.queue.recv().await;
-        Queued::Event(event.expect("the seat, which this attachment holds, keeps the queue open"))
     }
 }
 
@@ -143,6 +154,19 @@ mod tests {
         assert!(matches!(attachment.next().await, Queued::Overflow));
         hub.hand_on(&event(beyond + 1));
         assert!(matches!(attachment.next().await, Queued::Event(e) if e.position == beyond + 1));
+    }
+
+    #[tokio::test]
+    async fn an_overflow_that_is_noted_while_the_stream_waits_wakes_it() {
+        let hub = Arc::new(Hub::default());
+        let mut attachment = hub.attach(Topic::ReviewQueue);
+        // As `hand_on` ends that found the queue full just before the stream emptied it.
+        let seat = Arc::clone(&attachment.seat);
+        let waiting = tokio::spawn(async move { attachment.next().await });
+        tokio::task::yield_now().await;
+        seat.overflowed.store(true, Ordering::Release);
+        seat.told.notify_one();
+        assert!(matches!(waiting.await.expect("it ends"), Queued::Overflow));
     }
 
     #[tokio::test]

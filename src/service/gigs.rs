@@ -24,7 +24,7 @@ pub async fn save_draft(
 ) -> Result<Gig> {
     let mut work = services.begin().await?;
     let gig = match id {
-        Some(id) => find_own(&work, viewer, id, "id").await?,
+        Some(id) => lock_own(&work, viewer, id, "id").await?,
         None => new_gig(services, &work, viewer).await?,
     };
     let gig = write(services, &mut work, gig, form, Completeness::Draft, GigAct::SaveDraft).await?;
@@ -44,7 +44,7 @@ pub async fn post(
 ) -> Result<Gig> {
     let mut work = services.begin().await?;
     let gig = match draft_id {
-        Some(id) => find_own(&work, viewer, id, "draftId").await?,
+        Some(id) => lock_own(&work, viewer, id, "draftId").await?,
         None => new_gig(services, &work, viewer).await?,
     };
     let gig = write(services, &mut work, gig, form, Completeness::Complete, GigAct::Post).await?;
@@ -64,7 +64,7 @@ pub async fn edit(
     form: GigForm,
 ) -> Result<Gig> {
     let mut work = services.begin().await?;
-    let gig = find_own(&work, viewer, id, "id").await?;
+    let gig = lock_own(&work, viewer, id, "id").await?;
     if expected_version.is_some_and(|version| version != gig.version) {
         return Err(Fault::stale("expectedVersion", "gig").into());
     }
@@ -79,14 +79,14 @@ pub async fn edit(
 /// `NOT_FOUND`, `INVALID_TRANSITION`.
 pub async fn change(services: &Services, viewer: &Viewer, id: Uuid, act: GigAct) -> Result<Gig> {
     let mut work = services.begin().await?;
-    let gig = find_own(&work, viewer, id, "id").await?;
+    let gig = lock_own(&work, viewer, id, "id").await?;
     let gig = advance(services, &mut work, gig, act).await?;
     work.commit().await?;
     Ok(gig)
 }
 
-async fn find_own(work: &UnitOfWork<'_>, viewer: &Viewer, id: Uuid, path: &str) -> Result<Gig> {
-    let gig = gigs::find_own(&**work, viewer, id).await?;
+async fn lock_own(work: &UnitOfWork<'_>, viewer: &Viewer, id: Uuid, path: &str) -> Result<Gig> {
+    let gig = gigs::lock_own(&**work, viewer, id).await?;
     gig.ok_or_else(|| Fault::not_found(path, "gig").into())
 }
 

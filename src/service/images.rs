@@ -58,7 +58,9 @@ pub(crate) async fn store(
     images::insert(&*work, &image, services.now()).await?;
     work.commit().await?;
     if let Err(error) = services.media.put(image.id, picture.bytes).await {
-        images::delete(services.db.read(), image.id).await?;
+        let work = services.begin().await?;
+        images::delete(&*work, image.id).await?;
+        work.commit().await?;
         return Err(Error::internal(error));
     }
     Ok(image)

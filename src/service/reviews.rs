@@ -75,7 +75,7 @@ pub async fn decide_gig(services: &Services, viewer: &Viewer, verdict: GigVerdic
 
     let now = services.now();
     let mut work = services.begin().await?;
-    let mut gig = gigs::find_visible(&*work, Some(viewer), verdict.gig_id)
+    let mut gig = gigs::lock_visible(&*work, viewer, verdict.gig_id)
         .await?
         .ok_or_else(|| Fault::not_found("gigId", "gig"))?;
     if gig.seller_id == viewer.id() {

@@ -1,9 +1,10 @@
 //! Gigs, one by one. Lists of them are in `gig_browse`.
 
 use entity::{gig, gig_tag};
+use sea_orm::sea_query::LockType;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
-    IntoActiveModel, PaginatorTrait, QueryFilter,
+    IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect,
 };
 use uuid::Uuid;
 
@@ -85,6 +86,15 @@ pub async fn find_visible(
     row.map(from_row).transpose()
 }
 
+/// The gig, where `viewer` may see it, kept as [`lock_own`] does.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn lock_visible(tx: &impl ConnectionTrait, viewer: &Viewer, id: Uuid) -> Result<Option<Gig>> {
+    let select = gig::Entity::find_by_id(id).filter(visible(Some(viewer)));
+    select.lock(LockType::NoKeyUpdate).one(tx).await?.map(from_row).transpose()
+}
+
 /// Those of `ids` that `viewer` may see, in no order.
 ///
 /// # Errors
@@ -102,11 +112,12 @@ pub async fn find_all_visible(
     rows.into_iter().map(from_row).collect()
 }
 
-/// The gig, where it is the viewer's own.
+/// The gig, where it is the viewer's own, kept from others' changes until the transaction ends. (SQLite has
+/// one writer at a time anyway.) Whoever changes a gig and its review item takes the gig first.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn find_own(db: &impl ConnectionTrait, viewer: &Viewer, id: Uuid) -> Result<Option<Gig>> {
+pub async fn lock_own(db: &impl ConnectionTrait, viewer: &Viewer, id: Uuid) -> Result<Option<Gig>> {
     let row = gig::Entity::find_by_id(id).filter(gig::Column::SellerId.eq(viewer.id())).one(db).await?;
     row.map(from_row).transpose()
 }

@@ -120,7 +120,10 @@ pub async fn attach(
         .filter(gig_image::Column::Id.is_not_in(ids.iter().copied()))
         .exec(tx)
         .await?;
-    for (ordinal, id) in (0_i32..).zip(ids) {
+    // In the order of their ids, so that two acts that want the same pictures wait for each other in turn.
+    let mut hung: Vec<_> = (0_i32..).zip(ids).collect();
+    hung.sort_by_key(|(_, id)| **id);
+    for (ordinal, id) in hung {
         let updated = gig_image::Entity::update_many()
             .col_expr(gig_image::Column::GigId, Expr::value(gig_id))
             .col_expr(gig_image::Column::Ordinal, Expr::value(ordinal))

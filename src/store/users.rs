@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use entity::user;
-use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::sea_query::{Expr, LockType, OnConflict};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, TryInsertResult,
 };
@@ -95,7 +95,7 @@ pub async fn lock(tx: &impl ConnectionTrait, id: Uuid) -> Result<()> {
     user::Entity::find_by_id(id)
         .select_only()
         .column(user::Column::Id)
-        .lock_exclusive()
+        .lock(LockType::NoKeyUpdate)
         .into_tuple::<Uuid>()
         .one(tx)
         .await?;

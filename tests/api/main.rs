@@ -7,6 +7,7 @@ mod accounts;
 mod authorization;
 mod browse;
 mod command_line;
+mod documentation;
 mod edge;
 mod gigs;
 mod images;
