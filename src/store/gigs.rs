@@ -117,9 +117,9 @@ pub async fn find_all_visible(
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn lock_own(db: &impl ConnectionTrait, viewer: &Viewer, id: Uuid) -> Result<Option<Gig>> {
-    let row = gig::Entity::find_by_id(id).filter(gig::Column::SellerId.eq(viewer.id())).one(db).await?;
-    row.map(from_row).transpose()
+pub async fn lock_own(tx: &impl ConnectionTrait, viewer: &Viewer, id: Uuid) -> Result<Option<Gig>> {
+    let select = gig::Entity::find_by_id(id).filter(gig::Column::SellerId.eq(viewer.id()));
+    select.lock(LockType::NoKeyUpdate).one(tx).await?.map(from_row).transpose()
 }
 
 /// How many gigs of the seller are not archived.
