@@ -1,9 +1,11 @@
 //! Builds everything from a configuration, and takes it down in order.
 
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -53,6 +55,7 @@ pub struct App {
     pub services: Arc<Services>,
     stop: CancellationToken,
     sockets: TaskTracker,
+    acts: TaskTracker,
     server: JoinHandle<std::io::Result<()>>,
     background: Background,
 }
@@ -61,6 +64,8 @@ pub struct App {
 #[derive(Debug)]
 struct Background {
     stop: CancellationToken,
+    /// Set where one of the tasks has ended by itself, so that the gateway is none any more.
+    broken: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -74,18 +79,23 @@ impl App {
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
 
-        let background = Background { stop: CancellationToken::new(), tasks: TaskTracker::new() };
+        let background = Background::new();
         let (services, news) = connect(config, clock, address, &background).await?;
         let services = Arc::new(services);
         background.follow(&services, news).await?;
         background.spawn(housekeeping::run(Arc::clone(&services)));
 
-        let (stop, sockets) = (CancellationToken::new(), TaskTracker::new());
-        let edge = Edge::new(Arc::clone(&services), config, stop.clone(), sockets.clone());
+        let (stop, sockets, acts) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
+        let edge = Edge::new(Arc::clone(&services), config, stop.clone(), sockets.clone(), acts.clone());
         let router = http::router(edge).into_make_service_with_connect_info::<SocketAddr>();
         let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
         let server = tokio::spawn(serving.into_future());
-        Ok(Self { address, services, stop, sockets, server, background })
+        Ok(Self { address, services, stop, sockets, acts, server, background })
+    }
+
+    /// Waits until the gateway cannot go on: then it is best stopped, and started anew.
+    pub async fn broken(&self) {
+        self.background.broken.cancelled().await;
     }
 
     /// Takes no more work, lets what runs end, tells open sockets that it goes away, and closes everything:
@@ -93,10 +103,12 @@ impl App {
     pub async fn stop(self) {
         self.stop.cancel();
         self.sockets.close();
+        self.acts.close();
         let aborted = self.server.abort_handle();
         let drained = async {
             let _ = self.server.await;
             self.sockets.wait().await;
+            self.acts.wait().await;
         };
         if tokio::time::timeout(DRAIN_WITHIN, drained).await.is_err() {
             tracing::warn!("requests that did not end in time are cut off");
@@ -117,10 +129,19 @@ impl App {
 }
 
 impl Background {
+    fn new() -> Self {
+        Self { stop: CancellationToken::new(), broken: CancellationToken::new(), tasks: TaskTracker::new() }
+    }
+
+    /// Runs the task until the gateway stops.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let stop = self.stop.clone();
+        let (stop, broken) = (self.stop.clone(), self.broken.clone());
         self.tasks.spawn(async move {
-            stop.run_until_cancelled(task).await;
+            let running = AssertUnwindSafe(task).catch_unwind();
+            if let Some(ended) = stop.run_until_cancelled(running).await {
+                tracing::error!(panicked = ended.is_err(), "a task that must not end has ended");
+                broken.cancel();
+            }
         });
     }
 
@@ -148,7 +169,7 @@ impl Background {
 /// # Errors
 /// Where something that it cannot do without is not there.
 pub async fn open_services(config: &Config, clock: Arc<dyn Clock>) -> Result<Services, StartError> {
-    let background = Background { stop: CancellationToken::new(), tasks: TaskTracker::new() };
+    let background = Background::new();
     let config = Config { redis_url: None, ..config.clone() };
     let (services, _) = connect(&config, clock, config.listen, &background).await?;
     Ok(services)

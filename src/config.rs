@@ -132,7 +132,7 @@ impl ConfigError {
 }
 
 /// The fewest characters of a secret: 32 of base64 hold 192 random bits.
-const SECRET_MIN_CHARS: usize = 32;
+pub const SECRET_MIN_CHARS: usize = 32;
 
 const SECRET_EXAMPLE: &str = "the output of: openssl rand -base64 48";
 
@@ -148,24 +148,24 @@ impl Config {
         let token_secret = token_secret(settings.token_secret, production)?;
         Ok(Self {
             listen: listen(settings.listen.as_deref())?,
-            public_url: settings.public_url.as_deref().map(public_url).transpose()?,
+            public_url: public_url(settings.public_url.as_deref(), production)?,
             database: database(settings.database_url, &data_dir)?,
             data_dir,
             redis_url: settings.redis_url.map(redis_url).transpose()?,
             environment,
             token_secret,
             allowed_origins: origins(settings.allowed_origins.as_deref())?,
-            proxies: number("GIGWAY_PROXIES", settings.proxies.as_deref(), 0, "1")?,
+            proxies: number("GIGWAY_PROXIES", settings.proxies.as_deref(), (0, 0), "1")?,
             sign_in_failures: number(
                 "GIGWAY_SIGN_IN_FAILURES",
                 settings.sign_in_failures.as_deref(),
-                10,
+                (1, 10),
                 "10",
             )?,
             sign_in_failures_per_address: number(
                 "GIGWAY_SIGN_IN_FAILURES_PER_ADDRESS",
                 settings.sign_in_failures_per_address.as_deref(),
-                100,
+                (1, 100),
                 "100",
             )?,
             limits: limits(settings.limits.as_deref())?,
@@ -187,15 +187,24 @@ fn listen(given: Option<&str>) -> Result<SocketAddr, ConfigError> {
     })
 }
 
-fn public_url(given: &str) -> Result<String, ConfigError> {
-    let plain = Url::parse(given).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none()
-    });
-    if plain {
-        return Ok(given.trim_end_matches('/').to_owned());
+fn public_url(given: Option<&str>, production: bool) -> Result<Option<String>, ConfigError> {
+    let fault = |fault: String| ConfigError::new("GIGWAY_PUBLIC_URL", fault, "https://api.example.com");
+    match given {
+        // The address that it listens on is seldom the one that clients see.
+        None if production => {
+            Err(fault("is not set, and production needs it for the addresses it gives".into()))
+        }
+        None => Ok(None),
+        Some(text) => {
+            let plain = Url::parse(text).is_ok_and(|url| {
+                matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none()
+            });
+            if plain {
+                return Ok(Some(text.trim_end_matches('/').to_owned()));
+            }
+            Err(fault(format!("is {text:?}, which is no http:// or https:// address")))
+        }
     }
-    let fault = format!("is {given:?}, which is no http:// or https:// address");
-    Err(ConfigError::new("GIGWAY_PUBLIC_URL", fault, "https://api.example.com"))
 }
 
 fn database(given: Option<String>, data_dir: &std::path::Path) -> Result<DatabaseAddress, ConfigError> {
@@ -268,24 +277,29 @@ fn origins(given: Option<&str>) -> Result<Vec<String>, ConfigError> {
         .collect()
 }
 
-fn number<T: std::str::FromStr>(
+fn number<T: std::str::FromStr + PartialOrd + std::fmt::Display>(
     variable: &'static str,
     given: Option<&str>,
-    default: T,
+    (least, default): (T, T),
     example: &'static str,
 ) -> Result<T, ConfigError> {
     let Some(text) = given else { return Ok(default) };
-    text.parse().map_err(|_| {
-        let fault = format!("is {text:?}, which is no whole number of 0 or more");
-        ConfigError::new(variable, fault, example)
-    })
+    match text.parse() {
+        Ok(number) if number >= least => Ok(number),
+        _ => {
+            let fault = format!("is {text:?}, which is no whole number of {least} or more");
+            Err(ConfigError::new(variable, fault, example))
+        }
+    }
 }
 
 fn limits(given: Option<&str>) -> Result<Limits, ConfigError> {
     let Some(json) = given else { return Ok(Limits::default()) };
-    serde_json::from_str(json).map_err(|error| {
-        ConfigError::new("GIGWAY_LIMITS", format!("cannot be read: {error}"), r#"{"gig":{"imagesMax":8}}"#)
-    })
+    let fault = |fault: String| ConfigError::new("GIGWAY_LIMITS", fault, r#"{"gig":{"imagesMax":8}}"#);
+    let limits: Limits =
+        serde_json::from_str(json).map_err(|error| fault(format!("cannot be read: {error}")))?;
+    limits.check().map_err(|wrong| fault(format!("cannot be kept: {wrong}")))?;
+    Ok(limits)
 }
 
 fn log(given: Option<String>) -> Result<String, ConfigError> {
@@ -343,6 +357,13 @@ mod tests {
             assert_eq!(fault(|s| s.allowed_origins = text(bad)), Some("GIGWAY_ALLOWED_ORIGINS"), "{bad}");
         }
         assert_eq!(fault(|s| s.proxies = text("-1")), Some("GIGWAY_PROXIES"));
+        assert_eq!(fault(|s| s.sign_in_failures = text("0")), Some("GIGWAY_SIGN_IN_FAILURES"));
+        assert_eq!(fault(|s| s.limits = text(r#"{"review":{"days":2147483647}}"#)), Some("GIGWAY_LIMITS"));
+        let production = |s: &mut Settings| {
+            s.env = text("production");
+            s.token_secret = text("a secret of at least 32 characters");
+        };
+        assert_eq!(fault(production), Some("GIGWAY_PUBLIC_URL"));
         assert_eq!(fault(|s| s.limits = text(r#"{"gig":{"picturesMax":8}}"#)), Some("GIGWAY_LIMITS"));
         assert_eq!(fault(|s| s.log = text("gigway=loud")), Some("GIGWAY_LOG"));
         assert_eq!(fault(|s| s.log_format = text("xml")), Some("GIGWAY_LOG_FORMAT"));

@@ -9,7 +9,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rand::TryRngCore;
 use secrecy::SecretString;
 
-use crate::config::Config;
+use crate::config::{Config, SECRET_MIN_CHARS};
 
 const FILE: &str = "keys/token-secret";
 
@@ -53,7 +53,8 @@ fn read_or_generate(file: &Path) -> std::io::Result<SecretString> {
 
 fn read(file: &Path) -> std::io::Result<Option<SecretString>> {
     match std::fs::read_to_string(file) {
-        Ok(secret) => Ok(Some(secret.trim().into())),
+        Ok(secret) if secret.trim().chars().count() >= SECRET_MIN_CHARS => Ok(Some(secret.trim().into())),
+        Ok(_) => Err(std::io::Error::other(format!("{} holds no whole key; remove it", file.display()))),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

@@ -7,7 +7,7 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i32,
-    /// Random; a restored backup gets a new one, which ends old cursors.
+    /// Random; cursors name it, so that those of another log are known.
     pub epoch: Uuid,
 }
 

@@ -13,6 +13,10 @@ pub struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let mut rows = Query::insert();
         rows.into_table("category").columns(["id", "slug", "name", "minimum_price_cents"]);

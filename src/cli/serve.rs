@@ -1,6 +1,7 @@
 //! `gigway serve`.
 
 use std::io::IsTerminal;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -21,33 +22,48 @@ pub(super) async fn run(config: &Config, demo: bool) -> Result<ExitCode, Failure
         }));
     }
     start_log(config);
-    // Before anything is started, so that a signal that comes early is not missed.
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let app = App::start(config, Arc::new(SystemClock)).await?;
-    let greeting = async {
-        if demo {
-            demo::seed(&app.services).await?;
+    let mut stopping = pin!(stopping()?);
+    // A signal may come while it starts, for instance while it waits for the database.
+    let app = tokio::select! {
+        signal = &mut stopping => {
+            tracing::info!(signal, "stopped before it had started");
+            return Ok(ExitCode::SUCCESS);
         }
-        print!("{}", greeting(&app, demo, config.is_production()));
+        started = App::start(config, Arc::new(SystemClock)) => started?,
+    };
+    let greeting = async {
+        let seeded = demo && demo::seed(&app.services).await?;
+        print!("{}", greeting(&app, seeded, config.is_production()));
+        if demo && !seeded {
+            println!("\nNo demo data: this installation has people of its own.\n");
+        }
         Ok::<(), Failure>(())
     };
-    let stopping = async {
+    let served = async {
+        greeting.await?;
+        app.broken().await;
+        Ok(ExitCode::FAILURE)
+    };
+    let code = tokio::select! {
+        signal = &mut stopping => {
+            tracing::info!(signal, "stopping");
+            Ok(ExitCode::SUCCESS)
+        }
+        broken = served => broken,
+    };
+    app.stop().await;
+    code
+}
+
+/// Waits for the signal to stop; its name.
+fn stopping() -> std::io::Result<impl Future<Output = &'static str>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
         tokio::select! {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
         }
-    };
-    let mut stopping = std::pin::pin!(stopping);
-    let signal = tokio::select! {
-        signal = &mut stopping => signal,
-        greeted = greeting => {
-            greeted?;
-            stopping.await
-        }
-    };
-    tracing::info!(signal, "stopping");
-    app.stop().await;
-    Ok(ExitCode::SUCCESS)
+    })
 }
 
 fn start_log(config: &Config) {

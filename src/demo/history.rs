@@ -177,16 +177,8 @@ impl<'a> Teller<'a> {
 
     fn submit(&mut self, gig: &mut Gig, act: GigAct) -> Told {
         self.act(gig, act)?;
-        let item = ReviewItem {
-            id: (self.new_id)(),
-            kind: ReviewKind::Gig,
-            subject_id: gig.id,
-            submitted_at: self.at,
-            due_at: self.at + TimeDelta::days(i64::from(self.limits.review.days)),
-            claimed_by: None,
-            claim_expires_at: None,
-            decided_at: None,
-        };
+        let limits = &self.limits.review;
+        let item = ReviewItem::submitted((self.new_id)(), ReviewKind::Gig, gig.id, limits, self.at);
         self.note_queue(item.id, ReviewQueueChange::Submitted);
         self.history.items.push(item);
         Ok(())
@@ -209,24 +201,27 @@ impl<'a> Teller<'a> {
         decision.check_reasons(forms.len(), &mut check);
         let reasons = reason::resolve(forms, ReviewKind::Gig, &self.limits.review, &mut check);
         check.finish()?;
+        let reviewer = self.reviewers[usize::from(self.rng.random_ratio(2, 5))];
         // A suspension has none: no queue item asked for it.
         let item = self.history.items.last_mut();
         let item = item.filter(|item| item.subject_id == gig.id && item.decided_at.is_none());
-        let item_id = item.map(|item| {
-            item.decided_at = Some(self.at);
-            item.id
-        });
+        let item_id = match item {
+            Some(item) => {
+                item.decide(reviewer, self.at).map_err(|fault| vec![fault])?;
+                Some(item.id)
+            }
+            None => None,
+        };
         if let Some(item_id) = item_id {
             self.note_queue(item_id, ReviewQueueChange::Decided);
         }
         gig.review_reasons.clone_from(&reasons);
         self.act(gig, decision.act())?;
-        let reviewer = usize::from(self.rng.random_ratio(2, 5));
         let decision = Decision {
             id: (self.new_id)(),
             subject_id: gig.id,
             item_id,
-            reviewer_id: self.reviewers[reviewer],
+            reviewer_id: reviewer,
             decision,
             reasons,
             internal_note: verdict.and_then(|verdict| verdict.note).map(str::to_owned),

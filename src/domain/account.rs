@@ -35,7 +35,7 @@ impl SignUpForm {
         let form =
             Self { email: self.email.trim().to_owned(), display_name: self.display_name.trim().to_owned() };
         let mut check = Check::default();
-        check.text("email", "The e-mail", &form.email, 1, limits.email_max_chars);
+        check.line("email", "The e-mail", &form.email, 1, limits.email_max_chars);
         if !form.email.is_empty() && EmailAddress::from_str(&form.email).is_err() {
             let message = "This is not an e-mail address, such as ann@example.com.";
             check.fault("email", FaultCode::Invalid, message);
@@ -50,10 +50,7 @@ impl SignUpForm {
             check.fault("password", FaultCode::TooLong, message);
         }
         let (min, max) = (limits.display_name_min_chars, limits.display_name_max_chars);
-        check.text("displayName", "The display name", &form.display_name, min, max);
-        if form.display_name.contains(['\n', '\r', '\t']) {
-            check.fault("displayName", FaultCode::Invalid, "The display name must be one line.");
-        }
+        check.line("displayName", "The display name", &form.display_name, min, max);
         check.finish()?;
         Ok(form)
     }

@@ -29,6 +29,9 @@ pub enum EventBody {
         session_id: Uuid,
         user_id: Uuid,
     },
+    /// Of a kind that a newer gateway knows. It keeps its position, and is nobody's news here.
+    #[serde(other)]
+    Unknown,
 }
 
 impl EventBody {
@@ -71,13 +74,6 @@ pub enum Topic {
     Sessions(Uuid),
 }
 
-impl Topic {
-    /// Whether `event` is news of this topic.
-    pub fn covers(self, event: &Event) -> bool {
-        event.topics().contains(&Some(self))
-    }
-}
-
 impl Event {
     /// Its topics; at most three.
     pub fn topics(&self) -> [Option<Topic>; 3] {
@@ -89,6 +85,7 @@ impl Event {
             ],
             EventBody::ReviewQueue { .. } => [Some(Topic::ReviewQueue), None, None],
             EventBody::SessionEnded { user_id, .. } => [Some(Topic::Sessions(user_id)), None, None],
+            EventBody::Unknown => [None; 3],
         }
     }
 }

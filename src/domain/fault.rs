@@ -95,6 +95,14 @@ impl Check {
         }
     }
 
+    /// As [`Self::text`], and of one line.
+    pub fn line(&mut self, path: &str, name: &str, text: &str, min: usize, max: usize) {
+        self.text(path, name, text, min, max);
+        if text.contains(['\n', '\r', '\t']) {
+            self.fault(path, FaultCode::Invalid, format!("{name} must be one line."));
+        }
+    }
+
     /// The number must be within `min` and `max`, both included.
     pub fn range(&mut self, path: &str, name: &str, number: i32, min: i32, max: i32) {
         if !(min..=max).contains(&number) {

@@ -1,6 +1,6 @@
 //! A gig and its life: which act leads from which status to which other.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::domain::category::Category;
@@ -140,9 +140,9 @@ impl Gig {
         (self.version > 0).then_some(self.status)
     }
 
-    /// Seller and reviewers see it in every status, everybody else while it is ACTIVE.
-    pub fn visible_to(&self, viewer: Option<&Viewer>) -> bool {
-        self.status == GigStatus::Active || self.review_visible_to(viewer)
+    /// Whether everybody sees it.
+    pub fn is_listed(&self) -> bool {
+        self.status == GigStatus::Active
     }
 
     /// Whether `viewer` may see what the review of it says.
@@ -169,7 +169,7 @@ impl Gig {
         match act {
             GigAct::Post | GigAct::Edit => {
                 self.submitted_at = Some(now);
-                self.review_due_at = Some(now + TimeDelta::days(i64::from(limits.review.days)));
+                self.review_due_at = Some(limits.review.due_at(now));
             }
             GigAct::Approve => {
                 self.published_at = self.published_at.or(Some(now));

@@ -76,7 +76,7 @@ impl GigForm {
             && price_is_old
             && completeness == Completeness::Draft
         {
-            // A draft's price nobody has named follows its category.
+            // A draft's price rises with its category's least, until the seller names one.
             filled.price = filled.price.max(category.minimum_price);
         }
         check_content(&filled, category, limits, completeness, check);
@@ -98,10 +98,7 @@ fn check_content(
         Completeness::Draft => (1, 0),
         Completeness::Complete => (limits.title_min_chars, 1),
     };
-    check.text("title", "The title", &content.title, title_min, limits.title_max_chars);
-    if content.title.contains(['\n', '\r', '\t']) {
-        check.fault("title", FaultCode::Invalid, "The title must be one line.");
-    }
+    check.line("title", "The title", &content.title, title_min, limits.title_max_chars);
     let max = limits.description_max_chars;
     check.text("description", "The description", &content.description, description_min, max);
     match category {
@@ -133,7 +130,7 @@ fn check_tags(tags: &[String], limits: &GigLimits, check: &mut Check) {
     let mut seen = HashSet::new();
     for (index, tag) in tags.iter().enumerate().take(limits.tags_max) {
         let path = format!("tags.{index}");
-        check.text(&path, "A tag", tag, limits.tag_min_chars, limits.tag_max_chars);
+        check.line(&path, "A tag", tag, limits.tag_min_chars, limits.tag_max_chars);
         if !seen.insert(tag_key(tag)) {
             let message = format!("The tag \"{tag}\" is given twice.");
             check.fault(&path, FaultCode::Duplicate, message);

@@ -1,5 +1,6 @@
 //! Every limit people meet, in one place: the rules ask it, and `Query.limits` shows it.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::money::Money;
@@ -118,6 +119,13 @@ pub struct ReviewLimits {
     pub internal_note_max_chars: usize,
 }
 
+impl ReviewLimits {
+    /// When a review of what is submitted now is due.
+    pub fn due_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        now + TimeDelta::days(i64::from(self.days))
+    }
+}
+
 impl Default for ReviewLimits {
     fn default() -> Self {
         Self {
@@ -130,24 +138,82 @@ impl Default for ReviewLimits {
     }
 }
 
+impl Limits {
+    /// Whether these limits can be kept: what is wrong with them, where they cannot.
+    ///
+    /// # Errors
+    /// The first limit that makes no sense.
+    pub fn check(&self) -> Result<(), String> {
+        let Self { account, gig, verification, review } = self;
+        let pairs = [
+            ("account.passwordMinChars", account.password_min_chars, account.password_max_chars),
+            ("account.displayNameMinChars", account.display_name_min_chars, account.display_name_max_chars),
+            ("gig.titleMinChars", gig.title_min_chars, gig.title_max_chars),
+            ("gig.tagMinChars", gig.tag_min_chars, gig.tag_max_chars),
+        ];
+        if let Some((name, ..)) = pairs.iter().find(|(_, min, max)| min > max || *min == 0) {
+            return Err(format!("{name} must be 1 or more, and not above its maximum"));
+        }
+        let whole = [
+            ("gig.deliveryDaysMax", gig.delivery_days_max, 1, 3650),
+            ("gig.revisionsMax", gig.revisions_max, 0, 1000),
+            ("review.days", review.days, 1, 365),
+            ("review.claimMinutes", review.claim_minutes, 1, 24 * 60),
+            ("verification.attemptsMax", verification.attempts_max, 1, 100),
+            ("verification.requiredFromLevel", verification.required_from_level, 0, 10_000),
+            ("verification.minimumAge", verification.minimum_age, 0, 100),
+        ];
+        if let Some((name, _, min, max)) =
+            whole.iter().find(|(_, value, min, max)| !(min..=max).contains(&value))
+        {
+            return Err(format!("{name} must be from {min} to {max}"));
+        }
+        let sizes = [
+            ("gig.descriptionMaxChars", gig.description_max_chars, 100_000),
+            ("gig.imagesMax", gig.images_max, 100),
+            ("gig.linksMax", gig.links_max, 100),
+            ("gig.tagsMax", gig.tags_max, 100),
+            ("gig.imageMaxBytes", gig.image_max_bytes, UPLOAD_MAX_BYTES),
+            ("gig.imageUploadMaxBytes", gig.image_upload_max_bytes, UPLOAD_MAX_BYTES),
+            ("verification.documentMaxBytes", verification.document_max_bytes, UPLOAD_MAX_BYTES),
+            ("review.reasonsMax", review.reasons_max, 100),
+        ];
+        match sizes.iter().find(|(_, value, max)| value > max) {
+            Some((name, _, max)) => Err(format!("{name} must be at most {max}")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// No upload may be allowed more bytes than this: it is held in memory.
+const UPLOAD_MAX_BYTES: usize = 15 * 1024 * 1024;
+
 /// The highest level that `Query.limits` lists; levels go on by the same rule.
 pub const LEVELS_SHOWN: i32 = 10;
+
+/// The most points that anybody can have: those of level 10,000.
+pub const POINTS_MAX: i64 = 1_000_000_000;
 
 /// Points that a worker level needs: 1000 · n^1.5, rounded to a whole point.
 pub fn points_of_level(level: i32) -> i64 {
     // n^1.5 is the root of n^3; the million is 1000 squared. The root of a whole number is
     // rounded by asking for the root of four times it, and halving up.
-    let cube = 4_000_000 * i64::from(level.max(0)).pow(3);
-    (cube.isqrt() + 1) / 2
+    let cube = i128::from(level.max(0)).pow(3) * 4_000_000;
+    i64::try_from(cube.isqrt().midpoint(1)).unwrap_or(i64::MAX)
 }
 
 /// The level that so many points reach; 0 and up.
 pub fn level_of_points(points: i64) -> i32 {
-    let mut level = 0;
-    while points_of_level(level + 1) <= points {
-        level += 1;
+    let (mut reached, mut beyond) = (0_i32, 10_001_i32);
+    while beyond - reached > 1 {
+        let middle = reached.midpoint(beyond);
+        if points_of_level(middle) <= points {
+            reached = middle;
+        } else {
+            beyond = middle;
+        }
     }
-    level
+    reached
 }
 
 #[cfg(test)]
@@ -162,5 +228,22 @@ mod tests {
             assert_eq!(level_of_points(points), level);
             assert_eq!(level_of_points(points - 1), (level - 1).max(0));
         }
+        assert_eq!(points_of_level(10_000), POINTS_MAX);
+        assert_eq!((level_of_points(POINTS_MAX), level_of_points(i64::MAX)), (10_000, 10_000));
+        assert_eq!((level_of_points(-1), points_of_level(i32::MAX)), (0, 99_516_432_313_703_771));
+    }
+
+    #[test]
+    fn limits_that_make_no_sense_are_told() {
+        let wrong = |change: fn(&mut Limits)| {
+            let mut limits = Limits::default();
+            change(&mut limits);
+            limits.check().expect_err("a fault")
+        };
+        assert_eq!(Limits::default().check(), Ok(()));
+        assert!(wrong(|l| l.review.days = i32::MAX).starts_with("review.days"));
+        assert!(wrong(|l| l.review.claim_minutes = -1).starts_with("review.claimMinutes"));
+        assert!(wrong(|l| l.gig.title_min_chars = 500).starts_with("gig.titleMinChars"));
+        assert!(wrong(|l| l.gig.image_upload_max_bytes = 1 << 30).starts_with("gig.imageUploadMaxBytes"));
     }
 }

@@ -46,6 +46,10 @@ struct KnownReason {
     message: &'static str,
 }
 
+/// The most steps of a path, and characters of a step: more than any form has.
+const FIELD_STEPS_MAX: usize = 5;
+const FIELD_STEP_MAX_CHARS: usize = 50;
+
 /// The one code that says nothing itself: it needs the reviewer's words.
 const OTHER: &str = "OTHER";
 
@@ -99,6 +103,12 @@ pub fn resolve(
         }
         if let Some(words) = &words {
             check.text(&path, "The message", words, 1, limits.reason_message_max_chars);
+        }
+        let steps = form.field.as_deref().unwrap_or_default();
+        let path = format!("reasons.{index}.field");
+        check.count(&path, "steps", steps.len(), FIELD_STEPS_MAX);
+        for step in steps.iter().take(FIELD_STEPS_MAX) {
+            check.line(&path, "A step of the path", step, 1, FIELD_STEP_MAX_CHARS);
         }
         reasons.push(ReviewReason {
             code: known.code.to_owned(),

@@ -119,6 +119,26 @@ pub struct ReviewItem {
 }
 
 impl ReviewItem {
+    /// A new round, open for every reviewer.
+    pub fn submitted(
+        id: Uuid,
+        kind: ReviewKind,
+        subject_id: Uuid,
+        limits: &ReviewLimits,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id,
+            kind,
+            subject_id,
+            submitted_at: now,
+            due_at: limits.due_at(now),
+            claimed_by: None,
+            claim_expires_at: None,
+            decided_at: None,
+        }
+    }
+
     /// Decided, claimed or open. A claim that has run out is none, even before it is cleared away.
     pub fn state(&self, now: DateTime<Utc>) -> ReviewState {
         if self.decided_at.is_some() {
@@ -162,8 +182,24 @@ impl ReviewItem {
             let message = "This item is not claimed.";
             return Err(Fault::at("id", FaultCode::InvalidTransition, message));
         }
+        self.run_out();
+        Ok(())
+    }
+
+    /// Nobody holds it any more.
+    pub fn run_out(&mut self) {
         self.claimed_by = None;
         self.claim_expires_at = None;
+    }
+
+    /// Ends the round by a decision of `reviewer`.
+    ///
+    /// # Errors
+    /// `ALREADY_CLAIMED` by somebody else, `INVALID_TRANSITION` once decided.
+    pub fn decide(&mut self, reviewer: Uuid, now: DateTime<Utc>) -> Result<(), Fault> {
+        self.check_free_for(reviewer, now)?;
+        self.decided_at = Some(now);
+        self.run_out();
         Ok(())
     }
 
@@ -171,7 +207,7 @@ impl ReviewItem {
     ///
     /// # Errors
     /// `ALREADY_CLAIMED` by somebody else, `INVALID_TRANSITION` once decided.
-    pub fn check_free_for(&self, reviewer: Uuid, now: DateTime<Utc>) -> Result<(), Fault> {
+    fn check_free_for(&self, reviewer: Uuid, now: DateTime<Utc>) -> Result<(), Fault> {
         if self.decided_at.is_some() {
             let message = "This item has been decided.";
             return Err(Fault::at("id", FaultCode::InvalidTransition, message));

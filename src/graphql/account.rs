@@ -7,6 +7,7 @@ use super::error::Result;
 use super::gig::GigStatus;
 use super::gig_connection::GigConnection;
 use super::paging::PageArguments;
+use super::query::bounded;
 use super::scalar::DateTime;
 use super::user::User;
 use crate::domain::gig_filter::{GigFilter, GigOrder};
@@ -64,6 +65,7 @@ impl Viewer {
         #[graphql(desc = "How many from the back, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "End in front of this cursor.")] before: Option<String>,
     ) -> Result<GigConnection> {
+        bounded("status", status.as_deref())?;
         let statuses = status.map(|of| of.into_iter().map(Into::into).collect());
         let query = GigQuery {
             scope: Scope::Own { seller_id: self.0.id(), statuses },

@@ -7,13 +7,13 @@ use std::time::Duration;
 use async_graphql::Context;
 use async_graphql::dataloader::DataLoader;
 
-use super::error::{Error, ErrorCode, Result};
+use super::error::{Error, Result};
 use super::execution::Origin;
 use super::loader::Loader;
 use super::loads::Begin;
 use crate::domain::user::Viewer;
 use crate::live::cursor::Cursor;
-use crate::service::Services;
+use crate::service::{self, Services};
 
 /// Whose request it is.
 #[derive(Debug, Clone)]
@@ -50,11 +50,6 @@ impl RequestContext {
         // Without a cache: a subscription's context lives long, and what it shows must be as of now.
         let loader = DataLoader::new(Loader::new(Arc::clone(&services), viewer), spawn);
         Self { services, origin, cursor, loader: loader.delay(Duration::ZERO) }
-    }
-
-    /// Names this request in the log and to the client.
-    pub(super) fn request_id(&self) -> &str {
-        &self.origin.request_id
     }
 }
 
@@ -110,11 +105,7 @@ pub(super) trait Ask<'a> {
     /// UNAUTHENTICATED where nobody has signed in, FORBIDDEN where it is a member.
     fn reviewer(&self) -> Result<&'a Viewer> {
         let viewer = self.signed_in()?;
-        if viewer.role.reviews() {
-            Ok(viewer)
-        } else {
-            Err(Error::new(ErrorCode::Forbidden, "This takes the role REVIEWER or ADMIN."))
-        }
+        if viewer.role.reviews() { Ok(viewer) } else { Err(service::Error::Forbidden.into()) }
     }
 }
 

@@ -102,6 +102,11 @@ impl Error {
         extensions
     }
 
+    /// Whether it may be tried again soon.
+    pub fn is_unavailable(&self) -> bool {
+        self.code == ErrorCode::ServiceUnavailable
+    }
+
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -126,7 +131,9 @@ impl From<service::Error> for Error {
                 Self::bad_input(messages.join(" "))
             }
             service::Error::Unauthenticated => Self::unauthenticated(),
-            service::Error::Forbidden => Self::new(ErrorCode::Forbidden, "This takes another role."),
+            service::Error::Forbidden => {
+                Self::new(ErrorCode::Forbidden, "This takes the role REVIEWER or ADMIN.")
+            }
             service::Error::RateLimited(pause) => {
                 let message = "There were too many failed attempts; try again later.";
                 let retry_after = Some(pause);

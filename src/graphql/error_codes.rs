@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use async_graphql::extensions::{
-    Extension, ExtensionContext, ExtensionFactory, NextExecute, NextParseQuery, NextRequest, NextSubscribe,
-    NextValidation,
+    Extension, ExtensionContext, ExtensionFactory, NextParseQuery, NextRequest, NextSubscribe, NextValidation,
 };
 use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{Response, ServerError, ServerResult, ValidationResult, Variables};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
-use super::context::RequestContext;
 use super::error::ErrorCode;
 
 pub(super) struct ErrorCodes;
@@ -25,7 +23,7 @@ impl ExtensionFactory for ErrorCodes {
 #[async_trait::async_trait]
 impl Extension for ErrorCodes {
     async fn request(&self, ctx: &ExtensionContext<'_>, next: NextRequest<'_>) -> Response {
-        finish(ctx.data_opt::<RequestContext>(), next.run(ctx).await)
+        finish(next.run(ctx).await)
     }
 
     fn subscribe<'s>(
@@ -34,7 +32,7 @@ impl Extension for ErrorCodes {
         stream: BoxStream<'s, Response>,
         next: NextSubscribe<'_>,
     ) -> BoxStream<'s, Response> {
-        next.run(ctx, stream).map(|response| finish(None, response)).boxed()
+        next.run(ctx, stream).map(finish).boxed()
     }
 
     async fn parse_query(
@@ -63,29 +61,12 @@ impl Extension for ErrorCodes {
             errors
         })
     }
-
-    async fn execute(
-        &self,
-        ctx: &ExtensionContext<'_>,
-        operation_name: Option<&str>,
-        next: NextExecute<'_>,
-    ) -> Response {
-        finish(ctx.data_opt::<RequestContext>(), next.run(ctx, operation_name).await)
-    }
 }
 
-/// What has no code yet, the library said of a value that does not fit its type. What is a mistake of ours
-/// is told by the name it has in our log.
-fn finish(request: Option<&RequestContext>, mut response: Response) -> Response {
-    let internal: &str = ErrorCode::InternalServerError.into();
+/// What has no code yet, the library said of a value that does not fit its type.
+fn finish(mut response: Response) -> Response {
     for error in &mut response.errors {
         set_code(error, ErrorCode::BadUserInput);
-        let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
-        if code == Some(&internal.into())
-            && let (Some(extensions), Some(request)) = (&mut error.extensions, request)
-        {
-            extensions.set("requestId", request.request_id());
-        }
     }
     response
 }

@@ -8,6 +8,7 @@ use futures_util::stream::{self, Stream, StreamExt};
 
 use super::Schema;
 use super::context::{Caller, RequestContext};
+use super::error::ErrorCode;
 use super::loads::Loads;
 use crate::service::Services;
 
@@ -22,10 +23,12 @@ pub struct Origin {
 }
 
 /// Executes a query or mutation.
-pub async fn execute(schema: &Schema, services: Arc<Services>, origin: Origin, request: Request) -> Response {
+pub async fn execute(schema: Schema, services: Arc<Services>, origin: Origin, request: Request) -> Response {
     let (begin, mut loads) = Loads::new();
+    let request_id = origin.request_id.clone();
     let context = RequestContext::new(services, origin, begin);
-    loads.run_beside(schema.execute(request.data(context))).await
+    let response = loads.run_beside(schema.execute(request.data(context))).await;
+    named(response, &request_id)
 }
 
 /// Executes any operation; a subscription answers for as long as it goes on.
@@ -36,10 +39,22 @@ pub fn execute_stream(
     request: Request,
 ) -> impl Stream<Item = Response> + use<> {
     let (begin, loads) = Loads::new();
+    let request_id = origin.request_id.clone();
     let context = RequestContext::new(services, origin, begin);
     let responses = schema.execute_stream(request.data(context));
-    stream::unfold((responses, loads), async |(mut responses, mut loads)| {
+    stream::unfold((responses, loads, request_id), async |(mut responses, mut loads, request_id)| {
         let response = loads.run_beside(responses.next()).await?;
-        Some((response, (responses, loads)))
+        Some((named(response, &request_id), (responses, loads, request_id)))
     })
+}
+
+/// Tells the client of a mistake of ours by the name that it has in our log.
+fn named(mut response: Response, request_id: &str) -> Response {
+    let internal: &str = ErrorCode::InternalServerError.into();
+    for extensions in response.errors.iter_mut().filter_map(|error| error.extensions.as_mut()) {
+        if extensions.get("code") == Some(&internal.into()) {
+            extensions.set("requestId", request_id);
+        }
+    }
+    response
 }

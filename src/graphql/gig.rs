@@ -20,7 +20,7 @@ use crate::store::images::Seen;
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "Status")]
 pub enum GigStatus {
-    /// Its seller is still writing it; nobody else sees it.
+    /// Its seller is still writing it; only they and reviewers see it.
     Draft,
     /// It waits for a reviewer; only its seller and reviewers see it.
     InReview,
@@ -171,7 +171,7 @@ impl Gig {
     /// At most 5, in the seller's order.
     async fn images(&self, ctx: &Context<'_>) -> Result<Vec<GigImage>> {
         let images = ctx.loader().load_one(ImagesOfGig(self.gig.id)).await?.unwrap_or_default();
-        let public = self.gig.status == Status::Active;
+        let public = self.gig.is_listed();
         Ok(images.into_iter().map(|image| Seen { image, public }.into()).collect())
     }
 

@@ -137,7 +137,7 @@ impl GigMutation {
     ) -> Result<UploadGigImagePayload> {
         let (services, viewer) = (ctx.services(), ctx.signed_in()?);
         // One byte more than allowed is enough to tell that there are too many.
-        let bytes = file.read(ctx, services.limits.gig.image_upload_max_bytes + 1).await?;
+        let bytes = file.read(ctx, services.limits.gig.image_upload_max_bytes + 1)?;
         let (image, errors) = payload(images::upload(services, viewer, bytes).await)?;
         let image = image.map(|image| Seen { image, public: false }.into());
         Ok(UploadGigImagePayload { image, errors })

@@ -14,6 +14,8 @@ pub struct Limits {
     gig: GigLimits,
     /// Of identity verification.
     verification: VerificationLimits,
+    /// Of reviews.
+    review: ReviewLimits,
     /// The points that each worker level needs, from level 0.
     levels: Vec<LevelLimit>,
 }
@@ -84,6 +86,19 @@ pub struct VerificationLimits {
     minimum_age: i32,
 }
 
+/// Limits of a review.
+#[derive(SimpleObject)]
+pub struct ReviewLimits {
+    /// Minutes that a claim lasts.
+    claim_minutes: i32,
+    /// Reasons of one decision.
+    reasons_max: i32,
+    /// Characters of a reason's message.
+    reason_message_max_chars: i32,
+    /// Characters of a note that reviewers alone read.
+    internal_note_max_chars: i32,
+}
+
 /// What a worker level needs.
 #[derive(SimpleObject)]
 pub struct LevelLimit {
@@ -127,6 +142,12 @@ impl From<&limits::Limits> for Limits {
                 review_days: review.days,
                 required_from_level: verification.required_from_level,
                 minimum_age: verification.minimum_age,
+            },
+            review: ReviewLimits {
+                claim_minutes: review.claim_minutes,
+                reasons_max: int(review.reasons_max),
+                reason_message_max_chars: int(review.reason_message_max_chars),
+                internal_note_max_chars: int(review.internal_note_max_chars),
             },
             levels: (0..=LEVELS_SHOWN)
                 .map(|level| LevelLimit { level, points: int(points_of_level(level)) })

@@ -25,13 +25,13 @@ use crate::store::categories;
 use crate::store::gig_browse::{GigQuery, Scope};
 use crate::store::reviews::QueueQuery;
 
-/// The most ids that `nodes` takes.
-const NODES_MAX: usize = 100;
+/// The most entries of a list that something is looked for by.
+const LIST_MAX: usize = 100;
 
 /// Which gigs to list. Every condition that is given must hold.
 #[derive(InputObject, Default)]
 pub struct GigFilter {
-    /// In any of these categories.
+    /// In any of these categories, at most 100.
     category: Option<Vec<ID>>,
     /// Offered by this person.
     seller: Option<ID>,
@@ -41,23 +41,45 @@ pub struct GigFilter {
     max_price: Option<Decimal>,
     /// Is delivered within so many days.
     max_delivery_days: Option<i32>,
-    /// Has any of these tags, ignoring case.
+    /// Has any of these tags, at most 100, ignoring case.
     tags: Option<Vec<String>>,
     /// Whether the seller's identity is cleared.
     seller_verified: Option<bool>,
 }
 
 impl GigFilter {
-    pub(super) fn parse(self) -> Filter {
-        Filter {
+    /// # Errors
+    /// BAD_USER_INPUT for a list of more than 100.
+    pub(super) fn parse(self) -> Result<Filter> {
+        bounded("where.category", self.category.as_deref())?;
+        bounded("where.tags", self.tags.as_deref())?;
+        Ok(Filter {
             categories: self.category.map(|ids| ids.iter().map(|id| row_id(IdKind::Category, id)).collect()),
             seller: self.seller.map(|id| row_id(IdKind::User, &id)),
             min_price_cents: self.min_price.map(|price| cents(price, Number::ceil)),
             max_price_cents: self.max_price.map(|price| cents(price, Number::floor)),
             max_delivery_days: self.max_delivery_days,
-            tags: self.tags.map(|tags| tags.iter().map(|tag| tag_key(tag)).collect()),
+            // Nothing has a tag with a control character, which not every database takes.
+            tags: self.tags.map(|tags| {
+                let possible = tags.iter().filter(|tag| !tag.contains(char::is_control));
+                possible.map(|tag| tag_key(tag)).collect()
+            }),
             seller_verified: self.seller_verified,
+        })
+    }
+}
+
+/// A list that is to be looked for may not be endless.
+///
+/// # Errors
+/// BAD_USER_INPUT for one of more than 100.
+pub(super) fn bounded<T>(name: &str, list: Option<&[T]>) -> Result<()> {
+    match list {
+        Some(list) if list.len() > LIST_MAX => {
+            let message = format!("`{name}` may have at most {LIST_MAX} entries; it has {}.", list.len());
+            Err(Error::bad_input(message))
         }
+        _ => Ok(()),
     }
 }
 
@@ -121,10 +143,7 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "At most 100.")] ids: Vec<ID>,
     ) -> Result<Vec<Option<Node>>> {
-        if ids.len() > NODES_MAX {
-            let message = format!("`ids` may have at most {NODES_MAX} entries; it has {}.", ids.len());
-            return Err(Error::bad_input(message));
-        }
+        bounded("ids", Some(&ids))?;
         try_join_all(ids.iter().map(|id| node::load(ctx, id))).await
     }
 
@@ -159,7 +178,7 @@ impl Query {
     ) -> Result<GigConnection> {
         let query = GigQuery {
             scope: Scope::Listed,
-            filter: filter.unwrap_or_default().parse(),
+            filter: filter.unwrap_or_default().parse()?,
             // A field that holds blanks alone does not search.
             words: search.filter(|text| !text.trim().is_empty()).map(|text| search::words(&text)),
             order: order_by.unwrap_or(GigOrder::Newest).into(),

@@ -1,10 +1,8 @@
 //! The schema's own scalars, each with one way to be written. What they are stands on their
 //! `ScalarType`, from where it goes into the schema.
 
-use std::io::Read;
-use std::str::FromStr;
-
 use async_graphql::{Context, InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use bytes::Bytes;
 use chrono::{SecondsFormat, Utc};
 use rust_decimal::Decimal as Number;
 
@@ -42,9 +40,9 @@ pub struct Decimal(pub Number);
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
-            Value::String(text) => match Number::from_str(text) {
-                Ok(number) => Ok(Self(number)),
-                Err(_) => Err(InputValueError::custom("write a decimal number, such as \"12.50\"")),
+            Value::String(text) => match exact(text) {
+                Some(number) => Ok(Self(number)),
+                None => Err(InputValueError::custom("write a decimal number, such as \"12.50\"")),
             },
             _ => Err(InputValueError::custom("write the number as a string, such as \"12.50\"")),
         }
@@ -57,6 +55,14 @@ impl ScalarType for Decimal {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Url(pub String);
+
+/// The number, where `text` is digits with at most a sign and a point, and not so many that one would be lost.
+fn exact(text: &str) -> Option<Number> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let plain = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if plain(whole) && plain(fraction) { Number::from_str_exact(text).ok() } else { None }
+}
 
 /// An absolute https:// address. (Only a gateway in development gives http:// ones, of its own pictures.)
 #[Scalar(name = "URL", specified_by_url = "https://url.spec.whatwg.org/")]
@@ -99,19 +105,27 @@ impl Upload {
     /// The file's first bytes, up to `max` of them.
     ///
     /// # Errors
-    /// Where the request has no such file, or it cannot be read.
-    pub async fn read(self, ctx: &Context<'_>, max: usize) -> Result<Vec<u8>> {
+    /// Where the request has no such file.
+    pub fn read(self, ctx: &Context<'_>, max: usize) -> Result<Bytes> {
         let Some(upload) = ctx.query_env.uploads.get(self.0) else {
             return Err(Error::bad_input("The request has no such file."));
         };
-        let upload = upload.try_clone().map_err(|error| Error::internal(&error))?;
-        let read = move || {
-            let mut bytes = Vec::new();
-            let max = u64::try_from(max).unwrap_or(u64::MAX);
-            upload.into_read().take(max).read_to_end(&mut bytes).map(|_| bytes)
-        };
-        let read = tokio::task::spawn_blocking(read).await;
-        let bytes = read.map_err(|error| Error::internal(&error))?;
-        bytes.map_err(|error| Error::internal(&error))
+        Ok(upload.content.slice(..upload.content.len().min(max)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decimal_is_exact_and_plainly_written() {
+        for good in ["0", "12.50", "-1", "007.10", "79228162514264337593543950335"] {
+            assert!(exact(good).is_some(), "{good}");
+        }
+        let lost = "0.99999999999999999999999999999999";
+        for bad in ["", ".", "1.", ".5", "1e3", "1_000", "+1", "1,5", " 1", "--1", lost, "\u{661}"] {
+            assert_eq!(exact(bad), None, "{bad}");
+        }
     }
 }

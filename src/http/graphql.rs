@@ -3,25 +3,22 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use async_graphql::http::{MultipartOptions, parse_query_string, receive_body};
+use async_graphql::http::parse_query_string;
 use async_graphql::parser::types::{DocumentOperations, OperationType};
-use async_graphql::{ParseRequestError, Request, Response as Answer, ServerError, Value};
+use async_graphql::{Request, Response as Answer, ServerError, Value};
 use axum::body::{Body, to_bytes};
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{ConnectInfo, Extension, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::TryStreamExt;
 use serde::Serialize;
-use tokio_util::compat::TokioAsyncReadCompatExt;
-use tokio_util::io::StreamReader;
 
 use super::client_address::client_address;
 use super::negotiation::{MediaType, codes, never_executed};
 use super::refusal::{ErrorCodes, refuse};
 use super::request_log::{Operation, RequestId};
-use super::{Edge, header_name, socket};
+use super::{Edge, header_name, multipart, socket};
 use crate::graphql::error::{Error, ErrorCode};
 use crate::graphql::execution::{self, Origin};
 
@@ -33,15 +30,11 @@ pub(super) const ALLOW: HeaderValue = HeaderValue::from_static("GET, POST");
 pub(super) const REQUIRE_PREFLIGHT: HeaderName = header_name("apollo-require-preflight");
 pub(super) const APOLLO_OPERATION_NAME: HeaderName = header_name("x-apollo-operation-name");
 
+/// The most characters of an operation's name that are logged.
+const OPERATION_NAME_MAX_CHARS: usize = 64;
+
 /// The most bytes of a request without files.
 pub(super) const DOCUMENT_MAX_BYTES: usize = 1024 * 1024;
-
-/// The most bytes of one file. More than any picture may have, so that a picture somewhat too large is told
-/// to its person, beside the form; what is far too large is cut off here.
-const FILE_MAX_BYTES: usize = 16 * 1024 * 1024;
-
-/// The most files of one request.
-const FILES_MAX: usize = 5;
 
 pub(super) async fn post(
     State(edge): State<Arc<Edge>>,
@@ -51,7 +44,7 @@ pub(super) async fn post(
     body: Body,
 ) -> Response {
     let Some(media_type) = MediaType::accepted(&headers) else { return not_acceptable() };
-    match read(&headers, body).await {
+    match read(&edge, &headers, body).await {
         Ok(request) => execute(&edge, connection, id, &headers, request, media_type).await,
         Err(refusal) => refusal,
     }
@@ -75,10 +68,7 @@ pub(super) async fn get(
         let message = "Send a GraphQL request: POST it as JSON, or give ?query=. There is no page here.";
         return refuse(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message);
     }
-    let mut request = match parse_query_string(&query) {
-        Ok(request) => request,
-        Err(error) => return unreadable(&error),
-    };
+    let Ok(mut request) = parse_query_string(&query) else { return unreadable() };
     if operation(&mut request).is_some_and(|operation| operation.kind != OperationType::Query) {
         let message = "GET runs queries alone; POST this.";
         let mut refusal = refuse(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::MethodNotAllowed, message);
@@ -89,53 +79,47 @@ pub(super) async fn get(
 }
 
 /// The GraphQL request in the body.
-async fn read(headers: &HeaderMap, body: Body) -> Result<Request, Response> {
+async fn read(edge: &Edge, headers: &HeaderMap, body: Body) -> Result<Request, Response> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = content_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
+    let content_type = content_type.unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/json") {
         let too_large = || {
             let message = format!("A request may have at most {DOCUMENT_MAX_BYTES} bytes.");
             refuse(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::PayloadTooLarge, message)
         };
         let bytes = to_bytes(body, DOCUMENT_MAX_BYTES).await.map_err(|_| too_large())?;
-        if !bytes.trim_ascii_start().starts_with(b"{") {
-            let message = "Send one operation, as a JSON object.";
-            return Err(refuse(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message));
-        }
-        let options = MultipartOptions::default();
-        return receive_body(content_type, bytes.as_ref(), options).await.map_err(|e| unreadable(&e));
+        return parse(&bytes);
     }
     if essence.eq_ignore_ascii_case("multipart/form-data") {
         if ![REQUIRE_PREFLIGHT, APOLLO_OPERATION_NAME].iter().any(|name| headers.contains_key(name)) {
             let message = "A multipart request needs the header Apollo-Require-Preflight: true.";
             return Err(refuse(StatusCode::BAD_REQUEST, ErrorCode::PreflightRequired, message));
         }
-        let stream = body.into_data_stream().map_err(std::io::Error::other);
-        let options = MultipartOptions::default().max_file_size(FILE_MAX_BYTES).max_num_files(FILES_MAX);
-        let reader = StreamReader::new(stream).compat();
-        return receive_body(content_type, reader, options).await.map_err(|e| unreadable(&e));
+        // One byte more than allowed is enough to tell that there are too many.
+        let kept = edge.services.limits.gig.image_upload_max_bytes + 1;
+        return multipart::read(content_type, body, DOCUMENT_MAX_BYTES, kept).await;
     }
     let message = "Send the request as application/json, or with files as multipart/form-data.";
     Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::UnsupportedMediaType, message))
 }
 
-fn unreadable(error: &ParseRequestError) -> Response {
-    match error {
-        ParseRequestError::PayloadTooLarge => {
-            let message = format!(
-                "A request may have at most {FILES_MAX} files, of at most {FILE_MAX_BYTES} bytes each."
-            );
-            refuse(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::PayloadTooLarge, message)
-        }
-        ParseRequestError::UnsupportedBatch => {
-            let message = "Send one operation a request; batches are not read.";
-            refuse(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message)
-        }
-        error => {
-            let message = format!("This is no GraphQL request: {error}.");
-            refuse(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message)
-        }
+/// One operation, as JSON.
+///
+/// # Errors
+/// The answer to what is none.
+pub(super) fn parse(json: &[u8]) -> Result<Request, Response> {
+    // The library would take a list for an operation without a document.
+    if !json.trim_ascii_start().starts_with(b"{") {
+        return Err(unreadable());
     }
+    serde_json::from_slice(json).map_err(|_| unreadable())
+}
+
+fn unreadable() -> Response {
+    let message = "This is no GraphQL request: send one operation, as a JSON object with `query`, and where needed \
+                   `variables` (an object) and `operationName` (a string).";
+    refuse(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message)
 }
 
 fn not_acceptable() -> Response {
@@ -148,17 +132,19 @@ pub(super) fn operation(request: &mut Request) -> Option<Operation> {
     let asked = request.operation_name.clone();
     let document = request.parsed_query().ok()?;
     let (name, operation) = match (&document.operations, asked) {
-        (DocumentOperations::Single(operation), asked) => (asked, operation),
+        // A document with one operation that has no name; a name that is asked for is the client's own words.
+        (DocumentOperations::Single(operation), _) => (None, operation),
         (DocumentOperations::Multiple(operations), Some(asked)) => {
-            let operation = operations.get(asked.as_str())?;
-            (Some(asked), operation)
+            let (name, operation) = operations.get_key_value(asked.as_str())?;
+            (Some(name), operation)
         }
         (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
             let (name, operation) = operations.iter().next()?;
-            (Some(name.to_string()), operation)
+            (Some(name), operation)
         }
         (DocumentOperations::Multiple(_), None) => return None,
     };
+    let name = name.map(|name| name.chars().take(OPERATION_NAME_MAX_CHARS).collect());
     Some(Operation { kind: operation.node.ty, name })
 }
 
@@ -175,7 +161,12 @@ async fn execute(
         Ok(caller) => {
             let address = client_address(headers, connection.ip(), edge.proxies);
             let origin = Origin { caller, address, request_id: id };
-            execution::execute(&edge.schema, Arc::clone(&edge.services), origin, request).await
+            let executing =
+                execution::execute(edge.schema.clone(), Arc::clone(&edge.services), origin, request);
+            match operation.as_ref().map(|operation| operation.kind) {
+                Some(OperationType::Mutation) => edge.act(executing).await,
+                _ => executing.await,
+            }
         }
         Err(error) => failed(&error.into()),
     };

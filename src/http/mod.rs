@@ -8,6 +8,7 @@ mod client_address;
 mod graphql;
 mod health;
 mod media;
+mod multipart;
 mod negotiation;
 mod origins;
 mod refusal;
@@ -17,6 +18,7 @@ mod socket;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_graphql::Response as Answer;
 use axum::Router;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use axum::middleware;
@@ -26,11 +28,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
+use tracing::Instrument;
 
 use self::origins::Origins;
 use self::refusal::refuse;
 use crate::config::Config;
-use crate::graphql::error::ErrorCode;
+use crate::graphql::error::{Error, ErrorCode};
 use crate::graphql::{Caller, Schema, schema};
 use crate::service::{self, Services, accounts};
 
@@ -48,6 +51,8 @@ pub struct Edge {
     /// Set once no new work is taken.
     stop: CancellationToken,
     sockets: TaskTracker,
+    /// The mutations under way.
+    acts: TaskTracker,
 }
 
 impl Edge {
@@ -56,6 +61,7 @@ impl Edge {
         config: &Config,
         stop: CancellationToken,
         sockets: TaskTracker,
+        acts: TaskTracker,
     ) -> Arc<Self> {
         let development = !config.is_production();
         Arc::new(Self {
@@ -66,6 +72,17 @@ impl Edge {
             development,
             stop,
             sockets,
+            acts,
+        })
+    }
+
+    /// Runs a mutation to its end on a task of its own: also where its client goes meanwhile, what was begun is
+    /// done and told, and a gateway that stops waits for it.
+    async fn act(&self, executing: impl Future<Output = Answer> + Send + 'static) -> Answer {
+        let executed = self.acts.spawn(executing.in_current_span()).await;
+        executed.unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(panic) => graphql::failed(&Error::internal(&refusal::panic_text(panic.as_ref()))),
+            Err(error) => graphql::failed(&Error::internal(&error)),
         })
     }
 

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use async_graphql::parser::types::OperationType;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::Edge;
 use super::refusal::ErrorCodes;
@@ -29,33 +29,66 @@ pub(super) struct Operation {
     pub name: Option<String>,
 }
 
-/// Gives the request its id, and logs it once it is answered.
+/// Gives the request its id, and logs it once it is answered, or its client has gone.
 pub(super) async fn log(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
-    let began = Instant::now();
     let id = given_id(request.headers()).unwrap_or_else(|| edge.services.new_id().simple().to_string());
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", id);
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let mut line = Line {
+        began: Instant::now(),
+        method: request.method().clone(),
+        path: request.uri().path().to_owned(),
+        span: span.clone(),
+        answered: false,
+    };
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let mut response = next.run(request).instrument(span).await;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
+    line.answered(&response);
+    response
+}
 
-    let operation = response.extensions().get::<Operation>();
-    let codes = response.extensions().get::<ErrorCodes>().map(|codes| codes.0.join(","));
-    span.in_scope(|| {
+/// A request's one line.
+struct Line {
+    began: Instant,
+    method: Method,
+    path: String,
+    span: Span,
+    answered: bool,
+}
+
+impl Line {
+    fn answered(&mut self, response: &Response) {
+        self.answered = true;
+        let operation = response.extensions().get::<Operation>();
+        let codes = response.extensions().get::<ErrorCodes>().map(|codes| codes.0.join(","));
+        let _entered = self.span.enter();
         tracing::info!(
-            %method,
-            path,
+            method = %self.method,
+            path = self.path,
             status = response.status().as_u16(),
-            milliseconds = began.elapsed().as_secs_f64() * 1000.0,
+            milliseconds = self.milliseconds(),
             kind = operation.map(|operation| operation.kind.to_string()),
             operation = operation.and_then(|operation| operation.name.as_deref()),
             errors = codes,
             "answered"
         );
-    });
-    response
+    }
+
+    fn milliseconds(&self) -> f64 {
+        self.began.elapsed().as_secs_f64() * 1000.0
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if !self.answered {
+            let _entered = self.span.enter();
+            let milliseconds = self.milliseconds();
+            tracing::info!(method = %self.method, path = self.path, milliseconds, "the client has gone");
+        }
+    }
 }
 
 /// The id that a client or a proxy has given, where it can be one.

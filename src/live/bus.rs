@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::aio::{ConnectionManager, ConnectionManagerConfig, PubSub};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,6 +17,12 @@ use crate::domain::event::Event;
 
 /// News that may wait for the follower, or for Redis. More than this is dropped: the log has it.
 const BACKLOG: usize = 4096;
+
+/// A Redis that takes longer than this to answer counts as away.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// How often to ask whether it still lives.
+const PING_EVERY: Duration = Duration::from_secs(5);
 
 const RECONNECT_FIRST: Duration = Duration::from_millis(100);
 const RECONNECT_LAST: Duration = Duration::from_secs(2);
@@ -77,8 +83,8 @@ impl Bus {
         let client = redis::Client::open(url)?;
         let config = ConnectionManagerConfig::new()
             .set_number_of_retries(0)
-            .set_connection_timeout(Some(Duration::from_secs(2)))
-            .set_response_timeout(Some(Duration::from_secs(2)));
+            .set_connection_timeout(Some(ANSWER_WITHIN))
+            .set_response_timeout(Some(ANSWER_WITHIN));
         let connection = ConnectionManager::new_lazy_with_config(client.clone(), config)?;
         let (inbox, news) = mpsc::channel(BACKLOG);
         let (outbox, committed) = mpsc::channel(BACKLOG);
@@ -145,26 +151,48 @@ async fn listen(client: redis::Client, channel: String, inbox: mpsc::Sender<News
     }
 }
 
-async fn subscribe(client: &redis::Client, channel: &str) -> redis::RedisResult<redis::aio::PubSub> {
-    let mut pubsub = client.get_async_pubsub().await?;
-    pubsub.subscribe(channel).await?;
-    Ok(pubsub)
+async fn subscribe(client: &redis::Client, channel: &str) -> redis::RedisResult<PubSub> {
+    let subscribed = async {
+        let mut pubsub = client.get_async_pubsub().await?;
+        pubsub.subscribe(channel).await?;
+        Ok(pubsub)
+    };
+    // A host that is gone without a word answers nothing, not even no.
+    tokio::time::timeout(ANSWER_WITHIN, subscribed)
+        .await
+        .unwrap_or_else(|_| Err(redis::RedisError::from((redis::ErrorKind::Io, "Redis does not answer"))))
 }
 
 /// Hands on messages until the connection is lost.
-async fn hear(pubsub: redis::aio::PubSub, inbox: &mpsc::Sender<News>, health: &RedisHealth) {
-    let mut messages = pubsub.into_on_message();
-    while let Some(message) = messages.next().await {
-        match serde_json::from_slice(message.get_payload_bytes()) {
-            Ok(event) => {
-                if inbox.send(News::Event(Box::new(event))).await.is_err() {
-                    return;
-                }
-            }
-            Err(error) => {
-                let count = health.poison.fetch_add(1, Ordering::Relaxed) + 1;
-                tracing::warn!(count, %error, "a message on the channel is no event");
+async fn hear(pubsub: PubSub, inbox: &mpsc::Sender<News>, health: &RedisHealth) {
+    let (mut sink, mut messages) = pubsub.split();
+    // Silence is no sign of life: whoever went without a word is missed by this.
+    let alive = async {
+        loop {
+            tokio::time::sleep(PING_EVERY).await;
+            let answer = tokio::time::timeout(ANSWER_WITHIN, sink.ping::<redis::Value>()).await;
+            if !matches!(answer, Ok(Ok(_))) {
+                return;
             }
         }
+    };
+    let hearing = async {
+        while let Some(message) = messages.next().await {
+            match serde_json::from_slice(message.get_payload_bytes()) {
+                Ok(event) => {
+                    if inbox.send(News::Event(Box::new(event))).await.is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    let count = health.poison.fetch_add(1, Ordering::Relaxed) + 1;
+                    tracing::warn!(count, %error, "a message on the channel is no event");
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = alive => {}
+        () = hearing => {}
     }
 }

@@ -59,14 +59,16 @@ impl Follower {
             let away = self.bus.redis().is_some_and(|redis| !redis.is_subscribed());
             let pause = if away { POLL_WITHOUT_REDIS } else { POLL_ALWAYS };
             let looked = match tokio::time::timeout(pause, news.recv()).await {
-                Ok(Some(News::Event(event))) => match event.position - self.handed_on.position() {
-                    ..=0 => Ok(()),
-                    1 => {
-                        self.hand_on(*event);
-                        Ok(())
+                Ok(Some(News::Event(event))) => {
+                    match event.position.saturating_sub(self.handed_on.position()) {
+                        ..=0 => Ok(()),
+                        1 => {
+                            self.hand_on(*event);
+                            Ok(())
+                        }
+                        2.. => self.read_log().await,
                     }
-                    2.. => self.read_log().await,
-                },
+                }
                 Ok(Some(News::Look)) | Err(_) => self.read_log().await,
                 Ok(None) => return,
             };

@@ -58,7 +58,7 @@ impl Streams {
     /// A stream that begins now.
     pub fn live(&self, topic: Topic) -> EventStream {
         let attachment = self.hub.attach(topic);
-        // Read after attaching: an event handed on in between is in the queue.
+        // Read after attaching: what is handed on from here on is in the queue.
         let last = self.handed_on.position();
         EventStream { db: self.db.clone(), topic, attachment, last, mode: Mode::Live }
     }

@@ -47,7 +47,7 @@ impl Media {
     /// The outer where the work itself failed, the inner where the upload is no picture we take.
     pub async fn reencode(
         &self,
-        file: Vec<u8>,
+        file: Bytes,
     ) -> Result<Result<Picture, Unreadable>, Box<dyn std::error::Error + Send + Sync>> {
         let permit = Arc::clone(&self.decoding).acquire_owned().await?;
         let bounds = self.bounds;

@@ -12,9 +12,13 @@ use super::{Error, Result, Services, UnitOfWork};
 use crate::domain::account::{SESSION_LIFETIME, SignUpForm};
 use crate::domain::event::EventBody;
 use crate::domain::fault::{Fault, FaultCode};
+use crate::domain::limits::POINTS_MAX;
 use crate::domain::user::{Role, Viewer};
 use crate::store::users::NewUser;
 use crate::store::{sessions, users};
+
+/// Longer than any e-mail, whatever its characters.
+const EMAIL_MAX_BYTES: usize = 4096;
 
 /// What a person who has just signed in holds.
 #[derive(Debug)]
@@ -33,8 +37,7 @@ pub async fn sign_up(services: &Services, form: SignUpForm, password: SecretStri
     let new = prepare(services, form, password, Role::Member).await?;
     let work = services.begin().await?;
     insert(&work, &new).await?;
-    let session = open_session(services, work, new.id).await?;
-    Ok(session)
+    open_session(services, work, new.id).await
 }
 
 /// A new account by the command line; its id.
@@ -59,8 +62,9 @@ pub async fn add_user(
 /// # Errors
 /// `NOT_FOUND`, `OUT_OF_RANGE`.
 pub async fn set_points(services: &Services, email: &str, points: i64) -> Result<()> {
-    if points < 0 {
-        return Err(Fault::at("points", FaultCode::OutOfRange, "Points are 0 or more.").into());
+    if !(0..=POINTS_MAX).contains(&points) {
+        let message = format!("Points must be from 0 to {POINTS_MAX}; these are {points}.");
+        return Err(Fault::at("points", FaultCode::OutOfRange, message).into());
     }
     let work = services.begin().await?;
     if !users::set_points(&*work, email, points).await? {
@@ -108,19 +112,20 @@ pub async fn sign_in(
     address: IpAddr,
 ) -> Result<Session> {
     let attempt = services.sign_in_limit.attempt(email, address)?;
-    let known = users::credentials(services.db.read(), email).await?;
+    // Not every database takes such a text; nobody's e-mail is one.
+    let plausible = email.len() <= EMAIL_MAX_BYTES && !email.contains(char::is_control);
+    let known = if plausible { users::credentials(services.db.read(), email).await? } else { None };
     let hash = known.as_ref().map(|known| known.password_hash.clone());
     // An overlong password is nobody's, and is not worth hashing at its length.
     let fits = password.expose_secret().chars().count() <= services.limits.account.password_max_chars;
     let tried = if fits { password } else { SecretString::default() };
     let matches = services.secrets.verify_password(tried, hash).await?;
     let Some(known) = known.filter(|_| matches && fits) else {
+        attempt.failed();
         return Err(wrong_credentials());
     };
     let work = services.begin().await?;
-    let session = open_session(services, work, known.user_id).await?;
-    attempt.succeeded();
-    Ok(session)
+    open_session(services, work, known.user_id).await
 }
 
 /// Commits the act, with a new session of the person.
@@ -197,6 +202,15 @@ pub async fn sign_out(services: &Services, viewer: &Viewer, everywhere: bool) ->
     }
     work.commit().await?;
     Ok(ended.len())
+}
+
+/// The viewer as they are now: for whoever has known them for a while.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] where the session has ended.
+pub async fn look_again(services: &Services, viewer: &Viewer) -> Result<Viewer> {
+    let found = sessions::find_viewer(services.db.read(), viewer.session_id, services.now()).await?;
+    found.ok_or(Error::Unauthenticated)
 }
 
 /// Who asks with this access token.

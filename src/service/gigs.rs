@@ -1,6 +1,5 @@
 //! What sellers do with their gigs.
 
-use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::{Result, Services, UnitOfWork};
@@ -138,8 +137,9 @@ async fn fill(
     let mut check = Check::default();
     let limits = &services.limits.gig;
     gig.content = form.fill(gig.content, category.as_ref(), limits, completeness, &mut check);
-    let attachable = images::find_attachable(&**work, gig.seller_id, gig.id, &image_ids).await?;
-    for (index, id) in image_ids.iter().enumerate().take(limits.images_max) {
+    let asked = &image_ids[..image_ids.len().min(limits.images_max)];
+    let attachable = images::find_attachable(&**work, gig.seller_id, gig.id, asked).await?;
+    for (index, id) in asked.iter().enumerate() {
         if !attachable.contains(id) {
             let message = "There is no such picture of yours that no other gig has.";
             check.fault(&format!("imageIds.{index}"), FaultCode::NotFound, message);
@@ -161,29 +161,23 @@ pub(super) async fn advance(
     if previous.is_none() {
         gigs::insert(&**work, &gig).await?;
     } else if !gigs::update(&**work, &gig).await? {
-        return Err(Fault::stale("id", "gig").into());
+        return Err(
+            Fault::of_act(FaultCode::StaleVersion, "The gig has changed meanwhile; read it again.").into()
+        );
     }
     if previous == Some(gig.status) {
         return Ok(gig);
     }
     work.record(EventBody::gig_status(&gig, previous));
     if gig.status == GigStatus::InReview {
-        let item = ReviewItem {
-            id: services.new_id(),
-            kind: ReviewKind::Gig,
-            subject_id: gig.id,
-            submitted_at: now,
-            due_at: now + TimeDelta::days(i64::from(services.limits.review.days)),
-            claimed_by: None,
-            claim_expires_at: None,
-            decided_at: None,
-        };
+        let limits = &services.limits.review;
+        let item = ReviewItem::submitted(services.new_id(), ReviewKind::Gig, gig.id, limits, now);
         reviews::insert(&**work, &item).await?;
         record_queue(work, &item, ReviewQueueChange::Submitted);
     }
     if previous == Some(GigStatus::InReview)
         && act == GigAct::Archive
-        && let Some(item) = reviews::find_undecided(&**work, gig.id).await?
+        && let Some(item) = reviews::lock_undecided(&**work, gig.id).await?
     {
         reviews::delete(&**work, item.id).await?;
         record_queue(work, &item, ReviewQueueChange::Withdrawn);

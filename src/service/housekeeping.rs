@@ -3,8 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
 use super::gigs::record_queue;
 use super::{Result, Services};
+use crate::domain::event::EventBody;
 use crate::domain::image::UNATTACHED_LIFETIME;
 use crate::domain::review::ReviewQueueChange;
 use crate::store::{images, reviews, sessions};
@@ -21,18 +25,21 @@ const COLLECT_AT_ONCE: u64 = 100;
 /// Keeps house for as long as it is polled. Every gateway does; what one has done the others find done.
 pub async fn run(services: Arc<Services>) {
     for round in 0_u64.. {
-        let done = async {
-            release_run_out_claims(&services).await?;
-            if round % ROUNDS_BETWEEN_CHORES == 0 {
-                collect_unattached_images(&services).await?;
-                forget_old_sessions(&services).await?;
-            }
-            Result::Ok(())
-        };
-        if let Err(error) = done.await {
-            tracing::warn!(%error, "housekeeping failed; trying again");
+        told("giving back claims", release_run_out_claims(&services).await);
+        if round % ROUNDS_BETWEEN_CHORES == 0 {
+            told("collecting pictures", collect_unattached_images(&services).await);
+            told("forgetting sessions", forget_old_sessions(&services).await);
         }
         tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// A chore that fails is done in a later round, and keeps no other from being done.
+fn told(chore: &'static str, done: Result<usize>) {
+    match done {
+        Ok(0) => {}
+        Ok(count) => tracing::debug!(chore, count, "done"),
+        Err(error) => tracing::warn!(chore, %error, "failed; trying again later"),
     }
 }
 
@@ -46,8 +53,7 @@ pub async fn release_run_out_claims(services: &Services) -> Result<usize> {
     for before in run_out {
         let mut work = services.begin().await?;
         let mut item = before.clone();
-        item.claimed_by = None;
-        item.claim_expires_at = None;
+        item.run_out();
         // Renewed, decided or cleared away by another gateway since it was read: nothing to do.
         if reviews::update(&*work, &before, &item).await? {
             record_queue(&mut work, &item, ReviewQueueChange::Released);
@@ -61,32 +67,49 @@ pub async fn release_run_out_claims(services: &Services) -> Result<usize> {
 /// Removes pictures that have been part of no gig for a day; how many it removed.
 ///
 /// # Errors
-/// Where the database or the blobs are away.
+/// Where the database is away, or, once all were tried, where a blob could not be removed.
 pub async fn collect_unattached_images(services: &Services) -> Result<usize> {
     let moment = services.now() - UNATTACHED_LIFETIME;
-    let mut collected = 0;
+    let (mut collected, mut failed, mut last) = (0, None, Uuid::nil());
     loop {
-        let work = services.begin().await?;
-        let ids = images::delete_unattached(&*work, moment, COLLECT_AT_ONCE).await?;
-        if ids.is_empty() {
-            return Ok(collected);
+        let ids = images::find_unattached(services.db.read(), moment, last, COLLECT_AT_ONCE).await?;
+        let Some(id) = ids.last() else { break };
+        last = *id;
+        for id in ids {
+            match collect(services, id, moment).await {
+                Ok(true) => collected += 1,
+                Ok(false) => {}
+                Err(error) => failed = Some(error),
+            }
         }
-        // The blob first: a record without a blob is found again, a blob without a record never.
-        for id in &ids {
-            services.media.delete(*id).await.map_err(super::Error::internal)?;
-        }
-        work.commit().await?;
-        collected += ids.len();
     }
+    failed.map_or(Ok(collected), Err)
 }
 
-/// Forgets sessions that expired, with their tokens; how many it forgot.
+async fn collect(services: &Services, id: Uuid, moment: DateTime<Utc>) -> Result<bool> {
+    let work = services.begin().await?;
+    // Nobody else may take the picture from here on.
+    if !images::delete_unattached(&*work, id, moment).await? {
+        return Ok(false);
+    }
+    // The blob first: a record without a blob is found again, a blob without a record never.
+    services.media.delete(id).await.map_err(super::Error::internal)?;
+    work.commit().await?;
+    Ok(true)
+}
+
+/// Forgets sessions that expired, with their tokens, and lets their sockets end; how many it forgot.
 ///
 /// # Errors
 /// Where the database is away.
-pub async fn forget_old_sessions(services: &Services) -> Result<u64> {
-    let work = services.begin().await?;
+pub async fn forget_old_sessions(services: &Services) -> Result<usize> {
+    let mut work = services.begin().await?;
     let forgotten = sessions::forget_before(&*work, services.now()).await?;
+    for (session_id, user_id, had_ended) in &forgotten {
+        if !had_ended {
+            work.record(EventBody::SessionEnded { session_id: *session_id, user_id: *user_id });
+        }
+    }
     work.commit().await?;
-    Ok(forgotten)
+    Ok(forgotten.len())
 }

@@ -1,5 +1,6 @@
 //! Pictures of gigs: uploading, and who may see them.
 
+use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
@@ -19,7 +20,7 @@ const SIGNED_ADDRESS_LIFETIME: TimeDelta = TimeDelta::hours(1);
 ///
 /// # Errors
 /// `FILE_TOO_LARGE`, `UNSUPPORTED_MEDIA`.
-pub async fn upload(services: &Services, viewer: &Viewer, file: Vec<u8>) -> Result<GigImage> {
+pub async fn upload(services: &Services, viewer: &Viewer, file: Bytes) -> Result<GigImage> {
     let max = services.limits.gig.image_upload_max_bytes;
     if file.len() > max {
         return Err(too_large(max).into());
@@ -38,8 +39,8 @@ pub fn too_large(max: usize) -> Fault {
     Fault::at("file", FaultCode::FileTooLarge, message)
 }
 
-/// Keeps a picture that is ready. The record comes first: should the process die in between, the collector
-/// finds it and removes both.
+/// Keeps a picture that is ready. The record comes first: where the blob cannot be written, or the process dies
+/// in between, the collector finds the record, which nobody was given, and removes it.
 pub(crate) async fn store(
     services: &Services,
     owner_id: Uuid,
@@ -57,12 +58,7 @@ pub(crate) async fn store(
     let work = services.begin().await?;
     images::insert(&*work, &image, services.now()).await?;
     work.commit().await?;
-    if let Err(error) = services.media.put(image.id, picture.bytes).await {
-        let work = services.begin().await?;
-        images::delete(&*work, image.id).await?;
-        work.commit().await?;
-        return Err(Error::internal(error));
-    }
+    services.media.put(image.id, picture.bytes).await.map_err(Error::internal)?;
     Ok(image)
 }
 
@@ -94,7 +90,7 @@ fn signed_text(image_id: Uuid, expires: i64) -> String {
 /// A picture to be sent.
 #[derive(Debug)]
 pub struct Shown {
-    pub bytes: bytes::Bytes,
+    pub bytes: Bytes,
     /// Everybody may see it, and every cache may keep it.
     pub public: bool,
 }

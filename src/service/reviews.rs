@@ -19,7 +19,7 @@ use crate::store::{gigs, reviews};
 pub async fn claim(services: &Services, viewer: &Viewer, id: Uuid) -> Result<ReviewItem> {
     require_reviewer(viewer)?;
     let mut work = services.begin().await?;
-    let before = find_item(&work, id).await?;
+    let before = lock_item(&work, id).await?;
     let subject = gigs::find_visible(&*work, Some(viewer), before.subject_id).await?;
     if subject.is_some_and(|gig| gig.seller_id == viewer.id()) {
         return Err(own_gig("id"));
@@ -38,7 +38,7 @@ pub async fn claim(services: &Services, viewer: &Viewer, id: Uuid) -> Result<Rev
 pub async fn release(services: &Services, viewer: &Viewer, id: Uuid) -> Result<ReviewItem> {
     require_reviewer(viewer)?;
     let mut work = services.begin().await?;
-    let before = find_item(&work, id).await?;
+    let before = lock_item(&work, id).await?;
     let mut item = before.clone();
     item.release(viewer.id(), services.now())?;
     write(&mut work, &before, &item, ReviewQueueChange::Released).await?;
@@ -84,15 +84,12 @@ pub async fn decide_gig(services: &Services, viewer: &Viewer, verdict: GigVerdic
     if gig.version != verdict.expected_version {
         return Err(Fault::stale("expectedVersion", "gig").into());
     }
-    let item = reviews::find_undecided(&*work, gig.id).await?;
+    let item = reviews::lock_undecided(&*work, gig.id).await?;
     if let Some(item) = &item {
         let mut decided = item.clone();
         decided
-            .check_free_for(viewer.id(), now)
+            .decide(viewer.id(), now)
             .map_err(|fault| Fault { field: vec!["gigId".to_owned()], ..fault })?;
-        decided.decided_at = Some(now);
-        decided.claimed_by = None;
-        decided.claim_expires_at = None;
         write(&mut work, item, &decided, ReviewQueueChange::Decided).await?;
     }
     gig.review_reasons.clone_from(&reasons);
@@ -117,8 +114,8 @@ fn own_gig(path: &str) -> super::Error {
     Fault::at(path, FaultCode::NotAllowed, "Nobody reviews a gig of their own.").into()
 }
 
-async fn find_item(work: &UnitOfWork<'_>, id: Uuid) -> Result<ReviewItem> {
-    let item = reviews::find(&**work, id).await?;
+async fn lock_item(work: &UnitOfWork<'_>, id: Uuid) -> Result<ReviewItem> {
+    let item = reviews::lock(&**work, id).await?;
     item.ok_or_else(|| Fault::not_found("id", "review item").into())
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use moka::sync::Cache;
+use sha2::{Digest, Sha256};
 
 use super::{Error, Result};
 use crate::domain::account::email_key;
@@ -21,13 +22,18 @@ const REMEMBERED: u64 = 100_000;
 pub struct SignInLimit {
     per_account: u32,
     per_address: u32,
-    accounts: Cache<String, Arc<AtomicU32>>,
+    /// By a hash of the e-mail: whatever is sent in its place takes no more room.
+    accounts: Cache<[u8; 32], Arc<AtomicU32>>,
     addresses: Cache<IpAddr, Arc<AtomicU32>>,
 }
 
-/// One sign-in under way, counted as failed until it has succeeded.
+/// One sign-in under way. It counts while it is, so that many at once are no way around the limit; after that
+/// only where it has failed by what was sent, not by what went wrong here.
 #[derive(Debug)]
-pub(super) struct Attempt([Arc<AtomicU32>; 2]);
+pub(super) struct Attempt {
+    counters: [Arc<AtomicU32>; 2],
+    failed: bool,
+}
 
 impl SignInLimit {
     /// Allows so many failures in 15 minutes.
@@ -45,28 +51,32 @@ impl SignInLimit {
     /// # Errors
     /// [`Error::RateLimited`] where too many have failed.
     pub(super) fn attempt(&self, email: &str, address: IpAddr) -> Result<Attempt> {
+        let account = Sha256::digest(email_key(email)).into();
         let counters = [
-            (self.accounts.get_with(email_key(email), Arc::default), self.per_account),
             (self.addresses.get_with(address, Arc::default), self.per_address),
+            (self.accounts.get_with(account, Arc::default), self.per_account),
         ];
-        // All of them count, also where the first says no.
+        // Both count, also where the first says no.
         let allowed =
             counters.each_ref().map(|(counter, limit)| counter.fetch_add(1, Ordering::Relaxed) < *limit);
-        let attempt = Attempt(counters.map(|(counter, _)| counter));
-        if allowed == [true; 2] {
-            Ok(attempt)
-        } else {
-            attempt.succeeded();
-            Err(Error::RateLimited(WINDOW))
-        }
+        let attempt = Attempt { counters: counters.map(|(counter, _)| counter), failed: false };
+        if allowed == [true; 2] { Ok(attempt) } else { Err(Error::RateLimited(WINDOW)) }
     }
 }
 
 impl Attempt {
-    /// It does not count.
-    pub(super) fn succeeded(self) {
-        for counter in self.0 {
-            counter.fetch_sub(1, Ordering::Relaxed);
+    /// The credentials were wrong: it counts.
+    pub(super) fn failed(mut self) {
+        self.failed = true;
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if !self.failed {
+            for counter in &self.counters {
+                counter.fetch_sub(1, Ordering::Relaxed);
+            }
         }
     }
 }
@@ -80,13 +90,13 @@ mod tests {
         let limit = SignInLimit::new(2, 3);
         let here = IpAddr::from([127, 0, 0, 1]);
         for _ in 0..5 {
-            limit.attempt("ann@example.com", here).expect("no failure yet").succeeded();
+            limit.attempt("ann@example.com", here).expect("no failure yet");
         }
         for _ in 0..2 {
-            limit.attempt("Ann@Example.com", here).expect("two failures are allowed");
+            limit.attempt("Ann@Example.com", here).expect("two failures are allowed").failed();
         }
         assert!(matches!(limit.attempt("ann@example.com", here), Err(Error::RateLimited(_))));
-        limit.attempt("bob@example.com", here).expect("the address has one failure left");
+        limit.attempt("bob@example.com", here).expect("the address has one failure left").failed();
         assert!(limit.attempt("cid@example.com", here).is_err());
         let there = IpAddr::from([127, 0, 0, 2]);
         limit.attempt("cid@example.com", there).expect("another address");

@@ -1,6 +1,7 @@
 //! The connections: PostgreSQL through one pool, SQLite through one writer and several readers.
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -38,6 +39,8 @@ pub struct Database {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
     statements: Arc<AtomicU64>,
+    /// Where SQLite's file is; `None` for PostgreSQL.
+    sqlite: Option<PathBuf>,
 }
 
 impl Database {
@@ -48,6 +51,7 @@ impl Database {
     /// Where the file cannot be opened or made.
     pub async fn open_sqlite(file: &Path) -> Result<Self> {
         let statements = Arc::default();
+        let sqlite = Some(file.to_owned());
         let file = file.to_owned();
         let connect = |connections: u32, timeout: Duration| {
             let file = file.clone();
@@ -71,7 +75,7 @@ impl Database {
         };
         let writer = connect(1, SQLITE_WRITE_TIMEOUT).await?;
         let reader = connect(SQLITE_READERS, ACQUIRE_TIMEOUT).await?;
-        Ok(Self { reader, writer, statements: Arc::clone(&statements) })
+        Ok(Self { reader, writer, statements: Arc::clone(&statements), sqlite })
     }
 
     /// Connects to PostgreSQL.
@@ -88,24 +92,32 @@ impl Database {
             .set_application_name("gigway")
             .sqlx_logging(false);
         let pool = counted(options, &statements).await?;
-        Ok(Self { reader: pool.clone(), writer: pool, statements })
+        Ok(Self { reader: pool.clone(), writer: pool, statements, sqlite: None })
     }
 
-    /// Brings the database to the newest shape; does nothing where it has it.
+    /// Brings the database to the newest shape; does nothing where it has it. One process at a time does.
     ///
     /// # Errors
     /// Where a step fails; then nothing of that step stays behind.
     pub async fn migrate(&self) -> Result<()> {
-        let lock = self.writer.begin().await?;
-        if self.backend() == DbBackend::Postgres {
-            let sql = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
-            lock.execute_unprepared(&sql).await?;
-            Migrator::up(&self.writer, None).await?;
-            lock.commit().await
-        } else {
-            // SQLite has one writer anyway, and its own lock.
-            lock.rollback().await?;
-            Migrator::up(&self.writer, None).await
+        match &self.sqlite {
+            None => {
+                let lock = self.writer.begin().await?;
+                let sql = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
+                lock.execute_unprepared(&sql).await?;
+                Migrator::up(&self.writer, None).await?;
+                lock.commit().await
+            }
+            Some(file) => {
+                let file = file.with_extension("migrating");
+                let locked = tokio::task::spawn_blocking(move || {
+                    let lock = File::create(file)?;
+                    lock.lock().map(|()| lock)
+                });
+                let custom = |error: &dyn std::fmt::Display| DbErr::Custom(error.to_string());
+                let _lock = locked.await.map_err(|e| custom(&e))?.map_err(|e| custom(&e))?;
+                Migrator::up(&self.writer, None).await
+            }
         }
     }
 
@@ -114,7 +126,7 @@ impl Database {
     /// # Errors
     /// Where the database does not answer.
     pub async fn pending_migrations(&self) -> Result<Vec<String>> {
-        let pending = Migrator::get_pending_migrations(&self.writer).await?;
+        let pending = Migrator::get_pending_migrations_read_only(&self.reader).await?;
         Ok(pending.iter().map(|step| step.name().to_owned()).collect())
     }
 
@@ -134,7 +146,7 @@ impl Database {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        self.writer.begin_with_options(options).await
+        begin_whole(self.writer.clone(), options).await
     }
 
     /// Begins a transaction whose reads all see one and the same moment.
@@ -142,13 +154,15 @@ impl Database {
     /// # Errors
     /// Where no connection is free in time.
     pub async fn snapshot(&self) -> Result<DatabaseTransaction> {
-        match self.backend() {
-            DbBackend::Postgres => {
-                let isolation = Some(IsolationLevel::RepeatableRead);
-                self.reader.begin_with_config(isolation, Some(AccessMode::ReadOnly)).await
-            }
-            _ => self.reader.begin().await,
-        }
+        let options = match self.backend() {
+            DbBackend::Postgres => TransactionOptions {
+                isolation_level: Some(IsolationLevel::RepeatableRead),
+                access_mode: Some(AccessMode::ReadOnly),
+                ..TransactionOptions::default()
+            },
+            _ => TransactionOptions::default(),
+        };
+        begin_whole(self.reader.clone(), options).await
     }
 
     /// Whether the database answers.
@@ -192,6 +206,13 @@ impl Database {
     }
 }
 
+/// Begins on a task of its own. A begin that is given up half-way (its client has gone) would leave its connection
+/// in a transaction that nobody knows of; this one goes on to its end, and is then rolled back.
+async fn begin_whole(pool: DatabaseConnection, options: TransactionOptions) -> Result<DatabaseTransaction> {
+    let begun = tokio::spawn(async move { pool.begin_with_options(options).await });
+    begun.await.map_err(|error| DbErr::Custom(error.to_string()))?
+}
+
 async fn counted(options: ConnectOptions, statements: &Arc<AtomicU64>) -> Result<DatabaseConnection> {
     let mut connection = sea_orm::Database::connect(options).await?;
     let statements = Arc::clone(statements);
@@ -211,7 +232,6 @@ pub fn is_unavailable(error: &DbErr) -> bool {
                 sqlx::Error::Io(_)
                 | sqlx::Error::PoolTimedOut
                 | sqlx::Error::PoolClosed
-                | sqlx::Error::Protocol(_)
                 | sqlx::Error::WorkerCrashed => true,
                 sqlx::Error::Database(error) => {
                     error.try_downcast_ref::<PgDatabaseError>().is_some_and(|error| is_shutdown(error.code()))

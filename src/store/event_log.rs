@@ -8,7 +8,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Result, corrupt, from_json, parse, to_json};
+use super::{ROWS_AT_ONCE, Result, corrupt, from_json, parse, to_json};
 use crate::domain::event::{Event, EventBody, Topic};
 use crate::domain::gig::GigStatus;
 
@@ -38,7 +38,9 @@ pub async fn append(
     let events: Vec<Event> =
         (next..).zip(bodies).map(|(position, body)| Event { position, occurred_at: now, body }).collect();
     let rows: Vec<_> = events.iter().map(to_row).collect::<Result<_>>()?;
-    event::Entity::insert_many(rows).exec_without_returning(tx).await?;
+    for rows in rows.chunks(ROWS_AT_ONCE) {
+        event::Entity::insert_many(rows.iter().cloned()).exec_without_returning(tx).await?;
+    }
     Ok(events)
 }
 
@@ -79,7 +81,7 @@ pub async fn tail(db: &impl ConnectionTrait) -> Result<Option<i64>> {
     Ok(oldest.flatten())
 }
 
-/// The log's random name; another one where a backup was restored.
+/// The log's random name, drawn when the log was made.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -161,6 +163,7 @@ fn to_row(event: &Event) -> Result<event::ActiveModel> {
             owner_id: Some(*user_id),
             ..row
         },
+        EventBody::Unknown => return Err(corrupt("event to append", "an unknown one")),
     };
     Ok(event::ActiveModel {
         position: Set(row.position),
@@ -193,7 +196,7 @@ fn from_row(row: event::Model) -> Result<Event> {
             change: parse("queue change", &row.status)?,
         },
         SESSION_ENDED => EventBody::SessionEnded { session_id: row.subject_id, user_id: owner? },
-        kind => return Err(corrupt("event kind", kind)),
+        _ => EventBody::Unknown,
     };
     Ok(Event { position: row.position, occurred_at: row.occurred_at, body })
 }

@@ -195,39 +195,39 @@ pub async fn find_all(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<See
         .collect())
 }
 
-/// Forgets up to `limit` pictures that have belonged to no gig since before `moment`; which those were.
+/// Up to `limit` pictures that have belonged to no gig since before `moment`, those with ids after `after`.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn delete_unattached(
-    tx: &impl ConnectionTrait,
+pub async fn find_unattached(
+    db: &impl ConnectionTrait,
     moment: DateTime<Utc>,
+    after: Uuid,
     limit: u64,
 ) -> Result<Vec<Uuid>> {
-    let old = Condition::all()
-        .add(gig_image::Column::GigId.is_null())
-        .add(gig_image::Column::UnattachedSince.lt(moment));
-    let ids: Vec<Uuid> = gig_image::Entity::find()
+    gig_image::Entity::find()
         .select_only()
         .column(gig_image::Column::Id)
-        .filter(old.clone())
+        .filter(unattached(moment))
+        .filter(gig_image::Column::Id.gt(after))
+        .order_by_asc(gig_image::Column::Id)
         .limit(limit)
         .into_tuple()
-        .all(tx)
-        .await?;
-    let deleted = gig_image::Entity::delete_many()
-        .filter(gig_image::Column::Id.is_in(ids))
-        .filter(old)
-        .exec_with_returning(tx)
-        .await?;
-    Ok(deleted.iter().map(|row| row.id).collect())
+        .all(db)
+        .await
 }
 
-/// Forgets one picture.
+/// Forgets a picture, where it still belongs to no gig; whether it did.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn delete(db: &impl ConnectionTrait, id: Uuid) -> Result<()> {
-    gig_image::Entity::delete_by_id(id).exec(db).await?;
-    Ok(())
+pub async fn delete_unattached(tx: &impl ConnectionTrait, id: Uuid, moment: DateTime<Utc>) -> Result<bool> {
+    let deleted = gig_image::Entity::delete_by_id(id).filter(unattached(moment)).exec(tx).await?;
+    Ok(deleted.rows_affected == 1)
+}
+
+fn unattached(since_before: DateTime<Utc>) -> Condition {
+    Condition::all()
+        .add(gig_image::Column::GigId.is_null())
+        .add(gig_image::Column::UnattachedSince.lt(since_before))
 }

@@ -15,6 +15,9 @@ pub struct Key {
     pub id: Uuid,
 }
 
+/// Beyond every value that a list is ordered by: as microseconds, the year 2255.
+const VALUE_BOUND: u64 = 1 << 53;
+
 impl Key {
     /// The cursor that clients hold.
     pub fn to_cursor(&self) -> String {
@@ -33,7 +36,9 @@ impl Key {
         }
         let values: Vec<i64> = values.split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
         let id = Uuid::try_parse(id).ok()?;
-        (values.len() == len).then_some(Self { order, values, id })
+        // No list of ours has a value beyond these, and not every database could compare one.
+        let fits = values.iter().all(|value| value.unsigned_abs() < VALUE_BOUND);
+        (fits && values.len() == len).then_some(Self { order, values, id })
     }
 }
 
@@ -134,7 +139,15 @@ mod tests {
         assert_eq!(Key::from_cursor(&cursor, "newest", 2), Some(key));
         assert_eq!(Key::from_cursor(&cursor, "oldest", 2), None);
         assert_eq!(Key::from_cursor(&cursor, "newest", 1), None);
-        for bad in ["", "x", "bmV3ZXN0", "bmV3ZXN0OjE6eA"] {
+        let far = Key { order: "newest", values: vec![1 << 53], id: Uuid::max() };
+        assert_eq!(Key::from_cursor(&far.to_cursor(), "newest", 1), None);
+        for bad in [
+            "",
+            "x",
+            "bmV3ZXN0",
+            "bmV3ZXN0OjE6eA",
+            &Key { values: vec![i64::MIN], ..far.clone() }.to_cursor(),
+        ] {
             assert_eq!(Key::from_cursor(bad, "newest", 1), None, "{bad}");
         }
     }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use entity::{review_decision, review_item};
-use sea_orm::sea_query::{Expr, Order};
+use sea_orm::sea_query::{Expr, LockType, Order};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
     IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -102,10 +102,13 @@ fn is_or_null<V: Into<sea_orm::Value>>(column: review_item::Column, value: Optio
     }
 }
 
+/// The item, kept from others' changes until the transaction ends. (SQLite has one writer at a time anyway.)
+///
 /// # Errors
 /// Where the database does not answer.
-pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<ReviewItem>> {
-    review_item::Entity::find_by_id(id).one(db).await?.as_ref().map(from_row).transpose()
+pub async fn lock(tx: &impl ConnectionTrait, id: Uuid) -> Result<Option<ReviewItem>> {
+    let select = review_item::Entity::find_by_id(id).lock(LockType::NoKeyUpdate);
+    select.one(tx).await?.as_ref().map(from_row).transpose()
 }
 
 /// Those of `ids` that exist, in no order.
@@ -120,15 +123,16 @@ pub async fn find_all(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<Rev
     rows.iter().map(from_row).collect()
 }
 
-/// The item about the subject that waits for a decision.
+/// The item about the subject that waits for a decision, kept as [`lock`] does.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn find_undecided(db: &impl ConnectionTrait, subject_id: Uuid) -> Result<Option<ReviewItem>> {
+pub async fn lock_undecided(tx: &impl ConnectionTrait, subject_id: Uuid) -> Result<Option<ReviewItem>> {
     let row = review_item::Entity::find()
         .filter(review_item::Column::SubjectId.eq(subject_id))
         .filter(review_item::Column::DecidedAt.is_null())
-        .one(db)
+        .lock(LockType::NoKeyUpdate)
+        .one(tx)
         .await?;
     row.as_ref().map(from_row).transpose()
 }

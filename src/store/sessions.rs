@@ -148,23 +148,27 @@ pub async fn end_all(tx: &impl ConnectionTrait, user_id: Uuid, now: DateTime<Utc
     Ok(ended.iter().filter(|row| row.expires_at > now).map(|row| row.id).collect())
 }
 
-/// Forgets sessions that nobody can use any more, with their tokens.
+/// Forgets sessions that expired before `moment`, with their tokens: (session, person, whether it had been
+/// ended before) of each.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn forget_before(tx: &impl ConnectionTrait, moment: DateTime<Utc>) -> Result<u64> {
-    let old = || {
-        session::Entity::find()
-            .select_only()
-            .column(session::Column::Id)
-            .filter(session::Column::ExpiresAt.lt(moment))
-            .into_query()
-    };
+pub async fn forget_before(
+    tx: &impl ConnectionTrait,
+    moment: DateTime<Utc>,
+) -> Result<Vec<(Uuid, Uuid, bool)>> {
+    let old = session::Entity::find()
+        .select_only()
+        .column(session::Column::Id)
+        .filter(session::Column::ExpiresAt.lt(moment))
+        .into_query();
     refresh_token::Entity::delete_many()
-        .filter(refresh_token::Column::SessionId.in_subquery(old()))
+        .filter(refresh_token::Column::SessionId.in_subquery(old))
         .exec(tx)
         .await?;
-    let deleted =
-        session::Entity::delete_many().filter(session::Column::ExpiresAt.lt(moment)).exec(tx).await?;
-    Ok(deleted.rows_affected)
+    let deleted = session::Entity::delete_many()
+        .filter(session::Column::ExpiresAt.lt(moment))
+        .exec_with_returning(tx)
+        .await?;
+    Ok(deleted.into_iter().map(|row| (row.id, row.user_id, row.ended_at.is_some())).collect())
 }

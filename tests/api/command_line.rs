@@ -106,6 +106,7 @@ fn a_wrong_variable_ends_it_with_2_and_one_line() {
     let production = gigway(folder.path(), &["serve", "--demo"])
         .env("GIGWAY_ENV", "production")
         .env("GIGWAY_TOKEN_SECRET", "a secret of at least 32 characters")
+        .env("GIGWAY_PUBLIC_URL", "https://api.example.com")
         .output()
         .expect("it runs");
     assert_eq!(production.status.code(), Some(2));
@@ -169,13 +170,27 @@ async fn people_are_added_and_given_points_while_it_serves() {
     };
     assert!(points("rita@example.com", "11180").status.success());
     assert_eq!(points("nobody@example.com", "1").status.code(), Some(1));
-    assert_eq!(points("rita@example.com", "-1").status.code(), Some(1));
+    for beyond in ["-1", "1000000001", "9000000000000000000"] {
+        assert_eq!(points("rita@example.com", beyond).status.code(), Some(1), "{beyond}");
+    }
     let input = json!({ "input": { "email": "rita@example.com", "password": "a good password" } });
     let session = served.client.done(SIGN_IN, input).await["session"].take();
     assert_eq!(text(&session["viewer"]["user"]["id"]), id);
     let rita = served.client.with_token(&text(&session["accessToken"]));
     let viewer = rita.run("{ viewer { role user { level } } }", json!({})).await["viewer"].take();
     assert_eq!(viewer, json!({ "role": "REVIEWER", "user": { "level": 5 } }));
+}
+
+/// Two that start at once on an empty folder: one makes the tables, and the other finds them.
+#[test]
+fn commands_that_start_at_once_do_not_migrate_twice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let started: Vec<_> = (0..4)
+        .map(|_| gigway(folder.path(), &["migrate", "up"]).stdout(Stdio::null()).spawn().expect("it runs"))
+        .collect();
+    for mut process in started {
+        assert!(process.wait().expect("it ends").success());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,8 @@
 //! `/graphql` over HTTP, and what is beside it.
 
 use gigway::config::Settings;
-use reqwest::{Method, Response, StatusCode};
+use reqwest::multipart::{Form, Part};
+use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
 use crate::support::client::{Client, error_codes, text};
@@ -41,7 +42,7 @@ async fn requests_are_posted_as_json_or_queries_got(world: World) {
     assert_eq!((response.status().as_u16(), header(&response, "allow")), (405, "POST"));
     let subscription = [("query", "subscription { gigPublished { gigId } }")];
     let response = here.get("/graphql").query(&subscription).send().await.expect("an answer");
-    assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(response.status(), 405);
 }
 
 async fn what_is_no_request_is_refused_with_a_code(world: World) {
@@ -116,6 +117,52 @@ async fn a_placeholder_of_a_file_is_no_file(world: World) {
     }
 }
 
+async fn an_upload_has_few_parts_in_whatever_order(world: World) {
+    let ann = world.member("Ann").await;
+    let operations =
+        json!({ "variables": { "a": null, "b": null }, "query": "mutation($a: Upload!, $b: Upload!) {
+        a: uploadGigImage(file: $a) { image { width } errors { code } }
+        b: uploadGigImage(file: $b) { image { width } errors { code } } }" })
+        .to_string();
+    let part = |file: Vec<u8>| Part::bytes(file).file_name("x.png");
+    let send = async |form: Form| {
+        let request = ann.client.post("/graphql").header("apollo-require-preflight", "1").multipart(form);
+        let response = request.send().await.expect("an answer");
+        (response.status().as_u16(), json_of(response).await)
+    };
+    let both = json!({ "0": ["variables.a", "variables.b"] }).to_string();
+    // One file for two variables, and the file before the map.
+    let form =
+        Form::new().part("0", part(small())).text("operations", operations.clone()).text("map", both.clone());
+    let (status, answer) = send(form).await;
+    assert_eq!((status, &answer["data"]["b"]["image"]["width"]), (200, &json!(64)), "{answer}");
+    let cases = [
+        (Form::new().text("map", both.clone()).part("0", part(small())), 400),
+        (Form::new().text("operations", operations.clone()).part("0", part(small())), 400),
+        (Form::new().text("operations", operations.clone()).text("map", both.clone()), 400),
+        (Form::new().text("operations", operations.clone()).text("map", "[]"), 400),
+        (Form::new().text("operations", "[]").text("map", "{}"), 400),
+        (Form::new().text("operations", " ".repeat(1024 * 1024 + 1)).text("map", "{}"), 413),
+        (
+            Form::new()
+                .text("operations", operations.clone())
+                .text("map", json!({ "0": vec!["variables.a"; 6] }).to_string()),
+            413,
+        ),
+        (
+            (0..6).fold(Form::new().text("operations", operations.clone()), |form, n| {
+                form.part(n.to_string(), part(small()))
+            }),
+            413,
+        ),
+    ];
+    for (number, (form, expected)) in cases.into_iter().enumerate() {
+        let (status, answer) = send(form).await;
+        assert_eq!(status, expected, "case {number}: {answer}");
+        assert_eq!(error_codes(&answer).len(), 1, "case {number}: {answer}");
+    }
+}
+
 async fn every_answer_names_its_request(world: World) {
     let here = world.here();
     let id = async |given: Option<&str>| {
@@ -182,6 +229,7 @@ on_both_back_ends!(
     every_error_has_a_code_and_no_data_where_nothing_ran,
     fields_come_in_the_order_they_were_asked_for,
     a_placeholder_of_a_file_is_no_file,
+    an_upload_has_few_parts_in_whatever_order,
     every_answer_names_its_request,
     pages_of_listed_origins_may_call,
     it_tells_how_it_is_doing,

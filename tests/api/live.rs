@@ -1,6 +1,9 @@
 //! Live status: what is told, to whom, and that nothing is lost.
 
 use chrono::TimeDelta;
+use gigway::domain::event::Topic;
+use gigway::live::stream::Delivery;
+use gigway::store::event_log;
 use serde_json::{Value, json};
 
 use crate::support::client::text;
@@ -213,6 +216,32 @@ async fn a_client_that_does_not_read_loses_nothing(world: World) {
     screen.expect_silence("mine").await;
 }
 
+/// The stream itself, without a socket's buffers: what its queue has no room for comes from the log.
+async fn a_stream_that_is_not_read_goes_back_to_the_log(world: World) {
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let id = ann.post(world.gig_form("I will write a song for you").await).await;
+    rita.approve(&id).await;
+    let services = world.services_there();
+    let row = gigway::domain::id::decode(&id).expect("an id").1;
+    let head = event_log::head(services.db.read()).await.expect("a head");
+    until("all is handed on", async || services.streams.handed_on.position() == head).await;
+    let mut stream = services.streams.live(Topic::Gig(row));
+    for _ in 0..50 {
+        ann.client.done(PAUSE_GIG, json!({ "id": id })).await;
+        ann.client.done(RESUME_GIG, json!({ "id": id })).await;
+    }
+    until("all is handed on", async || services.streams.handed_on.position() == head + 100).await;
+    let mut deliveries = Vec::new();
+    for position in head + 1..=head + 100 {
+        let (delivery, event) = stream.next().await.expect("an event");
+        assert_eq!(event.position, position);
+        deliveries.push(delivery);
+    }
+    let (live, replayed) = deliveries.split_at(64);
+    assert!(live.iter().all(|delivery| *delivery == Delivery::Live), "{deliveries:?}");
+    assert!(replayed.iter().all(|delivery| *delivery == Delivery::Replay), "{deliveries:?}");
+}
+
 on_both_back_ends!(
     a_seller_follows_all_of_their_gigs,
     a_snapshot_shows_the_gig_and_what_follows_is_told_once,
@@ -222,4 +251,5 @@ on_both_back_ends!(
     reviewers_follow_the_queue,
     a_socket_ends_with_its_session_and_no_other_does,
     a_client_that_does_not_read_loses_nothing,
+    a_stream_that_is_not_read_goes_back_to_the_log,
 );

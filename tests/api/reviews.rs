@@ -142,6 +142,13 @@ async fn a_decision_needs_what_goes_with_it(world: World) {
             json!([{ "code": "SPAM", "message": "x".repeat(501) }]),
             pair("TOO_LONG", "reasons.0.message"),
         ),
+        ("REJECT", 1, json!([{ "code": "SPAM", "field": ["a\u{0}"] }]), pair("INVALID", "reasons.0.field")),
+        (
+            "REJECT",
+            1,
+            json!([{ "code": "SPAM", "field": vec!["a"; 6] }]),
+            pair("TOO_MANY", "reasons.0.field"),
+        ),
         ("APPROVE", 1, json!([{ "code": "SPAM" }]), pair("INVALID", "reasons")),
         ("APPROVE", 2, json!([]), pair("STALE_VERSION", "expectedVersion")),
         ("SUSPEND", 1, json!([{ "code": "SPAM" }]), pair("INVALID_TRANSITION", "")),

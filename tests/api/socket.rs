@@ -126,6 +126,17 @@ async fn what_fails_before_execution_is_an_error_and_ends_the_operation(world: W
     assert_eq!(socket.about("1").await["type"], "next");
 }
 
+async fn a_socket_has_at_most_a_hundred_operations(world: World) {
+    let mut socket = world.here().socket().await;
+    for number in 0..101 {
+        socket.subscribe(&number.to_string(), GIG_PUBLISHED, json!({})).await;
+    }
+    assert_eq!(socket.failure("100").await, ["RATE_LIMITED"]);
+    socket.complete("7").await;
+    socket.subscribe("100", "{ __typename }", json!({})).await;
+    assert_eq!(socket.about("100").await["type"], "next");
+}
+
 async fn a_page_of_another_origin_opens_no_socket(world: World) {
     let address = world.here().address;
     let open = async |origin: &str| {
@@ -146,6 +157,7 @@ on_both_back_ends!(
     pings_are_answered_with_their_payload,
     queries_and_mutations_go_over_the_socket,
     what_fails_before_execution_is_an_error_and_ends_the_operation,
+    a_socket_has_at_most_a_hundred_operations,
     a_page_of_another_origin_opens_no_socket,
 );
 

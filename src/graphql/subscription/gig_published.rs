@@ -39,7 +39,7 @@ pub struct GigPublishedEvent {
 
 #[ComplexObject]
 impl GigPublishedEvent {
-    /// The gig as it stands now; null where it is not listed any more.
+    /// The gig as it stands now; null where the viewer may not see it any more.
     async fn gig(&self, ctx: &Context<'_>) -> Result<Option<Gig>> {
         let gig = ctx.loader().load_one(GigId(self.gig_row)).await?;
         let viewer = ctx.viewer()?;
@@ -68,7 +68,7 @@ impl GigPublishedSubscription {
     ) -> Result<impl Stream<Item = Result<GigPublishedEvent>>> {
         ctx.viewer()?;
         let services = ctx.services_arc();
-        let filter = filter.map(GigFilter::parse);
+        let filter = filter.map(GigFilter::parse).transpose()?;
         let stream = open(&services, Topic::Published, after.as_deref()).await?;
         Ok(events(stream, move |delivery, event| {
             let (services, filter) = (services.clone(), filter.clone());

@@ -127,7 +127,7 @@ impl GigStatusSubscription {
                         decided: !reason_codes.is_empty(),
                     })
                 }
-                EventBody::ReviewQueue { .. } | EventBody::SessionEnded { .. } => None,
+                EventBody::ReviewQueue { .. } | EventBody::SessionEnded { .. } | EventBody::Unknown => None,
             }))
         });
         Ok(stream::iter(first).chain(live))

@@ -79,12 +79,25 @@ where
         async move {
             loop {
                 let (delivery, event) = next(&mut stream).await?;
-                if let Some(shown) = show(delivery.into(), event).await? {
+                if let Some(shown) = shown(|| show(delivery.into(), Arc::clone(&event))).await? {
                     return Ok(Some((shown, stream)));
                 }
             }
         }
     })
+}
+
+/// What `show` makes of an event, however long the database is away meanwhile.
+async fn shown<T, Shown>(show: impl Fn() -> Shown) -> Result<Option<T>>
+where
+    Shown: Future<Output = Result<Option<T>>>,
+{
+    loop {
+        match show().await {
+            Err(error) if error.is_unavailable() => tokio::time::sleep(RETRY).await,
+            shown => return shown,
+        }
+    }
 }
 
 /// The next event, however long the database is away meanwhile.

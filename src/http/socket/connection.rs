@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::Request;
+use async_graphql::parser::types::OperationType;
 use axum::extract::ws::{Message, WebSocket};
-use futures_util::stream::SplitSink;
+use futures_util::stream::{self, SplitSink};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
@@ -20,14 +22,21 @@ use super::protocol::{ClientMessage, Close, ServerMessage};
 use crate::domain::event::{EventBody, Topic};
 use crate::domain::user::Viewer;
 use crate::graphql::Caller;
-use crate::graphql::execution::{Origin, execute_stream};
+use crate::graphql::error::{Error, ErrorCode};
+use crate::graphql::execution::{Origin, execute, execute_stream};
 use crate::http::Edge;
-use crate::http::graphql::operation;
+use crate::http::graphql::{failed, operation};
 use crate::live::stream::EventStream;
-use crate::service;
+use crate::service::{self, accounts};
 
 /// How long a client may take to introduce itself.
 const INIT_WITHIN: Duration = Duration::from_secs(3);
+
+/// How often to ask whether the client is still there. A peer that has said nothing through two of these is not.
+const PING_EVERY: Duration = Duration::from_secs(25);
+
+/// The most operations of one socket at a time.
+const OPERATIONS_MAX: usize = 100;
 
 /// How long a client may take to answer a close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
@@ -38,6 +47,8 @@ const RETRY: Duration = Duration::from_millis(500);
 /// Messages that may wait for one slow client; after that its operations wait, and the log keeps for them
 /// what happens meanwhile.
 const OUTBOX: usize = 16;
+
+const SESSION_ENDED: &str = "The session has ended";
 
 /// Resolves once the socket must close.
 type Ending = Pin<Box<dyn Future<Output = Close> + Send>>;
@@ -105,16 +116,29 @@ impl Connection {
         stream: &mut (impl StreamExt<Item = Result<Message, axum::Error>> + Unpin),
     ) -> Option<Close> {
         let mut patience = pin!(tokio::time::sleep(INIT_WITHIN));
+        let mut ping = tokio::time::interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut unanswered = 0;
         loop {
             let said = tokio::select! {
                 biased;
                 close = &mut self.ending => Err(close),
                 () = &mut patience, if self.caller.is_none() => Err(Close::InitTimeout),
+                _ = ping.tick() => {
+                    if unanswered == 2 {
+                        return None;
+                    }
+                    unanswered += 1;
+                    Ok(Some(ServerMessage::Ping.to_text()))
+                }
                 Some(outgoing) = self.outgoing.recv() => Ok(self.pass_on(outgoing)),
-                message = stream.next() => match message {
-                    Some(Ok(message)) => self.hear(message).await,
-                    Some(Err(_)) | None => return None,
-                },
+                message = stream.next() => {
+                    unanswered = 0;
+                    match message {
+                        Some(Ok(message)) => self.hear(message).await,
+                        Some(Err(_)) | None => return None,
+                    }
+                }
             };
             match said {
                 Ok(None) => {}
@@ -154,10 +178,7 @@ impl Connection {
             }
             ClientMessage::Ping { payload } => Ok(Some(ServerMessage::Pong { payload }.to_text())),
             ClientMessage::Pong {} => Ok(None),
-            ClientMessage::Subscribe { id, payload } => {
-                self.begin(id, *payload)?;
-                Ok(None)
-            }
+            ClientMessage::Subscribe { id, payload } => self.begin(id, *payload).await,
             ClientMessage::Complete { id } => {
                 self.operations.remove(&id);
                 Ok(None)
@@ -186,10 +207,26 @@ impl Connection {
     }
 
     /// Begins an operation.
-    fn begin(&mut self, id: String, mut request: Request) -> Result<(), Close> {
-        let caller = self.caller.clone().ok_or(Close::Unauthorized)?;
+    async fn begin(&mut self, id: String, mut request: Request) -> Result<Option<String>, Close> {
+        let caller = match self.caller.as_mut().ok_or(Close::Unauthorized)? {
+            // The session may have ended, or the person may have another role by now.
+            Caller::Viewer(viewer) => match accounts::look_again(&self.edge.services, viewer).await {
+                Ok(now) => {
+                    **viewer = now;
+                    Caller::Viewer(viewer.clone())
+                }
+                Err(service::Error::Unauthenticated) => return Err(Close::Forbidden(SESSION_ENDED)),
+                Err(_) => return Err(Close::TryAgainLater),
+            },
+            other => other.clone(),
+        };
         if self.operations.contains_key(&id) {
             return Err(Close::SubscriberExists(id));
+        }
+        if self.operations.len() == OPERATIONS_MAX {
+            let message = format!("A socket may have at most {OPERATIONS_MAX} operations at a time.");
+            let refused = failed(&Error::new(ErrorCode::RateLimited, message));
+            return Ok(Some(ServerMessage::Error { id: &id, payload: &refused.errors }.to_text()));
         }
         let asked = operation(&mut request);
         let kind = asked.as_ref().map(|operation| operation.kind);
@@ -198,16 +235,23 @@ impl Connection {
             operation = asked.and_then(|operation| operation.name),
             "began"
         );
-        let services = Arc::clone(&self.edge.services);
-        let origin = Origin { caller, address: self.address, request_id: self.request_id.clone() };
-        let responses = execute_stream(&self.edge.schema, services, origin, request);
         self.runs += 1;
         let run = self.runs;
         let operation = Operation { run, id: id.clone(), outbox: self.outbox.clone() };
-        let running = operation.run(responses, kind);
+        let origin = Origin { caller, address: self.address, request_id: self.request_id.clone() };
+        let edge = Arc::clone(&self.edge);
+        let running = async move {
+            let services = Arc::clone(&edge.services);
+            if kind == Some(OperationType::Mutation) {
+                let executing = execute(edge.schema.clone(), services, origin, request);
+                operation.run(stream::once(edge.act(Box::pin(executing))), kind).await;
+            } else {
+                operation.run(execute_stream(&edge.schema, services, origin, request), kind).await;
+            }
+        };
         let task = tokio::spawn(running.in_current_span());
         self.operations.insert(id, Running { run, _task: AbortOnDropHandle::new(task) });
-        Ok(())
+        Ok(None)
     }
 }
 
@@ -238,7 +282,7 @@ async fn ending(edge: Arc<Edge>, mut sessions: EventStream, viewer: Viewer) -> C
                     if let EventBody::SessionEnded { session_id, .. } = event.body
                         && session_id == viewer.session_id
                     {
-                        return Close::Forbidden("The session has ended");
+                        return Close::Forbidden(SESSION_ENDED);
                     }
                 }
                 Err(_) => tokio::time::sleep(RETRY).await,
