@@ -197,7 +197,10 @@ pub async fn open_database(config: &Config) -> Result<Database, StartError> {
 /// Where it cannot be made.
 pub fn open_media(config: &Config) -> Result<Media, StartError> {
     let bounds = Bounds { stored_max_bytes: config.limits.gig.image_max_bytes, ..Bounds::default() };
-    Media::in_folder(&config.data_dir.join("blobs"), bounds).map_err(|error| data_dir(config, &error))
+    // Larger than gig images: what is printed small must stay legible.
+    let documents = Bounds { stored_max_side: 3000, stored_max_bytes: 4 * 1024 * 1024, ..Bounds::default() };
+    Media::in_folder(&config.data_dir.join("blobs"), bounds, documents)
+        .map_err(|error| data_dir(config, &error))
 }
 
 fn data_dir(config: &Config, error: &dyn std::fmt::Display) -> StartError {

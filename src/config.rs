@@ -3,11 +3,15 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use clap::Args;
 use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
 use url::Url;
 
 use crate::domain::limits::Limits;
+use crate::media::vault::NamedKey;
 
 /// What can be set, as it was written. Each option is an environment variable, too.
 #[derive(Args, Debug, Clone, Default)]
@@ -41,6 +45,16 @@ pub struct Settings {
     /// generated and kept in the data folder
     #[arg(long, env = "GIGWAY_TOKEN_SECRET", global = true, value_name = "SECRET", hide_env_values = true)]
     pub token_secret: Option<String>,
+
+    /// Keys that personal data are sealed by, as id:base64 of 32 bytes, separated by commas, the newest last; in
+    /// development one is generated and kept in the data folder
+    #[arg(long, env = "GIGWAY_ENCRYPTION_KEYS", global = true, value_name = "KEYS", hide_env_values = true)]
+    pub encryption_keys: Option<String>,
+
+    /// What identity documents are known again by, 32 characters or more; never to be changed. In development it is
+    /// generated and kept in the data folder
+    #[arg(long, env = "GIGWAY_INDEX_KEY", global = true, value_name = "SECRET", hide_env_values = true)]
+    pub index_key: Option<String>,
 
     /// Web origins whose pages may call this API, separated by commas [default: none but its own; in
     /// development also every port of localhost]
@@ -105,6 +119,10 @@ pub struct Config {
     pub environment: Environment,
     /// `None` generates one, in development alone.
     pub token_secret: Option<SecretString>,
+    /// Empty generates one, in development alone. The newest last.
+    pub encryption_keys: Vec<NamedKey>,
+    /// `None` generates one, in development alone.
+    pub index_key: Option<SecretString>,
     /// As browsers send them, such as `https://app.example.com`.
     pub allowed_origins: Vec<String>,
     pub proxies: usize,
@@ -145,7 +163,8 @@ impl Config {
         let environment = environment(settings.env.as_deref())?;
         let production = environment == Environment::Production;
         let data_dir = PathBuf::from(settings.data_dir.unwrap_or_else(|| "./data".into()));
-        let token_secret = token_secret(settings.token_secret, production)?;
+        let token_secret = secret("GIGWAY_TOKEN_SECRET", settings.token_secret, production)?;
+        let index_key = secret("GIGWAY_INDEX_KEY", settings.index_key, production)?;
         Ok(Self {
             listen: listen(settings.listen.as_deref())?,
             public_url: public_url(settings.public_url.as_deref(), production)?,
@@ -154,6 +173,8 @@ impl Config {
             redis_url: settings.redis_url.map(redis_url).transpose()?,
             environment,
             token_secret,
+            encryption_keys: encryption_keys(settings.encryption_keys.as_deref(), production)?,
+            index_key,
             allowed_origins: origins(settings.allowed_origins.as_deref())?,
             proxies: number("GIGWAY_PROXIES", settings.proxies.as_deref(), (0, 0), "1")?,
             sign_in_failures: number(
@@ -197,7 +218,12 @@ fn public_url(given: Option<&str>, production: bool) -> Result<Option<String>, C
         None => Ok(None),
         Some(text) => {
             let plain = Url::parse(text).is_ok_and(|url| {
-                matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none()
+                matches!(url.scheme(), "http" | "https")
+                    && text.starts_with(&format!("{}://", url.scheme()))
+                    && url.username().is_empty()
+                    && url.password().is_none()
+                    && url.query().is_none()
+                    && url.fragment().is_none()
             });
             if plain {
                 return Ok(Some(text.trim_end_matches('/').to_owned()));
@@ -246,8 +272,12 @@ fn environment(given: Option<&str>) -> Result<Environment, ConfigError> {
     }
 }
 
-fn token_secret(given: Option<String>, production: bool) -> Result<Option<SecretString>, ConfigError> {
-    let fault = |fault: &str| ConfigError::new("GIGWAY_TOKEN_SECRET", fault, SECRET_EXAMPLE);
+fn secret(
+    variable: &'static str,
+    given: Option<String>,
+    production: bool,
+) -> Result<Option<SecretString>, ConfigError> {
+    let fault = |fault: &str| ConfigError::new(variable, fault, SECRET_EXAMPLE);
     match given {
         None if production => Err(fault("is not set, and production generates no keys")),
         None => Ok(None),
@@ -256,6 +286,44 @@ fn token_secret(given: Option<String>, production: bool) -> Result<Option<Secret
         }
         Some(secret) => Ok(Some(secret.into())),
     }
+}
+
+fn encryption_keys(given: Option<&str>, production: bool) -> Result<Vec<NamedKey>, ConfigError> {
+    let variable = "GIGWAY_ENCRYPTION_KEYS";
+    let fault = |fault: &str| {
+        ConfigError::new(variable, fault, "2026-11:, then the output of: openssl rand -base64 32")
+    };
+    match given {
+        None if production => Err(fault("is not set, and production generates no keys")),
+        None => Ok(Vec::new()),
+        Some(list) => named_keys(list).map_err(|wrong| fault(&wrong)),
+    }
+}
+
+/// Keys as they are written: `id:base64`, separated by commas or line ends.
+///
+/// # Errors
+/// What is wrong with the first that is none; never the key itself.
+pub fn named_keys(list: &str) -> Result<Vec<NamedKey>, String> {
+    let mut keys: Vec<NamedKey> = Vec::new();
+    for (number, entry) in
+        list.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty()).enumerate()
+    {
+        let number = number + 1;
+        let (id, key) =
+            entry.split_once(':').ok_or_else(|| format!("has no id and colon in entry {number}"))?;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if id.is_empty() || id.len() > 64 || !id.bytes().all(plain) {
+            return Err(format!("has an id that is not 1 to 64 letters, digits, - _ or . in entry {number}"));
+        }
+        if keys.iter().any(|key| key.id == id) {
+            return Err(format!("has the id {id:?} twice"));
+        }
+        let bytes = BASE64_STANDARD.decode(key).ok().and_then(|bytes| bytes.try_into().ok());
+        let bytes = bytes.ok_or_else(|| format!("has no base64 of 32 bytes in entry {number}"))?;
+        keys.push(NamedKey { id: id.to_owned(), bytes: Zeroizing::new(bytes) });
+    }
+    if keys.is_empty() { Err("has no key".to_owned()) } else { Ok(keys) }
 }
 
 fn origins(given: Option<&str>) -> Result<Vec<String>, ConfigError> {
@@ -362,8 +430,19 @@ mod tests {
         let production = |s: &mut Settings| {
             s.env = text("production");
             s.token_secret = text("a secret of at least 32 characters");
+            s.index_key = text("a secret of at least 32 characters");
+            s.encryption_keys = Some(format!("a:{}", BASE64_STANDARD.encode([7; 32])));
         };
         assert_eq!(fault(production), Some("GIGWAY_PUBLIC_URL"));
+        for bad in ["", "a", "a:short", ":AAAA", "a b:AAAA"] {
+            assert_eq!(fault(|s| s.encryption_keys = text(bad)), Some("GIGWAY_ENCRYPTION_KEYS"), "{bad}");
+        }
+        let key = BASE64_STANDARD.encode([7; 32]);
+        assert_eq!(
+            fault(|s| s.encryption_keys = Some(format!("a:{key},a:{key}"))),
+            Some("GIGWAY_ENCRYPTION_KEYS")
+        );
+        assert_eq!(fault(|s| s.encryption_keys = Some(format!("a:{key},\nb:{key}"))), None);
         assert_eq!(fault(|s| s.limits = text(r#"{"gig":{"picturesMax":8}}"#)), Some("GIGWAY_LIMITS"));
         assert_eq!(fault(|s| s.log = text("gigway=loud")), Some("GIGWAY_LOG"));
         assert_eq!(fault(|s| s.log_format = text("xml")), Some("GIGWAY_LOG_FORMAT"));

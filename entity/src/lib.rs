@@ -5,14 +5,17 @@
 //! a module here, a file in `gigway::store`.
 #![forbid(unsafe_code)]
 
+pub mod audit_entry;
 pub mod category;
 pub mod event;
 pub mod gig;
 pub mod gig_image;
 pub mod gig_tag;
+pub mod identity_document;
 pub mod log_meta;
 pub mod refresh_token;
 pub mod review_decision;
 pub mod review_item;
 pub mod session;
 pub mod user;
+pub mod verification;

@@ -20,6 +20,10 @@ pub struct Model {
     /// When the identity was cleared; null while it is not.
     pub verified_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
+    /// Nothing of this person may be erased while it is set.
+    pub legal_hold: bool,
+    /// When the account was erased.
+    pub erased_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -11,6 +11,7 @@ pub mod catalogue;
 mod m20261124_000001_tables;
 mod m20261124_000002_categories;
 mod m20261124_000003_search;
+mod m20261124_000004_verification;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000001_tables::Migration),
             Box::new(m20261124_000002_categories::Migration),
             Box::new(m20261124_000003_search::Migration),
+            Box::new(m20261124_000004_verification::Migration),
         ]
     }
 }

@@ -25,6 +25,7 @@ use crate::domain::category::Category;
 use crate::domain::fault::Fault;
 use crate::domain::image::GigImage;
 use crate::domain::limits::Limits;
+use crate::media::Shelf;
 use crate::media::pictures::{Bounds, Picture};
 use crate::service::{Error, Result, Services};
 use crate::store::{self, categories, images, reviews, users};
@@ -176,7 +177,7 @@ fn hang(demo: &Demo, services: &Services, categories: &[Category], drawn: &[Pict
 
 /// Writes the blobs, and then all rows at once; `false` where somebody has one of its e-mails by now.
 async fn keep(services: &Services, demo: &Demo, hung: &Hung, bar: &ProgressBar) -> Result<bool> {
-    let put = |(id, bytes)| services.media.put(id, bytes);
+    let put = |(id, bytes)| services.media.put(Shelf::GigImages, id, bytes);
     let mut writing = stream::iter(hung.blobs.clone()).map(put).buffer_unordered(WRITTEN_AT_ONCE);
     let mut failed = None;
     // All are waited for, even behind a failure, so that none is written after they are removed.
@@ -208,7 +209,7 @@ async fn keep(services: &Services, demo: &Demo, hung: &Hung, bar: &ProgressBar) 
 
 async fn take_down(services: &Services, hung: &Hung) {
     for (id, _) in &hung.blobs {
-        if let Err(error) = services.media.delete(*id).await {
+        if let Err(error) = services.media.delete(Shelf::GigImages, *id).await {
             tracing::warn!(%error, "a picture of the demo stays behind");
         }
     }

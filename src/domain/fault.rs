@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::domain::text::is_invisible;
+
 /// Why something was refused, as clients switch on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, strum::IntoStaticStr)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -91,6 +93,9 @@ impl Check {
         }
         if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
             let message = format!("{name} may not contain control characters.");
+            self.fault(path, FaultCode::Invalid, message);
+        } else if text.chars().any(is_invisible) {
+            let message = format!("{name} may not contain invisible characters.");
             self.fault(path, FaultCode::Invalid, message);
         }
     }

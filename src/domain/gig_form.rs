@@ -11,6 +11,7 @@ use crate::domain::fault::{Check, FaultCode};
 use crate::domain::gig::GigContent;
 use crate::domain::limits::GigLimits;
 use crate::domain::money::Money;
+use crate::domain::text::{is_invisible, tidy};
 
 /// What the seller filled in; what is left out stays as it was.
 #[derive(Debug, Clone, Default)]
@@ -59,12 +60,12 @@ impl GigForm {
             }
         }
         let trimmed = |list: Option<Vec<String>>, old: Vec<String>| match list {
-            Some(list) => list.iter().map(|entry| entry.trim().to_owned()).collect(),
+            Some(list) => list.iter().map(|entry| tidy(entry)).collect(),
             None => old,
         };
         let mut filled = GigContent {
-            title: self.title.map_or(content.title, |text| text.trim().to_owned()),
-            description: self.description.map_or(content.description, |text| text.trim().to_owned()),
+            title: self.title.map_or(content.title, |text| tidy(&text)),
+            description: self.description.map_or(content.description, |text| tidy(&text)),
             category_id: self.category_id.unwrap_or(content.category_id),
             price,
             delivery_days: self.delivery_days.unwrap_or(content.delivery_days),
@@ -140,7 +141,7 @@ fn check_tags(tags: &[String], limits: &GigLimits, check: &mut Check) {
 
 /// What makes two tags the same: upper and lower case do not matter.
 pub fn tag_key(tag: &str) -> String {
-    tag.trim().to_lowercase()
+    tidy(tag).to_lowercase()
 }
 
 fn check_links(links: &[String], limits: &GigLimits, check: &mut Check) {
@@ -156,7 +157,7 @@ fn check_links(links: &[String], limits: &GigLimits, check: &mut Check) {
         } else if !is_https(link) {
             let message = "A link must be a full address that starts with https://.";
             check.fault(&path, FaultCode::Invalid, message);
-        } else if !seen.insert(link) {
+        } else if !seen.insert(Url::parse(link).map_or_else(|_| link.clone(), String::from)) {
             check.fault(&path, FaultCode::Duplicate, "This link is given twice.");
         }
     }
@@ -164,7 +165,7 @@ fn check_links(links: &[String], limits: &GigLimits, check: &mut Check) {
 
 /// An absolute https:// address without a name and password in it.
 fn is_https(link: &str) -> bool {
-    let plain = !link.contains(|c: char| c.is_whitespace() || c.is_control());
+    let plain = !link.contains(|c: char| c.is_whitespace() || c.is_control() || is_invisible(c) || c == '\\');
     plain
         && link.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
         && Url::parse(link).is_ok_and(|url| {
@@ -275,6 +276,11 @@ mod tests {
         let long = |n: usize| Some(vec![format!("https://example.com/{}", "a".repeat(n - 20))]);
         assert_eq!(posting(|f| f.links = long(2048)), []);
         assert_eq!(posting(|f| f.links = long(2049)), one(TooLong, "links.0"));
+        let same = vec!["https://example.com".into(), "HTTPS://example.com/".into()];
+        assert_eq!(posting(|f| f.links = Some(same)), one(Duplicate, "links.1"));
+        assert_eq!(posting(|f| f.title = Some("\u{200b}".repeat(10))), one(Invalid, "title"));
+        let twice = vec!["e\u{301}te".into(), "\u{e9}te".into()];
+        assert_eq!(posting(|f| f.tags = Some(twice)), one(Duplicate, "tags.1"));
         let images = |n: u128| Some((1..=n).map(Uuid::from_u128).collect());
         assert_eq!(posting(|f| f.image_ids = images(5)), []);
         assert_eq!(posting(|f| f.image_ids = images(6)), one(TooMany, "imageIds"));
@@ -292,6 +298,8 @@ mod tests {
             "example.com",
             "javascript:alert(1)",
             "https://exa mple.com",
+            "https://a.com\\@evil.com",
+            "https://a\u{200b}b.com",
             "",
         ] {
             let found = posting(|f| f.links = Some(vec![bad.into()]));

@@ -14,6 +14,10 @@ pub enum IdKind {
     User,
     #[strum(serialize = "img")]
     GigImage,
+    #[strum(serialize = "ver")]
+    Verification,
+    #[strum(serialize = "doc")]
+    IdentityDocument,
     #[strum(serialize = "rev")]
     ReviewItem,
     #[strum(serialize = "cat")]

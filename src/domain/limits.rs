@@ -93,6 +93,12 @@ pub struct VerificationLimits {
     /// The worker level from which an identity must be cleared.
     pub required_from_level: i32,
     pub minimum_age: i32,
+    /// Whether a picture of the person themselves is needed, too.
+    pub selfie_required: bool,
+    /// Whether a rejection or revocation takes effect only once a second reviewer has said the same.
+    pub second_reviewer: bool,
+    /// The fewest pixels of a document's picture along its shorter side.
+    pub document_min_pixels: u32,
 }
 
 impl Default for VerificationLimits {
@@ -102,6 +108,9 @@ impl Default for VerificationLimits {
             attempts_max: 3,
             required_from_level: 5,
             minimum_age: 18,
+            selfie_required: false,
+            second_reviewer: false,
+            document_min_pixels: 600,
         }
     }
 }
@@ -178,8 +187,8 @@ impl Limits {
             ("verification.documentMaxBytes", verification.document_max_bytes, UPLOAD_MAX_BYTES),
             ("review.reasonsMax", review.reasons_max, 100),
         ];
-        match sizes.iter().find(|(_, value, max)| value > max) {
-            Some((name, _, max)) => Err(format!("{name} must be at most {max}")),
+        match sizes.iter().find(|(_, value, max)| *value == 0 || value > max) {
+            Some((name, _, max)) => Err(format!("{name} must be from 1 to {max}")),
             None => Ok(()),
         }
     }

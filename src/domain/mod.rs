@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod category;
+pub mod country;
 pub mod event;
 pub mod fault;
 pub mod gig;
@@ -14,7 +15,10 @@ pub mod id;
 pub mod image;
 pub mod limits;
 pub mod money;
+pub mod personal_info;
 pub mod reason;
 pub mod review;
 pub mod search;
+pub mod text;
 pub mod user;
+pub mod verification;

@@ -38,12 +38,25 @@ pub struct ReasonForm {
     pub message: Option<String>,
 }
 
-/// A code that reviewers may use.
-struct KnownReason {
+/// A code that decisions use.
+pub struct KnownReason {
     code: &'static str,
     category: ReasonCategory,
     retryable: bool,
     message: &'static str,
+}
+
+impl KnownReason {
+    /// As it is kept, in the code's own words.
+    pub fn reason(&self) -> ReviewReason {
+        ReviewReason {
+            code: self.code.to_owned(),
+            category: self.category,
+            message: self.message.to_owned(),
+            field: None,
+            retryable: self.retryable,
+        }
+    }
 }
 
 /// The most steps of a path, and characters of a step: more than any form has.
@@ -71,11 +84,70 @@ const OF_GIGS: [KnownReason; 10] = [
     KnownReason { code: OTHER, category: ReasonCategory::Other, retryable: true, message: "" },
 ];
 
+const fn verdict(
+    code: &'static str,
+    category: ReasonCategory,
+    retryable: bool,
+    message: &'static str,
+) -> KnownReason {
+    KnownReason { code, category, retryable, message }
+}
+
+/// A person has submitted as often as anybody may. Given by the rules, never by a reviewer.
+pub const ATTEMPTS_EXCEEDED: KnownReason =
+    verdict("ATTEMPTS_EXCEEDED", ReasonCategory::Other, false, "All attempts are used.");
+
+/// Another person has been cleared, or waits, with the same document.
+pub const DUPLICATE_IDENTITY: KnownReason = verdict(
+    "DUPLICATE_IDENTITY",
+    ReasonCategory::Fraud,
+    false,
+    "The same document is used by another account.",
+);
+
+const OF_VERIFICATIONS: [KnownReason; 13] = {
+    use ReasonCategory::{Data, Document, Fraud, ImageQuality};
+    [
+        verdict("IMAGE_UNREADABLE", ImageQuality, true, "A picture cannot be read."),
+        verdict("PAGE_MISSING", ImageQuality, true, "A side of the document is missing."),
+        verdict("DOCUMENT_DAMAGED", ImageQuality, true, "The document is damaged."),
+        verdict("DIGITAL_COPY", ImageQuality, true, "It is a picture of a copy or of a screen."),
+        verdict("DOCUMENT_EXPIRED", Document, true, "The document has expired."),
+        verdict("DOCUMENT_TYPE_UNSUPPORTED", Document, true, "This type of document is not accepted."),
+        verdict("COUNTRY_UNSUPPORTED", Document, true, "Documents of this country are not accepted."),
+        verdict("DATA_MISMATCH", Data, true, "What you wrote is not what the document says."),
+        verdict("UNDER_AGE", Data, false, "You are too young."),
+        verdict("DOCUMENT_TAMPERED", Fraud, false, "The document has been altered."),
+        DUPLICATE_IDENTITY,
+        verdict("SANCTIONED", Fraud, false, "The person is on a sanctions list."),
+        KnownReason { code: OTHER, category: ReasonCategory::Other, retryable: true, message: "" },
+    ]
+};
+
+/// What the person themselves never reads.
+const NOT_FOR_THE_SUBJECT: [&str; 2] = ["SANCTIONED", "DUPLICATE_IDENTITY"];
+
+impl ReviewReason {
+    /// As the person reads it: of some reasons no more than that there is one.
+    pub fn for_subject(self) -> Self {
+        if !NOT_FOR_THE_SUBJECT.contains(&self.code.as_str()) {
+            return self;
+        }
+        Self {
+            code: OTHER.to_owned(),
+            category: ReasonCategory::Other,
+            message: "Your identity could not be confirmed.".to_owned(),
+            field: None,
+            retryable: self.retryable,
+        }
+    }
+}
+
 /// The codes for one kind of review.
 fn known(kind: ReviewKind) -> &'static [KnownReason] {
     match kind {
         ReviewKind::Gig => &OF_GIGS,
-        ReviewKind::Verification => &[],
+        ReviewKind::Verification => &OF_VERIFICATIONS,
     }
 }
 
@@ -110,12 +182,11 @@ pub fn resolve(
         for step in steps.iter().take(FIELD_STEPS_MAX) {
             check.line(&path, "A step of the path", step, 1, FIELD_STEP_MAX_CHARS);
         }
+        let reason = known.reason();
         reasons.push(ReviewReason {
-            code: known.code.to_owned(),
-            category: known.category,
-            message: words.unwrap_or_else(|| known.message.to_owned()),
+            message: words.unwrap_or_else(|| reason.message.clone()),
             field: form.field,
-            retryable: known.retryable,
+            ..reason
         });
     }
     reasons

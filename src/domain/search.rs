@@ -1,5 +1,7 @@
 //! What a person typed into the search field, as words to look for.
 
+use unicode_normalization::UnicodeNormalization;
+
 /// More words than these do not make a search any better.
 const WORDS_MAX: usize = 10;
 
@@ -9,6 +11,7 @@ const WORD_MAX_CHARS: usize = 40;
 /// The words of `text` in lower case: runs of letters and digits. A gig is found when each of them
 /// begins a word of it. Whatever else is typed (operators, quotes, control characters) separates words.
 pub fn words(text: &str) -> Vec<String> {
+    let text: String = text.nfc().collect();
     text.split(|character: char| !character.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .take(WORDS_MAX)

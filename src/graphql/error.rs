@@ -36,6 +36,8 @@ pub enum ErrorCode {
     InvalidCursor,
     /// The log no longer keeps what came after the cursor: read everything anew.
     CursorExpired,
+    /// The operation asks for more than is done at once.
+    QueryTooComplex,
     /// The HTTP request is no GraphQL request.
     BadRequest,
     /// The HTTP method does not do this; the header `Allow` says which does.

@@ -44,6 +44,11 @@ impl Extension for ErrorCodes {
     ) -> ServerResult<ExecutableDocument> {
         let parsed = next.run(ctx, query, variables).await;
         parsed.map_err(|mut error| {
+            // The library repeats the document, and speaks of its grammar's rules.
+            error.message = match error.locations.first() {
+                Some(at) => format!("The document is not GraphQL at line {}, column {}.", at.line, at.column),
+                None => "The document is not GraphQL.".to_owned(),
+            };
             set_code(&mut error, ErrorCode::GraphqlParseFailed);
             error
         })

@@ -4,11 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_graphql::{Request, Response};
+use futures_util::future::ready;
 use futures_util::stream::{self, Stream, StreamExt};
 
 use super::Schema;
 use super::context::{Caller, RequestContext};
 use super::error::ErrorCode;
+use super::guard;
 use super::loads::Loads;
 use crate::service::Services;
 
@@ -23,7 +25,15 @@ pub struct Origin {
 }
 
 /// Executes a query or mutation.
-pub async fn execute(schema: Schema, services: Arc<Services>, origin: Origin, request: Request) -> Response {
+pub async fn execute(
+    schema: Schema,
+    services: Arc<Services>,
+    origin: Origin,
+    mut request: Request,
+) -> Response {
+    if let Err(refused) = guard::check(&mut request) {
+        return Response::from_errors(vec![refused]);
+    }
     let (begin, mut loads) = Loads::new();
     let request_id = origin.request_id.clone();
     let context = RequestContext::new(services, origin, begin);
@@ -36,8 +46,11 @@ pub fn execute_stream(
     schema: &Schema,
     services: Arc<Services>,
     origin: Origin,
-    request: Request,
+    mut request: Request,
 ) -> impl Stream<Item = Response> + use<> {
+    if let Err(refused) = guard::check(&mut request) {
+        return stream::once(ready(Response::from_errors(vec![refused]))).left_stream();
+    }
     let (begin, loads) = Loads::new();
     let request_id = origin.request_id.clone();
     let context = RequestContext::new(services, origin, begin);
@@ -46,10 +59,11 @@ pub fn execute_stream(
         let response = loads.run_beside(responses.next()).await?;
         Some((named(response, &request_id), (responses, loads, request_id)))
     })
+    .right_stream()
 }
 
 /// Tells the client of a mistake of ours by the name that it has in our log.
-fn named(mut response: Response, request_id: &str) -> Response {
+pub fn named(mut response: Response, request_id: &str) -> Response {
     let internal: &str = ErrorCode::InternalServerError.into();
     for extensions in response.errors.iter_mut().filter_map(|error| error.extensions.as_mut()) {
         if extensions.get("code") == Some(&internal.into()) {

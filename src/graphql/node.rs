@@ -48,6 +48,7 @@ pub(super) async fn load(ctx: &Context<'_>, given: &ID) -> Result<Option<Node>> 
         }
         IdKind::GigImage => loader.load_one(ImageId(id)).await?.map(|it| Node::GigImage(it.into())),
         IdKind::ReviewItem => loader.load_one(ReviewItemId(id)).await?.map(|it| Node::ReviewItem(it.into())),
+        IdKind::Verification | IdKind::IdentityDocument => None,
         IdKind::User => loader.load_one(UserId(id)).await?.map(|it| Node::User(it.into())),
     })
 }

@@ -164,7 +164,9 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which of them.", name = "where")] filter: Option<GigFilter>,
-        #[graphql(desc = "Words, each of which must begin a word of the title, a tag or the description.")]
+        #[graphql(
+            desc = "Up to 10 words, each of which must begin a word of the title, a tag or the description."
+        )]
         search: Option<String>,
         #[graphql(
             desc = "In which order; the newest first where it is left out.",
@@ -176,12 +178,17 @@ impl Query {
         #[graphql(desc = "How many from the back, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "End in front of this cursor.")] before: Option<String>,
     ) -> Result<GigConnection> {
+        // A field that holds blanks alone does not search; and without a search all gigs are equally relevant.
+        let search = search.filter(|text| !text.trim().is_empty());
+        let order = match order_by.unwrap_or(GigOrder::Newest) {
+            GigOrder::Relevance if search.is_none() => GigOrder::Newest,
+            order => order,
+        };
         let query = GigQuery {
             scope: Scope::Listed,
             filter: filter.unwrap_or_default().parse()?,
-            // A field that holds blanks alone does not search.
-            words: search.filter(|text| !text.trim().is_empty()).map(|text| search::words(&text)),
-            order: order_by.unwrap_or(GigOrder::Newest).into(),
+            words: search.map(|text| search::words(&text)),
+            order: order.into(),
         };
         let arguments = PageArguments { first, after, last, before };
         GigConnection::of_query(ctx, ctx.viewer()?, query, arguments).await

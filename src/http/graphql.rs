@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use async_graphql::http::parse_query_string;
 use async_graphql::parser::types::{DocumentOperations, OperationType};
 use async_graphql::{Request, Response as Answer, ServerError, Value};
 use axum::body::{Body, to_bytes};
@@ -33,6 +33,9 @@ pub(super) const APOLLO_OPERATION_NAME: HeaderName = header_name("x-apollo-opera
 /// The most characters of an operation's name that are logged.
 const OPERATION_NAME_MAX_CHARS: usize = 64;
 
+/// How long a request may take to come in.
+const READ_WITHIN: Duration = Duration::from_mins(1);
+
 /// The most bytes of a request without files.
 pub(super) const DOCUMENT_MAX_BYTES: usize = 1024 * 1024;
 
@@ -44,9 +47,13 @@ pub(super) async fn post(
     body: Body,
 ) -> Response {
     let Some(media_type) = MediaType::accepted(&headers) else { return not_acceptable() };
-    match read(&edge, &headers, body).await {
-        Ok(request) => execute(&edge, connection, id, &headers, request, media_type).await,
-        Err(refusal) => refusal,
+    match tokio::time::timeout(READ_WITHIN, read(&edge, &headers, body)).await {
+        Ok(Ok(request)) => execute(&edge, connection, id, &headers, request, media_type).await,
+        Ok(Err(refusal)) => refusal,
+        Err(_) => {
+            let message = format!("A request must have come in within {} seconds.", READ_WITHIN.as_secs());
+            refuse(StatusCode::REQUEST_TIMEOUT, ErrorCode::BadRequest, message)
+        }
     }
 }
 
@@ -68,7 +75,7 @@ pub(super) async fn get(
         let message = "Send a GraphQL request: POST it as JSON, or give ?query=. There is no page here.";
         return refuse(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message);
     }
-    let Ok(mut request) = parse_query_string(&query) else { return unreadable() };
+    let Some(mut request) = parse_parameters(&query) else { return unreadable() };
     if operation(&mut request).is_some_and(|operation| operation.kind != OperationType::Query) {
         let message = "GET runs queries alone; POST this.";
         let mut refusal = refuse(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::MethodNotAllowed, message);
@@ -76,6 +83,21 @@ pub(super) async fn get(
         return refusal;
     }
     execute(&edge, connection, id, &headers, request, media_type).await
+}
+
+/// One operation, as parameters of an address; `None` where they hold none.
+fn parse_parameters(parameters: &str) -> Option<Request> {
+    let mut request = Request::new("");
+    for (name, value) in url::form_urlencoded::parse(parameters.as_bytes()) {
+        match name.as_ref() {
+            "query" => request.query = value.into_owned(),
+            "operationName" if !value.is_empty() => request.operation_name = Some(value.into_owned()),
+            "variables" if !value.is_empty() => request.variables = serde_json::from_str(&value).ok()?,
+            "extensions" if !value.is_empty() => request.extensions = serde_json::from_str(&value).ok()?,
+            _ => {}
+        }
+    }
+    Some(request)
 }
 
 /// The GraphQL request in the body.
@@ -160,7 +182,7 @@ async fn execute(
     let answer = match edge.caller_of(headers).await {
         Ok(caller) => {
             let address = client_address(headers, connection.ip(), edge.proxies);
-            let origin = Origin { caller, address, request_id: id };
+            let origin = Origin { caller, address, request_id: id.clone() };
             let executing =
                 execution::execute(edge.schema.clone(), Arc::clone(&edge.services), origin, request);
             match operation.as_ref().map(|operation| operation.kind) {
@@ -168,7 +190,7 @@ async fn execute(
                 _ => executing.await,
             }
         }
-        Err(error) => failed(&error.into()),
+        Err(error) => execution::named(failed(&error.into()), &id),
     };
     let mut response = respond(&answer, media_type);
     if let Some(operation) = operation {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -28,10 +29,11 @@ pub(super) struct Signed {
 
 pub(super) async fn get(
     State(edge): State<Arc<Edge>>,
-    Path(file): Path<String>,
-    Query(signed): Query<Signed>,
+    file: Result<Path<String>, PathRejection>,
+    signed: Result<Query<Signed>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
+    let (Ok(Path(file)), Ok(Query(signed))) = (file, signed) else { return nothing() };
     let Some(name) = file.strip_suffix(".jpg") else { return nothing() };
     let Some(image_id) = id::decode_as(IdKind::GigImage, name) else { return nothing() };
     let signature = signed.expires.zip(signed.signature);
@@ -49,7 +51,9 @@ pub(super) async fn get(
         Err(error) => return failed(&error.into()),
     };
     let tag = format!("\"{name}\"");
-    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok()).unwrap_or_default();
+    let known =
+        known.split(',').map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag);
     let kept = [
         (header::CACHE_CONTROL, if shown.public { PUBLIC } else { PRIVATE }),
         (header::ETAG, HeaderValue::from_str(&tag).expect("an id is plain text")),

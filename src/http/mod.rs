@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use async_graphql::Response as Answer;
 use axum::Router;
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware;
 use axum::response::{Html, Response};
 use axum::routing::get;
@@ -120,6 +120,7 @@ pub fn router(edge: Arc<Edge>) -> Router {
     }
     routes
         .fallback(not_found)
+        .method_not_allowed_fallback(only_get)
         .layer(cors(&edge))
         .layer(CatchPanicLayer::custom(refusal::of_panic))
         .layer(middleware::from_fn_with_state(Arc::clone(&edge), request_log::log))
@@ -146,6 +147,13 @@ fn cors(edge: &Arc<Edge>) -> CorsLayer {
 async fn not_found(uri: Uri) -> Response {
     let message = format!("There is nothing at {}; the API is at /graphql.", uri.path());
     refuse(StatusCode::NOT_FOUND, ErrorCode::NotFound, message)
+}
+
+async fn only_get(method: Method) -> Response {
+    let message = format!("{method} does nothing here; use GET.");
+    let mut refusal = refuse(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::MethodNotAllowed, message);
+    refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    refusal
 }
 
 async fn method_not_allowed(method: Method) -> Response {

@@ -12,10 +12,13 @@ use crate::domain::event::{Event, Topic};
 /// the log: memory per subscriber is bounded, and nothing is lost.
 const QUEUE: usize = 64;
 
+/// The seats of each topic, by their numbers.
+type Topics = HashMap<Topic, HashMap<u64, Arc<Seat>>>;
+
 /// Where streams attach and events are handed on.
 #[derive(Debug, Default)]
 pub struct Hub {
-    topics: Mutex<HashMap<Topic, Vec<Arc<Seat>>>>,
+    topics: Mutex<Topics>,
     next_seat: AtomicU64,
 }
 
@@ -48,7 +51,7 @@ impl Hub {
             overflowed: AtomicBool::new(false),
             told: Notify::new(),
         });
-        self.topics().entry(topic).or_default().push(Arc::clone(&seat));
+        self.topics().entry(topic).or_default().insert(seat.number, Arc::clone(&seat));
         Attachment { hub: Arc::clone(self), topic, seat, queue }
     }
 
@@ -56,7 +59,7 @@ impl Hub {
     pub fn hand_on(&self, event: &Arc<Event>) {
         let topics = self.topics();
         for topic in event.topics().into_iter().flatten() {
-            for seat in topics.get(&topic).into_iter().flatten() {
+            for seat in topics.get(&topic).into_iter().flat_map(HashMap::values) {
                 if seat.overflowed.load(Ordering::Acquire) {
                     continue;
                 }
@@ -70,10 +73,10 @@ impl Hub {
 
     /// How many streams are attached.
     pub fn attached(&self) -> usize {
-        self.topics().values().map(Vec::len).sum()
+        self.topics().values().map(HashMap::len).sum()
     }
 
-    fn topics(&self) -> MutexGuard<'_, HashMap<Topic, Vec<Arc<Seat>>>> {
+    fn topics(&self) -> MutexGuard<'_, Topics> {
         // Nothing that holds this lock can panic half-way through a change of the map.
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -112,7 +115,7 @@ impl Drop for Attachment {
     fn drop(&mut self) {
         let mut topics = self.hub.topics();
         if let Some(seats) = topics.get_mut(&self.topic) {
-            seats.retain(|seat| seat.number != self.seat.number);
+            seats.remove(&self.seat.number);
             if seats.is_empty() {
                 topics.remove(&self.topic);
             }

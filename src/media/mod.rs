@@ -1,6 +1,8 @@
-//! Pictures: decoded and re-encoded within bounds, and kept as blobs.
+//! Pictures: decoded and re-encoded within bounds, and kept as blobs; and the vault, which seals those of
+//! identity documents.
 
 pub mod pictures;
+pub mod vault;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,11 +20,21 @@ use pictures::{Bounds, Picture, Unreadable};
 /// Pictures decoded at once: each may take some hundred megabytes for a moment.
 const DECODED_AT_ONCE: usize = 2;
 
+/// Which pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shelf {
+    /// Pictures of gigs, as they are shown.
+    GigImages,
+    /// Pictures of identity documents, sealed.
+    IdentityDocuments,
+}
+
 /// The pictures of this installation.
 #[derive(Debug, Clone)]
 pub struct Media {
     blobs: Arc<dyn ObjectStore>,
-    bounds: Bounds,
+    gig_images: Bounds,
+    identity_documents: Bounds,
     decoding: Arc<Semaphore>,
 }
 
@@ -31,14 +43,23 @@ impl Media {
     ///
     /// # Errors
     /// Where the folder cannot be made.
-    pub fn in_folder(folder: &Path, bounds: Bounds) -> Result<Self, object_store::Error> {
+    pub fn in_folder(
+        folder: &Path,
+        gig_images: Bounds,
+        identity_documents: Bounds,
+    ) -> Result<Self, object_store::Error> {
         let made = std::fs::create_dir_all(folder).map_err(|error| object_store::Error::Generic {
             store: "LocalFileSystem",
             source: Box::new(error),
         });
         made?;
         let blobs = Arc::new(LocalFileSystem::new_with_prefix(folder)?);
-        Ok(Self { blobs, bounds, decoding: Arc::new(Semaphore::new(DECODED_AT_ONCE)) })
+        Ok(Self {
+            blobs,
+            gig_images,
+            identity_documents,
+            decoding: Arc::new(Semaphore::new(DECODED_AT_ONCE)),
+        })
     }
 
     /// Makes an upload ready to be stored, off the async threads.
@@ -47,10 +68,14 @@ impl Media {
     /// The outer where the work itself failed, the inner where the upload is no picture we take.
     pub async fn reencode(
         &self,
+        on: Shelf,
         file: Bytes,
     ) -> Result<Result<Picture, Unreadable>, Box<dyn std::error::Error + Send + Sync>> {
         let permit = Arc::clone(&self.decoding).acquire_owned().await?;
-        let bounds = self.bounds;
+        let bounds = match on {
+            Shelf::GigImages => self.gig_images,
+            Shelf::IdentityDocuments => self.identity_documents,
+        };
         let work = move || {
             let _permit = permit;
             pictures::reencode(&file, &bounds)
@@ -60,8 +85,8 @@ impl Media {
 
     /// # Errors
     /// Where the blobs are away.
-    pub async fn put(&self, id: Uuid, bytes: Bytes) -> Result<(), object_store::Error> {
-        self.blobs.put(&path(id), PutPayload::from(bytes)).await?;
+    pub async fn put(&self, on: Shelf, id: Uuid, bytes: Bytes) -> Result<(), object_store::Error> {
+        self.blobs.put(&path(on, id), PutPayload::from(bytes)).await?;
         Ok(())
     }
 
@@ -69,8 +94,8 @@ impl Media {
     ///
     /// # Errors
     /// Where the blobs are away.
-    pub async fn get(&self, id: Uuid) -> Result<Option<Bytes>, object_store::Error> {
-        match self.blobs.get(&path(id)).await {
+    pub async fn get(&self, on: Shelf, id: Uuid) -> Result<Option<Bytes>, object_store::Error> {
+        match self.blobs.get(&path(on, id)).await {
             Ok(found) => Ok(Some(found.bytes().await?)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -81,8 +106,8 @@ impl Media {
     ///
     /// # Errors
     /// Where the blobs are away.
-    pub async fn delete(&self, id: Uuid) -> Result<(), object_store::Error> {
-        match self.blobs.delete(&path(id)).await {
+    pub async fn delete(&self, on: Shelf, id: Uuid) -> Result<(), object_store::Error> {
+        match self.blobs.delete(&path(on, id)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
         }
@@ -95,6 +120,11 @@ impl Media {
     }
 }
 
-fn path(id: Uuid) -> BlobPath {
-    BlobPath::from(format!("gig-images/{}.jpg", id::encode(IdKind::GigImage, id)))
+fn path(on: Shelf, id: Uuid) -> BlobPath {
+    BlobPath::from(match on {
+        Shelf::GigImages => format!("gig-images/{}.jpg", id::encode(IdKind::GigImage, id)),
+        Shelf::IdentityDocuments => {
+            format!("identity-documents/{}.sealed", id::encode(IdKind::IdentityDocument, id))
+        }
+    })
 }

@@ -11,6 +11,7 @@ use super::{Result, Services};
 use crate::domain::event::EventBody;
 use crate::domain::image::UNATTACHED_LIFETIME;
 use crate::domain::review::ReviewQueueChange;
+use crate::media::Shelf;
 use crate::store::{images, reviews, sessions};
 
 /// How often to look. A claim is over at its time by the clock alone; this only tells the screens.
@@ -93,7 +94,7 @@ async fn collect(services: &Services, id: Uuid, moment: DateTime<Utc>) -> Result
         return Ok(false);
     }
     // The blob first: a record without a blob is found again, a blob without a record never.
-    services.media.delete(id).await.map_err(super::Error::internal)?;
+    services.media.delete(Shelf::GigImages, id).await.map_err(super::Error::internal)?;
     work.commit().await?;
     Ok(true)
 }

@@ -9,6 +9,7 @@ use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::id::{self, IdKind};
 use crate::domain::image::GigImage;
 use crate::domain::user::Viewer;
+use crate::media::Shelf;
 use crate::media::pictures::Unreadable;
 use crate::store::images::{self, Seen};
 
@@ -25,7 +26,7 @@ pub async fn upload(services: &Services, viewer: &Viewer, file: Bytes) -> Result
     if file.len() > max {
         return Err(too_large(max).into());
     }
-    let picture = services.media.reencode(file).await.map_err(Error::internal)?;
+    let picture = services.media.reencode(Shelf::GigImages, file).await.map_err(Error::internal)?;
     let picture = picture.map_err(|unreadable: Unreadable| {
         Fault::at("file", FaultCode::UnsupportedMedia, unreadable.to_string())
     })?;
@@ -58,7 +59,7 @@ pub(crate) async fn store(
     let work = services.begin().await?;
     images::insert(&*work, &image, services.now()).await?;
     work.commit().await?;
-    services.media.put(image.id, picture.bytes).await.map_err(Error::internal)?;
+    services.media.put(Shelf::GigImages, image.id, picture.bytes).await.map_err(Error::internal)?;
     Ok(image)
 }
 
@@ -114,7 +115,7 @@ pub async fn show(
         images::find_all_visible(db, viewer, &[image_id]).await?
     };
     let Some(seen) = seen.into_iter().next() else { return Ok(None) };
-    let bytes = services.media.get(image_id).await.map_err(Error::internal)?;
+    let bytes = services.media.get(Shelf::GigImages, image_id).await.map_err(Error::internal)?;
     Ok(bytes.map(|bytes| Shown { bytes, public: seen.public }))
 }
 

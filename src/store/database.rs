@@ -51,6 +51,7 @@ impl Database {
     /// Where the file cannot be opened or made.
     pub async fn open_sqlite(file: &Path) -> Result<Self> {
         let statements = Arc::default();
+        create_private(file)?;
         let sqlite = Some(file.to_owned());
         let file = file.to_owned();
         let connect = |connections: u32, timeout: Duration| {
@@ -165,12 +166,15 @@ impl Database {
         begin_whole(self.reader.clone(), options).await
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, from what it has stored.
     ///
     /// # Errors
     /// Where it does not.
     pub async fn ping(&self) -> Result<()> {
-        self.reader.ping().await
+        self.reader
+            .query_one_raw(Statement::from_string(self.backend(), "SELECT epoch FROM log_meta"))
+            .await?;
+        Ok(())
     }
 
     /// What time it is by the database's clock.
@@ -206,6 +210,16 @@ impl Database {
     }
 }
 
+/// Makes the file, where it is missing, so that nobody else on the machine may read it.
+fn create_private(file: &Path) -> Result<()> {
+    let mut options = File::options();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let fault = |error: std::io::Error| DbErr::Custom(format!("{}: {error}", file.display()));
+    options.open(file).map(drop).map_err(fault)
+}
+
 /// Begins on a task of its own. A begin that is given up half-way (its client has gone) would leave its connection
 /// in a transaction that nobody knows of; this one goes on to its end, and is then rolled back.
 async fn begin_whole(pool: DatabaseConnection, options: TransactionOptions) -> Result<DatabaseTransaction> {
@@ -233,14 +247,21 @@ pub fn is_unavailable(error: &DbErr) -> bool {
                 | sqlx::Error::PoolTimedOut
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed => true,
-                sqlx::Error::Database(error) => {
-                    error.try_downcast_ref::<PgDatabaseError>().is_some_and(|error| is_shutdown(error.code()))
-                }
+                sqlx::Error::Database(error) => match error.try_downcast_ref::<PgDatabaseError>() {
+                    Some(error) => is_shutdown(error.code()),
+                    None => error.code().is_some_and(|code| is_sqlite_trouble(&code)),
+                },
                 _ => false,
             }
         }
         _ => false,
     }
+}
+
+/// SQLite's primary codes for a file that is locked (5, 6), cannot be read or written (8, 10, 13, 14), or is no
+/// database any more (11, 26). An extended code has its primary one in its lowest byte.
+fn is_sqlite_trouble(code: &str) -> bool {
+    code.parse().is_ok_and(|code: u32| matches!(code & 0xff, 5 | 6 | 8 | 10 | 11 | 13 | 14 | 26))
 }
 
 /// PostgreSQL's codes for "connection lost" (class 08) and "shutting down or starting up" (57P).

@@ -300,7 +300,8 @@ fn relevance(query: &GigQuery, backend: DbBackend) -> SimpleExpr {
             .case(found_by(words, Part::Title, backend), Expr::cust("1"))
             .finally(Expr::cust("0"))
             .into(),
-        _ => Expr::cust("0"),
+        // Not a plain 0, which ORDER BY would take for the number of a column.
+        _ => Expr::cust("0 + 0"),
     }
 }
 

@@ -62,6 +62,8 @@ pub async fn insert(db: &impl ConnectionTrait, new: &NewUser) -> Result<bool> {
         points: Set(new.points),
         verified_at: Set(None),
         created_at: Set(new.created_at),
+        legal_hold: Set(false),
+        erased_at: Set(None),
     };
     let taken = OnConflict::column(user::Column::EmailKey).do_nothing().to_owned();
     let inserted =

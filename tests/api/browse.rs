@@ -118,6 +118,12 @@ async fn words_are_found_where_they_begin_and_whatever_is_typed(world: World) {
     assert_eq!(find("  ").await.len(), 2);
     let (titles, _) = browse(&here, json!({ "search": "logo des", "orderBy": "RELEVANCE" })).await;
     assert_eq!(titles, ["Logo design, fast", "A waltz for zither"]);
+    for nothing in [json!({}), json!({ "search": " " })] {
+        let mut variables = nothing;
+        variables["orderBy"] = json!("RELEVANCE");
+        assert_eq!(browse(&here, variables).await.0, ["A waltz for zither", "Logo design, fast"]);
+    }
+    assert_eq!(browse(&here, json!({ "search": "*", "orderBy": "RELEVANCE" })).await.0, [""; 0]);
     let long = "x ".repeat(5000);
     for odd in [
         "*",

@@ -107,6 +107,8 @@ fn a_wrong_variable_ends_it_with_2_and_one_line() {
         .env("GIGWAY_ENV", "production")
         .env("GIGWAY_TOKEN_SECRET", "a secret of at least 32 characters")
         .env("GIGWAY_PUBLIC_URL", "https://api.example.com")
+        .env("GIGWAY_INDEX_KEY", "a secret of at least 32 characters")
+        .env("GIGWAY_ENCRYPTION_KEYS", "a:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=")
         .output()
         .expect("it runs");
     assert_eq!(production.status.code(), Some(2));

@@ -37,6 +37,9 @@ async fn requests_are_posted_as_json_or_queries_got(world: World) {
     let response = request.send().await.expect("an answer");
     assert_eq!(response.headers()["content-type"], "application/graphql-response+json; charset=utf-8");
     assert_eq!(json_of(response).await["data"]["gigs"]["totalCount"], 0);
+    let two = [("query", "query A { a: __typename } query B { b: __typename }"), ("operationName", "B")];
+    let response = here.get("/graphql").query(&two).send().await.expect("an answer");
+    assert_eq!(json_of(response).await, json!({ "data": { "b": "Query" } }));
     let mutation = [("query", "mutation { signOut { sessionsEnded } }")];
     let response = here.get("/graphql").query(&mutation).send().await.expect("an answer");
     assert_eq!((response.status().as_u16(), header(&response, "allow")), (405, "POST"));
@@ -83,6 +86,7 @@ async fn every_error_has_a_code_and_no_data_where_nothing_ran(world: World) {
             json!({ "n": "x" }),
             "GRAPHQL_VALIDATION_FAILED",
         ),
+        ("query($id: ID!) { gig(id: $id) { id } }", json!({}), "BAD_USER_INPUT"),
         ("subscription { gigPublished { gigId } }", json!({}), "BAD_USER_INPUT"),
     ];
     for (query, variables, code) in cases {
@@ -93,6 +97,65 @@ async fn every_error_has_a_code_and_no_data_where_nothing_ran(world: World) {
     let answer = here.answer("{ categories { id } reviewQueue { totalCount } }", json!({})).await;
     assert_eq!((error_codes(&answer), &answer["data"]), (vec!["UNAUTHENTICATED".into()], &Value::Null));
     assert_eq!(answer["errors"][0]["path"], json!(["reviewQueue"]));
+}
+
+async fn a_request_that_is_not_whole_runs_nothing_of_it(world: World) {
+    let ann = world.member("Ann").await;
+    let mutation = "mutation($i: PostGigInput!) { saveGigDraft(input: { title: \"Song\" }) { gig { id } }
+        postGig(input: $i) { gig { id } } }";
+    let mut form = world.gig_form("I will write a song for you").await;
+    form["price"] = json!(25);
+    for variables in [json!({}), json!({ "i": null }), json!({ "i": form })] {
+        let answer = ann.client.answer(mutation, variables.clone()).await;
+        assert!(!error_codes(&answer).is_empty() && answer.get("data").is_none(), "{variables}: {answer}");
+    }
+    let mine = ann.client.run("{ viewer { gigs { totalCount } } }", json!({})).await;
+    assert_eq!(mine["viewer"]["gigs"]["totalCount"], 0);
+}
+
+async fn the_defaults_of_variables_hold_everywhere(world: World) {
+    let here = world.here();
+    let query = "query($t: Boolean = true, $f: Boolean = false) { a: eventCursor @include(if: $t)
+        b: eventCursor @skip(if: $t) c: eventCursor @include(if: $f) d: eventCursor @skip(if: $f) }";
+    let fields = async |variables: Value| -> Vec<String> {
+        here.run(query, variables).await.as_object().expect("an object").keys().cloned().collect()
+    };
+    assert_eq!(fields(json!({})).await, ["a", "d"]);
+    assert_eq!(fields(json!({ "t": false })).await, ["b", "d"]);
+}
+
+async fn a_document_that_unfolds_is_refused_at_once(world: World) {
+    let mut query = "query { ...F0 }".to_owned();
+    for level in 0..40 {
+        query = format!("{query} fragment F{level} on Query {{ ...F{} ...F{} }}", level + 1, level + 1);
+    }
+    let query = format!("{query} fragment F40 on Query {{ __typename }}");
+    assert_eq!(world.here().error_codes(&query, json!({})).await, ["QUERY_TOO_COMPLEX"]);
+    let mut socket = world.here().socket().await;
+    socket.subscribe("1", &query, json!({})).await;
+    assert_eq!(socket.failure("1").await, ["QUERY_TOO_COMPLEX"]);
+}
+
+async fn no_answer_speaks_of_what_is_inside(world: World) {
+    let here = world.here();
+    let mut said = String::new();
+    for body in ["{\"query\":5}", "nonsense", "{\"query\":\"{\"}", "{\"query\":\"{ a(\",\"variables\":[]}"] {
+        let request = here.post("/graphql").header("content-type", "application/json").body(body);
+        said += &request.send().await.expect("an answer").text().await.expect("text");
+    }
+    for path in [
+        "/media/%FF.jpg",
+        "/media/img_01h455vb4pex5vsknk084sn02q.jpg?expires=abc&signature=x",
+        "/graphql?query={a}&variables=x",
+    ] {
+        let (status, response) = here.fetch(path).await;
+        assert!(status.is_client_error(), "{path}");
+        said += &response.text().await.expect("text");
+    }
+    for inside in ["serde", "enum", "expected", "line 1 column", "-->", "deserialize", "Utf8", "panick", "::"]
+    {
+        assert!(!said.contains(inside), "{inside}: {said}");
+    }
 }
 
 async fn fields_come_in_the_order_they_were_asked_for(world: World) {
@@ -227,6 +290,10 @@ on_both_back_ends!(
     requests_are_posted_as_json_or_queries_got,
     what_is_no_request_is_refused_with_a_code,
     every_error_has_a_code_and_no_data_where_nothing_ran,
+    a_request_that_is_not_whole_runs_nothing_of_it,
+    the_defaults_of_variables_hold_everywhere,
+    a_document_that_unfolds_is_refused_at_once,
+    no_answer_speaks_of_what_is_inside,
     fields_come_in_the_order_they_were_asked_for,
     a_placeholder_of_a_file_is_no_file,
     an_upload_has_few_parts_in_whatever_order,
@@ -241,6 +308,9 @@ async fn production_shows_no_graphiql_and_lets_no_local_page_in() {
     let settings = Settings {
         env: Some("production".into()),
         token_secret: Some("a secret of at least 32 characters".into()),
+        index_key: Some("another secret of at least 32 characters".into()),
+        // 32 bytes, each a 7.
+        encryption_keys: Some("2026-11:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".into()),
         allowed_origins: Some("https://app.example.com".into()),
         public_url: Some("https://api.example.com/".into()),
         log: Some("warn".into()),

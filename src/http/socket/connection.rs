@@ -170,7 +170,7 @@ impl Connection {
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) => return Ok(None),
         };
         let message = serde_json::from_str(&text)
-            .map_err(|error| Close::InvalidMessage(format!("Invalid message: {error}")))?;
+            .map_err(|_| Close::InvalidMessage("Invalid message: none of this protocol's".into()))?;
         match message {
             ClientMessage::ConnectionInit { payload } => {
                 self.introduce(payload.unwrap_or_default()).await?;
