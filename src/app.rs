@@ -215,6 +215,7 @@ async fn connect(
 ) -> Result<(Services, tokio::sync::mpsc::Receiver<News>), StartError> {
     let token_secret = keys::token_secret(config).map_err(|error| data_dir(config, &error))?;
     let secrets = Secrets::new(&token_secret).map_err(StartError::Keys)?;
+    let vault = keys::vault(config).map_err(|error| data_dir(config, &error))?;
     let media = open_media(config)?;
     let db = open_database(config).await?;
     db.migrate().await?;
@@ -236,6 +237,7 @@ async fn connect(
         bus,
         streams,
         media,
+        vault,
         secrets,
         sign_in_limit: SignInLimit::new(config.sign_in_failures, config.sign_in_failures_per_address),
         ids: Ids::default(),

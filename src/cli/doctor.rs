@@ -10,7 +10,7 @@ use crate::app::{open_database, open_media};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, DatabaseAddress};
 use crate::keys;
-use crate::store::Database;
+use crate::store::{Database, verifications};
 
 /// A dependency that takes longer than this counts as away.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -41,7 +41,13 @@ pub(super) async fn run(config: &Config) -> Result<ExitCode, Failure> {
         ),
         ("redis", within(redis(config)).await),
         ("pictures", within(pictures(config)).await),
-        ("keys", keys(config)),
+        (
+            "keys",
+            match &database {
+                Ok(db) => within(keys(config, db)).await,
+                Err(_) => Err("cannot be compared with the database's".into()),
+            },
+        ),
     ];
     let mut code = ExitCode::SUCCESS;
     for (name, finding) in findings {
@@ -99,10 +105,15 @@ async fn pictures(config: &Config) -> Finding {
     Ok("can be listed".into())
 }
 
-fn keys(config: &Config) -> Finding {
+async fn keys(config: &Config, db: &Database) -> Finding {
     keys::token_secret(config).map_err(|error| error.to_string())?;
-    Ok(match config.token_secret {
-        Some(_) => "from GIGWAY_TOKEN_SECRET".into(),
-        None => "generated, in the data folder".into(),
-    })
+    let vault = keys::vault(config).map_err(|error| error.to_string())?;
+    // Before the first migration there is no data.
+    let used = verifications::key_ids(db.read()).await.unwrap_or_default();
+    let missing: Vec<_> = used.into_iter().filter(|id| !vault.has(id)).collect();
+    if !missing.is_empty() {
+        return Err(format!("data are sealed by keys that are missing: {}", missing.join(", ")));
+    }
+    let from = if config.encryption_keys.is_empty() { "generated, in the data folder" } else { "configured" };
+    Ok(format!("{from}; new data are sealed by {:?}", vault.newest()))
 }

@@ -222,7 +222,7 @@ impl<'a> Teller<'a> {
             subject_id: gig.id,
             item_id,
             reviewer_id: reviewer,
-            decision,
+            decision: decision.into(),
             reasons,
             internal_note: verdict.and_then(|verdict| verdict.note).map(str::to_owned),
             version: gig.version,

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::domain::gig::{Gig, GigStatus};
 use crate::domain::review::{ReviewKind, ReviewQueueChange};
+use crate::domain::verification::{Verification, VerificationStatus};
 
 /// Something that happened, before it has its place in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,13 @@ pub enum EventBody {
         version: i32,
         previous: Option<GigStatus>,
         status: GigStatus,
+        reason_codes: Vec<String>,
+    },
+    VerificationStatus {
+        user_id: Uuid,
+        version: i32,
+        previous: VerificationStatus,
+        status: VerificationStatus,
         reason_codes: Vec<String>,
     },
     ReviewQueue {
@@ -50,6 +58,19 @@ impl EventBody {
     }
 }
 
+impl EventBody {
+    /// `verification` has just gone from `previous` to the status it has, or stayed and changed.
+    pub fn verification_status(verification: &Verification, previous: VerificationStatus) -> Self {
+        Self::VerificationStatus {
+            user_id: verification.user_id,
+            version: verification.version,
+            previous,
+            status: verification.status,
+            reason_codes: verification.reasons.iter().map(|reason| reason.code.clone()).collect(),
+        }
+    }
+}
+
 /// An event in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -70,6 +91,8 @@ pub enum Topic {
     /// Gigs as they go live.
     Published,
     ReviewQueue,
+    /// The verification of one person.
+    Verification(Uuid),
     /// The sessions of one person.
     Sessions(Uuid),
 }
@@ -83,6 +106,7 @@ impl Event {
                 Some(Topic::Seller(seller_id)),
                 (status == GigStatus::Active).then_some(Topic::Published),
             ],
+            EventBody::VerificationStatus { user_id, .. } => [Some(Topic::Verification(user_id)), None, None],
             EventBody::ReviewQueue { .. } => [Some(Topic::ReviewQueue), None, None],
             EventBody::SessionEnded { user_id, .. } => [Some(Topic::Sessions(user_id)), None, None],
             EventBody::Unknown => [None; 3],

@@ -15,6 +15,7 @@ pub mod id;
 pub mod image;
 pub mod limits;
 pub mod money;
+pub mod permission;
 pub mod personal_info;
 pub mod reason;
 pub mod review;

@@ -7,6 +7,7 @@ use crate::domain::fault::{Check, Fault, FaultCode};
 use crate::domain::gig::GigAct;
 use crate::domain::limits::ReviewLimits;
 use crate::domain::reason::ReviewReason;
+use crate::domain::verification::VerificationAct;
 
 #[derive(
     Debug,
@@ -89,6 +90,43 @@ impl GigDecision {
     }
 }
 
+/// What a reviewer makes of a verification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum VerificationDecision {
+    Clear,
+    RequestResubmission,
+    Reject,
+    Revoke,
+}
+
+impl VerificationDecision {
+    pub fn act(self) -> VerificationAct {
+        match self {
+            Self::Clear => VerificationAct::Clear,
+            Self::RequestResubmission => VerificationAct::RequestResubmission,
+            Self::Reject => VerificationAct::Reject,
+            Self::Revoke => VerificationAct::Revoke,
+        }
+    }
+
+    /// Whether it takes something away for good, so that a second reviewer may have to agree.
+    pub fn is_grave(self) -> bool {
+        matches!(self, Self::Reject | Self::Revoke)
+    }
+
+    /// Notes in `check` where `reasons` do not go with this decision.
+    pub fn check_reasons(self, reasons: usize, check: &mut Check) {
+        if self == Self::Clear && reasons > 0 {
+            check.fault("reasons", FaultCode::Invalid, "A clearance has no reasons.");
+        }
+        if self != Self::Clear && reasons == 0 {
+            let message = "All but a clearance need at least one reason.";
+            check.fault("reasons", FaultCode::Required, message);
+        }
+    }
+}
+
 /// A decision as it is kept: who, when, what, why.
 #[derive(Debug, Clone)]
 pub struct Decision {
@@ -96,7 +134,8 @@ pub struct Decision {
     pub subject_id: Uuid,
     pub item_id: Option<Uuid>,
     pub reviewer_id: Uuid,
-    pub decision: GigDecision,
+    /// For example `APPROVE`.
+    pub decision: &'static str,
     pub reasons: Vec<ReviewReason>,
     /// For reviewers only.
     pub internal_note: Option<String>,

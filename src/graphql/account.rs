@@ -3,16 +3,19 @@
 use async_graphql::{Context, Enum, Object, SimpleObject};
 use secrecy::ExposeSecret;
 
+use super::context::Ask;
 use super::error::Result;
 use super::gig::GigStatus;
 use super::gig_connection::GigConnection;
 use super::paging::PageArguments;
+use super::permission::{Action, Permission};
 use super::query::bounded;
 use super::scalar::DateTime;
 use super::user::User;
+use super::verification::Verification;
 use crate::domain::gig_filter::{GigFilter, GigOrder};
 use crate::domain::user;
-use crate::service::accounts;
+use crate::service::{accounts, verifications};
 use crate::store::gig_browse::{GigQuery, Scope};
 
 /// What a person may do beyond their own things.
@@ -75,6 +78,21 @@ impl Viewer {
         };
         let arguments = PageArguments { first, after, last, before };
         GigConnection::of_query(ctx, Some(&self.0), query, arguments).await
+    }
+
+    /// The viewer's identity verification; NOT_STARTED before they begin.
+    async fn verification(&self, ctx: &Context<'_>) -> Result<Verification> {
+        let verification = verifications::of_person(ctx.services(), self.0.id()).await?;
+        Ok(Verification::seen_by(verification, &self.0))
+    }
+
+    /// Whether the viewer may do this now, and if not, what is missing: as the act itself would answer.
+    async fn can(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What the viewer has in mind.")] action: Action,
+    ) -> Result<Permission> {
+        Ok(verifications::missing(ctx.services(), &self.0, action.into()).await?.into())
     }
 }
 

@@ -69,6 +69,11 @@ pub(super) trait Ask<'a> {
         &self.request().loader
     }
 
+    /// Names the request in the log, in the audit trail, and to the client.
+    fn request_id(&self) -> &'a str {
+        &self.request().origin.request_id
+    }
+
     /// The client's address.
     fn address(&self) -> IpAddr {
         self.request().origin.address

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_graphql::{ErrorExtensionValues, Value};
 
 use crate::live::stream::ResumeError;
+use crate::media::vault::VaultError;
 use crate::service;
 use crate::store;
 
@@ -50,6 +51,10 @@ pub enum ErrorCode {
     PayloadTooLarge,
     /// The request could have been sent by any web page without its user's knowledge.
     PreflightRequired,
+    /// Encrypted data have been altered, and are not shown.
+    DataTampered,
+    /// A key of this installation is missing, without which encrypted data cannot be shown.
+    KeyMissing,
     /// The database is away; try again.
     ServiceUnavailable,
     /// A mistake of ours; `extensions.requestId` names it in our log.
@@ -86,6 +91,22 @@ impl Error {
         Self::new(ErrorCode::InternalServerError, "Something went wrong on our side.")
     }
 
+    fn sealed(error: &VaultError) -> Self {
+        tracing::error!(%error, "cannot open what is sealed");
+        match error {
+            VaultError::Tampered => {
+                let message = "The stored data have been altered, and are not shown.";
+                Self::new(ErrorCode::DataTampered, message)
+            }
+            VaultError::MissingKey(_) => {
+                let message =
+                    "A key of this installation is missing; whoever runs it finds its name in the log.";
+                Self::new(ErrorCode::KeyMissing, message)
+            }
+            VaultError::NoRandomness => Self::internal(error),
+        }
+    }
+
     fn unavailable(error: &dyn std::fmt::Display) -> Self {
         tracing::warn!(%error, "the database is away");
         let retry_after = Some(Duration::from_secs(1));
@@ -118,6 +139,12 @@ impl Error {
     }
 }
 
+/// A field that may be null, from what it takes to answer it: where that fails, the library makes this field null,
+/// as the specification has it, and not the object around it.
+pub(super) async fn nullable<T>(answer: impl Future<Output = Result<Option<T>>>) -> Option<Result<T>> {
+    answer.await.transpose()
+}
+
 impl From<Error> for async_graphql::Error {
     fn from(error: Error) -> Self {
         let extensions = Some(error.extensions());
@@ -142,6 +169,7 @@ impl From<service::Error> for Error {
                 Self { retry_after, ..Self::new(ErrorCode::RateLimited, message) }
             }
             service::Error::Unavailable(error) => Self::unavailable(&error),
+            service::Error::Sealed(error) => Self::sealed(&error),
             service::Error::Internal(error) => Self::internal(&error),
         }
     }

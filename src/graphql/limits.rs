@@ -84,6 +84,10 @@ pub struct VerificationLimits {
     required_from_level: i32,
     /// Years.
     minimum_age: i32,
+    /// Pixels of a document's picture along its shorter side.
+    document_min_pixels: i32,
+    /// Whether a picture of the person themselves is needed, too.
+    selfie_required: bool,
 }
 
 /// Limits of a review.
@@ -142,6 +146,8 @@ impl From<&limits::Limits> for Limits {
                 review_days: review.days,
                 required_from_level: verification.required_from_level,
                 minimum_age: verification.minimum_age,
+                document_min_pixels: int(verification.document_min_pixels),
+                selfie_required: verification.selfie_required,
             },
             review: ReviewLimits {
                 claim_minutes: review.claim_minutes,

@@ -17,10 +17,11 @@ use crate::domain::image::GigImage;
 use crate::domain::reason::ReviewReason;
 use crate::domain::review::ReviewItem;
 use crate::domain::user::{User, Viewer};
+use crate::domain::verification::Verification;
 use crate::service::Services;
 use crate::store::images::Seen;
 use crate::store::page::{Key, Page, PageRequest, Side};
-use crate::store::{categories, gig_browse, gigs, images, reviews, users};
+use crate::store::{categories, gig_browse, gigs, images, reviews, users, verifications};
 
 /// One request's reader.
 pub struct Loader {
@@ -52,6 +53,10 @@ pub struct ImageId(pub Uuid);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReviewItemId(pub Uuid);
+
+/// The verification of a person, for themselves and reviewers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct VerificationOf(pub Uuid);
 
 /// The pictures of a gig, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -137,6 +142,20 @@ impl dataloader::Loader<ReviewItemId> for Loader {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let found = reviews::find_all(self.db(), &ids).await?;
         Ok(found.into_iter().map(|item| (ReviewItemId(item.id), item)).collect())
+    }
+}
+
+impl dataloader::Loader<VerificationOf> for Loader {
+    type Value = Verification;
+    type Error = Error;
+
+    async fn load(&self, keys: &[VerificationOf]) -> Loaded<VerificationOf, Verification> {
+        let Some(viewer) = &self.viewer else { return Ok(HashMap::new()) };
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let found = verifications::find_all(self.db(), &ids).await?;
+        let found = found.into_iter().map(|sealed| sealed.verification);
+        let seen = found.filter(|verification| verification.visible_to(viewer));
+        Ok(seen.map(|verification| (VerificationOf(verification.user_id), verification)).collect())
     }
 }
 

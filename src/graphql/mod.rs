@@ -23,6 +23,7 @@ mod loader;
 mod loads;
 pub mod node;
 mod paging;
+pub mod permission;
 pub mod query;
 pub mod review;
 pub mod review_connection;
@@ -31,6 +32,8 @@ mod scalar;
 pub mod subscription;
 pub mod user;
 pub mod user_error;
+pub mod verification;
+pub mod verification_mutation;
 
 use async_graphql::MergedObject;
 
@@ -46,6 +49,7 @@ pub struct Mutation(
     account_mutation::AccountMutation,
     gig_mutation::GigMutation,
     review_mutation::ReviewMutation,
+    verification_mutation::VerificationMutation,
 );
 
 /// Builds the schema.

@@ -6,10 +6,13 @@ use uuid::Uuid;
 use super::context::Ask;
 use super::error::Result;
 use super::gig::{Category, Gig, GigImage};
-use super::loader::{CategoryId, GigId, ImageId, ReviewItemId, UserId};
+use super::loader::{CategoryId, GigId, ImageId, ReviewItemId, UserId, VerificationOf};
 use super::review::ReviewItem;
 use super::user::User;
+use super::verification::{IdentityDocument, Verification};
 use crate::domain::id::{self, IdKind};
+use crate::domain::verification as domain;
+use crate::store::verifications;
 
 /// Anything with a global id.
 #[derive(Interface)]
@@ -20,6 +23,8 @@ pub enum Node {
     GigImage(GigImage),
     ReviewItem(ReviewItem),
     User(User),
+    Verification(Verification),
+    IdentityDocument(IdentityDocument),
 }
 
 /// The public id of a row.
@@ -48,7 +53,20 @@ pub(super) async fn load(ctx: &Context<'_>, given: &ID) -> Result<Option<Node>> 
         }
         IdKind::GigImage => loader.load_one(ImageId(id)).await?.map(|it| Node::GigImage(it.into())),
         IdKind::ReviewItem => loader.load_one(ReviewItemId(id)).await?.map(|it| Node::ReviewItem(it.into())),
-        IdKind::Verification | IdKind::IdentityDocument => None,
+        IdKind::Verification => {
+            let Some(viewer) = viewer else { return Ok(None) };
+            let found = loader.load_one(VerificationOf(id)).await?;
+            // Everybody has one, also before they begin.
+            let own = (id == viewer.id()).then(|| domain::Verification::not_started(id));
+            found.or(own).map(|it| Node::Verification(Verification::seen_by(it, viewer)))
+        }
+        IdKind::IdentityDocument => {
+            let document = verifications::find_document(ctx.services().db.read(), id).await?;
+            let seen = document.filter(|document| {
+                viewer.is_some_and(|viewer| viewer.role.reviews() || viewer.id() == document.user_id)
+            });
+            seen.map(|it| Node::IdentityDocument(it.into()))
+        }
         IdKind::User => loader.load_one(UserId(id)).await?.map(|it| Node::User(it.into())),
     })
 }

@@ -1,13 +1,13 @@
 //! Everything that reads.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use rust_decimal::Decimal as Number;
 use rust_decimal::prelude::ToPrimitive;
 
 use super::account::Viewer;
 use super::context::Ask;
-use super::error::{Error, Result};
+use super::error::{Error, Result, nullable};
 use super::gig::{Category, Gig};
 use super::gig_connection::GigConnection;
 use super::limits::Limits;
@@ -123,9 +123,8 @@ pub struct Query;
 #[Object]
 impl Query {
     /// Who is asking; null without a session. A session that has ended is UNAUTHENTICATED.
-    #[expect(clippy::unused_async, reason = "the library awaits every resolver")]
-    async fn viewer(&self, ctx: &Context<'_>) -> Result<Option<Viewer>> {
-        Ok(ctx.viewer()?.cloned().map(Viewer::from))
+    async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<Viewer>> {
+        nullable(async { Ok(ctx.viewer()?.cloned().map(Viewer::from)) }).await
     }
 
     /// What has this id; null where nothing that the viewer may see has it.
@@ -133,8 +132,8 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Any id of this API.")] id: ID,
-    ) -> Result<Option<Node>> {
-        node::load(ctx, &id).await
+    ) -> Option<Result<Node>> {
+        nullable(async { node::load(ctx, &id).await }).await
     }
 
     /// One entry for each id, in order; null where nothing that the viewer may see has it.
@@ -142,9 +141,9 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "At most 100.")] ids: Vec<ID>,
-    ) -> Result<Vec<Option<Node>>> {
+    ) -> Result<Vec<Option<Result<Node>>>> {
         bounded("ids", Some(&ids))?;
-        try_join_all(ids.iter().map(|id| node::load(ctx, id))).await
+        Ok(join_all(ids.iter().map(|id| nullable(node::load(ctx, id)))).await)
     }
 
     /// One gig; null where there is none that the viewer may see.
@@ -152,10 +151,13 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Begins with `gig_`.")] id: ID,
-    ) -> Result<Option<Gig>> {
-        let viewer = ctx.viewer()?;
-        let gig = ctx.loader().load_one(GigId(row_id(IdKind::Gig, &id))).await?;
-        Ok(gig.map(|gig| Gig::seen_by(gig, viewer)))
+    ) -> Option<Result<Gig>> {
+        nullable(async {
+            let viewer = ctx.viewer()?;
+            let gig = ctx.loader().load_one(GigId(row_id(IdKind::Gig, &id))).await?;
+            Ok(gig.map(|gig| Gig::seen_by(gig, viewer)))
+        })
+        .await
     }
 
     /// The ACTIVE gigs, page by page.

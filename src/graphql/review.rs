@@ -3,12 +3,13 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject, Union};
 
 use super::context::Ask;
-use super::error::{Error, Result};
+use super::error::{Error, Result, nullable};
 use super::gig::Gig;
-use super::loader::{GigId, UserId};
+use super::loader::{GigId, UserId, VerificationOf};
 use super::node::public_id;
 use super::scalar::DateTime;
 use super::user::User;
+use super::verification::Verification;
 use crate::domain::id::IdKind;
 use crate::domain::reason::{self, ReasonForm};
 use crate::domain::review;
@@ -97,6 +98,7 @@ impl From<ReviewReasonInput> for ReasonForm {
 #[derive(Union)]
 pub enum ReviewSubject {
     Gig(Gig),
+    Verification(Verification),
 }
 
 pub struct ReviewItem(review::ReviewItem);
@@ -127,9 +129,18 @@ impl ReviewItem {
 
     /// What is to be decided, as it stands now.
     async fn subject(&self, ctx: &Context<'_>) -> Result<ReviewSubject> {
-        let gig = ctx.loader().load_one(GigId(self.0.subject_id)).await?;
-        let gig = gig.ok_or_else(|| Error::internal(&"a review item's subject is missing"))?;
-        Ok(ReviewSubject::Gig(Gig::seen_by(gig, ctx.viewer()?)))
+        let missing = || Error::internal(&"a review item's subject is missing");
+        let (id, viewer) = (self.0.subject_id, ctx.reviewer()?);
+        Ok(match self.0.kind {
+            review::ReviewKind::Gig => {
+                let gig = ctx.loader().load_one(GigId(id)).await?.ok_or_else(missing)?;
+                ReviewSubject::Gig(Gig::seen_by(gig, Some(viewer)))
+            }
+            review::ReviewKind::Verification => {
+                let found = ctx.loader().load_one(VerificationOf(id)).await?.ok_or_else(missing)?;
+                ReviewSubject::Verification(Verification::seen_by(found, viewer))
+            }
+        })
     }
 
     /// When it was sent for approval.
@@ -148,11 +159,14 @@ impl ReviewItem {
     }
 
     /// Who works on it; null unless CLAIMED.
-    async fn claimed_by(&self, ctx: &Context<'_>) -> Result<Option<User>> {
-        match self.0.claimant(ctx.services().now()) {
-            Some(id) => Ok(ctx.loader().load_one(UserId(id)).await?.map(User::from)),
-            None => Ok(None),
-        }
+    async fn claimed_by(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        nullable(async {
+            match self.0.claimant(ctx.services().now()) {
+                Some(id) => Ok(ctx.loader().load_one(UserId(id)).await?.map(User::from)),
+                None => Ok(None),
+            }
+        })
+        .await
     }
 
     /// When the claim runs out by itself; null unless CLAIMED.

@@ -39,6 +39,37 @@ impl From<chrono::DateTime<Utc>> for DateTime {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decimal(pub Number);
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Date(pub chrono::NaiveDate);
+
+/// A day, for example "1990-05-17".
+#[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/local-date.html")]
+impl ScalarType for Date {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(text) => match day(text) {
+                Some(day) => Ok(Self(day)),
+                None => Err(InputValueError::custom("write a day, such as \"1990-05-17\"")),
+            },
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        matches!(value, Value::String(text) if day(text).is_some())
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.format("%Y-%m-%d").to_string())
+    }
+}
+
+/// The day, where `text` is one as ISO 8601 writes it, and no other way.
+fn day(text: &str) -> Option<chrono::NaiveDate> {
+    let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+    (day.format("%Y-%m-%d").to_string() == text).then_some(day)
+}
+
 /// A decimal number as a string, for example "12.50"; never a float, which could not hold it exactly.
 #[Scalar]
 impl ScalarType for Decimal {

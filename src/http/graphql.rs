@@ -119,7 +119,9 @@ async fn read(edge: &Edge, headers: &HeaderMap, body: Body) -> Result<Request, R
             return Err(refuse(StatusCode::BAD_REQUEST, ErrorCode::PreflightRequired, message));
         }
         // One byte more than allowed is enough to tell that there are too many.
-        let kept = edge.services.limits.gig.image_upload_max_bytes + 1;
+        let limits = &edge.services.limits;
+        let largest = limits.gig.image_upload_max_bytes.max(limits.verification.document_max_bytes);
+        let kept = largest + 1;
         return multipart::read(content_type, body, DOCUMENT_MAX_BYTES, kept).await;
     }
     let message = "Send the request as application/json, or with files as multipart/form-data.";

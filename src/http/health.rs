@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::Edge;
 use crate::service::Services;
+use crate::store::verifications;
 
 /// A dependency that takes longer than this counts as away.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -37,7 +38,7 @@ struct Dependency {
     up: bool,
     /// What it means, where it is away; never the error's own text, which is in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<&'static str>,
+    note: Option<String>,
 }
 
 /// The process runs.
@@ -49,17 +50,28 @@ pub(super) async fn live() -> &'static str {
 pub(super) async fn ready(State(edge): State<Arc<Edge>>) -> Response {
     let (database, blobs) = tokio::join!(database(&edge.services), blobs(&edge.services));
     let mut dependencies = vec![
-        Dependency { name: "database", up: database, note: (!database).then_some("nothing can be answered") },
+        Dependency {
+            name: "database",
+            up: database,
+            note: (!database).then(|| "nothing can be answered".to_owned()),
+        },
         Dependency {
             name: "blobs",
             up: blobs,
-            note: (!blobs).then_some("no picture can be stored or shown"),
+            note: (!blobs).then(|| "no picture can be stored or shown".to_owned()),
         },
     ];
-    let mut degraded = !blobs;
+    let missing = if database { missing_keys(&edge.services).await } else { Vec::new() };
+    let mut degraded = !blobs || !missing.is_empty();
+    dependencies.push(Dependency {
+        name: "keys",
+        up: missing.is_empty(),
+        note: (!missing.is_empty())
+            .then(|| format!("keys that data are sealed by are missing: {}", missing.join(", "))),
+    });
     if let Some(redis) = edge.services.bus.redis() {
         let up = redis.is_subscribed();
-        let note = (!up).then_some("changes made at other gateways are up to half a second late");
+        let note = (!up).then(|| "changes made at other gateways are up to 3 seconds late".to_owned());
         dependencies.push(Dependency { name: "redis", up, note });
         degraded |= !up;
     }
@@ -77,6 +89,12 @@ async fn database(services: &Services) -> bool {
 
 async fn blobs(services: &Services) -> bool {
     up("blobs", services.media.check()).await
+}
+
+/// The ids of keys that data are sealed by, and that this installation does not have.
+async fn missing_keys(services: &Services) -> Vec<String> {
+    let used = verifications::key_ids(services.db.read()).await.unwrap_or_default();
+    used.into_iter().filter(|id| !services.vault.has(id)).collect()
 }
 
 async fn up<E: std::fmt::Display>(name: &str, answer: impl Future<Output = Result<(), E>>) -> bool {

@@ -72,7 +72,7 @@ fn nothing() -> Response {
     refuse(StatusCode::NOT_FOUND, ErrorCode::NotFound, "There is no such picture that you may see.")
 }
 
-fn failed(error: &Error) -> Response {
+pub(super) fn failed(error: &Error) -> Response {
     let status = match error.code() {
         ErrorCode::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,

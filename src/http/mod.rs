@@ -7,6 +7,7 @@
 mod client_address;
 mod graphql;
 mod health;
+mod identity_documents;
 mod media;
 mod multipart;
 mod negotiation;
@@ -113,6 +114,7 @@ pub fn router(edge: Arc<Edge>) -> Router {
     let mut routes = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post).fallback(method_not_allowed))
         .route("/media/{file}", get(media::get))
+        .route("/identity-documents/{document}", get(identity_documents::get))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready));
     if edge.development {

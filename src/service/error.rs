@@ -6,6 +6,7 @@ use sea_orm::DbErr;
 
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::user::Viewer;
+use crate::media::vault::VaultError;
 use crate::store;
 
 /// What every act returns.
@@ -29,6 +30,9 @@ pub enum Error {
     /// The database is away.
     #[error("the database is away: {0}")]
     Unavailable(#[source] DbErr),
+    /// What is sealed cannot be opened: a key is missing, or it has been altered.
+    #[error("cannot open what is sealed: {0}")]
+    Sealed(#[from] VaultError),
     /// A mistake of ours; its text is for the log alone.
     #[error(transparent)]
     Internal(Box<dyn std::error::Error + Send + Sync>),

@@ -7,6 +7,7 @@ use crate::domain::event::EventBody;
 use crate::domain::fault::{Check, Fault, FaultCode};
 use crate::domain::gig::{Gig, GigAct, GigContent, GigStatus};
 use crate::domain::gig_form::{Completeness, GigForm};
+use crate::domain::permission;
 use crate::domain::review::{ReviewItem, ReviewKind, ReviewQueueChange};
 use crate::domain::user::Viewer;
 use crate::store::{categories, gigs, images, reviews, users};
@@ -34,13 +35,14 @@ pub async fn save_draft(
 /// Sends a gig for approval: a new one, or the draft that `draft_id` names.
 ///
 /// # Errors
-/// Every fault of the form; `NOT_FOUND`, `INVALID_TRANSITION`, `LIMIT_REACHED`.
+/// Every fault of the form; `VERIFICATION_REQUIRED`, `NOT_FOUND`, `INVALID_TRANSITION`, `LIMIT_REACHED`.
 pub async fn post(
     services: &Services,
     viewer: &Viewer,
     draft_id: Option<Uuid>,
     form: GigForm,
 ) -> Result<Gig> {
+    check_may_work(services, viewer)?;
     let mut work = services.begin().await?;
     let gig = match draft_id {
         Some(id) => lock_own(&work, viewer, id, "draftId").await?,
@@ -62,6 +64,7 @@ pub async fn edit(
     expected_version: Option<i32>,
     form: GigForm,
 ) -> Result<Gig> {
+    check_may_work(services, viewer)?;
     let mut work = services.begin().await?;
     let gig = lock_own(&work, viewer, id, "id").await?;
     if expected_version.is_some_and(|version| version != gig.version) {
@@ -77,11 +80,22 @@ pub async fn edit(
 /// # Errors
 /// `NOT_FOUND`, `INVALID_TRANSITION`.
 pub async fn change(services: &Services, viewer: &Viewer, id: Uuid, act: GigAct) -> Result<Gig> {
+    if act == GigAct::Resume {
+        check_may_work(services, viewer)?;
+    }
     let mut work = services.begin().await?;
     let gig = lock_own(&work, viewer, id, "id").await?;
     let gig = advance(services, &mut work, gig, act).await?;
     work.commit().await?;
     Ok(gig)
+}
+
+/// Whoever puts something on the list needs, from some level on, a cleared identity.
+fn check_may_work(services: &Services, viewer: &Viewer) -> Result<()> {
+    match permission::needs_verification(&viewer.user, &services.limits) {
+        Some(fault) => Err(fault.into()),
+        None => Ok(()),
+    }
 }
 
 async fn lock_own(work: &UnitOfWork<'_>, viewer: &Viewer, id: Uuid, path: &str) -> Result<Gig> {
@@ -92,10 +106,9 @@ async fn lock_own(work: &UnitOfWork<'_>, viewer: &Viewer, id: Uuid, path: &str) 
 /// A gig that is not stored yet, where the seller may have one more.
 async fn new_gig(services: &Services, work: &UnitOfWork<'_>, viewer: &Viewer) -> Result<Gig> {
     users::lock(&**work, viewer.id()).await?;
-    let max = services.limits.gig.unarchived_max;
-    if gigs::count_unarchived(&**work, viewer.id()).await? >= max {
-        let message = format!("You have {max} gigs, which is the most; archive one first.");
-        return Err(Fault::of_act(FaultCode::LimitReached, message).into());
+    let unarchived = gigs::count_unarchived(&**work, viewer.id()).await?;
+    if let Some(fault) = permission::has_room(unarchived, &services.limits) {
+        return Err(fault.into());
     }
     let blank = GigContent::blank(&categories::first(&**work).await?);
     Ok(Gig::new(services.new_id(), viewer.id(), blank, services.now()))

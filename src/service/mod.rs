@@ -13,6 +13,8 @@ pub mod reviews;
 pub mod secrets;
 mod sign_in_limit;
 mod unit_of_work;
+pub mod verification_reviews;
+pub mod verifications;
 
 use std::sync::Arc;
 
@@ -28,6 +30,7 @@ use crate::domain::limits::Limits;
 use crate::live::bus::Bus;
 use crate::live::stream::Streams;
 use crate::media::Media;
+use crate::media::vault::Vault;
 use crate::store::Database;
 
 /// Everything an act works with.
@@ -39,6 +42,7 @@ pub struct Services {
     pub bus: Bus,
     pub streams: Streams,
     pub media: Media,
+    pub vault: Vault,
     pub secrets: secrets::Secrets,
     pub sign_in_limit: SignInLimit,
     pub ids: Ids,

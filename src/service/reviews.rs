@@ -7,6 +7,7 @@ use super::gigs::{advance, record_queue};
 use super::{Result, Services, UnitOfWork};
 use crate::domain::fault::{Check, Fault, FaultCode};
 use crate::domain::gig::Gig;
+use crate::domain::limits::ReviewLimits;
 use crate::domain::reason::{self, ReasonForm};
 use crate::domain::review::{Decision, GigDecision, ReviewItem, ReviewKind, ReviewQueueChange};
 use crate::domain::user::Viewer;
@@ -15,14 +16,19 @@ use crate::store::{gigs, reviews};
 /// Takes an item for some minutes, so that two reviewers never do the same work.
 ///
 /// # Errors
-/// `NOT_FOUND`, `ALREADY_CLAIMED`, `INVALID_TRANSITION` once decided, `NOT_ALLOWED` for a gig of one's own.
+/// `NOT_FOUND`, `ALREADY_CLAIMED`, `INVALID_TRANSITION` once decided, `NOT_ALLOWED` for what is one's own.
 pub async fn claim(services: &Services, viewer: &Viewer, id: Uuid) -> Result<ReviewItem> {
     require_reviewer(viewer)?;
     let mut work = services.begin().await?;
     let before = lock_item(&work, id).await?;
-    let subject = gigs::find_visible(&*work, Some(viewer), before.subject_id).await?;
-    if subject.is_some_and(|gig| gig.seller_id == viewer.id()) {
-        return Err(own_gig("id"));
+    let own = match before.kind {
+        ReviewKind::Gig => gigs::find_visible(&*work, Some(viewer), before.subject_id)
+            .await?
+            .is_some_and(|gig| gig.seller_id == viewer.id()),
+        ReviewKind::Verification => before.subject_id == viewer.id(),
+    };
+    if own {
+        return Err(own_work("id"));
     }
     let mut item = before.clone();
     item.claim(viewer.id(), &services.limits.review, services.now())?;
@@ -67,10 +73,7 @@ pub async fn decide_gig(services: &Services, viewer: &Viewer, verdict: GigVerdic
     let mut check = Check::default();
     verdict.decision.check_reasons(verdict.reasons.len(), &mut check);
     let reasons = reason::resolve(verdict.reasons, ReviewKind::Gig, limits, &mut check);
-    let note = verdict.internal_note.map(|note| note.trim().to_owned()).filter(|note| !note.is_empty());
-    if let Some(note) = &note {
-        check.text("internalNote", "The note", note, 1, limits.internal_note_max_chars);
-    }
+    let note = checked_note(verdict.internal_note, limits, &mut check);
     check.finish()?;
 
     let now = services.now();
@@ -79,7 +82,7 @@ pub async fn decide_gig(services: &Services, viewer: &Viewer, verdict: GigVerdic
         .await?
         .ok_or_else(|| Fault::not_found("gigId", "gig"))?;
     if gig.seller_id == viewer.id() {
-        return Err(own_gig("gigId"));
+        return Err(own_work("gigId"));
     }
     if gig.version != verdict.expected_version {
         return Err(Fault::stale("expectedVersion", "gig").into());
@@ -99,7 +102,7 @@ pub async fn decide_gig(services: &Services, viewer: &Viewer, verdict: GigVerdic
         subject_id: gig.id,
         item_id: item.map(|item| item.id),
         reviewer_id: viewer.id(),
-        decision: verdict.decision,
+        decision: verdict.decision.into(),
         reasons,
         internal_note: note,
         version: gig.version,
@@ -110,8 +113,20 @@ pub async fn decide_gig(services: &Services, viewer: &Viewer, verdict: GigVerdic
     Ok(gig)
 }
 
-fn own_gig(path: &str) -> super::Error {
-    Fault::at(path, FaultCode::NotAllowed, "Nobody reviews a gig of their own.").into()
+/// The note without blanks around it; `None` where nothing is left.
+pub(super) fn checked_note(note: Option<String>, limits: &ReviewLimits, check: &mut Check) -> Option<String> {
+    let note = note.map(|note| note.trim().to_owned()).filter(|note| !note.is_empty())?;
+    check.text("internalNote", "The note", &note, 1, limits.internal_note_max_chars);
+    Some(note)
+}
+
+/// Records that the item is new.
+pub(super) fn record_item(work: &mut UnitOfWork<'_>, item: &ReviewItem) {
+    record_queue(work, item, ReviewQueueChange::Submitted);
+}
+
+fn own_work(path: &str) -> super::Error {
+    Fault::at(path, FaultCode::NotAllowed, "Nobody reviews what is their own.").into()
 }
 
 async fn lock_item(work: &UnitOfWork<'_>, id: Uuid) -> Result<ReviewItem> {

@@ -16,6 +16,7 @@ use crate::domain::gig::GigStatus;
 const POSITION_LOCK: i64 = 0x6769_6777_6179_0002;
 
 const GIG_STATUS: &str = "GIG_STATUS";
+const VERIFICATION_STATUS: &str = "VERIFICATION_STATUS";
 const REVIEW_QUEUE: &str = "REVIEW_QUEUE";
 const SESSION_ENDED: &str = "SESSION_ENDED";
 
@@ -120,6 +121,7 @@ fn of_topic(topic: Topic) -> Condition {
             let active: &str = GigStatus::Active.into();
             kind(GIG_STATUS).add(event::Column::Status.eq(active))
         }
+        Topic::Verification(id) => kind(VERIFICATION_STATUS).add(event::Column::OwnerId.eq(id)),
         Topic::ReviewQueue => kind(REVIEW_QUEUE),
         Topic::Sessions(id) => kind(SESSION_ENDED).add(event::Column::OwnerId.eq(id)),
     }
@@ -146,6 +148,16 @@ fn to_row(event: &Event) -> Result<event::ActiveModel> {
             owner_id: Some(*seller_id),
             version: *version,
             previous_status: previous.map(|status| text(status.into())),
+            status: text(status.into()),
+            reason_codes: to_json(reason_codes)?,
+            ..row
+        },
+        EventBody::VerificationStatus { user_id, version, previous, status, reason_codes } => event::Model {
+            kind: text(VERIFICATION_STATUS),
+            subject_id: *user_id,
+            owner_id: Some(*user_id),
+            version: *version,
+            previous_status: Some(text(previous.into())),
             status: text(status.into()),
             reason_codes: to_json(reason_codes)?,
             ..row
@@ -188,6 +200,13 @@ fn from_row(row: event::Model) -> Result<Event> {
             version: row.version,
             previous: row.previous_status.as_deref().map(|text| parse("gig status", text)).transpose()?,
             status: parse("gig status", &row.status)?,
+            reason_codes: from_json("event.reason_codes", row.reason_codes)?,
+        },
+        VERIFICATION_STATUS => EventBody::VerificationStatus {
+            user_id: owner?,
+            version: row.version,
+            previous: parse("verification status", row.previous_status.as_deref().unwrap_or_default())?,
+            status: parse("verification status", &row.status)?,
             reason_codes: from_json("event.reason_codes", row.reason_codes)?,
         },
         REVIEW_QUEUE => EventBody::ReviewQueue {

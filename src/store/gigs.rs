@@ -4,7 +4,7 @@ use entity::{gig, gig_tag};
 use sea_orm::sea_query::LockType;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
-    IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect,
+    IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
 
@@ -120,6 +120,21 @@ pub async fn find_all_visible(
 pub async fn lock_own(tx: &impl ConnectionTrait, viewer: &Viewer, id: Uuid) -> Result<Option<Gig>> {
     let select = gig::Entity::find_by_id(id).filter(gig::Column::SellerId.eq(viewer.id()));
     select.lock(LockType::NoKeyUpdate).one(tx).await?.map(from_row).transpose()
+}
+
+/// The seller's ACTIVE gigs, kept as [`lock_own`] does.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn lock_active(tx: &impl ConnectionTrait, seller_id: Uuid) -> Result<Vec<Gig>> {
+    let rows = gig::Entity::find()
+        .filter(gig::Column::SellerId.eq(seller_id))
+        .filter(gig::Column::Status.eq(status_text(GigStatus::Active)))
+        .order_by_asc(gig::Column::Id)
+        .lock(LockType::NoKeyUpdate)
+        .all(tx)
+        .await?;
+    rows.into_iter().map(from_row).collect()
 }
 
 /// How many gigs of the seller are not archived.

@@ -6,6 +6,7 @@
 //!
 //! To add an aggregate: its table in `migration` and `entity`, its value in `domain`, a file here.
 
+pub mod audit;
 pub mod categories;
 mod database;
 pub mod event_log;
@@ -16,6 +17,7 @@ pub mod page;
 pub mod reviews;
 pub mod sessions;
 pub mod users;
+pub mod verifications;
 
 pub use database::{Database, is_unavailable};
 

@@ -137,6 +137,21 @@ pub async fn lock_undecided(tx: &impl ConnectionTrait, subject_id: Uuid) -> Resu
     row.as_ref().map(from_row).transpose()
 }
 
+/// How many undecided verifications are due before this one, and it: 1 is next. `None` where it is not waiting.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn verification_position(db: &impl ConnectionTrait, subject_id: Uuid) -> Result<Option<i32>> {
+    let waiting = review_item::Entity::find()
+        .filter(review_item::Column::Kind.eq(kind_text(ReviewKind::Verification)))
+        .filter(review_item::Column::DecidedAt.is_null());
+    let own = waiting.clone().filter(review_item::Column::SubjectId.eq(subject_id)).one(db).await?;
+    let Some(own) = own else { return Ok(None) };
+    let values = vec![Expr::value(own.due_at), Expr::value(own.id)];
+    let in_front = waiting.filter(ordering().in_front_of(values)).count(db).await?;
+    Ok(Some(i32::try_from(in_front + 1).unwrap_or(i32::MAX)))
+}
+
 /// Forgets an item whose subject was withdrawn.
 ///
 /// # Errors
@@ -271,13 +286,12 @@ pub async fn insert_decisions(tx: &impl ConnectionTrait, decisions: &[Decision])
 }
 
 fn decision_row(decision: &Decision) -> Result<review_decision::ActiveModel> {
-    let text: &str = decision.decision.into();
     Ok(review_decision::ActiveModel {
         id: Set(decision.id),
         subject_id: Set(decision.subject_id),
         item_id: Set(decision.item_id),
         reviewer_id: Set(decision.reviewer_id),
-        decision: Set(text.to_owned()),
+        decision: Set(decision.decision.to_owned()),
         reasons: Set(to_json(&decision.reasons)?),
         internal_note: Set(decision.internal_note.clone()),
         version: Set(decision.version),

@@ -117,6 +117,19 @@ pub async fn set_points(db: &impl ConnectionTrait, email: &str, points: i64) -> 
     Ok(updated.rows_affected > 0)
 }
 
+/// Notes that the person's identity is cleared, or that it is not any more.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn set_verified(db: &impl ConnectionTrait, id: Uuid, since: Option<DateTime<Utc>>) -> Result<()> {
+    user::Entity::update_many()
+        .col_expr(user::Column::VerifiedAt, Expr::value(since))
+        .filter(user::Column::Id.eq(id))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
 /// How many people there are.
 ///
 /// # Errors

@@ -153,7 +153,7 @@ enum Subject {
     Claimed,
 }
 
-const MUTATIONS: [(&str, Subject, &str, [&str; 5]); 14] = [
+const MUTATIONS: [(&str, Subject, &str, [&str; 5]); 17] = [
     (
         "saveGigDraft",
         Subject::None,
@@ -216,6 +216,20 @@ const MUTATIONS: [(&str, Subject, &str, [&str; 5]); 14] = [
         "mutation($gig: ID!) { decideGig(input: { gigId: $gig, decision: APPROVE, expectedVersion: 1 }) { gig { id } errors { code } } }",
         [UNAUTHENTICATED, FORBIDDEN, FORBIDDEN, "ALREADY_CLAIMED", "ALREADY_CLAIMED"],
     ),
+    ("savePersonalInfo", Subject::None, SAVE_PERSONAL_INFO, SIGNED_IN),
+    (
+        "submitVerification",
+        Subject::None,
+        "mutation { submitVerification { verification { id } errors { code } } }",
+        [UNAUTHENTICATED, "REQUIRED", "REQUIRED", "REQUIRED", "REQUIRED"],
+    ),
+    (
+        "decideVerification",
+        Subject::None,
+        "mutation($owner: ID!) { decideVerification(input: { verificationId: $owner, decision: CLEAR,
+            expectedVersion: 99 }) { verification { id } errors { code } } }",
+        [UNAUTHENTICATED, FORBIDDEN, FORBIDDEN, "STALE_VERSION", "STALE_VERSION"],
+    ),
     (
         "signUp",
         Subject::None,
@@ -224,6 +238,10 @@ const MUTATIONS: [(&str, Subject, &str, [&str; 5]); 14] = [
     ),
     ("signOut", Subject::None, "mutation { signOut { sessionsEnded errors { code } } }", SIGNED_IN),
 ];
+
+const SAVE_PERSONAL_INFO: &str = "mutation { savePersonalInfo(input: { firstName: \"Ann\", lastName: \"Lee\",
+    dateOfBirth: \"1990-05-17\", addressLine1: \"1 High Street\", city: \"Leeds\", postalCode: \"LS1\",
+    countryCode: \"GB\", documentNumber: \"AB123456\" }) { verification { id } errors { code } } }";
 
 const POST: &str =
     "mutation($gig: ID, $category: ID!) { postGig(input: { draftId: $gig, title: \"I will write a song\",
@@ -264,6 +282,7 @@ async fn every_mutation_does_for_each_caller_what_they_may_and_else_nothing(worl
         for (caller, expected) in CALLERS.into_iter().zip(expected) {
             let mut ids = prepare(&world, &cast, subject).await;
             ids["email"] = json!(format!("new-{number}-{caller}@example.com"));
+            ids["owner"] = json!(cast.owner.id.replace("usr_", "ver_"));
             let before = fingerprint(&world).await;
             let answer = cast.client(&world, caller).answer(mutation, ids.clone()).await;
             assert_eq!(outcome(&answer), expected, "{caller}: {name}: {answer}");
@@ -301,7 +320,8 @@ async fn signing_in_and_refreshing_take_credentials_and_no_session(world: World)
     }
 }
 
-const SUBSCRIPTIONS: [(&str, &str, [&str; 5]); 4] = [
+const SUBSCRIPTIONS: [(&str, &str, [&str; 5]); 5] = [
+    ("verificationStatusChanged", "subscription { verificationStatusChanged { version } }", SIGNED_IN),
     ("gigStatusChanged", "subscription { gigStatusChanged { gigId } }", SIGNED_IN),
     (
         "gigStatusChanged",
@@ -327,6 +347,9 @@ async fn every_subscription_begins_for_those_who_may_follow(world: World) {
                 until("it is attached", async || hub.attached() > before).await;
                 if subscription.contains("gigId: $gig") {
                     assert_eq!(socket.event("1").await["gigId"], json!(gig));
+                }
+                if name == "verificationStatusChanged" {
+                    socket.event("1").await;
                 }
                 socket.expect_silence("1").await;
             } else {
@@ -355,7 +378,7 @@ async fn no_root_field_is_left_out() {
     let mut covered: Vec<&str> = QUERIES.iter().map(|case| case.0).collect();
     covered.extend(MUTATIONS.iter().map(|case| case.0));
     covered.extend(SUBSCRIPTIONS.iter().map(|case| case.0));
-    covered.extend(["uploadGigImage", "signIn", "refreshSession"]);
+    covered.extend(["uploadGigImage", "uploadIdentityDocument", "signIn", "refreshSession"]);
     for root in ["queryType", "mutationType", "subscriptionType"] {
         for field in schema[root]["fields"].as_array().expect("a list") {
             let name = field["name"].as_str().expect("a name");

@@ -94,6 +94,14 @@ async fn every_error_has_a_code_and_no_data_where_nothing_ran(world: World) {
         assert_eq!(error_codes(&answer), [code], "{query}: {answer}");
         assert!(answer.get("data").is_none(), "{query}: {answer}");
     }
+    // A field that may be null is null where it fails, and nothing around it is.
+    let rejected = here.with_token("nonsense");
+    let answer = rejected.answer("{ viewer { email } categories { slug } }", json!({})).await;
+    assert_eq!(
+        (error_codes(&answer), &answer["data"]["viewer"]),
+        (vec!["UNAUTHENTICATED".into()], &Value::Null)
+    );
+    assert_eq!(answer["data"]["categories"].as_array().map(Vec::len), Some(27));
     let answer = here.answer("{ categories { id } reviewQueue { totalCount } }", json!({})).await;
     assert_eq!((error_codes(&answer), &answer["data"]), (vec!["UNAUTHENTICATED".into()], &Value::Null));
     assert_eq!(answer["errors"][0]["path"], json!(["reviewQueue"]));

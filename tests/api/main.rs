@@ -19,3 +19,4 @@ mod reviews;
 mod schema;
 mod socket;
 mod support;
+mod verification;

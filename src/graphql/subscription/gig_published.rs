@@ -9,7 +9,7 @@ use crate::domain::event::{EventBody, Topic};
 use crate::domain::gig_filter::GigFilter as Filter;
 use crate::domain::id::IdKind;
 use crate::graphql::context::Ask;
-use crate::graphql::error::Result;
+use crate::graphql::error::{Result, nullable};
 use crate::graphql::gig::Gig;
 use crate::graphql::loader::GigId;
 use crate::graphql::node::public_id;
@@ -40,10 +40,13 @@ pub struct GigPublishedEvent {
 #[ComplexObject]
 impl GigPublishedEvent {
     /// The gig as it stands now; null where the viewer may not see it any more.
-    async fn gig(&self, ctx: &Context<'_>) -> Result<Option<Gig>> {
-        let gig = ctx.loader().load_one(GigId(self.gig_row)).await?;
-        let viewer = ctx.viewer()?;
-        Ok(gig.map(|gig| Gig::seen_by(gig, viewer)))
+    async fn gig(&self, ctx: &Context<'_>) -> Option<Result<Gig>> {
+        nullable(async {
+            let gig = ctx.loader().load_one(GigId(self.gig_row)).await?;
+            let viewer = ctx.viewer()?;
+            Ok(gig.map(|gig| Gig::seen_by(gig, viewer)))
+        })
+        .await
     }
 }
 

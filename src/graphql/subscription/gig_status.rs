@@ -13,7 +13,7 @@ use crate::domain::gig::{self, GigStatus as Status};
 use crate::domain::id::IdKind;
 use crate::domain::user::Viewer;
 use crate::graphql::context::Ask;
-use crate::graphql::error::{Error, ErrorCode, Result};
+use crate::graphql::error::{Error, ErrorCode, Result, nullable};
 use crate::graphql::gig::{Gig, GigStatus};
 use crate::graphql::loader::{GigId, ReasonsOf};
 use crate::graphql::node::{public_id, row_id};
@@ -64,10 +64,13 @@ impl GigStatusEvent {
     }
 
     /// The gig as it stands now; null where the viewer may not see it any more.
-    async fn gig(&self, ctx: &Context<'_>) -> Result<Option<Gig>> {
-        let gig = ctx.loader().load_one(GigId(self.gig_row)).await?;
-        let viewer = ctx.viewer()?;
-        Ok(gig.map(|gig| Gig::seen_by(gig, viewer)))
+    async fn gig(&self, ctx: &Context<'_>) -> Option<Result<Gig>> {
+        nullable(async {
+            let gig = ctx.loader().load_one(GigId(self.gig_row)).await?;
+            let viewer = ctx.viewer()?;
+            Ok(gig.map(|gig| Gig::seen_by(gig, viewer)))
+        })
+        .await
     }
 }
 
@@ -127,7 +130,7 @@ impl GigStatusSubscription {
                         decided: !reason_codes.is_empty(),
                     })
                 }
-                EventBody::ReviewQueue { .. } | EventBody::SessionEnded { .. } | EventBody::Unknown => None,
+                _ => None,
             }))
         });
         Ok(stream::iter(first).chain(live))

@@ -6,6 +6,7 @@
 mod gig_published;
 mod gig_status;
 mod review_queue;
+mod verification_status;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,13 +25,19 @@ use crate::store;
 use gig_published::{GigPublishedEvent, GigPublishedSubscription};
 use gig_status::{GigStatusEvent, GigStatusSubscription};
 use review_queue::{ReviewQueueEvent, ReviewQueueSubscription};
+use verification_status::{VerificationStatusEvent, VerificationStatusSubscription};
 
 /// How long a stream that must read the log waits, while the database is away, before it tries again.
 const RETRY: Duration = Duration::from_millis(500);
 
 /// What is told as it happens.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(GigStatusSubscription, GigPublishedSubscription, ReviewQueueSubscription);
+pub struct Subscription(
+    GigStatusSubscription,
+    VerificationStatusSubscription,
+    GigPublishedSubscription,
+    ReviewQueueSubscription,
+);
 
 /// How an event came to the subscriber.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +62,7 @@ pub enum Event {
     GigStatus(GigStatusEvent),
     GigPublished(GigPublishedEvent),
     ReviewQueue(ReviewQueueEvent),
+    VerificationStatus(VerificationStatusEvent),
 }
 
 /// A stream of the topic: of everything after `after`, or, without, of what happens from now on.

@@ -10,7 +10,7 @@ use crate::domain::event::{EventBody, Topic};
 use crate::domain::id::IdKind;
 use crate::domain::review::{self, ReviewKind as Kind, ReviewState};
 use crate::graphql::context::Ask;
-use crate::graphql::error::Result;
+use crate::graphql::error::{Result, nullable};
 use crate::graphql::loader::ReviewItemId;
 use crate::graphql::node::public_id;
 use crate::graphql::review::{ReviewItem, ReviewKind};
@@ -59,9 +59,12 @@ pub struct ReviewQueueEvent {
 #[ComplexObject]
 impl ReviewQueueEvent {
     /// The item as it stands now; null where it was withdrawn.
-    async fn item(&self, ctx: &Context<'_>) -> Result<Option<ReviewItem>> {
-        let item = ctx.loader().load_one(ReviewItemId(self.item_row)).await?;
-        Ok(item.map(ReviewItem::from))
+    async fn item(&self, ctx: &Context<'_>) -> Option<Result<ReviewItem>> {
+        nullable(async {
+            let item = ctx.loader().load_one(ReviewItemId(self.item_row)).await?;
+            Ok(item.map(ReviewItem::from))
+        })
+        .await
     }
 
     /// How many items are OPEN now, of every kind.

@@ -1,0 +1,254 @@
+//! What reviewers do with verifications: decide them, and look at what is sealed. All of it leaves a trail.
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use super::error::require_reviewer;
+use super::gigs::advance;
+use super::reviews::{checked_note, write as write_item};
+use super::verifications::{document_place, open_form, write};
+use super::{Error, Result, Services, UnitOfWork};
+use crate::domain::fault::{Check, Fault, FaultCode};
+use crate::domain::gig::GigAct;
+use crate::domain::id::{self, IdKind};
+use crate::domain::permission;
+use crate::domain::personal_info::PersonalInfo;
+use crate::domain::reason::{self, ReasonForm};
+use crate::domain::review::{Decision, ReviewKind, ReviewQueueChange, VerificationDecision};
+use crate::domain::user::Viewer;
+use crate::domain::verification::Verification;
+use crate::media::Shelf;
+use crate::store::audit::{self, AuditEntry};
+use crate::store::{gigs, reviews, users, verifications};
+
+/// How long the address of a document's picture works.
+const ADDRESS_LIFETIME: TimeDelta = TimeDelta::minutes(5);
+
+/// What a reviewer says of a verification.
+#[derive(Debug)]
+pub struct VerificationVerdict {
+    pub user_id: Uuid,
+    pub decision: VerificationDecision,
+    pub expected_version: i32,
+    pub reasons: Vec<ReasonForm>,
+    pub internal_note: Option<String>,
+}
+
+/// Decides a verification. Where a second reviewer must agree, the first one's word is kept until then, and
+/// nothing else happens.
+///
+/// # Errors
+/// Every fault of the form; `NOT_FOUND`, `NOT_ALLOWED` for one's own or for being one's own second reviewer,
+/// `STALE_VERSION`, `ALREADY_CLAIMED`, `INVALID_TRANSITION`.
+pub async fn decide(
+    services: &Services,
+    viewer: &Viewer,
+    verdict: VerificationVerdict,
+    request_id: &str,
+) -> Result<Verification> {
+    require_reviewer(viewer)?;
+    let (limits, now) = (&services.limits, services.now());
+    let mut check = Check::default();
+    verdict.decision.check_reasons(verdict.reasons.len(), &mut check);
+    let reasons = reason::resolve(verdict.reasons, ReviewKind::Verification, &limits.review, &mut check);
+    let note = checked_note(verdict.internal_note, &limits.review, &mut check);
+    check.finish()?;
+
+    let mut work = services.begin().await?;
+    if verdict.user_id == viewer.id() {
+        let message = "Nobody reviews a verification of their own.";
+        return Err(Fault::at("verificationId", FaultCode::NotAllowed, message).into());
+    }
+    let mut sealed = verifications::lock(&*work, verdict.user_id)
+        .await?
+        .ok_or_else(|| Fault::not_found("verificationId", "verification"))?;
+    if sealed.verification.version != verdict.expected_version {
+        return Err(Fault::stale("expectedVersion", "verification").into());
+    }
+    let previous = sealed.verification.status;
+    let decision: &'static str = verdict.decision.into();
+    sealed.verification.apply(verdict.decision.act(), reasons.clone(), limits, now)?;
+    if limits.verification.second_reviewer && verdict.decision.is_grave() {
+        match &sealed.proposal {
+            Some((proposed, by)) if proposed == decision && *by != viewer.id() => {}
+            Some((proposed, _)) if proposed == decision => {
+                let message = "Another reviewer must say the same before this takes effect.";
+                return Err(Fault::at("decision", FaultCode::NotAllowed, message).into());
+            }
+            _ => return propose(services, work, viewer, verdict.user_id, decision, request_id).await,
+        }
+    }
+    sealed.proposal = None;
+    let item = reviews::lock_undecided(&*work, verdict.user_id).await?;
+    if let Some(item) = &item {
+        let mut decided = item.clone();
+        decided
+            .decide(viewer.id(), now)
+            .map_err(|fault| Fault { field: vec!["verificationId".to_owned()], ..fault })?;
+        write_item(&mut work, item, &decided, ReviewQueueChange::Decided).await?;
+    }
+    write(services, &mut work, &sealed, previous).await?;
+    follow(services, &mut work, verdict.decision, &sealed.verification).await?;
+    let kept = Decision {
+        id: services.new_id(),
+        subject_id: verdict.user_id,
+        item_id: item.map(|item| item.id),
+        reviewer_id: viewer.id(),
+        decision,
+        reasons: sealed.verification.reasons.clone(),
+        internal_note: note,
+        version: sealed.verification.version,
+        decided_at: now,
+    };
+    reviews::insert_decision(&*work, &kept).await?;
+    trail(services, &work, viewer, verdict.user_id, "DECIDE", decision, request_id).await?;
+    work.commit().await?;
+    Ok(sealed.verification)
+}
+
+/// Keeps the first reviewer's word.
+async fn propose(
+    services: &Services,
+    work: UnitOfWork<'_>,
+    viewer: &Viewer,
+    user_id: Uuid,
+    decision: &'static str,
+    request_id: &str,
+) -> Result<Verification> {
+    verifications::set_proposal(&*work, user_id, decision, viewer.id()).await?;
+    trail(services, &work, viewer, user_id, "PROPOSE", decision, request_id).await?;
+    let unchanged = verifications::find(&*work, user_id).await?;
+    work.commit().await?;
+    let unchanged = unchanged.ok_or_else(|| Error::internal("a locked verification is gone"))?;
+    Ok(unchanged.verification)
+}
+
+/// What follows for the person: the badge comes or goes, and who may not work any more is not listed.
+async fn follow(
+    services: &Services,
+    work: &mut UnitOfWork<'_>,
+    decision: VerificationDecision,
+    verification: &Verification,
+) -> Result<()> {
+    let user_id = verification.user_id;
+    match decision {
+        VerificationDecision::Clear => {
+            users::set_verified(&**work, user_id, verification.cleared_at).await?;
+        }
+        VerificationDecision::Revoke => {
+            users::set_verified(&**work, user_id, None).await?;
+            let people = users::find_all(&**work, &[user_id]).await?;
+            let needed = |user| permission::needs_verification(user, &services.limits).is_some();
+            if people.first().is_some_and(needed) {
+                for gig in gigs::lock_active(&**work, user_id).await? {
+                    advance(services, work, gig, GigAct::Pause).await?;
+                }
+            }
+        }
+        VerificationDecision::RequestResubmission | VerificationDecision::Reject => {}
+    }
+    Ok(())
+}
+
+/// Who the person says they are: for themselves, and for reviewers, whose look leaves a trail. `None` where there is
+/// nothing, or it was erased.
+///
+/// # Errors
+/// [`Error::Forbidden`] for everybody else; where a key is missing, or the form has been altered.
+pub async fn personal_info(
+    services: &Services,
+    viewer: &Viewer,
+    user_id: Uuid,
+    request_id: &str,
+) -> Result<Option<PersonalInfo>> {
+    if viewer.id() != user_id {
+        require_reviewer(viewer)?;
+    }
+    let Some(sealed) = verifications::find(services.db.read(), user_id).await? else { return Ok(None) };
+    let form = open_form(services, &sealed)?;
+    if form.is_some() && viewer.id() != user_id {
+        // Before it is shown: what leaves no trail is not seen.
+        let work = services.begin().await?;
+        trail(services, &work, viewer, user_id, "VIEW_PERSONAL_INFO", "", request_id).await?;
+        work.commit().await?;
+    }
+    Ok(form)
+}
+
+/// What makes the address of a document's picture work.
+#[derive(Debug, Clone)]
+pub struct DocumentSignature {
+    /// Seconds since 1970.
+    pub expires: i64,
+    pub signature: String,
+}
+
+/// Where a reviewer sees the picture, for five minutes, within this session alone.
+///
+/// # Errors
+/// [`Error::Forbidden`] for everybody but reviewers.
+pub fn document_address(services: &Services, viewer: &Viewer, document_id: Uuid) -> Result<String> {
+    require_reviewer(viewer)?;
+    let expires = (services.now() + ADDRESS_LIFETIME).timestamp();
+    let id = id::encode(IdKind::IdentityDocument, document_id);
+    let signature = services.secrets.sign(&signed_text(document_id, viewer.session_id, expires));
+    Ok(format!("{}/identity-documents/{id}?expires={expires}&signature={signature}", services.public_url))
+}
+
+fn signed_text(document_id: Uuid, session_id: Uuid, expires: i64) -> String {
+    format!("identity document {document_id} for session {session_id} until {expires}")
+}
+
+/// The picture, for the reviewer whose session the address was made for; the look leaves a trail. `None` where there
+/// is no such picture, or not for them, or not any more.
+///
+/// # Errors
+/// Where a key is missing, or the picture has been altered; where the database or the blobs are away.
+pub async fn show_document(
+    services: &Services,
+    viewer: &Viewer,
+    document_id: Uuid,
+    given: &DocumentSignature,
+    request_id: &str,
+) -> Result<Option<Vec<u8>>> {
+    let text = signed_text(document_id, viewer.session_id, given.expires);
+    let valid =
+        services.now().timestamp() < given.expires && services.secrets.is_signed(&text, &given.signature);
+    if !valid || !viewer.role.reviews() {
+        return Ok(None);
+    }
+    let db = services.db.read();
+    let Some(document) = verifications::find_document(db, document_id).await? else { return Ok(None) };
+    let sealed = verifications::find(db, document.user_id).await?;
+    let Some(wrapped) = sealed.and_then(|sealed| sealed.key) else { return Ok(None) };
+    let blob = services.media.get(Shelf::IdentityDocuments, document_id).await.map_err(Error::internal)?;
+    let Some(blob) = blob else { return Ok(None) };
+    let key = services.vault.unwrap(&wrapped, document.user_id)?;
+    let picture = key.open(&document_place(document.user_id, document_id), &blob)?;
+    let side: &str = document.side.into();
+    let work = services.begin().await?;
+    let detail = format!("{side} {}", id::encode(IdKind::IdentityDocument, document_id));
+    trail(services, &work, viewer, document.user_id, "VIEW_DOCUMENT", &detail, request_id).await?;
+    work.commit().await?;
+    Ok(Some(picture.to_vec()))
+}
+
+async fn trail(
+    services: &Services,
+    work: &UnitOfWork<'_>,
+    viewer: &Viewer,
+    subject_id: Uuid,
+    action: &str,
+    detail: &str,
+    request_id: &str,
+) -> Result<()> {
+    let entry = AuditEntry {
+        at: services.now(),
+        actor_id: Some(viewer.id()),
+        subject_id,
+        action: action.to_owned(),
+        detail: detail.to_owned(),
+        request_id: request_id.to_owned(),
+    };
+    Ok(audit::append(&**work, entry).await?)
+}

@@ -1,0 +1,321 @@
+//! Identity verifications and the records of their documents. What is personal in them is sealed by the vault, and
+//! only carried here.
+
+use chrono::{DateTime, Utc};
+use entity::{identity_document, verification};
+use sea_orm::sea_query::{Expr, LockType};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait,
+    IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use uuid::Uuid;
+
+use super::{Result, from_json, parse, to_json};
+use crate::domain::verification::{IdentityDocument, Verification, VerificationStatus};
+use crate::media::vault::WrappedKey;
+
+/// Held while a submission looks for others with the same document, so that of two at once one sees the other.
+const SUBMISSION_LOCK: i64 = 0x6769_6777_6179_0003;
+
+/// A verification with what is sealed of it.
+#[derive(Debug, Clone)]
+pub struct Sealed {
+    pub verification: Verification,
+    /// `None` before the person has begun, and once their data were erased.
+    pub key: Option<WrappedKey>,
+    pub personal_info: Option<Vec<u8>>,
+    pub identity_hash: Option<Vec<u8>>,
+    /// A decision that waits for a second reviewer, and who made it.
+    pub proposal: Option<(String, Uuid)>,
+}
+
+impl Sealed {
+    /// Of a person who has not begun.
+    pub fn not_started(user_id: Uuid) -> Self {
+        let verification = Verification::not_started(user_id);
+        Self { verification, key: None, personal_info: None, identity_hash: None, proposal: None }
+    }
+}
+
+fn from_rows(row: verification::Model, documents: Vec<identity_document::Model>) -> Result<Sealed> {
+    let verification = Verification {
+        user_id: row.user_id,
+        status: parse("verification status", &row.status)?,
+        version: row.version,
+        attempts_used: row.attempts_used,
+        personal_info_at: row.personal_info_at,
+        personal_info_asked: row.personal_info_asked,
+        document_type: row.document_type.as_deref().map(|text| parse("document type", text)).transpose()?,
+        documents: documents.into_iter().map(document_from_row).collect::<Result<_>>()?,
+        reasons: from_json("verification.reasons", row.reasons)?,
+        submitted_at: row.submitted_at,
+        review_due_at: row.review_due_at,
+        decided_at: row.decided_at,
+        cleared_at: row.cleared_at,
+        erased_at: row.erased_at,
+    };
+    let key = row.key_id.zip(row.wrapped_key).map(|(key_id, bytes)| WrappedKey { key_id, bytes });
+    let proposal = row.proposed_decision.zip(row.proposed_by);
+    Ok(Sealed {
+        verification,
+        key,
+        personal_info: row.personal_info,
+        identity_hash: row.identity_hash,
+        proposal,
+    })
+}
+
+fn document_from_row(row: identity_document::Model) -> Result<IdentityDocument> {
+    Ok(IdentityDocument {
+        id: row.id,
+        user_id: row.user_id,
+        document_type: parse("document type", &row.r#type)?,
+        side: parse("document side", &row.side)?,
+        picture_hash: row.picture_hash,
+        asked_again: row.asked_again,
+        uploaded_at: row.uploaded_at,
+    })
+}
+
+fn to_row(sealed: &Sealed, now: DateTime<Utc>) -> Result<verification::Model> {
+    let verification = &sealed.verification;
+    let status: &str = verification.status.into();
+    let text = |text: &'static str| text.to_owned();
+    Ok(verification::Model {
+        user_id: verification.user_id,
+        status: status.to_owned(),
+        version: verification.version,
+        attempts_used: verification.attempts_used,
+        key_id: sealed.key.as_ref().map(|key| key.key_id.clone()),
+        wrapped_key: sealed.key.as_ref().map(|key| key.bytes.clone()),
+        personal_info: sealed.personal_info.clone(),
+        personal_info_at: verification.personal_info_at,
+        personal_info_asked: verification.personal_info_asked,
+        document_type: verification.document_type.map(|kind| text(kind.into())),
+        identity_hash: sealed.identity_hash.clone(),
+        reasons: to_json(&verification.reasons)?,
+        submitted_at: verification.submitted_at,
+        review_due_at: verification.review_due_at,
+        decided_at: verification.decided_at,
+        cleared_at: verification.cleared_at,
+        proposed_decision: sealed.proposal.as_ref().map(|(decision, _)| decision.clone()),
+        proposed_by: sealed.proposal.as_ref().map(|(_, reviewer)| *reviewer),
+        changed_at: now,
+        erased_at: verification.erased_at,
+    })
+}
+
+/// # Errors
+/// Where the database does not answer.
+pub async fn find(db: &impl ConnectionTrait, user_id: Uuid) -> Result<Option<Sealed>> {
+    Ok(find_all(db, &[user_id]).await?.pop())
+}
+
+/// Those of these people that have begun, in no order.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn find_all(db: &impl ConnectionTrait, user_ids: &[Uuid]) -> Result<Vec<Sealed>> {
+    let ids = || user_ids.iter().copied();
+    let rows = verification::Entity::find().filter(verification::Column::UserId.is_in(ids())).all(db).await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut documents = identity_document::Entity::find()
+        .filter(identity_document::Column::UserId.is_in(ids()))
+        .order_by_asc(identity_document::Column::UploadedAt)
+        .all(db)
+        .await?;
+    rows.into_iter()
+        .map(|row| {
+            let own = documents.extract_if(.., |document| document.user_id == row.user_id).collect();
+            from_rows(row, own)
+        })
+        .collect()
+}
+
+/// The person's verification, kept from others' changes until the transaction ends.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn lock(tx: &impl ConnectionTrait, user_id: Uuid) -> Result<Option<Sealed>> {
+    let select = verification::Entity::find_by_id(user_id).lock(LockType::NoKeyUpdate);
+    let Some(row) = select.one(tx).await? else { return Ok(None) };
+    let documents = identity_document::Entity::find()
+        .filter(identity_document::Column::UserId.eq(user_id))
+        .order_by_asc(identity_document::Column::UploadedAt)
+        .all(tx)
+        .await?;
+    from_rows(row, documents).map(Some)
+}
+
+/// Writes the verification, the first time or over the version before it; `false` where somebody else has
+/// changed it meanwhile. Its documents' records are written with it.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn write(tx: &impl ConnectionTrait, sealed: &Sealed, now: DateTime<Utc>) -> Result<bool> {
+    let row = to_row(sealed, now)?.into_active_model();
+    let (user_id, version) = (sealed.verification.user_id, sealed.verification.version);
+    if version == 1 {
+        verification::Entity::insert(row).exec_without_returning(tx).await?;
+    } else {
+        let updated = verification::Entity::update_many()
+            .set(row.reset_all())
+            .filter(verification::Column::UserId.eq(user_id))
+            .filter(verification::Column::Version.eq(version - 1))
+            .exec(tx)
+            .await?;
+        if updated.rows_affected != 1 {
+            return Ok(false);
+        }
+    }
+    identity_document::Entity::delete_many()
+        .filter(identity_document::Column::UserId.eq(user_id))
+        .exec(tx)
+        .await?;
+    let documents = &sealed.verification.documents;
+    if !documents.is_empty() {
+        let rows = documents.iter().map(document_to_row);
+        identity_document::Entity::insert_many(rows).exec_without_returning(tx).await?;
+    }
+    Ok(true)
+}
+
+fn document_to_row(document: &IdentityDocument) -> identity_document::ActiveModel {
+    let (kind, side): (&str, &str) = (document.document_type.into(), document.side.into());
+    identity_document::ActiveModel {
+        id: Set(document.id),
+        user_id: Set(document.user_id),
+        r#type: Set(kind.to_owned()),
+        side: Set(side.to_owned()),
+        picture_hash: Set(document.picture_hash.clone()),
+        asked_again: Set(document.asked_again),
+        uploaded_at: Set(document.uploaded_at),
+    }
+}
+
+/// Keeps a decision that waits for a second reviewer.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn set_proposal(
+    tx: &impl ConnectionTrait,
+    user_id: Uuid,
+    decision: &str,
+    reviewer_id: Uuid,
+) -> Result<()> {
+    verification::Entity::update_many()
+        .col_expr(verification::Column::ProposedDecision, Expr::value(decision))
+        .col_expr(verification::Column::ProposedBy, Expr::value(reviewer_id))
+        .filter(verification::Column::UserId.eq(user_id))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Whose document it is, and the document; `None` where there is none.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn find_document(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<IdentityDocument>> {
+    identity_document::Entity::find_by_id(id).one(db).await?.map(document_from_row).transpose()
+}
+
+/// Lets one submission at a time look for others with the same document. (SQLite has one writer anyway.)
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn lock_submissions(tx: &impl ConnectionTrait) -> Result<()> {
+    if tx.get_database_backend() == DbBackend::Postgres {
+        tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({SUBMISSION_LOCK})")).await?;
+    }
+    Ok(())
+}
+
+/// Whether somebody else has been cleared, or waits, with this document.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn is_identity_taken(tx: &impl ConnectionTrait, hash: &[u8], user_id: Uuid) -> Result<bool> {
+    let taking = [VerificationStatus::InReview, VerificationStatus::Cleared].map(<&str>::from);
+    let count = verification::Entity::find()
+        .filter(verification::Column::IdentityHash.eq(hash.to_vec()))
+        .filter(verification::Column::UserId.ne(user_id))
+        .filter(verification::Column::Status.is_in(taking))
+        .count(tx)
+        .await?;
+    Ok(count > 0)
+}
+
+/// Up to `limit` people whose data key is wrapped by another key than `newest`, those with ids after `after`.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn wrapped_by_others(
+    db: &impl ConnectionTrait,
+    newest: &str,
+    after: Uuid,
+    limit: u64,
+) -> Result<Vec<(Uuid, WrappedKey)>> {
+    let rows = verification::Entity::find()
+        .filter(verification::Column::KeyId.is_not_null())
+        .filter(verification::Column::KeyId.ne(newest))
+        .filter(verification::Column::UserId.gt(after))
+        .order_by_asc(verification::Column::UserId)
+        .limit(limit)
+        .all(db)
+        .await?;
+    let wrapped = rows.into_iter().filter_map(|row| {
+        let key = row.key_id.zip(row.wrapped_key)?;
+        Some((row.user_id, WrappedKey { key_id: key.0, bytes: key.1 }))
+    });
+    Ok(wrapped.collect())
+}
+
+/// How many data keys are wrapped by another key than `newest`.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn count_wrapped_by_others(db: &impl ConnectionTrait, newest: &str) -> Result<u64> {
+    verification::Entity::find()
+        .filter(verification::Column::KeyId.is_not_null())
+        .filter(verification::Column::KeyId.ne(newest))
+        .count(db)
+        .await
+}
+
+/// The ids of all keys that any data key is wrapped by.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn key_ids(db: &impl ConnectionTrait) -> Result<Vec<String>> {
+    verification::Entity::find()
+        .select_only()
+        .column(verification::Column::KeyId)
+        .distinct()
+        .filter(verification::Column::KeyId.is_not_null())
+        .into_tuple()
+        .all(db)
+        .await
+}
+
+/// Puts another wrapping of the same data key in place of `old`; `false` where that was replaced meanwhile.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn replace_key(
+    tx: &impl ConnectionTrait,
+    user_id: Uuid,
+    old: &WrappedKey,
+    new: &WrappedKey,
+) -> Result<bool> {
+    let updated = verification::Entity::update_many()
+        .col_expr(verification::Column::KeyId, Expr::value(new.key_id.clone()))
+        .col_expr(verification::Column::WrappedKey, Expr::value(new.bytes.clone()))
+        .filter(verification::Column::UserId.eq(user_id))
+        .filter(verification::Column::WrappedKey.eq(old.bytes.clone()))
+        .exec(tx)
+        .await?;
+    Ok(updated.rows_affected == 1)
+}
