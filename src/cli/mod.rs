@@ -1,7 +1,10 @@
 //! The command line: what it says, and which command does it.
 
+mod audit;
 mod doctor;
+mod keys;
 mod migrate;
+mod retention;
 mod serve;
 mod user;
 
@@ -42,6 +45,18 @@ enum Command {
     User {
         #[command(subcommand)]
         command: user::Command,
+    },
+    /// Look after the keys that personal data are sealed by
+    Keys {
+        #[command(subcommand)]
+        command: keys::Command,
+    },
+    /// Print who has seen or decided what of a person
+    Audit(audit::Audit),
+    /// Erase what has been kept long enough
+    Retention {
+        #[command(subcommand)]
+        command: retention::Command,
     },
     /// Check configuration, database, Redis, pictures, keys and clock
     Doctor,
@@ -104,6 +119,9 @@ async fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Serve { demo } => serve::run(&config, demo).await,
         Command::Migrate { command } => migrate::run(&config, command).await,
         Command::User { command } => user::run(&config, command).await,
+        Command::Keys { command } => keys::run(&config, command).await,
+        Command::Audit(arguments) => audit::run(&config, arguments).await,
+        Command::Retention { command } => retention::run(&config, command).await,
         Command::Doctor => doctor::run(&config).await,
         Command::Schema => unreachable!("done before the configuration is read"),
     }

@@ -14,12 +14,16 @@ use crate::config::Config;
 use crate::domain::account::SignUpForm;
 use crate::domain::id::{self, IdKind};
 use crate::domain::user;
-use crate::service::accounts;
+use crate::service::{accounts, lifetimes};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
     /// Add a person, and print their id
     Add(Add),
+    /// Erase a person: their identity data, sessions and profile; the record of decisions stays
+    Erase(Erase),
+    /// Set or lift a legal hold, under which nothing of a person is erased
+    Hold(Hold),
     /// Set a person's worker points, from which their level follows
     Points(Points),
 }
@@ -44,6 +48,21 @@ pub(super) struct Points {
     /// The new number of points, 0 or more
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     set: i64,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Erase {
+    #[arg(long)]
+    email: String,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Hold {
+    #[arg(long)]
+    email: String,
+    /// Lift it instead
+    #[arg(long)]
+    lift: bool,
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy)]
@@ -72,6 +91,11 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
             let id = accounts::add_user(&services, form, password()?, add.role.into()).await?;
             println!("{}", id::encode(IdKind::User, id));
         }
+        Command::Erase(erase) => {
+            let id = lifetimes::erase_user(&services, &erase.email).await?;
+            println!("{} is erased.", id::encode(IdKind::User, id));
+        }
+        Command::Hold(hold) => lifetimes::hold(&services, &hold.email, !hold.lift).await?,
         Command::Points(points) => accounts::set_points(&services, &points.email, points.set).await?,
     }
     services.db.close().await?;

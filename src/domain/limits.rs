@@ -13,6 +13,7 @@ pub struct Limits {
     pub gig: GigLimits,
     pub verification: VerificationLimits,
     pub review: ReviewLimits,
+    pub retention: Retention,
 }
 
 /// What a sign-up must keep.
@@ -115,6 +116,41 @@ impl Default for VerificationLimits {
     }
 }
 
+/// How long what is known of a person is kept. A legal hold stops all of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Retention {
+    /// Days that the pictures are kept after the decision.
+    pub documents_days: i32,
+    /// Days that what was never submitted is kept after its last change.
+    pub abandoned_days: i32,
+    /// Days that the form, sealed, is kept after the decision. The record itself stays.
+    pub records_days: i32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { documents_days: 180, abandoned_days: 30, records_days: 5 * 365 }
+    }
+}
+
+impl Retention {
+    /// Pictures of what was decided before this are erased.
+    pub fn documents_before(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        now - TimeDelta::days(i64::from(self.documents_days))
+    }
+
+    /// What was last changed before this, and never submitted, is erased.
+    pub fn abandoned_before(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        now - TimeDelta::days(i64::from(self.abandoned_days))
+    }
+
+    /// What was decided before this is erased.
+    pub fn records_before(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        now - TimeDelta::days(i64::from(self.records_days))
+    }
+}
+
 /// What a review keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -153,7 +189,7 @@ impl Limits {
     /// # Errors
     /// The first limit that makes no sense.
     pub fn check(&self) -> Result<(), String> {
-        let Self { account, gig, verification, review } = self;
+        let Self { account, gig, verification, review, retention } = self;
         let pairs = [
             ("account.passwordMinChars", account.password_min_chars, account.password_max_chars),
             ("account.displayNameMinChars", account.display_name_min_chars, account.display_name_max_chars),
@@ -170,6 +206,9 @@ impl Limits {
             ("review.claimMinutes", review.claim_minutes, 1, 24 * 60),
             ("verification.attemptsMax", verification.attempts_max, 1, 100),
             ("verification.requiredFromLevel", verification.required_from_level, 0, 10_000),
+            ("retention.documentsDays", retention.documents_days, 1, 36_500),
+            ("retention.abandonedDays", retention.abandoned_days, 1, 36_500),
+            ("retention.recordsDays", retention.records_days, 1, 36_500),
             ("verification.minimumAge", verification.minimum_age, 0, 100),
         ];
         if let Some((name, _, min, max)) =

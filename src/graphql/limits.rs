@@ -114,7 +114,7 @@ pub struct LevelLimit {
 
 impl From<&limits::Limits> for Limits {
     fn from(limits: &limits::Limits) -> Self {
-        let limits::Limits { account, gig, verification, review } = limits;
+        let limits::Limits { account, gig, verification, review, retention: _ } = limits;
         Self {
             account: AccountLimits {
                 email_max_chars: int(account.email_max_chars),

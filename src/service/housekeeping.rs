@@ -20,6 +20,9 @@ const EVERY: Duration = Duration::from_secs(1);
 /// The slower chores are done once in so many rounds.
 const ROUNDS_BETWEEN_CHORES: u64 = 60;
 
+/// Once a day.
+const ROUNDS_BETWEEN_RETENTION: u64 = 24 * 60 * 60;
+
 /// Pictures collected at once.
 const COLLECT_AT_ONCE: u64 = 100;
 
@@ -30,6 +33,10 @@ pub async fn run(services: Arc<Services>) {
         if round % ROUNDS_BETWEEN_CHORES == 0 {
             told("collecting pictures", collect_unattached_images(&services).await);
             told("forgetting sessions", forget_old_sessions(&services).await);
+        }
+        if round % ROUNDS_BETWEEN_RETENTION == 0 {
+            let retained = super::lifetimes::retain(&services).await;
+            told("retention", retained.map(|done| done.pictures + done.abandoned + done.records));
         }
         tokio::time::sleep(EVERY).await;
     }

@@ -9,6 +9,8 @@ pub mod error;
 pub mod gigs;
 pub mod housekeeping;
 pub mod images;
+pub mod key_rotation;
+pub mod lifetimes;
 pub mod reviews;
 pub mod secrets;
 mod sign_in_limit;

@@ -214,6 +214,7 @@ fn data_key(services: &Services, sealed: &mut Sealed) -> Result<DataKey> {
     }
     let (key, wrapped) = services.vault.new_data_key(user_id)?;
     sealed.key = Some(wrapped);
+    sealed.verification.erased_at = None;
     Ok(key)
 }
 

@@ -137,6 +137,21 @@ pub async fn lock_active(tx: &impl ConnectionTrait, seller_id: Uuid) -> Result<V
     rows.into_iter().map(from_row).collect()
 }
 
+/// The seller's gigs that are not archived, kept as [`lock_own`] does.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn lock_unarchived(tx: &impl ConnectionTrait, seller_id: Uuid) -> Result<Vec<Gig>> {
+    let rows = gig::Entity::find()
+        .filter(gig::Column::SellerId.eq(seller_id))
+        .filter(gig::Column::Status.ne(status_text(GigStatus::Archived)))
+        .order_by_asc(gig::Column::Id)
+        .lock(LockType::NoKeyUpdate)
+        .all(tx)
+        .await?;
+    rows.into_iter().map(from_row).collect()
+}
+
 /// How many gigs of the seller are not archived.
 ///
 /// # Errors

@@ -74,7 +74,11 @@ pub async fn insert(db: &impl ConnectionTrait, new: &NewUser) -> Result<bool> {
 /// # Errors
 /// Where the database does not answer.
 pub async fn credentials(db: &impl ConnectionTrait, email: &str) -> Result<Option<Credentials>> {
-    let row = user::Entity::find().filter(user::Column::EmailKey.eq(email_key(email))).one(db).await?;
+    let row = user::Entity::find()
+        .filter(user::Column::EmailKey.eq(email_key(email)))
+        .filter(user::Column::ErasedAt.is_null())
+        .one(db)
+        .await?;
     Ok(row.map(|row| Credentials { user_id: row.id, password_hash: row.password_hash }))
 }
 
@@ -115,6 +119,47 @@ pub async fn set_points(db: &impl ConnectionTrait, email: &str, points: i64) -> 
         .exec(db)
         .await?;
     Ok(updated.rows_affected > 0)
+}
+
+/// Whether the person is under a legal hold.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn is_held(db: &impl ConnectionTrait, id: Uuid) -> Result<bool> {
+    Ok(user::Entity::find_by_id(id).one(db).await?.is_some_and(|row| row.legal_hold))
+}
+
+/// Sets or lifts a legal hold.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn set_held(db: &impl ConnectionTrait, id: Uuid, held: bool) -> Result<()> {
+    user::Entity::update_many()
+        .col_expr(user::Column::LegalHold, Expr::value(held))
+        .filter(user::Column::Id.eq(id))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Makes the profile nobody's: no e-mail, name or password stays, and nobody can sign in to it.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn anonymise(db: &impl ConnectionTrait, id: Uuid, now: DateTime<Utc>) -> Result<()> {
+    let email = format!("{id}@erased.invalid");
+    user::Entity::update_many()
+        .col_expr(user::Column::Email, Expr::value(email.clone()))
+        .col_expr(user::Column::EmailKey, Expr::value(email))
+        .col_expr(user::Column::DisplayName, Expr::value("Erased"))
+        // Of no password: no hash is like this.
+        .col_expr(user::Column::PasswordHash, Expr::value(""))
+        .col_expr(user::Column::VerifiedAt, Expr::value(Option::<DateTime<Utc>>::None))
+        .col_expr(user::Column::ErasedAt, Expr::value(now))
+        .filter(user::Column::Id.eq(id))
+        .exec(db)
+        .await?;
+    Ok(())
 }
 
 /// Notes that the person's identity is cleared, or that it is not any more.

@@ -2,11 +2,11 @@
 //! only carried here.
 
 use chrono::{DateTime, Utc};
-use entity::{identity_document, verification};
+use entity::{identity_document, user, verification};
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait,
-    IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 use uuid::Uuid;
 
@@ -318,4 +318,68 @@ pub async fn replace_key(
         .exec(tx)
         .await?;
     Ok(updated.rows_affected == 1)
+}
+
+/// What has been kept since before some moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Span {
+    /// Pictures, since the decision.
+    Pictures,
+    /// What was never submitted, or never again, since its last change.
+    Abandoned,
+    /// The form, since the decision.
+    Record,
+}
+
+/// The people of whom that has been kept since before `moment`, but for those under a legal hold.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn older_than(db: &impl ConnectionTrait, span: Span, moment: DateTime<Utc>) -> Result<Vec<Uuid>> {
+    use VerificationStatus::{ActionRequired, Cleared, InProgress, Rejected, Revoked};
+    let held = user::Entity::find()
+        .select_only()
+        .column(user::Column::Id)
+        .filter(user::Column::LegalHold.eq(true))
+        .into_query();
+    let in_status = |of: &[VerificationStatus]| {
+        verification::Column::Status.is_in(of.iter().map(|status| <&str>::from(*status)))
+    };
+    let select = verification::Entity::find()
+        .select_only()
+        .column(verification::Column::UserId)
+        .filter(verification::Column::UserId.not_in_subquery(held));
+    let select = match span {
+        Span::Pictures => {
+            let with_pictures = identity_document::Entity::find()
+                .select_only()
+                .column(identity_document::Column::UserId)
+                .into_query();
+            select
+                .filter(in_status(&[Cleared, Rejected]))
+                .filter(verification::Column::DecidedAt.lt(moment))
+                .filter(verification::Column::UserId.in_subquery(with_pictures))
+        }
+        Span::Abandoned => select
+            .filter(in_status(&[InProgress, ActionRequired, Revoked]))
+            .filter(verification::Column::ChangedAt.lt(moment))
+            .filter(verification::Column::KeyId.is_not_null()),
+        Span::Record => select
+            .filter(in_status(&[Cleared, Rejected]))
+            .filter(verification::Column::DecidedAt.lt(moment))
+            .filter(verification::Column::KeyId.is_not_null()),
+    };
+    select.into_tuple().all(db).await
+}
+
+/// Forgets the records of the person's pictures.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn delete_documents(tx: &impl ConnectionTrait, user_id: Uuid) -> Result<()> {
+    identity_document::Entity::delete_many()
+        .filter(identity_document::Column::UserId.eq(user_id))
+        .exec(tx)
+        .await?;
+    Ok(())
 }

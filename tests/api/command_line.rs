@@ -1,21 +1,15 @@
 //! The program itself: its commands, its exit codes, and how it starts and stops.
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::client::{Client, text};
+use crate::support::client::text;
 use crate::support::documents::SIGN_IN;
+use crate::support::process::{Served, add_user, gigway};
 use crate::support::servers::free_port;
-
-fn gigway(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gigway"));
-    command.args(arguments).env_clear().env("GIGWAY_DATA_DIR", folder);
-    command
-}
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
     gigway(folder, arguments).output().expect("it runs")
@@ -23,66 +17,6 @@ fn run(folder: &Path, arguments: &[&str]) -> Output {
 
 fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("text")
-}
-
-/// Adds a person with the password `a good password`.
-fn add_user(folder: &Path, email: &str, role: &str) -> Output {
-    let arguments =
-        ["user", "add", "--email", email, "--display-name", "Rita", "--role", role, "--password-stdin"];
-    let mut child = gigway(folder, &arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it runs");
-    child.stdin.take().expect("a pipe").write_all(b"a good password\n").expect("written");
-    child.wait_with_output().expect("it ends")
-}
-
-/// A gateway as a process of its own, ended with the test.
-struct Served {
-    process: Child,
-    client: Client,
-    greeting: String,
-}
-
-impl Served {
-    fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let port = free_port();
-        let listen = format!("127.0.0.1:{port}");
-        let mut process = gigway(folder, &[&["serve"], arguments].concat())
-            .env("GIGWAY_LISTEN", &listen)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("it runs");
-        let mut lines = BufReader::new(process.stdout.take().expect("a pipe")).lines();
-        let mut greeting = String::new();
-        while !greeting.contains("/readyz")
-            || (arguments.contains(&"--demo") && !greeting.contains("subscription {"))
-        {
-            let line = lines.next().expect("it greets before it ends").expect("text");
-            greeting.push_str(&line);
-            greeting.push('\n');
-        }
-        Self { process, client: Client::new(listen.parse().expect("an address")), greeting }
-    }
-
-    /// Ends it by this signal; its exit code, and how long it took.
-    fn end(mut self, signal: &str) -> (Option<i32>, Duration) {
-        let began = Instant::now();
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-s", signal, &id]).status().expect("kill runs").success());
-        let status = self.process.wait().expect("it ends");
-        (status.code(), began.elapsed())
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
-    }
 }
 
 #[test]
@@ -161,12 +95,15 @@ fn the_database_is_migrated_and_looked_at() {
 async fn people_are_added_and_given_points_while_it_serves() {
     let folder = tempfile::tempdir().expect("a folder");
     let served = Served::start(folder.path(), &[]);
-    let added = add_user(folder.path(), "rita@example.com", "REVIEWER");
+    let added = add_user(|arguments| gigway(folder.path(), arguments), "rita@example.com", "REVIEWER");
     assert!(added.status.success(), "{added:?}");
     let id = out(&added).trim().to_owned();
-    let again = add_user(folder.path(), "RITA@example.com", "MEMBER");
+    let again = add_user(|arguments| gigway(folder.path(), arguments), "RITA@example.com", "MEMBER");
     assert_eq!(again.status.code(), Some(1));
-    assert_eq!(add_user(folder.path(), "rob@example.com", "CHIEF").status.code(), Some(2));
+    assert_eq!(
+        add_user(|arguments| gigway(folder.path(), arguments), "rob@example.com", "CHIEF").status.code(),
+        Some(2)
+    );
     let points = |email: &str, number: &str| {
         run(folder.path(), &["user", "points", "--email", email, "--set", number])
     };

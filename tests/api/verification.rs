@@ -32,27 +32,27 @@ fn pair(code: &str, path: &str) -> (String, String) {
     (code.to_owned(), path.to_owned())
 }
 
-fn save() -> String {
+pub fn save() -> String {
     format!(
         "mutation($input: PersonalInfoInput!) {{ savePersonalInfo(input: $input) {{
             verification {{ {FIELDS} }} errors {{ code field message }} }} }}"
     )
 }
 
-fn submit() -> String {
+pub fn submit() -> String {
     format!(
         "mutation {{ submitVerification {{ verification {{ {FIELDS} }} errors {{ code field message }} }} }}"
     )
 }
 
-fn decide() -> String {
+pub fn decide() -> String {
     format!(
         "mutation($input: DecideVerificationInput!) {{ decideVerification(input: $input) {{
             verification {{ {FIELDS} }} errors {{ code field message }} }} }}"
     )
 }
 
-fn info(number: &str) -> Value {
+pub fn info(number: &str) -> Value {
     json!({ "input": {
         "firstName": "Annabella", "lastName": "Quillfeather", "dateOfBirth": "1990-05-17",
         "addressLine1": "1 Marmalade Street", "city": "Leeds", "postalCode": "LS1", "countryCode": "GB",
@@ -60,11 +60,11 @@ fn info(number: &str) -> Value {
 }
 
 /// A picture of a document that no other is the same as.
-fn document(shade: u32) -> Vec<u8> {
+pub fn document(shade: u32) -> Vec<u8> {
     picture(900 + shade, 640, ImageFormat::Jpeg)
 }
 
-async fn upload(client: &Client, kind: &str, side: &str, file: Vec<u8>) -> Value {
+pub async fn upload(client: &Client, kind: &str, side: &str, file: Vec<u8>) -> Value {
     let query = format!(
         "mutation($file: Upload!) {{ uploadIdentityDocument(input: {{ type: {kind}, side: {side}, file: $file }}) {{
             verification {{ {FIELDS} }} errors {{ code field message }} }} }}"
@@ -81,7 +81,7 @@ async fn upload(client: &Client, kind: &str, side: &str, file: Vec<u8>) -> Value
 }
 
 /// The viewer's verification.
-async fn own(client: &Client) -> Value {
+pub async fn own(client: &Client) -> Value {
     let query = format!("{{ viewer {{ verification {{ {FIELDS} }} }} }}");
     client.run(&query, json!({})).await["viewer"]["verification"].take()
 }
@@ -92,7 +92,7 @@ fn ticks(verification: &Value) -> Vec<bool> {
 }
 
 /// Somebody who has submitted a passport with this number; the verification's id and version.
-async fn submitted(person: &Person, number: &str, shade: u32) -> (String, i64) {
+pub async fn submitted(person: &Person, number: &str, shade: u32) -> (String, i64) {
     person.client.done(&save(), info(number)).await;
     let uploaded = upload(&person.client, "PASSPORT", "FRONT", document(shade)).await;
     assert_eq!(uploaded["errors"], json!([]));
@@ -101,7 +101,7 @@ async fn submitted(person: &Person, number: &str, shade: u32) -> (String, i64) {
     (text(&verification["id"]), verification["version"].as_i64().expect("a number"))
 }
 
-fn verdict(id: &str, decision: &str, version: i64, reasons: &Value) -> Value {
+pub fn verdict(id: &str, decision: &str, version: i64, reasons: &Value) -> Value {
     json!({ "input": { "verificationId": id, "decision": decision, "expectedVersion": version,
                        "reasons": reasons, "internalNote": "seen by the team" } })
 }

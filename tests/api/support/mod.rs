@@ -4,6 +4,7 @@ pub mod client;
 pub mod documents;
 pub mod people;
 pub mod pictures;
+pub mod process;
 pub mod proxy;
 pub mod servers;
 pub mod socket;

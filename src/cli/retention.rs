@@ -1,0 +1,30 @@
+//! `gigway retention`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Subcommand;
+
+use super::Failure;
+use crate::app::open_services;
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::service::lifetimes;
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Command {
+    /// Erase what has been kept long enough (`serve` does so once a day, too)
+    Run,
+}
+
+pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, Failure> {
+    let Command::Run = command;
+    let services = open_services(config, Arc::new(SystemClock)).await?;
+    let done = lifetimes::retain(&services).await?;
+    services.db.close().await?;
+    println!(
+        "Erased: the pictures of {} decided verifications, {} abandoned ones, {} records whose time was over.",
+        done.pictures, done.abandoned, done.records
+    );
+    Ok(ExitCode::SUCCESS)
+}

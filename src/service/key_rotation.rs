@@ -1,0 +1,42 @@
+//! Wraps every data key by the newest key of the installation, so that an older one can be put away.
+//!
+//! No data are touched, and nobody waits: each data key is wrapped anew by itself, where it is still the one that was
+//! read. It can be stopped at any moment and run again, beside gateways that serve.
+
+use uuid::Uuid;
+
+use super::{Result, Services};
+use crate::store::verifications;
+
+/// Keys read at once.
+const PAGE: u64 = 100;
+
+/// How many data keys are still wrapped by an older key.
+///
+/// # Errors
+/// Where the database is away.
+pub async fn remaining(services: &Services) -> Result<u64> {
+    Ok(verifications::count_wrapped_by_others(services.db.read(), services.vault.newest()).await?)
+}
+
+/// Wraps all of them anew, and tells `done` of each.
+///
+/// # Errors
+/// Where the database is away, a key is missing, or a wrapped key has been altered.
+pub async fn rotate(services: &Services, done: impl Fn()) -> Result<()> {
+    let mut last = Uuid::nil();
+    loop {
+        let newest = services.vault.newest();
+        let page = verifications::wrapped_by_others(services.db.read(), newest, last, PAGE).await?;
+        let Some((user_id, _)) = page.last() else { return Ok(()) };
+        last = *user_id;
+        for (user_id, old) in page {
+            let new = services.vault.rewrap(&old, user_id)?;
+            let work = services.begin().await?;
+            // Erased meanwhile, or wrapped anew by another run: there is nothing left to do.
+            verifications::replace_key(&*work, user_id, &old, &new).await?;
+            work.commit().await?;
+            done();
+        }
+    }
+}

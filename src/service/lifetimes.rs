@@ -1,0 +1,173 @@
+//! How long what is known of a person is kept, and how it is destroyed.
+//!
+//! Pictures and the form go by destroying the person's data key first: what copies of them there may be, nobody can
+//! open them any more. What stays is the record: status, times, reason codes, who decided.
+
+use uuid::Uuid;
+
+use super::gigs::advance;
+use super::{Result, Services, UnitOfWork};
+use crate::domain::event::EventBody;
+use crate::domain::fault::{Fault, FaultCode};
+use crate::domain::gig::GigAct;
+use crate::domain::verification::VerificationStatus;
+use crate::media::Shelf;
+use crate::store::audit::{self, AuditEntry};
+use crate::store::verifications::{Sealed, Span};
+use crate::store::{gigs, reviews, sessions, users, verifications};
+
+/// What a run of the retention rules has done.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Retained {
+    /// People whose pictures were erased, a time after the decision.
+    pub pictures: usize,
+    /// People who never submitted, and whose data were erased.
+    pub abandoned: usize,
+    /// People whose record's time was over.
+    pub records: usize,
+}
+
+/// Applies the retention rules to everybody who is under no legal hold.
+///
+/// # Errors
+/// Where the database or the blobs are away; what was done until then stays done.
+pub async fn retain(services: &Services) -> Result<Retained> {
+    let (rules, now) = (&services.limits.retention, services.now());
+    let mut done = Retained::default();
+    for user_id in
+        verifications::older_than(services.db.read(), Span::Abandoned, rules.abandoned_before(now)).await?
+    {
+        done.abandoned += usize::from(destroy(services, user_id, "ABANDONED").await?);
+    }
+    for user_id in
+        verifications::older_than(services.db.read(), Span::Record, rules.records_before(now)).await?
+    {
+        done.records += usize::from(destroy(services, user_id, "RECORD_EXPIRED").await?);
+    }
+    for user_id in
+        verifications::older_than(services.db.read(), Span::Pictures, rules.documents_before(now)).await?
+    {
+        done.pictures += usize::from(erase_pictures(services, user_id).await?);
+    }
+    Ok(done)
+}
+
+/// Erases the pictures, and keeps the rest.
+async fn erase_pictures(services: &Services, user_id: Uuid) -> Result<bool> {
+    let work = services.begin().await?;
+    let Some(sealed) = verifications::lock(&*work, user_id).await? else { return Ok(false) };
+    verifications::delete_documents(&*work, user_id).await?;
+    trail(services, &work, user_id, "ERASE_PICTURES").await?;
+    delete_blobs(services, &sealed).await?;
+    work.commit().await?;
+    Ok(true)
+}
+
+/// Destroys what is personal: the data key, the form, the pictures, and what the document is known again by.
+async fn destroy(services: &Services, user_id: Uuid, why: &'static str) -> Result<bool> {
+    let mut work = services.begin().await?;
+    let Some(sealed) = verifications::lock(&*work, user_id).await? else { return Ok(false) };
+    destroy_within(services, &mut work, sealed, why).await?;
+    work.commit().await?;
+    Ok(true)
+}
+
+async fn destroy_within(
+    services: &Services,
+    work: &mut UnitOfWork<'_>,
+    mut sealed: Sealed,
+    why: &'static str,
+) -> Result<()> {
+    let user_id = sealed.verification.user_id;
+    delete_blobs(services, &sealed).await?;
+    sealed.key = None;
+    sealed.personal_info = None;
+    sealed.identity_hash = None;
+    let verification = &mut sealed.verification;
+    verification.personal_info_at = None;
+    verification.documents.clear();
+    verification.document_type = None;
+    verification.erased_at = Some(services.now());
+    verification.version += 1;
+    verifications::write(&**work, &sealed, services.now()).await?;
+    let status = sealed.verification.status;
+    work.record(EventBody::verification_status(&sealed.verification, status));
+    trail(services, work, user_id, why).await
+}
+
+/// The blobs go before the rows that name them: one that stayed behind would be found by nobody.
+async fn delete_blobs(services: &Services, sealed: &Sealed) -> Result<()> {
+    for document in &sealed.verification.documents {
+        let deleted = services.media.delete(Shelf::IdentityDocuments, document.id).await;
+        deleted.map_err(super::Error::internal)?;
+    }
+    Ok(())
+}
+
+/// Erases a person: destroys what is known of their identity, ends their sessions, archives their gigs, and makes
+/// their profile nobody's. The record of decisions stays.
+///
+/// # Errors
+/// `NOT_FOUND`; `NOT_ALLOWED` under a legal hold.
+pub async fn erase_user(services: &Services, email: &str) -> Result<Uuid> {
+    let user_id = person(services, email).await?;
+    let mut work = services.begin().await?;
+    users::lock(&*work, user_id).await?;
+    if users::is_held(&*work, user_id).await? {
+        let message = "This person is under a legal hold; nothing of them may be erased.";
+        return Err(Fault::at("email", FaultCode::NotAllowed, message).into());
+    }
+    for gig in gigs::lock_unarchived(&*work, user_id).await? {
+        advance(services, &mut work, gig, GigAct::Archive).await?;
+    }
+    if let Some(sealed) = verifications::lock(&*work, user_id).await? {
+        if sealed.verification.status == VerificationStatus::InReview
+            && let Some(item) = reviews::lock_undecided(&*work, user_id).await?
+        {
+            reviews::delete(&*work, item.id).await?;
+            super::gigs::record_queue(&mut work, &item, crate::domain::review::ReviewQueueChange::Withdrawn);
+        }
+        destroy_within(services, &mut work, sealed, "ERASED").await?;
+    }
+    let now = services.now();
+    for session_id in sessions::end_all(&*work, user_id, now).await? {
+        work.record(EventBody::SessionEnded { session_id, user_id });
+    }
+    users::anonymise(&*work, user_id, now).await?;
+    work.commit().await?;
+    Ok(user_id)
+}
+
+/// Sets or lifts a legal hold: while it is set, nothing of the person is erased.
+///
+/// # Errors
+/// `NOT_FOUND`.
+pub async fn hold(services: &Services, email: &str, held: bool) -> Result<()> {
+    let user_id = person(services, email).await?;
+    let work = services.begin().await?;
+    users::set_held(&*work, user_id, held).await?;
+    trail(services, &work, user_id, if held { "HOLD" } else { "LIFT_HOLD" }).await?;
+    work.commit().await
+}
+
+async fn person(services: &Services, email: &str) -> Result<Uuid> {
+    let known = users::credentials(services.db.read(), email).await?;
+    Ok(known.ok_or_else(|| Fault::not_found("email", "person"))?.user_id)
+}
+
+async fn trail(
+    services: &Services,
+    work: &UnitOfWork<'_>,
+    subject_id: Uuid,
+    action: &'static str,
+) -> Result<()> {
+    let entry = AuditEntry {
+        at: services.now(),
+        actor_id: None,
+        subject_id,
+        action: action.to_owned(),
+        detail: String::new(),
+        request_id: String::new(),
+    };
+    Ok(audit::append(&**work, entry).await?)
+}

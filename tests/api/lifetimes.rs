@@ -1,0 +1,225 @@
+//! How long personal data live, how they are destroyed, and how their keys are changed.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chrono::TimeDelta;
+use futures_util::StreamExt;
+use gigway::config::Settings;
+use gigway::service::{key_rotation, lifetimes};
+use serde_json::{Value, json};
+
+use crate::support::client::{error_codes, text};
+use crate::support::documents::SIGN_IN;
+use crate::support::on_both_back_ends;
+use crate::support::people::PASSWORD;
+use crate::support::process::{Served, gigway};
+use crate::support::world::World;
+use crate::verification::{decide, document, info, own, save, submitted, upload, verdict};
+
+/// 32 bytes, each a 7 or each an 8.
+const OLD: &str = "old:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+const NEW: &str = "new:CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=";
+
+fn blobs(world: &World) -> usize {
+    let folder = world.blobs().with_file_name("identity-documents");
+    std::fs::read_dir(folder).map(Iterator::count).unwrap_or_default()
+}
+
+const READ: &str = "query($id: ID!) { node(id: $id) { ... on Verification { status submittedAt clearedAt erased: documents { id }
+    personalInfo { city } reasons { code } steps { done } } } }";
+
+async fn pictures_go_after_a_time_and_the_record_stays(world: World) {
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let (bob, cid) = (world.member("Bob").await, world.member("Cid").await);
+    let (id, version) = submitted(&ann, "AB123456", 1).await;
+    rita.client.done(&decide(), verdict(&id, "CLEAR", version, &json!([]))).await;
+    let (held, version) = submitted(&cid, "EF123456", 3).await;
+    rita.client.done(&decide(), verdict(&held, "CLEAR", version, &json!([]))).await;
+    lifetimes::hold(world.services(), &cid.email, true).await.expect("a hold");
+    bob.client.done(&save(), info("CD123456")).await;
+    upload(&bob.client, "PASSPORT", "FRONT", document(2)).await;
+    assert_eq!(blobs(&world), 3);
+
+    world.pass(TimeDelta::days(31));
+    let done = lifetimes::retain(world.services()).await.expect("a run");
+    assert_eq!((done.abandoned, done.pictures, done.records), (1, 0, 0));
+    let bob = world.sign_in(&bob.email).await;
+    let seen = own(&bob.client).await;
+    assert_eq!(
+        (&seen["status"], &seen["personalInfo"], &seen["documents"]),
+        (&json!("IN_PROGRESS"), &Value::Null, &json!([]))
+    );
+    // And begun anew, by a new key.
+    bob.client.done(&save(), info("CD123456")).await;
+    assert_eq!(own(&bob.client).await["personalInfo"]["firstName"], "Annabella");
+
+    world.pass(TimeDelta::days(150));
+    lifetimes::retain(world.services()).await.expect("a run");
+    assert_eq!(blobs(&world), 1, "that of the person under a legal hold");
+    let rita = world.sign_in(&rita.email).await;
+    let seen = rita.client.run(READ, json!({ "id": id })).await["node"].take();
+    assert_eq!((&seen["status"], &seen["erased"]), (&json!("CLEARED"), &json!([])));
+    assert_eq!(seen["personalInfo"]["city"], "Leeds");
+    assert!(seen["steps"].as_array().expect("a list").iter().all(|step| step["done"] == true), "{seen}");
+
+    world.pass(TimeDelta::days(5 * 365));
+    lifetimes::retain(world.services()).await.expect("a run");
+    let rita = world.sign_in(&rita.email).await;
+    let seen = rita.client.run(READ, json!({ "id": id })).await["node"].take();
+    assert_eq!((&seen["status"], &seen["personalInfo"]), (&json!("CLEARED"), &Value::Null));
+    assert!(seen["clearedAt"].is_string() && seen["submittedAt"].is_string());
+    let seen = rita.client.run(READ, json!({ "id": held })).await["node"].take();
+    assert_eq!(seen["personalInfo"]["city"], "Leeds");
+}
+
+async fn a_person_who_is_erased_is_nobody_and_the_record_stays(world: World) {
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let gig = ann.post(world.gig_form("I will write a song for you").await).await;
+    rita.approve(&gig).await;
+    let (id, version) = submitted(&ann, "AB123456", 1).await;
+    rita.client.done(&decide(), verdict(&id, "CLEAR", version, &json!([]))).await;
+    lifetimes::hold(world.services(), &ann.email, true).await.expect("a hold");
+    lifetimes::erase_user(world.services(), &ann.email).await.expect_err("a hold");
+    assert_eq!(blobs(&world), 1);
+    lifetimes::hold(world.services(), &ann.email, false).await.expect("no hold");
+    lifetimes::erase_user(world.services(), &ann.email).await.expect("erased");
+    assert_eq!(blobs(&world), 0);
+    assert_eq!(ann.client.error_codes("{ viewer { email } }", json!({})).await, ["UNAUTHENTICATED"]);
+    let sign_in = json!({ "input": { "email": ann.email, "password": PASSWORD } });
+    assert!(!world.here().refused(SIGN_IN, sign_in).await.is_empty());
+    let profile =
+        "query($id: ID!) { node(id: $id) { ... on User { displayName verified gigs { totalCount } } } }";
+    let seen = world.there().run(profile, json!({ "id": ann.id })).await["node"].take();
+    assert_eq!(seen, json!({ "displayName": "Erased", "verified": false, "gigs": { "totalCount": 0 } }));
+    let seen = rita.client.run(READ, json!({ "id": id })).await["node"].take();
+    assert_eq!(
+        (&seen["status"], &seen["personalInfo"], &seen["erased"]),
+        (&json!("CLEARED"), &Value::Null, &json!([]))
+    );
+    assert!(seen["clearedAt"].is_string());
+    // The e-mail is free again.
+    world.member("Ann").await;
+}
+
+on_both_back_ends!(
+    pictures_go_after_a_time_and_the_record_stays,
+    a_person_who_is_erased_is_nobody_and_the_record_stays,
+);
+
+/// With a database that two installations of keys can share.
+async fn with_keys(keys: &str, database_url: &str, data_dir: &std::path::Path) -> World {
+    let settings = Settings {
+        database_url: Some(database_url.to_owned()),
+        data_dir: Some(data_dir.display().to_string()),
+        encryption_keys: Some(keys.to_owned()),
+        index_key: Some("what documents are known again by".into()),
+        token_secret: Some("a secret of at least 32 characters".into()),
+        ..Settings::default()
+    };
+    World::start(settings, 1).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_are_changed_while_people_read_and_write() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = crate::support::servers::new_postgres_database().await;
+    let mut people = Vec::new();
+    {
+        let old = with_keys(OLD, &url, folder.path()).await;
+        for number in 0..8 {
+            let person = old.member(&format!("Person{number}")).await;
+            person.client.done(&save(), info(&format!("AB12345{number}"))).await;
+            people.push(person.email);
+        }
+    }
+    let world = Arc::new(with_keys(&format!("{OLD},{NEW}"), &url, folder.path()).await);
+    let mut clients = Vec::new();
+    for email in &people {
+        clients.push(world.sign_in(email).await.client);
+    }
+    let started = Arc::new(AtomicBool::new(false));
+    let work: Vec<_> = (0..200)
+        .map(|number| {
+            let (client, started) = (clients[number % 8].clone(), Arc::clone(&started));
+            async move {
+                if number == 60 {
+                    started.store(true, Ordering::SeqCst);
+                }
+                if number % 3 == 0 {
+                    client.done(&save(), info(&format!("AB12345{}", number % 8))).await;
+                } else {
+                    assert_eq!(own(&client).await["personalInfo"]["firstName"], "Annabella");
+                }
+            }
+        })
+        .collect();
+    let rotation = tokio::spawn({
+        let world = Arc::clone(&world);
+        async move {
+            while !started.load(Ordering::SeqCst) {
+                tokio::task::yield_now().await;
+            }
+            key_rotation::rotate(world.services(), || ()).await
+        }
+    });
+    futures_util::stream::iter(work).buffer_unordered(8).collect::<Vec<_>>().await;
+    rotation.await.expect("it ends").expect("rotated");
+    assert_eq!(key_rotation::remaining(world.services()).await.expect("a count"), 0);
+    // The old key is not needed any more.
+    let new = with_keys(NEW, &url, folder.path()).await;
+    for email in &people {
+        let client = new.sign_in(email).await.client;
+        assert_eq!(own(&client).await["personalInfo"]["firstName"], "Annabella");
+    }
+    // And where one is missing, that is told, by its name, and nothing is shown.
+    let other = with_keys("another:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", &url, folder.path()).await;
+    let client = other.sign_in(&people[0]).await.client;
+    let answer = client.answer("{ viewer { verification { personalInfo { city } } } }", json!({})).await;
+    assert_eq!(error_codes(&answer), ["KEY_MISSING"]);
+    let (_, response) = client.fetch("/readyz").await;
+    let report: Value = response.json().await.expect("JSON");
+    assert_eq!(report["status"], "degraded");
+    assert!(report.to_string().contains("missing: new"), "{report}");
+}
+
+/// By the program itself, killed in the middle and run again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_that_is_killed_is_run_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut people = Vec::new();
+    let with = |keys: &str, arguments: &[&str]| {
+        let mut command = gigway(folder.path(), arguments);
+        command.env("GIGWAY_ENCRYPTION_KEYS", keys).stderr(Stdio::null());
+        command
+    };
+    {
+        let served = Served::start_with(with(OLD, &["serve"]), &[]);
+        for number in 0..12 {
+            let account = json!({ "input": { "email": format!("p{number}@example.com"), "password": PASSWORD, "displayName": "Person" } });
+            let session =
+                served.client.done(crate::support::documents::SIGN_UP, account).await["session"].take();
+            let client = served.client.with_token(&text(&session["accessToken"]));
+            client.done(&save(), info(&format!("AB1234{number:02}"))).await;
+            people.push(text(&session["accessToken"]));
+        }
+    }
+    let both = format!("{OLD},{NEW}");
+    for _ in 0..3 {
+        let mut rotating = with(&both, &["keys", "rotate"]).stdout(Stdio::null()).spawn().expect("it runs");
+        tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+        rotating.kill().ok();
+        rotating.wait().expect("it ends");
+    }
+    let rotated = with(&both, &["keys", "rotate"]).output().expect("it runs");
+    assert!(rotated.status.success(), "{rotated:?}");
+    assert!(String::from_utf8_lossy(&rotated.stdout).contains("older keys can be removed"));
+    let served = Served::start_with(with(NEW, &["serve"]), &[]);
+    for token in people {
+        assert_eq!(own(&served.client.with_token(&token)).await["personalInfo"]["firstName"], "Annabella");
+    }
+    assert!(with(NEW, &["doctor"]).output().expect("it runs").status.success());
+    let doctor = with(OLD, &["doctor"]).output().expect("it runs");
+    assert!(String::from_utf8_lossy(&doctor.stdout).contains("missing: new"), "{doctor:?}");
+}
