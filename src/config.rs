@@ -86,6 +86,29 @@ pub struct Settings {
     pub log_format: Option<String>,
 }
 
+impl Settings {
+    /// Secrets may stand in files, as orchestrators mount them: `@` and the path in place of the value.
+    fn with_files(mut self) -> Result<Self, ConfigError> {
+        let secrets = [
+            ("DATABASE_URL", &mut self.database_url),
+            ("REDIS_URL", &mut self.redis_url),
+            ("GIGWAY_TOKEN_SECRET", &mut self.token_secret),
+            ("GIGWAY_ENCRYPTION_KEYS", &mut self.encryption_keys),
+            ("GIGWAY_INDEX_KEY", &mut self.index_key),
+        ];
+        for (variable, value) in secrets {
+            if let Some(path) = value.as_deref().and_then(|value| value.strip_prefix('@')) {
+                let text = std::fs::read_to_string(path).map_err(|error| {
+                    let fault = format!("names the file {path:?}, which cannot be read: {error}");
+                    ConfigError::new(variable, fault, "@/run/secrets/gigway")
+                })?;
+                *value = Some(text.trim().to_owned());
+            }
+        }
+        Ok(self)
+    }
+}
+
 /// Where it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Environment {
@@ -160,6 +183,7 @@ impl Config {
     /// # Errors
     /// The first value that is not good.
     pub fn from_settings(settings: Settings) -> Result<Self, ConfigError> {
+        let settings = settings.with_files()?;
         let environment = environment(settings.env.as_deref())?;
         let production = environment == Environment::Production;
         let data_dir = PathBuf::from(settings.data_dir.unwrap_or_else(|| "./data".into()));
@@ -437,7 +461,11 @@ mod tests {
         for bad in ["", "a", "a:short", ":AAAA", "a b:AAAA"] {
             assert_eq!(fault(|s| s.encryption_keys = text(bad)), Some("GIGWAY_ENCRYPTION_KEYS"), "{bad}");
         }
+        assert_eq!(fault(|s| s.index_key = text("@/nowhere/at/all")), Some("GIGWAY_INDEX_KEY"));
         let key = BASE64_STANDARD.encode([7; 32]);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), format!("a:{key}\nb:{key}\n")).unwrap();
+        assert_eq!(fault(|s| s.encryption_keys = Some(format!("@{}", file.path().display()))), None);
         assert_eq!(
             fault(|s| s.encryption_keys = Some(format!("a:{key},a:{key}"))),
             Some("GIGWAY_ENCRYPTION_KEYS")
