@@ -34,7 +34,9 @@ pub(super) async fn run(config: &Config, demo: bool) -> Result<ExitCode, Failure
     let greeting = async {
         let seeded = demo && demo::seed(&app.services).await?;
         print!("{}", greeting(&app, seeded, config.is_production()));
-        if demo && !seeded {
+        if seeded {
+            demo::verifications::seed(&app.services).await?;
+        } else if demo {
             println!("\nNo demo data: this installation has people of its own.\n");
         }
         Ok::<(), Failure>(())

@@ -51,11 +51,11 @@ enum Fate {
     Revoked,
 }
 
-/// Makes those that are not there yet.
+/// Makes those that are not there yet; while the gateway serves, since pictures take their time.
 ///
 /// # Errors
 /// Where the database or the blobs are away, or the limits are too narrow for the demo.
-pub(super) async fn seed(services: &Services) -> Result<()> {
+pub async fn seed(services: &Services) -> Result<()> {
     let Some(reviewer) = viewer(services, REVIEWER, Role::Reviewer).await? else { return Ok(()) };
     let people = stream::iter((1_u32..).zip(FATES).map(Ok));
     people
