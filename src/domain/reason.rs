@@ -128,6 +128,14 @@ const OF_VERIFICATIONS: [KnownReason; 13] = {
 const NOT_FOR_THE_SUBJECT: [&str; 2] = ["SANCTIONED", "DUPLICATE_IDENTITY"];
 
 impl ReviewReason {
+    /// In the code's own words, and without a path: nothing that anybody wrote.
+    #[must_use]
+    pub fn without_words(self) -> Self {
+        let known = OF_GIGS.iter().chain(&OF_VERIFICATIONS).find(|known| known.code == self.code);
+        let message = known.map(|known| known.message.to_owned()).unwrap_or_default();
+        Self { message, field: None, ..self }
+    }
+
     /// As the person reads it: of some reasons no more than that there is one.
     pub fn for_subject(self) -> Self {
         if !NOT_FOR_THE_SUBJECT.contains(&self.code.as_str()) {

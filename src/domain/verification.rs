@@ -267,6 +267,8 @@ impl Verification {
                 _ => {}
             }
         }
+        // A side that was never uploaded cannot be asked for again.
+        sides.retain(|side| all.clone().any(|uploaded| uploaded == *side));
         if !form && sides.is_empty() {
             form = true;
             sides.extend(all);
@@ -279,7 +281,12 @@ impl Verification {
 
     /// The sides that are still to be uploaded.
     fn missing_sides(&self, selfie_required: bool) -> Vec<DocumentSide> {
-        let wanted = self.document_type.unwrap_or(DocumentType::Passport).sides(selfie_required);
+        let mut wanted = self.document_type.unwrap_or(DocumentType::Passport).sides(selfie_required);
+        // What was not needed, but given and refused, must be mended, too.
+        let refused = self.documents.iter().filter(|document| document.asked_again);
+        wanted.extend(
+            refused.map(|document| document.side).filter(|side| !wanted.contains(side)).collect::<Vec<_>>(),
+        );
         let has = |side: &DocumentSide| {
             self.documents.iter().any(|document| document.side == *side && !document.asked_again)
         };
@@ -416,6 +423,8 @@ mod tests {
         assert_eq!(sent_back("DATA_MISMATCH", None), ["personalInfo"]);
         assert_eq!(sent_back("OTHER", None), ["personalInfo", "documents.FRONT", "documents.BACK"]);
         assert_eq!(sent_back("OTHER", Some(&["personalInfo", "city"])), ["personalInfo"]);
+        let everything = ["personalInfo", "documents.FRONT", "documents.BACK"];
+        assert_eq!(sent_back("IMAGE_UNREADABLE", Some(&["documents", "SELFIE"])), everything);
     }
 
     #[test]

@@ -42,8 +42,8 @@ pub async fn post(
     draft_id: Option<Uuid>,
     form: GigForm,
 ) -> Result<Gig> {
-    check_may_work(services, viewer)?;
     let mut work = services.begin().await?;
+    check_may_work(services, &work, viewer.id()).await?;
     let gig = match draft_id {
         Some(id) => lock_own(&work, viewer, id, "draftId").await?,
         None => new_gig(services, &work, viewer).await?,
@@ -64,8 +64,8 @@ pub async fn edit(
     expected_version: Option<i32>,
     form: GigForm,
 ) -> Result<Gig> {
-    check_may_work(services, viewer)?;
     let mut work = services.begin().await?;
+    check_may_work(services, &work, viewer.id()).await?;
     let gig = lock_own(&work, viewer, id, "id").await?;
     if expected_version.is_some_and(|version| version != gig.version) {
         return Err(Fault::stale("expectedVersion", "gig").into());
@@ -80,22 +80,27 @@ pub async fn edit(
 /// # Errors
 /// `NOT_FOUND`, `INVALID_TRANSITION`.
 pub async fn change(services: &Services, viewer: &Viewer, id: Uuid, act: GigAct) -> Result<Gig> {
-    if act == GigAct::Resume {
-        check_may_work(services, viewer)?;
-    }
     let mut work = services.begin().await?;
+    if act == GigAct::Resume {
+        check_may_work(services, &work, viewer.id()).await?;
+    }
     let gig = lock_own(&work, viewer, id, "id").await?;
     let gig = advance(services, &mut work, gig, act).await?;
     work.commit().await?;
     Ok(gig)
 }
 
-/// Whoever puts something on the list needs, from some level on, a cleared identity.
-fn check_may_work(services: &Services, viewer: &Viewer) -> Result<()> {
-    match permission::needs_verification(&viewer.user, &services.limits) {
-        Some(fault) => Err(fault.into()),
-        None => Ok(()),
-    }
+/// Whoever puts something on the list needs, from some level on, a cleared identity. The person is kept as they are
+/// until the act is done; they come before their gigs.
+pub(super) async fn check_may_work(
+    services: &Services,
+    work: &UnitOfWork<'_>,
+    seller_id: Uuid,
+) -> Result<()> {
+    users::lock(&**work, seller_id).await?;
+    let seller = users::find_all(&**work, &[seller_id]).await?;
+    let missing = seller.first().and_then(|seller| permission::needs_verification(seller, &services.limits));
+    missing.map_or(Ok(()), |fault| Err(fault.into()))
 }
 
 async fn lock_own(work: &UnitOfWork<'_>, viewer: &Viewer, id: Uuid, path: &str) -> Result<Gig> {

@@ -22,16 +22,23 @@ pub async fn remaining(services: &Services) -> Result<u64> {
 /// Wraps all of them anew, and tells `done` of each.
 ///
 /// # Errors
-/// Where the database is away, a key is missing, or a wrapped key has been altered.
+/// Where the database is away; once all were tried, where a key is missing or a wrapped key has been altered.
 pub async fn rotate(services: &Services, done: impl Fn()) -> Result<()> {
-    let mut last = Uuid::nil();
+    let (mut last, mut failed) = (Uuid::nil(), None);
     loop {
         let newest = services.vault.newest();
         let page = verifications::wrapped_by_others(services.db.read(), newest, last, PAGE).await?;
-        let Some((user_id, _)) = page.last() else { return Ok(()) };
+        let Some((user_id, _)) = page.last() else { break };
         last = *user_id;
         for (user_id, old) in page {
-            let new = services.vault.rewrap(&old, user_id)?;
+            let new = match services.vault.rewrap(&old, user_id) {
+                Ok(new) => new,
+                Err(error) => {
+                    tracing::error!(%user_id, %error, "a data key cannot be wrapped anew");
+                    failed = Some(error);
+                    continue;
+                }
+            };
             let work = services.begin().await?;
             // Erased meanwhile, or wrapped anew by another run: there is nothing left to do.
             verifications::replace_key(&*work, user_id, &old, &new).await?;
@@ -39,4 +46,5 @@ pub async fn rotate(services: &Services, done: impl Fn()) -> Result<()> {
             done();
         }
     }
+    failed.map_or(Ok(()), |error| Err(error.into()))
 }

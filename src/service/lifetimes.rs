@@ -3,6 +3,9 @@
 //! Pictures and the form go by destroying the person's data key first: what copies of them there may be, nobody can
 //! open them any more. What stays is the record: status, times, reason codes, who decided.
 
+use std::mem::take;
+
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::gigs::advance;
@@ -10,6 +13,7 @@ use super::{Result, Services, UnitOfWork};
 use crate::domain::event::EventBody;
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::gig::GigAct;
+use crate::domain::reason::ReviewReason;
 use crate::domain::verification::VerificationStatus;
 use crate::media::Shelf;
 use crate::store::audit::{self, AuditEntry};
@@ -27,51 +31,65 @@ pub struct Retained {
     pub records: usize,
 }
 
-/// Applies the retention rules to everybody who is under no legal hold.
+/// Applies the retention rules to everybody who is under no legal hold. One person's trouble keeps nobody else's
+/// data.
 ///
 /// # Errors
-/// Where the database or the blobs are away; what was done until then stays done.
+/// Where the database is away, or, once all were tried, where one could not be erased.
 pub async fn retain(services: &Services) -> Result<Retained> {
     let (rules, now) = (&services.limits.retention, services.now());
-    let mut done = Retained::default();
-    for user_id in
-        verifications::older_than(services.db.read(), Span::Abandoned, rules.abandoned_before(now)).await?
-    {
-        done.abandoned += usize::from(destroy(services, user_id, "ABANDONED").await?);
+    let spans = [
+        (Span::Abandoned, rules.abandoned_before(now)),
+        (Span::Record, rules.records_before(now)),
+        (Span::Pictures, rules.documents_before(now)),
+    ];
+    let (mut done, mut failed) = (Retained::default(), None);
+    for (span, moment) in spans {
+        let mut erased = 0;
+        for user_id in verifications::older_than(services.db.read(), span, moment).await? {
+            match erase(services, user_id, span, moment).await {
+                Ok(was) => erased += usize::from(was),
+                Err(error) => {
+                    tracing::error!(%user_id, %error, "could not be erased; trying again later");
+                    failed = Some(error);
+                }
+            }
+        }
+        match span {
+            Span::Abandoned => done.abandoned = erased,
+            Span::Record => done.records = erased,
+            Span::Pictures => done.pictures = erased,
+        }
     }
-    for user_id in
-        verifications::older_than(services.db.read(), Span::Record, rules.records_before(now)).await?
-    {
-        done.records += usize::from(destroy(services, user_id, "RECORD_EXPIRED").await?);
-    }
-    for user_id in
-        verifications::older_than(services.db.read(), Span::Pictures, rules.documents_before(now)).await?
-    {
-        done.pictures += usize::from(erase_pictures(services, user_id).await?);
-    }
-    Ok(done)
+    failed.map_or(Ok(done), Err)
 }
 
-/// Erases the pictures, and keeps the rest.
-async fn erase_pictures(services: &Services, user_id: Uuid) -> Result<bool> {
-    let work = services.begin().await?;
-    let Some(sealed) = verifications::lock(&*work, user_id).await? else { return Ok(false) };
-    verifications::delete_documents(&*work, user_id).await?;
-    trail(services, &work, user_id, "ERASE_PICTURES").await?;
-    delete_blobs(services, &sealed).await?;
-    work.commit().await?;
-    Ok(true)
-}
-
-/// Destroys what is personal: the data key, the form, the pictures, and what the document is known again by.
-async fn destroy(services: &Services, user_id: Uuid, why: &'static str) -> Result<bool> {
+/// Erases what has been kept too long of a person, where that is still so now that nobody else can change it.
+async fn erase(services: &Services, user_id: Uuid, span: Span, moment: DateTime<Utc>) -> Result<bool> {
     let mut work = services.begin().await?;
+    users::lock(&*work, user_id).await?;
     let Some(sealed) = verifications::lock(&*work, user_id).await? else { return Ok(false) };
-    destroy_within(services, &mut work, sealed, why).await?;
+    if !verifications::is_older_than(&*work, user_id, span, moment).await? {
+        return Ok(false);
+    }
+    match span {
+        Span::Pictures => {
+            verifications::delete_documents(&*work, user_id).await?;
+            trail(services, &work, user_id, "ERASE_PICTURES").await?;
+            delete_blobs(services, &sealed).await?;
+        }
+        Span::Abandoned => destroy_within(services, &mut work, sealed, "ABANDONED").await?,
+        Span::Record => {
+            destroy_within(services, &mut work, sealed, "RECORD_EXPIRED").await?;
+            reviews::delete_decisions(&*work, user_id).await?;
+        }
+    }
     work.commit().await?;
     Ok(true)
 }
 
+/// Destroys what is personal: the data key, the form, the pictures, what the document is known again by, and what
+/// reviewers wrote in their own words.
 async fn destroy_within(
     services: &Services,
     work: &mut UnitOfWork<'_>,
@@ -83,13 +101,18 @@ async fn destroy_within(
     sealed.key = None;
     sealed.personal_info = None;
     sealed.identity_hash = None;
+    sealed.proposal = None;
     let verification = &mut sealed.verification;
     verification.personal_info_at = None;
     verification.documents.clear();
     verification.document_type = None;
+    verification.review_due_at = None;
+    verification.reasons =
+        take(&mut verification.reasons).into_iter().map(ReviewReason::without_words).collect();
     verification.erased_at = Some(services.now());
     verification.version += 1;
     verifications::write(&**work, &sealed, services.now()).await?;
+    reviews::strip_decisions(&**work, user_id).await?;
     let status = sealed.verification.status;
     work.record(EventBody::verification_status(&sealed.verification, status));
     trail(services, work, user_id, why).await

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::error::require_reviewer;
-use super::gigs::{advance, record_queue};
+use super::gigs::{advance, check_may_work, record_queue};
 use super::{Result, Services, UnitOfWork};
 use crate::domain::fault::{Check, Fault, FaultCode};
 use crate::domain::gig::Gig;
@@ -78,6 +78,12 @@ pub async fn decide_gig(services: &Services, viewer: &Viewer, verdict: GigVerdic
 
     let now = services.now();
     let mut work = services.begin().await?;
+    if verdict.decision == GigDecision::Approve
+        && let Some(gig) = gigs::find_visible(&*work, Some(viewer), verdict.gig_id).await?
+    {
+        // Posted while its seller might work, and decided when they may not: it is not listed.
+        check_may_work(services, &work, gig.seller_id).await?;
+    }
     let mut gig = gigs::lock_visible(&*work, viewer, verdict.gig_id)
         .await?
         .ok_or_else(|| Fault::not_found("gigId", "gig"))?;

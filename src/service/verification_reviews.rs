@@ -13,10 +13,10 @@ use crate::domain::gig::GigAct;
 use crate::domain::id::{self, IdKind};
 use crate::domain::permission;
 use crate::domain::personal_info::PersonalInfo;
-use crate::domain::reason::{self, ReasonForm};
+use crate::domain::reason::{self, ReasonForm, ReviewReason};
 use crate::domain::review::{Decision, ReviewKind, ReviewQueueChange, VerificationDecision};
 use crate::domain::user::Viewer;
-use crate::domain::verification::Verification;
+use crate::domain::verification::{Verification, VerificationStatus};
 use crate::media::Shelf;
 use crate::store::audit::{self, AuditEntry};
 use crate::store::{gigs, reviews, users, verifications};
@@ -59,33 +59,55 @@ pub async fn decide(
         let message = "Nobody reviews a verification of their own.";
         return Err(Fault::at("verificationId", FaultCode::NotAllowed, message).into());
     }
+    // The person comes before what belongs to them.
+    users::lock(&*work, verdict.user_id).await?;
     let mut sealed = verifications::lock(&*work, verdict.user_id)
         .await?
         .ok_or_else(|| Fault::not_found("verificationId", "verification"))?;
     if sealed.verification.version != verdict.expected_version {
         return Err(Fault::stale("expectedVersion", "verification").into());
     }
+    if sealed.verification.status == VerificationStatus::InReview && sealed.key.is_none() {
+        let message = "What this verification was about has been erased.";
+        return Err(Fault::of_act(FaultCode::InvalidTransition, message).into());
+    }
     let previous = sealed.verification.status;
     let decision: &'static str = verdict.decision.into();
     sealed.verification.apply(verdict.decision.act(), reasons.clone(), limits, now)?;
-    if limits.verification.second_reviewer && verdict.decision.is_grave() {
+    let item = reviews::lock_undecided(&*work, verdict.user_id).await?;
+    let decided = match &item {
+        Some(item) => {
+            let mut decided = item.clone();
+            let of_verification = |fault| Fault { field: vec!["verificationId".to_owned()], ..fault };
+            decided.decide(viewer.id(), now).map_err(of_verification)?;
+            Some(decided)
+        }
+        None => None,
+    };
+    // Of the last attempt, also a request to try again is a rejection.
+    let grave = verdict.decision.is_grave() || sealed.verification.status == VerificationStatus::Rejected;
+    if limits.verification.second_reviewer && grave {
         match &sealed.proposal {
             Some((proposed, by)) if proposed == decision && *by != viewer.id() => {}
             Some((proposed, _)) if proposed == decision => {
                 let message = "Another reviewer must say the same before this takes effect.";
                 return Err(Fault::at("decision", FaultCode::NotAllowed, message).into());
             }
-            _ => return propose(services, work, viewer, verdict.user_id, decision, request_id).await,
+            _ => {
+                // Free for whoever is to say the same.
+                if let Some(item) = item.filter(|item| item.claimant(now).is_some()) {
+                    let mut released = item.clone();
+                    released.run_out();
+                    write_item(&mut work, &item, &released, ReviewQueueChange::Released).await?;
+                }
+                let proposal = Proposal { user_id: verdict.user_id, decision, reasons, note };
+                return propose(services, work, viewer, proposal, request_id).await;
+            }
         }
     }
     sealed.proposal = None;
-    let item = reviews::lock_undecided(&*work, verdict.user_id).await?;
-    if let Some(item) = &item {
-        let mut decided = item.clone();
-        decided
-            .decide(viewer.id(), now)
-            .map_err(|fault| Fault { field: vec!["verificationId".to_owned()], ..fault })?;
-        write_item(&mut work, item, &decided, ReviewQueueChange::Decided).await?;
+    if let (Some(item), Some(decided)) = (&item, &decided) {
+        write_item(&mut work, item, decided, ReviewQueueChange::Decided).await?;
     }
     write(services, &mut work, &sealed, previous).await?;
     follow(services, &mut work, verdict.decision, &sealed.verification).await?;
@@ -106,21 +128,41 @@ pub async fn decide(
     Ok(sealed.verification)
 }
 
-/// Keeps the first reviewer's word.
+/// What the first of two reviewers says.
+struct Proposal {
+    user_id: Uuid,
+    decision: &'static str,
+    reasons: Vec<ReviewReason>,
+    note: Option<String>,
+}
+
+/// Keeps the first reviewer's word, with their reasons.
 async fn propose(
     services: &Services,
     work: UnitOfWork<'_>,
     viewer: &Viewer,
-    user_id: Uuid,
-    decision: &'static str,
+    proposal: Proposal,
     request_id: &str,
 ) -> Result<Verification> {
+    let Proposal { user_id, decision, reasons, note } = proposal;
     verifications::set_proposal(&*work, user_id, decision, viewer.id()).await?;
-    trail(services, &work, viewer, user_id, "PROPOSE", decision, request_id).await?;
     let unchanged = verifications::find(&*work, user_id).await?;
+    let unchanged = unchanged.ok_or_else(|| Error::internal("a locked verification is gone"))?.verification;
+    let kept = Decision {
+        id: services.new_id(),
+        subject_id: user_id,
+        item_id: None,
+        reviewer_id: viewer.id(),
+        decision: "PROPOSE",
+        reasons,
+        internal_note: note,
+        version: unchanged.version,
+        decided_at: services.now(),
+    };
+    reviews::insert_decision(&*work, &kept).await?;
+    trail(services, &work, viewer, user_id, "PROPOSE", decision, request_id).await?;
     work.commit().await?;
-    let unchanged = unchanged.ok_or_else(|| Error::internal("a locked verification is gone"))?;
-    Ok(unchanged.verification)
+    Ok(unchanged)
 }
 
 /// What follows for the person: the badge comes or goes, and who may not work any more is not listed.

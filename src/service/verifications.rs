@@ -141,8 +141,10 @@ pub async fn upload_document(
         work.commit().await
     };
     if let Err(error) = written.await {
-        // Nobody knows of the picture; sealed by a key that may never have been kept, it tells nothing anyway.
-        services.media.delete(Shelf::IdentityDocuments, document.id).await.ok();
+        // Unless the commit was done and only its answer lost, nobody knows of the picture.
+        if let Ok(None) = verifications::find_document(services.db.read(), document.id).await {
+            services.media.delete(Shelf::IdentityDocuments, document.id).await.ok();
+        }
         return Err(error);
     }
     for old in replaced {
@@ -161,7 +163,7 @@ pub async fn upload_document(
 pub async fn submit(services: &Services, viewer: &Viewer) -> Result<Verification> {
     let (limits, now) = (&services.limits, services.now());
     let mut work = services.begin().await?;
-    users::lock(&*work, viewer.id()).await?;
+    lock_person(&work, viewer).await?;
     let sealed = verifications::lock(&*work, viewer.id()).await?;
     let mut sealed = sealed.unwrap_or_else(|| Sealed::not_started(viewer.id()));
     let faults =
@@ -197,13 +199,19 @@ async fn provide(
     work: &UnitOfWork<'_>,
     viewer: &Viewer,
 ) -> Result<(Sealed, VerificationStatus)> {
-    // The first time there is no row to lock yet.
-    users::lock(&**work, viewer.id()).await?;
+    lock_person(work, viewer).await?;
     let sealed = verifications::lock(&**work, viewer.id()).await?;
     let mut sealed = sealed.unwrap_or_else(|| Sealed::not_started(viewer.id()));
     let previous = sealed.verification.status;
     sealed.verification.apply(VerificationAct::Provide, Vec::new(), &services.limits, services.now())?;
     Ok((sealed, previous))
+}
+
+/// The person comes before what belongs to them, also the first time, when there is no verification to lock yet.
+async fn lock_person(work: &UnitOfWork<'_>, viewer: &Viewer) -> Result<()> {
+    users::lock(&**work, viewer.id()).await?;
+    // Erased since the request came in: nothing of them may come back.
+    if users::is_erased(&**work, viewer.id()).await? { Err(Error::Unauthenticated) } else { Ok(()) }
 }
 
 /// The key of the person's data, made where there is none yet.

@@ -299,6 +299,40 @@ fn decision_row(decision: &Decision) -> Result<review_decision::ActiveModel> {
     })
 }
 
+/// Leaves of the decisions about this subject what is nobody's words: codes, times, who decided.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn strip_decisions(tx: &impl ConnectionTrait, subject_id: Uuid) -> Result<()> {
+    let rows = review_decision::Entity::find()
+        .filter(review_decision::Column::SubjectId.eq(subject_id))
+        .all(tx)
+        .await?;
+    for row in rows {
+        let reasons: Vec<ReviewReason> = from_json("review_decision.reasons", row.reasons)?;
+        let stripped: Vec<_> = reasons.into_iter().map(ReviewReason::without_words).collect();
+        review_decision::Entity::update_many()
+            .col_expr(review_decision::Column::InternalNote, Expr::value(Option::<String>::None))
+            .col_expr(review_decision::Column::Reasons, Expr::value(to_json(&stripped)?))
+            .filter(review_decision::Column::Id.eq(row.id))
+            .exec(tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Forgets the decisions about this subject.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn delete_decisions(tx: &impl ConnectionTrait, subject_id: Uuid) -> Result<()> {
+    review_decision::Entity::delete_many()
+        .filter(review_decision::Column::SubjectId.eq(subject_id))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
 /// The reasons, as they were given, of the decisions that made these versions of these subjects.
 ///
 /// # Errors

@@ -129,6 +129,14 @@ pub async fn is_held(db: &impl ConnectionTrait, id: Uuid) -> Result<bool> {
     Ok(user::Entity::find_by_id(id).one(db).await?.is_some_and(|row| row.legal_hold))
 }
 
+/// Whether the account was erased.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn is_erased(db: &impl ConnectionTrait, id: Uuid) -> Result<bool> {
+    Ok(user::Entity::find_by_id(id).one(db).await?.is_none_or(|row| row.erased_at.is_some()))
+}
+
 /// Sets or lifts a legal hold.
 ///
 /// # Errors

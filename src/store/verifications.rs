@@ -2,10 +2,10 @@
 //! only carried here.
 
 use chrono::{DateTime, Utc};
-use entity::{identity_document, user, verification};
+use entity::{identity_document, review_decision, user, verification};
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait,
     IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 use uuid::Uuid;
@@ -336,6 +336,30 @@ pub enum Span {
 /// # Errors
 /// Where the database does not answer.
 pub async fn older_than(db: &impl ConnectionTrait, span: Span, moment: DateTime<Utc>) -> Result<Vec<Uuid>> {
+    verification::Entity::find()
+        .select_only()
+        .column(verification::Column::UserId)
+        .filter(kept_since_before(span, moment))
+        .into_tuple()
+        .all(db)
+        .await
+}
+
+/// Whether the person is still one of those: asked once more where it is certain that it stays so.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn is_older_than(
+    tx: &impl ConnectionTrait,
+    user_id: Uuid,
+    span: Span,
+    moment: DateTime<Utc>,
+) -> Result<bool> {
+    let select = verification::Entity::find_by_id(user_id).filter(kept_since_before(span, moment));
+    Ok(select.one(tx).await?.is_some())
+}
+
+fn kept_since_before(span: Span, moment: DateTime<Utc>) -> Condition {
     use VerificationStatus::{ActionRequired, Cleared, InProgress, Rejected, Revoked};
     let held = user::Entity::find()
         .select_only()
@@ -345,31 +369,36 @@ pub async fn older_than(db: &impl ConnectionTrait, span: Span, moment: DateTime<
     let in_status = |of: &[VerificationStatus]| {
         verification::Column::Status.is_in(of.iter().map(|status| <&str>::from(*status)))
     };
-    let select = verification::Entity::find()
-        .select_only()
-        .column(verification::Column::UserId)
-        .filter(verification::Column::UserId.not_in_subquery(held));
-    let select = match span {
+    let decided = || {
+        Condition::all()
+            .add(in_status(&[Cleared, Rejected, Revoked]))
+            .add(verification::Column::DecidedAt.lt(moment))
+    };
+    let span = match span {
         Span::Pictures => {
             let with_pictures = identity_document::Entity::find()
                 .select_only()
                 .column(identity_document::Column::UserId)
                 .into_query();
-            select
-                .filter(in_status(&[Cleared, Rejected]))
-                .filter(verification::Column::DecidedAt.lt(moment))
-                .filter(verification::Column::UserId.in_subquery(with_pictures))
+            decided().add(verification::Column::UserId.in_subquery(with_pictures))
         }
-        Span::Abandoned => select
-            .filter(in_status(&[InProgress, ActionRequired, Revoked]))
-            .filter(verification::Column::ChangedAt.lt(moment))
-            .filter(verification::Column::KeyId.is_not_null()),
-        Span::Record => select
-            .filter(in_status(&[Cleared, Rejected]))
-            .filter(verification::Column::DecidedAt.lt(moment))
-            .filter(verification::Column::KeyId.is_not_null()),
+        Span::Abandoned => Condition::all()
+            .add(in_status(&[InProgress, ActionRequired]))
+            .add(verification::Column::ChangedAt.lt(moment))
+            .add(verification::Column::KeyId.is_not_null()),
+        Span::Record => {
+            let with_decisions = review_decision::Entity::find()
+                .select_only()
+                .column(review_decision::Column::SubjectId)
+                .into_query();
+            decided().add(
+                Condition::any()
+                    .add(verification::Column::KeyId.is_not_null())
+                    .add(verification::Column::UserId.in_subquery(with_decisions)),
+            )
+        }
     };
-    select.into_tuple().all(db).await
+    Condition::all().add(verification::Column::UserId.not_in_subquery(held)).add(span)
 }
 
 /// Forgets the records of the person's pictures.

@@ -99,6 +99,13 @@ async fn a_person_who_is_erased_is_nobody_and_the_record_stays(world: World) {
         (&json!("CLEARED"), &Value::Null, &json!([]))
     );
     assert!(seen["clearedAt"].is_string());
+    // One that waits is withdrawn, and nothing of it can be decided any more.
+    let bob = world.member("Bob").await;
+    let (id, version) = submitted(&bob, "CD123456", 2).await;
+    lifetimes::erase_user(world.services(), &bob.email).await.expect("erased");
+    let clear = verdict(&id, "CLEAR", version + 1, &json!([]));
+    let refused = rita.client.refused(&decide(), clear).await;
+    assert_eq!(refused, [("INVALID_TRANSITION".to_owned(), String::new())]);
     // The e-mail is free again.
     world.member("Ann").await;
 }

@@ -10,7 +10,7 @@ use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::support::client::{Client, error_codes, faults, text};
-use crate::support::documents::{CLAIM, POST_GIG, QUEUE_CHANGED, RESUME_GIG};
+use crate::support::documents::{CLAIM, DECIDE_GIG, POST_GIG, QUEUE_CHANGED, RESUME_GIG};
 use crate::support::on_both_back_ends;
 use crate::support::people::Person;
 use crate::support::pictures::picture;
@@ -321,7 +321,7 @@ async fn from_level_five_work_takes_a_cleared_identity(world: World) {
     screen.event("gig").await;
     let cleared = rita.client.done(&decide(), verdict(&id, "CLEAR", version, &json!([]))).await;
     assert_eq!(ann.client.run(CAN, can.clone()).await["viewer"]["can"]["allowed"], true);
-    ann.post(form.clone()).await;
+    let waiting = ann.post(form.clone()).await;
 
     // Revoked, with the version that the clearance made: the badge goes, and so do the gigs from the list.
     let version = cleared["verification"]["version"].as_i64().expect("a number");
@@ -338,6 +338,9 @@ async fn from_level_five_work_takes_a_cleared_identity(world: World) {
         ann.client.refused(RESUME_GIG, json!({ "id": gig })).await,
         [pair("VERIFICATION_REQUIRED", "")]
     );
+    // What waits is not listed either.
+    let approve = json!({ "input": { "gigId": waiting, "decision": "APPROVE", "expectedVersion": 1 } });
+    assert_eq!(rita.client.refused(DECIDE_GIG, approve).await, [pair("VERIFICATION_REQUIRED", "")]);
     // And begun anew.
     upload(&ann.client, "PASSPORT", "FRONT", document(9)).await;
     assert_eq!(own(&ann.client).await["status"], "IN_PROGRESS");
