@@ -3,6 +3,7 @@
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::StreamExt;
@@ -212,14 +213,26 @@ async fn a_rotation_that_is_killed_is_run_again() {
             people.push(text(&session["accessToken"]));
         }
     }
-    let both = format!("{OLD},{NEW}");
-    for _ in 0..3 {
-        let mut rotating = with(&both, &["keys", "rotate"]).stdout(Stdio::null()).spawn().expect("it runs");
-        tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+    // Back and forth, killed after other times, until a kill has come in the middle.
+    let (forth, back) = (format!("{OLD},{NEW}"), format!("{NEW},{OLD}"));
+    let file = format!("sqlite://{}", folder.path().join("gigway.sqlite").display());
+    let mut was_in_the_middle = false;
+    for attempt in 0..60_u64 {
+        let keys = if attempt % 2 == 0 { &forth } else { &back };
+        let mut rotating = with(keys, &["keys", "rotate"]).stdout(Stdio::null()).spawn().expect("it runs");
+        tokio::time::sleep(Duration::from_millis(30 + attempt * 7 % 90)).await;
         rotating.kill().ok();
         rotating.wait().expect("it ends");
+        let db = sea_orm::Database::connect(&file).await.expect("the database");
+        let used = gigway::store::verifications::key_ids(&db).await.expect("ids");
+        db.close().await.expect("a close");
+        if used.len() == 2 {
+            was_in_the_middle = true;
+            break;
+        }
     }
-    let rotated = with(&both, &["keys", "rotate"]).output().expect("it runs");
+    assert!(was_in_the_middle, "no kill came while some keys were wrapped anew and some were not");
+    let rotated = with(&forth, &["keys", "rotate"]).output().expect("it runs");
     assert!(rotated.status.success(), "{rotated:?}");
     assert!(String::from_utf8_lossy(&rotated.stdout).contains("older keys can be removed"));
     let served = Served::start_with(with(NEW, &["serve"]), &[]);
