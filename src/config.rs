@@ -1,11 +1,12 @@
 //! The configuration: what the environment and the command line say, checked once into one value.
 
+mod settings;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use clap::Args;
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 use url::Url;
@@ -13,101 +14,7 @@ use url::Url;
 use crate::domain::limits::Limits;
 use crate::media::vault::NamedKey;
 
-/// What can be set, as it was written. Each option is an environment variable, too.
-#[derive(Args, Debug, Clone, Default)]
-pub struct Settings {
-    /// Address and port to listen on [default: 127.0.0.1:8080]
-    #[arg(long, env = "GIGWAY_LISTEN", global = true, value_name = "ADDRESS:PORT")]
-    pub listen: Option<String>,
-
-    /// Where clients reach this installation, for the addresses it gives out [default: http:// and the
-    /// address it listens on]
-    #[arg(long, env = "GIGWAY_PUBLIC_URL", global = true, value_name = "URL")]
-    pub public_url: Option<String>,
-
-    /// Folder for the SQLite file, the pictures and the generated keys [default: ./data]
-    #[arg(long, env = "GIGWAY_DATA_DIR", global = true, value_name = "FOLDER")]
-    pub data_dir: Option<String>,
-
-    /// postgres://.. or sqlite:FILE [default: a SQLite file in the data folder]
-    #[arg(long, env = "DATABASE_URL", global = true, value_name = "URL", hide_env_values = true)]
-    pub database_url: Option<String>,
-
-    /// redis://.. or rediss://..; unset, events stay inside the process, which is enough for one gateway
-    #[arg(long, env = "REDIS_URL", global = true, value_name = "URL", hide_env_values = true)]
-    pub redis_url: Option<String>,
-
-    /// development or production; production refuses generated keys and demo data [default: development]
-    #[arg(long, env = "GIGWAY_ENV", global = true, value_name = "NAME")]
-    pub env: Option<String>,
-
-    /// What access tokens and picture addresses are signed with, 32 characters or more; in development it is
-    /// generated and kept in the data folder
-    #[arg(long, env = "GIGWAY_TOKEN_SECRET", global = true, value_name = "SECRET", hide_env_values = true)]
-    pub token_secret: Option<String>,
-
-    /// Keys that personal data are sealed by, as id:base64 of 32 bytes, separated by commas, the newest last; in
-    /// development one is generated and kept in the data folder
-    #[arg(long, env = "GIGWAY_ENCRYPTION_KEYS", global = true, value_name = "KEYS", hide_env_values = true)]
-    pub encryption_keys: Option<String>,
-
-    /// What identity documents are known again by, 32 characters or more; never to be changed. In development it is
-    /// generated and kept in the data folder
-    #[arg(long, env = "GIGWAY_INDEX_KEY", global = true, value_name = "SECRET", hide_env_values = true)]
-    pub index_key: Option<String>,
-
-    /// Web origins whose pages may call this API, separated by commas [default: none but its own; in
-    /// development also every port of localhost]
-    #[arg(long, env = "GIGWAY_ALLOWED_ORIGINS", global = true, value_name = "ORIGINS")]
-    pub allowed_origins: Option<String>,
-
-    /// Proxies in front of the gateway that each add to X-Forwarded-For [default: 0]
-    #[arg(long, env = "GIGWAY_PROXIES", global = true, value_name = "NUMBER")]
-    pub proxies: Option<String>,
-
-    /// Failed sign-ins in 15 minutes that an account may have [default: 10]
-    #[arg(long, env = "GIGWAY_SIGN_IN_FAILURES", global = true, value_name = "NUMBER")]
-    pub sign_in_failures: Option<String>,
-
-    /// Failed sign-ins in 15 minutes that may come from one address [default: 100]
-    #[arg(long, env = "GIGWAY_SIGN_IN_FAILURES_PER_ADDRESS", global = true, value_name = "NUMBER")]
-    pub sign_in_failures_per_address: Option<String>,
-
-    /// Limits other than the defaults, as JSON, such as {"gig":{"imagesMax":8}}
-    #[arg(long, env = "GIGWAY_LIMITS", global = true, value_name = "JSON")]
-    pub limits: Option<String>,
-
-    /// What to log: error, warn, info, debug, trace, or a filter by module [default: info]
-    #[arg(long, env = "GIGWAY_LOG", global = true, value_name = "FILTER")]
-    pub log: Option<String>,
-
-    /// text or json [default: text in development, json in production]
-    #[arg(long, env = "GIGWAY_LOG_FORMAT", global = true, value_name = "NAME")]
-    pub log_format: Option<String>,
-}
-
-impl Settings {
-    /// Secrets may stand in files, as orchestrators mount them: `@` and the path in place of the value.
-    fn with_files(mut self) -> Result<Self, ConfigError> {
-        let secrets = [
-            ("DATABASE_URL", &mut self.database_url),
-            ("REDIS_URL", &mut self.redis_url),
-            ("GIGWAY_TOKEN_SECRET", &mut self.token_secret),
-            ("GIGWAY_ENCRYPTION_KEYS", &mut self.encryption_keys),
-            ("GIGWAY_INDEX_KEY", &mut self.index_key),
-        ];
-        for (variable, value) in secrets {
-            if let Some(path) = value.as_deref().and_then(|value| value.strip_prefix('@')) {
-                let text = std::fs::read_to_string(path).map_err(|error| {
-                    let fault = format!("names the file {path:?}, which cannot be read: {error}");
-                    ConfigError::new(variable, fault, "@/run/secrets/gigway")
-                })?;
-                *value = Some(text.trim().to_owned());
-            }
-        }
-        Ok(self)
-    }
-}
+pub use self::settings::Settings;
 
 /// Where it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -416,72 +323,4 @@ fn log_format(given: Option<&str>, production: bool) -> Result<LogFormat, Config
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fault(change: impl FnOnce(&mut Settings)) -> Option<&'static str> {
-        let mut settings = Settings::default();
-        change(&mut settings);
-        Config::from_settings(settings).err().map(|error| error.variable)
-    }
-
-    #[test]
-    fn nothing_needs_to_be_set() {
-        let config = Config::from_settings(Settings::default()).expect("the defaults are good");
-        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
-        assert!(matches!(config.database, DatabaseAddress::Sqlite(file) if file.ends_with("gigway.sqlite")));
-        assert!(config.redis_url.is_none() && config.limits == Limits::default());
-    }
-
-    #[test]
-    fn a_wrong_value_is_told_by_its_variable() {
-        let text = |text: &str| Some(text.to_owned());
-        assert_eq!(fault(|s| s.listen = text("8080")), Some("GIGWAY_LISTEN"));
-        assert_eq!(fault(|s| s.public_url = text("example.com")), Some("GIGWAY_PUBLIC_URL"));
-        for bad in ["mysql://x/y", "sqlite:", "sqlite::memory:", "nonsense"] {
-            assert_eq!(fault(|s| s.database_url = text(bad)), Some("DATABASE_URL"), "{bad}");
-        }
-        assert_eq!(fault(|s| s.redis_url = text("localhost:6379")), Some("REDIS_URL"));
-        assert_eq!(fault(|s| s.env = text("staging")), Some("GIGWAY_ENV"));
-        assert_eq!(fault(|s| s.token_secret = text("short")), Some("GIGWAY_TOKEN_SECRET"));
-        assert_eq!(fault(|s| s.env = text("production")), Some("GIGWAY_TOKEN_SECRET"));
-        for bad in ["https://a.example/", "a.example", "https://a.example,*"] {
-            assert_eq!(fault(|s| s.allowed_origins = text(bad)), Some("GIGWAY_ALLOWED_ORIGINS"), "{bad}");
-        }
-        assert_eq!(fault(|s| s.proxies = text("-1")), Some("GIGWAY_PROXIES"));
-        assert_eq!(fault(|s| s.sign_in_failures = text("0")), Some("GIGWAY_SIGN_IN_FAILURES"));
-        assert_eq!(fault(|s| s.limits = text(r#"{"review":{"days":2147483647}}"#)), Some("GIGWAY_LIMITS"));
-        let production = |s: &mut Settings| {
-            s.env = text("production");
-            s.token_secret = text("a secret of at least 32 characters");
-            s.index_key = text("a secret of at least 32 characters");
-            s.encryption_keys = Some(format!("a:{}", BASE64_STANDARD.encode([7; 32])));
-        };
-        assert_eq!(fault(production), Some("GIGWAY_PUBLIC_URL"));
-        for bad in ["", "a", "a:short", ":AAAA", "a b:AAAA"] {
-            assert_eq!(fault(|s| s.encryption_keys = text(bad)), Some("GIGWAY_ENCRYPTION_KEYS"), "{bad}");
-        }
-        assert_eq!(fault(|s| s.index_key = text("@/nowhere/at/all")), Some("GIGWAY_INDEX_KEY"));
-        let key = BASE64_STANDARD.encode([7; 32]);
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), format!("a:{key}\nb:{key}\n")).unwrap();
-        assert_eq!(fault(|s| s.encryption_keys = Some(format!("@{}", file.path().display()))), None);
-        assert_eq!(
-            fault(|s| s.encryption_keys = Some(format!("a:{key},a:{key}"))),
-            Some("GIGWAY_ENCRYPTION_KEYS")
-        );
-        assert_eq!(fault(|s| s.encryption_keys = Some(format!("a:{key},\nb:{key}"))), None);
-        assert_eq!(fault(|s| s.limits = text(r#"{"gig":{"picturesMax":8}}"#)), Some("GIGWAY_LIMITS"));
-        assert_eq!(fault(|s| s.log = text("gigway=loud")), Some("GIGWAY_LOG"));
-        assert_eq!(fault(|s| s.log_format = text("xml")), Some("GIGWAY_LOG_FORMAT"));
-    }
-
-    #[test]
-    fn an_error_is_one_line_and_tells_no_secret() {
-        let secret = "postgres//user:hunter2@host";
-        let settings = Settings { database_url: Some(secret.into()), ..Settings::default() };
-        let error = Config::from_settings(settings).expect_err("no address").to_string();
-        assert!(!error.contains("hunter2") && !error.contains('\n'), "{error}");
-        assert!(error.starts_with("DATABASE_URL is ") && error.contains("postgres://gigway"), "{error}");
-    }
-}
+mod tests;

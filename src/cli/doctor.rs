@@ -10,7 +10,7 @@ use crate::app::{open_database, open_media};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, DatabaseAddress};
 use crate::keys;
-use crate::store::{Database, verifications};
+use crate::store::{Database, data_keys};
 
 /// A dependency that takes longer than this counts as away.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -109,7 +109,7 @@ async fn keys(config: &Config, db: &Database) -> Finding {
     keys::token_secret(config).map_err(|error| error.to_string())?;
     let vault = keys::vault(config).map_err(|error| error.to_string())?;
     // Before the first migration there is no data.
-    let used = verifications::key_ids(db.read()).await.unwrap_or_default();
+    let used = data_keys::key_ids(db.read()).await.unwrap_or_default();
     let missing: Vec<_> = used.into_iter().filter(|id| !vault.has(id)).collect();
     if !missing.is_empty() {
         return Err(format!("data are sealed by keys that are missing: {}", missing.join(", ")));

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::Edge;
 use crate::service::Services;
-use crate::store::verifications;
+use crate::store::data_keys;
 
 /// A dependency that takes longer than this counts as away.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -93,7 +93,7 @@ async fn blobs(services: &Services) -> bool {
 
 /// The ids of keys that data are sealed by, and that this installation does not have.
 async fn missing_keys(services: &Services) -> Vec<String> {
-    let used = verifications::key_ids(services.db.read()).await.unwrap_or_default();
+    let used = data_keys::key_ids(services.db.read()).await.unwrap_or_default();
     used.into_iter().filter(|id| !services.vault.has(id)).collect()
 }
 

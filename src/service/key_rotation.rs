@@ -6,7 +6,7 @@
 use uuid::Uuid;
 
 use super::{Result, Services};
-use crate::store::verifications;
+use crate::store::data_keys;
 
 /// Keys read at once.
 const PAGE: u64 = 100;
@@ -16,7 +16,7 @@ const PAGE: u64 = 100;
 /// # Errors
 /// Where the database is away.
 pub async fn remaining(services: &Services) -> Result<u64> {
-    Ok(verifications::count_wrapped_by_others(services.db.read(), services.vault.newest()).await?)
+    Ok(data_keys::count_wrapped_by_others(services.db.read(), services.vault.newest()).await?)
 }
 
 /// Wraps all of them anew, and tells `done` of each.
@@ -27,7 +27,7 @@ pub async fn rotate(services: &Services, done: impl Fn()) -> Result<()> {
     let (mut last, mut failed) = (Uuid::nil(), None);
     loop {
         let newest = services.vault.newest();
-        let page = verifications::wrapped_by_others(services.db.read(), newest, last, PAGE).await?;
+        let page = data_keys::wrapped_by_others(services.db.read(), newest, last, PAGE).await?;
         let Some((user_id, _)) = page.last() else { break };
         last = *user_id;
         for (user_id, old) in page {
@@ -41,7 +41,7 @@ pub async fn rotate(services: &Services, done: impl Fn()) -> Result<()> {
             };
             let work = services.begin().await?;
             // Erased meanwhile, or wrapped anew by another run: there is nothing left to do.
-            verifications::replace_key(&*work, user_id, &old, &new).await?;
+            data_keys::replace_key(&*work, user_id, &old, &new).await?;
             work.commit().await?;
             done();
         }

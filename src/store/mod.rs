@@ -8,6 +8,7 @@
 
 pub mod audit;
 pub mod categories;
+pub mod data_keys;
 mod database;
 pub mod event_log;
 pub mod gig_browse;

@@ -58,7 +58,7 @@ fn the_readme_lists_every_variable() {
             .map(str::to_owned)
             .collect()
     };
-    let config = fs::read_to_string(root.join("src/config.rs")).expect("the code");
+    let config = fs::read_to_string(root.join("src/config/settings.rs")).expect("the code");
     let readme = fs::read_to_string(root.join("README.md")).expect("the document");
     let known = variables(&config, "env = \"");
     assert!(known.len() > 10, "{known:?}");

@@ -224,7 +224,7 @@ async fn a_rotation_that_is_killed_is_run_again() {
         rotating.kill().ok();
         rotating.wait().expect("it ends");
         let db = sea_orm::Database::connect(&file).await.expect("the database");
-        let used = gigway::store::verifications::key_ids(&db).await.expect("ids");
+        let used = gigway::store::data_keys::key_ids(&db).await.expect("ids");
         db.close().await.expect("a close");
         if used.len() == 2 {
             was_in_the_middle = true;

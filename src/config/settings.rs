@@ -1,0 +1,101 @@
+//! What the environment and the command line can say, as it was written.
+
+use clap::Args;
+
+use super::ConfigError;
+
+/// What can be set, as it was written. Each option is an environment variable, too.
+#[derive(Args, Debug, Clone, Default)]
+pub struct Settings {
+    /// Address and port to listen on [default: 127.0.0.1:8080]
+    #[arg(long, env = "GIGWAY_LISTEN", global = true, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+
+    /// Where clients reach this installation, for the addresses it gives out [default: http:// and the
+    /// address it listens on]
+    #[arg(long, env = "GIGWAY_PUBLIC_URL", global = true, value_name = "URL")]
+    pub public_url: Option<String>,
+
+    /// Folder for the SQLite file, the pictures and the generated keys [default: ./data]
+    #[arg(long, env = "GIGWAY_DATA_DIR", global = true, value_name = "FOLDER")]
+    pub data_dir: Option<String>,
+
+    /// postgres://.. or sqlite:FILE [default: a SQLite file in the data folder]
+    #[arg(long, env = "DATABASE_URL", global = true, value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+
+    /// redis://.. or rediss://..; unset, events stay inside the process, which is enough for one gateway
+    #[arg(long, env = "REDIS_URL", global = true, value_name = "URL", hide_env_values = true)]
+    pub redis_url: Option<String>,
+
+    /// development or production; production refuses generated keys and demo data [default: development]
+    #[arg(long, env = "GIGWAY_ENV", global = true, value_name = "NAME")]
+    pub env: Option<String>,
+
+    /// What access tokens and picture addresses are signed with, 32 characters or more; in development it is
+    /// generated and kept in the data folder
+    #[arg(long, env = "GIGWAY_TOKEN_SECRET", global = true, value_name = "SECRET", hide_env_values = true)]
+    pub token_secret: Option<String>,
+
+    /// Keys that personal data are sealed by, as id:base64 of 32 bytes, separated by commas, the newest last; in
+    /// development one is generated and kept in the data folder
+    #[arg(long, env = "GIGWAY_ENCRYPTION_KEYS", global = true, value_name = "KEYS", hide_env_values = true)]
+    pub encryption_keys: Option<String>,
+
+    /// What identity documents are known again by, 32 characters or more; never to be changed. In development it is
+    /// generated and kept in the data folder
+    #[arg(long, env = "GIGWAY_INDEX_KEY", global = true, value_name = "SECRET", hide_env_values = true)]
+    pub index_key: Option<String>,
+
+    /// Web origins whose pages may call this API, separated by commas [default: none but its own; in
+    /// development also every port of localhost]
+    #[arg(long, env = "GIGWAY_ALLOWED_ORIGINS", global = true, value_name = "ORIGINS")]
+    pub allowed_origins: Option<String>,
+
+    /// Proxies in front of the gateway that each add to X-Forwarded-For [default: 0]
+    #[arg(long, env = "GIGWAY_PROXIES", global = true, value_name = "NUMBER")]
+    pub proxies: Option<String>,
+
+    /// Failed sign-ins in 15 minutes that an account may have [default: 10]
+    #[arg(long, env = "GIGWAY_SIGN_IN_FAILURES", global = true, value_name = "NUMBER")]
+    pub sign_in_failures: Option<String>,
+
+    /// Failed sign-ins in 15 minutes that may come from one address [default: 100]
+    #[arg(long, env = "GIGWAY_SIGN_IN_FAILURES_PER_ADDRESS", global = true, value_name = "NUMBER")]
+    pub sign_in_failures_per_address: Option<String>,
+
+    /// Limits other than the defaults, as JSON, such as {"gig":{"imagesMax":8}}
+    #[arg(long, env = "GIGWAY_LIMITS", global = true, value_name = "JSON")]
+    pub limits: Option<String>,
+
+    /// What to log: error, warn, info, debug, trace, or a filter by module [default: info]
+    #[arg(long, env = "GIGWAY_LOG", global = true, value_name = "FILTER")]
+    pub log: Option<String>,
+
+    /// text or json [default: text in development, json in production]
+    #[arg(long, env = "GIGWAY_LOG_FORMAT", global = true, value_name = "NAME")]
+    pub log_format: Option<String>,
+}
+
+impl Settings {
+    /// Secrets may stand in files, as orchestrators mount them: `@` and the path in place of the value.
+    pub(super) fn with_files(mut self) -> Result<Self, ConfigError> {
+        let secrets = [
+            ("DATABASE_URL", &mut self.database_url),
+            ("REDIS_URL", &mut self.redis_url),
+            ("GIGWAY_TOKEN_SECRET", &mut self.token_secret),
+            ("GIGWAY_ENCRYPTION_KEYS", &mut self.encryption_keys),
+            ("GIGWAY_INDEX_KEY", &mut self.index_key),
+        ];
+        for (variable, value) in secrets {
+            if let Some(path) = value.as_deref().and_then(|value| value.strip_prefix('@')) {
+                let text = std::fs::read_to_string(path).map_err(|error| {
+                    let fault = format!("names the file {path:?}, which cannot be read: {error}");
+                    ConfigError::new(variable, fault, "@/run/secrets/gigway")
+                })?;
+                *value = Some(text.trim().to_owned());
+            }
+        }
+        Ok(self)
+    }
+}

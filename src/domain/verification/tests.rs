@@ -1,0 +1,150 @@
+use proptest::prelude::*;
+use strum::IntoEnumIterator;
+
+use super::*;
+use crate::domain::reason::{self, ReasonForm};
+use crate::domain::review::ReviewKind;
+
+/// The table as the marketplace's rules state it, written down a second time and another way.
+fn allowed(from: VerificationStatus, to: VerificationStatus) -> bool {
+    use VerificationStatus::{ActionRequired, Cleared, InProgress, InReview, NotStarted, Rejected, Revoked};
+    let targets: &[VerificationStatus] = match from {
+        NotStarted | ActionRequired | Revoked => &[InProgress],
+        InProgress => &[InProgress, InReview],
+        InReview => &[Cleared, ActionRequired, Rejected],
+        Cleared => &[Revoked],
+        Rejected => &[],
+    };
+    targets.contains(&to)
+}
+
+#[test]
+fn every_allowed_step_is_taken_by_some_act() {
+    for from in VerificationStatus::iter() {
+        for to in VerificationStatus::iter() {
+            let taken = VerificationAct::iter().any(|act| from.after(act) == Some(to));
+            assert_eq!(taken, allowed(from, to), "{from:?} -> {to:?}");
+        }
+    }
+}
+
+fn document(side: DocumentSide) -> IdentityDocument {
+    IdentityDocument {
+        id: Uuid::nil(),
+        user_id: Uuid::nil(),
+        document_type: DocumentType::NationalId,
+        side,
+        picture_hash: Vec::new(),
+        asked_again: false,
+        uploaded_at: DateTime::UNIX_EPOCH,
+    }
+}
+
+fn in_review() -> Verification {
+    let mut verification = Verification::not_started(Uuid::nil());
+    verification.status = VerificationStatus::InReview;
+    verification.attempts_used = 1;
+    verification.personal_info_at = Some(DateTime::UNIX_EPOCH);
+    verification.document_type = Some(DocumentType::NationalId);
+    verification.documents = vec![document(DocumentSide::Front), document(DocumentSide::Back)];
+    verification
+}
+
+fn reasons(code: &str, field: Option<&[&str]>) -> Vec<ReviewReason> {
+    let field = field.map(|path| path.iter().map(|step| (*step).to_owned()).collect());
+    let forms = vec![ReasonForm { code: code.into(), field, message: Some("words".into()) }];
+    let limits = Limits::default().review;
+    let mut check = crate::domain::fault::Check::default();
+    let found = reason::resolve(forms, ReviewKind::Verification, &limits, &mut check);
+    check.finish().expect("known reasons");
+    found
+}
+
+#[test]
+fn only_what_the_reasons_name_is_asked_again() {
+    let limits = Limits::default();
+    let sent_back = |code: &str, field: Option<&[&str]>| -> Vec<String> {
+        let mut verification = in_review();
+        let act = VerificationAct::RequestResubmission;
+        verification
+            .apply(act, reasons(code, field), &limits, DateTime::UNIX_EPOCH)
+            .expect("it is in review");
+        verification.missing(&limits).iter().map(|fault| fault.field.join(".")).collect()
+    };
+    assert_eq!(sent_back("IMAGE_UNREADABLE", Some(&["documents", "BACK"])), ["documents.BACK"]);
+    assert_eq!(sent_back("IMAGE_UNREADABLE", None), ["documents.FRONT", "documents.BACK"]);
+    assert_eq!(sent_back("DATA_MISMATCH", None), ["personalInfo"]);
+    assert_eq!(sent_back("OTHER", None), ["personalInfo", "documents.FRONT", "documents.BACK"]);
+    assert_eq!(sent_back("OTHER", Some(&["personalInfo", "city"])), ["personalInfo"]);
+    let everything = ["personalInfo", "documents.FRONT", "documents.BACK"];
+    assert_eq!(sent_back("IMAGE_UNREADABLE", Some(&["documents", "SELFIE"])), everything);
+}
+
+#[test]
+fn the_last_attempt_that_fails_is_rejected() {
+    let limits = Limits::default();
+    let mut verification = in_review();
+    verification.attempts_used = 3;
+    let act = VerificationAct::RequestResubmission;
+    verification
+        .apply(act, reasons("DATA_MISMATCH", None), &limits, DateTime::UNIX_EPOCH)
+        .expect("in review");
+    assert_eq!(verification.status, VerificationStatus::Rejected);
+    let codes: Vec<_> = verification.reasons.iter().map(|reason| reason.code.as_str()).collect();
+    assert_eq!(codes, ["DATA_MISMATCH", "ATTEMPTS_EXCEEDED"]);
+}
+
+#[test]
+fn the_four_steps_are_ticked_one_after_another() {
+    let limits = Limits::default();
+    let ticks = |verification: &Verification| verification.steps(&limits).map(|(_, done)| done.is_some());
+    let mut verification = Verification::not_started(Uuid::nil());
+    assert_eq!(ticks(&verification), [false; 4]);
+    verification
+        .apply(VerificationAct::Provide, Vec::new(), &limits, DateTime::UNIX_EPOCH)
+        .expect("a beginning");
+    verification.personal_info_at = Some(DateTime::UNIX_EPOCH);
+    assert_eq!(ticks(&verification), [true, false, false, false]);
+    verification.document_type = Some(DocumentType::Passport);
+    verification.documents.push(document(DocumentSide::Front));
+    assert_eq!(ticks(&verification), [true, true, false, false]);
+    verification.apply(VerificationAct::Submit, Vec::new(), &limits, DateTime::UNIX_EPOCH).expect("complete");
+    assert_eq!(ticks(&verification), [true, true, true, false]);
+    verification.apply(VerificationAct::Clear, Vec::new(), &limits, DateTime::UNIX_EPOCH).expect("in review");
+    assert_eq!(ticks(&verification), [true; 4]);
+    let labels = verification.steps(&limits).map(|(step, _)| step.label());
+    assert_eq!(labels[0], "Personal Identity Information");
+    assert_eq!(labels[3], "You have been cleared");
+}
+
+proptest! {
+    #[test]
+    fn no_path_leaves_the_table_the_version_only_grows_and_attempts_are_never_exceeded(
+        acts in prop::collection::vec(
+            prop::sample::select(VerificationAct::iter().collect::<Vec<_>>()), 1..80)
+    ) {
+        let limits = Limits::default();
+        let mut verification = in_review();
+        verification.status = VerificationStatus::NotStarted;
+        verification.attempts_used = 0;
+        for act in acts {
+            let before = verification.clone();
+            match verification.apply(act, reasons("OTHER", None), &limits, DateTime::UNIX_EPOCH) {
+                Ok(()) => {
+                    prop_assert!(allowed(before.status, verification.status));
+                    prop_assert_eq!(verification.version, before.version + 1);
+                }
+                Err(fault) => {
+                    prop_assert!(matches!(
+                        fault.code, FaultCode::InvalidTransition | FaultCode::AttemptsExhausted));
+                    prop_assert_eq!(&verification, &before);
+                }
+            }
+            prop_assert!(verification.attempts_used <= limits.verification.attempts_max);
+            let in_review = verification.status == VerificationStatus::InReview;
+            prop_assert_eq!(verification.review_due_at.is_some(), in_review);
+            let cleared = verification.status == VerificationStatus::Cleared;
+            prop_assert_eq!(verification.cleared_at.is_some(), cleared);
+        }
+    }
+}
