@@ -31,7 +31,7 @@ pub(super) fn check(request: &mut Request) -> Result<(), ServerError> {
         );
         return Err(refused(ErrorCode::QueryTooComplex, message, None));
     }
-    let Some(operation) = chosen(document, asked.as_deref()) else { return Ok(()) };
+    let Some((_, operation)) = chosen(document, asked.as_deref()) else { return Ok(()) };
     if operation.ty == OperationType::Subscription {
         check_subscription(operation)?;
     }
@@ -67,16 +67,23 @@ fn check_subscription(operation: &OperationDefinition) -> Result<(), ServerError
     Err(refused(ErrorCode::GraphqlValidationFailed, message, Some(operation.selection_set.pos)))
 }
 
-fn chosen<'a>(document: &'a ExecutableDocument, asked: Option<&str>) -> Option<&'a OperationDefinition> {
-    let operation = match (&document.operations, asked) {
-        (DocumentOperations::Single(operation), _) => Some(operation),
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),
+/// The operation that a request means, and its name in the document; `None` where there is no such, or no telling
+/// which.
+pub fn chosen<'a>(
+    document: &'a ExecutableDocument,
+    asked: Option<&str>,
+) -> Option<(Option<&'a Name>, &'a OperationDefinition)> {
+    match (&document.operations, asked) {
+        // It has no name; what the client calls it counts for nothing.
+        (DocumentOperations::Single(operation), _) => Some((None, &operation.node)),
+        (DocumentOperations::Multiple(operations), Some(name)) => {
+            operations.get_key_value(name).map(|(name, operation)| (Some(name), &operation.node))
+        }
         (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
-            operations.values().next()
+            operations.iter().next().map(|(name, operation)| (Some(name), &operation.node))
         }
         (DocumentOperations::Multiple(_), None) => None,
-    };
-    operation.map(|operation| &operation.node)
+    }
 }
 
 /// How many selections the largest operation has, with every fragment counted wherever it is spread.

@@ -17,7 +17,7 @@ pub mod execution;
 pub mod gig;
 pub mod gig_connection;
 pub mod gig_mutation;
-mod guard;
+pub mod guard;
 pub mod limits;
 mod loader;
 mod loads;

@@ -62,7 +62,8 @@ pub struct ReviewMutation;
 
 #[Object]
 impl ReviewMutation {
-    /// Takes an item for 15 minutes, so that two reviewers never do the same work; or for 15 minutes more.
+    /// Takes an item for `limits.review.claimMinutes`, so that two reviewers never do the same work; or for as long
+    /// once more.
     /// REVIEWER or ADMIN.
     async fn claim_review(
         &self,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::parser::types::{DocumentOperations, OperationType};
+use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response as Answer, ServerError, Value};
 use axum::body::{Body, to_bytes};
 use axum::extract::ws::WebSocketUpgrade;
@@ -21,6 +21,7 @@ use super::request_log::{Operation, RequestId};
 use super::{Edge, header_name, multipart, socket};
 use crate::graphql::error::{Error, ErrorCode};
 use crate::graphql::execution::{self, Origin};
+use crate::graphql::guard;
 
 /// What `/graphql` answers to.
 pub(super) const ALLOW: HeaderValue = HeaderValue::from_static("GET, POST");
@@ -155,21 +156,9 @@ fn not_acceptable() -> Response {
 pub(super) fn operation(request: &mut Request) -> Option<Operation> {
     let asked = request.operation_name.clone();
     let document = request.parsed_query().ok()?;
-    let (name, operation) = match (&document.operations, asked) {
-        // A document with one operation that has no name; a name that is asked for is the client's own words.
-        (DocumentOperations::Single(operation), _) => (None, operation),
-        (DocumentOperations::Multiple(operations), Some(asked)) => {
-            let (name, operation) = operations.get_key_value(asked.as_str())?;
-            (Some(name), operation)
-        }
-        (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
-            let (name, operation) = operations.iter().next()?;
-            (Some(name), operation)
-        }
-        (DocumentOperations::Multiple(_), None) => return None,
-    };
+    let (name, operation) = guard::chosen(document, asked.as_deref())?;
     let name = name.map(|name| name.chars().take(OPERATION_NAME_MAX_CHARS).collect());
-    Some(Operation { kind: operation.node.ty, name })
+    Some(Operation { kind: operation.ty, name })
 }
 
 async fn execute(

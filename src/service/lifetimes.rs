@@ -6,17 +6,19 @@
 use std::mem::take;
 
 use chrono::{DateTime, Utc};
+use strum::IntoEnumIterator;
 use uuid::Uuid;
 
-use super::gigs::advance;
+use super::gigs::{advance, record_queue};
+use super::trail::{self, NOBODY};
 use super::{Result, Services, UnitOfWork};
 use crate::domain::event::EventBody;
 use crate::domain::fault::{Fault, FaultCode};
-use crate::domain::gig::GigAct;
+use crate::domain::gig::{GigAct, GigStatus};
 use crate::domain::reason::ReviewReason;
+use crate::domain::review::ReviewQueueChange;
 use crate::domain::verification::VerificationStatus;
 use crate::media::Shelf;
-use crate::store::audit::{self, AuditEntry};
 use crate::store::verifications::{Sealed, Span};
 use crate::store::{gigs, reviews, sessions, users, verifications};
 
@@ -75,7 +77,7 @@ async fn erase(services: &Services, user_id: Uuid, span: Span, moment: DateTime<
     match span {
         Span::Pictures => {
             verifications::delete_documents(&*work, user_id).await?;
-            trail(services, &work, user_id, "ERASE_PICTURES").await?;
+            trail::leave(services, &work, NOBODY, user_id, "ERASE_PICTURES", "").await?;
             delete_blobs(services, &sealed).await?;
         }
         Span::Abandoned => destroy_within(services, &mut work, sealed, "ABANDONED").await?,
@@ -115,7 +117,7 @@ async fn destroy_within(
     reviews::strip_decisions(&**work, user_id).await?;
     let status = sealed.verification.status;
     work.record(EventBody::verification_status(&sealed.verification, status));
-    trail(services, work, user_id, why).await
+    trail::leave(services, work, NOBODY, user_id, why, "").await
 }
 
 /// The blobs go before the rows that name them: one that stayed behind would be found by nobody.
@@ -140,7 +142,8 @@ pub async fn erase_user(services: &Services, email: &str) -> Result<Uuid> {
         let message = "This person is under a legal hold; nothing of them may be erased.";
         return Err(Fault::at("email", FaultCode::NotAllowed, message).into());
     }
-    for gig in gigs::lock_unarchived(&*work, user_id).await? {
+    let unarchived: Vec<_> = GigStatus::iter().filter(|status| *status != GigStatus::Archived).collect();
+    for gig in gigs::lock_of_seller(&*work, user_id, &unarchived).await? {
         advance(services, &mut work, gig, GigAct::Archive).await?;
     }
     if let Some(sealed) = verifications::lock(&*work, user_id).await? {
@@ -148,7 +151,7 @@ pub async fn erase_user(services: &Services, email: &str) -> Result<Uuid> {
             && let Some(item) = reviews::lock_undecided(&*work, user_id).await?
         {
             reviews::delete(&*work, item.id).await?;
-            super::gigs::record_queue(&mut work, &item, crate::domain::review::ReviewQueueChange::Withdrawn);
+            record_queue(&mut work, &item, ReviewQueueChange::Withdrawn);
         }
         destroy_within(services, &mut work, sealed, "ERASED").await?;
     }
@@ -169,28 +172,11 @@ pub async fn hold(services: &Services, email: &str, held: bool) -> Result<()> {
     let user_id = person(services, email).await?;
     let work = services.begin().await?;
     users::set_held(&*work, user_id, held).await?;
-    trail(services, &work, user_id, if held { "HOLD" } else { "LIFT_HOLD" }).await?;
+    trail::leave(services, &work, NOBODY, user_id, if held { "HOLD" } else { "LIFT_HOLD" }, "").await?;
     work.commit().await
 }
 
 async fn person(services: &Services, email: &str) -> Result<Uuid> {
     let known = users::credentials(services.db.read(), email).await?;
     Ok(known.ok_or_else(|| Fault::not_found("email", "person"))?.user_id)
-}
-
-async fn trail(
-    services: &Services,
-    work: &UnitOfWork<'_>,
-    subject_id: Uuid,
-    action: &'static str,
-) -> Result<()> {
-    let entry = AuditEntry {
-        at: services.now(),
-        actor_id: None,
-        subject_id,
-        action: action.to_owned(),
-        detail: String::new(),
-        request_id: String::new(),
-    };
-    Ok(audit::append(&**work, entry).await?)
 }

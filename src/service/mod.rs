@@ -14,6 +14,7 @@ pub mod lifetimes;
 pub mod reviews;
 pub mod secrets;
 mod sign_in_limit;
+mod trail;
 mod unit_of_work;
 pub mod verification_reviews;
 pub mod verifications;

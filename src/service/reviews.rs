@@ -126,11 +126,6 @@ pub(super) fn checked_note(note: Option<String>, limits: &ReviewLimits, check: &
     Some(note)
 }
 
-/// Records that the item is new.
-pub(super) fn record_item(work: &mut UnitOfWork<'_>, item: &ReviewItem) {
-    record_queue(work, item, ReviewQueueChange::Submitted);
-}
-
 fn own_work(path: &str) -> super::Error {
     Fault::at(path, FaultCode::NotAllowed, "Nobody reviews what is their own.").into()
 }

@@ -6,10 +6,11 @@ use uuid::Uuid;
 use super::error::require_reviewer;
 use super::gigs::advance;
 use super::reviews::{checked_note, write as write_item};
+use super::trail::{self, Actor};
 use super::verifications::{document_place, open_form, write};
 use super::{Error, Result, Services, UnitOfWork};
 use crate::domain::fault::{Check, Fault, FaultCode};
-use crate::domain::gig::GigAct;
+use crate::domain::gig::{GigAct, GigStatus};
 use crate::domain::id::{self, IdKind};
 use crate::domain::permission;
 use crate::domain::personal_info::PersonalInfo;
@@ -18,7 +19,6 @@ use crate::domain::review::{Decision, ReviewKind, ReviewQueueChange, Verificatio
 use crate::domain::user::Viewer;
 use crate::domain::verification::{Verification, VerificationStatus};
 use crate::media::Shelf;
-use crate::store::audit::{self, AuditEntry};
 use crate::store::{gigs, reviews, users, verifications};
 
 /// How long the address of a document's picture works.
@@ -123,7 +123,7 @@ pub async fn decide(
         decided_at: now,
     };
     reviews::insert_decision(&*work, &kept).await?;
-    trail(services, &work, viewer, verdict.user_id, "DECIDE", decision, request_id).await?;
+    trail::leave(services, &work, by(viewer, request_id), verdict.user_id, "DECIDE", decision).await?;
     work.commit().await?;
     Ok(sealed.verification)
 }
@@ -160,7 +160,7 @@ async fn propose(
         decided_at: services.now(),
     };
     reviews::insert_decision(&*work, &kept).await?;
-    trail(services, &work, viewer, user_id, "PROPOSE", decision, request_id).await?;
+    trail::leave(services, &work, by(viewer, request_id), user_id, "PROPOSE", decision).await?;
     work.commit().await?;
     Ok(unchanged)
 }
@@ -182,7 +182,7 @@ async fn follow(
             let people = users::find_all(&**work, &[user_id]).await?;
             let needed = |user| permission::needs_verification(user, &services.limits).is_some();
             if people.first().is_some_and(needed) {
-                for gig in gigs::lock_active(&**work, user_id).await? {
+                for gig in gigs::lock_of_seller(&**work, user_id, &[GigStatus::Active]).await? {
                     advance(services, work, gig, GigAct::Pause).await?;
                 }
             }
@@ -211,7 +211,7 @@ pub async fn personal_info(
     if form.is_some() && viewer.id() != user_id {
         // Before it is shown: what leaves no trail is not seen.
         let work = services.begin().await?;
-        trail(services, &work, viewer, user_id, "VIEW_PERSONAL_INFO", "", request_id).await?;
+        trail::leave(services, &work, by(viewer, request_id), user_id, "VIEW_PERSONAL_INFO", "").await?;
         work.commit().await?;
     }
     Ok(form)
@@ -270,27 +270,11 @@ pub async fn show_document(
     let side: &str = document.side.into();
     let work = services.begin().await?;
     let detail = format!("{side} {}", id::encode(IdKind::IdentityDocument, document_id));
-    trail(services, &work, viewer, document.user_id, "VIEW_DOCUMENT", &detail, request_id).await?;
+    trail::leave(services, &work, by(viewer, request_id), document.user_id, "VIEW_DOCUMENT", &detail).await?;
     work.commit().await?;
     Ok(Some(picture.to_vec()))
 }
 
-async fn trail(
-    services: &Services,
-    work: &UnitOfWork<'_>,
-    viewer: &Viewer,
-    subject_id: Uuid,
-    action: &str,
-    detail: &str,
-    request_id: &str,
-) -> Result<()> {
-    let entry = AuditEntry {
-        at: services.now(),
-        actor_id: Some(viewer.id()),
-        subject_id,
-        action: action.to_owned(),
-        detail: detail.to_owned(),
-        request_id: request_id.to_owned(),
-    };
-    Ok(audit::append(&**work, entry).await?)
+fn by<'a>(viewer: &Viewer, request_id: &'a str) -> Actor<'a> {
+    Actor { id: Some(viewer.id()), request_id }
 }

@@ -4,15 +4,15 @@ use bytes::Bytes;
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
+use super::gigs::record_queue;
 use super::images::too_large;
-use super::reviews::record_item;
 use super::{Error, Result, Services, UnitOfWork};
 use crate::domain::event::EventBody;
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::permission::{self, Action};
 use crate::domain::personal_info::PersonalInfo;
 use crate::domain::reason::DUPLICATE_IDENTITY;
-use crate::domain::review::{ReviewItem, ReviewKind};
+use crate::domain::review::{ReviewItem, ReviewKind, ReviewQueueChange};
 use crate::domain::user::Viewer;
 use crate::domain::verification::{
     DocumentSide, DocumentType, IdentityDocument, Verification, VerificationAct, VerificationStatus,
@@ -187,7 +187,7 @@ pub async fn submit(services: &Services, viewer: &Viewer) -> Result<Verification
         let id = services.new_id();
         let item = ReviewItem::submitted(id, ReviewKind::Verification, viewer.id(), &limits.review, now);
         reviews::insert(&*work, &item).await?;
-        record_item(&mut work, &item);
+        record_queue(&mut work, &item, ReviewQueueChange::Submitted);
     }
     work.commit().await?;
     Ok(sealed.verification)

@@ -74,6 +74,8 @@ impl Database {
                 });
             counted(options, &statements)
         };
+        // Of processes that open a new file at once, one puts it into WAL mode: SQLite makes nobody wait for that.
+        let _alone = alone_with(&file).await?;
         let writer = connect(1, SQLITE_WRITE_TIMEOUT).await?;
         let reader = connect(SQLITE_READERS, ACQUIRE_TIMEOUT).await?;
         Ok(Self { reader, writer, statements: Arc::clone(&statements), sqlite })
@@ -110,13 +112,7 @@ impl Database {
                 lock.commit().await
             }
             Some(file) => {
-                let file = file.with_extension("migrating");
-                let locked = tokio::task::spawn_blocking(move || {
-                    let lock = File::create(file)?;
-                    lock.lock().map(|()| lock)
-                });
-                let custom = |error: &dyn std::fmt::Display| DbErr::Custom(error.to_string());
-                let _lock = locked.await.map_err(|e| custom(&e))?.map_err(|e| custom(&e))?;
+                let _alone = alone_with(file).await?;
                 Migrator::up(&self.writer, None).await
             }
         }
@@ -208,6 +204,17 @@ impl Database {
         self.reader.close_by_ref().await?;
         self.writer.close_by_ref().await
     }
+}
+
+/// Waits until no other process opens or migrates the file, and keeps them out while what it returns lives.
+async fn alone_with(file: &Path) -> Result<File> {
+    let file = file.with_extension("lock");
+    let locked = tokio::task::spawn_blocking(move || {
+        let lock = File::create(file)?;
+        lock.lock().map(|()| lock)
+    });
+    let fault = |error: &dyn std::fmt::Display| DbErr::Custom(error.to_string());
+    locked.await.map_err(|error| fault(&error))?.map_err(|error| fault(&error))
 }
 
 /// Makes the file, where it is missing, so that nobody else on the machine may read it.

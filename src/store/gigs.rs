@@ -122,29 +122,18 @@ pub async fn lock_own(tx: &impl ConnectionTrait, viewer: &Viewer, id: Uuid) -> R
     select.lock(LockType::NoKeyUpdate).one(tx).await?.map(from_row).transpose()
 }
 
-/// The seller's ACTIVE gigs, kept as [`lock_own`] does.
+/// The seller's gigs in these statuses, kept as [`lock_own`] does.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn lock_active(tx: &impl ConnectionTrait, seller_id: Uuid) -> Result<Vec<Gig>> {
+pub async fn lock_of_seller(
+    tx: &impl ConnectionTrait,
+    seller_id: Uuid,
+    statuses: &[GigStatus],
+) -> Result<Vec<Gig>> {
     let rows = gig::Entity::find()
         .filter(gig::Column::SellerId.eq(seller_id))
-        .filter(gig::Column::Status.eq(status_text(GigStatus::Active)))
-        .order_by_asc(gig::Column::Id)
-        .lock(LockType::NoKeyUpdate)
-        .all(tx)
-        .await?;
-    rows.into_iter().map(from_row).collect()
-}
-
-/// The seller's gigs that are not archived, kept as [`lock_own`] does.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn lock_unarchived(tx: &impl ConnectionTrait, seller_id: Uuid) -> Result<Vec<Gig>> {
-    let rows = gig::Entity::find()
-        .filter(gig::Column::SellerId.eq(seller_id))
-        .filter(gig::Column::Status.ne(status_text(GigStatus::Archived)))
+        .filter(gig::Column::Status.is_in(statuses.iter().copied().map(status_text)))
         .order_by_asc(gig::Column::Id)
         .lock(LockType::NoKeyUpdate)
         .all(tx)
