@@ -1,13 +1,16 @@
 //! Builds everything from a configuration, and takes it down in order.
 
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::serve::ListenerExt;
 use futures_util::FutureExt;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,8 +20,8 @@ use crate::config::{Config, DatabaseAddress};
 use crate::http::{self, Edge};
 use crate::keys;
 use crate::live::bus::{Bus, News};
-use crate::live::follower::{Follower, HandedOn};
-use crate::live::hub::Hub;
+use crate::live::follower::Follower;
+use crate::live::redis_address::RedisAddress;
 use crate::live::stream::Streams;
 use crate::media::Media;
 use crate::media::pictures::Bounds;
@@ -32,6 +35,9 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(7);
 /// How long everything else is given.
 const FINISH_WITHIN: Duration = Duration::from_secs(1);
 
+/// How long a command that is done waits for Redis.
+const TELL_WITHIN: Duration = Duration::from_secs(3);
+
 /// Why the gateway could not start. One line each, and no secret in it.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -43,8 +49,6 @@ pub enum StartError {
     Database(#[from] sea_orm::DbErr),
     #[error("cannot make keys: {0}")]
     Keys(crate::service::Error),
-    #[error("cannot use REDIS_URL: {0}")]
-    Redis(#[from] redis::RedisError),
 }
 
 /// A gateway that serves.
@@ -80,14 +84,16 @@ impl App {
         let address = listener.local_addr().map_err(listen)?;
 
         let background = Background::new();
-        let (services, news) = connect(config, clock, address, &background).await?;
+        let (services, news) = connect(config, clock, address, &background, Bus::over_redis).await?;
         let services = Arc::new(services);
         background.follow(&services, news).await?;
         background.spawn(housekeeping::run(Arc::clone(&services)));
 
         let (stop, sockets, acts) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
-        let edge = Edge::new(Arc::clone(&services), config, stop.clone(), sockets.clone(), acts.clone());
+        let edge = Edge::new(Arc::clone(&services), config, sockets.clone(), acts.clone());
         let router = http::router(edge).into_make_service_with_connect_info::<SocketAddr>();
+        // What is told is told at once, not when more has gathered.
+        let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
         let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
         let server = tokio::spawn(serving.into_future());
         Ok(Self { address, services, stop, sockets, acts, server, background })
@@ -102,6 +108,7 @@ impl App {
     /// within 10 seconds, whatever clients do.
     pub async fn stop(self) {
         self.stop.cancel();
+        self.services.streams.hub().close();
         self.sockets.close();
         self.acts.close();
         let aborted = self.server.abort_handle();
@@ -149,13 +156,13 @@ impl Background {
     async fn follow(
         &self,
         services: &Services,
-        news: tokio::sync::mpsc::Receiver<News>,
+        news: mpsc::Receiver<News>,
     ) -> Result<(), StartError> {
         let follower = Follower {
             db: services.db.clone(),
             bus: services.bus.clone(),
-            hub: Arc::clone(&services.streams.hub),
-            handed_on: services.streams.handed_on.clone(),
+            hub: Arc::clone(services.streams.hub()),
+            handed_on: services.streams.handed_on().clone(),
         };
         follower.start_at_head().await?;
         self.spawn(follower.run(news));
@@ -163,16 +170,43 @@ impl Background {
     }
 }
 
-/// Everything that acts work with, for one command of the command line. It serves nobody; what it does,
-/// gateways find in the log.
-///
-/// # Errors
-/// Where something that it cannot do without is not there.
-pub async fn open_services(config: &Config, clock: Arc<dyn Clock>) -> Result<Services, StartError> {
-    let background = Background::new();
-    let config = Config { redis_url: None, ..config.clone() };
-    let (services, _) = connect(&config, clock, config.listen, &background).await?;
-    Ok(services)
+/// Everything that acts work with, for one command of the command line. It serves nobody; what it does is told to the
+/// gateways as soon as it is done.
+#[derive(Debug)]
+pub struct Offline {
+    services: Services,
+    background: Background,
+}
+
+impl Offline {
+    /// # Errors
+    /// Where something that it cannot do without is not there.
+    pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let background = Background::new();
+        let (services, _) = connect(config, clock, config.listen, &background, Bus::to_redis).await?;
+        Ok(Self { services, background })
+    }
+
+    /// Closes everything, once all is told that can be told soon: the rest, gateways find in the log.
+    ///
+    /// # Errors
+    /// Where the database cannot be closed in order.
+    pub async fn close(self) -> Result<(), StartError> {
+        let Self { services, background } = self;
+        let db = services.db.clone();
+        drop(services);
+        background.tasks.close();
+        tokio::time::timeout(TELL_WITHIN, background.tasks.wait()).await.ok();
+        Ok(db.close().await?)
+    }
+}
+
+impl Deref for Offline {
+    type Target = Services;
+
+    fn deref(&self) -> &Services {
+        &self.services
+    }
 }
 
 /// The database as the configuration names it, in whatever shape it is.
@@ -212,7 +246,8 @@ async fn connect(
     clock: Arc<dyn Clock>,
     address: SocketAddr,
     background: &Background,
-) -> Result<(Services, tokio::sync::mpsc::Receiver<News>), StartError> {
+    over_redis: impl FnOnce(&RedisAddress, &str, &TaskTracker, &CancellationToken) -> (Bus, mpsc::Receiver<News>),
+) -> Result<(Services, mpsc::Receiver<News>), StartError> {
     let token_secret = keys::token_secret(config).map_err(|error| data_dir(config, &error))?;
     let secrets = Secrets::new(&token_secret).map_err(StartError::Keys)?;
     let vault = keys::vault(config).map_err(|error| data_dir(config, &error))?;
@@ -220,16 +255,15 @@ async fn connect(
     let db = open_database(config).await?;
     db.migrate().await?;
     let epoch = event_log::epoch(db.read()).await?;
-    let (bus, news) = match &config.redis_url {
+    let (bus, news) = match &config.redis {
         None => Bus::in_process(),
-        Some(url) => {
+        Some(address) => {
             // Named after the log, so that two installations on one Redis never hear each other.
             let channel = format!("gigway:events:{epoch}");
-            Bus::over_redis(url.expose_secret(), &channel, &background.tasks, &background.stop)?
+            over_redis(address, &channel, &background.tasks, &background.stop)
         }
     };
-    let streams =
-        Streams { db: db.clone(), hub: Arc::new(Hub::default()), handed_on: HandedOn::default(), epoch };
+    let streams = Streams::new(db.clone(), epoch);
     let services = Services {
         db,
         clock,
@@ -240,6 +274,7 @@ async fn connect(
         vault,
         secrets,
         sign_in_limit: SignInLimit::new(config.sign_in_failures, config.sign_in_failures_per_address),
+        events_kept: config.events_kept,
         ids: Ids::default(),
         public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
     };

@@ -4,14 +4,17 @@ mod settings;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use chrono::TimeDelta;
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 use url::Url;
 
 use crate::domain::limits::Limits;
+use crate::live::redis_address::RedisAddress;
 use crate::media::vault::NamedKey;
 
 pub use self::settings::Settings;
@@ -37,6 +40,20 @@ pub enum LogFormat {
     Json,
 }
 
+/// What connections that last may have, and how long.
+#[derive(Debug, Clone)]
+pub struct ConnectionLimits {
+    /// How long a socket's client may take to introduce itself.
+    pub socket_init: Duration,
+    /// How long a connection lives on behind its credentials.
+    pub token_grace: Duration,
+    /// Sockets and streams from one address, on one gateway.
+    pub per_address: usize,
+    pub operations_per_socket: usize,
+    /// On one gateway.
+    pub subscriptions_per_viewer: usize,
+}
+
 /// A whole configuration, every value of which is good.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -45,7 +62,7 @@ pub struct Config {
     pub public_url: Option<String>,
     pub data_dir: PathBuf,
     pub database: DatabaseAddress,
-    pub redis_url: Option<SecretString>,
+    pub redis: Option<RedisAddress>,
     pub environment: Environment,
     /// `None` generates one, in development alone.
     pub token_secret: Option<SecretString>,
@@ -58,6 +75,9 @@ pub struct Config {
     pub proxies: usize,
     pub sign_in_failures: u32,
     pub sign_in_failures_per_address: u32,
+    pub connections: ConnectionLimits,
+    /// How long the log keeps what happened, and so for how long a client may be away.
+    pub events_kept: TimeDelta,
     pub limits: Limits,
     pub log: String,
     pub log_format: LogFormat,
@@ -101,7 +121,7 @@ impl Config {
             public_url: public_url(settings.public_url.as_deref(), production)?,
             database: database(settings.database_url, &data_dir)?,
             data_dir,
-            redis_url: settings.redis_url.map(redis_url).transpose()?,
+            redis: settings.redis_url.as_deref().map(redis).transpose()?,
             environment,
             token_secret,
             encryption_keys: encryption_keys(settings.encryption_keys.as_deref(), production)?,
@@ -120,6 +140,31 @@ impl Config {
                 (1, 100),
                 "100",
             )?,
+            connections: ConnectionLimits {
+                socket_init: seconds("GIGWAY_SOCKET_INIT_SECONDS", settings.socket_init_seconds.as_deref(), (1, 3))?,
+                token_grace: seconds("GIGWAY_TOKEN_GRACE_SECONDS", settings.token_grace_seconds.as_deref(), (0, 30))?,
+                per_address: number(
+                    "GIGWAY_CONNECTIONS_PER_ADDRESS",
+                    settings.connections_per_address.as_deref(),
+                    (1, if production { 1_000 } else { 10_000 }),
+                    "1000",
+                )?,
+                operations_per_socket: number(
+                    "GIGWAY_OPERATIONS_PER_SOCKET",
+                    settings.operations_per_socket.as_deref(),
+                    (1, 100),
+                    "100",
+                )?,
+                subscriptions_per_viewer: number(
+                    "GIGWAY_SUBSCRIPTIONS_PER_VIEWER",
+                    settings.subscriptions_per_viewer.as_deref(),
+                    (1, if production { 1_000 } else { 10_000 }),
+                    "1000",
+                )?,
+            },
+            events_kept: TimeDelta::days(
+                number("GIGWAY_EVENTS_KEPT_DAYS", settings.events_kept_days.as_deref(), (1_u16, 30), "30")?.into(),
+            ),
             limits: limits(settings.limits.as_deref())?,
             log: log(settings.log)?,
             log_format: log_format(settings.log_format.as_deref(), production)?,
@@ -182,14 +227,11 @@ fn database(given: Option<String>, data_dir: &std::path::Path) -> Result<Databas
     Err(ConfigError::new("DATABASE_URL", fault, "postgres://gigway:password@db.example.com/gigway"))
 }
 
-fn redis_url(given: String) -> Result<SecretString, ConfigError> {
-    let scheme = Url::parse(&given).ok().map(|url| url.scheme().to_owned());
-    let known = matches!(scheme.as_deref(), Some("redis" | "rediss"));
-    if known && redis::Client::open(given.as_str()).is_ok() {
-        return Ok(given.into());
-    }
-    let fault = "is no redis:// or rediss:// address";
-    Err(ConfigError::new("REDIS_URL", fault, "redis://redis.example.com:6379"))
+fn redis(given: &str) -> Result<RedisAddress, ConfigError> {
+    RedisAddress::parse(given).map_err(|_| {
+        let fault = "is no redis://, rediss://, redis+cluster:// or redis+sentinel:// address";
+        ConfigError::new("REDIS_URL", fault, "redis://redis.example.com:6379")
+    })
 }
 
 fn environment(given: Option<&str>) -> Result<Environment, ConfigError> {
@@ -290,6 +332,15 @@ fn number<T: std::str::FromStr + PartialOrd + std::fmt::Display>(
             Err(ConfigError::new(variable, fault, example))
         }
     }
+}
+
+fn seconds(
+    variable: &'static str,
+    given: Option<&str>,
+    (least, default): (u16, u16),
+) -> Result<Duration, ConfigError> {
+    let number: u16 = number(variable, given, (least, default), "30")?;
+    Ok(Duration::from_secs(number.into()))
 }
 
 fn limits(given: Option<&str>) -> Result<Limits, ConfigError> {

@@ -24,6 +24,8 @@ pub struct Model {
     pub legal_hold: bool,
     /// When the account was erased.
     pub erased_at: Option<DateTimeUtc>,
+    /// Since when they cannot sign in; null while they can.
+    pub blocked_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

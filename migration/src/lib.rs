@@ -12,6 +12,7 @@ mod m20261124_000001_tables;
 mod m20261124_000002_categories;
 mod m20261124_000003_search;
 mod m20261124_000004_verification;
+mod m20261124_000005_blocking;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000002_categories::Migration),
             Box::new(m20261124_000003_search::Migration),
             Box::new(m20261124_000004_verification::Migration),
+            Box::new(m20261124_000005_blocking::Migration),
         ]
     }
 }

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
 
 use super::Failure;
 use crate::app::{open_database, open_media};
@@ -89,12 +88,12 @@ async fn clock(db: &Database) -> Finding {
 }
 
 async fn redis(config: &Config) -> Finding {
-    let Some(url) = &config.redis_url else {
+    let Some(address) = &config.redis else {
         return Ok("not used; events stay in the process, which is enough for one gateway".into());
     };
     let text = |error: redis::RedisError| error.to_string();
-    let client = redis::Client::open(url.expose_secret()).map_err(text)?;
-    let mut connection = client.get_multiplexed_async_connection().await.map_err(text)?;
+    let connected = address.connect(async |client| client.get_multiplexed_async_connection().await).await;
+    let mut connection = connected.map_err(text)?;
     redis::cmd("PING").query_async::<String>(&mut connection).await.map_err(text)?;
     Ok("answers".into())
 }

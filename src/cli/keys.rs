@@ -7,7 +7,7 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Failure;
-use crate::app::open_services;
+use crate::app::Offline;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::service::key_rotation;
@@ -21,7 +21,7 @@ pub(super) enum Command {
 
 pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, Failure> {
     let Command::Rotate = command;
-    let services = open_services(config, Arc::new(SystemClock)).await?;
+    let services = Offline::open(config, Arc::new(SystemClock)).await?;
     let style =
         ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}").expect("the template is well-formed");
     let bar = ProgressBar::new(key_rotation::remaining(&services).await?).with_style(style);
@@ -30,7 +30,7 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
     bar.finish_and_clear();
     let newest = services.vault.newest().to_owned();
     let left = key_rotation::remaining(&services).await?;
-    services.db.close().await?;
+    services.close().await?;
     if left > 0 {
         println!(
             "{left} data keys were made meanwhile by another key: give every gateway {newest:?}, and run this again."

@@ -3,6 +3,7 @@
 mod audit;
 mod doctor;
 mod keys;
+mod log;
 mod migrate;
 mod retention;
 mod serve;
@@ -50,6 +51,11 @@ enum Command {
     Keys {
         #[command(subcommand)]
         command: keys::Command,
+    },
+    /// Look after the log of what happened
+    Log {
+        #[command(subcommand)]
+        command: log::Command,
     },
     /// Print who has seen or decided what of a person
     Audit(audit::Audit),
@@ -120,6 +126,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Migrate { command } => migrate::run(&config, command).await,
         Command::User { command } => user::run(&config, command).await,
         Command::Keys { command } => keys::run(&config, command).await,
+        Command::Log { command } => log::run(&config, command).await,
         Command::Audit(arguments) => audit::run(&config, arguments).await,
         Command::Retention { command } => retention::run(&config, command).await,
         Command::Doctor => doctor::run(&config).await,

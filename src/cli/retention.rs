@@ -6,10 +6,10 @@ use std::sync::Arc;
 use clap::Subcommand;
 
 use super::Failure;
-use crate::app::open_services;
+use crate::app::Offline;
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::service::lifetimes;
+use crate::service::{event_log, lifetimes};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
@@ -19,11 +19,13 @@ pub(super) enum Command {
 
 pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, Failure> {
     let Command::Run = command;
-    let services = open_services(config, Arc::new(SystemClock)).await?;
+    let services = Offline::open(config, Arc::new(SystemClock)).await?;
     let done = lifetimes::retain(&services).await?;
-    services.db.close().await?;
+    let pruned = event_log::prune(&services).await?;
+    services.close().await?;
     println!(
-        "Erased: the pictures of {} decided verifications, {} abandoned ones, {} records whose time was over.",
+        "Erased: the pictures of {} decided verifications, {} abandoned ones, {} records whose time was over, \
+         {pruned} events of the log.",
         done.pictures, done.abandoned, done.records
     );
     Ok(ExitCode::SUCCESS)

@@ -8,24 +8,28 @@ use clap::{Args, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
 use super::Failure;
-use crate::app::open_services;
+use crate::app::Offline;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::domain::account::SignUpForm;
 use crate::domain::id::{self, IdKind};
 use crate::domain::user;
-use crate::service::{accounts, lifetimes};
+use crate::service::{accounts, lifetimes, people};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
     /// Add a person, and print their id
     Add(Add),
+    /// Block a person: their sessions end, and they cannot sign in
+    Block(Block),
     /// Erase a person: their identity data, sessions and profile; the record of decisions stays
     Erase(Erase),
     /// Set or lift a legal hold, under which nothing of a person is erased
     Hold(Hold),
     /// Set a person's worker points, from which their level follows
     Points(Points),
+    /// Give a person another role; what their open connections may follow narrows with it
+    Role(SetRole),
 }
 
 #[derive(Args, Debug)]
@@ -48,6 +52,24 @@ pub(super) struct Points {
     /// The new number of points, 0 or more
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     set: i64,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Block {
+    #[arg(long)]
+    email: String,
+    /// Let them sign in again instead
+    #[arg(long)]
+    lift: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct SetRole {
+    #[arg(long)]
+    email: String,
+    /// The new role
+    #[arg(long, value_enum, ignore_case = true)]
+    set: Role,
 }
 
 #[derive(Args, Debug)]
@@ -84,7 +106,7 @@ impl From<Role> for user::Role {
 }
 
 pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, Failure> {
-    let services = open_services(config, Arc::new(SystemClock)).await?;
+    let services = Offline::open(config, Arc::new(SystemClock)).await?;
     match command {
         Command::Add(add) => {
             let form = SignUpForm { email: add.email, display_name: add.display_name };
@@ -96,9 +118,12 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
             println!("{} is erased.", id::encode(IdKind::User, id));
         }
         Command::Hold(hold) => lifetimes::hold(&services, &hold.email, !hold.lift).await?,
-        Command::Points(points) => accounts::set_points(&services, &points.email, points.set).await?,
+        Command::Points(points) => people::set_points(&services, &points.email, points.set).await?,
+        Command::Role(role) => people::set_role(&services, &role.email, role.set.into()).await?,
+        Command::Block(block) if block.lift => people::unblock(&services, &block.email).await?,
+        Command::Block(block) => people::block(&services, &block.email).await?,
     }
-    services.db.close().await?;
+    services.close().await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -24,7 +24,8 @@ pub struct Settings {
     #[arg(long, env = "DATABASE_URL", global = true, value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,
 
-    /// redis://.. or rediss://..; unset, events stay inside the process, which is enough for one gateway
+    /// redis://HOST:PORT, redis+cluster://HOST:PORT,HOST:PORT.. or redis+sentinel://HOST:PORT,HOST:PORT../MASTER, with
+    /// rediss over TLS; unset, events stay inside the process, which is enough for one gateway
     #[arg(long, env = "REDIS_URL", global = true, value_name = "URL", hide_env_values = true)]
     pub redis_url: Option<String>,
 
@@ -63,6 +64,30 @@ pub struct Settings {
     /// Failed sign-ins in 15 minutes that may come from one address [default: 100]
     #[arg(long, env = "GIGWAY_SIGN_IN_FAILURES_PER_ADDRESS", global = true, value_name = "NUMBER")]
     pub sign_in_failures_per_address: Option<String>,
+
+    /// Sockets and streams that one address may have open on one gateway [default: 10000; in production 1000]
+    #[arg(long, env = "GIGWAY_CONNECTIONS_PER_ADDRESS", global = true, value_name = "NUMBER")]
+    pub connections_per_address: Option<String>,
+
+    /// Operations that one socket may run at a time [default: 100]
+    #[arg(long, env = "GIGWAY_OPERATIONS_PER_SOCKET", global = true, value_name = "NUMBER")]
+    pub operations_per_socket: Option<String>,
+
+    /// Subscriptions that one person may have on one gateway [default: 10000; in production 1000]
+    #[arg(long, env = "GIGWAY_SUBSCRIPTIONS_PER_VIEWER", global = true, value_name = "NUMBER")]
+    pub subscriptions_per_viewer: Option<String>,
+
+    /// Seconds that a socket's client may take to introduce itself [default: 3]
+    #[arg(long, env = "GIGWAY_SOCKET_INIT_SECONDS", global = true, value_name = "SECONDS")]
+    pub socket_init_seconds: Option<String>,
+
+    /// Seconds that a socket or stream lives on once its access token has expired [default: 30]
+    #[arg(long, env = "GIGWAY_TOKEN_GRACE_SECONDS", global = true, value_name = "SECONDS")]
+    pub token_grace_seconds: Option<String>,
+
+    /// Days that the log keeps what happened, and so for which a client may be away and miss nothing [default: 30]
+    #[arg(long, env = "GIGWAY_EVENTS_KEPT_DAYS", global = true, value_name = "DAYS")]
+    pub events_kept_days: Option<String>,
 
     /// Limits other than the defaults, as JSON, such as {"gig":{"imagesMax":8}}
     #[arg(long, env = "GIGWAY_LIMITS", global = true, value_name = "JSON")]

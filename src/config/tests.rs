@@ -11,7 +11,7 @@ fn nothing_needs_to_be_set() {
     let config = Config::from_settings(Settings::default()).expect("the defaults are good");
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert!(matches!(config.database, DatabaseAddress::Sqlite(file) if file.ends_with("gigway.sqlite")));
-    assert!(config.redis_url.is_none() && config.limits == Limits::default());
+    assert!(config.redis.is_none() && config.limits == Limits::default());
 }
 
 #[test]

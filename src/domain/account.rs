@@ -10,6 +10,9 @@ use crate::domain::text::tidy;
 /// How long an access token is good for.
 pub const ACCESS_TOKEN_LIFETIME: TimeDelta = TimeDelta::minutes(15);
 
+/// How long a ticket opens streams.
+pub const STREAM_TICKET_LIFETIME: TimeDelta = TimeDelta::seconds(60);
+
 /// How long a session lives after its last refresh.
 pub const SESSION_LIFETIME: TimeDelta = TimeDelta::days(30);
 

@@ -37,6 +37,10 @@ pub enum EventBody {
         session_id: Uuid,
         user_id: Uuid,
     },
+    /// Somebody has another role: what they may follow must be looked at again.
+    RoleChanged {
+        user_id: Uuid,
+    },
     /// Of a kind that a newer gateway knows. It keeps its position, and is nobody's news here.
     #[serde(other)]
     Unknown,
@@ -108,7 +112,7 @@ impl Event {
             ],
             EventBody::VerificationStatus { user_id, .. } => [Some(Topic::Verification(user_id)), None, None],
             EventBody::ReviewQueue { .. } => [Some(Topic::ReviewQueue), None, None],
-            EventBody::SessionEnded { user_id, .. } => [Some(Topic::Sessions(user_id)), None, None],
+            EventBody::SessionEnded { user_id, .. } | EventBody::RoleChanged { user_id } => [Some(Topic::Sessions(user_id)), None, None],
             EventBody::Unknown => [None; 3],
         }
     }

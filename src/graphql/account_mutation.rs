@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use super::account::Session;
 use super::context::Ask;
 use super::error::Result;
+use super::scalar::DateTime;
 use super::user_error::{UserError, payload};
 use crate::domain::account::SignUpForm;
 use crate::service::{self, accounts};
@@ -54,6 +55,24 @@ pub struct SignOutPayload {
     /// 0 where the session had ended already.
     sessions_ended: i32,
     /// Every mistake; then nothing was changed.
+    errors: Vec<UserError>,
+}
+
+/// What a browser's EventSource, which cannot send a header, opens a stream with.
+#[derive(SimpleObject)]
+pub struct StreamTicket {
+    /// For the parameter `ticket` of a stream's address. It opens streams of this session, and nothing else.
+    ticket: String,
+    /// Until when it opens streams; those that are open go on for as long as the session.
+    expires_at: DateTime,
+}
+
+/// A ticket.
+#[derive(SimpleObject)]
+pub struct StreamTicketPayload {
+    /// Null where there are errors.
+    stream_ticket: Option<StreamTicket>,
+    /// Every mistake; then nothing was made.
     errors: Vec<UserError>,
 }
 
@@ -106,5 +125,15 @@ impl AccountMutation {
             payload(accounts::sign_out(ctx.services(), viewer, everywhere == Some(true)).await)?;
         let sessions_ended = i32::try_from(ended.unwrap_or_default()).unwrap_or(i32::MAX);
         Ok(SignOutPayload { sessions_ended, errors })
+    }
+
+    /// Makes a ticket that opens streams by `GET /graphql?query=..&ticket=..` for 60 seconds, for a browser's
+    /// EventSource. It takes a session.
+    async fn create_stream_ticket(&self, ctx: &Context<'_>) -> Result<StreamTicketPayload> {
+        let made = accounts::stream_ticket(ctx.services(), ctx.signed_in()?);
+        let (made, errors) = payload(made)?;
+        let stream_ticket =
+            made.map(|(ticket, expires_at)| StreamTicket { ticket, expires_at: expires_at.into() });
+        Ok(StreamTicketPayload { stream_ticket, errors })
     }
 }

@@ -1,16 +1,17 @@
 //! What every resolver of one request works with, and who is asking.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_graphql::Context;
 use async_graphql::dataloader::DataLoader;
 
 use super::error::{Error, Result};
-use super::execution::Origin;
 use super::loader::Loader;
 use super::loads::Begin;
+use super::subscription::{Begun, Deposit};
 use crate::domain::user::Viewer;
 use crate::live::cursor::Cursor;
 use crate::service::{self, Services};
@@ -21,35 +22,105 @@ pub enum Caller {
     /// Nobody's: it came without credentials.
     Anonymous,
     /// A person with a session that lives.
-    Viewer(Box<Viewer>),
+    Viewer(Arc<Viewer>),
     /// It came with credentials that are not good (any more). What everybody may do goes on, such as
     /// trading the refresh token; whatever depends on who is asking is refused, not answered as if
     /// to a stranger.
     Rejected,
 }
 
-/// One request, or one operation of a socket.
+/// People who are shown the same, as long as it depends on nothing but what they have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Audience {
+    Everyone,
+    Reviewers,
+}
+
+/// Whom an answer is for.
+#[derive(Debug, Clone)]
+pub(super) enum Asking {
+    One(Caller),
+    /// Many people at once: the answer goes to each of them, or to none where it would not be the same for all.
+    All(Audience),
+}
+
+/// Where an operation comes from.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    pub caller: Caller,
+    /// The client's address.
+    pub address: IpAddr,
+    /// Names the request in the log and to the client.
+    pub request_id: Arc<str>,
+}
+
+/// One request, one operation of a socket, or one event of a subscription.
 pub(super) struct RequestContext {
     services: Arc<Services>,
-    origin: Origin,
+    asking: Asking,
+    address: IpAddr,
+    request_id: Arc<str>,
+    /// As whom to look at what an audience is shown.
+    sight: Option<Arc<Viewer>>,
     cursor: Cursor,
     loader: DataLoader<Loader>,
+    /// Set where an audience's answer would not be the same for all of it.
+    differs: AtomicBool,
+    /// In place of `after:`, where a client's browser resumes by itself.
+    last_event_id: Option<String>,
+    begun: Mutex<Option<Deposit>>,
 }
 
 impl RequestContext {
     /// The context of a request that begins now.
-    pub(super) fn new(services: Arc<Services>, origin: Origin, begin: Begin) -> Self {
+    pub(super) fn new(services: Arc<Services>, origin: &Origin, begin: Begin) -> Self {
+        Self::asked(services, Asking::One(origin.caller.clone()), origin, begin)
+    }
+
+    /// The same, of an answer that may be for many.
+    pub(super) fn asked(services: Arc<Services>, asking: Asking, origin: &Origin, begin: Begin) -> Self {
         // Read before anything else of the request, so that nothing it reads is older.
-        let cursor = services.streams.cursor(services.streams.handed_on.position());
-        let viewer = match &origin.caller {
-            Caller::Viewer(viewer) => Some((**viewer).clone()),
-            Caller::Anonymous | Caller::Rejected => None,
+        let cursor = services.streams.cursor(services.streams.handed_on().position());
+        let sight = match &asking {
+            Asking::One(Caller::Viewer(viewer)) => Some(Arc::clone(viewer)),
+            Asking::One(Caller::Anonymous | Caller::Rejected) | Asking::All(Audience::Everyone) => None,
+            Asking::All(Audience::Reviewers) => Some(Arc::new(Viewer::any_reviewer())),
         };
         // Where it cannot be begun, the request has ended, and nobody waits for it.
         let spawn = move |load| begin.send(load).is_ok();
-        // Without a cache: a subscription's context lives long, and what it shows must be as of now.
-        let loader = DataLoader::new(Loader::new(Arc::clone(&services), viewer), spawn);
-        Self { services, origin, cursor, loader: loader.delay(Duration::ZERO) }
+        // Without a cache: what it shows must be as of now.
+        let loader = DataLoader::new(Loader::new(Arc::clone(&services), sight.clone()), spawn);
+        Self {
+            services,
+            asking,
+            address: origin.address,
+            request_id: Arc::clone(&origin.request_id),
+            sight,
+            cursor,
+            loader: loader.delay(Duration::ZERO),
+            differs: AtomicBool::new(false),
+            last_event_id: None,
+            begun: Mutex::new(None),
+        }
+    }
+
+    /// The same, for a client that resumes behind this event.
+    pub(super) fn resuming(self, last_event_id: Option<String>) -> Self {
+        Self { last_event_id, ..self }
+    }
+
+    /// Whether an answer to an audience would not be the same for all of it, and must go to none.
+    pub(super) fn differs(&self) -> bool {
+        self.differs.load(Ordering::Relaxed)
+    }
+
+    fn differ(&self) {
+        self.differs.store(true, Ordering::Relaxed);
+    }
+
+    /// What a subscription's root field has begun.
+    pub(super) fn take_begun(&self) -> Option<Deposit> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -57,12 +128,11 @@ impl RequestContext {
 pub(super) trait Ask<'a> {
     fn request(&self) -> &'a RequestContext;
 
+    /// Leaves what a subscription's root field has begun; its events are shown from outside.
+    fn leave(&self, begun: Begun);
+
     fn services(&self) -> &'a Services {
         &self.request().services
-    }
-
-    fn services_arc(&self) -> Arc<Services> {
-        Arc::clone(&self.request().services)
     }
 
     fn loader(&self) -> &'a DataLoader<Loader> {
@@ -71,12 +141,12 @@ pub(super) trait Ask<'a> {
 
     /// Names the request in the log, in the audit trail, and to the client.
     fn request_id(&self) -> &'a str {
-        &self.request().origin.request_id
+        &self.request().request_id
     }
 
     /// The client's address.
     fn address(&self) -> IpAddr {
-        self.request().origin.address
+        self.request().address
     }
 
     /// The position in the log as the request began.
@@ -84,15 +154,43 @@ pub(super) trait Ask<'a> {
         self.request().cursor
     }
 
-    /// Who is asking; nobody, where it is a stranger.
+    /// The cursor that a client's browser resumes behind by itself.
+    fn last_event_id(&self) -> Option<&'a str> {
+        self.request().last_event_id.as_deref()
+    }
+
+    /// Who is asking; nobody, where it is a stranger. Whatever comes of it is shared with nobody else.
     ///
     /// # Errors
     /// UNAUTHENTICATED where the credentials are not good.
     fn viewer(&self) -> Result<Option<&'a Viewer>> {
-        match &self.request().origin.caller {
-            Caller::Anonymous => Ok(None),
-            Caller::Viewer(viewer) => Ok(Some(viewer)),
-            Caller::Rejected => Err(Error::unauthenticated()),
+        match &self.request().asking {
+            Asking::One(Caller::Anonymous) => Ok(None),
+            Asking::One(Caller::Viewer(viewer)) => Ok(Some(viewer)),
+            Asking::One(Caller::Rejected) => Err(Error::unauthenticated()),
+            Asking::All(_) => {
+                self.request().differ();
+                Err(Error::unauthenticated())
+            }
+        }
+    }
+
+    /// As whom to look: who is asking or, for an audience, whoever has no more than its members have in common. What
+    /// is not seen by these eyes must be told as [`withheld`](Self::withheld).
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED where the credentials are not good.
+    fn sight(&self) -> Result<Option<&'a Viewer>> {
+        match &self.request().asking {
+            Asking::One(Caller::Rejected) => Err(Error::unauthenticated()),
+            _ => Ok(self.request().sight.as_deref()),
+        }
+    }
+
+    /// Something is not shown, because of who is asking: one of an audience might see it.
+    fn withheld(&self) {
+        if matches!(self.request().asking, Asking::All(_)) {
+            self.request().differ();
         }
     }
 
@@ -116,6 +214,11 @@ pub(super) trait Ask<'a> {
 
 impl<'a> Ask<'a> for Context<'a> {
     fn request(&self) -> &'a RequestContext {
-        self.data_unchecked::<RequestContext>()
+        self.data_unchecked::<Arc<RequestContext>>()
+    }
+
+    fn leave(&self, begun: Begun) {
+        let deposit = Deposit::new(self, begun);
+        *self.request().begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(deposit);
     }
 }

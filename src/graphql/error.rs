@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_graphql::{ErrorExtensionValues, Value};
 
-use crate::live::stream::ResumeError;
+use crate::live::stream::StreamError;
 use crate::media::vault::VaultError;
 use crate::service;
 use crate::store;
@@ -181,17 +181,18 @@ impl From<sea_orm::DbErr> for Error {
     }
 }
 
-impl From<ResumeError> for Error {
-    fn from(error: ResumeError) -> Self {
+impl From<StreamError> for Error {
+    fn from(error: StreamError) -> Self {
         match error {
-            ResumeError::InvalidCursor => {
+            StreamError::InvalidCursor => {
                 Self::new(ErrorCode::InvalidCursor, "The cursor `after` is malformed.")
             }
-            ResumeError::CursorExpired => {
+            StreamError::CursorExpired => {
                 let message = "The log no longer keeps what came after the cursor; read everything anew.";
                 Self::new(ErrorCode::CursorExpired, message)
             }
-            ResumeError::Store(error) => error.into(),
+            StreamError::Store(error) if store::is_unavailable(&error) => Self::unavailable(&error),
+            StreamError::Store(error) => Self::internal(&error),
         }
     }
 }

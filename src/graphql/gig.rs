@@ -1,10 +1,11 @@
 //! A gig and what belongs to it.
 
 use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
+use uuid::Uuid;
 
 use super::context::Ask;
 use super::error::{Error, Result};
-use super::loader::{CategoryId, ImagesOfGig, UserId};
+use super::loader::{CategoryId, GigId, ImagesOfGig, UserId};
 use super::node::public_id;
 use super::review::ReviewReason;
 use super::scalar::{DateTime, Decimal, Url};
@@ -121,6 +122,27 @@ impl Gig {
         let review_visible = gig.review_visible_to(viewer);
         Self { gig, review_visible }
     }
+
+    /// The gig as it stands now; `None` where whoever looks may not see it.
+    ///
+    /// # Errors
+    /// Where the database is away.
+    pub(super) async fn now(ctx: &Context<'_>, id: Uuid) -> Result<Option<Self>> {
+        let gig = ctx.loader().load_one(GigId(id)).await?;
+        if gig.is_none() {
+            ctx.withheld();
+        }
+        let sight = ctx.sight()?;
+        Ok(gig.map(|gig| Self::seen_by(gig, sight)))
+    }
+
+    /// Whether what the review says is shown.
+    fn shows_review(&self, ctx: &Context<'_>) -> bool {
+        if !self.review_visible {
+            ctx.withheld();
+        }
+        self.review_visible
+    }
 }
 
 /// A small job offered by its seller.
@@ -213,13 +235,15 @@ impl Gig {
     }
 
     /// When the review under way is due; null where none is, and for everybody but its seller and reviewers.
-    async fn review_due_at(&self) -> Option<DateTime> {
-        self.gig.review_due_at.filter(|_| self.review_visible).map(DateTime)
+    async fn review_due_at(&self, ctx: &Context<'_>) -> Option<DateTime> {
+        let visible = self.shows_review(ctx);
+        self.gig.review_due_at.filter(|_| visible).map(DateTime)
     }
 
     /// The last decision's reasons; empty for everybody but its seller and reviewers.
-    async fn review_reasons(&self) -> Vec<ReviewReason> {
-        let reasons = self.gig.review_reasons.iter().filter(|_| self.review_visible);
+    async fn review_reasons(&self, ctx: &Context<'_>) -> Vec<ReviewReason> {
+        let visible = self.shows_review(ctx);
+        let reasons = self.gig.review_reasons.iter().filter(|_| visible);
         reasons.cloned().map(ReviewReason::from).collect()
     }
 }

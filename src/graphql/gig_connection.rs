@@ -62,7 +62,7 @@ impl GigConnection {
         seller_id: Uuid,
         arguments: PageArguments,
     ) -> Result<Self> {
-        let viewer = ctx.viewer()?.cloned();
+        let viewer = ctx.sight()?.cloned();
         let request = arguments.parse(GigQuery::listed_of(seller_id).key_shape())?;
         let key = GigsOfSeller { seller_id, request: request.clone() };
         let page = ctx.loader().load_one(key).await?.unwrap_or_default();

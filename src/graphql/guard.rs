@@ -19,11 +19,11 @@ const SELECTIONS_MAX: usize = 5_000;
 /// Refuses what is too large or not whole, and fills in the defaults of variables that were left out.
 ///
 /// # Errors
-/// QUERY_TOO_COMPLEX, BAD_USER_INPUT, GRAPHQL_VALIDATION_FAILED. What is no document at all is left to the library.
+/// GRAPHQL_PARSE_FAILED, QUERY_TOO_COMPLEX, BAD_USER_INPUT, GRAPHQL_VALIDATION_FAILED.
 pub(super) fn check(request: &mut Request) -> Result<(), ServerError> {
     let asked = request.operation_name.clone();
     let given: HashSet<String> = request.variables.keys().map(ToString::to_string).collect();
-    let Ok(document) = request.parsed_query() else { return Ok(()) };
+    let document = request.parsed_query().map_err(|error| unreadable(&error))?;
     let selections = selections_of(document);
     if selections > SELECTIONS_MAX {
         let message = format!(
@@ -31,7 +31,13 @@ pub(super) fn check(request: &mut Request) -> Result<(), ServerError> {
         );
         return Err(refused(ErrorCode::QueryTooComplex, message, None));
     }
-    let Some((_, operation)) = chosen(document, asked.as_deref()) else { return Ok(()) };
+    let Some((_, operation)) = chosen(document, asked.as_deref()) else {
+        let message = match &asked {
+            Some(name) => format!("The document has no operation named {name:?}."),
+            None => "The document has several operations: say which by operationName.".to_owned(),
+        };
+        return Err(refused(ErrorCode::BadUserInput, message, None));
+    };
     if operation.ty == OperationType::Subscription {
         check_subscription(operation)?;
     }
@@ -119,6 +125,16 @@ fn count<'a>(
         };
         sum.saturating_add(1).saturating_add(inner)
     })
+}
+
+/// The library repeats the document, and speaks of its grammar's rules: what is told is where it went wrong.
+fn unreadable(error: &ServerError) -> ServerError {
+    let at = error.locations.first().copied();
+    let message = match at {
+        Some(at) => format!("The document is not GraphQL at line {}, column {}.", at.line, at.column),
+        None => "The document is not GraphQL.".to_owned(),
+    };
+    refused(ErrorCode::GraphqlParseFailed, message, at)
 }
 
 fn refused(code: ErrorCode, message: impl Into<String>, at: Option<Pos>) -> ServerError {

@@ -26,11 +26,12 @@ use crate::store::{categories, gig_browse, gigs, images, reviews, users, verific
 /// One request's reader.
 pub struct Loader {
     services: Arc<Services>,
-    viewer: Option<Viewer>,
+    /// As whom to look.
+    viewer: Option<Arc<Viewer>>,
 }
 
 impl Loader {
-    pub fn new(services: Arc<Services>, viewer: Option<Viewer>) -> Self {
+    pub fn new(services: Arc<Services>, viewer: Option<Arc<Viewer>>) -> Self {
         Self { services, viewer }
     }
 
@@ -115,7 +116,7 @@ impl dataloader::Loader<GigId> for Loader {
 
     async fn load(&self, keys: &[GigId]) -> Loaded<GigId, Gig> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let found = gigs::find_all_visible(self.db(), self.viewer.as_ref(), &ids).await?;
+        let found = gigs::find_all_visible(self.db(), self.viewer.as_deref(), &ids).await?;
         Ok(found.into_iter().map(|gig| (GigId(gig.id), gig)).collect())
     }
 }
@@ -126,7 +127,7 @@ impl dataloader::Loader<ImageId> for Loader {
 
     async fn load(&self, keys: &[ImageId]) -> Loaded<ImageId, Seen> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let found = images::find_all_visible(self.db(), self.viewer.as_ref(), &ids).await?;
+        let found = images::find_all_visible(self.db(), self.viewer.as_deref(), &ids).await?;
         Ok(found.into_iter().map(|seen| (ImageId(seen.image.id), seen)).collect())
     }
 }

@@ -10,10 +10,11 @@
 
 pub mod account;
 pub mod account_mutation;
+pub mod answer;
 pub mod context;
+pub mod engine;
 pub mod error;
-mod error_codes;
-pub mod execution;
+pub mod following;
 pub mod gig;
 pub mod gig_connection;
 pub mod gig_mutation;
@@ -37,7 +38,7 @@ pub mod verification_mutation;
 
 use async_graphql::MergedObject;
 
-pub use context::Caller;
+pub use context::{Caller, Origin};
 
 /// The whole schema, ready to execute. What a request works with comes with the request, as its
 /// [`RequestContext`].
@@ -57,7 +58,6 @@ pub fn schema() -> Schema {
     let mutation = Mutation::default();
     Schema::build(query::Query, mutation, subscription::Subscription::default())
         .register_output_type::<subscription::Event>()
-        .extension(error_codes::ErrorCodes)
         .finish()
 }
 

@@ -5,7 +5,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject, Union}
 use super::context::Ask;
 use super::error::{Error, Result, nullable};
 use super::gig::Gig;
-use super::loader::{GigId, UserId, VerificationOf};
+use super::loader::{UserId, VerificationOf};
 use super::node::public_id;
 use super::scalar::DateTime;
 use super::user::User;
@@ -130,13 +130,13 @@ impl ReviewItem {
     /// What is to be decided, as it stands now.
     async fn subject(&self, ctx: &Context<'_>) -> Result<ReviewSubject> {
         let missing = || Error::internal(&"a review item's subject is missing");
-        let (id, viewer) = (self.0.subject_id, ctx.reviewer()?);
+        let id = self.0.subject_id;
         Ok(match self.0.kind {
             review::ReviewKind::Gig => {
-                let gig = ctx.loader().load_one(GigId(id)).await?.ok_or_else(missing)?;
-                ReviewSubject::Gig(Gig::seen_by(gig, Some(viewer)))
+                ReviewSubject::Gig(Gig::now(ctx, id).await?.ok_or_else(missing)?)
             }
             review::ReviewKind::Verification => {
+                let viewer = ctx.reviewer()?;
                 let found = ctx.loader().load_one(VerificationOf(id)).await?.ok_or_else(missing)?;
                 ReviewSubject::Verification(Verification::seen_by(found, viewer))
             }

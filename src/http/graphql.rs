@@ -1,27 +1,26 @@
-//! `/graphql` over HTTP: POST with JSON or multipart, and GET for queries.
+//! `/graphql` over HTTP: POST with JSON or multipart, and GET for queries and streams.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Request, Response as Answer, ServerError, Value};
+use async_graphql::{Request, Response as Answer, Value};
 use axum::body::{Body, to_bytes};
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{ConnectInfo, Extension, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 
 use super::client_address::client_address;
-use super::negotiation::{MediaType, codes, never_executed};
+use super::negotiation::MediaType;
 use super::refusal::{ErrorCodes, refuse};
 use super::request_log::{Operation, RequestId};
-use super::{Edge, header_name, multipart, socket};
-use crate::graphql::error::{Error, ErrorCode};
-use crate::graphql::execution::{self, Origin};
-use crate::graphql::guard;
+use super::{Edge, header_name, multipart, socket, stream};
+use crate::graphql::answer::{Sent, codes, failed};
+use crate::graphql::error::ErrorCode;
+use crate::graphql::{Origin, guard};
 
 /// What `/graphql` answers to.
 pub(super) const ALLOW: HeaderValue = HeaderValue::from_static("GET, POST");
@@ -77,13 +76,32 @@ pub(super) async fn get(
         return refuse(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message);
     }
     let Some(mut request) = parse_parameters(&query) else { return unreadable() };
-    if operation(&mut request).is_some_and(|operation| operation.kind != OperationType::Query) {
-        let message = "GET runs queries alone; POST this.";
+    let kind = operation(&mut request).map(|operation| operation.kind);
+    let streams = matches!(media_type, MediaType::EventStream | MediaType::MultipartSubscription);
+    let safe = match kind {
+        None | Some(OperationType::Query) => true,
+        Some(OperationType::Subscription) => streams,
+        Some(OperationType::Mutation) => false,
+    };
+    if !safe {
+        let message = "GET runs queries, and subscriptions as a stream; POST this.";
         let mut refusal = refuse(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::MethodNotAllowed, message);
         refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
         return refusal;
     }
+    let ticket = parameter(&query, "ticket");
+    if streams && kind.is_none_or(|kind| kind == OperationType::Subscription)
+        && let Some(ticket) = ticket
+    {
+        let credentials = edge.ticket_holder(&ticket).await;
+        return stream::open(edge, connection, id, &headers, request, media_type, credentials).await;
+    }
     execute(&edge, connection, id, &headers, request, media_type).await
+}
+
+fn parameter(parameters: &str, wanted: &str) -> Option<String> {
+    let mut parameters = url::form_urlencoded::parse(parameters.as_bytes());
+    parameters.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
 }
 
 /// One operation, as parameters of an address; `None` where they hold none.
@@ -147,8 +165,15 @@ fn unreadable() -> Response {
     refuse(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message)
 }
 
+pub(super) fn too_many_connections(edge: &Edge) -> Response {
+    let most = edge.connections.most();
+    let message = format!("An address may have at most {most} sockets and streams open at a time.");
+    refuse(StatusCode::TOO_MANY_REQUESTS, ErrorCode::RateLimited, message)
+}
+
 fn not_acceptable() -> Response {
-    let message = "Answers are application/graphql-response+json or application/json.";
+    let message = "Answers are application/graphql-response+json, application/json, text/event-stream or, of \
+                   subscriptions, multipart/mixed with subscriptionSpec=1.0.";
     refuse(StatusCode::NOT_ACCEPTABLE, ErrorCode::NotAcceptable, message)
 }
 
@@ -170,18 +195,28 @@ async fn execute(
     media_type: MediaType,
 ) -> Response {
     let operation = operation(&mut request);
+    let kind = operation.as_ref().map(|operation| operation.kind);
+    let streams = match media_type {
+        MediaType::EventStream => true,
+        MediaType::MultipartSubscription => kind == Some(OperationType::Subscription),
+        MediaType::GraphqlResponse | MediaType::Json => false,
+    };
+    if streams {
+        let credentials = edge.credentials_of(headers).await;
+        let edge = Arc::clone(edge);
+        return stream::open(edge, connection, id, headers, request, media_type, credentials).await;
+    }
     let answer = match edge.caller_of(headers).await {
         Ok(caller) => {
             let address = client_address(headers, connection.ip(), edge.proxies);
-            let origin = Origin { caller, address, request_id: id.clone() };
-            let executing =
-                execution::execute(edge.schema.clone(), Arc::clone(&edge.services), origin, request);
-            match operation.as_ref().map(|operation| operation.kind) {
+            let origin = Origin { caller, address, request_id: id.as_str().into() };
+            let executing = Arc::clone(&edge.engine).execute(origin, request);
+            match kind {
                 Some(OperationType::Mutation) => edge.act(executing).await,
                 _ => executing.await,
             }
         }
-        Err(error) => execution::named(failed(&error.into()), &id),
+        Err(error) => failed(&error.into()),
     };
     let mut response = respond(&answer, media_type);
     if let Some(operation) = operation {
@@ -190,30 +225,7 @@ async fn execute(
     response
 }
 
-/// The answer to what could not be begun.
-pub(super) fn failed(error: &Error) -> Answer {
-    let mut shown = ServerError::new(error.message(), None);
-    shown.extensions = Some(error.extensions());
-    Answer::from_errors(vec![shown])
-}
-
-/// An answer as it goes out: without `data` where nothing was executed.
-#[derive(Serialize)]
-pub(super) struct Sent<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a Value>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [ServerError],
-}
-
-impl<'a> From<&'a Answer> for Sent<'a> {
-    fn from(answer: &'a Answer) -> Self {
-        let data = (!never_executed(answer)).then_some(&answer.data);
-        Self { data, errors: &answer.errors }
-    }
-}
-
-fn respond(answer: &Answer, media_type: MediaType) -> Response {
+pub(super) fn respond(answer: &Answer, media_type: MediaType) -> Response {
     let body = serde_json::to_vec(&Sent::from(answer)).expect("an answer is plain data");
     let status = media_type.status(answer);
     let content_type = [(header::CONTENT_TYPE, media_type.content_type())];

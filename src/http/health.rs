@@ -71,7 +71,7 @@ pub(super) async fn ready(State(edge): State<Arc<Edge>>) -> Response {
     });
     if let Some(redis) = edge.services.bus.redis() {
         let up = redis.is_subscribed();
-        let note = (!up).then(|| "changes made at other gateways are up to 3 seconds late".to_owned());
+        let note = (!up).then(|| "changes made at other gateways are up to a second late".to_owned());
         dependencies.push(Dependency { name: "redis", up, note });
         degraded |= !up;
     }

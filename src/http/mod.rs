@@ -1,21 +1,27 @@
 //! The edge: one router, and what every request passes through.
 //!
-//! `/graphql` takes POST, GET and WebSockets; `/media` serves pictures; `/livez` and `/readyz` tell how it
+//! `/graphql` takes POST, GET, WebSockets and streams; `/media` serves pictures; `/livez` and `/readyz` tell how it
 //! is doing; `/graphiql` is there in development. From the outside in, a request passes [`request_log`] (its
 //! id, its one line in the log), a layer that turns a panic into an answer, and CORS.
 
 mod client_address;
+mod event_stream;
 mod graphql;
 mod health;
 mod identity_documents;
 mod media;
 mod multipart;
+mod multipart_stream;
 mod negotiation;
 mod origins;
+mod presence;
+mod quota;
 mod refusal;
 mod request_log;
 mod socket;
+mod stream;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,17 +31,21 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, he
 use axum::middleware;
 use axum::response::{Html, Response};
 use axum::routing::get;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
+use uuid::Uuid;
 
 use self::origins::Origins;
+use self::presence::Credentials;
+use self::quota::{Place, Quota};
 use self::refusal::refuse;
-use crate::config::Config;
+use crate::config::{Config, ConnectionLimits};
+use crate::domain::user::Viewer;
+use crate::graphql::engine::Engine;
 use crate::graphql::error::{Error, ErrorCode};
-use crate::graphql::{Caller, Schema, schema};
+use crate::graphql::{Caller, answer};
 use crate::service::{self, Services, accounts};
 
 /// How long a browser may remember what CORS allows.
@@ -44,13 +54,16 @@ const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
 /// What every handler works with.
 pub struct Edge {
     services: Arc<Services>,
-    schema: Schema,
+    engine: Arc<Engine>,
+    limits: ConnectionLimits,
+    /// Sockets and streams, by the client's address.
+    connections: Arc<Quota<IpAddr>>,
+    /// By whose they are.
+    subscriptions: Arc<Quota<Uuid>>,
     origins: Origins,
     /// Proxies in front that each add to X-Forwarded-For.
     proxies: usize,
     development: bool,
-    /// Set once no new work is taken.
-    stop: CancellationToken,
     sockets: TaskTracker,
     /// The mutations under way.
     acts: TaskTracker,
@@ -60,18 +73,19 @@ impl Edge {
     pub fn new(
         services: Arc<Services>,
         config: &Config,
-        stop: CancellationToken,
         sockets: TaskTracker,
         acts: TaskTracker,
     ) -> Arc<Self> {
         let development = !config.is_production();
         Arc::new(Self {
             origins: Origins::new(config.allowed_origins.clone(), &services.public_url, development),
+            engine: Arc::new(Engine::new(Arc::clone(&services))),
+            connections: Quota::new(config.connections.per_address),
+            subscriptions: Quota::new(config.connections.subscriptions_per_viewer),
+            limits: config.connections.clone(),
             services,
-            schema: schema(),
             proxies: config.proxies,
             development,
-            stop,
             sockets,
             acts,
         })
@@ -82,8 +96,8 @@ impl Edge {
     async fn act(&self, executing: impl Future<Output = Answer> + Send + 'static) -> Answer {
         let executed = self.acts.spawn(executing.in_current_span()).await;
         executed.unwrap_or_else(|error| match error.try_into_panic() {
-            Ok(panic) => graphql::failed(&Error::internal(&refusal::panic_text(panic.as_ref()))),
-            Err(error) => graphql::failed(&Error::internal(&error)),
+            Ok(panic) => answer::failed(&Error::internal(&refusal::panic_text(panic.as_ref()))),
+            Err(error) => answer::failed(&Error::internal(&error)),
         })
     }
 
@@ -91,21 +105,54 @@ impl Edge {
     ///
     /// # Errors
     /// Where the database is away, so that nobody can tell.
-    async fn caller(&self, authorization: Option<&str>) -> service::Result<Caller> {
-        let Some(authorization) = authorization else { return Ok(Caller::Anonymous) };
+    async fn credentials(&self, authorization: Option<&str>) -> service::Result<Credentials> {
+        let nobodys = |caller| Ok(Credentials { caller, expire_at: None });
+        let Some(authorization) = authorization else { return nobodys(Caller::Anonymous) };
         let token = authorization.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let Some((_, token)) = token else { return Ok(Caller::Rejected) };
+        let Some((_, token)) = token else { return nobodys(Caller::Rejected) };
         match accounts::authenticate(&self.services, token.trim()).await {
-            Ok(viewer) => Ok(Caller::Viewer(Box::new(viewer))),
-            Err(service::Error::Unauthenticated) => Ok(Caller::Rejected),
+            Ok((viewer, expire_at)) => {
+                Ok(Credentials { caller: Caller::Viewer(Arc::new(viewer)), expire_at: Some(expire_at) })
+            }
+            Err(service::Error::Unauthenticated) => nobodys(Caller::Rejected),
             Err(error) => Err(error),
         }
     }
 
+    /// Whose ticket it is: their stream lives as long as their session.
+    ///
+    /// # Errors
+    /// Where the database is away, so that nobody can tell.
+    async fn ticket_holder(&self, ticket: &str) -> service::Result<Credentials> {
+        let caller = match accounts::redeem_stream_ticket(&self.services, ticket).await {
+            Ok(viewer) => Caller::Viewer(Arc::new(viewer)),
+            Err(service::Error::Unauthenticated) => Caller::Rejected,
+            Err(error) => return Err(error),
+        };
+        Ok(Credentials { caller, expire_at: None })
+    }
+
+    /// A place for one more subscription of theirs.
+    ///
+    /// # Errors
+    /// RATE_LIMITED.
+    fn subscription_place(&self, viewer: &Viewer) -> Result<Place<Uuid>, Error> {
+        self.subscriptions.take(viewer.id()).ok_or_else(|| {
+            let most = self.subscriptions.most();
+            let message = format!("A person may have at most {most} subscriptions at a time.");
+            Error::new(ErrorCode::RateLimited, message)
+        })
+    }
+
     /// Whose request it is, by its header `Authorization`.
     async fn caller_of(&self, headers: &HeaderMap) -> service::Result<Caller> {
+        self.credentials_of(headers).await.map(|credentials| credentials.caller)
+    }
+
+    /// Whose credentials the header `Authorization` has.
+    async fn credentials_of(&self, headers: &HeaderMap) -> service::Result<Credentials> {
         let given = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
-        self.caller(given).await
+        self.credentials(given).await
     }
 }
 
@@ -141,6 +188,7 @@ fn cors(edge: &Arc<Edge>) -> CorsLayer {
             graphql::REQUIRE_PREFLIGHT,
             graphql::APOLLO_OPERATION_NAME,
             request_log::REQUEST_ID,
+            stream::LAST_EVENT_ID,
         ])
         .expose_headers([request_log::REQUEST_ID, header::RETRY_AFTER])
         .max_age(PREFLIGHT_MAX_AGE)

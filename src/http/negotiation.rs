@@ -3,6 +3,8 @@
 use async_graphql::{Response, Value};
 use axum::http::{HeaderMap, StatusCode, header};
 
+use crate::graphql::answer::{codes, never_executed};
+
 /// A media type that answers can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MediaType {
@@ -10,6 +12,11 @@ pub(super) enum MediaType {
     GraphqlResponse,
     /// `application/json`: for clients from before that; the status is 200 for whatever is GraphQL.
     Json,
+    /// `text/event-stream`: answers as they come, of any operation.
+    EventStream,
+    /// `multipart/mixed` with a `subscriptionSpec`: what a subscription tells, as it comes. Any other operation is
+    /// answered as [`Json`](Self::Json).
+    MultipartSubscription,
 }
 
 impl MediaType {
@@ -17,6 +24,8 @@ impl MediaType {
         match self {
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
             Self::Json => "application/json; charset=utf-8",
+            Self::EventStream => "text/event-stream; charset=utf-8",
+            Self::MultipartSubscription => "multipart/mixed; boundary=graphql; subscriptionSpec=1.0",
         }
     }
 
@@ -32,6 +41,10 @@ impl MediaType {
             let offered = match media_type.trim().to_ascii_lowercase().as_str() {
                 "application/graphql-response+json" => Self::GraphqlResponse,
                 "application/json" | "application/*" | "*/*" => Self::Json,
+                "text/event-stream" => Self::EventStream,
+                "multipart/mixed" if parameters.to_ascii_lowercase().contains("subscriptionspec") => {
+                    Self::MultipartSubscription
+                }
                 _ => return None,
             };
             let quality = quality(parameters);
@@ -50,7 +63,7 @@ impl MediaType {
             _ if failed && has("SERVICE_UNAVAILABLE") => StatusCode::SERVICE_UNAVAILABLE,
             _ if failed && has("RATE_LIMITED") => StatusCode::TOO_MANY_REQUESTS,
             Self::GraphqlResponse if never_executed(response) => StatusCode::BAD_REQUEST,
-            Self::GraphqlResponse | Self::Json => StatusCode::OK,
+            _ => StatusCode::OK,
         }
     }
 }
@@ -58,20 +71,6 @@ impl MediaType {
 fn quality(parameters: &str) -> f32 {
     let given = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("q="));
     given.map_or(1.0, |text| text.parse().unwrap_or(0.0))
-}
-
-/// The codes of the answer's errors.
-pub(super) fn codes(response: &Response) -> impl Iterator<Item = &str> {
-    response.errors.iter().filter_map(|error| match error.extensions.as_ref()?.get("code")? {
-        Value::String(code) => Some(code.as_str()),
-        _ => None,
-    })
-}
-
-/// Whether the answer is to a document that was not executed: then it has no `data`, not even a null one.
-pub(super) fn never_executed(response: &Response) -> bool {
-    let nowhere = response.errors.iter().all(|error| error.path.is_empty());
-    response.data == Value::Null && !response.errors.is_empty() && nowhere
 }
 
 #[cfg(test)]
@@ -93,6 +92,10 @@ mod tests {
         assert_eq!(accepted("application/json, application/graphql-response+json"), Some(Json));
         let preferring = "application/json;q=0.9, application/graphql-response+json; charset=utf-8";
         assert_eq!(accepted(preferring), Some(GraphqlResponse));
+        let apollo = "multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json";
+        assert_eq!(accepted(apollo), Some(MediaType::MultipartSubscription));
+        assert_eq!(accepted("multipart/mixed;deferSpec=20220824,application/json"), Some(Json));
+        assert_eq!(accepted("text/event-stream"), Some(MediaType::EventStream));
         assert_eq!(accepted("text/html"), None);
         assert_eq!(accepted("application/json;q=0"), None);
     }

@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use redis::aio::{ConnectionManager, ConnectionManagerConfig, PubSub};
+use redis::aio::PubSub;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::redis_address::RedisAddress;
 use crate::domain::event::Event;
 
 /// News that may wait for the follower, or for Redis. More than this is dropped: the log has it.
@@ -71,30 +72,30 @@ impl Bus {
     }
 
     /// A bus over Redis, and the follower's end of it. Does not wait for Redis to be there.
-    ///
-    /// # Errors
-    /// Where the address is none that Redis could have.
     pub fn over_redis(
-        url: &str,
+        address: &RedisAddress,
         channel: &str,
         tasks: &TaskTracker,
         stop: &CancellationToken,
-    ) -> redis::RedisResult<(Self, mpsc::Receiver<News>)> {
-        let client = redis::Client::open(url)?;
-        let config = ConnectionManagerConfig::new()
-            .set_number_of_retries(0)
-            .set_connection_timeout(Some(ANSWER_WITHIN))
-            .set_response_timeout(Some(ANSWER_WITHIN));
-        let connection = ConnectionManager::new_lazy_with_config(client.clone(), config)?;
+    ) -> (Self, mpsc::Receiver<News>) {
         let (inbox, news) = mpsc::channel(BACKLOG);
-        let (outbox, committed) = mpsc::channel(BACKLOG);
         let health = Arc::new(RedisHealth::default());
-        let bus = Self { inbox: inbox.clone(), outbox: Some(outbox), redis: Some(Arc::clone(&health)) };
-        let publish = publish(connection, channel.to_owned(), committed);
-        tasks.spawn(stop.clone().run_until_cancelled_owned(publish));
-        let listen = listen(client, channel.to_owned(), inbox, health);
+        let listen = listen(address.clone(), channel.to_owned(), inbox.clone(), Arc::clone(&health));
         tasks.spawn(stop.clone().run_until_cancelled_owned(listen));
-        Ok((bus, news))
+        let outbox = outgoing(address, channel, tasks, stop);
+        (Self { inbox, outbox: Some(outbox), redis: Some(health) }, news)
+    }
+
+    /// A bus that only tells, for one command of the command line. Its task ends once it is dropped and all is told.
+    pub fn to_redis(
+        address: &RedisAddress,
+        channel: &str,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> (Self, mpsc::Receiver<News>) {
+        let (inbox, news) = mpsc::channel(BACKLOG);
+        let outbox = outgoing(address, channel, tasks, stop);
+        (Self { inbox, outbox: Some(outbox), redis: None }, news)
     }
 
     /// Tells everybody of events that have just been committed. Never waits and never fails: what cannot
@@ -118,22 +119,45 @@ impl Bus {
     }
 }
 
-async fn publish(mut connection: ConnectionManager, channel: String, mut committed: mpsc::Receiver<Event>) {
+/// Where to put what is to be published.
+fn outgoing(
+    address: &RedisAddress,
+    channel: &str,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> mpsc::Sender<Event> {
+    let (outbox, committed) = mpsc::channel(BACKLOG);
+    let publish = publish(address.clone(), channel.to_owned(), committed);
+    tasks.spawn(stop.clone().run_until_cancelled_owned(publish));
+    outbox
+}
+
+/// Publishes each event by one command. What cannot be published now, the other gateways find in the log.
+async fn publish(address: RedisAddress, channel: String, mut committed: mpsc::Receiver<Event>) {
+    let mut connection = None;
     while let Some(event) = committed.recv().await {
         let message = serde_json::to_string(&event).expect("an event is plain data");
-        let sent: redis::RedisResult<()> =
-            redis::cmd("PUBLISH").arg(&channel).arg(message).query_async(&mut connection).await;
-        if let Err(error) = sent {
-            tracing::warn!(position = event.position, %error, "could not publish an event");
+        let published = within(async {
+            let mut open = match connection.take() {
+                Some(open) => open,
+                None => address.connect(async |client| client.get_multiplexed_async_connection().await).await?,
+            };
+            let command = redis::cmd("PUBLISH").arg(&channel).arg(message).to_owned();
+            command.query_async::<()>(&mut open).await?;
+            Ok(open)
+        });
+        match published.await {
+            Ok(open) => connection = Some(open),
+            Err(error) => tracing::warn!(position = event.position, %error, "could not publish an event"),
         }
     }
 }
 
 /// Listens for as long as the process lives, through every loss of the connection.
-async fn listen(client: redis::Client, channel: String, inbox: mpsc::Sender<News>, health: Arc<RedisHealth>) {
+async fn listen(address: RedisAddress, channel: String, inbox: mpsc::Sender<News>, health: Arc<RedisHealth>) {
     let mut pause = RECONNECT_FIRST;
     loop {
-        match subscribe(&client, &channel).await {
+        match subscribe(&address, &channel).await {
             Ok(pubsub) => {
                 tracing::info!("hearing other gateways through Redis");
                 health.subscribed.store(true, Ordering::Release);
@@ -151,16 +175,19 @@ async fn listen(client: redis::Client, channel: String, inbox: mpsc::Sender<News
     }
 }
 
-async fn subscribe(client: &redis::Client, channel: &str) -> redis::RedisResult<PubSub> {
-    let subscribed = async {
-        let mut pubsub = client.get_async_pubsub().await?;
+async fn subscribe(address: &RedisAddress, channel: &str) -> redis::RedisResult<PubSub> {
+    within(async {
+        let mut pubsub = address.connect(async |client| client.get_async_pubsub().await).await?;
         pubsub.subscribe(channel).await?;
         Ok(pubsub)
-    };
-    // A host that is gone without a word answers nothing, not even no.
-    tokio::time::timeout(ANSWER_WITHIN, subscribed)
-        .await
-        .unwrap_or_else(|_| Err(redis::RedisError::from((redis::ErrorKind::Io, "Redis does not answer"))))
+    })
+    .await
+}
+
+/// A host that is gone without a word answers nothing, not even no.
+async fn within<T>(asking: impl Future<Output = redis::RedisResult<T>>) -> redis::RedisResult<T> {
+    let answer = tokio::time::timeout(ANSWER_WITHIN, asking).await;
+    answer.unwrap_or_else(|_| Err((redis::ErrorKind::Io, "Redis does not answer").into()))
 }
 
 /// Hands on messages until the connection is lost.

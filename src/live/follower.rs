@@ -18,7 +18,7 @@ use crate::store::{self, Database, event_log};
 const POLL_WITHOUT_REDIS: Duration = Duration::from_millis(500);
 
 /// Finds what another process appended without telling, such as the command line.
-const POLL_ALWAYS: Duration = Duration::from_secs(3);
+const POLL_ALWAYS: Duration = Duration::from_secs(1);
 
 /// Rows read from the log at once.
 const PAGE: u64 = 500;
@@ -93,8 +93,8 @@ impl Follower {
     }
 
     fn hand_on(&self, event: crate::domain::event::Event) {
-        let position = event.position;
+        // Noted first: who attaches from here on reads the log up to this position, or has it queued.
+        self.handed_on.0.store(event.position, Ordering::Release);
         self.hub.hand_on(&Arc::new(event));
-        self.handed_on.0.store(position, Ordering::Release);
     }
 }

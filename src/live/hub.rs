@@ -1,19 +1,16 @@
 //! Hands each event to the streams that are about one of its topics.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use tokio::sync::{Notify, mpsc};
+use std::task::{Context, Poll, Waker};
 
 use crate::domain::event::{Event, Topic};
 
 /// Events that may wait for one slow stream. Past that its queue is closed to new ones until it has read
 /// the log: memory per subscriber is bounded, and nothing is lost.
-const QUEUE: usize = 64;
-
-/// The seats of each topic, by their numbers.
-type Topics = HashMap<Topic, HashMap<u64, Arc<Seat>>>;
+pub const QUEUE: usize = 64;
 
 /// Where streams attach and events are handed on.
 #[derive(Debug, Default)]
@@ -22,14 +19,25 @@ pub struct Hub {
     next_seat: AtomicU64,
 }
 
-#[derive(Debug)]
-struct Seat {
-    number: u64,
-    queue: mpsc::Sender<Arc<Event>>,
-    /// Set when an event found the queue full; while it is set nothing is queued.
-    overflowed: AtomicBool,
-    /// Told after that: the stream may have emptied the queue meanwhile, and wait.
-    told: Notify,
+#[derive(Debug, Default)]
+struct Topics {
+    /// The seats of each topic, by their numbers.
+    seats: HashMap<Topic, HashMap<u64, Arc<Seat>>>,
+    /// Nothing is handed on any more: the gateway stops.
+    closed: bool,
+}
+
+/// One stream's place: what waits for it. An idle one holds no memory for a queue.
+#[derive(Debug, Default)]
+struct Seat(Mutex<Waiting>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    queue: VecDeque<Arc<Event>>,
+    /// An event found the queue full; while this is set nothing is queued.
+    overflowed: bool,
+    closed: bool,
+    stream: Option<Waker>,
 }
 
 /// A stream's end; detaches when dropped.
@@ -37,49 +45,8 @@ struct Seat {
 pub struct Attachment {
     hub: Arc<Hub>,
     topic: Topic,
+    number: u64,
     seat: Arc<Seat>,
-    queue: mpsc::Receiver<Arc<Event>>,
-}
-
-impl Hub {
-    /// From now on, events of `topic` are queued for the attachment.
-    pub fn attach(self: &Arc<Self>, topic: Topic) -> Attachment {
-        let (sender, queue) = mpsc::channel(QUEUE);
-        let seat = Arc::new(Seat {
-            number: self.next_seat.fetch_add(1, Ordering::Relaxed),
-            queue: sender,
-            overflowed: AtomicBool::new(false),
-            told: Notify::new(),
-        });
-        self.topics().entry(topic).or_default().insert(seat.number, Arc::clone(&seat));
-        Attachment { hub: Arc::clone(self), topic, seat, queue }
-    }
-
-    /// Queues the event for every stream of its topics. A topic that nobody is about costs one look-up.
-    pub fn hand_on(&self, event: &Arc<Event>) {
-        let topics = self.topics();
-        for topic in event.topics().into_iter().flatten() {
-            for seat in topics.get(&topic).into_iter().flat_map(HashMap::values) {
-                if seat.overflowed.load(Ordering::Acquire) {
-                    continue;
-                }
-                if seat.queue.try_send(Arc::clone(event)).is_err() {
-                    seat.overflowed.store(true, Ordering::Release);
-                    seat.told.notify_one();
-                }
-            }
-        }
-    }
-
-    /// How many streams are attached.
-    pub fn attached(&self) -> usize {
-        self.topics().values().map(HashMap::len).sum()
-    }
-
-    fn topics(&self) -> MutexGuard<'_, Topics> {
-        // Nothing that holds this lock can panic half-way through a change of the map.
-        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// What a stream's queue holds next.
@@ -88,24 +55,103 @@ pub enum Queued {
     Event(Arc<Event>),
     /// Events were left out: read the log, then the queue again.
     Overflow,
+    /// Nothing comes any more: the gateway stops.
+    Closed,
+}
+
+impl Hub {
+    /// From now on, events of `topic` are queued for the attachment.
+    pub fn attach(self: &Arc<Self>, topic: Topic) -> Attachment {
+        let number = self.next_seat.fetch_add(1, Ordering::Relaxed);
+        let mut topics = lock(&self.topics);
+        let waiting = Waiting { closed: topics.closed, ..Waiting::default() };
+        let seat = Arc::new(Seat(Mutex::new(waiting)));
+        topics.seats.entry(topic).or_default().insert(number, Arc::clone(&seat));
+        drop(topics);
+        Attachment { hub: Arc::clone(self), topic, number, seat }
+    }
+
+    /// Queues the event for every stream of its topics. A topic that nobody is about costs one look-up.
+    pub fn hand_on(&self, event: &Arc<Event>) {
+        let topics = lock(&self.topics);
+        for topic in event.topics().into_iter().flatten() {
+            for seat in topics.seats.get(&topic).into_iter().flat_map(HashMap::values) {
+                seat.change(|waiting| waiting.push(event));
+            }
+        }
+    }
+
+    /// Tells every stream, of now and later, that nothing comes any more.
+    pub fn close(&self) {
+        let mut topics = lock(&self.topics);
+        topics.closed = true;
+        for seat in topics.seats.values().flat_map(HashMap::values) {
+            seat.change(|waiting| waiting.closed = true);
+        }
+    }
+
+    /// How many streams are attached.
+    pub fn attached(&self) -> usize {
+        lock(&self.topics).seats.values().map(HashMap::len).sum()
+    }
+}
+
+impl Seat {
+    /// Changes what waits, and wakes the stream.
+    fn change(&self, change: impl FnOnce(&mut Waiting)) {
+        let mut waiting = lock(&self.0);
+        change(&mut waiting);
+        let stream = waiting.stream.take();
+        drop(waiting);
+        if let Some(stream) = stream {
+            stream.wake();
+        }
+    }
+}
+
+impl Waiting {
+    fn push(&mut self, event: &Arc<Event>) {
+        if self.overflowed {
+            return;
+        }
+        if self.queue.len() < QUEUE {
+            self.queue.push_back(Arc::clone(event));
+        } else {
+            self.overflowed = true;
+        }
+    }
+
+    fn take(&mut self) -> Option<Queued> {
+        if self.closed {
+            return Some(Queued::Closed);
+        }
+        if let Some(event) = self.queue.pop_front() {
+            if self.queue.is_empty() {
+                self.queue = VecDeque::new();
+            }
+            return Some(Queued::Event(event));
+        }
+        std::mem::take(&mut self.overflowed).then_some(Queued::Overflow)
+    }
 }
 
 impl Attachment {
     /// The next event, in order; or, once everything queued before it was taken, that some were left out.
-    pub async fn next(&mut self) -> Queued {
-        loop {
-            match self.queue.try_recv() {
-                Ok(event) => return Queued::Event(event),
-                Err(_) if self.seat.overflowed.swap(false, Ordering::AcqRel) => return Queued::Overflow,
-                Err(_) => {}
-            }
-            tokio::select! {
-                event = self.queue.recv() => {
-                    let event = event.expect("the seat, which this attachment holds, keeps the queue open");
-                    return Queued::Event(event);
+    /// May be dropped while waiting without losing one.
+    pub fn next(&mut self) -> impl Future<Output = Queued> + '_ {
+        poll_fn(|task| self.poll_next(task))
+    }
+
+    fn poll_next(&mut self, task: &Context<'_>) -> Poll<Queued> {
+        let mut waiting = lock(&self.seat.0);
+        match waiting.take() {
+            Some(queued) => Poll::Ready(queued),
+            None => {
+                match &mut waiting.stream {
+                    Some(known) => known.clone_from(task.waker()),
+                    none => *none = Some(task.waker().clone()),
                 }
-                // A word from before the queue was emptied says nothing new; then it is looked at once more.
-                () = self.seat.told.notified() => {}
+                Poll::Pending
             }
         }
     }
@@ -113,14 +159,19 @@ impl Attachment {
 
 impl Drop for Attachment {
     fn drop(&mut self) {
-        let mut topics = self.hub.topics();
-        if let Some(seats) = topics.get_mut(&self.topic) {
-            seats.remove(&self.seat.number);
+        let mut topics = lock(&self.hub.topics);
+        if let Some(seats) = topics.seats.get_mut(&self.topic) {
+            seats.remove(&self.number);
             if seats.is_empty() {
-                topics.remove(&self.topic);
+                topics.seats.remove(&self.topic);
             }
         }
     }
+}
+
+/// Nothing that holds one of these locks can panic half-way through a change.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -160,16 +211,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_overflow_that_is_noted_while_the_stream_waits_wakes_it() {
+    async fn an_event_or_the_close_wakes_who_waits() {
         let hub = Arc::new(Hub::default());
         let mut attachment = hub.attach(Topic::ReviewQueue);
-        // As `hand_on` ends that found the queue full just before the stream emptied it.
-        let seat = Arc::clone(&attachment.seat);
-        let waiting = tokio::spawn(async move { attachment.next().await });
+        let waiting = tokio::spawn(async move { (attachment.next().await, attachment.next().await) });
         tokio::task::yield_now().await;
-        seat.overflowed.store(true, Ordering::Release);
-        seat.told.notify_one();
-        assert!(matches!(waiting.await.expect("it ends"), Queued::Overflow));
+        hub.hand_on(&event(1));
+        tokio::task::yield_now().await;
+        hub.close();
+        let (first, second) = waiting.await.expect("it ends");
+        assert!(matches!(first, Queued::Event(e) if e.position == 1));
+        assert!(matches!(second, Queued::Closed));
+        assert!(matches!(hub.attach(Topic::Published).next().await, Queued::Closed));
     }
 
     #[tokio::test]
@@ -181,6 +234,6 @@ mod tests {
         drop(attachment);
         drop(other);
         assert_eq!(hub.attached(), 0);
-        assert!(hub.topics().is_empty());
+        assert!(lock(&hub.topics).seats.is_empty());
     }
 }

@@ -4,10 +4,12 @@
 //! event inside its own transaction. The [`bus`] carries the news fast and may forget; the [`follower`],
 //! one per gateway, puts the news in order and reads from the log what the bus forgot; the [`hub`] hands
 //! each event to the streams of its topics; a [`stream`] gives one subscriber each event once and in order,
-//! going back to the log whenever its own queue could not keep up.
+//! going back to the log whenever its own queue could not keep up, by [`pages`] that many streams share.
 
 pub mod bus;
 pub mod cursor;
 pub mod follower;
 pub mod hub;
+pub mod pages;
+pub mod redis_address;
 pub mod stream;

@@ -4,7 +4,6 @@
 //! the hub first, then replays, then drops by position what both had. A queue that overflowed puts it back
 //! to replay, so a slow client costs bounded memory and loses nothing.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -12,14 +11,12 @@ use uuid::Uuid;
 use super::cursor::Cursor;
 use super::follower::HandedOn;
 use super::hub::{Attachment, Hub, Queued};
+use super::pages::{Page, PageError, Pages};
 use crate::domain::event::{Event, Topic};
-use crate::store::{self, Database, event_log};
-
-/// Events read from the log at once.
-const PAGE: u64 = 100;
+use crate::store::{Database, event_log};
 
 /// How an event came to the subscriber.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Delivery {
     /// Not an event: the subject as it stands.
     Snapshot,
@@ -29,73 +26,113 @@ pub enum Delivery {
     Live,
 }
 
-/// Why a stream cannot begin after a cursor.
+/// Why a stream cannot begin after a cursor, or go on.
 #[derive(Debug, thiserror::Error)]
-pub enum ResumeError {
+pub enum StreamError {
     #[error("the cursor is malformed")]
     InvalidCursor,
     #[error("the log no longer keeps what came after the cursor")]
     CursorExpired,
-    #[error(transparent)]
-    Store(#[from] sea_orm::DbErr),
+    #[error("the database does not answer: {0}")]
+    Store(Arc<sea_orm::DbErr>),
+}
+
+impl From<sea_orm::DbErr> for StreamError {
+    fn from(error: sea_orm::DbErr) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+impl From<PageError> for StreamError {
+    fn from(error: PageError) -> Self {
+        match error {
+            PageError::Pruned => Self::CursorExpired,
+            PageError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 /// What streams are made of.
 #[derive(Debug, Clone)]
-pub struct Streams {
-    pub db: Database,
-    pub hub: Arc<Hub>,
-    pub handed_on: HandedOn,
-    pub epoch: Uuid,
+pub struct Streams(Arc<Source>);
+
+#[derive(Debug)]
+struct Source {
+    db: Database,
+    hub: Arc<Hub>,
+    handed_on: HandedOn,
+    pages: Pages,
+    epoch: Uuid,
 }
 
 impl Streams {
+    /// The streams of the log that is named `epoch`.
+    pub fn new(db: Database, epoch: Uuid) -> Self {
+        let handed_on = HandedOn::default();
+        let pages = Pages::new(db.clone(), handed_on.clone());
+        Self(Arc::new(Source { db, hub: Arc::default(), handed_on, pages, epoch }))
+    }
+
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.0.hub
+    }
+
+    pub fn handed_on(&self) -> &HandedOn {
+        &self.0.handed_on
+    }
+
+    /// The log's random name.
+    pub fn epoch(&self) -> Uuid {
+        self.0.epoch
+    }
+
     /// The cursor of a position.
     pub fn cursor(&self, position: i64) -> Cursor {
-        Cursor { epoch: self.epoch, position }
+        Cursor { epoch: self.0.epoch, position }
     }
 
     /// A stream that begins now.
     pub fn live(&self, topic: Topic) -> EventStream {
-        let attachment = self.hub.attach(topic);
+        let attachment = self.0.hub.attach(topic);
         // Read after attaching: what is handed on from here on is in the queue.
-        let last = self.handed_on.position();
-        EventStream { db: self.db.clone(), topic, attachment, last, mode: Mode::Live }
+        let last = self.0.handed_on.position();
+        EventStream { source: Arc::clone(&self.0), topic, attachment, last, mode: Mode::Live }
     }
 
     /// A stream of everything after `after`.
     ///
     /// # Errors
     /// Where `after` is no cursor of this log, or the log no longer keeps what followed it.
-    pub async fn resume(&self, topic: Topic, after: &str) -> Result<EventStream, ResumeError> {
-        let cursor = Cursor::decode(after).ok_or(ResumeError::InvalidCursor)?;
+    pub async fn resume(&self, topic: Topic, after: &str) -> Result<EventStream, StreamError> {
+        let cursor = Cursor::decode(after).ok_or(StreamError::InvalidCursor)?;
         let mut stream = self.live(topic);
-        let db = self.db.read();
+        let db = self.0.db.read();
         let (tail, head) = (event_log::tail(db).await?, event_log::head(db).await?);
         let kept = tail.is_none_or(|tail| cursor.position >= tail - 1) && cursor.position <= head;
-        if cursor.epoch != self.epoch || !kept {
-            return Err(ResumeError::CursorExpired);
+        if cursor.epoch != self.0.epoch || !kept {
+            return Err(StreamError::CursorExpired);
         }
+        // At least up to the head, also where this gateway has not handed it on yet.
+        stream.mode = Mode::Replay { page: None, target: stream.last };
         stream.last = cursor.position;
-        stream.mode = Mode::Replay(VecDeque::new());
         Ok(stream)
     }
 }
 
 #[derive(Debug)]
 enum Mode {
-    /// Events read from the log and not yet taken.
-    Replay(VecDeque<Event>),
+    /// From the log, up to `target` at least: what comes behind that is in the queue.
+    Replay { page: Option<(Arc<Page>, usize)>, target: i64 },
     Live,
 }
 
 /// One subscriber's events.
 #[derive(Debug)]
 pub struct EventStream {
-    db: Database,
+    source: Arc<Source>,
     topic: Topic,
     attachment: Attachment,
-    /// The position of the last event taken, or where the stream began.
+    /// Up to here the subscriber has everything.
     last: i64,
     mode: Mode,
 }
@@ -106,36 +143,48 @@ impl EventStream {
         self.last = self.last.max(position);
     }
 
-    /// The next event; waits for it. May be dropped while waiting without losing one.
+    /// The next event; waits for it. `None` where the gateway stops, and nothing comes any more. May be dropped while
+    /// waiting without losing one.
     ///
     /// # Errors
-    /// Where the database does not answer; the next call tries again.
-    pub async fn next(&mut self) -> store::Result<(Delivery, Arc<Event>)> {
+    /// Where the database does not answer: the next call tries again. Where the log has been pruned before it could be
+    /// read.
+    pub async fn next(&mut self) -> Result<Option<(Delivery, Arc<Event>)>, StreamError> {
         loop {
             match &mut self.mode {
-                Mode::Replay(page) => match page.pop_front() {
-                    Some(event) => {
-                        self.last = event.position;
-                        return Ok((Delivery::Replay, Arc::new(event)));
-                    }
-                    None => self.read_page().await?,
-                },
                 Mode::Live => match self.attachment.next().await {
                     Queued::Event(event) if event.position > self.last => {
                         self.last = event.position;
-                        return Ok((Delivery::Live, event));
+                        return Ok(Some((Delivery::Live, event)));
                     }
                     Queued::Event(_) => {}
-                    Queued::Overflow => self.mode = Mode::Replay(VecDeque::new()),
+                    Queued::Overflow => self.mode = self.replay(),
+                    Queued::Closed => return Ok(None),
                 },
+                Mode::Replay { page: Some((page, taken)), target } => {
+                    if let Some(event) = page.events.get(*taken) {
+                        *taken += 1;
+                        self.last = event.position;
+                        return Ok(Some((Delivery::Replay, Arc::clone(event))));
+                    }
+                    self.last = self.last.max(page.covers);
+                    self.mode = if self.last >= *target {
+                        Mode::Live
+                    } else {
+                        Mode::Replay { page: None, target: *target }
+                    };
+                }
+                // Boxed, so that an idle stream does not hold the room that a read needs.
+                Mode::Replay { page, target } => {
+                    let read = Box::pin(self.source.pages.behind(self.topic, self.last, *target)).await?;
+                    *page = Some((read, 0));
+                }
             }
         }
     }
 
-    /// Reads on in the log; at its end, what comes next comes from the queue.
-    async fn read_page(&mut self) -> store::Result<()> {
-        let page = event_log::page(self.db.read(), Some(self.topic), self.last, PAGE).await?;
-        self.mode = if page.is_empty() { Mode::Live } else { Mode::Replay(page.into()) };
-        Ok(())
+    /// From the log: the queue, which is open again by now, has the rest.
+    fn replay(&self) -> Mode {
+        Mode::Replay { page: None, target: self.source.handed_on.position() }
     }
 }

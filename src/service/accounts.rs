@@ -7,12 +7,12 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::error::wrong_credentials;
+use super::people::end_sessions;
 use super::secrets::Secrets;
 use super::{Error, Result, Services, UnitOfWork};
 use crate::domain::account::{SESSION_LIFETIME, SignUpForm};
 use crate::domain::event::EventBody;
 use crate::domain::fault::{Fault, FaultCode};
-use crate::domain::limits::POINTS_MAX;
 use crate::domain::user::{Role, Viewer};
 use crate::store::users::NewUser;
 use crate::store::{sessions, users};
@@ -57,22 +57,6 @@ pub async fn add_user(
     Ok(new.id)
 }
 
-/// Sets the worker points of the person with that e-mail.
-///
-/// # Errors
-/// `NOT_FOUND`, `OUT_OF_RANGE`.
-pub async fn set_points(services: &Services, email: &str, points: i64) -> Result<()> {
-    if !(0..=POINTS_MAX).contains(&points) {
-        let message = format!("Points must be from 0 to {POINTS_MAX}; these are {points}.");
-        return Err(Fault::at("points", FaultCode::OutOfRange, message).into());
-    }
-    let work = services.begin().await?;
-    if !users::set_points(&*work, email, points).await? {
-        return Err(Fault::not_found("email", "person").into());
-    }
-    work.commit().await
-}
-
 async fn prepare(
     services: &Services,
     form: SignUpForm,
@@ -104,7 +88,8 @@ async fn insert(work: &UnitOfWork<'_>, new: &NewUser) -> Result<()> {
 /// A session for whoever knows the password.
 ///
 /// # Errors
-/// `WRONG_CREDENTIALS`, alike for a wrong e-mail and a wrong password; [`Error::RateLimited`].
+/// `WRONG_CREDENTIALS`, alike for a wrong e-mail and a wrong password; `NOT_ALLOWED` where the account is blocked;
+/// [`Error::RateLimited`].
 pub async fn sign_in(
     services: &Services,
     email: &str,
@@ -124,6 +109,9 @@ pub async fn sign_in(
         attempt.failed();
         return Err(wrong_credentials());
     };
+    if known.blocked {
+        return Err(Fault::of_act(FaultCode::NotAllowed, "This account is blocked.").into());
+    }
     let work = services.begin().await?;
     open_session(services, work, known.user_id).await
 }
@@ -140,9 +128,8 @@ async fn give_tokens(services: &Services, work: UnitOfWork<'_>, session_id: Uuid
     let now = services.now();
     let refresh = services.secrets.refresh_token()?;
     sessions::insert_token(&*work, &refresh.hash, session_id, now).await?;
-    let viewer = sessions::find_viewer(&*work, session_id, now)
-        .await?
-        .ok_or_else(|| Error::internal("a session that was just made is not there"))?;
+    // None where the person has been blocked meanwhile.
+    let viewer = sessions::find_viewer(&*work, session_id, now).await?.ok_or(Error::Unauthenticated)?;
     let (access_token, access_token_expires_at) = services.secrets.access_token(session_id, now)?;
     work.commit().await?;
     Ok(Session { access_token, access_token_expires_at, refresh_token: refresh.token, viewer })
@@ -195,13 +182,9 @@ pub async fn sign_out(services: &Services, viewer: &Viewer, everywhere: bool) ->
     if !everywhere {
         return Ok(usize::from(end_session(services, work, viewer.session_id).await?));
     }
-    let user_id = viewer.id();
-    let ended = sessions::end_all(&*work, user_id, services.now()).await?;
-    for session_id in &ended {
-        work.record(EventBody::SessionEnded { session_id: *session_id, user_id });
-    }
+    let ended = end_sessions(&mut work, viewer.id(), services).await?;
     work.commit().await?;
-    Ok(ended.len())
+    Ok(ended)
 }
 
 /// The viewer as they are now: for whoever has known them for a while.
@@ -209,16 +192,37 @@ pub async fn sign_out(services: &Services, viewer: &Viewer, everywhere: bool) ->
 /// # Errors
 /// [`Error::Unauthenticated`] where the session has ended.
 pub async fn look_again(services: &Services, viewer: &Viewer) -> Result<Viewer> {
-    let found = sessions::find_viewer(services.db.read(), viewer.session_id, services.now()).await?;
-    found.ok_or(Error::Unauthenticated)
+    find_viewer(services, viewer.session_id).await
 }
 
-/// Who asks with this access token.
+/// Who asks with this access token, and when it expires.
 ///
 /// # Errors
 /// [`Error::Unauthenticated`] where the token is not good, or its session has ended.
-pub async fn authenticate(services: &Services, token: &str) -> Result<Viewer> {
-    let now = services.now();
-    let session_id = services.secrets.read_access_token(token, now).ok_or(Error::Unauthenticated)?;
-    sessions::find_viewer(services.db.read(), session_id, now).await?.ok_or(Error::Unauthenticated)
+pub async fn authenticate(services: &Services, token: &str) -> Result<(Viewer, DateTime<Utc>)> {
+    let named = services.secrets.read_access_token(token, services.now());
+    let (session_id, expires_at) = named.ok_or(Error::Unauthenticated)?;
+    Ok((find_viewer(services, session_id).await?, expires_at))
+}
+
+/// A ticket that opens streams of the viewer's session, and when it no longer does.
+///
+/// # Errors
+/// Never for the key of this installation.
+pub fn stream_ticket(services: &Services, viewer: &Viewer) -> Result<(String, DateTime<Utc>)> {
+    services.secrets.stream_ticket(viewer.session_id, services.now())
+}
+
+/// Who opens a stream with this ticket.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] where the ticket is not good, or its session has ended.
+pub async fn redeem_stream_ticket(services: &Services, ticket: &str) -> Result<Viewer> {
+    let session_id = services.secrets.read_stream_ticket(ticket, services.now());
+    find_viewer(services, session_id.ok_or(Error::Unauthenticated)?).await
+}
+
+async fn find_viewer(services: &Services, session_id: Uuid) -> Result<Viewer> {
+    let found = sessions::find_viewer(services.db.read(), session_id, services.now()).await?;
+    found.ok_or(Error::Unauthenticated)
 }

@@ -33,6 +33,8 @@ pub async fn run(services: Arc<Services>) {
         if round % ROUNDS_BETWEEN_CHORES == 0 {
             told("collecting pictures", collect_unattached_images(&services).await);
             told("forgetting sessions", forget_old_sessions(&services).await);
+            let pruned = super::event_log::prune(&services).await;
+            told("pruning the log", pruned.map(|count| usize::try_from(count).unwrap_or(usize::MAX)));
         }
         if round % ROUNDS_BETWEEN_RETENTION == 0 {
             let retained = super::lifetimes::retain(&services).await;

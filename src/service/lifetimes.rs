@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::gigs::{advance, record_queue};
 use super::trail::{self, NOBODY};
-use super::{Result, Services, UnitOfWork};
+use super::{Result, Services, UnitOfWork, people};
 use crate::domain::event::EventBody;
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::gig::{GigAct, GigStatus};
@@ -20,7 +20,7 @@ use crate::domain::review::ReviewQueueChange;
 use crate::domain::verification::VerificationStatus;
 use crate::media::Shelf;
 use crate::store::verifications::{Sealed, Span};
-use crate::store::{gigs, reviews, sessions, users, verifications};
+use crate::store::{gigs, reviews, users, verifications};
 
 /// What a run of the retention rules has done.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +135,7 @@ async fn delete_blobs(services: &Services, sealed: &Sealed) -> Result<()> {
 /// # Errors
 /// `NOT_FOUND`; `NOT_ALLOWED` under a legal hold.
 pub async fn erase_user(services: &Services, email: &str) -> Result<Uuid> {
-    let user_id = person(services, email).await?;
+    let user_id = people::find(services, email).await?;
     let mut work = services.begin().await?;
     users::lock(&*work, user_id).await?;
     if users::is_held(&*work, user_id).await? {
@@ -156,9 +156,7 @@ pub async fn erase_user(services: &Services, email: &str) -> Result<Uuid> {
         destroy_within(services, &mut work, sealed, "ERASED").await?;
     }
     let now = services.now();
-    for session_id in sessions::end_all(&*work, user_id, now).await? {
-        work.record(EventBody::SessionEnded { session_id, user_id });
-    }
+    people::end_sessions(&mut work, user_id, services).await?;
     users::anonymise(&*work, user_id, now).await?;
     work.commit().await?;
     Ok(user_id)
@@ -169,14 +167,9 @@ pub async fn erase_user(services: &Services, email: &str) -> Result<Uuid> {
 /// # Errors
 /// `NOT_FOUND`.
 pub async fn hold(services: &Services, email: &str, held: bool) -> Result<()> {
-    let user_id = person(services, email).await?;
+    let user_id = people::find(services, email).await?;
     let work = services.begin().await?;
     users::set_held(&*work, user_id, held).await?;
     trail::leave(services, &work, NOBODY, user_id, if held { "HOLD" } else { "LIFT_HOLD" }, "").await?;
     work.commit().await
-}
-
-async fn person(services: &Services, email: &str) -> Result<Uuid> {
-    let known = users::credentials(services.db.read(), email).await?;
-    Ok(known.ok_or_else(|| Fault::not_found("email", "person"))?.user_id)
 }

@@ -6,11 +6,13 @@
 
 pub mod accounts;
 pub mod error;
+pub mod event_log;
 pub mod gigs;
 pub mod housekeeping;
 pub mod images;
 pub mod key_rotation;
 pub mod lifetimes;
+pub mod people;
 pub mod reviews;
 pub mod secrets;
 mod sign_in_limit;
@@ -21,7 +23,7 @@ pub mod verifications;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::{ContextV7, Timestamp, Uuid};
 
 pub use error::{Error, Result};
@@ -48,6 +50,8 @@ pub struct Services {
     pub vault: Vault,
     pub secrets: secrets::Secrets,
     pub sign_in_limit: SignInLimit,
+    /// How long the log keeps what happened.
+    pub events_kept: TimeDelta,
     pub ids: Ids,
     /// Where clients reach this installation, without a slash at the end.
     pub public_url: String,

@@ -18,16 +18,15 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{Error, Result};
-use crate::domain::account::ACCESS_TOKEN_LIFETIME;
+use crate::domain::account::{ACCESS_TOKEN_LIFETIME, STREAM_TICKET_LIFETIME};
 
 /// Password hashes made at once; each takes 19 MiB and a core for some 20 ms.
 const HASHES_AT_ONCE: usize = 2;
 
 /// The keys of this installation, and what is made with them.
 pub struct Secrets {
-    encoding: EncodingKey,
-    decoding: DecodingKey,
-    validation: Validation,
+    access_tokens: Tokens,
+    stream_tickets: Tokens,
     signing: Hmac<Sha256>,
     hashing: Arc<Semaphore>,
     /// Verified against where there is no account, so that the answer takes as long.
@@ -40,7 +39,14 @@ impl std::fmt::Debug for Secrets {
     }
 }
 
-/// What an access token says.
+/// Signed statements of one kind; those of another kind have another key.
+struct Tokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    validation: Validation,
+}
+
+/// What an access token or a ticket says.
 #[derive(Debug, Serialize, Deserialize)]
 struct Claims {
     /// The session.
@@ -62,17 +68,12 @@ impl Secrets {
     /// Where the machine gives no randomness.
     pub fn new(token_secret: &SecretString) -> Result<Self> {
         let secret = token_secret.expose_secret().as_bytes();
-        let mut validation = Validation::new(Algorithm::HS256);
-        // The expiry is checked against our own clock.
-        validation.validate_exp = false;
-        validation.set_required_spec_claims::<&str>(&[]);
-        // Its own key, so that no signature of an address is ever one of a token.
+        // Keys of their own, so that no signature of an address is ever one of a token, and no ticket one.
         let signing = derive(secret, b"gigway picture addresses");
         Ok(Self {
-            encoding: EncodingKey::from_secret(secret),
-            decoding: DecodingKey::from_secret(secret),
-            validation,
-            signing,
+            access_tokens: Tokens::new(secret),
+            stream_tickets: Tokens::new(&derive(secret, b"gigway stream tickets")),
+            signing: Hmac::new_from_slice(&signing).expect("HMAC takes a key of any length"),
             hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
             nobody: hash(&SecretString::from("nobody's password"))?,
         })
@@ -83,16 +84,25 @@ impl Secrets {
     /// # Errors
     /// Never for a key that this was made with.
     pub fn access_token(&self, session_id: Uuid, now: DateTime<Utc>) -> Result<(String, DateTime<Utc>)> {
-        let expires_at = now + ACCESS_TOKEN_LIFETIME;
-        let claims = Claims { sid: session_id, iat: now.timestamp(), exp: expires_at.timestamp() };
-        let token = encode(&Header::new(Algorithm::HS256), &claims, &self.encoding);
-        Ok((token.map_err(Error::internal)?, expires_at))
+        self.access_tokens.issue(session_id, now, now + ACCESS_TOKEN_LIFETIME)
     }
 
-    /// The session an access token names; `None` where it is none of ours, or expired.
-    pub fn read_access_token(&self, token: &str, now: DateTime<Utc>) -> Option<Uuid> {
-        let claims = decode::<Claims>(token, &self.decoding, &self.validation).ok()?.claims;
-        (now.timestamp() < claims.exp).then_some(claims.sid)
+    /// The session an access token names, and when it expires; `None` where it is none of ours, or expired.
+    pub fn read_access_token(&self, token: &str, now: DateTime<Utc>) -> Option<(Uuid, DateTime<Utc>)> {
+        self.access_tokens.read(token, now)
+    }
+
+    /// A ticket for streams of the session, and when it no longer opens one.
+    ///
+    /// # Errors
+    /// Never for a key that this was made with.
+    pub fn stream_ticket(&self, session_id: Uuid, now: DateTime<Utc>) -> Result<(String, DateTime<Utc>)> {
+        self.stream_tickets.issue(session_id, now, now + STREAM_TICKET_LIFETIME)
+    }
+
+    /// The session a ticket names; `None` where it is none of ours, or expired.
+    pub fn read_stream_ticket(&self, ticket: &str, now: DateTime<Utc>) -> Option<Uuid> {
+        self.stream_tickets.read(ticket, now).map(|(session_id, _)| session_id)
     }
 
     /// A new refresh token: 256 random bits.
@@ -160,6 +170,37 @@ impl Secrets {
     }
 }
 
+impl Tokens {
+    fn new(secret: &[u8]) -> Self {
+        let mut validation = Validation::new(Algorithm::HS256);
+        // The expiry is checked against our own clock.
+        validation.validate_exp = false;
+        validation.set_required_spec_claims::<&str>(&[]);
+        Self {
+            encoding: EncodingKey::from_secret(secret),
+            decoding: DecodingKey::from_secret(secret),
+            validation,
+        }
+    }
+
+    fn issue(
+        &self,
+        session_id: Uuid,
+        now: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    ) -> Result<(String, DateTime<Utc>)> {
+        let claims = Claims { sid: session_id, iat: now.timestamp(), exp: expires_at.timestamp() };
+        let token = encode(&Header::new(Algorithm::HS256), &claims, &self.encoding);
+        Ok((token.map_err(Error::internal)?, expires_at))
+    }
+
+    fn read(&self, token: &str, now: DateTime<Utc>) -> Option<(Uuid, DateTime<Utc>)> {
+        let claims = decode::<Claims>(token, &self.decoding, &self.validation).ok()?.claims;
+        let expires_at = DateTime::from_timestamp(claims.exp, 0)?;
+        (now < expires_at).then_some((claims.sid, expires_at))
+    }
+}
+
 fn hash(password: &SecretString) -> Result<String> {
     let salt = SaltString::generate(&mut OsRng);
     Argon2::default()
@@ -169,13 +210,9 @@ fn hash(password: &SecretString) -> Result<String> {
 }
 
 /// A key for one purpose, made from the installation's secret.
-fn derive(secret: &[u8], purpose: &[u8]) -> Hmac<Sha256> {
-    let key = Hmac::<Sha256>::new_from_slice(secret)
-        .expect("HMAC takes a key of any length")
-        .chain_update(purpose)
-        .finalize()
-        .into_bytes();
-    Hmac::new_from_slice(&key).expect("HMAC takes a key of any length")
+fn derive(secret: &[u8], purpose: &[u8]) -> [u8; 32] {
+    let key = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
+    key.chain_update(purpose).finalize().into_bytes().into()
 }
 
 #[cfg(test)]
@@ -191,8 +228,9 @@ mod tests {
         let (session, now) = (Uuid::from_u128(5), DateTime::UNIX_EPOCH + TimeDelta::days(20_000));
         let (token, expires_at) = secrets.access_token(session, now).expect("a token");
         assert_eq!(expires_at, now + TimeDelta::minutes(15));
-        assert_eq!(secrets.read_access_token(&token, now), Some(session));
-        assert_eq!(secrets.read_access_token(&token, expires_at - TimeDelta::seconds(1)), Some(session));
+        let read = Some((session, expires_at));
+        assert_eq!(secrets.read_access_token(&token, now), read);
+        assert_eq!(secrets.read_access_token(&token, expires_at - TimeDelta::seconds(1)), read);
         assert_eq!(secrets.read_access_token(&token, expires_at), None);
         assert_eq!(other.read_access_token(&token, now), None);
         let (head, rest) = token.split_once('.').expect("three parts");
@@ -200,6 +238,19 @@ mod tests {
         for bad in [String::new(), format!("{head}.{rest}x"), unsigned.clone(), format!("{unsigned}.")] {
             assert_eq!(secrets.read_access_token(&bad, now), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_ticket_opens_streams_for_a_minute_and_is_no_access_token() {
+        let secrets = Secrets::new(&"a secret of an installation".into()).expect("randomness");
+        let (session, now) = (Uuid::from_u128(5), DateTime::UNIX_EPOCH + TimeDelta::days(20_000));
+        let (ticket, expires_at) = secrets.stream_ticket(session, now).expect("a ticket");
+        assert_eq!(expires_at, now + TimeDelta::seconds(60));
+        assert_eq!(secrets.read_stream_ticket(&ticket, now), Some(session));
+        assert_eq!(secrets.read_stream_ticket(&ticket, expires_at), None);
+        assert_eq!(secrets.read_access_token(&ticket, now), None);
+        let (token, _) = secrets.access_token(session, now).expect("a token");
+        assert_eq!(secrets.read_stream_ticket(&token, now), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use entity::{event, log_meta};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter,
     QueryOrder, QuerySelect,
@@ -19,6 +20,7 @@ const GIG_STATUS: &str = "GIG_STATUS";
 const VERIFICATION_STATUS: &str = "VERIFICATION_STATUS";
 const REVIEW_QUEUE: &str = "REVIEW_QUEUE";
 const SESSION_ENDED: &str = "SESSION_ENDED";
+const ROLE_CHANGED: &str = "ROLE_CHANGED";
 
 /// Appends to the log. Must be the transaction's last step: from here to its commit, every other
 /// transaction that wants a position waits. (A sequence would not wait, and a reader could then see
@@ -91,6 +93,41 @@ pub async fn epoch(db: &impl ConnectionTrait) -> Result<Uuid> {
     row.map(|row| row.epoch).ok_or_else(|| DbErr::RecordNotFound("log_meta has no row".into()))
 }
 
+/// Names the log anew.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn set_epoch(tx: &impl ConnectionTrait, epoch: Uuid) -> Result<()> {
+    log_meta::Entity::update_many()
+        .col_expr(log_meta::Column::Epoch, Expr::value(epoch))
+        .filter(log_meta::Column::Id.eq(1))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Removes the oldest events that happened before `moment`, up to `limit` of them, and never the newest of all; how
+/// many it removed.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn prune(tx: &impl ConnectionTrait, moment: DateTime<Utc>, limit: u64) -> Result<u64> {
+    let newest = head(tx).await?;
+    let oldest: Vec<(i64, DateTime<Utc>)> = event::Entity::find()
+        .select_only()
+        .columns([event::Column::Position, event::Column::OccurredAt])
+        .order_by_asc(event::Column::Position)
+        .limit(limit)
+        .into_tuple()
+        .all(tx)
+        .await?;
+    // In order without a hole: up to the first that is kept, whatever a clock that was wrong says of later ones.
+    let old = oldest.iter().take_while(|(position, at)| *at < moment && *position < newest);
+    let Some((last, _)) = old.last() else { return Ok(0) };
+    let deleted = event::Entity::delete_many().filter(event::Column::Position.lte(*last)).exec(tx).await?;
+    Ok(deleted.rows_affected)
+}
+
 /// Up to `limit` events after `position`, of one topic or of all, in order.
 ///
 /// # Errors
@@ -123,7 +160,9 @@ fn of_topic(topic: Topic) -> Condition {
         }
         Topic::Verification(id) => kind(VERIFICATION_STATUS).add(event::Column::OwnerId.eq(id)),
         Topic::ReviewQueue => kind(REVIEW_QUEUE),
-        Topic::Sessions(id) => kind(SESSION_ENDED).add(event::Column::OwnerId.eq(id)),
+        Topic::Sessions(id) => Condition::all()
+            .add(event::Column::Kind.is_in([SESSION_ENDED, ROLE_CHANGED]))
+            .add(event::Column::OwnerId.eq(id)),
     }
 }
 
@@ -175,6 +214,9 @@ fn to_row(event: &Event) -> Result<event::ActiveModel> {
             owner_id: Some(*user_id),
             ..row
         },
+        EventBody::RoleChanged { user_id } => {
+            event::Model { kind: text(ROLE_CHANGED), subject_id: *user_id, owner_id: Some(*user_id), ..row }
+        }
         EventBody::Unknown => return Err(corrupt("event to append", "an unknown one")),
     };
     Ok(event::ActiveModel {
@@ -215,6 +257,7 @@ fn from_row(row: event::Model) -> Result<Event> {
             change: parse("queue change", &row.status)?,
         },
         SESSION_ENDED => EventBody::SessionEnded { session_id: row.subject_id, user_id: owner? },
+        ROLE_CHANGED => EventBody::RoleChanged { user_id: owner? },
         _ => EventBody::Unknown,
     };
     Ok(Event { position: row.position, occurred_at: row.occurred_at, body })

@@ -56,7 +56,7 @@ pub async fn insert_token(
     Ok(())
 }
 
-/// Who asks with this session; `None` where it has ended or is too old.
+/// Who asks with this session; `None` where it has ended or is too old, or its person is blocked.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -72,7 +72,11 @@ pub async fn find_viewer(
         .filter(session::Column::EndedAt.is_null())
         .filter(session::Column::ExpiresAt.gt(now))
         .into_query();
-    let row = user::Entity::find().filter(user::Column::Id.in_subquery(living)).one(db).await?;
+    let row = user::Entity::find()
+        .filter(user::Column::Id.in_subquery(living))
+        .filter(user::Column::BlockedAt.is_null())
+        .one(db)
+        .await?;
     row.map(|row| {
         Ok(Viewer { user: users::from_row(&row), role: users::role_of(&row)?, email: row.email, session_id })
     })

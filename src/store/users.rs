@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use entity::user;
-use sea_orm::sea_query::{Expr, LockType, OnConflict};
+use sea_orm::sea_query::{Expr, LockType, OnConflict, SimpleExpr};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, TryInsertResult,
 };
@@ -30,6 +30,7 @@ pub struct NewUser {
 pub struct Credentials {
     pub user_id: Uuid,
     pub password_hash: String,
+    pub blocked: bool,
 }
 
 pub(super) fn from_row(row: &user::Model) -> User {
@@ -64,6 +65,7 @@ pub async fn insert(db: &impl ConnectionTrait, new: &NewUser) -> Result<bool> {
         created_at: Set(new.created_at),
         legal_hold: Set(false),
         erased_at: Set(None),
+        blocked_at: Set(None),
     };
     let taken = OnConflict::column(user::Column::EmailKey).do_nothing().to_owned();
     let inserted =
@@ -79,7 +81,11 @@ pub async fn credentials(db: &impl ConnectionTrait, email: &str) -> Result<Optio
         .filter(user::Column::ErasedAt.is_null())
         .one(db)
         .await?;
-    Ok(row.map(|row| Credentials { user_id: row.id, password_hash: row.password_hash }))
+    Ok(row.map(|row| Credentials {
+        user_id: row.id,
+        password_hash: row.password_hash,
+        blocked: row.blocked_at.is_some(),
+    }))
 }
 
 /// Those of `ids` that exist, in no order.
@@ -121,6 +127,21 @@ pub async fn set_points(db: &impl ConnectionTrait, email: &str, points: i64) -> 
     Ok(updated.rows_affected > 0)
 }
 
+/// # Errors
+/// Where the database does not answer.
+pub async fn set_role(db: &impl ConnectionTrait, id: Uuid, role: Role) -> Result<()> {
+    let role: &str = role.into();
+    set(db, id, user::Column::Role, Expr::value(role)).await
+}
+
+/// Notes since when the person is blocked, or that they are not.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn set_blocked(db: &impl ConnectionTrait, id: Uuid, since: Option<DateTime<Utc>>) -> Result<()> {
+    set(db, id, user::Column::BlockedAt, Expr::value(since)).await
+}
+
 /// Whether the person is under a legal hold.
 ///
 /// # Errors
@@ -142,12 +163,7 @@ pub async fn is_erased(db: &impl ConnectionTrait, id: Uuid) -> Result<bool> {
 /// # Errors
 /// Where the database does not answer.
 pub async fn set_held(db: &impl ConnectionTrait, id: Uuid, held: bool) -> Result<()> {
-    user::Entity::update_many()
-        .col_expr(user::Column::LegalHold, Expr::value(held))
-        .filter(user::Column::Id.eq(id))
-        .exec(db)
-        .await?;
-    Ok(())
+    set(db, id, user::Column::LegalHold, Expr::value(held)).await
 }
 
 /// Makes the profile nobody's: no e-mail, name or password stays, and nobody can sign in to it.
@@ -175,11 +191,11 @@ pub async fn anonymise(db: &impl ConnectionTrait, id: Uuid, now: DateTime<Utc>) 
 /// # Errors
 /// Where the database does not answer.
 pub async fn set_verified(db: &impl ConnectionTrait, id: Uuid, since: Option<DateTime<Utc>>) -> Result<()> {
-    user::Entity::update_many()
-        .col_expr(user::Column::VerifiedAt, Expr::value(since))
-        .filter(user::Column::Id.eq(id))
-        .exec(db)
-        .await?;
+    set(db, id, user::Column::VerifiedAt, Expr::value(since)).await
+}
+
+async fn set(db: &impl ConnectionTrait, id: Uuid, column: user::Column, value: SimpleExpr) -> Result<()> {
+    user::Entity::update_many().col_expr(column, value).filter(user::Column::Id.eq(id)).exec(db).await?;
     Ok(())
 }
 

@@ -337,7 +337,7 @@ async fn every_subscription_begins_for_those_who_may_follow(world: World) {
     // Listed, so that strangers see the gig itself: whose status it is stays its seller's affair.
     let gig = cast.owner.post(world.gig_form("I will write a song for you").await).await;
     cast.other_reviewer.approve(&gig).await;
-    let hub = &world.services_there().streams.hub;
+    let hub = world.services_there().streams.hub();
     for (name, subscription, expected) in SUBSCRIPTIONS {
         for (caller, expected) in CALLERS.into_iter().zip(expected) {
             let mut socket = cast.client(&world, caller).socket().await;

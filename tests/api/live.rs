@@ -52,7 +52,7 @@ async fn a_seller_follows_all_of_their_gigs(world: World) {
 
 /// Subscribes, and waits until the gateway listens for it.
 async fn follow(world: &World, socket: &mut Socket, id: &str, query: &str, variables: Value) {
-    let hub = &world.services_there().streams.hub;
+    let hub = world.services_there().streams.hub();
     let before = hub.attached();
     socket.subscribe(id, query, variables).await;
     until("the stream is attached", async || hub.attached() == before + 1).await;
@@ -118,7 +118,7 @@ async fn a_cursor_that_is_none_ends_the_stream(world: World) {
         assert_eq!(screen.failure(id).await, ["INVALID_CURSOR"], "{cursor:?}");
     }
     // Of another log, and of a time that has not come: both would leave a gap.
-    let epoch = world.services().streams.epoch;
+    let epoch = world.services().streams.epoch();
     let other = gigway::live::cursor::Cursor { epoch: uuid::Uuid::from_u128(7), position: 0 };
     let future = gigway::live::cursor::Cursor { epoch, position: 1_000_000 };
     for (id, cursor) in [("4", other), ("5", future)] {
@@ -224,16 +224,16 @@ async fn a_stream_that_is_not_read_goes_back_to_the_log(world: World) {
     let services = world.services_there();
     let row = gigway::domain::id::decode(&id).expect("an id").1;
     let head = event_log::head(services.db.read()).await.expect("a head");
-    until("all is handed on", async || services.streams.handed_on.position() == head).await;
+    until("all is handed on", async || services.streams.handed_on().position() == head).await;
     let mut stream = services.streams.live(Topic::Gig(row));
     for _ in 0..50 {
         ann.client.done(PAUSE_GIG, json!({ "id": id })).await;
         ann.client.done(RESUME_GIG, json!({ "id": id })).await;
     }
-    until("all is handed on", async || services.streams.handed_on.position() == head + 100).await;
+    until("all is handed on", async || services.streams.handed_on().position() == head + 100).await;
     let mut deliveries = Vec::new();
     for position in head + 1..=head + 100 {
-        let (delivery, event) = stream.next().await.expect("an event");
+        let (delivery, event) = stream.next().await.expect("the log").expect("an event");
         assert_eq!(event.position, position);
         deliveries.push(delivery);
     }

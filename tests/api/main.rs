@@ -6,9 +6,11 @@
 mod accounts;
 mod authorization;
 mod browse;
+mod clients;
 mod command_line;
 mod documentation;
 mod edge;
+mod faults;
 mod gigs;
 mod images;
 mod lifetimes;

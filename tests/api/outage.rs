@@ -79,7 +79,7 @@ async fn what_is_no_event_on_the_channel_is_counted_and_harms_nothing() {
     until("it is heard", async || there.is_subscribed()).await;
     let client = redis::Client::open(servers::redis_url()).expect("an address");
     let mut connection = client.get_multiplexed_async_connection().await.expect("Redis answers");
-    let channel = format!("gigway:events:{}", world.services().streams.epoch);
+    let channel = format!("gigway:events:{}", world.services().streams.epoch());
     let poison: [&[u8]; 3] = [b"nonsense", b"{\"position\":1}", &[0xff, 0xfe]];
     for message in poison {
         let command = redis::cmd("PUBLISH").arg(&channel).arg(message).to_owned();

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use gigway::config::Settings;
-use gigway::service::accounts;
+use gigway::service::people;
 use gigway::store::audit;
 use image::ImageFormat;
 use reqwest::multipart::{Form, Part};
@@ -300,12 +300,12 @@ async fn the_same_document_is_not_used_twice(world: World) {
 
 async fn from_level_five_work_takes_a_cleared_identity(world: World) {
     let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    accounts::set_points(world.services(), &ann.email, 8000).await.expect("level 4");
+    people::set_points(world.services(), &ann.email, 8000).await.expect("level 4");
     let gig = ann.post(world.gig_form("I will write a song for you").await).await;
     rita.approve(&gig).await;
     let can = json!({ "action": "POST_GIG" });
     assert_eq!(ann.client.run(CAN, can.clone()).await["viewer"]["can"]["allowed"], true);
-    accounts::set_points(world.services(), &ann.email, 11180).await.expect("level 5");
+    people::set_points(world.services(), &ann.email, 11180).await.expect("level 5");
     let needed = json!({ "allowed": false, "reasons": [{ "code": "VERIFICATION_REQUIRED", "field": null }] });
     for action in ["POST_GIG", "TAKE_ORDER"] {
         let answer = ann.at(&world.there()).run(CAN, json!({ "action": action })).await;
@@ -435,7 +435,7 @@ async fn what_has_been_altered_is_told_and_never_shown(world: World) {
 async fn the_queue_carries_both_kinds(world: World) {
     let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
     let mut board = rita.at(&world.there()).socket().await;
-    let hub = &world.services_there().streams.hub;
+    let hub = world.services_there().streams.hub();
     let before = hub.attached();
     board.subscribe("queue", QUEUE_CHANGED, json!({})).await;
     crate::support::proxy::until("it is attached", async || hub.attached() > before).await;

@@ -4,14 +4,13 @@ use async_graphql::{ComplexObject, Context, ID, SimpleObject, Subscription};
 use futures_util::Stream;
 use uuid::Uuid;
 
-use super::{Delivery, events, open};
+use super::{Delivery, Event, SharedBy, begin, left};
 use crate::domain::event::{EventBody, Topic};
 use crate::domain::gig_filter::GigFilter as Filter;
 use crate::domain::id::IdKind;
-use crate::graphql::context::Ask;
+use crate::graphql::context::{Ask, Audience};
 use crate::graphql::error::{Result, nullable};
 use crate::graphql::gig::Gig;
-use crate::graphql::loader::GigId;
 use crate::graphql::node::public_id;
 use crate::graphql::query::GigFilter;
 use crate::graphql::scalar::DateTime;
@@ -41,12 +40,7 @@ pub struct GigPublishedEvent {
 impl GigPublishedEvent {
     /// The gig as it stands now; null where the viewer may not see it any more.
     async fn gig(&self, ctx: &Context<'_>) -> Option<Result<Gig>> {
-        nullable(async {
-            let gig = ctx.loader().load_one(GigId(self.gig_row)).await?;
-            let viewer = ctx.viewer()?;
-            Ok(gig.map(|gig| Gig::seen_by(gig, viewer)))
-        })
-        .await
+        nullable(Gig::now(ctx, self.gig_row)).await
     }
 }
 
@@ -70,11 +64,10 @@ impl GigPublishedSubscription {
         >,
     ) -> Result<impl Stream<Item = Result<GigPublishedEvent>>> {
         ctx.viewer()?;
-        let services = ctx.services_arc();
         let filter = filter.map(GigFilter::parse).transpose()?;
-        let stream = open(&services, Topic::Published, after.as_deref()).await?;
-        Ok(events(stream, move |delivery, event| {
-            let (services, filter) = (services.clone(), filter.clone());
+        let alike = (Topic::Published, SharedBy::All(Audience::Everyone));
+        let begun = begin(ctx, alike, after.as_deref(), move |services, delivery, event| {
+            let filter = filter.clone();
             async move {
                 let EventBody::GigStatus { gig_id, .. } = event.body else { return Ok(None) };
                 if let Some(filter) = &filter
@@ -82,15 +75,16 @@ impl GigPublishedSubscription {
                 {
                     return Ok(None);
                 }
-                Ok(Some(GigPublishedEvent {
+                Ok(Some(Event::GigPublished(GigPublishedEvent {
                     cursor: services.streams.cursor(event.position).encode(),
-                    delivery,
+                    delivery: delivery.into(),
                     occurred_at: event.occurred_at.into(),
                     gig_id: public_id(IdKind::Gig, gig_id),
                     gig_row: gig_id,
-                }))
+                })))
             }
-        }))
+        });
+        Ok(left(ctx, begun.await?))
     }
 }
 

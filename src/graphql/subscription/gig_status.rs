@@ -1,13 +1,11 @@
 //! `gigStatusChanged`.
 
-use std::sync::Arc;
-
 use async_graphql::{ComplexObject, Context, ID, SimpleObject, Subscription};
 use futures_util::future::ready;
-use futures_util::stream::{self, Stream, StreamExt};
+use futures_util::stream::Stream;
 use uuid::Uuid;
 
-use super::{Delivery, events, open};
+use super::{Delivery, Event, begin, left, of_session, resumes};
 use crate::domain::event::{EventBody, Topic};
 use crate::domain::gig::{self, GigStatus as Status};
 use crate::domain::id::IdKind;
@@ -15,12 +13,10 @@ use crate::domain::user::Viewer;
 use crate::graphql::context::Ask;
 use crate::graphql::error::{Error, ErrorCode, Result, nullable};
 use crate::graphql::gig::{Gig, GigStatus};
-use crate::graphql::loader::{GigId, ReasonsOf};
+use crate::graphql::loader::ReasonsOf;
 use crate::graphql::node::{public_id, row_id};
 use crate::graphql::review::ReviewReason;
 use crate::graphql::scalar::DateTime;
-use crate::live::cursor::Cursor;
-use crate::live::stream::EventStream;
 use crate::service::Services;
 use crate::store::{event_log, gigs};
 
@@ -65,19 +61,14 @@ impl GigStatusEvent {
 
     /// The gig as it stands now; null where the viewer may not see it any more.
     async fn gig(&self, ctx: &Context<'_>) -> Option<Result<Gig>> {
-        nullable(async {
-            let gig = ctx.loader().load_one(GigId(self.gig_row)).await?;
-            let viewer = ctx.viewer()?;
-            Ok(gig.map(|gig| Gig::seen_by(gig, viewer)))
-        })
-        .await
+        nullable(Gig::now(ctx, self.gig_row)).await
     }
 }
 
 impl GigStatusEvent {
-    fn snapshot(gig: &gig::Gig, cursor: Cursor, services: &Services) -> Self {
+    fn snapshot(gig: &gig::Gig, head: i64, services: &Services) -> Self {
         Self {
-            cursor: cursor.encode(),
+            cursor: services.streams.cursor(head).encode(),
             delivery: Delivery::Snapshot,
             occurred_at: services.now().into(),
             gig_id: public_id(IdKind::Gig, gig.id),
@@ -105,22 +96,17 @@ impl GigStatusSubscription {
             String,
         >,
     ) -> Result<impl Stream<Item = Result<GigStatusEvent>>> {
-        let (services, viewer) = (ctx.services_arc(), ctx.signed_in()?);
+        let viewer = ctx.signed_in()?;
         let gig_id = gig_id.map(|id| row_id(IdKind::Gig, &id));
         let topic = gig_id.map_or(Topic::Seller(viewer.id()), Topic::Gig);
-        let mut stream = open(&services, topic, after.as_deref()).await?;
-        let mut first = None;
-        if let Some(gig_id) = gig_id {
-            let snapshot = begin(&services, viewer, gig_id, &mut stream, after.is_some()).await?;
-            first = snapshot.map(Ok);
-        }
-        let live = events(stream, move |delivery, event| {
+        let alike = (topic, of_session(viewer));
+        let mut begun = begin(ctx, alike, after.as_deref(), |services, delivery, event| {
             let cursor = services.streams.cursor(event.position).encode();
             ready(Ok(match &event.body {
                 EventBody::GigStatus { gig_id, version, previous, status, reason_codes, .. } => {
-                    Some(GigStatusEvent {
+                    Some(Event::GigStatus(GigStatusEvent {
                         cursor,
-                        delivery,
+                        delivery: delivery.into(),
                         occurred_at: event.occurred_at.into(),
                         gig_id: public_id(IdKind::Gig, *gig_id),
                         version: *version,
@@ -128,24 +114,27 @@ impl GigStatusSubscription {
                         status: (*status).into(),
                         gig_row: *gig_id,
                         decided: !reason_codes.is_empty(),
-                    })
+                    }))
                 }
                 _ => None,
             }))
-        });
-        Ok(stream::iter(first).chain(live))
+        })
+        .await?;
+        if let Some(gig_id) = gig_id {
+            let (head, gig) = now(ctx.services(), viewer, gig_id).await?;
+            begun.by_role = gig.seller_id != viewer.id();
+            if !resumes(ctx, after.as_deref()) {
+                begun.stream.skip_to(head);
+                let snapshot = GigStatusEvent::snapshot(&gig, head, ctx.services());
+                begun.first = Some((head, Event::GigStatus(snapshot)));
+            }
+        }
+        Ok(left(ctx, begun))
     }
 }
 
-/// Makes sure that the viewer may follow the gig. Where the stream does not resume, gives the gig as it
-/// stands, and lets the stream begin right behind that.
-async fn begin(
-    services: &Arc<Services>,
-    viewer: &Viewer,
-    gig_id: Uuid,
-    stream: &mut EventStream,
-    resumes: bool,
-) -> Result<Option<GigStatusEvent>> {
+/// The gig, which the viewer must be allowed to follow, as it stands, and the position that this is as of.
+async fn now(services: &Services, viewer: &Viewer, gig_id: Uuid) -> Result<(i64, gig::Gig)> {
     // Both reads see one moment, so the snapshot holds all up to the position and nothing behind it.
     let moment = services.db.snapshot().await?;
     let head = event_log::head(&moment).await?;
@@ -154,9 +143,5 @@ async fn begin(
     let gig = gig.filter(|gig| gig.review_visible_to(Some(viewer))).ok_or_else(|| {
         Error::new(ErrorCode::NotFound, "There is no such gig whose status you may follow.")
     })?;
-    if resumes {
-        return Ok(None);
-    }
-    stream.skip_to(head);
-    Ok(Some(GigStatusEvent::snapshot(&gig, services.streams.cursor(head), services)))
+    Ok((head, gig))
 }

@@ -1,7 +1,8 @@
 //! What is told as it happens.
 //!
-//! Each subscription is a stream of `live`, with what its events show. The events of a stream come each
-//! once and in order; their `cursor` begins another stream behind them.
+//! Each root field begins a stream of `live`, says how its events are shown, and leaves both to be followed from
+//! outside ([`following`](super::following)). The events of a stream come each once and in order; their `cursor`
+//! begins another stream behind them.
 
 mod gig_published;
 mod gig_status;
@@ -11,16 +12,20 @@ mod verification_status;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::{Enum, Interface, MergedSubscription};
-use futures_util::Stream;
-use futures_util::stream::try_unfold;
+use async_graphql::{Context, Enum, Interface, MergedSubscription};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{Empty, empty};
 
+use super::context::Ask;
 use super::error::Result;
 use super::scalar::DateTime;
 use crate::domain::event::{Event as Happened, Topic};
+use crate::domain::user::Viewer;
 use crate::live::stream::{self, EventStream};
 use crate::service::Services;
-use crate::store;
+
+pub use super::following::{Deposit, SharedBy};
 
 use gig_published::{GigPublishedEvent, GigPublishedSubscription};
 use gig_status::{GigStatusEvent, GigStatusSubscription};
@@ -28,7 +33,7 @@ use review_queue::{ReviewQueueEvent, ReviewQueueSubscription};
 use verification_status::{VerificationStatusEvent, VerificationStatusSubscription};
 
 /// How long a stream that must read the log waits, while the database is away, before it tries again.
-const RETRY: Duration = Duration::from_millis(500);
+pub const RETRY: Duration = Duration::from_millis(500);
 
 /// What is told as it happens.
 #[derive(MergedSubscription, Default)]
@@ -65,56 +70,67 @@ pub enum Event {
     VerificationStatus(VerificationStatusEvent),
 }
 
-/// A stream of the topic: of everything after `after`, or, without, of what happens from now on.
+/// Shows an event of the log as one of its subscription's; `None` leaves it out.
+pub type Show = Arc<dyn Fn(Arc<Services>, stream::Delivery, Arc<Happened>) -> Shown + Send + Sync>;
+
+type Shown = BoxFuture<'static, Result<Option<Event>>>;
+
+/// What a subscription's root field has begun. It leaves this to be followed from outside, where many can share what
+/// is the same for them, and its own stream is empty.
+pub struct Begun {
+    pub topic: Topic,
+    pub stream: EventStream,
+    /// What it begins with: a snapshot as of a position.
+    pub first: Option<(i64, Event)>,
+    pub shared_by: SharedBy,
+    /// Whether the viewer may have it as a reviewer alone.
+    pub by_role: bool,
+    show: Option<Show>,
+}
+
+impl Begun {
+    /// What shows its events.
+    pub fn take_show(&mut self) -> Show {
+        self.show.take().expect("it is taken once")
+    }
+}
+
+/// Begins a stream of the topic: of everything behind `after`, or behind what the client's browser has; or, without, of
+/// what happens from now on.
 ///
 /// # Errors
 /// INVALID_CURSOR, CURSOR_EXPIRED; where the database is away.
-async fn open(services: &Services, topic: Topic, after: Option<&str>) -> Result<EventStream> {
-    match after {
-        Some(after) => Ok(services.streams.resume(topic, after).await?),
-        None => Ok(services.streams.live(topic)),
-    }
-}
-
-/// The events of the stream as `show` shows them; it leaves out those it shows as `None`.
-fn events<T, F, Shown>(stream: EventStream, show: F) -> impl Stream<Item = Result<T>>
+async fn begin<F, S>(
+    ctx: &Context<'_>,
+    (topic, shared_by): (Topic, SharedBy),
+    after: Option<&str>,
+    show: F,
+) -> Result<Begun>
 where
-    F: Fn(Delivery, Arc<Happened>) -> Shown + Clone,
-    Shown: Future<Output = Result<Option<T>>>,
+    F: Fn(Arc<Services>, stream::Delivery, Arc<Happened>) -> S + Send + Sync + 'static,
+    S: Future<Output = Result<Option<Event>>> + Send + 'static,
 {
-    try_unfold(stream, move |mut stream| {
-        let show = show.clone();
-        async move {
-            loop {
-                let (delivery, event) = next(&mut stream).await?;
-                if let Some(shown) = shown(|| show(delivery.into(), Arc::clone(&event))).await? {
-                    return Ok(Some((shown, stream)));
-                }
-            }
-        }
-    })
+    let streams = &ctx.services().streams;
+    let stream = match ctx.last_event_id().or(after) {
+        Some(after) => streams.resume(topic, after).await?,
+        None => streams.live(topic),
+    };
+    let show: Show = Arc::new(move |services, delivery, event| show(services, delivery, event).boxed());
+    Ok(Begun { topic, stream, first: None, shared_by, by_role: false, show: Some(show) })
 }
 
-/// What `show` makes of an event, however long the database is away meanwhile.
-async fn shown<T, Shown>(show: impl Fn() -> Shown) -> Result<Option<T>>
-where
-    Shown: Future<Output = Result<Option<T>>>,
-{
-    loop {
-        match show().await {
-            Err(error) if error.is_unavailable() => tokio::time::sleep(RETRY).await,
-            shown => return shown,
-        }
-    }
+/// Whether the client has been here before, and resumes.
+fn resumes(ctx: &Context<'_>, after: Option<&str>) -> bool {
+    after.is_some() || ctx.last_event_id().is_some()
 }
 
-/// The next event, however long the database is away meanwhile.
-async fn next(stream: &mut EventStream) -> Result<(stream::Delivery, Arc<Happened>)> {
-    loop {
-        match stream.next().await {
-            Ok(next) => return Ok(next),
-            Err(error) if store::is_unavailable(&error) => tokio::time::sleep(RETRY).await,
-            Err(error) => return Err(error.into()),
-        }
-    }
+/// Those who are asked for by one session alone.
+fn of_session(viewer: &Viewer) -> SharedBy {
+    SharedBy::Session(viewer.session_id, viewer.role)
+}
+
+/// The stream of a root field: what it tells is told from outside.
+fn left<T>(ctx: &Context<'_>, begun: Begun) -> Empty<Result<T>> {
+    ctx.leave(begun);
+    empty()
 }

@@ -5,11 +5,11 @@ use futures_util::Stream;
 use futures_util::future::ready;
 use uuid::Uuid;
 
-use super::{Delivery, events, open};
+use super::{Begun, Delivery, Event, SharedBy, begin, left};
 use crate::domain::event::{EventBody, Topic};
 use crate::domain::id::IdKind;
 use crate::domain::review::{self, ReviewKind as Kind, ReviewState};
-use crate::graphql::context::Ask;
+use crate::graphql::context::{Ask, Audience};
 use crate::graphql::error::{Result, nullable};
 use crate::graphql::loader::ReviewItemId;
 use crate::graphql::node::public_id;
@@ -96,27 +96,27 @@ impl ReviewQueueSubscription {
         >,
     ) -> Result<impl Stream<Item = Result<ReviewQueueEvent>>> {
         ctx.reviewer()?;
-        let services = ctx.services_arc();
         let wanted = kind.map(Kind::from);
-        let stream = open(&services, Topic::ReviewQueue, after.as_deref()).await?;
-        Ok(events(stream, move |delivery, event| {
+        let alike = (Topic::ReviewQueue, SharedBy::All(Audience::Reviewers));
+        let begun = begin(ctx, alike, after.as_deref(), move |services, delivery, event| {
             let cursor = services.streams.cursor(event.position).encode();
             ready(Ok(match event.body {
                 EventBody::ReviewQueue { item_id, review_kind, change }
                     if wanted.is_none_or(|kind| kind == review_kind) =>
                 {
-                    Some(ReviewQueueEvent {
+                    Some(Event::ReviewQueue(ReviewQueueEvent {
                         cursor,
-                        delivery,
+                        delivery: delivery.into(),
                         occurred_at: event.occurred_at.into(),
                         change: change.into(),
                         kind: review_kind.into(),
                         item_id: public_id(IdKind::ReviewItem, item_id),
                         item_row: item_id,
-                    })
+                    }))
                 }
                 _ => None,
             }))
-        }))
+        });
+        Ok(left(ctx, Begun { by_role: true, ..begun.await? }))
     }
 }

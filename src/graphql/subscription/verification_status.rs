@@ -2,10 +2,10 @@
 
 use async_graphql::{ComplexObject, Context, SimpleObject, Subscription};
 use futures_util::future::ready;
-use futures_util::stream::{self, Stream, StreamExt};
+use futures_util::stream::Stream;
 use uuid::Uuid;
 
-use super::{Delivery, events, open};
+use super::{Delivery, Event, begin, left, of_session, resumes};
 use crate::domain::event::{EventBody, Topic};
 use crate::domain::verification as domain;
 use crate::graphql::context::Ask;
@@ -81,10 +81,29 @@ impl VerificationStatusSubscription {
             String,
         >,
     ) -> Result<impl Stream<Item = Result<VerificationStatusEvent>>> {
-        let (services, user_id) = (ctx.services_arc(), ctx.signed_in()?.id());
-        let mut stream = open(&services, Topic::Verification(user_id), after.as_deref()).await?;
-        let mut first = None;
-        if after.is_none() {
+        let (services, viewer) = (ctx.services(), ctx.signed_in()?);
+        let user_id = viewer.id();
+        let alike = (Topic::Verification(user_id), of_session(viewer));
+        let mut begun = begin(ctx, alike, after.as_deref(), |services, delivery, event| {
+            let cursor = services.streams.cursor(event.position).encode();
+            ready(Ok(match &event.body {
+                EventBody::VerificationStatus { user_id, version, previous, status, reason_codes } => {
+                    Some(Event::VerificationStatus(VerificationStatusEvent {
+                        cursor,
+                        delivery: delivery.into(),
+                        occurred_at: event.occurred_at.into(),
+                        version: *version,
+                        previous_status: Some((*previous).into()),
+                        status: (*status).into(),
+                        user_row: *user_id,
+                        reasoned: !reason_codes.is_empty(),
+                    }))
+                }
+                _ => None,
+            }))
+        })
+        .await?;
+        if !resumes(ctx, after.as_deref()) {
             // Both reads see one moment, so the snapshot holds all up to the position and nothing behind it.
             let moment = services.db.snapshot().await?;
             let head = event_log::head(&moment).await?;
@@ -92,8 +111,8 @@ impl VerificationStatusSubscription {
             moment.rollback().await?;
             let now = found.map(|sealed| sealed.verification);
             let now = now.unwrap_or_else(|| domain::Verification::not_started(user_id));
-            stream.skip_to(head);
-            first = Some(Ok(VerificationStatusEvent {
+            begun.stream.skip_to(head);
+            let snapshot = VerificationStatusEvent {
                 cursor: services.streams.cursor(head).encode(),
                 delivery: Delivery::Snapshot,
                 occurred_at: services.now().into(),
@@ -102,26 +121,9 @@ impl VerificationStatusSubscription {
                 status: now.status.into(),
                 user_row: user_id,
                 reasoned: !now.reasons.is_empty(),
-            }));
+            };
+            begun.first = Some((head, Event::VerificationStatus(snapshot)));
         }
-        let live = events(stream, move |delivery, event| {
-            let cursor = services.streams.cursor(event.position).encode();
-            ready(Ok(match &event.body {
-                EventBody::VerificationStatus { user_id, version, previous, status, reason_codes } => {
-                    Some(VerificationStatusEvent {
-                        cursor,
-                        delivery,
-                        occurred_at: event.occurred_at.into(),
-                        version: *version,
-                        previous_status: Some((*previous).into()),
-                        status: (*status).into(),
-                        user_row: *user_id,
-                        reasoned: !reason_codes.is_empty(),
-                    })
-                }
-                _ => None,
-            }))
-        });
-        Ok(stream::iter(first).chain(live))
+        Ok(left(ctx, begun))
     }
 }

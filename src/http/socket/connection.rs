@@ -1,171 +1,202 @@
 //! One client's socket, from its first message to its close.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::Request;
 use async_graphql::parser::types::OperationType;
 use axum::extract::ws::{Message, WebSocket};
-use futures_util::stream::{self, SplitSink};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use serde_json::{Map, Value};
-use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior};
-use tokio_util::task::AbortOnDropHandle;
-use tracing::Instrument;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_stream::StreamMap;
+use uuid::Uuid;
 
-use super::operation::{Operation, Outgoing};
-use super::protocol::{ClientMessage, Close, ServerMessage};
-use crate::domain::event::{EventBody, Topic};
-use crate::domain::user::Viewer;
-use crate::graphql::Caller;
+use super::operation::{self, Operation, Outgoing};
+use super::protocol::{Acknowledged, ClientMessage, Close, ServerMessage};
 use crate::graphql::error::{Error, ErrorCode};
-use crate::graphql::execution::{Origin, execute, execute_stream};
+use crate::graphql::{Caller, Origin};
 use crate::http::Edge;
-use crate::http::graphql::{failed, operation};
-use crate::live::stream::EventStream;
+use crate::http::graphql::operation;
+use crate::http::presence::{Change, Credentials, Presence};
+use crate::http::quota::Place;
 use crate::service::{self, accounts};
-
-/// How long a client may take to introduce itself.
-const INIT_WITHIN: Duration = Duration::from_secs(3);
 
 /// How often to ask whether the client is still there. A peer that has said nothing through two of these is not.
 const PING_EVERY: Duration = Duration::from_secs(25);
 
-/// The most operations of one socket at a time.
-const OPERATIONS_MAX: usize = 100;
+/// How long a client may take nothing of what is sent to it.
+const TAKE_WITHIN: Duration = Duration::from_mins(1);
 
 /// How long a client may take to answer a close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
-/// How long to wait before looking again whether a session has ended, while the database is away.
-const RETRY: Duration = Duration::from_millis(500);
-
-/// Messages that may wait for one slow client; after that its operations wait, and the log keeps for them
-/// what happens meanwhile.
-const OUTBOX: usize = 16;
+/// Messages that go out together where they are ready together.
+const BATCH: usize = 32;
 
 const SESSION_ENDED: &str = "The session has ended";
-
-/// Resolves once the socket must close.
-type Ending = Pin<Box<dyn Future<Output = Close> + Send>>;
+const EXPIRED: &str = "The credentials have expired";
 
 pub(super) struct Connection {
     edge: Arc<Edge>,
     address: IpAddr,
-    request_id: String,
-    /// Who has introduced themselves.
-    caller: Option<Caller>,
-    operations: HashMap<String, Running>,
-    runs: u64,
-    outbox: mpsc::Sender<Outgoing>,
-    outgoing: mpsc::Receiver<Outgoing>,
-    ending: Ending,
-}
-
-struct Running {
-    run: u64,
-    _task: AbortOnDropHandle<()>,
+    request_id: Arc<str>,
+    presence: Presence,
+    /// They have introduced themselves.
+    introduced: bool,
+    operations: StreamMap<Arc<str>, Operation>,
+    introduce_by: Instant,
+    ping_at: Instant,
+    pings_unanswered: u8,
+    _place: Place<IpAddr>,
 }
 
 impl Connection {
-    pub fn new(edge: Arc<Edge>, address: IpAddr, request_id: String) -> Self {
-        let (outbox, outgoing) = mpsc::channel(OUTBOX);
-        let ending = Box::pin(going_away(Arc::clone(&edge)));
+    pub fn new(edge: Arc<Edge>, address: IpAddr, request_id: Arc<str>, place: Place<IpAddr>) -> Self {
+        let now = Instant::now();
         Self {
-            edge,
             address,
             request_id,
-            caller: None,
-            operations: HashMap::new(),
-            runs: 0,
-            outbox,
-            outgoing,
-            ending,
+            presence: Presence::of_nobody(Arc::clone(&edge)),
+            introduced: false,
+            operations: StreamMap::new(),
+            introduce_by: now + edge.limits.socket_init,
+            ping_at: now + PING_EVERY,
+            pings_unanswered: 0,
+            _place: place,
+            edge,
         }
     }
 
     /// Serves the client until it goes, or must go.
-    pub async fn serve(mut self, socket: WebSocket) {
-        let agreed = socket.protocol().is_some();
-        let (mut sink, mut stream) = socket.split();
-        let close = if agreed {
-            self.talk(&mut sink, &mut stream).await
-        } else {
-            Some(Close::SubprotocolNotAcceptable)
+    pub async fn serve(mut self, mut socket: WebSocket) {
+        let close = match socket.protocol() {
+            Some(_) => self.talk(&mut socket).await,
+            None => Err(Some(Close::SubprotocolNotAcceptable)),
         };
         // Nothing runs for nobody.
         self.operations.clear();
-        let Some(close) = close else { return };
-        tracing::debug!(?close, "closing");
+        let Err(Some(close)) = close else { return };
+        tracing::debug!(socket = &*self.request_id, ?close, "closing");
         let farewell = async {
-            sink.send(Message::Close(Some(close.frame()))).await.ok();
+            socket.send(Message::Close(Some(close.frame()))).await.ok();
             // Its answer is awaited: a connection dropped before would take the close's code with it.
-            while let Some(Ok(_)) = stream.next().await {}
+            while let Some(Ok(_)) = socket.recv().await {}
         };
-        tokio::time::timeout(CLOSE_WITHIN, farewell).await.ok();
+        timeout(CLOSE_WITHIN, farewell).await.ok();
     }
 
-    /// Why to close it; `None` where the client is gone.
-    async fn talk(
-        &mut self,
-        sink: &mut SplitSink<WebSocket, Message>,
-        stream: &mut (impl StreamExt<Item = Result<Message, axum::Error>> + Unpin),
-    ) -> Option<Close> {
-        let mut patience = pin!(tokio::time::sleep(INIT_WITHIN));
-        let mut ping = tokio::time::interval_at(Instant::now() + PING_EVERY, PING_EVERY);
-        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut unanswered = 0;
+    /// Goes on until the client is gone (`None`), or the socket must be closed.
+    async fn talk(&mut self, socket: &mut WebSocket) -> Result<(), Option<Close>> {
+        let mut clock = pin!(sleep_until(self.due()));
         loop {
-            let said = tokio::select! {
+            if clock.deadline() != self.due() {
+                clock.as_mut().reset(self.due());
+            }
+            // In this order: what has become of the client counts before what it is told.
+            tokio::select! {
                 biased;
-                close = &mut self.ending => Err(close),
-                () = &mut patience, if self.caller.is_none() => Err(Close::InitTimeout),
-                _ = ping.tick() => {
-                    if unanswered == 2 {
-                        return None;
-                    }
-                    unanswered += 1;
-                    Ok(Some(ServerMessage::Ping.to_text()))
+                change = self.presence.change() => self.changed(change)?,
+                () = &mut clock => {
+                    let ping = self.strike()?;
+                    self.send(socket, ping).await?;
                 }
-                Some(outgoing) = self.outgoing.recv() => Ok(self.pass_on(outgoing)),
-                message = stream.next() => {
-                    unanswered = 0;
-                    match message {
-                        Some(Ok(message)) => self.hear(message).await,
-                        Some(Err(_)) | None => return None,
-                    }
+                message = socket.recv() => {
+                    let Some(Ok(message)) = message else { return Err(None) };
+                    self.pings_unanswered = 0;
+                    let answer = Box::pin(self.hear(message)).await?;
+                    self.send(socket, answer).await?;
                 }
-            };
-            match said {
-                Ok(None) => {}
-                Ok(Some(text)) => tokio::select! {
-                    biased;
-                    close = &mut self.ending => return Some(close),
-                    sent = sink.send(Message::text(text)) => sent.ok()?,
-                },
-                Err(close) => return Some(close),
+                Some((id, outgoing)) = self.operations.next() => self.tell(socket, id, outgoing).await?,
             }
         }
     }
 
-    /// The text to send, where its operation has not been completed meanwhile.
-    fn pass_on(&mut self, outgoing: Outgoing) -> Option<String> {
-        self.operations.get(&outgoing.id).filter(|running| running.run == outgoing.run)?;
-        if outgoing.last {
-            self.operations.remove(&outgoing.id);
+    /// When the clock strikes next.
+    fn due(&self) -> Instant {
+        let by = if self.introduced { self.presence.ends_at() } else { Some(self.introduce_by) };
+        by.map_or(self.ping_at, |by| by.min(self.ping_at))
+    }
+
+    /// The clock has struck: what to say, or why to close.
+    fn strike(&mut self) -> Result<Option<String>, Option<Close>> {
+        let now = Instant::now();
+        if !self.introduced && now >= self.introduce_by {
+            return Err(Some(Close::InitTimeout));
         }
-        Some(outgoing.text)
+        if self.presence.ends_at().is_some_and(|ends_at| now >= ends_at) {
+            return Err(Some(Close::Forbidden(EXPIRED)));
+        }
+        if now < self.ping_at {
+            return Ok(None);
+        }
+        if self.pings_unanswered == 2 {
+            return Err(None);
+        }
+        self.pings_unanswered += 1;
+        self.ping_at = now + PING_EVERY;
+        Ok(Some(ServerMessage::Ping.to_text()))
+    }
+
+    fn changed(&self, change: Change) -> Result<(), Option<Close>> {
+        match change {
+            Change::SessionEnded => Err(Some(Close::Forbidden(SESSION_ENDED))),
+            Change::GoingAway => Err(Some(Close::GoingAway)),
+            // Subscriptions that only a reviewer may have end by themselves.
+            Change::RoleChanged => Ok(()),
+        }
+    }
+
+    async fn send(&mut self, socket: &mut WebSocket, text: Option<String>) -> Result<(), Option<Close>> {
+        let Some(text) = text else { return Ok(()) };
+        self.passed(socket.send(Message::text(text))).await
+    }
+
+    /// Says what operations have to say, as much as is ready, in one go.
+    async fn tell(
+        &mut self,
+        socket: &mut WebSocket,
+        id: Arc<str>,
+        outgoing: Outgoing,
+    ) -> Result<(), Option<Close>> {
+        let mut ready = Some((id, outgoing));
+        for _ in 0..BATCH {
+            let Some((id, outgoing)) = ready else { break };
+            if outgoing.last {
+                self.operations.remove(&id);
+            }
+            self.passed(socket.feed(Message::text(outgoing.text))).await?;
+            // Looked at again before each: nothing that happened after it is told to a session that has ended.
+            if let Some(change) = self.presence.change().now_or_never() {
+                self.changed(change)?;
+            }
+            ready = self.operations.next().now_or_never().flatten();
+        }
+        self.passed(socket.flush()).await
+    }
+
+    /// Waits until the client has taken what is sent, unless it must be closed first.
+    async fn passed(
+        &mut self,
+        sending: impl Future<Output = Result<(), axum::Error>>,
+    ) -> Result<(), Option<Close>> {
+        let mut sending = pin!(timeout(TAKE_WITHIN, sending));
+        loop {
+            tokio::select! {
+                biased;
+                sent = &mut sending => return if matches!(sent, Ok(Ok(()))) { Ok(()) } else { Err(None) },
+                change = self.presence.change() => self.changed(change)?,
+            }
+        }
     }
 
     /// What to say to it at once.
-    async fn hear(&mut self, message: Message) -> Result<Option<String>, Close> {
+    async fn hear(&mut self, message: Message) -> Result<Option<String>, Option<Close>> {
         let text = match message {
             Message::Text(text) => text,
-            Message::Binary(_) => return Err(Close::InvalidMessage("Messages are text".into())),
+            Message::Binary(_) => return Err(Some(Close::InvalidMessage("Messages are text".into()))),
             // The library answers pings; a close ends the stream.
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) => return Ok(None),
         };
@@ -173,124 +204,134 @@ impl Connection {
             .map_err(|_| Close::InvalidMessage("Invalid message: none of this protocol's".into()))?;
         match message {
             ClientMessage::ConnectionInit { payload } => {
-                self.introduce(payload.unwrap_or_default()).await?;
-                Ok(Some(ServerMessage::ConnectionAck.to_text()))
+                if self.introduced {
+                    return Err(Some(Close::TooManyInits));
+                }
+                let payload = self.learn(&payload.unwrap_or_default()).await?;
+                self.introduced = true;
+                Ok(Some(ServerMessage::ConnectionAck { payload }.to_text()))
             }
-            ClientMessage::Ping { payload } => Ok(Some(ServerMessage::Pong { payload }.to_text())),
+            ClientMessage::Ping { payload } => self.pinged(payload).await,
             ClientMessage::Pong {} => Ok(None),
-            ClientMessage::Subscribe { id, payload } => self.begin(id, *payload).await,
+            ClientMessage::Subscribe { id, payload } => {
+                self.begin(id, *payload).await?;
+                Ok(None)
+            }
             ClientMessage::Complete { id } => {
-                self.operations.remove(&id);
+                self.operations.remove(id.as_str());
                 Ok(None)
             }
         }
     }
 
-    /// Learns who this is.
-    async fn introduce(&mut self, payload: Map<String, Value>) -> Result<(), Close> {
-        if self.caller.is_some() {
-            return Err(Close::TooManyInits);
-        }
-        let mut entries = payload.iter();
-        let given = entries.find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-        // One that is no text is no good one.
-        let authorization = given.map(|(_, value)| value.as_str().unwrap_or_default());
-        let caller = caller_of(&self.edge, authorization).await?;
-        if let Caller::Viewer(viewer) = &caller {
-            let sessions = self.edge.services.streams.live(Topic::Sessions(viewer.id()));
+    /// Answers a ping; one with credentials has fresh ones, to go on beyond those from before.
+    async fn pinged(&mut self, payload: Option<Map<String, Value>>) -> Result<Option<String>, Option<Close>> {
+        let payload = match payload {
+            Some(payload) if self.introduced && authorization(&payload).is_some() => {
+                let before = self.presence.identity().caller();
+                let acknowledged = self.learn(&payload).await?;
+                let same = match (before, self.presence.identity().caller()) {
+                    (Caller::Viewer(before), Caller::Viewer(now)) => before.id() == now.id(),
+                    _ => false,
+                };
+                if !same {
+                    return Err(Some(Close::Forbidden("These credentials are somebody else's")));
+                }
+                let payload = serde_json::to_value(acknowledged).expect("a message is plain data");
+                payload.as_object().cloned()
+            }
+            other => other,
+        };
+        Ok(Some(ServerMessage::Pong { payload }.to_text()))
+    }
+
+    /// Learns whose the credentials in a payload are.
+    async fn learn(&mut self, payload: &Map<String, Value>) -> Result<Option<Acknowledged>, Option<Close>> {
+        let authorization = authorization(payload);
+        let credentials = self.credentials(authorization).await?;
+        self.presence.watch(&credentials);
+        if matches!(credentials.caller, Caller::Viewer(_)) {
             // Once more, now that nothing goes by unheard.
-            caller_of(&self.edge, authorization).await?;
-            self.ending = Box::pin(ending(Arc::clone(&self.edge), sessions, (**viewer).clone()));
+            self.credentials(authorization).await?;
         }
-        self.caller = Some(caller);
-        Ok(())
+        Ok(credentials.expire_at.map(|access_token_expires_at| Acknowledged { access_token_expires_at }))
+    }
+
+    async fn credentials(&mut self, authorization: Option<&str>) -> Result<Credentials, Option<Close>> {
+        match self.edge.credentials(authorization).await {
+            Ok(Credentials { caller: Caller::Rejected, .. }) => Err(Some(Close::Forbidden("Forbidden"))),
+            Ok(credentials) => Ok(credentials),
+            Err(error) => {
+                tracing::warn!(socket = &*self.request_id, %error, "cannot tell who this is");
+                Err(Some(Close::TryAgainLater))
+            }
+        }
     }
 
     /// Begins an operation.
-    async fn begin(&mut self, id: String, mut request: Request) -> Result<Option<String>, Close> {
-        let caller = match self.caller.as_mut().ok_or(Close::Unauthorized)? {
-            // The session may have ended, or the person may have another role by now.
-            Caller::Viewer(viewer) => match accounts::look_again(&self.edge.services, viewer).await {
-                Ok(now) => {
-                    **viewer = now;
-                    Caller::Viewer(viewer.clone())
-                }
-                Err(service::Error::Unauthenticated) => return Err(Close::Forbidden(SESSION_ENDED)),
-                Err(_) => return Err(Close::TryAgainLater),
-            },
-            other => other.clone(),
-        };
-        if self.operations.contains_key(&id) {
-            return Err(Close::SubscriberExists(id));
+    async fn begin(&mut self, id: String, mut request: Request) -> Result<(), Option<Close>> {
+        if !self.introduced {
+            return Err(Some(Close::Unauthorized));
         }
-        if self.operations.len() == OPERATIONS_MAX {
-            let message = format!("A socket may have at most {OPERATIONS_MAX} operations at a time.");
-            let refused = failed(&Error::new(ErrorCode::RateLimited, message));
-            return Ok(Some(ServerMessage::Error { id: &id, payload: &refused.errors }.to_text()));
+        let caller = self.caller().await?;
+        if self.operations.contains_key(id.as_str()) {
+            return Err(Some(Close::SubscriberExists(id)));
         }
         let asked = operation(&mut request);
         let kind = asked.as_ref().map(|operation| operation.kind);
         tracing::info!(
+            socket = &*self.request_id,
             kind = kind.map(|kind| kind.to_string()),
             operation = asked.and_then(|operation| operation.name),
             "began"
         );
-        self.runs += 1;
-        let run = self.runs;
-        let operation = Operation { run, id: id.clone(), outbox: self.outbox.clone() };
-        let origin = Origin { caller, address: self.address, request_id: self.request_id.clone() };
-        let edge = Arc::clone(&self.edge);
-        let running = async move {
-            let services = Arc::clone(&edge.services);
-            if kind == Some(OperationType::Mutation) {
-                let executing = execute(edge.schema.clone(), services, origin, request);
-                operation.run(stream::once(edge.act(Box::pin(executing))), kind).await;
-            } else {
-                operation.run(execute_stream(&edge.schema, services, origin, request), kind).await;
+        let running = match self.place(&caller, kind) {
+            Ok(place) => {
+                let origin =
+                    Origin { caller, address: self.address, request_id: Arc::clone(&self.request_id) };
+                let identity = self.presence.identity().clone();
+                operation::run(Arc::clone(&self.edge), &id, kind, origin, identity, request, place)
             }
+            Err(error) => operation::refused(&id, &error),
         };
-        let task = tokio::spawn(running.in_current_span());
-        self.operations.insert(id, Running { run, _task: AbortOnDropHandle::new(task) });
-        Ok(None)
+        self.operations.insert(id.into(), running);
+        Ok(())
     }
-}
 
-/// Whose credentials these are.
-async fn caller_of(edge: &Edge, authorization: Option<&str>) -> Result<Caller, Close> {
-    match edge.caller(authorization).await {
-        Ok(Caller::Rejected) => Err(Close::Forbidden("Forbidden")),
-        Ok(caller) => Ok(caller),
-        Err(service::Error::Unavailable(_)) => Err(Close::TryAgainLater),
-        Err(error) => {
-            tracing::error!(%error, "cannot tell who this is");
-            Err(Close::TryAgainLater)
-        }
-    }
-}
-
-async fn going_away(edge: Arc<Edge>) -> Close {
-    edge.stop.cancelled().await;
-    Close::GoingAway
-}
-
-/// Waits until the gateway stops, or the viewer's session ends.
-async fn ending(edge: Arc<Edge>, mut sessions: EventStream, viewer: Viewer) -> Close {
-    let session_ended = async {
-        loop {
-            match sessions.next().await {
-                Ok((_, event)) => {
-                    if let EventBody::SessionEnded { session_id, .. } = event.body
-                        && session_id == viewer.session_id
-                    {
-                        return Close::Forbidden(SESSION_ENDED);
-                    }
+    /// Who asks, as they are now: the session may have ended, or the person may have another role.
+    async fn caller(&mut self) -> Result<Caller, Option<Close>> {
+        match self.presence.identity().caller() {
+            Caller::Viewer(viewer) => match accounts::look_again(&self.edge.services, &viewer).await {
+                Ok(now) => {
+                    let now = Caller::Viewer(Arc::new(now));
+                    self.presence.identity().set(now.clone());
+                    Ok(now)
                 }
-                Err(_) => tokio::time::sleep(RETRY).await,
-            }
+                Err(service::Error::Unauthenticated) => Err(Some(Close::Forbidden(SESSION_ENDED))),
+                Err(_) => Err(Some(Close::TryAgainLater)),
+            },
+            other => Ok(other),
         }
-    };
-    tokio::select! {
-        () = edge.stop.cancelled() => Close::GoingAway,
-        close = session_ended => close,
     }
+
+    /// A place for one more operation.
+    fn place(&self, caller: &Caller, kind: Option<OperationType>) -> Result<Option<Place<Uuid>>, Error> {
+        let most = self.edge.limits.operations_per_socket;
+        if self.operations.len() >= most {
+            let message = format!("A socket may have at most {most} operations at a time.");
+            return Err(Error::new(ErrorCode::RateLimited, message));
+        }
+        match (caller, kind) {
+            (Caller::Viewer(viewer), Some(OperationType::Subscription)) => {
+                self.edge.subscription_place(viewer).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// The credentials in a payload. One that is no text is no good one.
+fn authorization(payload: &Map<String, Value>) -> Option<&str> {
+    let given = payload.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+    given.map(|(_, value)| value.as_str().unwrap_or_default())
 }

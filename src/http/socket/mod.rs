@@ -14,11 +14,10 @@ use std::sync::Arc;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use tracing::Instrument;
 
 use self::connection::Connection;
 use super::Edge;
-use super::graphql::DOCUMENT_MAX_BYTES;
+use super::graphql::{DOCUMENT_MAX_BYTES, too_many_connections};
 use super::refusal::refuse;
 use crate::graphql::error::ErrorCode;
 
@@ -37,14 +36,14 @@ pub(super) fn open(
         let message = "Pages of this origin may not open sockets here.";
         return refuse(StatusCode::FORBIDDEN, ErrorCode::Forbidden, message);
     }
-    let span = tracing::info_span!("socket", id = request_id);
+    let Some(place) = edge.connections.take(address) else { return too_many_connections(&edge) };
     upgrade
         .protocols([protocol::SUBPROTOCOL])
         .max_message_size(DOCUMENT_MAX_BYTES)
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES)
         .on_upgrade(move |socket| {
-            let connection = Connection::new(Arc::clone(&edge), address, request_id);
-            edge.sockets.track_future(connection.serve(socket)).instrument(span)
+            let connection = Connection::new(Arc::clone(&edge), address, request_id.into(), place);
+            edge.sockets.track_future(connection.serve(socket))
         })
 }

@@ -1,75 +1,142 @@
 //! One operation of one socket: a query, a mutation, or a subscription for as long as it goes on.
 
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Response, ServerError, Value};
+use async_graphql::{Request, Response};
+use futures_util::future::{BoxFuture, ready};
+use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, Stream, StreamExt};
-use tokio::sync::mpsc;
+use uuid::Uuid;
 
-use super::protocol::ServerMessage;
+use super::protocol::{Header, ServerMessage};
+use crate::graphql::Origin;
+use crate::graphql::answer::{Sent, failed, never_executed, to_json};
 use crate::graphql::error::Error;
-use crate::http::graphql::{Sent, failed};
-use crate::http::negotiation::never_executed;
+use crate::graphql::following::{Following, Identity, Told};
+use crate::http::Edge;
+use crate::http::quota::Place;
 use crate::http::refusal::panic_text;
 
-/// A message on its way out.
+/// A message of an operation on its way out.
 #[derive(Debug)]
 pub(super) struct Outgoing {
-    /// Which run of an operation says it: clients use an id again once they have completed it.
-    pub run: u64,
-    pub id: String,
     pub text: String,
     /// Nothing more comes of it.
     pub last: bool,
 }
 
-/// An operation that runs. Dropped, it says nothing more.
-pub(super) struct Operation {
-    pub run: u64,
-    pub id: String,
-    pub outbox: mpsc::Sender<Outgoing>,
-}
+/// What an operation says. Dropped, it says nothing more.
+pub(super) type Operation = BoxStream<'static, Outgoing>;
 
-impl Operation {
-    /// Runs until it has said everything, or nobody listens any more.
-    pub async fn run(self, responses: impl Stream<Item = Response>, kind: Option<OperationType>) {
-        let told = AssertUnwindSafe(self.tell(responses, kind)).catch_unwind().await;
-        if let Err(panic) = told {
-            let error = Error::internal(&panic_text(panic.as_ref()));
-            self.fail(&failed(&error).errors).await;
+/// Runs an operation of that kind.
+pub(super) fn run(
+    edge: Arc<Edge>,
+    id: &str,
+    kind: Option<OperationType>,
+    origin: Origin,
+    identity: Identity,
+    request: Request,
+    place: Option<Place<Uuid>>,
+) -> Operation {
+    match kind {
+        Some(OperationType::Subscription) => {
+            follow(edge, id, origin, identity, request, place)
         }
-    }
-
-    async fn tell(&self, responses: impl Stream<Item = Response>, kind: Option<OperationType>) {
-        let mut responses = pin!(responses);
-        while let Some(response) = responses.next().await {
-            if ends(&response, kind) {
-                return self.fail(&response.errors).await;
-            }
-            let next = ServerMessage::Next { id: &self.id, payload: Sent::from(&response) };
-            if !self.say(next, false).await {
-                return;
-            }
+        Some(OperationType::Mutation) => {
+            let executing = Arc::clone(&edge.engine).execute(origin, request);
+            answer(id, async move { edge.act(executing).await })
         }
-        self.say(ServerMessage::Complete { id: &self.id }, true).await;
-    }
-
-    async fn fail(&self, errors: &[ServerError]) {
-        self.say(ServerMessage::Error { id: &self.id, payload: errors }, true).await;
-    }
-
-    /// Waits while the client is slow; `false` where it is gone.
-    async fn say(&self, message: ServerMessage<'_>, last: bool) -> bool {
-        let (run, id, text) = (self.run, self.id.clone(), message.to_text());
-        self.outbox.send(Outgoing { run, id, text, last }).await.is_ok()
+        Some(OperationType::Query) | None => answer(id, Arc::clone(&edge.engine).execute(origin, request)),
     }
 }
 
-/// Whether this response is an `error`, which ends the operation: nothing was executed, or a subscription
-/// that could not begin, or that could not show an event, and must not go on as if there had been none.
-fn ends(response: &Response, kind: Option<OperationType>) -> bool {
-    let nothing = response.data == Value::Null && !response.errors.is_empty();
-    never_executed(response) || (nothing && kind == Some(OperationType::Subscription))
+/// The one answer to a query or mutation.
+fn answer(id: &str, executing: impl Future<Output = Response> + Send + 'static) -> Operation {
+    let id: Arc<str> = id.into();
+    let said = {
+        let id = Arc::clone(&id);
+        executing.map(move |response| {
+            let messages = if never_executed(&response) {
+                vec![error(&id, &to_json(&response.errors))]
+            } else {
+                vec![next(&Header::of_next(&id), &to_json(&Sent::from(&response))), complete(&id)]
+            };
+            stream::iter(messages)
+        })
+    };
+    whole(id, said.flatten_stream())
+}
+
+/// What a subscription tells, once it could begin.
+fn follow(
+    edge: Arc<Edge>,
+    id: &str,
+    origin: Origin,
+    identity: Identity,
+    request: Request,
+    place: Option<Place<Uuid>>,
+) -> Operation {
+    enum State {
+        Beginning(BoxFuture<'static, Result<Following, Response>>),
+        Following(Box<Following>),
+        Ended,
+    }
+    let id: Arc<str> = id.into();
+    let beginning = async move { edge.engine.subscribe(identity, origin, request, None).await };
+    let state = State::Beginning(beginning.boxed());
+    // The place is free again once this is over.
+    let kept = (Header::of_next(&id), Arc::clone(&id), place);
+    let said = stream::unfold((state, kept), |(state, kept)| async move {
+        let (header, id, _) = &kept;
+        let mut following = match state {
+            State::Beginning(beginning) => match beginning.await {
+                Ok(following) => Box::new(following),
+                Err(response) => {
+                    return Some((error(id, &to_json(&response.errors)), (State::Ended, kept)));
+                }
+            },
+            State::Following(following) => following,
+            State::Ended => return None,
+        };
+        match following.next().await {
+            Some(Told::Next { payload, .. }) => {
+                Some((next(header, &payload), (State::Following(following), kept)))
+            }
+            Some(Told::Failed(errors)) => Some((error(id, &errors), (State::Ended, kept))),
+            // The gateway stops, and the socket closes with that.
+            None => None,
+        }
+    });
+    whole(id, said)
+}
+
+/// A panic ends its operation, and no other.
+fn whole(id: Arc<str>, said: impl Stream<Item = Outgoing> + Send + 'static) -> Operation {
+    let said = AssertUnwindSafe(said).catch_unwind().map(move |said| {
+        said.unwrap_or_else(|panic| {
+            let response = failed(&Error::internal(&panic_text(panic.as_ref())));
+            error(&id, &to_json(&response.errors))
+        })
+    });
+    said.boxed()
+}
+
+/// What is refused before it could begin.
+pub(super) fn refused(id: &str, error: &Error) -> Operation {
+    let message = self::error(id, &to_json(&failed(error).errors));
+    stream::once(ready(message)).boxed()
+}
+
+fn next(header: &Header, payload: &str) -> Outgoing {
+    Outgoing { text: header.with(payload), last: false }
+}
+
+fn error(id: &str, errors: &str) -> Outgoing {
+    Outgoing { text: Header::of_error(id).with(errors), last: true }
+}
+
+fn complete(id: &str) -> Outgoing {
+    Outgoing { text: ServerMessage::Complete { id }.to_text(), last: true }
 }

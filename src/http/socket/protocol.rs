@@ -1,11 +1,10 @@
 //! The messages of graphql-transport-ws, and the codes it closes with.
 
-use async_graphql::{Request, ServerError};
+use async_graphql::Request;
 use axum::extract::ws::CloseFrame;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-
-use crate::http::graphql::Sent;
 
 pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
 
@@ -27,24 +26,55 @@ pub(super) enum ClientMessage {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum ServerMessage<'a> {
-    ConnectionAck,
+    ConnectionAck {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        payload: Option<Acknowledged>,
+    },
     Ping,
     Pong {
         #[serde(skip_serializing_if = "Option::is_none")]
         payload: Option<Map<String, Value>>,
     },
-    Next {
-        id: &'a str,
-        payload: Sent<'a>,
-    },
-    /// What fails before execution; it ends the operation.
-    Error {
-        id: &'a str,
-        payload: &'a [ServerError],
-    },
     Complete {
         id: &'a str,
     },
+}
+
+/// What a client whose credentials are good is told of them.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Acknowledged {
+    /// Fresh credentials must be there by then, or shortly after.
+    pub access_token_expires_at: DateTime<Utc>,
+}
+
+/// A message about one operation with a payload that is JSON already.
+#[derive(Debug, Clone)]
+pub(super) struct Header(String);
+
+impl Header {
+    /// `next`.
+    pub fn of_next(id: &str) -> Self {
+        Self::of("next", id)
+    }
+
+    /// `error`: what fails before execution; it ends the operation.
+    pub fn of_error(id: &str) -> Self {
+        Self::of("error", id)
+    }
+
+    fn of(name: &str, id: &str) -> Self {
+        Self(format!(r#"{{"type":"{name}","id":{},"payload":"#, Value::from(id)))
+    }
+
+    /// The whole message.
+    pub fn with(&self, payload: &str) -> String {
+        let mut text = String::with_capacity(self.0.len() + payload.len() + 1);
+        text.push_str(&self.0);
+        text.push_str(payload);
+        text.push('}');
+        text
+    }
 }
 
 impl ServerMessage<'_> {
@@ -98,6 +128,13 @@ mod tests {
         assert_eq!(frame.code, 4409);
         assert!(frame.reason.len() <= REASON_MAX_BYTES);
         assert!(frame.reason.starts_with("Subscriber for é"));
+    }
+
+    #[test]
+    fn a_message_is_put_together_as_it_would_be_written() {
+        let text = Header::of_next("a\"b").with(r#"{"data":null}"#);
+        let message: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(message, serde_json::json!({ "type": "next", "id": "a\"b", "payload": { "data": null } }));
     }
 
     #[test]

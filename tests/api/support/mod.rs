@@ -2,13 +2,20 @@
 
 pub mod client;
 pub mod documents;
+pub mod event_stream;
+pub mod faulty_bus;
+pub mod own_postgres;
 pub mod people;
 pub mod pictures;
 pub mod process;
 pub mod proxy;
 pub mod servers;
 pub mod socket;
+pub mod stage;
+pub mod subscriber;
+pub mod two_gateways;
 pub mod world;
+pub mod writers;
 
 /// Runs each of the tests over both back ends. A test is an `async fn(World)`.
 macro_rules! on_both_back_ends {

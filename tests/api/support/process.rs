@@ -44,8 +44,12 @@ impl Served {
     }
 
     /// As [`Self::start`], of a command that was made ready.
-    pub fn start_with(mut command: Command, arguments: &[&str]) -> Self {
-        let port = free_port();
+    pub fn start_with(command: Command, arguments: &[&str]) -> Self {
+        Self::start_on(free_port(), command, arguments)
+    }
+
+    /// As [`Self::start_with`], on this port.
+    pub fn start_on(port: u16, mut command: Command, arguments: &[&str]) -> Self {
         let listen = format!("127.0.0.1:{port}");
         let command = command.env("GIGWAY_LISTEN", &listen).stdout(Stdio::piped());
         let mut process = command.spawn().expect("it runs");

@@ -2,11 +2,13 @@
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, Database};
 
-fn given(variable: &str) -> String {
+/// What `tests/with-services` says in that variable.
+pub fn given(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run the tests by `make test`"))
 }
 
@@ -37,6 +39,19 @@ pub fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
+/// A port that nobody listens on now, for a server that goes and comes back: below those that the kernel takes for
+/// outgoing connections, so that no client gets it meanwhile.
+pub fn lasting_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = std::process::id().wrapping_mul(37).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(20_000 + number % 12_768).expect("below 32768");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
 /// A Redis of a test's own.
 pub struct OwnRedis {
     port: u16,
@@ -46,7 +61,7 @@ pub struct OwnRedis {
 impl OwnRedis {
     /// Not started yet.
     pub fn away() -> Self {
-        Self { port: free_port(), process: None }
+        Self { port: lasting_port(), process: None }
     }
 
     pub fn url(&self) -> String {

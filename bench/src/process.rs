@@ -1,0 +1,94 @@
+//! Servers as processes of their own, and what they use.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use crate::Result;
+
+/// A server, ended with this value.
+pub struct Server {
+    process: Child,
+    /// Where it listens, such as `127.0.0.1:4000`.
+    pub address: String,
+    /// Kept open: a server that cannot print would end.
+    output: BufReader<ChildStdout>,
+}
+
+impl Server {
+    /// A gateway, configured by these variables and nothing else of the environment.
+    pub fn gigway(variables: &[(&'static str, String)]) -> Result<Self> {
+        let mut command = this_program("serve-gigway")?;
+        command.env_clear();
+        for (name, value) in variables {
+            command.env(name, value);
+        }
+        Self::start(command)
+    }
+
+    /// The server beside it.
+    pub fn bare() -> Result<Self> {
+        Self::start(this_program("serve-bare")?)
+    }
+
+    /// The address of something that it serves over HTTP.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Waits until it says where it listens.
+    fn start(mut command: Command) -> Result<Self> {
+        let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let output = BufReader::new(process.stdout.take().expect("it is piped"));
+        let mut server = Self { process, address: String::new(), output };
+        let mut line = String::new();
+        while server.address.is_empty() {
+            line.clear();
+            if server.output.read_line(&mut line)? == 0 {
+                let status = server.process.wait()?;
+                return Err(format!("a server ended before it served: {status}").into());
+            }
+            if let Some((_, rest)) = line.split_once("http://") {
+                rest.split(['/', ' ', '\n']).next().unwrap_or_default().clone_into(&mut server.address);
+            }
+        }
+        Ok(server)
+    }
+
+    /// The processor time that it has used so far.
+    pub fn processor_time(&self) -> Result<Duration> {
+        let stat = self.read("stat")?;
+        // The second field is the program's name in brackets, which may hold blanks. The 14th and 15th are
+        // ticks, in user mode and in the kernel.
+        let (_, fields) = stat.rsplit_once(')').ok_or("/proc/PID/stat has no name")?;
+        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+        let ticks = ticks.sum::<std::result::Result<u64, _>>()?;
+        Ok(Duration::from_micros(ticks * 1_000_000 / rustix::param::clock_ticks_per_second()))
+    }
+
+    /// The KiB of its memory that are resident.
+    pub fn memory(&self) -> Result<u64> {
+        let status = self.read("status")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = line.ok_or("/proc/PID/status has no VmRSS")?;
+        Ok(line.trim().trim_end_matches("kB").trim().parse()?)
+    }
+
+    fn read(&self, file: &str) -> Result<String> {
+        let path = format!("/proc/{}/{file}", self.process.id());
+        std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}").into())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+fn this_program(command: &str) -> Result<Command> {
+    let mut program = Command::new(std::env::current_exe()?);
+    program.arg(command);
+    Ok(program)
+}

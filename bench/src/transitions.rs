@@ -1,0 +1,161 @@
+//! How many gigs are decided in a second, beside the same SQL by pgbench.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Instant;
+
+use gigway::domain::gig::GigStatus;
+use gigway::domain::user::Role;
+use gigway::service::accounts;
+use gigway::store::users::{self, NewUser};
+use sea_orm::prelude::Uuid;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::Result;
+use crate::table::{Bound, Report, Row, float, median};
+use crate::world::{Person, World};
+
+/// The statements of one decision.
+const SCRIPT: &str = include_str!("transitions.sql");
+
+const DECIDE: &str = "mutation($input: DecideGigInput!) {
+    decideGig(input: $input) { gig { id status version } errors { code } } }";
+
+const CLIENTS: usize = 16;
+
+/// Decisions of one client in one round.
+const EACH: usize = 250;
+
+/// Rounds of both, and one before that only warms.
+const ROUNDS: usize = 5;
+
+/// People whose gigs are decided: the gigs of one are decided one after the other.
+const SELLERS: usize = 100;
+
+/// Where the numbers of one pgbench client's gigs begin, times the client's number.
+const NUMBERS_OF_A_CLIENT: u128 = 1_000_000;
+
+pub async fn run() -> Result<Report> {
+    let world = World::start().await?;
+    let reviewer = world.person("Reviewer", Role::Reviewer).await?;
+    let session = accounts::authenticate(&world.services, &reviewer.token).await?.0.session_id;
+    let sellers = add_sellers(&world).await?;
+    let all = CLIENTS * EACH * (ROUNDS + 1);
+    eprintln!("{} gigs are put into the queue", all * 2);
+    let gigs = world.add_gigs(&world.new_ids(all), &sellers, GigStatus::InReview).await?;
+    world.add_gigs(&numbered(), &sellers, GigStatus::InReview).await?;
+
+    let folder = tempfile::tempdir()?;
+    let script = folder.path().join("transitions.sql");
+    std::fs::write(&script, SCRIPT)?;
+    let pgbench = Pgbench { program: find_pgbench(), script, reviewer: reviewer.id, session };
+
+    let (mut rates, mut beside_rates) = (Vec::new(), Vec::new());
+    for (round, gigs) in (0_usize..).zip(gigs.chunks(CLIENTS * EACH)) {
+        let rate = decide_all(&reviewer, gigs).await?;
+        let beside = pgbench.run(&world.database_url, round * EACH)?;
+        eprintln!("round {round} of {ROUNDS}: gigway {rate:.0}, pgbench {beside:.0} in a second");
+        if round > 0 {
+            rates.push(rate);
+            beside_rates.push(beside);
+        }
+    }
+    let row = Row {
+        name: "decideGig",
+        unit: "1/s",
+        gigway: median(rates),
+        other: median(beside_rates),
+        bound: Bound::AtLeast(0.5),
+    };
+    let settings = json!({ "clients": CLIENTS, "rounds": ROUNDS, "decisionsOfARound": CLIENTS * EACH });
+    Ok(Report { name: "transitions", other: "pgbench", settings, rows: vec![row] })
+}
+
+/// People who never sign in.
+async fn add_sellers(world: &World) -> Result<Vec<Uuid>> {
+    let (ids, transaction) = (world.new_ids(SELLERS), world.services.db.begin().await?);
+    for id in &ids {
+        let seller = NewUser {
+            id: *id,
+            email: format!("{}@example.com", id.simple()),
+            display_name: "Seller".to_owned(),
+            password_hash: "none".to_owned(),
+            role: Role::Member,
+            points: 0,
+            created_at: world.services.now(),
+        };
+        users::insert(&transaction, &seller).await?;
+    }
+    transaction.commit().await?;
+    Ok(ids)
+}
+
+/// The ids of pgbench's gigs, which it can tell from the number of its client and a count.
+fn numbered() -> Vec<Uuid> {
+    let firsts = (0_u128..).step_by(usize::try_from(NUMBERS_OF_A_CLIENT).expect("it fits")).take(CLIENTS);
+    let numbers = firsts.flat_map(|first| (first + 1..).take(EACH * (ROUNDS + 1)));
+    numbers.map(Uuid::from_u128).collect()
+}
+
+/// Approves each gig once, by so many clients; how many a second.
+async fn decide_all(reviewer: &Person, gigs: &[String]) -> Result<f64> {
+    let began = Instant::now();
+    let mut clients = JoinSet::new();
+    for gigs in gigs.chunks(EACH) {
+        let (reviewer, gigs) = (reviewer.clone(), gigs.to_vec());
+        clients.spawn(async move {
+            for gig in gigs {
+                let input = json!({ "gigId": gig, "decision": "APPROVE", "expectedVersion": 1 });
+                reviewer.act(DECIDE, json!({ "input": input })).await?;
+            }
+            Ok::<_, crate::Failure>(())
+        });
+    }
+    while let Some(client) = clients.join_next().await {
+        client??;
+    }
+    Ok(float(u64::try_from(gigs.len())?) / began.elapsed().as_secs_f64())
+}
+
+struct Pgbench {
+    program: PathBuf,
+    script: PathBuf,
+    reviewer: Uuid,
+    session: Uuid,
+}
+
+impl Pgbench {
+    /// Runs the script as often as gigway decides in a round; how often a second. Each client's count goes on
+    /// from `done`.
+    fn run(&self, database_url: &str, done: usize) -> Result<f64> {
+        let output = Command::new(&self.program)
+            .args(["-n", "-c", &CLIENTS.to_string(), "-j", "2", "-t", &EACH.to_string(), "-M", "prepared"])
+            .args(["-D", &format!("done={done}")])
+            .args(["-D", &format!("reviewer={}", self.reviewer)])
+            .args(["-D", &format!("session={}", self.session)])
+            .arg("-f")
+            .arg(&self.script)
+            .arg(database_url)
+            .output()
+            .map_err(|error| format!("cannot run {}: {error}", self.program.display()))?;
+        let told = String::from_utf8_lossy(&output.stdout);
+        let rate = told.lines().find_map(|line| line.strip_prefix("tps = "));
+        let rate = rate.and_then(|rest| rest.split(' ').next()).and_then(|rate| rate.parse().ok());
+        match rate {
+            Some(rate) if output.status.success() => Ok(rate),
+            _ => Err(format!("pgbench failed: {told}{}", String::from_utf8_lossy(&output.stderr)).into()),
+        }
+    }
+}
+
+/// Debian keeps it beside the server, one folder for each major version: the newest. Else the one on PATH.
+fn find_pgbench() -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let programs = versions.filter_map(|version| {
+        let number: u32 = version.file_name().to_str()?.parse().ok()?;
+        Some((number, version.path().join("bin").join("pgbench")))
+    });
+    let newest = programs.filter(|(_, program)| program.is_file()).max();
+    newest.map_or_else(|| PathBuf::from("pgbench"), |(_, program)| program)
+}

@@ -1,0 +1,79 @@
+-- What one mutation decideGig with APPROVE does in PostgreSQL, statement by statement, for pgbench. A client's n-th
+-- gig has the id of the number 1,000,000 * client + n; "done" is how many were decided in rounds before.
+
+-- store::sessions::find_viewer, before the mutation begins: who asks.
+SELECT "id", "email", "email_key", "display_name", "password_hash", "role", "points", "verified_at", "created_at",
+       "legal_hold", "erased_at"
+    FROM "user"
+    WHERE "id" IN (
+        SELECT "user_id" FROM "session"
+        WHERE "id" = :session::uuid AND "ended_at" IS NULL AND "expires_at" > now())
+    LIMIT 1;
+
+\set done :done + 1
+\set number :client_id * 1000000 + :done
+
+BEGIN;
+
+-- store::gigs::find_visible, for whose gig it is. The id is written out here once; below it is the row's.
+SELECT "id", "seller_id", "category_id", "title", "description", "price_cents", "delivery_days", "revisions",
+       "tags", "links", "status", "version", "review_reasons", "created_at", "submitted_at", "published_at",
+       "review_due_at"
+    FROM "gig" WHERE "id" = lpad(to_hex(:number::bigint), 32, '0')::uuid LIMIT 1
+\gset seen_
+
+-- service::gigs::check_may_work: store::users::lock, store::users::find_all.
+SELECT "id" FROM "user" WHERE "id" = :seen_seller_id::uuid LIMIT 1 FOR NO KEY UPDATE;
+SELECT "id", "email", "email_key", "display_name", "password_hash", "role", "points", "verified_at", "created_at",
+       "legal_hold", "erased_at"
+    FROM "user" WHERE "id" IN (:seen_seller_id::uuid);
+
+-- store::gigs::lock_visible.
+SELECT "id", "seller_id", "category_id", "title", "description", "price_cents", "delivery_days", "revisions",
+       "tags", "links", "status", "version", "review_reasons", "created_at", "submitted_at", "published_at",
+       "review_due_at"
+    FROM "gig" WHERE "id" = :seen_id::uuid LIMIT 1 FOR NO KEY UPDATE
+\gset gig_
+
+-- store::reviews::lock_undecided.
+SELECT "id", "kind", "subject_id", "submitted_at", "due_at", "claimed_by", "claim_expires_at", "decided_at"
+    FROM "review_item" WHERE "subject_id" = :gig_id::uuid AND "decided_at" IS NULL LIMIT 1 FOR NO KEY UPDATE
+\gset item_
+
+-- store::reviews::update.
+UPDATE "review_item"
+    SET "id" = :item_id::uuid, "kind" = :item_kind, "subject_id" = :item_subject_id::uuid,
+        "submitted_at" = :item_submitted_at::timestamptz, "due_at" = :item_due_at::timestamptz, "claimed_by" = NULL,
+        "claim_expires_at" = NULL, "decided_at" = now()
+    WHERE "id" = :item_id::uuid AND "decided_at" IS NULL AND "claimed_by" IS NULL AND "claim_expires_at" IS NULL;
+
+-- store::gigs::update, which writes the whole row.
+UPDATE "gig"
+    SET "id" = :gig_id::uuid, "seller_id" = :gig_seller_id::uuid, "category_id" = :gig_category_id::uuid,
+        "title" = :gig_title, "description" = :gig_description, "price_cents" = :gig_price_cents::bigint,
+        "delivery_days" = :gig_delivery_days::integer, "revisions" = :gig_revisions::integer,
+        "tags" = :gig_tags::jsonb, "links" = :gig_links::jsonb, "status" = 'ACTIVE',
+        "version" = :gig_version::integer + 1, "review_reasons" = :gig_review_reasons::jsonb,
+        "created_at" = :gig_created_at::timestamptz, "submitted_at" = :gig_submitted_at::timestamptz,
+        "published_at" = now(), "review_due_at" = NULL
+    WHERE "id" = :gig_id::uuid AND "version" = :gig_version::integer;
+
+-- store::reviews::insert_decision.
+INSERT INTO "review_decision"
+        ("id", "subject_id", "item_id", "reviewer_id", "decision", "reasons", "internal_note", "version",
+         "decided_at")
+    VALUES (gen_random_uuid(), :gig_id::uuid, :item_id::uuid, :reviewer::uuid, 'APPROVE', '[]', NULL,
+            :gig_version::integer + 1, now());
+
+-- store::event_log::append: the lock that keeps positions in the order of the commits, the newest, the two events.
+SELECT pg_advisory_xact_lock(7451600820895285250);
+SELECT MAX("position") AS "head" FROM "event"
+\gset
+INSERT INTO "event"
+        ("position", "kind", "subject_id", "owner_id", "review_kind", "version", "previous_status", "status",
+         "reason_codes", "occurred_at")
+    VALUES (:head::bigint + 1, 'REVIEW_QUEUE', :item_id::uuid, NULL, 'GIG', 0, NULL, 'DECIDED', '[]', now()),
+           (:head::bigint + 2, 'GIG_STATUS', :gig_id::uuid, :gig_seller_id::uuid, NULL, :gig_version::integer + 1,
+            'IN_REVIEW', 'ACTIVE', '[]', now());
+
+COMMIT;

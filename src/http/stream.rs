@@ -1,0 +1,209 @@
+//! Answers that go out as they come: one operation over one HTTP response.
+//!
+//! [`event_stream`] and [`multipart_stream`] write them; this is what both have in common.
+
+use std::net::{IpAddr, SocketAddr};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+
+use async_graphql::Request;
+use async_graphql::parser::types::OperationType;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::future::pending;
+use futures_util::stream::{self, BoxStream, Stream, StreamExt};
+use tokio::time::sleep_until;
+use uuid::Uuid;
+
+use super::client_address::client_address;
+use super::graphql::{operation, too_many_connections};
+use super::negotiation::MediaType;
+use super::presence::{Change, Credentials, Presence};
+use super::quota::Place;
+use super::refusal::refuse;
+use super::{Edge, event_stream, multipart_stream};
+use crate::graphql::answer::{Sent, failed, to_json};
+use crate::graphql::error::ErrorCode;
+use crate::graphql::following::{Following, Told};
+use crate::graphql::{Caller, Origin};
+use crate::service;
+
+/// What a browser's EventSource resumes by.
+pub(super) const LAST_EVENT_ID: HeaderName = super::header_name("last-event-id");
+
+/// What goes out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Part {
+    /// An answer, as JSON, and the cursor to resume behind it.
+    Next { payload: Arc<str>, cursor: Option<String> },
+    /// Nothing more comes, and that is as it should be. A stream that ends without it is to be opened again.
+    Complete,
+}
+
+/// Opens a stream for whoever has these credentials.
+pub(super) async fn open(
+    edge: Arc<Edge>,
+    connection: SocketAddr,
+    id: String,
+    headers: &HeaderMap,
+    mut request: Request,
+    media_type: MediaType,
+    credentials: service::Result<Credentials>,
+) -> Response {
+    let credentials = match credentials {
+        Ok(Credentials { caller: Caller::Rejected, .. }) => {
+            let message = "These credentials are not good, or not any more.";
+            return refuse(StatusCode::FORBIDDEN, ErrorCode::Unauthenticated, message);
+        }
+        Ok(credentials) => credentials,
+        Err(error) => return super::graphql::respond(&failed(&error.into()), MediaType::Json),
+    };
+    let address = client_address(headers, connection.ip(), edge.proxies);
+    let Some(place) = edge.connections.take(address) else { return too_many_connections(&edge) };
+    let asked = operation(&mut request);
+    let last_event_id = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
+    let last_event_id = last_event_id.filter(|id| !id.is_empty());
+    let parts = match asked.as_ref().map(|operation| operation.kind) {
+        Some(OperationType::Subscription) => {
+            follow(edge, address, id, credentials, request, last_event_id).await
+        }
+        kind => {
+            let origin = Origin { caller: credentials.caller, address, request_id: id.into() };
+            let executing = Arc::clone(&edge.engine).execute(origin, request);
+            let response = match kind {
+                Some(OperationType::Mutation) => edge.act(executing).await,
+                _ => executing.await,
+            };
+            whole(&to_json(&Sent::from(&response)))
+        }
+    };
+    let parts = Held { parts, _place: place };
+    let mut response = match media_type {
+        MediaType::MultipartSubscription => multipart_stream::respond(parts),
+        _ => event_stream::respond(parts).into_response(),
+    };
+    // Proxies are to pass on what comes when it comes.
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
+    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    if let Some(operation) = asked {
+        response.extensions_mut().insert(operation);
+    }
+    response
+}
+
+/// One answer, and the end.
+fn whole(payload: &str) -> BoxStream<'static, Part> {
+    let next = Part::Next { payload: payload.into(), cursor: None };
+    stream::iter([next, Part::Complete]).boxed()
+}
+
+/// What a subscription tells, for as long as its client may be told.
+async fn follow(
+    edge: Arc<Edge>,
+    address: IpAddr,
+    id: String,
+    credentials: Credentials,
+    request: Request,
+    last_event_id: Option<String>,
+) -> BoxStream<'static, Part> {
+    let refused = |response: &async_graphql::Response| whole(&to_json(&Sent::from(response)));
+    let place = match &credentials.caller {
+        Caller::Viewer(viewer) => match edge.subscription_place(viewer) {
+            Ok(place) => Some(place),
+            Err(error) => return refused(&failed(&error)),
+        },
+        _ => None,
+    };
+    let mut presence = Presence::of_nobody(Arc::clone(&edge));
+    presence.watch(&credentials);
+    let origin = Origin { caller: credentials.caller, address, request_id: id.into() };
+    let identity = presence.identity().clone();
+    match edge.engine.subscribe(identity, origin, request, last_event_id).await {
+        Ok(following) => {
+            let state = State { edge, presence, following, over: Over::GoesOn, _place: place };
+            stream::unfold(state, State::next).boxed()
+        }
+        Err(response) => refused(&response),
+    }
+}
+
+struct State {
+    edge: Arc<Edge>,
+    presence: Presence,
+    following: Following,
+    over: Over,
+    _place: Option<Place<Uuid>>,
+}
+
+/// How far a subscription has come to its end.
+enum Over {
+    GoesOn,
+    Failed,
+    Complete,
+}
+
+impl State {
+    async fn next(mut self) -> Option<(Part, Self)> {
+        match self.over {
+            Over::GoesOn => {}
+            Over::Failed => {
+                self.over = Over::Complete;
+                return Some((Part::Complete, self));
+            }
+            Over::Complete => return None,
+        }
+        let told = self.told().await?;
+        let part = match told {
+            Told::Next { payload, position } => {
+                let cursor = self.edge.services.streams.cursor(position).encode();
+                Part::Next { payload, cursor: Some(cursor) }
+            }
+            Told::Failed(errors) => {
+                self.over = Over::Failed;
+                Part::Next { payload: format!(r#"{{"errors":{errors}}}"#).into(), cursor: None }
+            }
+        };
+        Some((part, self))
+    }
+
+    /// What the client is told next; `None` where it must not be told any more.
+    async fn told(&mut self) -> Option<Told> {
+        let ends_at = self.presence.ends_at();
+        let mut expired = pin!(async {
+            match ends_at {
+                Some(ends_at) => sleep_until(ends_at).await,
+                None => pending().await,
+            }
+        });
+        let mut told = pin!(self.following.next());
+        loop {
+            // In this order: what has become of the client counts before what it is told.
+            tokio::select! {
+                biased;
+                change = self.presence.change() => match change {
+                    Change::RoleChanged => {}
+                    Change::SessionEnded | Change::GoingAway => return None,
+                },
+                () = &mut expired => return None,
+                told = &mut told => return told,
+            }
+        }
+    }
+}
+
+/// The stream, with the place that it takes for as long as it lasts.
+struct Held {
+    parts: BoxStream<'static, Part>,
+    _place: Place<IpAddr>,
+}
+
+impl Stream for Held {
+    type Item = Part;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        task: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Part>> {
+        self.parts.poll_next_unpin(task)
+    }
+}

@@ -1,0 +1,116 @@
+//! A PostgreSQL of a test's own, which may be stopped and started again.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use sea_orm::{ConnectOptions, Database};
+use tempfile::TempDir;
+
+use super::servers::{given, lasting_port};
+
+pub struct OwnPostgres {
+    port: u16,
+    /// Whom it runs as; empty: as whoever runs the tests.
+    user: String,
+    process: Option<Child>,
+    // Dropped last: the server's files are in it.
+    folder: TempDir,
+}
+
+impl OwnPostgres {
+    /// A new one, which runs.
+    pub async fn started() -> Self {
+        let user = given("GIGWAY_TEST_AS_USER");
+        // Another user may have no way into a folder of root's.
+        let folder = if user.is_empty() { tempfile::tempdir() } else { tempfile::tempdir_in("/tmp") };
+        let folder = folder.expect("a folder");
+        let mut server = Self { port: lasting_port(), user, process: None, folder };
+        server.init();
+        server.start().await;
+        server
+    }
+
+    pub fn url(&self) -> String {
+        format!("postgres://gigway:gigway@127.0.0.1:{}/postgres", self.port)
+    }
+
+    fn init(&self) {
+        let password = self.folder.path().join("password");
+        std::fs::write(&password, "gigway\n").expect("written");
+        if !self.user.is_empty() {
+            let mut chown = Command::new("chown");
+            let chowned = chown.arg("-R").arg(&self.user).arg(self.folder.path()).status();
+            assert!(chowned.expect("chown runs").success());
+        }
+        let mut initdb = self.program("initdb");
+        initdb.args(["--pgdata=data", "--username=gigway", "--auth=scram-sha-256", "--encoding=UTF8"]);
+        initdb.args(["--locale=C.UTF-8", "--no-sync", "--pwfile=password"]);
+        let output = initdb.output().expect("initdb runs");
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    /// Starts it, with what it held before.
+    pub async fn start(&mut self) {
+        let log = self.folder.path().join("postgres.log");
+        let port = self.port.to_string();
+        let mut postgres = self.program("postgres");
+        // Nothing here is to survive a power cut, so nothing waits for the disk. What is committed is written out
+        // all the same before anybody is told, so that it survives the server's end.
+        postgres.args(["-D", "data", "-p", &port, "-c", "listen_addresses=127.0.0.1"]);
+        postgres.args(["-c", "unix_socket_directories=", "-c", "fsync=off"]);
+        postgres.stdout(Stdio::null()).stderr(File::create(&log).expect("a log"));
+        self.process = Some(postgres.spawn().expect("postgres starts"));
+        let mut options = ConnectOptions::new(self.url());
+        options.max_connections(1).acquire_timeout(Duration::from_secs(1)).sqlx_logging(false);
+        for _ in 0..600 {
+            if let Ok(connection) = Database::connect(options.clone()).await {
+                connection.close().await.expect("a close");
+                return;
+            }
+            let ended = self.process.as_mut().expect("just started").try_wait().expect("a child");
+            assert!(ended.is_none(), "postgres has ended: {}", read(&log));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("postgres was not ready in time: {}", read(&log));
+    }
+
+    /// Stops it: by QUIT immediately, as a crash does, and by INT in order, though without waiting for its clients.
+    pub fn stop(&mut self, signal: &str) {
+        if let Some(mut process) = self.process.take() {
+            Command::new("kill").args(["-s", signal, &process.id().to_string()]).status().ok();
+            process.wait().ok();
+        }
+    }
+
+    /// One of PostgreSQL's programs, in the server's folder and as its user.
+    fn program(&self, name: &str) -> Command {
+        let program = Path::new(&given("GIGWAY_TEST_POSTGRES_BIN")).join(name);
+        let mut command = if self.user.is_empty() {
+            Command::new(program)
+        } else {
+            let group = Command::new("id").args(["-g", &self.user]).output().expect("id runs");
+            let group = String::from_utf8(group.stdout).expect("text");
+            // It becomes the program that it starts, so the process id stays ours to end.
+            let mut command = Command::new("setpriv");
+            command.arg(format!("--reuid={}", self.user)).arg(format!("--regid={}", group.trim()));
+            command.arg("--init-groups").arg(program);
+            command
+        };
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        command.env_clear().env("PATH", path).env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
+        command
+    }
+}
+
+impl Drop for OwnPostgres {
+    fn drop(&mut self) {
+        self.stop("QUIT");
+    }
+}
+
+fn read(log: &Path) -> String {
+    std::fs::read_to_string(log).unwrap_or_default()
+}
