@@ -39,7 +39,7 @@ impl Engine {
 
     /// Executes a query or mutation.
     pub async fn execute(self: Arc<Self>, origin: Origin, mut request: Request) -> Response {
-        if let Err(refused) = guard::check(&mut request) {
+        if let Err(refused) = guard::check_single(&mut request) {
             return Response::from_errors(vec![refused]);
         }
         let (begin, mut loads) = Loads::new();

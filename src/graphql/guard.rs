@@ -16,11 +16,12 @@ use super::error::{Error, ErrorCode};
 /// The most fields and fragments of an operation, each counted as often as it is spread.
 const SELECTIONS_MAX: usize = 5_000;
 
-/// Refuses what is too large or not whole, and fills in the defaults of variables that were left out.
+/// Refuses what is too large or not whole, and fills in the defaults of variables that were left out; the kind of
+/// operation.
 ///
 /// # Errors
 /// GRAPHQL_PARSE_FAILED, QUERY_TOO_COMPLEX, BAD_USER_INPUT, GRAPHQL_VALIDATION_FAILED.
-pub(super) fn check(request: &mut Request) -> Result<(), ServerError> {
+pub(super) fn check(request: &mut Request) -> Result<OperationType, ServerError> {
     let asked = request.operation_name.clone();
     let given: HashSet<String> = request.variables.keys().map(ToString::to_string).collect();
     let document = request.parsed_query().map_err(|error| unreadable(&error))?;
@@ -38,7 +39,8 @@ pub(super) fn check(request: &mut Request) -> Result<(), ServerError> {
         };
         return Err(refused(ErrorCode::BadUserInput, message, None));
     };
-    if operation.ty == OperationType::Subscription {
+    let kind = operation.ty;
+    if kind == OperationType::Subscription {
         check_subscription(operation)?;
     }
     let mut defaults = Vec::new();
@@ -57,6 +59,18 @@ pub(super) fn check(request: &mut Request) -> Result<(), ServerError> {
     }
     for (name, default) in defaults {
         request.variables.entry(name).or_insert(default);
+    }
+    Ok(kind)
+}
+
+/// Refuses a subscription where one answer is all that can be given.
+///
+/// # Errors
+/// BAD_USER_INPUT.
+pub(super) fn check_single(request: &mut Request) -> Result<(), ServerError> {
+    if check(request)? == OperationType::Subscription {
+        let message = "A subscription takes a WebSocket, or a stream: Accept: text/event-stream.";
+        return Err(refused(ErrorCode::BadUserInput, message, None));
     }
     Ok(())
 }

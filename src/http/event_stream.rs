@@ -2,38 +2,28 @@
 //!
 //! Every event's id is its cursor, so that a browser's EventSource resumes by itself, by the header Last-Event-ID.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::response::IntoResponse;
-use axum::response::sse::{Event, KeepAlive, Sse};
-use futures_util::future::ready;
-use futures_util::stream::{self, Stream, StreamExt};
+use super::stream::{Format, Part};
 
-use super::stream::Part;
+pub(super) const FORMAT: Format = Format {
+    content_type: "text/event-stream; charset=utf-8",
+    // How long a browser waits before it opens the stream again.
+    first: "retry: 1000\n\n",
+    // A comment.
+    idle: ":\n\n",
+    idle_every: Duration::from_secs(12),
+    write,
+};
 
-/// How often to say something where there is nothing to say, so that nobody in between takes it for dead.
-const COMMENT_EVERY: Duration = Duration::from_secs(12);
-
-/// How long a browser waits before it opens the stream again.
-const RETRY: Duration = Duration::from_secs(1);
-
-pub(super) fn respond(parts: impl Stream<Item = Part> + Send + 'static) -> impl IntoResponse {
-    let first = stream::once(ready(Event::default().retry(RETRY)));
-    let events = first.chain(parts.map(event)).map(Ok::<_, Infallible>);
-    Sse::new(events).keep_alive(KeepAlive::new().interval(COMMENT_EVERY))
-}
-
-fn event(part: Part) -> Event {
+fn write(part: &Part) -> String {
     match part {
-        Part::Next { payload, cursor } => {
-            let event = Event::default().event("next").data(&payload);
-            match cursor {
-                Some(cursor) => event.id(cursor),
-                None => event,
-            }
+        // JSON as it is written here has no line ends.
+        Part::Next { payload, cursor: Some(cursor) } => {
+            format!("event: next\nid: {cursor}\ndata: {payload}\n\n")
         }
-        // An event without data is none to a browser.
-        Part::Complete => Event::default().event("complete").data(""),
+        Part::Next { payload, cursor: None } => format!("event: next\ndata: {payload}\n\n"),
+        // An event without a line of data is none to a browser.
+        Part::Complete => "event: complete\ndata:\n\n".to_owned(),
     }
 }

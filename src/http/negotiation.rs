@@ -20,12 +20,11 @@ pub(super) enum MediaType {
 }
 
 impl MediaType {
+    /// Of one whole answer.
     pub fn content_type(self) -> &'static str {
         match self {
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
-            Self::Json => "application/json; charset=utf-8",
-            Self::EventStream => "text/event-stream; charset=utf-8",
-            Self::MultipartSubscription => "multipart/mixed; boundary=graphql; subscriptionSpec=1.0",
+            Self::Json | Self::EventStream | Self::MultipartSubscription => "application/json; charset=utf-8",
         }
     }
 

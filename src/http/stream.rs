@@ -2,17 +2,20 @@
 //!
 //! [`event_stream`] and [`multipart_stream`] write them; this is what both have in common.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use async_graphql::Request;
+use async_graphql::{Request, Response as Answer};
 use async_graphql::parser::types::OperationType;
+use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::future::pending;
+use futures_util::future::{pending, ready};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
-use tokio::time::sleep_until;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 use uuid::Uuid;
 
 use super::client_address::client_address;
@@ -77,14 +80,20 @@ pub(super) async fn open(
             whole(&to_json(&Sent::from(&response)))
         }
     };
-    let parts = Held { parts, _place: place };
-    let mut response = match media_type {
-        MediaType::MultipartSubscription => multipart_stream::respond(parts),
-        _ => event_stream::respond(parts).into_response(),
+    let format = match media_type {
+        MediaType::MultipartSubscription => &multipart_stream::FORMAT,
+        _ => &event_stream::FORMAT,
     };
-    // Proxies are to pass on what comes when it comes.
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
-    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    let mut response = Body::from_stream(format.written(parts, place)).into_response();
+    let headers = [
+        (header::CONTENT_TYPE, format.content_type),
+        (header::CACHE_CONTROL, "no-cache, no-store"),
+        // Proxies are to pass on what comes when it comes.
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    for (name, value) in headers {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
     if let Some(operation) = asked {
         response.extensions_mut().insert(operation);
     }
@@ -97,6 +106,11 @@ fn whole(payload: &str) -> BoxStream<'static, Part> {
     stream::iter([next, Part::Complete]).boxed()
 }
 
+/// What is told in place of an answer.
+fn errors(errors: &str) -> String {
+    format!(r#"{{"errors":{errors}}}"#)
+}
+
 /// What a subscription tells, for as long as its client may be told.
 async fn follow(
     edge: Arc<Edge>,
@@ -106,7 +120,8 @@ async fn follow(
     request: Request,
     last_event_id: Option<String>,
 ) -> BoxStream<'static, Part> {
-    let refused = |response: &async_graphql::Response| whole(&to_json(&Sent::from(response)));
+    // Nothing was executed: there is no data, not even a null one.
+    let refused = |response: &Answer| whole(&errors(&to_json(&response.errors)));
     let place = match &credentials.caller {
         Caller::Viewer(viewer) => match edge.subscription_place(viewer) {
             Ok(place) => Some(place),
@@ -160,7 +175,7 @@ impl State {
             }
             Told::Failed(errors) => {
                 self.over = Over::Failed;
-                Part::Next { payload: format!(r#"{{"errors":{errors}}}"#).into(), cursor: None }
+                Part::Next { payload: self::errors(&errors).into(), cursor: None }
             }
         };
         Some((part, self))
@@ -191,19 +206,35 @@ impl State {
     }
 }
 
-/// The stream, with the place that it takes for as long as it lasts.
-struct Held {
-    parts: BoxStream<'static, Part>,
-    _place: Place<IpAddr>,
+/// How parts are written.
+pub(super) struct Format {
+    pub content_type: &'static str,
+    /// What a client reads at once, before anything has happened.
+    pub first: &'static str,
+    /// What is said where there is nothing to say, so that nobody in between takes it for dead.
+    pub idle: &'static str,
+    pub idle_every: Duration,
+    pub write: fn(&Part) -> String,
 }
 
-impl Stream for Held {
-    type Item = Part;
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        task: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Part>> {
-        self.parts.poll_next_unpin(task)
+impl Format {
+    /// The text of a response that takes `place` for as long as it lasts.
+    fn written(
+        &'static self,
+        parts: BoxStream<'static, Part>,
+        place: Place<IpAddr>,
+    ) -> impl Stream<Item = Result<String, Infallible>> + Send + 'static {
+        let mut idle = interval_at(Instant::now() + self.idle_every, self.idle_every);
+        idle.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let written = stream::unfold((parts, idle, place), |(mut parts, mut idle, place)| async {
+            let text = tokio::select! {
+                biased;
+                part = parts.next() => (self.write)(&part?),
+                _ = idle.tick() => self.idle.to_owned(),
+            };
+            idle.reset();
+            Some((text, (parts, idle, place)))
+        });
+        stream::once(ready(self.first.to_owned())).chain(written).map(Ok)
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chrono::DateTime;
 use gigway::domain::event::EventBody;
 use gigway::domain::review::{ReviewKind, ReviewQueueChange};
 use gigway::store::event_log;
@@ -30,6 +29,7 @@ fn body(id: u128) -> EventBody {
 async fn positions_are_dense_and_no_reader_sees_a_later_one_first(world: World) {
     let db = world.services().db.clone();
     let start = event_log::head(db.read()).await.expect("a head");
+    let now = world.now();
     let done = Arc::new(AtomicBool::new(false));
     let readers: Vec<_> = (0..2)
         .map(|_| {
@@ -65,7 +65,7 @@ async fn positions_are_dense_and_no_reader_sees_a_later_one_first(world: World) 
                     let bodies =
                         (0..=number % 2).map(|part| body(writer * 1000 + number * 10 + part)).collect();
                     let events =
-                        event_log::append(&tx, bodies, DateTime::UNIX_EPOCH).await.expect("appended");
+                        event_log::append(&tx, bodies, now).await.expect("appended");
                     // The gap between numbering and commit, in which another must not slip through.
                     tokio::time::sleep(pause / 4).await;
                     if number % 8 == 7 {

@@ -11,7 +11,7 @@ use async_graphql::extensions::Extensions;
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{Field, FragmentDefinition, OperationDefinition, Selection};
 use async_graphql::{
-    Context, Data, IntrospectionMode, Name, OutputType, Positioned, QueryEnv, QueryEnvInner, QueryPathNode,
+    Context, Data, IntrospectionMode, Name, Positioned, QueryEnv, QueryEnvInner, QueryPathNode,
     QueryPathSegment, Response, SchemaEnv, Value, Variables,
 };
 
@@ -110,7 +110,7 @@ impl Prepared {
         let key = &field.node.response_key().node;
         let path = QueryPathNode { parent: None, segment: QueryPathSegment::Name(key) };
         let selected = query.create_context(&executor.schema, Some(path), &field.node.selection_set, None);
-        let mut response = match OutputType::resolve(event, &selected, field).await {
+        let mut response = match event.resolve(&selected, field).await {
             Ok(value) => Response::new(Value::Object(IndexMap::from([(key.clone(), value)]))),
             Err(error) => Response::from_errors(vec![error]),
         };

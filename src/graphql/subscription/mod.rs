@@ -12,7 +12,11 @@ mod verification_status;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::{Context, Enum, Interface, MergedSubscription};
+use async_graphql::parser::types::Field;
+use async_graphql::{
+    Context, ContextSelectionSet, Enum, Interface, MergedSubscription, OutputType, Positioned, ServerResult,
+    Value,
+};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{Empty, empty};
@@ -68,6 +72,22 @@ pub enum Event {
     GigPublished(GigPublishedEvent),
     ReviewQueue(ReviewQueueEvent),
     VerificationStatus(VerificationStatusEvent),
+}
+
+impl Event {
+    /// What the client has selected of it.
+    pub(super) async fn resolve(
+        &self,
+        selected: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        match self {
+            Self::GigStatus(event) => event.resolve(selected, field).await,
+            Self::GigPublished(event) => event.resolve(selected, field).await,
+            Self::ReviewQueue(event) => event.resolve(selected, field).await,
+            Self::VerificationStatus(event) => event.resolve(selected, field).await,
+        }
+    }
 }
 
 /// Shows an event of the log as one of its subscription's; `None` leaves it out.

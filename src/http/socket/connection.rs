@@ -161,9 +161,9 @@ impl Connection {
         id: Arc<str>,
         outgoing: Outgoing,
     ) -> Result<(), Option<Close>> {
-        let mut ready = Some((id, outgoing));
-        for _ in 0..BATCH {
-            let Some((id, outgoing)) = ready else { break };
+        let mut ready = (id, outgoing);
+        for room in (0..BATCH).rev() {
+            let (id, outgoing) = ready;
             if outgoing.last {
                 self.operations.remove(&id);
             }
@@ -172,7 +172,10 @@ impl Connection {
             if let Some(change) = self.presence.change().now_or_never() {
                 self.changed(change)?;
             }
-            ready = self.operations.next().now_or_never().flatten();
+            // What is taken here is told: one more is only taken where there is room for it.
+            let next = if room > 0 { self.operations.next().now_or_never().flatten() } else { None };
+            let Some(next) = next else { break };
+            ready = next;
         }
         self.passed(socket.flush()).await
     }
