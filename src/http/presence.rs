@@ -1,10 +1,15 @@
 //! Who is at the other end of a connection that lasts, and what becomes of them meanwhile.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio::time::Instant;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::time::{Instant, Sleep, sleep};
 use uuid::Uuid;
 
 use super::Edge;
@@ -43,6 +48,16 @@ pub(super) struct Presence {
     identity: Identity,
     sessions: EventStream,
     ends_at: Option<Instant>,
+    looking: Looking,
+}
+
+/// What it does besides listening.
+enum Looking {
+    Nowhere,
+    /// Whether the session lives, and who that is now.
+    Again(BoxFuture<'static, Option<Viewer>>),
+    /// The database is away.
+    Later(Pin<Box<Sleep>>),
 }
 
 impl Presence {
@@ -50,7 +65,8 @@ impl Presence {
     pub fn of_nobody(edge: Arc<Edge>) -> Self {
         // Nobody's: that the gateway stops is heard nevertheless.
         let sessions = edge.services.streams.live(Topic::Sessions(Uuid::nil()));
-        Self { edge, identity: Identity::new(Caller::Anonymous), sessions, ends_at: None }
+        let identity = Identity::new(Caller::Anonymous);
+        Self { edge, identity, sessions, ends_at: None, looking: Looking::Nowhere }
     }
 
     /// Whoever they are by now.
@@ -77,45 +93,64 @@ impl Presence {
     }
 
     /// Waits until something becomes of them. May be dropped while waiting without missing it.
-    pub async fn change(&mut self) -> Change {
+    pub fn change(&mut self) -> impl Future<Output = Change> + '_ {
+        poll_fn(|task| self.poll_change(task))
+    }
+
+    /// The same, polled.
+    pub fn poll_change(&mut self, task: &mut Context<'_>) -> Poll<Change> {
         loop {
-            let event = match self.sessions.next().await {
+            match &mut self.looking {
+                Looking::Nowhere => {}
+                Looking::Again(viewer) => {
+                    let viewer = ready!(viewer.poll_unpin(task));
+                    self.looking = Looking::Nowhere;
+                    let Some(viewer) = viewer else { return Poll::Ready(Change::SessionEnded) };
+                    self.identity.set(Caller::Viewer(Arc::new(viewer)));
+                    return Poll::Ready(Change::RoleChanged);
+                }
+                Looking::Later(pause) => {
+                    ready!(pause.as_mut().poll(task));
+                    self.looking = Looking::Nowhere;
+                }
+            }
+            let event = match ready!(self.sessions.poll_next(task)) {
                 Ok(Some((_, event))) => event,
-                Ok(None) => return Change::GoingAway,
+                Ok(None) => return Poll::Ready(Change::GoingAway),
                 // Nobody can tell what was missed.
-                Err(StreamError::CursorExpired | StreamError::InvalidCursor) => return Change::SessionEnded,
+                Err(StreamError::CursorExpired | StreamError::InvalidCursor) => {
+                    return Poll::Ready(Change::SessionEnded);
+                }
                 Err(StreamError::Store(_)) => {
-                    Box::pin(tokio::time::sleep(RETRY)).await;
+                    self.looking = Looking::Later(Box::pin(sleep(RETRY)));
                     continue;
                 }
             };
             let Caller::Viewer(viewer) = self.identity.caller() else { continue };
             match event.body {
                 EventBody::SessionEnded { session_id, .. } if session_id == viewer.session_id => {
-                    return Change::SessionEnded;
+                    return Poll::Ready(Change::SessionEnded);
                 }
-                EventBody::RoleChanged { .. } => match Box::pin(self.look_again(&viewer)).await {
-                    Some(now) => {
-                        self.identity.set(Caller::Viewer(Arc::new(now)));
-                        return Change::RoleChanged;
-                    }
-                    None => return Change::SessionEnded,
-                },
+                EventBody::RoleChanged { .. } => {
+                    let edge = Arc::clone(&self.edge);
+                    let looking = async move { look_again(&edge, &viewer).await };
+                    self.looking = Looking::Again(looking.boxed());
+                }
                 _ => {}
             }
         }
     }
+}
 
-    /// The viewer as they are now, however long the database is away; `None` where their session has ended.
-    async fn look_again(&self, viewer: &Viewer) -> Option<Viewer> {
-        loop {
-            match accounts::look_again(&self.edge.services, viewer).await {
-                Ok(viewer) => return Some(viewer),
-                Err(service::Error::Unauthenticated) => return None,
-                Err(error) => {
-                    tracing::warn!(%error, "cannot tell what has become of a person; trying again");
-                    tokio::time::sleep(RETRY).await;
-                }
+/// The viewer as they are now, however long the database is away; `None` where their session has ended.
+async fn look_again(edge: &Edge, viewer: &Viewer) -> Option<Viewer> {
+    loop {
+        match accounts::look_again(&edge.services, viewer).await {
+            Ok(viewer) => return Some(viewer),
+            Err(service::Error::Unauthenticated) => return None,
+            Err(error) => {
+                tracing::warn!(%error, "cannot tell what has become of a person; trying again");
+                sleep(RETRY).await;
             }
         }
     }

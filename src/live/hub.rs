@@ -1,7 +1,6 @@
 //! Hands each event to the streams that are about one of its topics.
 
 use std::collections::{HashMap, VecDeque};
-use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -33,7 +32,9 @@ struct Seat(Mutex<Waiting>);
 
 #[derive(Debug, Default)]
 struct Waiting {
-    queue: VecDeque<Arc<Event>>,
+    /// In place, since most queues never hold more than one.
+    first: Option<Arc<Event>>,
+    more: VecDeque<Arc<Event>>,
     /// An event found the queue full; while this is set nothing is queued.
     overflowed: bool,
     closed: bool,
@@ -114,8 +115,10 @@ impl Waiting {
         if self.overflowed {
             return;
         }
-        if self.queue.len() < QUEUE {
-            self.queue.push_back(Arc::clone(event));
+        if self.first.is_none() {
+            self.first = Some(Arc::clone(event));
+        } else if self.more.len() + 1 < QUEUE {
+            self.more.push_back(Arc::clone(event));
         } else {
             self.overflowed = true;
         }
@@ -125,9 +128,10 @@ impl Waiting {
         if self.closed {
             return Some(Queued::Closed);
         }
-        if let Some(event) = self.queue.pop_front() {
-            if self.queue.is_empty() {
-                self.queue = VecDeque::new();
+        if let Some(event) = self.first.take() {
+            self.first = self.more.pop_front();
+            if self.first.is_none() && self.more.capacity() > 0 {
+                self.more = VecDeque::new();
             }
             return Some(Queued::Event(event));
         }
@@ -137,12 +141,7 @@ impl Waiting {
 
 impl Attachment {
     /// The next event, in order; or, once everything queued before it was taken, that some were left out.
-    /// May be dropped while waiting without losing one.
-    pub fn next(&mut self) -> impl Future<Output = Queued> + '_ {
-        poll_fn(|task| self.poll_next(task))
-    }
-
-    fn poll_next(&mut self, task: &Context<'_>) -> Poll<Queued> {
+    pub fn poll_next(&mut self, task: &Context<'_>) -> Poll<Queued> {
         let mut waiting = lock(&self.seat.0);
         match waiting.take() {
             Some(queued) => Poll::Ready(queued),
@@ -176,6 +175,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
     use uuid::Uuid;
 
     use super::*;
@@ -194,6 +195,10 @@ mod tests {
         })
     }
 
+    async fn next(attachment: &mut Attachment) -> Queued {
+        poll_fn(|task| attachment.poll_next(task)).await
+    }
+
     #[tokio::test]
     async fn a_full_queue_is_bounded_told_of_and_open_again() {
         let hub = Arc::new(Hub::default());
@@ -203,18 +208,18 @@ mod tests {
             hub.hand_on(&event(position));
         }
         for expected in 1..=beyond - 10 {
-            assert!(matches!(attachment.next().await, Queued::Event(e) if e.position == expected));
+            assert!(matches!(next(&mut attachment).await, Queued::Event(e) if e.position == expected));
         }
-        assert!(matches!(attachment.next().await, Queued::Overflow));
+        assert!(matches!(next(&mut attachment).await, Queued::Overflow));
         hub.hand_on(&event(beyond + 1));
-        assert!(matches!(attachment.next().await, Queued::Event(e) if e.position == beyond + 1));
+        assert!(matches!(next(&mut attachment).await, Queued::Event(e) if e.position == beyond + 1));
     }
 
     #[tokio::test]
     async fn an_event_or_the_close_wakes_who_waits() {
         let hub = Arc::new(Hub::default());
         let mut attachment = hub.attach(Topic::ReviewQueue);
-        let waiting = tokio::spawn(async move { (attachment.next().await, attachment.next().await) });
+        let waiting = tokio::spawn(async move { (next(&mut attachment).await, next(&mut attachment).await) });
         tokio::task::yield_now().await;
         hub.hand_on(&event(1));
         tokio::task::yield_now().await;
@@ -222,7 +227,7 @@ mod tests {
         let (first, second) = waiting.await.expect("it ends");
         assert!(matches!(first, Queued::Event(e) if e.position == 1));
         assert!(matches!(second, Queued::Closed));
-        assert!(matches!(hub.attach(Topic::Published).next().await, Queued::Closed));
+        assert!(matches!(next(&mut hub.attach(Topic::Published)).await, Queued::Closed));
     }
 
     #[tokio::test]

@@ -4,8 +4,13 @@
 //! the hub first, then replays, then drops by position what both had. A queue that overflowed puts it back
 //! to replay, so a slow client costs bounded memory and loses nothing.
 
+use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::cursor::Cursor;
@@ -112,22 +117,21 @@ impl Streams {
         if cursor.epoch != self.0.epoch || !kept {
             return Err(StreamError::CursorExpired);
         }
-        // At least up to the head, also where this gateway has not handed it on yet.
-        stream.mode = Mode::Replay { page: None, target: stream.last };
+        stream.replay(stream.last);
         stream.last = cursor.position;
         Ok(stream)
     }
 }
 
-#[derive(Debug)]
 enum Mode {
+    Live,
     /// From the log, up to `target` at least: what comes behind that is in the queue.
     Replay { page: Option<(Arc<Page>, usize)>, target: i64 },
-    Live,
+    /// A page is being read.
+    Reading { page: BoxFuture<'static, Result<Arc<Page>, PageError>>, target: i64 },
 }
 
 /// One subscriber's events.
-#[derive(Debug)]
 pub struct EventStream {
     source: Arc<Source>,
     topic: Topic,
@@ -136,6 +140,9 @@ pub struct EventStream {
     last: i64,
     mode: Mode,
 }
+
+/// What comes next; nothing more where the gateway stops.
+pub type Next = Result<Option<(Delivery, Arc<Event>)>, StreamError>;
 
 impl EventStream {
     /// Leaves out what happened up to `position`: the subscriber has a snapshot as of then.
@@ -149,42 +156,57 @@ impl EventStream {
     /// # Errors
     /// Where the database does not answer: the next call tries again. Where the log has been pruned before it could be
     /// read.
-    pub async fn next(&mut self) -> Result<Option<(Delivery, Arc<Event>)>, StreamError> {
+    pub fn next(&mut self) -> impl Future<Output = Next> + '_ {
+        poll_fn(|task| self.poll_next(task))
+    }
+
+    /// The same, polled: there are many streams, nearly all of them idle, and each is no larger than it must be.
+    pub fn poll_next(&mut self, task: &mut Context<'_>) -> Poll<Next> {
         loop {
             match &mut self.mode {
-                Mode::Live => match self.attachment.next().await {
+                Mode::Live => match ready!(self.attachment.poll_next(task)) {
                     Queued::Event(event) if event.position > self.last => {
                         self.last = event.position;
-                        return Ok(Some((Delivery::Live, event)));
+                        return Poll::Ready(Ok(Some((Delivery::Live, event))));
                     }
                     Queued::Event(_) => {}
-                    Queued::Overflow => self.mode = self.replay(),
-                    Queued::Closed => return Ok(None),
+                    // From the log: the queue, which is open again by now, has the rest.
+                    Queued::Overflow => self.replay(self.source.handed_on.position()),
+                    Queued::Closed => return Poll::Ready(Ok(None)),
                 },
                 Mode::Replay { page: Some((page, taken)), target } => {
                     if let Some(event) = page.events.get(*taken) {
                         *taken += 1;
                         self.last = event.position;
-                        return Ok(Some((Delivery::Replay, Arc::clone(event))));
+                        return Poll::Ready(Ok(Some((Delivery::Replay, Arc::clone(event)))));
                     }
                     self.last = self.last.max(page.covers);
-                    self.mode = if self.last >= *target {
-                        Mode::Live
-                    } else {
-                        Mode::Replay { page: None, target: *target }
-                    };
+                    let target = *target;
+                    if self.last >= target { self.mode = Mode::Live } else { self.replay(target) }
                 }
-                // Boxed, so that an idle stream does not hold the room that a read needs.
-                Mode::Replay { page, target } => {
-                    let read = Box::pin(self.source.pages.behind(self.topic, self.last, *target)).await?;
-                    *page = Some((read, 0));
+                Mode::Replay { page: None, target } => {
+                    let (source, target) = (Arc::clone(&self.source), *target);
+                    let (topic, last) = (self.topic, self.last);
+                    let page = async move { source.pages.behind(topic, last, target).await };
+                    self.mode = Mode::Reading { page: page.boxed(), target };
+                }
+                Mode::Reading { page, target } => {
+                    let (page, target) = (ready!(page.poll_unpin(task)), *target);
+                    self.replay(target);
+                    let page = page?;
+                    self.mode = Mode::Replay { page: Some((page, 0)), target };
                 }
             }
         }
     }
 
-    /// From the log: the queue, which is open again by now, has the rest.
-    fn replay(&self) -> Mode {
-        Mode::Replay { page: None, target: self.source.handed_on.position() }
+    fn replay(&mut self, target: i64) {
+        self.mode = Mode::Replay { page: None, target };
+    }
+}
+
+impl fmt::Debug for EventStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventStream").field("topic", &self.topic).field("last", &self.last).finish_non_exhaustive()
     }
 }

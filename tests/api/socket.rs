@@ -91,6 +91,35 @@ async fn pings_are_answered_with_their_payload(world: World) {
     assert_eq!(socket.receive().await, json!({ "type": "connection_ack" }));
 }
 
+async fn a_binary_message_is_4400(world: World) {
+    let mut socket = world.here().socket().await;
+    socket.say_binary(br#"{"type":"ping"}"#).await;
+    assert_eq!(socket.closed().await, (4400, "Messages are text".to_owned()));
+}
+
+async fn a_message_that_is_too_large_is_1009(world: World) {
+    let mut socket = world.here().socket().await;
+    let filler = "x".repeat(1024 * 1024);
+    socket.say(json!({ "type": "ping", "payload": { "filler": filler } })).await;
+    assert_eq!(socket.closed().await, (1009, "A message may have at most 1048576 bytes".to_owned()));
+}
+
+async fn what_is_completed_or_unknown_says_nothing_more(world: World) {
+    let ann = world.member("Ann").await;
+    let mut socket = ann.client.socket().await;
+    // Completing what never was is no fault: it may have ended meanwhile.
+    socket.complete("nothing").await;
+    socket.subscribe("mine", GIG_STATUS_CHANGED, json!({})).await;
+    socket.subscribe("q", "{ __typename }", json!({})).await;
+    assert_eq!(socket.about("q").await["type"], "next");
+    assert_eq!(socket.about("q").await, json!({ "id": "q", "type": "complete" }));
+    socket.complete("mine").await;
+    socket.say(json!({ "type": "ping" })).await;
+    assert_eq!(socket.receive().await, json!({ "type": "pong" }));
+    ann.post(world.gig_form("I will write a song for you").await).await;
+    socket.expect_silence("mine").await;
+}
+
 async fn queries_and_mutations_go_over_the_socket(world: World) {
     let ann = world.member("Ann").await;
     let mut socket = ann.client.socket().await;
@@ -155,6 +184,9 @@ on_both_back_ends!(
     a_second_introduction_is_4429,
     an_id_that_is_in_use_is_4409_and_free_once_it_is_completed,
     pings_are_answered_with_their_payload,
+    a_binary_message_is_4400,
+    a_message_that_is_too_large_is_1009,
+    what_is_completed_or_unknown_says_nothing_more,
     queries_and_mutations_go_over_the_socket,
     what_fails_before_execution_is_an_error_and_ends_the_operation,
     a_socket_has_at_most_a_hundred_operations,

@@ -132,8 +132,8 @@ impl Cohort {
         event: &Arc<Happened>,
     ) -> Answer {
         let alone = || self.told(services, origin, Asking::One(origin.caller.clone()), delivery, event);
-        // Nobody to share it with.
-        if Arc::strong_count(self) == 1 {
+        // Nobody to share it with: one holds the member, and one this.
+        if Arc::strong_count(self) <= 2 {
             return alone().await;
         }
         let cell = self.cell(delivery, event.position);

@@ -8,9 +8,13 @@ mod prepared;
 
 use std::future::poll_fn;
 use std::net::IpAddr;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::time::{Sleep, sleep};
 
 pub use self::cohort::{Alike, Cohorts, SharedBy};
 pub use self::prepared::{Deposit, Documents, Executor};
@@ -19,7 +23,7 @@ use self::cohort::{Answer, Cohort};
 use super::answer::{failed, finished, to_json};
 use super::context::{Asking, Caller, Origin};
 use super::error::Error;
-use super::subscription::{Event, RETRY};
+use super::subscription::{Begun, RETRY};
 use crate::domain::event::Event as Happened;
 use crate::live::stream::{Delivery, EventStream, StreamError};
 use crate::service::{self, Services};
@@ -62,16 +66,33 @@ pub enum Told {
     Failed(Arc<str>),
 }
 
-/// One client's subscription.
+/// One client's subscription. There are many, nearly all of them idle: it is polled by hand, so that it is no larger
+/// than what it must remember.
 pub struct Following {
     services: Arc<Services>,
     cohort: Arc<Cohort>,
     stream: EventStream,
-    first: Option<Box<(i64, Event)>>,
+    origin: Box<Asker>,
+    doing: Doing,
+}
+
+/// Who is told, and by which right.
+struct Asker {
     identity: Identity,
     address: IpAddr,
     request_id: Arc<str>,
     by_role: bool,
+}
+
+/// What a subscription is about.
+enum Doing {
+    /// It waits for an event.
+    Waiting,
+    /// A snapshot, or an event, is being shown.
+    Showing(BoxFuture<'static, Answer>, i64),
+    /// The database is away.
+    Pausing(Pin<Box<Sleep>>),
+    Ended,
 }
 
 impl Following {
@@ -82,97 +103,98 @@ impl Following {
         identity: Identity,
         origin: Origin,
     ) -> Self {
-        let begun = deposit.begun;
-        Self {
-            services,
-            cohort,
-            stream: begun.stream,
-            first: begun.first.map(Box::new),
-            identity,
-            address: origin.address,
-            request_id: origin.request_id,
-            by_role: begun.by_role,
-        }
-    }
-
-    /// What the client is told next; `None` where the gateway stops, and nothing is told any more.
-    pub async fn next(&mut self) -> Option<Told> {
-        // What takes more than to wait is boxed, so that an idle subscription does not hold the room for it.
-        if let Some(first) = self.first.take() {
-            let (position, event) = *first;
-            let origin = self.origin();
+        let Begun { stream, first, by_role, .. } = deposit.begun;
+        let origin = Asker { identity, address: origin.address, request_id: origin.request_id, by_role };
+        let mut following =
+            Self { services, cohort, stream, origin: Box::new(origin), doing: Doing::Waiting };
+        if let Some((position, event)) = first {
+            let (services, cohort) = (Arc::clone(&following.services), Arc::clone(&following.cohort));
+            let origin = following.origin.as_origin();
             let asking = Asking::One(origin.caller.clone());
-            let shown = Box::pin(self.cohort.shown(&self.services, &origin, asking, &event)).await;
-            if let Some(told) = told(shown, position) {
-                return Some(told);
-            }
+            let shown = async move { cohort.shown(&services, &origin, asking, &event).await };
+            following.doing = Doing::Showing(shown.boxed(), position);
         }
+        following
+    }
+
+    /// What the client is told next; `None` once nothing is told any more. Whoever sets the client's [`Identity`]
+    /// polls this anew.
+    pub fn poll_next(&mut self, task: &mut Context<'_>) -> Poll<Option<Told>> {
         loop {
-            let (delivery, event) = match self.happened().await {
-                None => return Some(self.refused(&service::Error::Forbidden.into())),
-                Some(Ok(Some(next))) => next,
-                Some(Ok(None)) => return None,
-                Some(Err(error)) => match self.failed(error).await {
-                    Some(told) => return Some(told),
-                    None => continue,
-                },
+            let (answer, position) = match &mut self.doing {
+                Doing::Ended => return Poll::Ready(None),
+                Doing::Showing(answer, position) => (ready!(answer.poll_unpin(task)), *position),
+                Doing::Pausing(pause) => {
+                    ready!(pause.as_mut().poll(task));
+                    self.doing = Doing::Waiting;
+                    continue;
+                }
+                Doing::Waiting => {
+                    if self.origin.is_refused() {
+                        return Poll::Ready(Some(self.fail(&service::Error::Forbidden.into())));
+                    }
+                    let (delivery, event) = match ready!(self.stream.poll_next(task)) {
+                        Ok(Some(next)) => next,
+                        // The gateway stops.
+                        Ok(None) => {
+                            self.doing = Doing::Ended;
+                            continue;
+                        }
+                        Err(StreamError::Store(error)) if store::is_unavailable(&error) => {
+                            self.doing = Doing::Pausing(Box::pin(sleep(RETRY)));
+                            continue;
+                        }
+                        Err(error) => return Poll::Ready(Some(self.fail(&error.into()))),
+                    };
+                    match self.cohort.known(delivery, event.position) {
+                        Some(answer) => (answer, event.position),
+                        None => {
+                            self.doing = Doing::Showing(self.ask(delivery, &event), event.position);
+                            continue;
+                        }
+                    }
+                }
             };
-            let answer = match self.cohort.known(delivery, event.position) {
-                Some(answer) => answer,
-                None => self.ask(delivery, &event).await,
-            };
-            if let Some(told) = told(answer, event.position) {
-                return Some(told);
+            self.doing = Doing::Waiting;
+            match answer {
+                Answer::Next(payload) => return Poll::Ready(Some(Told::Next { payload, position })),
+                Answer::Failed(errors) => {
+                    self.doing = Doing::Ended;
+                    return Poll::Ready(Some(Told::Failed(errors)));
+                }
+                Answer::LeftOut | Answer::Differs => {}
             }
         }
     }
 
-    async fn ask(&self, delivery: Delivery, event: &Arc<Happened>) -> Answer {
-        let origin = self.origin();
-        Box::pin(self.cohort.answer(&self.services, &origin, delivery, event)).await
+    /// The same, waited for. May be dropped while waiting without losing anything.
+    pub fn next(&mut self) -> impl Future<Output = Option<Told>> + '_ {
+        poll_fn(|task| self.poll_next(task))
     }
 
-    /// What the client is told of a log that cannot be read; `None` where it may be tried again by now.
-    async fn failed(&self, error: StreamError) -> Option<Told> {
-        if let StreamError::Store(error) = &error
-            && store::is_unavailable(error)
-        {
-            Box::pin(tokio::time::sleep(RETRY)).await;
-            return None;
-        }
-        Some(self.refused(&error.into()))
+    fn ask(&self, delivery: Delivery, event: &Arc<Happened>) -> BoxFuture<'static, Answer> {
+        let (services, cohort) = (Arc::clone(&self.services), Arc::clone(&self.cohort));
+        let (origin, event) = (self.origin.as_origin(), Arc::clone(event));
+        async move { cohort.answer(&services, &origin, delivery, &event).await }.boxed()
     }
 
-    fn refused(&self, error: &Error) -> Told {
-        Told::Failed(to_json(&finished(failed(error), &self.request_id).errors).into())
+    fn fail(&mut self, error: &Error) -> Told {
+        self.doing = Doing::Ended;
+        Told::Failed(to_json(&finished(failed(error), &self.origin.request_id).errors).into())
+    }
+}
+
+impl Asker {
+    /// Whether they may not have it any more.
+    fn is_refused(&self) -> bool {
+        self.by_role && !self.identity.reviews()
     }
 
-    /// The next event; `None` where the client may not have it any more. Whoever sets the client's [`Identity`] polls
-    /// this anew.
-    async fn happened(&mut self) -> Option<Result<Option<(Delivery, Arc<Happened>)>, StreamError>> {
-        let mut next = pin!(self.stream.next());
-        poll_fn(|task| {
-            if self.by_role && !self.identity.reviews() {
-                return Poll::Ready(None);
-            }
-            next.as_mut().poll(task).map(Some)
-        })
-        .await
-    }
-
-    fn origin(&self) -> Origin {
+    fn as_origin(&self) -> Origin {
         Origin {
             caller: self.identity.caller(),
             address: self.address,
             request_id: Arc::clone(&self.request_id),
         }
-    }
-}
-
-fn told(answer: Answer, position: i64) -> Option<Told> {
-    match answer {
-        Answer::Next(payload) => Some(Told::Next { payload, position }),
-        Answer::Failed(errors) => Some(Told::Failed(errors)),
-        Answer::LeftOut | Answer::Differs => None,
     }
 }

@@ -1,25 +1,27 @@
 //! One client's socket, from its first message to its close.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_graphql::Request;
 use async_graphql::parser::types::OperationType;
 use axum::extract::ws::{Message, WebSocket};
-use futures_util::{FutureExt, SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt};
 use serde_json::{Map, Value};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_stream::StreamMap;
 use uuid::Uuid;
 
-use super::operation::{self, Operation, Outgoing};
+use super::operation::Operation;
 use super::protocol::{Acknowledged, ClientMessage, Close, ServerMessage};
 use crate::graphql::error::{Error, ErrorCode};
 use crate::graphql::{Caller, Origin};
 use crate::http::Edge;
-use crate::http::graphql::operation;
+use crate::http::graphql::{DOCUMENT_MAX_BYTES, operation};
 use crate::http::presence::{Change, Credentials, Presence};
 use crate::http::quota::Place;
 use crate::service::{self, accounts};
@@ -39,6 +41,14 @@ const BATCH: usize = 32;
 const SESSION_ENDED: &str = "The session has ended";
 const EXPIRED: &str = "The credentials have expired";
 
+/// What happens next.
+enum Step {
+    Heard(Message),
+    Changed(Change),
+    /// The clock has struck.
+    Strike,
+}
+
 pub(super) struct Connection {
     edge: Arc<Edge>,
     address: IpAddr,
@@ -50,6 +60,10 @@ pub(super) struct Connection {
     introduce_by: Instant,
     ping_at: Instant,
     pings_unanswered: u8,
+    /// What to say before anything else.
+    say: Option<String>,
+    /// Since when the client has not taken all that it was told.
+    untaken_since: Option<Instant>,
     _place: Place<IpAddr>,
 }
 
@@ -65,6 +79,8 @@ impl Connection {
             introduce_by: now + edge.limits.socket_init,
             ping_at: now + PING_EVERY,
             pings_unanswered: 0,
+            say: None,
+            untaken_since: None,
             _place: place,
             edge,
         }
@@ -92,32 +108,96 @@ impl Connection {
     async fn talk(&mut self, socket: &mut WebSocket) -> Result<(), Option<Close>> {
         let mut clock = pin!(sleep_until(self.due()));
         loop {
-            if clock.deadline() != self.due() {
-                clock.as_mut().reset(self.due());
-            }
-            // In this order: what has become of the client counts before what it is told.
-            tokio::select! {
-                biased;
-                change = self.presence.change() => self.changed(change)?,
-                () = &mut clock => {
-                    let ping = self.strike()?;
-                    self.send(socket, ping).await?;
-                }
-                message = socket.recv() => {
-                    let Some(Ok(message)) = message else { return Err(None) };
+            match poll_fn(|task| self.poll_step(socket, clock.as_mut(), task)).await? {
+                Step::Heard(message) => {
                     self.pings_unanswered = 0;
-                    let answer = Box::pin(self.hear(message)).await?;
-                    self.send(socket, answer).await?;
+                    // Boxed, so that a socket that is told something now and then does not hold the room for it.
+                    self.say = Box::pin(self.hear(message)).await?;
                 }
-                Some((id, outgoing)) = self.operations.next() => self.tell(socket, id, outgoing).await?,
+                Step::Strike => self.say = self.strike()?,
+                Step::Changed(change) => self.changed(change)?,
             }
         }
+    }
+
+    /// Says what there is to say, as much as the client takes; then what happens next. Everything is polled once for
+    /// each time that the socket is woken: it is most of what a delivery costs.
+    fn poll_step(
+        &mut self,
+        socket: &mut WebSocket,
+        mut clock: Pin<&mut Sleep>,
+        task: &mut Context<'_>,
+    ) -> Poll<Result<Step, Option<Close>>> {
+        let taken = match self.poll_say(socket, task) {
+            Ok(taken) => taken,
+            Err(close) => return Poll::Ready(Err(close)),
+        };
+        if let Poll::Ready(change) = self.presence.poll_change(task) {
+            return Poll::Ready(Ok(Step::Changed(change)));
+        }
+        let due = self.due();
+        if clock.deadline() != due {
+            clock.as_mut().reset(due);
+        }
+        if clock.poll(task).is_ready() {
+            return Poll::Ready(Ok(Step::Strike));
+        }
+        // A client that does not take what it is told is not listened to either.
+        if !taken {
+            return Poll::Pending;
+        }
+        match ready!(socket.poll_next_unpin(task)) {
+            Some(Ok(message)) => Poll::Ready(Ok(Step::Heard(message))),
+            Some(Err(_)) | None => Poll::Ready(Err(None)),
+        }
+    }
+
+    /// Says what there is to say; whether the client has taken all of it.
+    fn poll_say(&mut self, socket: &mut WebSocket, task: &mut Context<'_>) -> Result<bool, Option<Close>> {
+        for room in (0..BATCH).rev() {
+            match socket.poll_ready_unpin(task) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => return Err(None),
+                Poll::Pending => break,
+            }
+            let text = match self.say.take() {
+                Some(text) => text,
+                None => match self.operations.poll_next_unpin(task) {
+                    Poll::Ready(Some((id, outgoing))) => {
+                        if outgoing.last {
+                            self.operations.remove(&id);
+                        }
+                        outgoing.text
+                    }
+                    Poll::Ready(None) | Poll::Pending => break,
+                },
+            };
+            // Looked at behind each: nothing that happened after it is told to a session that has ended.
+            if let Poll::Ready(change) = self.presence.poll_change(task) {
+                self.changed(change)?;
+            }
+            socket.start_send_unpin(Message::text(text)).map_err(|_| None)?;
+            self.untaken_since.get_or_insert_with(Instant::now);
+            if room == 0 {
+                // There may be more; others are to have their turn first.
+                task.waker().wake_by_ref();
+            }
+        }
+        if self.untaken_since.is_some() {
+            match socket.poll_flush_unpin(task) {
+                Poll::Ready(Ok(())) => self.untaken_since = None,
+                Poll::Ready(Err(_)) => return Err(None),
+                Poll::Pending => {}
+            }
+        }
+        Ok(self.untaken_since.is_none())
     }
 
     /// When the clock strikes next.
     fn due(&self) -> Instant {
         let by = if self.introduced { self.presence.ends_at() } else { Some(self.introduce_by) };
-        by.map_or(self.ping_at, |by| by.min(self.ping_at))
+        let taken_by = self.untaken_since.map(|since| since + TAKE_WITHIN);
+        [by, taken_by].into_iter().flatten().fold(self.ping_at, Instant::min)
     }
 
     /// The clock has struck: what to say, or why to close.
@@ -128,6 +208,9 @@ impl Connection {
         }
         if self.presence.ends_at().is_some_and(|ends_at| now >= ends_at) {
             return Err(Some(Close::Forbidden(EXPIRED)));
+        }
+        if self.untaken_since.is_some_and(|since| now >= since + TAKE_WITHIN) {
+            return Err(None);
         }
         if now < self.ping_at {
             return Ok(None);
@@ -149,55 +232,10 @@ impl Connection {
         }
     }
 
-    async fn send(&mut self, socket: &mut WebSocket, text: Option<String>) -> Result<(), Option<Close>> {
-        let Some(text) = text else { return Ok(()) };
-        self.passed(socket.send(Message::text(text))).await
-    }
-
-    /// Says what operations have to say, as much as is ready, in one go.
-    async fn tell(
-        &mut self,
-        socket: &mut WebSocket,
-        id: Arc<str>,
-        outgoing: Outgoing,
-    ) -> Result<(), Option<Close>> {
-        let mut ready = (id, outgoing);
-        for room in (0..BATCH).rev() {
-            let (id, outgoing) = ready;
-            if outgoing.last {
-                self.operations.remove(&id);
-            }
-            self.passed(socket.feed(Message::text(outgoing.text))).await?;
-            // Looked at again before each: nothing that happened after it is told to a session that has ended.
-            if let Some(change) = self.presence.change().now_or_never() {
-                self.changed(change)?;
-            }
-            // What is taken here is told: one more is only taken where there is room for it.
-            let next = if room > 0 { self.operations.next().now_or_never().flatten() } else { None };
-            let Some(next) = next else { break };
-            ready = next;
-        }
-        self.passed(socket.flush()).await
-    }
-
-    /// Waits until the client has taken what is sent, unless it must be closed first.
-    async fn passed(
-        &mut self,
-        sending: impl Future<Output = Result<(), axum::Error>>,
-    ) -> Result<(), Option<Close>> {
-        let mut sending = pin!(timeout(TAKE_WITHIN, sending));
-        loop {
-            tokio::select! {
-                biased;
-                sent = &mut sending => return if matches!(sent, Ok(Ok(()))) { Ok(()) } else { Err(None) },
-                change = self.presence.change() => self.changed(change)?,
-            }
-        }
-    }
-
     /// What to say to it at once.
     async fn hear(&mut self, message: Message) -> Result<Option<String>, Option<Close>> {
         let text = match message {
+            Message::Text(text) if text.len() > DOCUMENT_MAX_BYTES => return Err(Some(Close::TooLarge)),
             Message::Text(text) => text,
             Message::Binary(_) => return Err(Some(Close::InvalidMessage("Messages are text".into()))),
             // The library answers pings; a close ends the stream.
@@ -288,16 +326,17 @@ impl Connection {
             operation = asked.and_then(|operation| operation.name),
             "began"
         );
+        let id: Arc<str> = id.into();
         let running = match self.place(&caller, kind) {
             Ok(place) => {
                 let origin =
                     Origin { caller, address: self.address, request_id: Arc::clone(&self.request_id) };
                 let identity = self.presence.identity().clone();
-                operation::run(Arc::clone(&self.edge), &id, kind, origin, identity, request, place)
+                Operation::run(&self.edge, &id, kind, origin, identity, request, place)
             }
-            Err(error) => operation::refused(&id, &error),
+            Err(error) => Operation::refused(&id, &error),
         };
-        self.operations.insert(id.into(), running);
+        self.operations.insert(id, running);
         Ok(())
     }
 

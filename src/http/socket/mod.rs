@@ -39,7 +39,8 @@ pub(super) fn open(
     let Some(place) = edge.connections.take(address) else { return too_many_connections(&edge) };
     upgrade
         .protocols([protocol::SUBPROTOCOL])
-        .max_message_size(DOCUMENT_MAX_BYTES)
+        // Twice what is read: up to there, a client is told what is wrong; beyond, it is cut off.
+        .max_message_size(2 * DOCUMENT_MAX_BYTES)
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES)
         .on_upgrade(move |socket| {

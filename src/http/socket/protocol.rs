@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::http::graphql::DOCUMENT_MAX_BYTES;
+
 pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
 
 /// A close frame holds so many bytes of text.
@@ -88,6 +90,8 @@ impl ServerMessage<'_> {
 pub(super) enum Close {
     /// The gateway stops: connect again, and resume.
     GoingAway,
+    /// A message has more bytes than are read.
+    TooLarge,
     /// The database is away, so that nobody can tell who this is.
     TryAgainLater,
     InvalidMessage(String),
@@ -104,6 +108,7 @@ impl Close {
     pub fn frame(&self) -> CloseFrame {
         let (code, reason) = match self {
             Self::GoingAway => (1001, "Going away".to_owned()),
+            Self::TooLarge => (1009, format!("A message may have at most {DOCUMENT_MAX_BYTES} bytes")),
             Self::TryAgainLater => (1013, "Try again later".to_owned()),
             Self::InvalidMessage(fault) => (4400, fault.clone()),
             Self::Unauthorized => (4401, "Unauthorized".to_owned()),

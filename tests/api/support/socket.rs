@@ -67,6 +67,10 @@ impl Socket {
         self.stream.send(Message::text(text)).await.expect("an open socket");
     }
 
+    pub async fn say_binary(&mut self, bytes: &'static [u8]) {
+        self.stream.send(Message::binary(bytes)).await.expect("an open socket");
+    }
+
     pub async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
         let payload = json!({ "query": query, "variables": variables });
         self.say(json!({ "type": "subscribe", "id": id, "payload": payload })).await;

@@ -1,0 +1,192 @@
+//! Connections that outlive their credentials, their session, or their person's role.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use gigway::app::Offline;
+use gigway::clock::SystemClock;
+use gigway::config::{Config, Settings};
+use gigway::domain::user::Role;
+use gigway::service::people;
+use serde_json::{Value, json};
+
+use crate::support::client::Client;
+use crate::support::documents::{
+    GIG_PUBLISHED, GIG_STATUS_CHANGED, PAUSE_GIG, QUEUE_CHANGED, REFRESH, SIGN_OUT,
+};
+use crate::support::event_stream::EventStream;
+use crate::support::people::{PASSWORD, Person};
+use crate::support::proxy::until;
+use crate::support::servers::{self, OwnRedis};
+use crate::support::socket::Socket;
+use crate::support::world::World;
+use crate::support::{documents, on_both_back_ends};
+
+/// Two seconds of grace, so that a test does not wait for thirty.
+fn short_grace() -> Settings {
+    Settings { token_grace_seconds: Some("2".into()), ..Settings::default() }
+}
+
+/// An access token of the person's session that expires in a second.
+fn expiring(world: &World, person: &Person) -> String {
+    let secrets = &world.services().secrets;
+    let (session, _) = secrets.read_access_token(person.client.token().expect("a token"), world.now()).expect("good");
+    let issued = world.now() - TimeDelta::minutes(15) + TimeDelta::seconds(2);
+    secrets.access_token(session, issued).expect("a token").0
+}
+
+fn bearer(token: &str) -> Value {
+    json!({ "authorization": format!("Bearer {token}") })
+}
+
+/// Fresh credentials for the person's session.
+async fn refreshed(person: &Person) -> String {
+    let session = person.client.done(REFRESH, json!({ "token": person.refresh_token })).await["session"].take();
+    session["accessToken"].as_str().expect("a token").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_lives_on_by_fresh_credentials_and_ends_without() {
+    let world = World::start(short_grace(), 1).await;
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let id = ann.post(world.gig_form("I will write a song for you").await).await;
+    rita.approve(&id).await;
+    let token = expiring(&world, &ann);
+    let mut keeps = Socket::silent(ann.client.address).await;
+    keeps.introduce(Some(&token)).await;
+    let acknowledged = keeps.receive().await;
+    assert!(acknowledged["payload"]["accessTokenExpiresAt"].is_string(), "{acknowledged}");
+    keeps.subscribe("mine", GIG_STATUS_CHANGED, json!({})).await;
+    let mut forgets = Socket::open(ann.client.address, Some(&token)).await;
+    forgets.subscribe("mine", GIG_STATUS_CHANGED, json!({})).await;
+    let stream = stream(&ann.client.with_token(&token), GIG_STATUS_CHANGED, json!({})).await;
+
+    let fresh = refreshed(&ann).await;
+    keeps.say(json!({ "type": "ping", "payload": bearer(&fresh) })).await;
+    let pong = keeps.receive().await;
+    assert_eq!(pong["type"], "pong");
+    assert!(pong["payload"]["accessTokenExpiresAt"].as_str() > acknowledged["payload"]["accessTokenExpiresAt"].as_str());
+    assert!(!pong.to_string().contains(&fresh), "credentials are not sent back");
+
+    assert_eq!(forgets.closed().await, (4403, "The credentials have expired".to_owned()));
+    // The stream has ended, and not been completed: it is to be opened again.
+    assert_eq!(rest(stream).await, Vec::<String>::new());
+    ann.client.with_token(&fresh).done(PAUSE_GIG, json!({ "id": id })).await;
+    assert_eq!(keeps.event("mine").await["status"], "PAUSED");
+}
+
+async fn credentials_in_a_ping_must_be_good_and_of_the_same_person(world: World) {
+    let (ann, bob) = (world.member("Ann").await, world.member("Bob").await);
+    for (token, reason) in
+        [("nonsense", "Forbidden"), (bob.client.token().expect("a token"), "These credentials are somebody else's")]
+    {
+        let mut socket = ann.client.socket().await;
+        socket.say(json!({ "type": "ping", "payload": bearer(token) })).await;
+        assert_eq!(socket.closed().await, (4403, reason.to_owned()));
+    }
+    // Another session of theirs will do, and is the one whose end counts from there on.
+    let elsewhere = world.sign_in(&ann.email).await;
+    let mut socket = ann.client.socket().await;
+    socket.say(json!({ "type": "ping", "payload": bearer(elsewhere.client.token().expect("a token")) })).await;
+    assert_eq!(socket.receive().await["type"], "pong");
+    ann.client.done(SIGN_OUT, json!({})).await;
+    socket.subscribe("q", "{ viewer { email } }", json!({})).await;
+    assert_eq!(socket.about("q").await["payload"]["data"]["viewer"]["email"], json!(ann.email));
+    elsewhere.client.done(SIGN_OUT, json!({})).await;
+    assert_eq!(socket.closed().await.0, 4403);
+}
+
+/// A stream of the subscription, once it is open.
+async fn stream(client: &Client, query: &str, variables: Value) -> EventStream {
+    let request = client.post("/graphql").header("accept", "text/event-stream");
+    let response = request.json(&json!({ "query": query, "variables": variables })).send().await.expect("an answer");
+    assert_eq!(response.status(), 200);
+    EventStream::of(response)
+}
+
+/// The names of what else comes, until it ends.
+async fn rest(mut stream: EventStream) -> Vec<String> {
+    let mut names = Vec::new();
+    let all = async {
+        while let Some(event) = stream.next().await.expect("a whole stream") {
+            names.push(event.name);
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), all).await.expect("it ends");
+    names
+}
+
+async fn who_is_blocked_is_out_everywhere(world: World) {
+    let ann = world.member("Ann").await;
+    let mut socket = ann.at(&world.there()).socket().await;
+    let stream = stream(&ann.at(&world.there()), GIG_STATUS_CHANGED, json!({})).await;
+    people::block(world.services(), &ann.email).await.expect("blocked");
+    assert_eq!(socket.closed().await, (4403, "The session has ended".to_owned()));
+    assert_eq!(rest(stream).await, Vec::<String>::new());
+    assert_eq!(ann.client.error_codes("{ viewer { email } }", json!({})).await, ["UNAUTHENTICATED"]);
+    let input = json!({ "input": { "email": ann.email, "password": PASSWORD } });
+    let refused = world.here().refused(documents::SIGN_IN, input).await;
+    assert_eq!(refused, [("NOT_ALLOWED".to_owned(), String::new())]);
+    people::unblock(world.services(), &ann.email).await.expect("free");
+    world.sign_in(&ann.email).await;
+}
+
+async fn a_role_that_is_taken_away_narrows_what_runs(world: World) {
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let id = ann.post(world.gig_form("I will write a song for you").await).await;
+    let mut socket = rita.at(&world.there()).socket().await;
+    socket.subscribe("queue", QUEUE_CHANGED, json!({})).await;
+    socket.subscribe("hers", GIG_STATUS_CHANGED, json!({ "id": id })).await;
+    assert_eq!(socket.event("hers").await["delivery"], "SNAPSHOT");
+    socket.subscribe("feed", GIG_PUBLISHED, json!({})).await;
+    socket.subscribe("own", GIG_STATUS_CHANGED, json!({})).await;
+    let mut stream = stream(&rita.at(&world.there()), QUEUE_CHANGED, json!({})).await;
+    let hub = world.services_there().streams.hub();
+    until("all are attached", async || hub.attached() >= 7).await;
+    people::set_role(world.services(), &rita.email, Role::Member).await.expect("a member");
+    assert_eq!(socket.failure("queue").await, ["FORBIDDEN"]);
+    assert_eq!(socket.failure("hers").await, ["FORBIDDEN"]);
+    let told = stream.next().await.expect("a stream").expect("an event");
+    assert_eq!(told.name, "next");
+    assert!(told.data.contains("FORBIDDEN"), "{}", told.data);
+    assert_eq!(rest(stream).await, ["complete"]);
+    // What everybody may follow goes on.
+    world.reviewer("Rob").await.approve(&id).await;
+    assert_eq!(socket.event("feed").await["gigId"], json!(id));
+    socket.expect_silence("own").await;
+}
+
+on_both_back_ends!(
+    credentials_in_a_ping_must_be_good_and_of_the_same_person,
+    who_is_blocked_is_out_everywhere,
+    a_role_that_is_taken_away_narrows_what_runs,
+);
+
+/// By the command line, which is a process of its own; with Redis at once, and without it as soon as the log is read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sockets_end_on_every_gateway_with_redis_and_without() {
+    let mut redis = OwnRedis::away();
+    redis.start().await;
+    let settings = Settings {
+        database_url: Some(servers::new_postgres_database().await),
+        redis_url: Some(redis.url()),
+        ..Settings::default()
+    };
+    let world = World::start(settings.clone(), 2).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let data_dir = Some(folder.path().display().to_string());
+    let config = Config::from_settings(Settings { data_dir, ..settings }).expect("good settings");
+    for (name, up) in [("Ann", true), ("Bob", false)] {
+        let person = world.member(name).await;
+        if !up {
+            redis.kill();
+        }
+        let mut sockets = [person.client.socket().await, person.at(&world.there()).socket().await];
+        let offline = Offline::open(&config, std::sync::Arc::new(SystemClock)).await.expect("it opens");
+        people::block(&offline, &person.email).await.expect("blocked");
+        offline.close().await.expect("closed");
+        for socket in &mut sockets {
+            assert_eq!(socket.closed().await.0, 4403, "{name}");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Subscriptions over HTTP responses: server-sent events, tickets for them, and multipart.
+
+use chrono::TimeDelta;
+use gigway::config::Settings;
+use reqwest::{Response, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::client::{Client, text};
+use crate::support::documents::{
+    GIG_PUBLISHED, GIG_STATUS_CHANGED, PAUSE_GIG, QUEUE_CHANGED, RESUME_GIG, SIGN_OUT,
+};
+use crate::support::event_stream::{EventStream, StreamEvent};
+use crate::support::on_both_back_ends;
+use crate::support::people::Person;
+use crate::support::socket::Socket;
+use crate::support::world::World;
+
+const TICKET: &str = "mutation { createStreamTicket { streamTicket { ticket expiresAt } errors { code } } }";
+
+async fn ticket(person: &Person) -> String {
+    text(&person.client.done(TICKET, json!({})).await["streamTicket"]["ticket"])
+}
+
+/// Opens a stream as a browser's EventSource does: by GET, without a header of one's own.
+async fn open(client: &Client, query: &str, variables: Value, more: &[(&str, &str)]) -> Response {
+    let stranger = Client::new(client.address);
+    let request = stranger.get("/graphql").header("accept", "text/event-stream");
+    let variables = variables.to_string();
+    let parameters = [&[("query", query), ("variables", &variables)], more].concat();
+    request.query(&parameters).send().await.expect("an answer")
+}
+
+async fn post(client: &Client, query: &str, variables: Value, accept: &str) -> Response {
+    let body = json!({ "query": query, "variables": variables });
+    client.post("/graphql").header("accept", accept).json(&body).send().await.expect("an answer")
+}
+
+async fn next(stream: &mut EventStream) -> (StreamEvent, Value) {
+    let event = stream.next().await.expect("a stream").expect("an event");
+    let data = serde_json::from_str(&event.data).unwrap_or_default();
+    (event, data)
+}
+
+/// A gig that is listed, and whose it is.
+async fn listed(world: &World) -> (Person, String) {
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let id = ann.post(world.gig_form("I will write a song for you").await).await;
+    rita.approve(&id).await;
+    (ann, id)
+}
+
+async fn every_event_has_its_cursor_as_id_and_the_header_resumes_behind_it(world: World) {
+    let (ann, id) = listed(&world).await;
+    let response = post(&ann.at(&world.there()), GIG_STATUS_CHANGED, json!({ "id": id }), "text/event-stream").await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["content-type"], "text/event-stream; charset=utf-8");
+    let mut stream = EventStream::of(response);
+    let (first, snapshot) = next(&mut stream).await;
+    assert!(stream.retry.is_some());
+    let snapshot = &snapshot["data"]["gigStatusChanged"];
+    assert_eq!((&snapshot["delivery"], first.name.as_str()), (&json!("SNAPSHOT"), "next"));
+    assert_eq!(text(&snapshot["cursor"]), first.id);
+    for act in [PAUSE_GIG, RESUME_GIG, PAUSE_GIG] {
+        ann.client.done(act, json!({ "id": id })).await;
+    }
+    let (paused, event) = next(&mut stream).await;
+    assert_eq!(event["data"]["gigStatusChanged"]["version"], json!(3));
+    drop(stream);
+    // The address still names where the stream first began: what the browser has since counts.
+    let request = ann.client.get("/graphql").header("accept", "text/event-stream");
+    let variables = json!({ "id": id, "after": first.id }).to_string();
+    let request = request.query(&[("query", GIG_STATUS_CHANGED), ("variables", &variables)]);
+    let response = request.header("last-event-id", &paused.id).send().await.expect("an answer");
+    let mut stream = EventStream::of(response);
+    for version in [4, 5] {
+        let (_, event) = next(&mut stream).await;
+        let event = &event["data"]["gigStatusChanged"];
+        assert_eq!((&event["version"], &event["delivery"]), (&json!(version), &json!("REPLAY")));
+    }
+}
+
+async fn queries_mutations_and_what_fails_are_one_event_and_the_end(world: World) {
+    let ann = world.member("Ann").await;
+    let refused = |code: &str| json!([code]);
+    for (query, variables, expected) in [
+        ("{ viewer { email } }", json!({}), json!({ "viewer": { "email": ann.email } })),
+        ("mutation { signOut { errors { code } } }", json!({}), json!({ "signOut": { "errors": [] } })),
+    ] {
+        let mut stream = EventStream::of(post(&ann.client, query, variables, "text/event-stream").await);
+        let (event, answer) = next(&mut stream).await;
+        assert_eq!((event.name.as_str(), &answer["data"]), ("next", &expected));
+        let (end, _) = next(&mut stream).await;
+        assert_eq!((end.name.as_str(), end.data.as_str()), ("complete", ""));
+        assert!(stream.next().await.expect("a stream").is_none());
+    }
+    let bob = world.member("Bob").await;
+    for (query, code) in [
+        ("subscription { reviewQueueChanged { cursor } }", "FORBIDDEN"),
+        ("subscription { gigStatusChanged(after: \"nonsense\") { cursor } }", "INVALID_CURSOR"),
+        ("subscription { nothing }", "GRAPHQL_VALIDATION_FAILED"),
+        ("subscription {", "GRAPHQL_PARSE_FAILED"),
+        ("subscription { gigPublished @skip(if: true) { cursor } }", "GRAPHQL_VALIDATION_FAILED"),
+    ] {
+        let mut stream = EventStream::of(post(&bob.client, query, json!({}), "text/event-stream").await);
+        let (_, answer) = next(&mut stream).await;
+        assert_eq!(json!([answer["errors"][0]["extensions"]["code"]]), refused(code), "{query}: {answer}");
+        assert!(answer.get("data").is_none(), "{query}: {answer}");
+        assert_eq!(next(&mut stream).await.0.name, "complete");
+    }
+    let response = open(&world.here(), "mutation { signOut { sessionsEnded } }", json!({}), &[]).await;
+    assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+}
+
+async fn a_ticket_opens_streams_of_its_session_and_nothing_else(world: World) {
+    let (ann, id) = listed(&world).await;
+    let good = ticket(&ann).await;
+    let with = [("ticket", good.as_str())];
+    let mut stream = EventStream::of(open(&world.there(), GIG_STATUS_CHANGED, json!({ "id": id }), &with).await);
+    assert_eq!(next(&mut stream).await.1["data"]["gigStatusChanged"]["delivery"], "SNAPSHOT");
+    // No query, no mutation, no access token.
+    let viewer = [("query", "{ viewer { email } }"), ("ticket", &good)];
+    let response = world.here().get("/graphql").query(&viewer).send().await.expect("an answer");
+    let answer: Value = response.json().await.expect("JSON");
+    assert_eq!(answer["data"]["viewer"], Value::Null);
+    let mut queried = EventStream::of(open(&world.here(), "{ viewer { email } }", json!({}), &with).await);
+    assert_eq!(next(&mut queried).await.1["data"]["viewer"], Value::Null);
+    let as_token = world.here().with_token(&good);
+    assert_eq!(as_token.error_codes("{ viewer { email } }", json!({})).await, ["UNAUTHENTICATED"]);
+    let mut socket = Socket::silent(world.here().address).await;
+    socket.introduce(Some(&good)).await;
+    assert_eq!(socket.closed().await.0, 4403);
+    let token = ann.client.token().expect("a token");
+    for wrong in ["", "nonsense", token] {
+        let response = open(&world.here(), GIG_STATUS_CHANGED, json!({}), &[("ticket", wrong)]).await;
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "{wrong}");
+        let answer: Value = response.json().await.expect("JSON");
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
+    }
+    // After a minute it opens none, and what it has opened goes on.
+    world.pass(TimeDelta::seconds(61));
+    let response = open(&world.here(), GIG_STATUS_CHANGED, json!({}), &with).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    ann.client.done(PAUSE_GIG, json!({ "id": id })).await;
+    assert_eq!(next(&mut stream).await.1["data"]["gigStatusChanged"]["status"], "PAUSED");
+    // And it ends with the session.
+    let fresh = ticket(&ann).await;
+    ann.client.done(SIGN_OUT, json!({})).await;
+    assert!(stream.next().await.expect("a stream").is_none());
+    let response = open(&world.here(), GIG_STATUS_CHANGED, json!({}), &[("ticket", &fresh)]).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+}
+
+async fn apollos_clients_get_parts(world: World) {
+    let (ann, id) = listed(&world).await;
+    let accept = "multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json";
+    let mut response = post(&ann.at(&world.there()), GIG_STATUS_CHANGED, json!({ "id": id }), accept).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let content_type = "multipart/mixed; boundary=graphql; subscriptionSpec=1.0";
+    assert_eq!(response.headers()["content-type"], content_type);
+    let mut body = String::new();
+    let mut read = async |until: &str| {
+        while !body.contains(until) {
+            let chunk = response.chunk().await.expect("a body").expect("more of it");
+            body.push_str(&String::from_utf8_lossy(&chunk));
+        }
+        body.clone()
+    };
+    read("SNAPSHOT").await;
+    ann.client.done(PAUSE_GIG, json!({ "id": id })).await;
+    let body = read("\"PAUSED\",\"version\":3").await;
+    let parts: Vec<_> = body.split("\r\n--graphql").filter(|part| !part.is_empty()).collect();
+    for part in parts {
+        let (head, json) = part.split_once("\r\n\r\n").expect("a head and a body");
+        assert_eq!(head, "\r\ncontent-type: application/json");
+        let part: Value = serde_json::from_str(json).expect("JSON");
+        assert!(part["payload"]["data"]["gigStatusChanged"].is_object(), "{part}");
+    }
+    // Any other operation is answered as ever.
+    let response = post(&ann.client, "{ viewer { email } }", json!({}), accept).await;
+    assert_eq!(response.headers()["content-type"], "application/json; charset=utf-8");
+    let stranger = post(&world.here(), QUEUE_CHANGED, json!({}), accept).await;
+    let body = stranger.text().await.expect("a whole body");
+    assert!(body.contains("UNAUTHENTICATED") && body.ends_with("\r\n--graphql--\r\n"), "{body}");
+}
+
+on_both_back_ends!(
+    every_event_has_its_cursor_as_id_and_the_header_resumes_behind_it,
+    queries_mutations_and_what_fails_are_one_event_and_the_end,
+    a_ticket_opens_streams_of_its_session_and_nothing_else,
+    apollos_clients_get_parts,
+);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_and_subscriptions_are_limited_and_places_come_back() {
+    let settings = Settings {
+        connections_per_address: Some("3".into()),
+        subscriptions_per_viewer: Some("2".into()),
+        operations_per_socket: Some("3".into()),
+        ..Settings::default()
+    };
+    let world = World::start(settings, 1).await;
+    let ann = world.member("Ann").await;
+    let mut first = ann.client.socket().await;
+    let stream = post(&ann.client, GIG_STATUS_CHANGED, json!({}), "text/event-stream").await;
+    assert_eq!(stream.status(), StatusCode::OK);
+    first.subscribe("a", GIG_STATUS_CHANGED, json!({})).await;
+    first.subscribe("b", GIG_STATUS_CHANGED, json!({})).await;
+    assert_eq!(first.failure("b").await, ["RATE_LIMITED"]);
+    let second = Socket::silent(world.here().address).await;
+    assert!(Socket::connect(world.here().address, Some("graphql-transport-ws"), &[]).await.is_err());
+    let refused = post(&ann.client, GIG_PUBLISHED, json!({}), "text/event-stream").await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    let answer: Value = refused.json().await.expect("JSON");
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "RATE_LIMITED");
+    // What is over gives its place back.
+    drop(stream);
+    second.leave().await;
+    crate::support::proxy::until("a place is free", async || {
+        Socket::connect(world.here().address, Some("graphql-transport-ws"), &[]).await.is_ok()
+    })
+    .await;
+    first.complete("a").await;
+    first.subscribe("c", GIG_STATUS_CHANGED, json!({})).await;
+    first.subscribe("d", GIG_STATUS_CHANGED, json!({})).await;
+    first.subscribe("e", GIG_PUBLISHED, json!({})).await;
+    assert_eq!(first.failure("e").await, ["RATE_LIMITED"]);
+    first.subscribe("q1", "{ __typename }", json!({})).await;
+    assert_eq!(first.about("q1").await["type"], "next");
+}
