@@ -10,7 +10,6 @@ use axum::serve::ListenerExt;
 use futures_util::FutureExt;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,7 +18,7 @@ use crate::clock::Clock;
 use crate::config::{Config, DatabaseAddress};
 use crate::http::{self, Edge};
 use crate::keys;
-use crate::live::bus::{Bus, News};
+use crate::live::bus::{Bus, Heard};
 use crate::live::follower::Follower;
 use crate::live::redis_address::RedisAddress;
 use crate::live::stream::Streams;
@@ -84,9 +83,9 @@ impl App {
         let address = listener.local_addr().map_err(listen)?;
 
         let background = Background::new();
-        let (services, news) = connect(config, clock, address, &background, Bus::over_redis).await?;
+        let (services, heard) = connect(config, clock, address, &background, Bus::over_redis).await?;
         let services = Arc::new(services);
-        background.follow(&services, news).await?;
+        background.follow(&services, heard).await?;
         background.spawn(housekeeping::run(Arc::clone(&services)));
 
         let (stop, sockets, acts) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
@@ -156,7 +155,7 @@ impl Background {
     async fn follow(
         &self,
         services: &Services,
-        news: mpsc::Receiver<News>,
+        heard: Heard,
     ) -> Result<(), StartError> {
         let follower = Follower {
             db: services.db.clone(),
@@ -165,7 +164,7 @@ impl Background {
             handed_on: services.streams.handed_on().clone(),
         };
         follower.start_at_head().await?;
-        self.spawn(follower.run(news));
+        self.spawn(follower.run(heard));
         Ok(())
     }
 }
@@ -246,8 +245,8 @@ async fn connect(
     clock: Arc<dyn Clock>,
     address: SocketAddr,
     background: &Background,
-    over_redis: impl FnOnce(&RedisAddress, &str, &TaskTracker, &CancellationToken) -> (Bus, mpsc::Receiver<News>),
-) -> Result<(Services, mpsc::Receiver<News>), StartError> {
+    over_redis: impl FnOnce(&RedisAddress, &str, &TaskTracker, &CancellationToken) -> (Bus, Heard),
+) -> Result<(Services, Heard), StartError> {
     let token_secret = keys::token_secret(config).map_err(|error| data_dir(config, &error))?;
     let secrets = Secrets::new(&token_secret).map_err(StartError::Keys)?;
     let vault = keys::vault(config).map_err(|error| data_dir(config, &error))?;
@@ -255,7 +254,7 @@ async fn connect(
     let db = open_database(config).await?;
     db.migrate().await?;
     let epoch = event_log::epoch(db.read()).await?;
-    let (bus, news) = match &config.redis {
+    let (bus, heard) = match &config.redis {
         None => Bus::in_process(),
         Some(address) => {
             // Named after the log, so that two installations on one Redis never hear each other.
@@ -278,5 +277,5 @@ async fn connect(
         ids: Ids::default(),
         public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
     };
-    Ok((services, news))
+    Ok((services, heard))
 }

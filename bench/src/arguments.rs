@@ -19,7 +19,7 @@ pub enum Command {
         #[arg(long, default_value_t = 9_000, value_parser = clap::value_parser!(u32).range(1..))]
         sockets: u32,
         /// Measured rounds of each server, whose median counts
-        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
     },
     /// Time from a change at one gateway to the subscribers of another

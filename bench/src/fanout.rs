@@ -37,12 +37,36 @@ const READERS: usize = 20;
 /// Mutations under way at a time, where each subscriber has its own event.
 const CHANGES_AT_ONCE: usize = 4;
 
-/// The medians of one case, of gigway and of the server beside it.
+/// How often each case is measured with new processes: where the system puts them makes more of a difference than
+/// what they do in a round.
+const REPEATS: u32 = 3;
+
+/// One case, of gigway and of the server beside it: of each round, or of each pair of processes.
+#[derive(Default)]
 struct Measured {
     /// Microseconds of processor time for a delivery.
-    cost: (f64, f64),
+    costs: (Vec<f64>, Vec<f64>),
     /// KiB for an idle subscriber.
-    memory: (f64, f64),
+    memories: (Vec<f64>, Vec<f64>),
+}
+
+impl Measured {
+    fn add(&mut self, more: Self) {
+        self.costs.0.extend(more.costs.0);
+        self.costs.1.extend(more.costs.1);
+        self.memories.0.extend(more.memories.0);
+        self.memories.1.extend(more.memories.1);
+    }
+
+    fn row(&self, name: &'static str, times: f64) -> Row {
+        let (gigway, other) = (median(self.costs.0.clone()), median(self.costs.1.clone()));
+        Row { name, unit: "us", gigway, other, bound: Bound::Times(times) }
+    }
+
+    fn memory_row(&self, name: &'static str) -> Row {
+        let (gigway, other) = (median(self.memories.0.clone()), median(self.memories.1.clone()));
+        Row { name, unit: "KiB", gigway, other, bound: Bound::Times(1.25) }
+    }
 }
 
 /// One case: subscribers at both servers, and what each round has cost so far.
@@ -57,31 +81,20 @@ struct Pair {
 pub async fn run(sockets: u32, rounds: u32) -> Result<Report> {
     // This program holds the clients of both servers.
     make_room(u64::from(sockets) * 2)?;
-    let scalars = Box::pin(shared(sockets, rounds, SCALARS)).await?;
-    let objects = Box::pin(shared(sockets, rounds, OBJECTS)).await?;
-    let own = Box::pin(own(sockets, rounds)).await?;
-    let cost = |name, measured: &Measured, times| Row {
-        name,
-        unit: "us",
-        gigway: measured.cost.0,
-        other: measured.cost.1,
-        bound: Bound::Times(times),
-    };
-    let memory = |name, measured: &Measured| Row {
-        name,
-        unit: "KiB",
-        gigway: measured.memory.0,
-        other: measured.memory.1,
-        bound: Bound::Times(1.25),
-    };
+    let (mut scalars, mut objects, mut owns) = <(Measured, Measured, Measured)>::default();
+    for _ in 0..REPEATS {
+        scalars.add(Box::pin(shared(sockets, rounds, SCALARS)).await?);
+        objects.add(Box::pin(shared(sockets, rounds, OBJECTS)).await?);
+        owns.add(Box::pin(own(sockets, rounds)).await?);
+    }
     let rows = vec![
-        cost("processor time of a delivery: shared topic, scalars", &scalars, 1.25),
-        cost("processor time of a delivery: shared topic, objects", &objects, 1.4),
-        cost("processor time of a delivery: each its own subject", &own, 2.0),
-        memory("memory of an idle subscriber: shared topic", &scalars),
-        memory("memory of an idle subscriber: each its own subject", &own),
+        scalars.row("processor time of a delivery: shared topic, scalars", 1.25),
+        objects.row("processor time of a delivery: shared topic, objects", 1.4),
+        owns.row("processor time of a delivery: each its own subject", 2.0),
+        scalars.memory_row("memory of an idle subscriber: shared topic"),
+        owns.memory_row("memory of an idle subscriber: each its own subject"),
     ];
-    let settings = json!({ "sockets": sockets, "rounds": rounds, "eventsOfARound": EVENTS });
+    let settings = json!({ "sockets": sockets, "repeats": REPEATS, "rounds": rounds, "eventsOfARound": EVENTS });
     Ok(Report { name: "fanout", other: "bare", settings, rows })
 }
 
@@ -228,7 +241,7 @@ impl Pair {
     }
 
     fn measured(self) -> Measured {
-        let memory = (self.gigway.memory, self.bare.memory);
-        Measured { cost: (median(self.costs.0), median(self.costs.1)), memory }
+        let memories = (vec![self.gigway.memory], vec![self.bare.memory]);
+        Measured { costs: self.costs, memories }
     }
 }

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use redis::aio::PubSub;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use redis::aio::{PubSub, PubSubSink, PubSubStream};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -66,9 +68,9 @@ pub struct Bus {
 
 impl Bus {
     /// A bus inside the process, and the follower's end of it.
-    pub fn in_process() -> (Self, mpsc::Receiver<News>) {
+    pub fn in_process() -> (Self, Heard) {
         let (inbox, news) = mpsc::channel(BACKLOG);
-        (Self { inbox, outbox: None, redis: None }, news)
+        (Self { inbox, outbox: None, redis: None }, ReceiverStream::new(news).boxed())
     }
 
     /// A bus over Redis, and the follower's end of it. Does not wait for Redis to be there.
@@ -77,13 +79,21 @@ impl Bus {
         channel: &str,
         tasks: &TaskTracker,
         stop: &CancellationToken,
-    ) -> (Self, mpsc::Receiver<News>) {
+    ) -> (Self, Heard) {
         let (inbox, news) = mpsc::channel(BACKLOG);
         let health = Arc::new(RedisHealth::default());
-        let listen = listen(address.clone(), channel.to_owned(), inbox.clone(), Arc::clone(&health));
-        tasks.spawn(stop.clone().run_until_cancelled_owned(listen));
+        let link = Link {
+            address: address.clone(),
+            channel: channel.to_owned(),
+            health: Arc::clone(&health),
+            pause: Duration::ZERO,
+            connection: None,
+        };
+        // Heard by the follower itself: a task in between would be one more to wake for each event.
+        let heard = stream::unfold(link, async |mut link| Some((link.next().await, link)));
         let outbox = outgoing(address, channel, tasks, stop);
-        (Self { inbox, outbox: Some(outbox), redis: Some(health) }, news)
+        let bus = Self { inbox, outbox: Some(outbox), redis: Some(health) };
+        (bus, stream::select(ReceiverStream::new(news), Box::pin(heard)).boxed())
     }
 
     /// A bus that only tells, for one command of the command line. Its task ends once it is dropped and all is told.
@@ -92,10 +102,10 @@ impl Bus {
         channel: &str,
         tasks: &TaskTracker,
         stop: &CancellationToken,
-    ) -> (Self, mpsc::Receiver<News>) {
+    ) -> (Self, Heard) {
         let (inbox, news) = mpsc::channel(BACKLOG);
         let outbox = outgoing(address, channel, tasks, stop);
-        (Self { inbox, outbox: Some(outbox), redis: None }, news)
+        (Self { inbox, outbox: Some(outbox), redis: None }, ReceiverStream::new(news).boxed())
     }
 
     /// Tells everybody of events that have just been committed. Never waits and never fails: what cannot
@@ -153,25 +163,80 @@ async fn publish(address: RedisAddress, channel: String, mut committed: mpsc::Re
     }
 }
 
-/// Listens for as long as the process lives, through every loss of the connection.
-async fn listen(address: RedisAddress, channel: String, inbox: mpsc::Sender<News>, health: Arc<RedisHealth>) {
-    let mut pause = RECONNECT_FIRST;
-    loop {
-        match subscribe(&address, &channel).await {
-            Ok(pubsub) => {
-                tracing::info!("hearing other gateways through Redis");
-                health.subscribed.store(true, Ordering::Release);
-                pause = RECONNECT_FIRST;
-                // What was published while nobody listened is in the log alone.
-                let _ = inbox.try_send(News::Look);
-                hear(pubsub, &inbox, &health).await;
-                health.subscribed.store(false, Ordering::Release);
-                tracing::warn!("lost the connection to Redis; polling the log meanwhile");
+/// What the follower listens to.
+pub type Heard = BoxStream<'static, News>;
+
+/// The way in from the other gateways, through every loss of the connection.
+struct Link {
+    address: RedisAddress,
+    channel: String,
+    health: Arc<RedisHealth>,
+    /// How long to wait before connecting again.
+    pause: Duration,
+    connection: Option<Connection>,
+}
+
+struct Connection {
+    sink: PubSubSink,
+    messages: PubSubStream,
+    ping: Interval,
+}
+
+impl Link {
+    /// What is heard next.
+    async fn next(&mut self) -> News {
+        loop {
+            let Some(connection) = &mut self.connection else {
+                tokio::time::sleep(self.pause).await;
+                self.pause = (self.pause * 2).clamp(RECONNECT_FIRST, RECONNECT_LAST);
+                match subscribe(&self.address, &self.channel).await {
+                    Ok(pubsub) => {
+                        tracing::info!("hearing other gateways through Redis");
+                        self.connect(pubsub);
+                        // What was published while nobody listened is in the log alone.
+                        return News::Look;
+                    }
+                    Err(error) => {
+                        tracing::debug!(%error, "Redis is away");
+                        continue;
+                    }
+                }
+            };
+            tokio::select! {
+                message = connection.messages.next() => match message {
+                    Some(message) => match serde_json::from_slice(message.get_payload_bytes()) {
+                        Ok(event) => return News::Event(Box::new(event)),
+                        Err(error) => {
+                            let count = self.health.poison.fetch_add(1, Ordering::Relaxed) + 1;
+                            tracing::warn!(count, %error, "a message on the channel is no event");
+                        }
+                    },
+                    None => self.lose(),
+                },
+                // Silence is no sign of life: whoever went without a word is missed by this.
+                _ = connection.ping.tick() => {
+                    let answer = tokio::time::timeout(ANSWER_WITHIN, connection.sink.ping::<redis::Value>()).await;
+                    if !matches!(answer, Ok(Ok(_))) {
+                        self.lose();
+                    }
+                }
             }
-            Err(error) => tracing::debug!(%error, "Redis is away"),
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(RECONNECT_LAST);
+    }
+
+    fn connect(&mut self, pubsub: PubSub) {
+        let (sink, messages) = pubsub.split();
+        let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.connection = Some(Connection { sink, messages, ping });
+        self.health.subscribed.store(true, Ordering::Release);
+        self.pause = RECONNECT_FIRST;
+    }
+
+    fn lose(&mut self) {
+        self.connection = None;
+        self.health.subscribed.store(false, Ordering::Release);
+        tracing::warn!("lost the connection to Redis; polling the log meanwhile");
     }
 }
 
@@ -188,38 +253,4 @@ async fn subscribe(address: &RedisAddress, channel: &str) -> redis::RedisResult<
 async fn within<T>(asking: impl Future<Output = redis::RedisResult<T>>) -> redis::RedisResult<T> {
     let answer = tokio::time::timeout(ANSWER_WITHIN, asking).await;
     answer.unwrap_or_else(|_| Err((redis::ErrorKind::Io, "Redis does not answer").into()))
-}
-
-/// Hands on messages until the connection is lost.
-async fn hear(pubsub: PubSub, inbox: &mpsc::Sender<News>, health: &RedisHealth) {
-    let (mut sink, mut messages) = pubsub.split();
-    // Silence is no sign of life: whoever went without a word is missed by this.
-    let alive = async {
-        loop {
-            tokio::time::sleep(PING_EVERY).await;
-            let answer = tokio::time::timeout(ANSWER_WITHIN, sink.ping::<redis::Value>()).await;
-            if !matches!(answer, Ok(Ok(_))) {
-                return;
-            }
-        }
-    };
-    let hearing = async {
-        while let Some(message) = messages.next().await {
-            match serde_json::from_slice(message.get_payload_bytes()) {
-                Ok(event) => {
-                    if inbox.send(News::Event(Box::new(event))).await.is_err() {
-                        return;
-                    }
-                }
-                Err(error) => {
-                    let count = health.poison.fetch_add(1, Ordering::Relaxed) + 1;
-                    tracing::warn!(count, %error, "a message on the channel is no event");
-                }
-            }
-        }
-    };
-    tokio::select! {
-        () = alive => {}
-        () = hearing => {}
-    }
 }

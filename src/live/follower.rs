@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use futures_util::StreamExt;
 
-use super::bus::{Bus, News};
+use super::bus::{Bus, Heard, News};
 use super::hub::Hub;
 use crate::store::{self, Database, event_log};
 
@@ -54,11 +54,11 @@ impl Follower {
     }
 
     /// Follows the log for as long as it is polled.
-    pub async fn run(self, mut news: mpsc::Receiver<News>) {
+    pub async fn run(self, mut heard: Heard) {
         loop {
             let away = self.bus.redis().is_some_and(|redis| !redis.is_subscribed());
             let pause = if away { POLL_WITHOUT_REDIS } else { POLL_ALWAYS };
-            let looked = match tokio::time::timeout(pause, news.recv()).await {
+            let looked = match tokio::time::timeout(pause, heard.next()).await {
                 Ok(Some(News::Event(event))) => {
                     match event.position.saturating_sub(self.handed_on.position()) {
                         ..=0 => Ok(()),

@@ -19,6 +19,7 @@ mod log;
 mod long_lived;
 mod main_job;
 mod outage;
+mod redis_kinds;
 mod resume;
 mod reviews;
 mod schema;

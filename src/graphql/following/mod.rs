@@ -72,7 +72,7 @@ pub struct Following {
     services: Arc<Services>,
     cohort: Arc<Cohort>,
     stream: EventStream,
-    origin: Box<Asker>,
+    asker: Asker,
     doing: Doing,
 }
 
@@ -104,12 +104,12 @@ impl Following {
         origin: Origin,
     ) -> Self {
         let Begun { stream, first, by_role, .. } = deposit.begun;
-        let origin = Asker { identity, address: origin.address, request_id: origin.request_id, by_role };
+        let asker = Asker { identity, address: origin.address, request_id: origin.request_id, by_role };
         let mut following =
-            Self { services, cohort, stream, origin: Box::new(origin), doing: Doing::Waiting };
+            Self { services, cohort, stream, asker, doing: Doing::Waiting };
         if let Some((position, event)) = first {
             let (services, cohort) = (Arc::clone(&following.services), Arc::clone(&following.cohort));
-            let origin = following.origin.as_origin();
+            let origin = following.asker.as_origin();
             let asking = Asking::One(origin.caller.clone());
             let shown = async move { cohort.shown(&services, &origin, asking, &event).await };
             following.doing = Doing::Showing(shown.boxed(), position);
@@ -130,7 +130,7 @@ impl Following {
                     continue;
                 }
                 Doing::Waiting => {
-                    if self.origin.is_refused() {
+                    if self.asker.is_refused() {
                         return Poll::Ready(Some(self.fail(&service::Error::Forbidden.into())));
                     }
                     let (delivery, event) = match ready!(self.stream.poll_next(task)) {
@@ -174,13 +174,13 @@ impl Following {
 
     fn ask(&self, delivery: Delivery, event: &Arc<Happened>) -> BoxFuture<'static, Answer> {
         let (services, cohort) = (Arc::clone(&self.services), Arc::clone(&self.cohort));
-        let (origin, event) = (self.origin.as_origin(), Arc::clone(event));
+        let (origin, event) = (self.asker.as_origin(), Arc::clone(event));
         async move { cohort.answer(&services, &origin, delivery, &event).await }.boxed()
     }
 
     fn fail(&mut self, error: &Error) -> Told {
         self.doing = Doing::Ended;
-        Told::Failed(to_json(&finished(failed(error), &self.origin.request_id).errors).into())
+        Told::Failed(to_json(&finished(failed(error), &self.asker.request_id).errors).into())
     }
 }
 

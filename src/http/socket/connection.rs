@@ -60,8 +60,11 @@ pub(super) struct Connection {
     introduce_by: Instant,
     ping_at: Instant,
     pings_unanswered: u8,
+    clock_set_to: Option<Instant>,
     /// What to say before anything else.
     say: Option<String>,
+    /// Something was said that may still be here.
+    unflushed: bool,
     /// Since when the client has not taken all that it was told.
     untaken_since: Option<Instant>,
     _place: Place<IpAddr>,
@@ -79,29 +82,29 @@ impl Connection {
             introduce_by: now + edge.limits.socket_init,
             ping_at: now + PING_EVERY,
             pings_unanswered: 0,
+            clock_set_to: None,
             say: None,
+            unflushed: false,
             untaken_since: None,
             _place: place,
             edge,
         }
     }
 
-    /// Serves the client until it goes, or must go.
-    pub async fn serve(mut self, mut socket: WebSocket) {
-        let close = match socket.protocol() {
-            Some(_) => self.talk(&mut socket).await,
-            None => Err(Some(Close::SubprotocolNotAcceptable)),
-        };
-        // Nothing runs for nobody.
-        self.operations.clear();
-        let Err(Some(close)) = close else { return };
-        tracing::debug!(socket = &*self.request_id, ?close, "closing");
-        let farewell = async {
-            socket.send(Message::Close(Some(close.frame()))).await.ok();
-            // Its answer is awaited: a connection dropped before would take the close's code with it.
-            while let Some(Ok(_)) = socket.recv().await {}
-        };
-        timeout(CLOSE_WITHIN, farewell).await.ok();
+    /// Serves the client until it goes, or must go. Not an `async fn`, which would keep its arguments twice.
+    pub fn serve(mut self, mut socket: WebSocket) -> impl Future<Output = ()> + Send {
+        async move {
+            let close = match socket.protocol() {
+                Some(_) => self.talk(&mut socket).await,
+                None => Err(Some(Close::SubprotocolNotAcceptable)),
+            };
+            // Nothing runs for nobody.
+            self.operations.clear();
+            if let Err(Some(close)) = close {
+                tracing::debug!(socket = &*self.request_id, ?close, "closing");
+                Box::pin(timeout(CLOSE_WITHIN, farewell(&mut socket, &close))).await.ok();
+            }
+        }
     }
 
     /// Goes on until the client is gone (`None`), or the socket must be closed.
@@ -114,7 +117,7 @@ impl Connection {
                     // Boxed, so that a socket that is told something now and then does not hold the room for it.
                     self.say = Box::pin(self.hear(message)).await?;
                 }
-                Step::Strike => self.say = self.strike()?,
+                Step::Strike => self.say = self.say.take().or(self.strike()?),
                 Step::Changed(change) => self.changed(change)?,
             }
         }
@@ -135,11 +138,17 @@ impl Connection {
         if let Poll::Ready(change) = self.presence.poll_change(task) {
             return Poll::Ready(Ok(Step::Changed(change)));
         }
+        // Polled once for each time that it is set: this is one task, which it then wakes.
         let due = self.due();
-        if clock.deadline() != due {
+        let strikes = if self.clock_set_to == Some(due) {
+            clock.is_elapsed()
+        } else {
+            self.clock_set_to = Some(due);
             clock.as_mut().reset(due);
-        }
-        if clock.poll(task).is_ready() {
+            clock.poll(task).is_ready()
+        };
+        if strikes {
+            self.clock_set_to = None;
             return Poll::Ready(Ok(Step::Strike));
         }
         // A client that does not take what it is told is not listened to either.
@@ -177,20 +186,22 @@ impl Connection {
                 self.changed(change)?;
             }
             socket.start_send_unpin(Message::text(text)).map_err(|_| None)?;
-            self.untaken_since.get_or_insert_with(Instant::now);
+            self.unflushed = true;
             if room == 0 {
                 // There may be more; others are to have their turn first.
                 task.waker().wake_by_ref();
             }
         }
-        if self.untaken_since.is_some() {
+        if self.unflushed {
             match socket.poll_flush_unpin(task) {
-                Poll::Ready(Ok(())) => self.untaken_since = None,
+                Poll::Ready(Ok(())) => (self.unflushed, self.untaken_since) = (false, None),
                 Poll::Ready(Err(_)) => return Err(None),
-                Poll::Pending => {}
+                Poll::Pending => {
+                    self.untaken_since.get_or_insert_with(Instant::now);
+                }
             }
         }
-        Ok(self.untaken_since.is_none())
+        Ok(!self.unflushed)
     }
 
     /// When the clock strikes next.
@@ -370,6 +381,12 @@ impl Connection {
             _ => Ok(None),
         }
     }
+}
+
+async fn farewell(socket: &mut WebSocket, close: &Close) {
+    socket.send(Message::Close(Some(close.frame()))).await.ok();
+    // Its answer is awaited: a connection dropped before would take the close's code with it.
+    while let Some(Ok(_)) = socket.recv().await {}
 }
 
 /// The credentials in a payload. One that is no text is no good one.
