@@ -152,11 +152,7 @@ impl Background {
     }
 
     /// Begins to follow the log.
-    async fn follow(
-        &self,
-        services: &Services,
-        heard: Heard,
-    ) -> Result<(), StartError> {
+    async fn follow(&self, services: &Services, heard: Heard) -> Result<(), StartError> {
         let follower = Follower {
             db: services.db.clone(),
             bus: services.bus.clone(),

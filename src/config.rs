@@ -141,8 +141,16 @@ impl Config {
                 "100",
             )?,
             connections: ConnectionLimits {
-                socket_init: seconds("GIGWAY_SOCKET_INIT_SECONDS", settings.socket_init_seconds.as_deref(), (1, 3))?,
-                token_grace: seconds("GIGWAY_TOKEN_GRACE_SECONDS", settings.token_grace_seconds.as_deref(), (0, 30))?,
+                socket_init: seconds(
+                    "GIGWAY_SOCKET_INIT_SECONDS",
+                    settings.socket_init_seconds.as_deref(),
+                    (1, 3),
+                )?,
+                token_grace: seconds(
+                    "GIGWAY_TOKEN_GRACE_SECONDS",
+                    settings.token_grace_seconds.as_deref(),
+                    (0, 30),
+                )?,
                 per_address: number(
                     "GIGWAY_CONNECTIONS_PER_ADDRESS",
                     settings.connections_per_address.as_deref(),
@@ -163,7 +171,8 @@ impl Config {
                 )?,
             },
             events_kept: TimeDelta::days(
-                number("GIGWAY_EVENTS_KEPT_DAYS", settings.events_kept_days.as_deref(), (1_u16, 30), "30")?.into(),
+                number("GIGWAY_EVENTS_KEPT_DAYS", settings.events_kept_days.as_deref(), (1_u16, 30), "30")?
+                    .into(),
             ),
             limits: limits(settings.limits.as_deref())?,
             log: log(settings.log)?,

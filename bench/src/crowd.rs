@@ -21,7 +21,7 @@ const OPENED_AT_ONCE: usize = 200;
 const SETTLED_AFTER: Duration = Duration::from_secs(3);
 
 /// How long the last delivery of what was sent may take.
-const DELIVERED_WITHIN: Duration = Duration::from_secs(60);
+const DELIVERED_WITHIN: Duration = Duration::from_mins(1);
 
 /// What to do with each event beside counting it.
 pub type Hear = Arc<dyn Fn(&str) + Send + Sync>;

@@ -94,7 +94,8 @@ pub async fn run(sockets: u32, rounds: u32) -> Result<Report> {
         scalars.memory_row("memory of an idle subscriber: shared topic"),
         owns.memory_row("memory of an idle subscriber: each its own subject"),
     ];
-    let settings = json!({ "sockets": sockets, "repeats": REPEATS, "rounds": rounds, "eventsOfARound": EVENTS });
+    let settings =
+        json!({ "sockets": sockets, "repeats": REPEATS, "rounds": rounds, "eventsOfARound": EVENTS });
     Ok(Report { name: "fanout", other: "bare", settings, rows })
 }
 

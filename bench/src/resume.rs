@@ -28,7 +28,7 @@ const ROUNDS: u32 = 3;
 const CHANGES_AT_ONCE: usize = 8;
 
 /// After this, somebody has lost something.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 pub async fn run() -> Result<Report> {
     make_room(u64::from(SUBSCRIBERS))?;

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-
 use super::Failure;
 use crate::app::{open_database, open_media};
 use crate::clock::{Clock, SystemClock};

@@ -112,7 +112,9 @@ impl Event {
             ],
             EventBody::VerificationStatus { user_id, .. } => [Some(Topic::Verification(user_id)), None, None],
             EventBody::ReviewQueue { .. } => [Some(Topic::ReviewQueue), None, None],
-            EventBody::SessionEnded { user_id, .. } | EventBody::RoleChanged { user_id } => [Some(Topic::Sessions(user_id)), None, None],
+            EventBody::SessionEnded { user_id, .. } | EventBody::RoleChanged { user_id } => {
+                [Some(Topic::Sessions(user_id)), None, None]
+            }
             EventBody::Unknown => [None; 3],
         }
     }

@@ -129,6 +129,7 @@ impl AccountMutation {
 
     /// Makes a ticket that opens streams by `GET /graphql?query=..&ticket=..` for 60 seconds, for a browser's
     /// EventSource. It takes a session.
+    #[expect(clippy::unused_async, reason = "the library takes async methods")]
     async fn create_stream_ticket(&self, ctx: &Context<'_>) -> Result<StreamTicketPayload> {
         let made = accounts::stream_ticket(ctx.services(), ctx.signed_in()?);
         let (made, errors) = payload(made)?;

@@ -67,9 +67,17 @@ impl Engine {
         // What says where to begin says nothing of what is shown; what stands at the root does its work only once.
         let (of_root, after) = prepared.variables_of_root(&document);
         let mut variables = deposit.variables().clone();
-        after.iter().for_each(|name| drop(variables.remove(name)));
-        let alike = Alike { topic: deposit.begun.topic, by: deposit.begun.shared_by.clone(), variables: to_json(&variables) };
-        of_root.iter().for_each(|name| drop(variables.remove(name)));
+        if let Some(after) = &after {
+            variables.remove(after);
+        }
+        let alike = Alike {
+            topic: deposit.begun.topic,
+            by: deposit.begun.shared_by.clone(),
+            variables: to_json(&variables),
+        };
+        for name in &of_root {
+            variables.remove(name);
+        }
         let show = deposit.begun.take_show();
         let cohort = self.cohorts.join(alike, prepared, Arc::clone(executor), variables, show);
         Ok(Following::new(Arc::clone(&self.services), cohort, deposit, identity, origin))

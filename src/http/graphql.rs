@@ -90,7 +90,8 @@ pub(super) async fn get(
         return refusal;
     }
     let ticket = parameter(&query, "ticket");
-    if streams && kind.is_none_or(|kind| kind == OperationType::Subscription)
+    if streams
+        && kind.is_none_or(|kind| kind == OperationType::Subscription)
         && let Some(ticket) = ticket
     {
         let credentials = edge.ticket_holder(&ticket).await;

@@ -17,9 +17,9 @@ pub(super) const FORMAT: Format = Format {
 
 fn write(part: &Part) -> String {
     match part {
-        Part::Next { payload, .. } => format!(
-            "\r\ncontent-type: application/json\r\n\r\n{{\"payload\":{payload}}}\r\n--graphql"
-        ),
+        Part::Next { payload, .. } => {
+            format!("\r\ncontent-type: application/json\r\n\r\n{{\"payload\":{payload}}}\r\n--graphql")
+        }
         Part::Complete => "--\r\n".to_owned(),
     }
 }

@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, Sleep, sleep};
 use uuid::Uuid;
 
@@ -114,14 +114,14 @@ impl Presence {
                     self.looking = Looking::Nowhere;
                 }
             }
-            let event = match ready!(self.sessions.poll_next(task)) {
-                Ok(Some((_, event))) => event,
-                Ok(None) => return Poll::Ready(Change::GoingAway),
+            let event = match ready!(self.sessions.poll_next_unpin(task)) {
+                Some(Ok((_, event))) => event,
+                None => return Poll::Ready(Change::GoingAway),
                 // Nobody can tell what was missed.
-                Err(StreamError::CursorExpired | StreamError::InvalidCursor) => {
+                Some(Err(StreamError::CursorExpired | StreamError::InvalidCursor)) => {
                     return Poll::Ready(Change::SessionEnded);
                 }
-                Err(StreamError::Store(_)) => {
+                Some(Err(StreamError::Store(_))) => {
                     self.looking = Looking::Later(Box::pin(sleep(RETRY)));
                     continue;
                 }

@@ -8,8 +8,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::{Request, Response as Answer};
 use async_graphql::parser::types::OperationType;
+use async_graphql::{Request, Response as Answer};
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};

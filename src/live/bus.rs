@@ -150,7 +150,9 @@ async fn publish(address: RedisAddress, channel: String, mut committed: mpsc::Re
         let published = within(async {
             let mut open = match connection.take() {
                 Some(open) => open,
-                None => address.connect(async |client| client.get_multiplexed_async_connection().await).await?,
+                None => {
+                    address.connect(async |client| client.get_multiplexed_async_connection().await).await?
+                }
             };
             let command = redis::cmd("PUBLISH").arg(&channel).arg(message).to_owned();
             command.query_async::<()>(&mut open).await?;

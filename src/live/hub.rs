@@ -143,16 +143,14 @@ impl Attachment {
     /// The next event, in order; or, once everything queued before it was taken, that some were left out.
     pub fn poll_next(&mut self, task: &Context<'_>) -> Poll<Queued> {
         let mut waiting = lock(&self.seat.0);
-        match waiting.take() {
-            Some(queued) => Poll::Ready(queued),
-            None => {
-                match &mut waiting.stream {
-                    Some(known) => known.clone_from(task.waker()),
-                    none => *none = Some(task.waker().clone()),
-                }
-                Poll::Pending
-            }
+        if let Some(queued) = waiting.take() {
+            return Poll::Ready(queued);
         }
+        match &mut waiting.stream {
+            Some(known) => known.clone_from(task.waker()),
+            none => *none = Some(task.waker().clone()),
+        }
+        Poll::Pending
     }
 }
 

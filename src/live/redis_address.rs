@@ -8,7 +8,11 @@ use redis::{Client, ErrorKind, IntoConnectionInfo, RedisConnectionInfo, RedisErr
 pub enum RedisAddress {
     /// Any of these will do: the nodes of a cluster pass on to each other what is published at one.
     Nodes(Vec<Client>),
-    Sentinels { sentinels: Vec<redis::ConnectionInfo>, master: String, node: Box<SentinelNodeConnectionInfo> },
+    Sentinels {
+        sentinels: Vec<redis::ConnectionInfo>,
+        master: String,
+        node: Box<SentinelNodeConnectionInfo>,
+    },
 }
 
 impl RedisAddress {
@@ -40,7 +44,11 @@ impl RedisAddress {
                 Ok(Self::Sentinels {
                     sentinels: sentinels.collect::<RedisResult<_>>()?,
                     master: path.to_owned(),
-                    node: Box::new(node(plain == "rediss", login, hosts.first().copied().unwrap_or_default())?),
+                    node: Box::new(node(
+                        plain == "rediss",
+                        login,
+                        hosts.first().copied().unwrap_or_default(),
+                    )?),
                 })
             }
             _ => Err(malformed()),

@@ -5,12 +5,12 @@
 //! to replay, so a slow client costs bounded memory and loses nothing.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, Stream};
 use uuid::Uuid;
 
 use super::cursor::Cursor;
@@ -126,9 +126,15 @@ impl Streams {
 enum Mode {
     Live,
     /// From the log, up to `target` at least: what comes behind that is in the queue.
-    Replay { page: Option<(Arc<Page>, usize)>, target: i64 },
+    Replay {
+        page: Option<(Arc<Page>, usize)>,
+        target: i64,
+    },
     /// A page is being read.
-    Reading { page: BoxFuture<'static, Result<Arc<Page>, PageError>>, target: i64 },
+    Reading {
+        page: BoxFuture<'static, Result<Arc<Page>, PageError>>,
+        target: i64,
+    },
 }
 
 /// One subscriber's events.
@@ -141,44 +147,34 @@ pub struct EventStream {
     mode: Mode,
 }
 
-/// What comes next; nothing more where the gateway stops.
-pub type Next = Result<Option<(Delivery, Arc<Event>)>, StreamError>;
-
 impl EventStream {
     /// Leaves out what happened up to `position`: the subscriber has a snapshot as of then.
     pub fn skip_to(&mut self, position: i64) {
         self.last = self.last.max(position);
     }
 
-    /// The next event; waits for it. `None` where the gateway stops, and nothing comes any more. May be dropped while
-    /// waiting without losing one.
-    ///
-    /// # Errors
-    /// Where the database does not answer: the next call tries again. Where the log has been pruned before it could be
-    /// read.
-    pub fn next(&mut self) -> impl Future<Output = Next> + '_ {
-        poll_fn(|task| self.poll_next(task))
+    fn replay(&mut self, target: i64) {
+        self.mode = Mode::Replay { page: None, target };
     }
 
-    /// The same, polled: there are many streams, nearly all of them idle, and each is no larger than it must be.
-    pub fn poll_next(&mut self, task: &mut Context<'_>) -> Poll<Next> {
+    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Option<<Self as Stream>::Item>> {
         loop {
             match &mut self.mode {
                 Mode::Live => match ready!(self.attachment.poll_next(task)) {
                     Queued::Event(event) if event.position > self.last => {
                         self.last = event.position;
-                        return Poll::Ready(Ok(Some((Delivery::Live, event))));
+                        return Poll::Ready(Some(Ok((Delivery::Live, event))));
                     }
                     Queued::Event(_) => {}
                     // From the log: the queue, which is open again by now, has the rest.
                     Queued::Overflow => self.replay(self.source.handed_on.position()),
-                    Queued::Closed => return Poll::Ready(Ok(None)),
+                    Queued::Closed => return Poll::Ready(None),
                 },
                 Mode::Replay { page: Some((page, taken)), target } => {
                     if let Some(event) = page.events.get(*taken) {
                         *taken += 1;
                         self.last = event.position;
-                        return Poll::Ready(Ok(Some((Delivery::Replay, Arc::clone(event)))));
+                        return Poll::Ready(Some(Ok((Delivery::Replay, Arc::clone(event)))));
                     }
                     self.last = self.last.max(page.covers);
                     let target = *target;
@@ -193,20 +189,33 @@ impl EventStream {
                 Mode::Reading { page, target } => {
                     let (page, target) = (ready!(page.poll_unpin(task)), *target);
                     self.replay(target);
-                    let page = page?;
-                    self.mode = Mode::Replay { page: Some((page, 0)), target };
+                    match page {
+                        Ok(page) => self.mode = Mode::Replay { page: Some((page, 0)), target },
+                        Err(error) => return Poll::Ready(Some(Err(error.into()))),
+                    }
                 }
             }
         }
     }
+}
 
-    fn replay(&mut self, target: i64) {
-        self.mode = Mode::Replay { page: None, target };
+/// Each event once and in order; it ends where the gateway stops, and nothing comes any more. Polled by hand: there are
+/// many streams, nearly all of them idle, and each is no larger than it must be. Where the database does not answer it
+/// gives an error, and tries again when it is polled again; where the log has been pruned before it could be read, it
+/// goes no further.
+impl Stream for EventStream {
+    type Item = Result<(Delivery, Arc<Event>), StreamError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll(task)
     }
 }
 
 impl fmt::Debug for EventStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventStream").field("topic", &self.topic).field("last", &self.last).finish_non_exhaustive()
+        f.debug_struct("EventStream")
+            .field("topic", &self.topic)
+            .field("last", &self.last)
+            .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,5 @@
 //! How long the log keeps what happened, and when it gets another name.
 
-use uuid::Uuid;
-
 use super::{Result, Services};
 use crate::store::event_log;
 
@@ -34,6 +32,6 @@ pub async fn prune(services: &Services) -> Result<u64> {
 /// Where the database is away.
 pub async fn renew_epoch(services: &Services) -> Result<()> {
     let work = services.begin().await?;
-    event_log::set_epoch(&*work, Uuid::new_v4()).await?;
+    event_log::set_epoch(&*work, services.new_id()).await?;
     work.commit().await
 }

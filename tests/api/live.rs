@@ -1,6 +1,7 @@
 //! Live status: what is told, to whom, and that nothing is lost.
 
 use chrono::TimeDelta;
+use futures_util::StreamExt;
 use gigway::domain::event::Topic;
 use gigway::live::stream::Delivery;
 use gigway::store::event_log;
@@ -233,7 +234,7 @@ async fn a_stream_that_is_not_read_goes_back_to_the_log(world: World) {
     until("all is handed on", async || services.streams.handed_on().position() == head + 100).await;
     let mut deliveries = Vec::new();
     for position in head + 1..=head + 100 {
-        let (delivery, event) = stream.next().await.expect("the log").expect("an event");
+        let (delivery, event) = stream.next().await.expect("an event").expect("the log");
         assert_eq!(event.position, position);
         deliveries.push(delivery);
     }

@@ -64,8 +64,7 @@ async fn positions_are_dense_and_no_reader_sees_a_later_one_first(world: World) 
                     tokio::time::sleep(pause).await;
                     let bodies =
                         (0..=number % 2).map(|part| body(writer * 1000 + number * 10 + part)).collect();
-                    let events =
-                        event_log::append(&tx, bodies, now).await.expect("appended");
+                    let events = event_log::append(&tx, bodies, now).await.expect("appended");
                     // The gap between numbering and commit, in which another must not slip through.
                     tokio::time::sleep(pause / 4).await;
                     if number % 8 == 7 {

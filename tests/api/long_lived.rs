@@ -30,7 +30,8 @@ fn short_grace() -> Settings {
 /// An access token of the person's session that expires in a second.
 fn expiring(world: &World, person: &Person) -> String {
     let secrets = &world.services().secrets;
-    let (session, _) = secrets.read_access_token(person.client.token().expect("a token"), world.now()).expect("good");
+    let (session, _) =
+        secrets.read_access_token(person.client.token().expect("a token"), world.now()).expect("good");
     let issued = world.now() - TimeDelta::minutes(15) + TimeDelta::seconds(2);
     secrets.access_token(session, issued).expect("a token").0
 }
@@ -41,7 +42,8 @@ fn bearer(token: &str) -> Value {
 
 /// Fresh credentials for the person's session.
 async fn refreshed(person: &Person) -> String {
-    let session = person.client.done(REFRESH, json!({ "token": person.refresh_token })).await["session"].take();
+    let session =
+        person.client.done(REFRESH, json!({ "token": person.refresh_token })).await["session"].take();
     session["accessToken"].as_str().expect("a token").to_owned()
 }
 
@@ -65,7 +67,10 @@ async fn a_socket_lives_on_by_fresh_credentials_and_ends_without() {
     keeps.say(json!({ "type": "ping", "payload": bearer(&fresh) })).await;
     let pong = keeps.receive().await;
     assert_eq!(pong["type"], "pong");
-    assert!(pong["payload"]["accessTokenExpiresAt"].as_str() > acknowledged["payload"]["accessTokenExpiresAt"].as_str());
+    assert!(
+        pong["payload"]["accessTokenExpiresAt"].as_str()
+            > acknowledged["payload"]["accessTokenExpiresAt"].as_str()
+    );
     assert!(!pong.to_string().contains(&fresh), "credentials are not sent back");
 
     assert_eq!(forgets.closed().await, (4403, "The credentials have expired".to_owned()));
@@ -77,9 +82,10 @@ async fn a_socket_lives_on_by_fresh_credentials_and_ends_without() {
 
 async fn credentials_in_a_ping_must_be_good_and_of_the_same_person(world: World) {
     let (ann, bob) = (world.member("Ann").await, world.member("Bob").await);
-    for (token, reason) in
-        [("nonsense", "Forbidden"), (bob.client.token().expect("a token"), "These credentials are somebody else's")]
-    {
+    for (token, reason) in [
+        ("nonsense", "Forbidden"),
+        (bob.client.token().expect("a token"), "These credentials are somebody else's"),
+    ] {
         let mut socket = ann.client.socket().await;
         socket.say(json!({ "type": "ping", "payload": bearer(token) })).await;
         assert_eq!(socket.closed().await, (4403, reason.to_owned()));
@@ -87,7 +93,9 @@ async fn credentials_in_a_ping_must_be_good_and_of_the_same_person(world: World)
     // Another session of theirs will do, and is the one whose end counts from there on.
     let elsewhere = world.sign_in(&ann.email).await;
     let mut socket = ann.client.socket().await;
-    socket.say(json!({ "type": "ping", "payload": bearer(elsewhere.client.token().expect("a token")) })).await;
+    socket
+        .say(json!({ "type": "ping", "payload": bearer(elsewhere.client.token().expect("a token")) }))
+        .await;
     assert_eq!(socket.receive().await["type"], "pong");
     ann.client.done(SIGN_OUT, json!({})).await;
     socket.subscribe("q", "{ viewer { email } }", json!({})).await;
@@ -99,7 +107,8 @@ async fn credentials_in_a_ping_must_be_good_and_of_the_same_person(world: World)
 /// A stream of the subscription, once it is open.
 async fn stream(client: &Client, query: &str, variables: Value) -> EventStream {
     let request = client.post("/graphql").header("accept", "text/event-stream");
-    let response = request.json(&json!({ "query": query, "variables": variables })).send().await.expect("an answer");
+    let response =
+        request.json(&json!({ "query": query, "variables": variables })).send().await.expect("an answer");
     assert_eq!(response.status(), 200);
     EventStream::of(response)
 }

@@ -51,7 +51,8 @@ async fn listed(world: &World) -> (Person, String) {
 
 async fn every_event_has_its_cursor_as_id_and_the_header_resumes_behind_it(world: World) {
     let (ann, id) = listed(&world).await;
-    let response = post(&ann.at(&world.there()), GIG_STATUS_CHANGED, json!({ "id": id }), "text/event-stream").await;
+    let response =
+        post(&ann.at(&world.there()), GIG_STATUS_CHANGED, json!({ "id": id }), "text/event-stream").await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(response.headers()["content-type"], "text/event-stream; charset=utf-8");
     let mut stream = EventStream::of(response);
@@ -115,7 +116,8 @@ async fn a_ticket_opens_streams_of_its_session_and_nothing_else(world: World) {
     let (ann, id) = listed(&world).await;
     let good = ticket(&ann).await;
     let with = [("ticket", good.as_str())];
-    let mut stream = EventStream::of(open(&world.there(), GIG_STATUS_CHANGED, json!({ "id": id }), &with).await);
+    let mut stream =
+        EventStream::of(open(&world.there(), GIG_STATUS_CHANGED, json!({ "id": id }), &with).await);
     assert_eq!(next(&mut stream).await.1["data"]["gigStatusChanged"]["delivery"], "SNAPSHOT");
     // No query, no mutation, no access token.
     let viewer = [("query", "{ viewer { email } }"), ("ticket", &good)];

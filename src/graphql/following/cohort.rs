@@ -88,7 +88,8 @@ impl Cohorts {
         if cohorts.len() == cohorts.capacity() {
             cohorts.retain(|_, cohort| cohort.strong_count() > 0);
         }
-        let cohort = Arc::new(Cohort { prepared, executor, variables, show, shared_by, answers: Mutex::default() });
+        let cohort =
+            Arc::new(Cohort { prepared, executor, variables, show, shared_by, answers: Mutex::default() });
         cohorts.insert(key, Arc::downgrade(&cohort));
         cohort
     }
@@ -178,8 +179,7 @@ impl Cohort {
             let (begin, mut loads) = Loads::new();
             let context = RequestContext::asked(Arc::clone(services), asking.clone(), origin, begin);
             let context = Arc::new(context);
-            let showing =
-                self.prepared.show(&self.executor, &self.variables, Arc::clone(&context), event);
+            let showing = self.prepared.show(&self.executor, &self.variables, Arc::clone(&context), event);
             let response = loads.run_beside(showing).await;
             if context.differs() {
                 return Answer::Differs;

@@ -6,14 +6,13 @@
 mod cohort;
 mod prepared;
 
-use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, Stream, StreamExt};
 use tokio::time::{Sleep, sleep};
 
 pub use self::cohort::{Alike, Cohorts, SharedBy};
@@ -105,8 +104,7 @@ impl Following {
     ) -> Self {
         let Begun { stream, first, by_role, .. } = deposit.begun;
         let asker = Asker { identity, address: origin.address, request_id: origin.request_id, by_role };
-        let mut following =
-            Self { services, cohort, stream, asker, doing: Doing::Waiting };
+        let mut following = Self { services, cohort, stream, asker, doing: Doing::Waiting };
         if let Some((position, event)) = first {
             let (services, cohort) = (Arc::clone(&following.services), Arc::clone(&following.cohort));
             let origin = following.asker.as_origin();
@@ -117,9 +115,7 @@ impl Following {
         following
     }
 
-    /// What the client is told next; `None` once nothing is told any more. Whoever sets the client's [`Identity`]
-    /// polls this anew.
-    pub fn poll_next(&mut self, task: &mut Context<'_>) -> Poll<Option<Told>> {
+    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Option<Told>> {
         loop {
             let (answer, position) = match &mut self.doing {
                 Doing::Ended => return Poll::Ready(None),
@@ -133,26 +129,24 @@ impl Following {
                     if self.asker.is_refused() {
                         return Poll::Ready(Some(self.fail(&service::Error::Forbidden.into())));
                     }
-                    let (delivery, event) = match ready!(self.stream.poll_next(task)) {
-                        Ok(Some(next)) => next,
+                    let (delivery, event) = match ready!(self.stream.poll_next_unpin(task)) {
+                        Some(Ok(next)) => next,
                         // The gateway stops.
-                        Ok(None) => {
+                        None => {
                             self.doing = Doing::Ended;
                             continue;
                         }
-                        Err(StreamError::Store(error)) if store::is_unavailable(&error) => {
+                        Some(Err(StreamError::Store(error))) if store::is_unavailable(&error) => {
                             self.doing = Doing::Pausing(Box::pin(sleep(RETRY)));
                             continue;
                         }
-                        Err(error) => return Poll::Ready(Some(self.fail(&error.into()))),
+                        Some(Err(error)) => return Poll::Ready(Some(self.fail(&error.into()))),
                     };
-                    match self.cohort.known(delivery, event.position) {
-                        Some(answer) => (answer, event.position),
-                        None => {
-                            self.doing = Doing::Showing(self.ask(delivery, &event), event.position);
-                            continue;
-                        }
-                    }
+                    let Some(answer) = self.cohort.known(delivery, event.position) else {
+                        self.doing = Doing::Showing(self.ask(delivery, &event), event.position);
+                        continue;
+                    };
+                    (answer, event.position)
                 }
             };
             self.doing = Doing::Waiting;
@@ -167,11 +161,6 @@ impl Following {
         }
     }
 
-    /// The same, waited for. May be dropped while waiting without losing anything.
-    pub fn next(&mut self) -> impl Future<Output = Option<Told>> + '_ {
-        poll_fn(|task| self.poll_next(task))
-    }
-
     fn ask(&self, delivery: Delivery, event: &Arc<Happened>) -> BoxFuture<'static, Answer> {
         let (services, cohort) = (Arc::clone(&self.services), Arc::clone(&self.cohort));
         let (origin, event) = (self.asker.as_origin(), Arc::clone(event));
@@ -181,6 +170,16 @@ impl Following {
     fn fail(&mut self, error: &Error) -> Told {
         self.doing = Doing::Ended;
         Told::Failed(to_json(&finished(failed(error), &self.asker.request_id).errors).into())
+    }
+}
+
+/// What the client is told; it ends once nothing is told any more. Whoever sets the client's [`Identity`] polls this
+/// anew.
+impl Stream for Following {
+    type Item = Told;
+
+    fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Told>> {
+        self.poll(task)
     }
 }
 

@@ -68,7 +68,8 @@ impl Prepared {
         let Some(field) = root_field(&self.operation.node) else { return (Vec::new(), None) };
         let arguments: Vec<_> =
             field.node.arguments.iter().map(|(name, value)| (&name.node, value.node.to_string())).collect();
-        let declared = self.operation.node.variable_definitions.iter().map(|variable| &variable.node.name.node);
+        let declared =
+            self.operation.node.variable_definitions.iter().map(|variable| &variable.node.name.node);
         // Each is declared once, besides.
         let of_root = declared.filter(|name| {
             let used: usize = arguments.iter().map(|(_, value)| uses(value, name)).sum();
@@ -77,7 +78,8 @@ impl Prepared {
         let of_root: Vec<_> = of_root.cloned().collect();
         let after = arguments.iter().find(|(name, _)| *name == "after").map(|(_, value)| value);
         let of_after = of_root.iter().find(|name| {
-            after.is_some_and(|after| after.strip_prefix('$') == Some(name.as_str())) && uses(document, name) == 2
+            after.is_some_and(|after| after.strip_prefix('$') == Some(name.as_str()))
+                && uses(document, name) == 2
         });
         let of_after = of_after.cloned();
         (of_root, of_after)
@@ -131,12 +133,16 @@ fn root_field(operation: &OperationDefinition) -> Option<&Positioned<Field>> {
 fn uses(document: &str, variable: &str) -> usize {
     let part_of_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
     let uses = document.split('$').skip(1);
-    uses.filter(|rest| rest.strip_prefix(variable).is_some_and(|rest| !rest.starts_with(part_of_name))).count()
+    uses.filter(|rest| rest.strip_prefix(variable).is_some_and(|rest| !rest.starts_with(part_of_name)))
+        .count()
 }
 
 /// Operations by their documents: subscribers with the same document share one copy, whatever their variables.
 #[derive(Default)]
-pub struct Documents(Mutex<HashMap<(String, Option<String>), Weak<Prepared>>>);
+pub struct Documents(Mutex<HashMap<Key, Weak<Prepared>>>);
+
+/// A document, and which of its operations.
+type Key = (String, Option<String>);
 
 impl Documents {
     /// The operation of the deposit, which `document` was parsed to.
@@ -163,7 +169,8 @@ mod tests {
 
     #[test]
     fn a_variable_is_counted_wherever_it_stands() {
-        let document = "subscription($after: String, $afterwards: Int) { a(after: $after, b: $afterwards) { c } }";
+        let document =
+            "subscription($after: String, $afterwards: Int) { a(after: $after, b: $afterwards) { c } }";
         assert_eq!(uses(document, "after"), 2);
         assert_eq!(uses(document, "afterwards"), 2);
         assert_eq!(uses(document, "b"), 0);

@@ -91,7 +91,8 @@ impl Connection {
         }
     }
 
-    /// Serves the client until it goes, or must go. Not an `async fn`, which would keep its arguments twice.
+    /// Serves the client until it goes, or must go.
+    #[expect(clippy::manual_async_fn, reason = "an async fn would hold room for its arguments twice")]
     pub fn serve(mut self, mut socket: WebSocket) -> impl Future<Output = ()> + Send {
         async move {
             let close = match socket.protocol() {
@@ -118,7 +119,7 @@ impl Connection {
                     self.say = Box::pin(self.hear(message)).await?;
                 }
                 Step::Strike => self.say = self.say.take().or(self.strike()?),
-                Step::Changed(change) => self.changed(change)?,
+                Step::Changed(change) => changed(change)?,
             }
         }
     }
@@ -183,7 +184,7 @@ impl Connection {
             };
             // Looked at behind each: nothing that happened after it is told to a session that has ended.
             if let Poll::Ready(change) = self.presence.poll_change(task) {
-                self.changed(change)?;
+                changed(change)?;
             }
             socket.start_send_unpin(Message::text(text)).map_err(|_| None)?;
             self.unflushed = true;
@@ -232,15 +233,6 @@ impl Connection {
         self.pings_unanswered += 1;
         self.ping_at = now + PING_EVERY;
         Ok(Some(ServerMessage::Ping.to_text()))
-    }
-
-    fn changed(&self, change: Change) -> Result<(), Option<Close>> {
-        match change {
-            Change::SessionEnded => Err(Some(Close::Forbidden(SESSION_ENDED))),
-            Change::GoingAway => Err(Some(Close::GoingAway)),
-            // Subscriptions that only a reviewer may have end by themselves.
-            Change::RoleChanged => Ok(()),
-        }
     }
 
     /// What to say to it at once.
@@ -380,6 +372,16 @@ impl Connection {
             }
             _ => Ok(None),
         }
+    }
+}
+
+/// Whether what has become of a client closes its socket.
+fn changed(change: Change) -> Result<(), Option<Close>> {
+    match change {
+        Change::SessionEnded => Err(Some(Close::Forbidden(SESSION_ENDED))),
+        Change::GoingAway => Err(Some(Close::GoingAway)),
+        // Subscriptions that only a reviewer may have end by themselves.
+        Change::RoleChanged => Ok(()),
     }
 }
 

@@ -137,8 +137,10 @@ impl Subscription {
                     }
                 },
                 State::Following(following) => {
-                    return Poll::Ready(ready!(following.poll_next(task)).map(|told| match told {
-                        Told::Next { payload, .. } => Outgoing { text: self.header.with(&payload), last: false },
+                    return Poll::Ready(ready!(following.poll_next_unpin(task)).map(|told| match told {
+                        Told::Next { payload, .. } => {
+                            Outgoing { text: self.header.with(&payload), last: false }
+                        }
                         Told::Failed(errors) => error(&self.id, &errors),
                     }));
                 }

@@ -18,7 +18,7 @@ use super::two_gateways::TwoGateways;
 use super::writers::{Held, Writers};
 
 /// What is waited for comes within this, or the test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long nothing must come, where nothing is to come.
 const SILENCE: Duration = Duration::from_secs(1);

@@ -277,11 +277,11 @@ impl Shared {
         }
         let mut notes = self.notes();
         let first = notes.cursor.replace(cursor).is_none();
-        let noted = Noted { position, gig_id, version: event["version"].as_i64(), delivery };
-        if noted.delivery != "SNAPSHOT" {
-            notes.events.push(noted);
+        let told = Noted { position, gig_id, version: event["version"].as_i64(), delivery };
+        if told.delivery != "SNAPSHOT" {
+            notes.events.push(told);
         } else if first {
-            notes.snapshot = Some(noted);
+            notes.snapshot = Some(told);
         } else {
             return fault("a snapshot, and not first");
         }

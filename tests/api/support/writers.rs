@@ -13,7 +13,7 @@ use super::client::{Client, error_codes};
 use super::documents::{GIG, PAUSE_GIG, RESUME_GIG};
 
 /// What is waited for comes within this, or the test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long to wait before trying again what was not answered.
 const RETRY: Duration = Duration::from_millis(100);
