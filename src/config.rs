@@ -45,10 +45,14 @@ pub enum LogFormat {
 pub struct ConnectionLimits {
     /// How long a socket's client may take to introduce itself.
     pub socket_init: Duration,
+    /// How often to ask a socket's client whether it is still there. One that has said nothing through two of these
+    /// is not.
+    pub ping_every: Duration,
     /// How long a connection lives on behind its credentials.
     pub token_grace: Duration,
     /// Sockets and streams from one address, on one gateway.
     pub per_address: usize,
+    /// Queries, mutations and subscriptions of one socket at a time.
     pub operations_per_socket: usize,
     /// On one gateway.
     pub subscriptions_per_viewer: usize,
@@ -141,6 +145,11 @@ impl Config {
                 "100",
             )?,
             connections: ConnectionLimits {
+                ping_every: seconds(
+                    "GIGWAY_SOCKET_PING_SECONDS",
+                    settings.socket_ping_seconds.as_deref(),
+                    (1, 25),
+                )?,
                 socket_init: seconds(
                     "GIGWAY_SOCKET_INIT_SECONDS",
                     settings.socket_init_seconds.as_deref(),

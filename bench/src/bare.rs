@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use futures_util::SinkExt;
 use tokio::net::TcpListener;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
 
 use crate::Result;
@@ -21,21 +21,28 @@ use crate::client::ACKNOWLEDGED;
 /// As gigway has them.
 const BUFFER_BYTES: usize = 2048;
 
-/// Messages that may wait for one socket.
+/// Messages that may wait for one socket of the feed.
 const QUEUE: usize = 64;
 
 struct Bare {
     feed: broadcast::Sender<Utf8Bytes>,
-    each: Mutex<Vec<mpsc::Sender<Utf8Bytes>>>,
+    each: Mutex<Vec<Arc<Slot>>>,
     backlog: Mutex<Arc<[Utf8Bytes]>>,
 }
 
 type Shared = State<Arc<Bare>>;
 
+/// One message that waits for one socket: no room for more, so that an idle one holds no memory for it.
+#[derive(Default)]
+struct Slot {
+    text: Mutex<Option<Utf8Bytes>>,
+    filled: Notify,
+}
+
 /// Where a socket's messages come from.
 enum Source {
     Feed(broadcast::Receiver<Utf8Bytes>),
-    Own(mpsc::Receiver<Utf8Bytes>),
+    Own(Arc<Slot>),
 }
 
 impl Source {
@@ -43,7 +50,12 @@ impl Source {
     async fn next(&mut self) -> Option<Utf8Bytes> {
         match self {
             Self::Feed(feed) => feed.recv().await.ok(),
-            Self::Own(own) => own.recv().await,
+            Self::Own(slot) => loop {
+                if let Some(text) = lock(&slot.text).take() {
+                    return Some(text);
+                }
+                slot.filled.notified().await;
+            },
         }
     }
 }
@@ -85,9 +97,9 @@ async fn follow_feed(State(bare): Shared, upgrade: WebSocketUpgrade) -> Response
 /// A socket that is told by itself.
 async fn follow_own(State(bare): Shared, upgrade: WebSocketUpgrade) -> Response {
     small(upgrade).on_upgrade(move |socket| async move {
-        let (sender, own) = mpsc::channel(QUEUE);
-        lock(&bare.each).push(sender);
-        follow(socket, Source::Own(own)).await;
+        let slot = Arc::new(Slot::default());
+        lock(&bare.each).push(Arc::clone(&slot));
+        follow(socket, Source::Own(slot)).await;
     })
 }
 
@@ -123,7 +135,8 @@ async fn tell_each(State(bare): Shared, Path(milliseconds): Path<u64>, text: Str
         if due > Instant::now() {
             tokio::time::sleep_until(due).await;
         }
-        socket.send(text.clone()).await.ok();
+        *lock(&socket.text) = Some(text.clone());
+        socket.filled.notify_one();
         due += pace;
     }
 }

@@ -31,7 +31,7 @@ const EACH: usize = 250;
 const ROUNDS: usize = 5;
 
 /// People whose gigs are decided: the gigs of one are decided one after the other.
-const SELLERS: usize = 100;
+const SELLERS: usize = 97;
 
 /// Where the numbers of one pgbench client's gigs begin, times the client's number.
 const NUMBERS_OF_A_CLIENT: u128 = 1_000_000;

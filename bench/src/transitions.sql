@@ -3,11 +3,12 @@
 
 -- store::sessions::find_viewer, before the mutation begins: who asks.
 SELECT "id", "email", "email_key", "display_name", "password_hash", "role", "points", "verified_at", "created_at",
-       "legal_hold", "erased_at"
+       "legal_hold", "erased_at", "blocked_at"
     FROM "user"
     WHERE "id" IN (
         SELECT "user_id" FROM "session"
         WHERE "id" = :session::uuid AND "ended_at" IS NULL AND "expires_at" > now())
+        AND "blocked_at" IS NULL
     LIMIT 1;
 
 \set done :done + 1
@@ -25,7 +26,7 @@ SELECT "id", "seller_id", "category_id", "title", "description", "price_cents", 
 -- service::gigs::check_may_work: store::users::lock, store::users::find_all.
 SELECT "id" FROM "user" WHERE "id" = :seen_seller_id::uuid LIMIT 1 FOR NO KEY UPDATE;
 SELECT "id", "email", "email_key", "display_name", "password_hash", "role", "points", "verified_at", "created_at",
-       "legal_hold", "erased_at"
+       "legal_hold", "erased_at", "blocked_at"
     FROM "user" WHERE "id" IN (:seen_seller_id::uuid);
 
 -- store::gigs::lock_visible.

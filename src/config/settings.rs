@@ -81,6 +81,10 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_SOCKET_INIT_SECONDS", global = true, value_name = "SECONDS")]
     pub socket_init_seconds: Option<String>,
 
+    /// Seconds between the pings that a socket's client is asked by whether it is still there [default: 25]
+    #[arg(long, env = "GIGWAY_SOCKET_PING_SECONDS", global = true, value_name = "SECONDS")]
+    pub socket_ping_seconds: Option<String>,
+
     /// Seconds that a socket or stream lives on once its access token has expired [default: 30]
     #[arg(long, env = "GIGWAY_TOKEN_GRACE_SECONDS", global = true, value_name = "SECONDS")]
     pub token_grace_seconds: Option<String>,

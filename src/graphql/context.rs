@@ -194,6 +194,12 @@ pub(super) trait Ask<'a> {
         }
     }
 
+    /// In place of an error about something that is missing, where an audience may just not see it: each of them is
+    /// asked about alone.
+    fn unseen(&self) -> Option<Error> {
+        self.request().differs().then(Error::unauthenticated)
+    }
+
     /// Who is asking.
     ///
     /// # Errors

@@ -59,13 +59,14 @@ impl Engine {
         mut request: Request,
         last_event_id: Option<String>,
     ) -> Result<Following, Response> {
+        guard::check_kept(&request).map_err(|refused| Response::from_errors(vec![refused]))?;
         guard::check(&mut request).map_err(|refused| Response::from_errors(vec![refused]))?;
         let executor = self.executor.get_or_try_init(|| self.probe(&origin)).await?;
         let document = request.query.clone();
         let mut deposit = self.begin(&origin, request, last_event_id).await?;
         let prepared = self.documents.prepared(&document, &deposit);
         // What says where to begin says nothing of what is shown; what stands at the root does its work only once.
-        let (of_root, after) = prepared.variables_of_root(&document);
+        let (of_root, after) = prepared.variables_of_root();
         let mut variables = deposit.variables().clone();
         if let Some(after) = &after {
             variables.remove(after);

@@ -13,6 +13,9 @@ use async_graphql::{Name, Pos, Request, ServerError};
 
 use super::error::{Error, ErrorCode};
 
+/// The most bytes of a subscription's document, and of its variables: both are kept for as long as it goes on.
+const KEPT_MAX_BYTES: usize = 64 * 1024;
+
 /// The most fields and fragments of an operation, each counted as often as it is spread.
 const SELECTIONS_MAX: usize = 5_000;
 
@@ -73,6 +76,21 @@ pub(super) fn check_single(request: &mut Request) -> Result<(), ServerError> {
         return Err(refused(ErrorCode::BadUserInput, message, None));
     }
     Ok(())
+}
+
+/// Refuses a subscription that would take much to keep.
+///
+/// # Errors
+/// QUERY_TOO_COMPLEX.
+pub(super) fn check_kept(request: &Request) -> Result<(), ServerError> {
+    let variables = serde_json::to_string(&request.variables).map_or(usize::MAX, |json| json.len());
+    if request.query.len() <= KEPT_MAX_BYTES && variables <= KEPT_MAX_BYTES {
+        return Ok(());
+    }
+    let message = format!(
+        "A subscription's document may have at most {KEPT_MAX_BYTES} bytes, and so may its variables as JSON."
+    );
+    Err(refused(ErrorCode::QueryTooComplex, message, None))
 }
 
 /// A subscription is about one thing, and its one field stands in the operation itself.

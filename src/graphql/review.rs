@@ -132,7 +132,9 @@ impl ReviewItem {
         let missing = || Error::internal(&"a review item's subject is missing");
         let id = self.0.subject_id;
         Ok(match self.0.kind {
-            review::ReviewKind::Gig => ReviewSubject::Gig(Gig::now(ctx, id).await?.ok_or_else(missing)?),
+            review::ReviewKind::Gig => ReviewSubject::Gig(
+                Gig::now(ctx, id).await?.ok_or_else(|| ctx.unseen().unwrap_or_else(missing))?,
+            ),
             review::ReviewKind::Verification => {
                 let viewer = ctx.reviewer()?;
                 let found = ctx.loader().load_one(VerificationOf(id)).await?.ok_or_else(missing)?;

@@ -42,7 +42,6 @@ use self::presence::Credentials;
 use self::quota::{Place, Quota};
 use self::refusal::refuse;
 use crate::config::{Config, ConnectionLimits};
-use crate::domain::user::Viewer;
 use crate::graphql::engine::Engine;
 use crate::graphql::error::{Error, ErrorCode};
 use crate::graphql::{Caller, answer};
@@ -50,6 +49,13 @@ use crate::service::{self, Services, accounts};
 
 /// How long a browser may remember what CORS allows.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
+
+/// Who has a subscription.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Subscriber {
+    Person(Uuid),
+    Strangers(IpAddr),
+}
 
 /// What every handler works with.
 pub struct Edge {
@@ -59,7 +65,7 @@ pub struct Edge {
     /// Sockets and streams, by the client's address.
     connections: Arc<Quota<IpAddr>>,
     /// By whose they are.
-    subscriptions: Arc<Quota<Uuid>>,
+    subscriptions: Arc<Quota<Subscriber>>,
     origins: Origins,
     /// Proxies in front that each add to X-Forwarded-For.
     proxies: usize,
@@ -136,10 +142,16 @@ impl Edge {
     ///
     /// # Errors
     /// RATE_LIMITED.
-    fn subscription_place(&self, viewer: &Viewer) -> Result<Place<Uuid>, Error> {
-        self.subscriptions.take(viewer.id()).ok_or_else(|| {
+    fn subscription_place(&self, caller: &Caller, address: IpAddr) -> Result<Place<Subscriber>, Error> {
+        let subscriber = match caller {
+            Caller::Viewer(viewer) => Subscriber::Person(viewer.id()),
+            Caller::Anonymous | Caller::Rejected => Subscriber::Strangers(address),
+        };
+        self.subscriptions.take(subscriber).ok_or_else(|| {
             let most = self.subscriptions.most();
-            let message = format!("A person may have at most {most} subscriptions at a time.");
+            let message = format!(
+                "A person, or strangers of one address, may have at most {most} subscriptions at a time."
+            );
             Error::new(ErrorCode::RateLimited, message)
         })
     }

@@ -1,10 +1,8 @@
 //! Who is at the other end of a connection that lasts, and what becomes of them meanwhile.
 
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
@@ -17,11 +15,9 @@ use crate::domain::event::{EventBody, Topic};
 use crate::domain::user::Viewer;
 use crate::graphql::Caller;
 use crate::graphql::following::Identity;
+use crate::live::RETRY;
 use crate::live::stream::{EventStream, StreamError};
 use crate::service::{self, accounts};
-
-/// How long to wait before looking again, while the database is away.
-const RETRY: Duration = Duration::from_millis(500);
 
 /// What has become of whoever is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,14 +86,16 @@ impl Presence {
             Instant::now() + left + self.edge.limits.token_grace
         });
         self.identity.set(credentials.caller.clone());
+        // What was looked up for whoever was there before says nothing of these.
+        self.looking = Looking::Nowhere;
     }
 
-    /// Waits until something becomes of them. May be dropped while waiting without missing it.
-    pub fn change(&mut self) -> impl Future<Output = Change> + '_ {
-        poll_fn(|task| self.poll_change(task))
+    /// Whether it is not known right now who they are: nothing is to be told meanwhile.
+    pub fn is_looking(&self) -> bool {
+        !matches!(self.looking, Looking::Nowhere)
     }
 
-    /// The same, polled.
+    /// Waits until something becomes of them.
     pub fn poll_change(&mut self, task: &mut Context<'_>) -> Poll<Change> {
         loop {
             match &mut self.looking {

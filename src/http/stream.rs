@@ -3,9 +3,11 @@
 //! [`event_stream`] and [`multipart_stream`] write them; this is what both have in common.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
@@ -16,7 +18,6 @@ use axum::response::{IntoResponse, Response};
 use futures_util::future::{pending, ready};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
-use uuid::Uuid;
 
 use super::client_address::client_address;
 use super::graphql::{operation, too_many_connections};
@@ -24,12 +25,12 @@ use super::negotiation::MediaType;
 use super::presence::{Change, Credentials, Presence};
 use super::quota::Place;
 use super::refusal::refuse;
-use super::{Edge, event_stream, multipart_stream};
+use super::{Edge, Subscriber, event_stream, multipart_stream};
 use crate::graphql::answer::{Sent, failed, to_json};
 use crate::graphql::error::ErrorCode;
 use crate::graphql::following::{Following, Told};
 use crate::graphql::{Caller, Origin};
-use crate::service;
+use crate::service::{self, accounts};
 
 /// What a browser's EventSource resumes by.
 pub(super) const LAST_EVENT_ID: HeaderName = super::header_name("last-event-id");
@@ -122,16 +123,20 @@ async fn follow(
 ) -> BoxStream<'static, Part> {
     // Nothing was executed: there is no data, not even a null one.
     let refused = |response: &Answer| whole(&errors(&to_json(&response.errors)));
-    let place = match &credentials.caller {
-        Caller::Viewer(viewer) => match edge.subscription_place(viewer) {
-            Ok(place) => Some(place),
-            Err(error) => return refused(&failed(&error)),
-        },
-        _ => None,
+    let place = match edge.subscription_place(&credentials.caller, address) {
+        Ok(place) => place,
+        Err(error) => return refused(&failed(&error)),
     };
     let mut presence = Presence::of_nobody(Arc::clone(&edge));
     presence.watch(&credentials);
-    let origin = Origin { caller: credentials.caller, address, request_id: id.into() };
+    if let Caller::Viewer(viewer) = &credentials.caller {
+        // Once more, now that nothing goes by unheard.
+        match accounts::look_again(&edge.services, viewer).await {
+            Ok(now) => presence.identity().set(Caller::Viewer(Arc::new(now))),
+            Err(error) => return refused(&failed(&error.into())),
+        }
+    }
+    let origin = Origin { caller: presence.identity().caller(), address, request_id: id.into() };
     let identity = presence.identity().clone();
     match edge.engine.subscribe(identity, origin, request, last_event_id).await {
         Ok(following) => {
@@ -147,7 +152,7 @@ struct State {
     presence: Presence,
     following: Following,
     over: Over,
-    _place: Option<Place<Uuid>>,
+    _place: Place<Subscriber>,
 }
 
 /// How far a subscription has come to its end.
@@ -190,19 +195,20 @@ impl State {
                 None => pending().await,
             }
         });
-        let mut told = pin!(self.following.next());
-        loop {
+        poll_fn(|task| {
             // In this order: what has become of the client counts before what it is told.
-            tokio::select! {
-                biased;
-                change = self.presence.change() => match change {
-                    Change::RoleChanged => {}
-                    Change::SessionEnded | Change::GoingAway => return None,
-                },
-                () = &mut expired => return None,
-                told = &mut told => return told,
+            while let Poll::Ready(change) = self.presence.poll_change(task) {
+                if change != Change::RoleChanged {
+                    return Poll::Ready(None);
+                }
             }
-        }
+            if expired.as_mut().poll(task).is_ready() {
+                return Poll::Ready(None);
+            }
+            // Nothing is told to somebody who may not be who they were.
+            if self.presence.is_looking() { Poll::Pending } else { self.following.poll_next_unpin(task) }
+        })
+        .await
     }
 }
 

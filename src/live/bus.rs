@@ -15,14 +15,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::redis_address::RedisAddress;
+use super::redis_address::{RedisAddress, within};
 use crate::domain::event::Event;
 
 /// News that may wait for the follower, or for Redis. More than this is dropped: the log has it.
 const BACKLOG: usize = 4096;
-
-/// A Redis that takes longer than this to answer counts as away.
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// How often to ask whether it still lives.
 const PING_EVERY: Duration = Duration::from_secs(5);
@@ -217,8 +214,7 @@ impl Link {
                 },
                 // Silence is no sign of life: whoever went without a word is missed by this.
                 _ = connection.ping.tick() => {
-                    let answer = tokio::time::timeout(ANSWER_WITHIN, connection.sink.ping::<redis::Value>()).await;
-                    if !matches!(answer, Ok(Ok(_))) {
+                    if within(connection.sink.ping::<redis::Value>()).await.is_err() {
                         self.lose();
                     }
                 }
@@ -243,16 +239,7 @@ impl Link {
 }
 
 async fn subscribe(address: &RedisAddress, channel: &str) -> redis::RedisResult<PubSub> {
-    within(async {
-        let mut pubsub = address.connect(async |client| client.get_async_pubsub().await).await?;
-        pubsub.subscribe(channel).await?;
-        Ok(pubsub)
-    })
-    .await
-}
-
-/// A host that is gone without a word answers nothing, not even no.
-async fn within<T>(asking: impl Future<Output = redis::RedisResult<T>>) -> redis::RedisResult<T> {
-    let answer = tokio::time::timeout(ANSWER_WITHIN, asking).await;
-    answer.unwrap_or_else(|_| Err((redis::ErrorKind::Io, "Redis does not answer").into()))
+    let mut pubsub = address.connect(async |client| client.get_async_pubsub().await).await?;
+    within(pubsub.subscribe(channel)).await?;
+    Ok(pubsub)
 }

@@ -75,20 +75,27 @@ impl Hub {
     /// Queues the event for every stream of its topics. A topic that nobody is about costs one look-up.
     pub fn hand_on(&self, event: &Arc<Event>) {
         let topics = lock(&self.topics);
-        for topic in event.topics().into_iter().flatten() {
-            for seat in topics.seats.get(&topic).into_iter().flat_map(HashMap::values) {
-                seat.change(|waiting| waiting.push(event));
-            }
-        }
+        let seats = event.topics().into_iter().flatten().filter_map(|topic| topics.seats.get(&topic));
+        let seats = seats.flat_map(HashMap::values);
+        let streams: Vec<_> = seats.filter_map(|seat| seat.change(|waiting| waiting.push(event))).collect();
+        // Those who come and go need not wait until all are woken.
+        drop(topics);
+        streams.into_iter().for_each(Waker::wake);
     }
 
     /// Tells every stream, of now and later, that nothing comes any more.
     pub fn close(&self) {
         let mut topics = lock(&self.topics);
         topics.closed = true;
-        for seat in topics.seats.values().flat_map(HashMap::values) {
-            seat.change(|waiting| waiting.closed = true);
-        }
+        let seats = topics.seats.values().flat_map(HashMap::values);
+        let streams: Vec<_> = seats.filter_map(|seat| seat.change(|waiting| waiting.closed = true)).collect();
+        drop(topics);
+        streams.into_iter().for_each(Waker::wake);
+    }
+
+    /// How many streams are about this topic.
+    pub fn attached_to(&self, topic: Topic) -> usize {
+        lock(&self.topics).seats.get(&topic).map_or(0, HashMap::len)
     }
 
     /// How many streams are attached.
@@ -98,15 +105,11 @@ impl Hub {
 }
 
 impl Seat {
-    /// Changes what waits, and wakes the stream.
-    fn change(&self, change: impl FnOnce(&mut Waiting)) {
+    /// Changes what waits; the stream, to be woken.
+    fn change(&self, change: impl FnOnce(&mut Waiting)) -> Option<Waker> {
         let mut waiting = lock(&self.0);
         change(&mut waiting);
-        let stream = waiting.stream.take();
-        drop(waiting);
-        if let Some(stream) = stream {
-            stream.wake();
-        }
+        waiting.stream.take()
     }
 }
 

@@ -13,3 +13,8 @@ pub mod hub;
 pub mod pages;
 pub mod redis_address;
 pub mod stream;
+
+use std::time::Duration;
+
+/// How long whoever must read the log, or anything else, waits while the database is away before it tries again.
+pub const RETRY: Duration = Duration::from_millis(500);

@@ -1,7 +1,12 @@
 //! Where Redis is: one server, the nodes of a cluster, or whatever the sentinels say is the master.
 
+use std::time::Duration;
+
 use redis::sentinel::{Sentinel, SentinelNodeConnectionInfo};
 use redis::{Client, ErrorKind, IntoConnectionInfo, RedisConnectionInfo, RedisError, RedisResult, TlsMode};
+
+/// A Redis that takes longer than this to answer counts as away.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// Where Redis is. It is looked up anew at each connection, and so follows a failover.
 #[derive(Debug, Clone)]
@@ -17,7 +22,8 @@ pub enum RedisAddress {
 
 impl RedisAddress {
     /// Reads `redis://HOST:PORT`, `redis+cluster://HOST:PORT,HOST:PORT..` or `redis+sentinel://HOST:PORT,..
-    /// /MASTER`; with `rediss` in place of `redis` over TLS, and with `USER:PASSWORD@` in front of the hosts.
+    /// /MASTER`; with `rediss` in place of `redis` over TLS, and with `USER:PASSWORD@` in front of the hosts, which is for the
+    /// servers: sentinels are asked without.
     ///
     /// # Errors
     /// Where it is none of these; the text is not repeated.
@@ -60,23 +66,40 @@ impl RedisAddress {
     /// # Errors
     /// What the last one that was tried said.
     pub async fn connect<C>(&self, connect: impl AsyncFn(&Client) -> RedisResult<C>) -> RedisResult<C> {
+        let mut failed = malformed();
         match self {
             Self::Nodes(nodes) => {
-                let mut failed = malformed();
                 for node in nodes {
-                    match connect(node).await {
+                    match within(connect(node)).await {
                         Ok(connection) => return Ok(connection),
                         Err(error) => failed = error,
                     }
                 }
-                Err(failed)
             }
             Self::Sentinels { sentinels, master, node } => {
-                let mut sentinel = Sentinel::build(sentinels.clone())?;
-                connect(&sentinel.async_master_for(master, Some(node)).await?).await
+                for sentinel in sentinels {
+                    let connecting = async {
+                        let mut sentinel = Sentinel::build(vec![sentinel.clone()])?;
+                        connect(&sentinel.async_master_for(master, Some(node)).await?).await
+                    };
+                    match within(connecting).await {
+                        Ok(connection) => return Ok(connection),
+                        Err(error) => failed = error,
+                    }
+                }
             }
         }
+        Err(failed)
     }
+}
+
+/// A host that is gone without a word answers nothing, not even no.
+///
+/// # Errors
+/// What it says, or that it says nothing.
+pub async fn within<T>(asking: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+    let answer = tokio::time::timeout(ANSWER_WITHIN, asking).await;
+    answer.unwrap_or_else(|_| Err((ErrorKind::Io, "Redis does not answer").into()))
 }
 
 /// How to connect to whatever the sentinels name: with the login of the address.

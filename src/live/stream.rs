@@ -9,8 +9,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, Stream};
+use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use super::cursor::Cursor;
@@ -130,9 +130,9 @@ enum Mode {
         page: Option<(Arc<Page>, usize)>,
         target: i64,
     },
-    /// A page is being read.
+    /// A page is being read, on a task of its own: others may want the same, and must not wait for a client that is slow.
     Reading {
-        page: BoxFuture<'static, Result<Arc<Page>, PageError>>,
+        page: AbortOnDropHandle<Result<Arc<Page>, PageError>>,
         target: i64,
     },
 }
@@ -184,14 +184,16 @@ impl EventStream {
                     let (source, target) = (Arc::clone(&self.source), *target);
                     let (topic, last) = (self.topic, self.last);
                     let page = async move { source.pages.behind(topic, last, target).await };
-                    self.mode = Mode::Reading { page: page.boxed(), target };
+                    self.mode = Mode::Reading { page: AbortOnDropHandle::new(tokio::spawn(page)), target };
                 }
                 Mode::Reading { page, target } => {
                     let (page, target) = (ready!(page.poll_unpin(task)), *target);
                     self.replay(target);
                     match page {
-                        Ok(page) => self.mode = Mode::Replay { page: Some((page, 0)), target },
-                        Err(error) => return Poll::Ready(Some(Err(error.into()))),
+                        Ok(Ok(page)) => self.mode = Mode::Replay { page: Some((page, 0)), target },
+                        Ok(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                        // The gateway ends.
+                        Err(_) => return Poll::Ready(None),
                     }
                 }
             }

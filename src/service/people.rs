@@ -46,6 +46,8 @@ pub async fn block(services: &Services, email: &str) -> Result<()> {
     let mut work = services.begin().await?;
     users::set_blocked(&*work, user_id, Some(services.now())).await?;
     end_sessions(&mut work, user_id, services).await?;
+    // For a session that is being made at this moment: whoever looks at it again finds nobody.
+    work.record(EventBody::RoleChanged { user_id });
     work.commit().await
 }
 

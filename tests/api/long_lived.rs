@@ -3,19 +3,18 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use gigway::app::Offline;
-use gigway::clock::SystemClock;
-use gigway::config::{Config, Settings};
+use gigway::config::Settings;
 use gigway::domain::user::Role;
 use gigway::service::people;
 use serde_json::{Value, json};
 
 use crate::support::client::Client;
 use crate::support::documents::{
-    GIG_PUBLISHED, GIG_STATUS_CHANGED, PAUSE_GIG, QUEUE_CHANGED, REFRESH, SIGN_OUT,
+    GIG_PUBLISHED, GIG_STATUS_CHANGED, PAUSE_GIG, QUEUE_CHANGED, REFRESH, RESUME_GIG, SIGN_OUT,
 };
 use crate::support::event_stream::EventStream;
 use crate::support::people::{PASSWORD, Person};
+use crate::support::process::gigway;
 use crate::support::proxy::until;
 use crate::support::servers::{self, OwnRedis};
 use crate::support::socket::Socket;
@@ -27,7 +26,7 @@ fn short_grace() -> Settings {
     Settings { token_grace_seconds: Some("2".into()), ..Settings::default() }
 }
 
-/// An access token of the person's session that expires in a second.
+/// An access token of the person's session that expires in two seconds.
 fn expiring(world: &World, person: &Person) -> String {
     let secrets = &world.services().secrets;
     let (session, _) =
@@ -73,11 +72,17 @@ async fn a_socket_lives_on_by_fresh_credentials_and_ends_without() {
     );
     assert!(!pong.to_string().contains(&fresh), "credentials are not sent back");
 
+    // It lives on for a while.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let fresh_client = ann.client.with_token(&fresh);
+    fresh_client.done(PAUSE_GIG, json!({ "id": id })).await;
+    assert_eq!(forgets.event("mine").await["status"], "PAUSED");
+    assert_eq!(keeps.event("mine").await["status"], "PAUSED");
     assert_eq!(forgets.closed().await, (4403, "The credentials have expired".to_owned()));
     // The stream has ended, and not been completed: it is to be opened again.
-    assert_eq!(rest(stream).await, Vec::<String>::new());
-    ann.client.with_token(&fresh).done(PAUSE_GIG, json!({ "id": id })).await;
-    assert_eq!(keeps.event("mine").await["status"], "PAUSED");
+    assert_eq!(rest(stream).await, ["next"]);
+    fresh_client.done(RESUME_GIG, json!({ "id": id })).await;
+    assert_eq!(keeps.event("mine").await["status"], "ACTIVE");
 }
 
 async fn credentials_in_a_ping_must_be_good_and_of_the_same_person(world: World) {
@@ -171,7 +176,7 @@ on_both_back_ends!(
     a_role_that_is_taken_away_narrows_what_runs,
 );
 
-/// By the command line, which is a process of its own; with Redis at once, and without it as soon as the log is read.
+/// By the command line, which is a process of its own: told through Redis, and, where that is away, read in the log.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sockets_end_on_every_gateway_with_redis_and_without() {
     let mut redis = OwnRedis::away();
@@ -183,17 +188,19 @@ async fn sockets_end_on_every_gateway_with_redis_and_without() {
     };
     let world = World::start(settings.clone(), 2).await;
     let folder = tempfile::tempdir().expect("a folder");
-    let data_dir = Some(folder.path().display().to_string());
-    let config = Config::from_settings(Settings { data_dir, ..settings }).expect("good settings");
+    let (database, redis_url) = (settings.database_url.expect("one"), redis.url());
     for (name, up) in [("Ann", true), ("Bob", false)] {
         let person = world.member(name).await;
         if !up {
             redis.kill();
         }
         let mut sockets = [person.client.socket().await, person.at(&world.there()).socket().await];
-        let offline = Offline::open(&config, std::sync::Arc::new(SystemClock)).await.expect("it opens");
-        people::block(&offline, &person.email).await.expect("blocked");
-        offline.close().await.expect("closed");
+        let block = gigway(folder.path(), &["user", "block", "--email", &person.email])
+            .env("DATABASE_URL", &database)
+            .env("REDIS_URL", &redis_url)
+            .output()
+            .expect("it runs");
+        assert!(block.status.success(), "{}", String::from_utf8_lossy(&block.stderr));
         for socket in &mut sockets {
             assert_eq!(socket.closed().await.0, 4403, "{name}");
         }

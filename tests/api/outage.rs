@@ -7,6 +7,7 @@ use crate::support::client::Client;
 use crate::support::documents::{GIG_STATUS_CHANGED, PAUSE_GIG, RESUME_GIG};
 use crate::support::proxy::{Proxy, until};
 use crate::support::servers::{self, OwnRedis};
+use crate::support::socket::Socket;
 use crate::support::world::World;
 
 /// The status code, the status and which dependencies are up.
@@ -48,7 +49,7 @@ async fn without_redis_events_are_late_and_none_is_lost() {
     screen.subscribe("gig", GIG_STATUS_CHANGED, json!({ "id": id })).await;
     assert_eq!(screen.event("gig").await["version"], 2);
     let mut version = 2;
-    let mut pause_and_resume = async |screen: &mut crate::support::socket::Socket| {
+    let mut pause_and_resume = async |screen: &mut Socket| {
         for act in [PAUSE_GIG, RESUME_GIG] {
             ann.client.done(act, json!({ "id": id })).await;
         }
@@ -133,6 +134,10 @@ async fn a_database_that_goes_away_is_told_and_comes_back_by_itself() {
     let pause = "mutation($id: ID!) { pauseGig(id: $id) { gig { status } errors { code } } }";
     assert_eq!(ann.client.error_codes(pause, json!({ "id": id })).await, ["SERVICE_UNAVAILABLE"]);
     assert_eq!(world.here().fetch("/livez").await.0, 200);
+    // Nobody can tell who this is.
+    let mut unknown = Socket::silent(world.here().address).await;
+    unknown.introduce(ann.client.token()).await;
+    assert_eq!(unknown.closed().await, (1013, "Try again later".to_owned()));
 
     proxy.mend();
     until("it is ready", async || readiness(&world.here()).await.0 == 200).await;

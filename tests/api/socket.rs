@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use gigway::config::Settings;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -15,12 +16,24 @@ use crate::support::world::World;
 async fn a_socket_speaks_the_one_subprotocol(world: World) {
     let address = world.here().address;
     for wrong in [None, Some("graphql-ws"), Some("nonsense")] {
-        let Ok(mut socket) = Socket::connect(address, wrong, &[]).await else {
-            // A client that asks for a subprotocol and is given none may refuse by itself.
-            assert!(wrong.is_some());
-            continue;
-        };
-        assert_eq!(socket.closed().await, (4406, "Subprotocol not acceptable".to_owned()));
+        // By hand: a client's library would refuse by itself where it is given none of what it asked for.
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        let asked = wrong.map_or(String::new(), |wrong| format!("sec-websocket-protocol: {wrong}\r\n"));
+        let upgrade = format!(
+            "GET /graphql HTTP/1.1\r\nhost: {address}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n{asked}\r\n"
+        );
+        stream.write_all(upgrade.as_bytes()).await.expect("sent");
+        let (mut answer, mut buffer) = (Vec::new(), [0; 1024]);
+        let reason = b"Subprotocol not acceptable";
+        while !answer.ends_with(reason) {
+            let count = stream.read(&mut buffer).await.expect("an answer");
+            assert!(count > 0, "{}", String::from_utf8_lossy(&answer));
+            answer.extend_from_slice(buffer.get(..count).expect("as many as were read"));
+        }
+        // A close frame: its opcode, its length, its code.
+        let frame = [&[0x88, 28], &4406_u16.to_be_bytes()[..], reason].concat();
+        assert!(answer.ends_with(&frame), "{wrong:?}: {}", String::from_utf8_lossy(&answer));
     }
     Socket::connect(address, Some("graphql-ws, graphql-transport-ws"), &[])
         .await
@@ -224,4 +237,31 @@ async fn a_gateway_that_stops_says_so_to_its_sockets_and_ends_what_runs() {
     assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("cat_"), "{answer}");
     stopping.await.expect("it stops");
     assert!(began.elapsed() < Duration::from_secs(10));
+}
+
+/// A second between pings, so that a test does not wait for twenty-five.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_is_asked_whether_it_is_there_and_dropped_when_it_is_not() {
+    let settings = Settings { socket_ping_seconds: Some("1".into()), ..Settings::default() };
+    let world = World::start(settings, 1).await;
+    let mut answers = world.here().socket().await;
+    let mut silent = world.here().socket().await;
+    for _ in 0..4 {
+        assert_eq!(answers.receive().await, json!({ "type": "ping" }));
+        answers.say(json!({ "type": "pong" })).await;
+    }
+    // Two are not answered, and then there is no socket, and no word.
+    assert_eq!(silent.receive().await, json!({ "type": "ping" }));
+    assert_eq!(silent.receive().await, json!({ "type": "ping" }));
+    silent.expect_end().await;
+    answers.subscribe("q", "{ __typename }", json!({})).await;
+    assert_eq!(answers.about("q").await["type"], "next");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_time_to_introduce_oneself_can_be_set() {
+    let settings = Settings { socket_init_seconds: Some("1".into()), ..Settings::default() };
+    let world = World::start(settings, 1).await;
+    let mut socket = Socket::silent(world.here().address).await;
+    assert_eq!(socket.closed().await.0, 4408);
 }

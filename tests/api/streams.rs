@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use gigway::config::Settings;
+use gigway::domain::event::Topic;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -12,6 +13,7 @@ use crate::support::documents::{
 use crate::support::event_stream::{EventStream, StreamEvent};
 use crate::support::on_both_back_ends;
 use crate::support::people::Person;
+use crate::support::proxy::until;
 use crate::support::socket::Socket;
 use crate::support::world::World;
 
@@ -214,16 +216,36 @@ async fn connections_and_subscriptions_are_limited_and_places_come_back() {
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
     let answer: Value = refused.json().await.expect("JSON");
     assert_eq!(answer["errors"][0]["extensions"]["code"], "RATE_LIMITED");
-    // What is over gives its place back.
+    // What is over gives its place back: the stream, its connection and its subscription ..
     drop(stream);
+    until("a place is free", async || {
+        let response = post(&ann.client, GIG_STATUS_CHANGED, json!({}), "text/event-stream").await;
+        response.status() == StatusCode::OK
+    })
+    .await;
+    // .. and a socket.
     second.leave().await;
-    crate::support::proxy::until("a place is free", async || {
-        Socket::connect(world.here().address, Some("graphql-transport-ws"), &[]).await.is_ok()
+    let mut third = None;
+    until("a place is free", async || {
+        third = Socket::connect(world.here().address, Some("graphql-transport-ws"), &[]).await.ok();
+        third.is_some()
     })
     .await;
     first.complete("a").await;
+    let row = gigway::domain::id::decode(&ann.id).expect("an id").1;
+    until("both are over", async || {
+        let streams = &world.services().streams;
+        streams.hub().attached_to(Topic::Seller(row)) == 0
+    })
+    .await;
     first.subscribe("c", GIG_STATUS_CHANGED, json!({})).await;
     first.subscribe("d", GIG_STATUS_CHANGED, json!({})).await;
+    until("both are attached", async || world.services().streams.hub().attached_to(Topic::Seller(row)) == 2)
+        .await;
+    ann.post(world.gig_form("I will write a song for you").await).await;
+    for id in ["c", "d"] {
+        assert_eq!(first.event(id).await["status"], "IN_REVIEW");
+    }
     first.subscribe("e", GIG_PUBLISHED, json!({})).await;
     assert_eq!(first.failure("e").await, ["RATE_LIMITED"]);
     first.subscribe("q1", "{ __typename }", json!({})).await;

@@ -7,29 +7,35 @@
 //! see ([`Ask::withheld`](super::super::context::Ask::withheld)), the execution is marked and its answer thrown away,
 //! and each is answered on their own. So nothing private can be shared, and no field needs to be declared so.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_graphql::{Response, Value, Variables};
-use tokio::sync::OnceCell;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use tokio::task::JoinError;
+use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use super::super::answer::{Sent, failed, finished, is_unavailable, to_json};
 use super::super::context::{Asking, Audience, Origin, RequestContext};
+use super::super::error::Error;
 use super::super::loads::Loads;
-use super::super::subscription::{Event, RETRY, Show};
+use super::super::subscription::{Event, Show};
 use super::prepared::{Executor, Prepared};
+use super::registry::{Entry, Registry};
 use crate::domain::event::{Event as Happened, Topic};
 use crate::domain::user::Role;
+use crate::live::RETRY;
 use crate::live::stream::Delivery;
 use crate::service::Services;
 
 /// How old a shared answer may be: what it shows is as it stood then.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Answers that one cohort keeps, so that many who resume share those too.
-const ANSWERS_KEPT: usize = 1024;
+/// Bytes of answers that one cohort keeps, so that many who resume share those too: some hundred small ones.
+const KEPT_MAX_BYTES: usize = 256 * 1024;
 
 /// By what subscribers of one topic can be answered alike.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -52,6 +58,17 @@ pub enum Answer {
     Differs,
 }
 
+impl Answer {
+    /// What it takes to keep it.
+    fn bytes(&self) -> usize {
+        let text = match self {
+            Self::Next(text) | Self::Failed(text) => text.len(),
+            Self::LeftOut | Self::Differs => 0,
+        };
+        text + size_of::<Kept>() + size_of::<Self>()
+    }
+}
+
 /// What subscribers of one document must have in common to be answered alike.
 #[derive(PartialEq, Eq, Hash)]
 pub struct Alike {
@@ -61,12 +78,12 @@ pub struct Alike {
     pub variables: String,
 }
 
+/// The cohorts that have members.
+#[derive(Clone, Default)]
+pub struct Cohorts(Registry<Key, Cohort>);
+
 /// With the place of the document, of which there is one copy.
 type Key = (usize, Alike);
-
-/// The cohorts that have members.
-#[derive(Default)]
-pub struct Cohorts(Mutex<HashMap<Key, Weak<Cohort>>>);
 
 impl Cohorts {
     /// The cohort of a new subscriber. The variables are those that its answers depend on.
@@ -80,34 +97,45 @@ impl Cohorts {
     ) -> Arc<Cohort> {
         let shared_by = alike.by.clone();
         let key = (Arc::as_ptr(&prepared) as usize, alike);
-        let mut cohorts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = cohorts.get(&key).and_then(Weak::upgrade) {
-            return known;
-        }
-        // Amortized: as many are looked at as could have gone since the map last grew.
-        if cohorts.len() == cohorts.capacity() {
-            cohorts.retain(|_, cohort| cohort.strong_count() > 0);
-        }
-        let cohort =
-            Arc::new(Cohort { prepared, executor, variables, show, shared_by, answers: Mutex::default() });
-        cohorts.insert(key, Arc::downgrade(&cohort));
-        cohort
+        self.0.get_or_make(key, |entry| Cohort {
+            _entry: entry,
+            prepared,
+            executor,
+            variables,
+            show,
+            shared_by,
+            answers: Mutex::default(),
+        })
     }
 }
 
 /// Subscribers who can be answered alike.
 pub struct Cohort {
+    /// Where others find it.
+    _entry: Entry<Key, Self>,
     prepared: Arc<Prepared>,
     executor: Arc<Executor>,
     variables: Variables,
     show: Show,
     shared_by: SharedBy,
-    answers: Mutex<BTreeMap<(i64, Delivery), Kept>>,
+    answers: Mutex<Answers>,
+}
+
+/// One that many wait for.
+type SharedAnswer = Shared<BoxFuture<'static, Answer>>;
+
+/// The answers to the last events.
+#[derive(Default)]
+struct Answers {
+    by_event: BTreeMap<(i64, Delivery), Kept>,
+    bytes: usize,
 }
 
 struct Kept {
     since: Instant,
-    answer: Arc<OnceCell<Answer>>,
+    answer: SharedAnswer,
+    /// 0 until it is there.
+    bytes: usize,
 }
 
 impl Kept {
@@ -120,32 +148,72 @@ impl Cohort {
     /// The answer to an event, where it is there.
     pub fn known(&self, delivery: Delivery, position: i64) -> Option<Answer> {
         let answers = self.answers();
-        let kept = answers.get(&(position, delivery))?;
-        kept.answer.get().filter(|answer| !matches!(answer, Answer::Differs) && kept.is_fresh()).cloned()
+        let kept = answers.by_event.get(&(position, delivery))?;
+        kept.answer.peek().filter(|answer| !matches!(answer, Answer::Differs) && kept.is_fresh()).cloned()
     }
 
-    /// What a member is told of an event: what all are told, or, where that differs, what they alone are.
-    pub async fn answer(
+    /// What a member is told of an event: what all are told, or, where that differs, what they alone are. Executions run
+    /// on tasks of their own: whoever is slow to ask for the answer holds up nobody, and nothing that others need.
+    pub fn answer(
+        self: &Arc<Self>,
+        services: &Arc<Services>,
+        origin: Origin,
+        delivery: Delivery,
+        event: Arc<Happened>,
+    ) -> BoxFuture<'static, Answer> {
+        let (cohort, services) = (Arc::clone(self), Arc::clone(services));
+        // Nobody to share it with: one holds the member, and one this.
+        let shared = (Arc::strong_count(self) > 2).then(|| {
+            self.answers()
+                .shared(delivery, event.position, || self.execute(&services, &origin, delivery, &event))
+        });
+        async move {
+            if let Some(shared) = shared {
+                let answer = shared.clone().await;
+                cohort.answers().measure(delivery, event.position, &shared);
+                if !matches!(answer, Answer::Differs) {
+                    return answer;
+                }
+            }
+            let asking = Asking::One(origin.caller.clone());
+            let alone = async move { cohort.told(&services, &origin, asking, delivery, &event).await };
+            ended(AbortOnDropHandle::new(tokio::spawn(alone)).await)
+        }
+        .boxed()
+    }
+
+    /// What a snapshot looks like to one member.
+    pub fn snapshot(
+        self: Arc<Self>,
+        services: Arc<Services>,
+        origin: Origin,
+        event: Event,
+    ) -> BoxFuture<'static, Answer> {
+        let asking = Asking::One(origin.caller.clone());
+        let showing = async move { self.shown(&services, &origin, asking, &event).await };
+        AbortOnDropHandle::new(tokio::spawn(showing)).map(ended).boxed()
+    }
+
+    /// Executes an event for all members.
+    fn execute(
         self: &Arc<Self>,
         services: &Arc<Services>,
         origin: &Origin,
         delivery: Delivery,
         event: &Arc<Happened>,
-    ) -> Answer {
-        let alone = || self.told(services, origin, Asking::One(origin.caller.clone()), delivery, event);
-        // Nobody to share it with: one holds the member, and one this.
-        if Arc::strong_count(self) <= 2 {
-            return alone().await;
-        }
-        let cell = self.cell(delivery, event.position);
+    ) -> SharedAnswer {
+        let (cohort, services) = (Arc::clone(self), Arc::clone(services));
+        let (mut origin, event) = (origin.clone(), Arc::clone(event));
         let asking = match self.shared_by {
-            SharedBy::All(audience) => Asking::All(audience),
+            SharedBy::All(audience) => {
+                // Named after nobody's request.
+                origin.request_id = services.new_id().simple().to_string().into();
+                Asking::All(audience)
+            }
             SharedBy::Session(..) => Asking::One(origin.caller.clone()),
         };
-        match cell.get_or_init(|| self.told(services, origin, asking, delivery, event)).await {
-            Answer::Differs => alone().await,
-            answer => answer.clone(),
-        }
+        let executing = async move { cohort.told(&services, &origin, asking, delivery, &event).await };
+        tokio::spawn(executing).map(ended).boxed().shared()
     }
 
     /// What is told of an event from the log, however long the database is away meanwhile.
@@ -168,7 +236,7 @@ impl Cohort {
     }
 
     /// What an event looks like, however long the database is away meanwhile.
-    pub(super) async fn shown(
+    async fn shown(
         &self,
         services: &Arc<Services>,
         origin: &Origin,
@@ -191,26 +259,60 @@ impl Cohort {
         }
     }
 
-    fn cell(&self, delivery: Delivery, position: i64) -> Arc<OnceCell<Answer>> {
-        let mut answers = self.answers();
+    fn answers(&self) -> MutexGuard<'_, Answers> {
+        // Nothing that holds this lock can panic half-way through a change.
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Answers {
+    /// The answer to an event, which is begun by `execute` where it is not under way.
+    fn shared(
+        &mut self,
+        delivery: Delivery,
+        position: i64,
+        execute: impl FnOnce() -> SharedAnswer,
+    ) -> SharedAnswer {
         let key = (position, delivery);
-        if let Some(kept) = answers.get(&key).filter(|kept| kept.is_fresh()) {
-            return Arc::clone(&kept.answer);
+        if let Some(kept) = self.by_event.get(&key).filter(|kept| kept.is_fresh()) {
+            return kept.answer.clone();
         }
-        while answers.len() >= ANSWERS_KEPT
-            || answers.first_key_value().is_some_and(|(_, oldest)| !oldest.is_fresh())
+        while let Some((oldest, kept)) = self.by_event.first_key_value()
+            && (self.bytes > KEPT_MAX_BYTES || !kept.is_fresh())
         {
-            answers.pop_first();
+            let oldest = *oldest;
+            self.forget(oldest);
         }
-        let answer = Arc::new(OnceCell::new());
-        answers.insert(key, Kept { since: Instant::now(), answer: Arc::clone(&answer) });
+        self.forget(key);
+        let answer = execute();
+        self.by_event.insert(key, Kept { since: Instant::now(), answer: answer.clone(), bytes: 0 });
         answer
     }
 
-    fn answers(&self) -> MutexGuard<'_, BTreeMap<(i64, Delivery), Kept>> {
-        // Nothing that holds this lock can panic half-way through a change of the map.
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes note of how large an answer has become, where it is still kept.
+    fn measure(&mut self, delivery: Delivery, position: i64, answer: &SharedAnswer) {
+        if let Some(kept) = self.by_event.get_mut(&(position, delivery))
+            && kept.answer.ptr_eq(answer)
+            && kept.bytes == 0
+        {
+            kept.bytes = answer.peek().map_or(0, Answer::bytes);
+            self.bytes += kept.bytes;
+        }
     }
+
+    fn forget(&mut self, key: (i64, Delivery)) {
+        if let Some(forgotten) = self.by_event.remove(&key) {
+            self.bytes -= forgotten.bytes;
+        }
+    }
+}
+
+/// The answer of an execution that has a task of its own; a panic ends the subscriptions that waited for it.
+fn ended(executed: Result<Answer, JoinError>) -> Answer {
+    executed.unwrap_or_else(|error| {
+        let response = failed(&Error::internal(&error));
+        Answer::Failed(to_json(&response.errors).into())
+    })
 }
 
 fn answer_of(response: &Response) -> Answer {

@@ -5,6 +5,7 @@
 
 mod cohort;
 mod prepared;
+mod registry;
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -20,11 +21,11 @@ pub use self::prepared::{Deposit, Documents, Executor};
 
 use self::cohort::{Answer, Cohort};
 use super::answer::{failed, finished, to_json};
-use super::context::{Asking, Caller, Origin};
+use super::context::{Caller, Origin};
 use super::error::Error;
-use super::subscription::{Begun, RETRY};
-use crate::domain::event::Event as Happened;
-use crate::live::stream::{Delivery, EventStream, StreamError};
+use super::subscription::Begun;
+use crate::live::RETRY;
+use crate::live::stream::{EventStream, StreamError};
 use crate::service::{self, Services};
 use crate::store;
 
@@ -108,9 +109,7 @@ impl Following {
         if let Some((position, event)) = first {
             let (services, cohort) = (Arc::clone(&following.services), Arc::clone(&following.cohort));
             let origin = following.asker.as_origin();
-            let asking = Asking::One(origin.caller.clone());
-            let shown = async move { cohort.shown(&services, &origin, asking, &event).await };
-            following.doing = Doing::Showing(shown.boxed(), position);
+            following.doing = Doing::Showing(cohort.snapshot(services, origin, event), position);
         }
         following
     }
@@ -143,13 +142,19 @@ impl Following {
                         Some(Err(error)) => return Poll::Ready(Some(self.fail(&error.into()))),
                     };
                     let Some(answer) = self.cohort.known(delivery, event.position) else {
-                        self.doing = Doing::Showing(self.ask(delivery, &event), event.position);
+                        let (origin, position) = (self.asker.as_origin(), event.position);
+                        let answer = self.cohort.answer(&self.services, origin, delivery, event);
+                        self.doing = Doing::Showing(answer, position);
                         continue;
                     };
                     (answer, event.position)
                 }
             };
             self.doing = Doing::Waiting;
+            // It may have taken a while.
+            if self.asker.is_refused() {
+                return Poll::Ready(Some(self.fail(&service::Error::Forbidden.into())));
+            }
             match answer {
                 Answer::Next(payload) => return Poll::Ready(Some(Told::Next { payload, position })),
                 Answer::Failed(errors) => {
@@ -159,12 +164,6 @@ impl Following {
                 Answer::LeftOut | Answer::Differs => {}
             }
         }
-    }
-
-    fn ask(&self, delivery: Delivery, event: &Arc<Happened>) -> BoxFuture<'static, Answer> {
-        let (services, cohort) = (Arc::clone(&self.services), Arc::clone(&self.cohort));
-        let (origin, event) = (self.asker.as_origin(), Arc::clone(event));
-        async move { cohort.answer(&services, &origin, delivery, &event).await }.boxed()
     }
 
     fn fail(&mut self, error: &Error) -> Told {

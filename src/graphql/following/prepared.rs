@@ -5,18 +5,23 @@
 //! is then shown by the same steps that the library's own derived code takes for one item of a stream.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::extensions::Extensions;
 use async_graphql::indexmap::IndexMap;
-use async_graphql::parser::types::{Field, FragmentDefinition, OperationDefinition, Selection};
+use async_graphql::parser::types::{
+    Directive, Field, FragmentDefinition, OperationDefinition, Selection, SelectionSet,
+};
 use async_graphql::{
     Context, Data, IntrospectionMode, Name, Positioned, QueryEnv, QueryEnvInner, QueryPathNode,
     QueryPathSegment, Response, SchemaEnv, Value, Variables,
 };
 
+use async_graphql_value::Value as Argument;
+
 use super::super::context::RequestContext;
 use super::super::subscription::{Begun, Event};
+use super::registry::{Entry, Registry};
 
 /// What a subscription's root field has left, with what the library knows of its operation.
 pub struct Deposit {
@@ -46,43 +51,45 @@ pub struct Executor {
     extensions: Extensions,
 }
 
-/// One operation, without what is skipped by its variables.
+/// One operation.
 pub struct Prepared {
+    /// Where others find it.
+    _entry: Option<Entry<Document, Self>>,
     name: Option<String>,
     operation: Positioned<OperationDefinition>,
     fragments: HashMap<Name, Positioned<FragmentDefinition>>,
 }
 
 impl Prepared {
-    fn new(query: &QueryEnv) -> Self {
+    fn new(query: &QueryEnv, entry: Option<Entry<Document, Self>>) -> Self {
         Self {
+            _entry: entry,
             name: query.operation_name.clone(),
             operation: query.operation.clone(),
             fragments: query.fragments.clone(),
         }
     }
 
-    /// The variables, of those that `document` has, that have no use but as arguments of the root field; and, apart,
-    /// the one that says where to begin.
-    pub fn variables_of_root(&self, document: &str) -> (Vec<Name>, Option<Name>) {
-        let Some(field) = root_field(&self.operation.node) else { return (Vec::new(), None) };
-        let arguments: Vec<_> =
-            field.node.arguments.iter().map(|(name, value)| (&name.node, value.node.to_string())).collect();
-        let declared =
-            self.operation.node.variable_definitions.iter().map(|variable| &variable.node.name.node);
-        // Each is declared once, besides.
-        let of_root = declared.filter(|name| {
-            let used: usize = arguments.iter().map(|(_, value)| uses(value, name)).sum();
-            uses(document, name) == used + 1
+    /// The variables that have no use but as arguments of the root field; and, apart, the one that only says where to
+    /// begin.
+    pub fn variables_of_root(&self) -> (Vec<Name>, Option<Name>) {
+        let operation = &self.operation.node;
+        let Some(field) = root_field(operation) else { return (Vec::new(), None) };
+        let (mut everywhere, mut at_root) = (Uses::default(), Uses::default());
+        everywhere.of_directives(&operation.directives);
+        everywhere.of_selections(&operation.selection_set.node);
+        for fragment in self.fragments.values() {
+            everywhere.of_directives(&fragment.node.directives);
+            everywhere.of_selections(&fragment.node.selection_set.node);
+        }
+        at_root.of_arguments(&field.node.arguments);
+        let of_root = at_root.0.iter().filter(|(name, count)| everywhere.0.get(*name) == Some(*count));
+        let of_root: Vec<_> = of_root.map(|(name, _)| Name::clone(name)).collect();
+        let after = field.node.get_argument("after").and_then(|after| match &after.node {
+            Argument::Variable(name) if everywhere.0.get(name) == Some(&1) => Some(name.clone()),
+            _ => None,
         });
-        let of_root: Vec<_> = of_root.cloned().collect();
-        let after = arguments.iter().find(|(name, _)| *name == "after").map(|(_, value)| value);
-        let of_after = of_root.iter().find(|name| {
-            after.is_some_and(|after| after.strip_prefix('$') == Some(name.as_str()))
-                && uses(document, name) == 2
-        });
-        let of_after = of_after.cloned();
-        (of_root, of_after)
+        (of_root, after)
     }
 
     /// Shows one event to whomever the context is of.
@@ -129,50 +136,69 @@ fn root_field(operation: &OperationDefinition) -> Option<&Positioned<Field>> {
     }
 }
 
-/// How often a variable stands in the document.
-fn uses(document: &str, variable: &str) -> usize {
-    let part_of_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
-    let uses = document.split('$').skip(1);
-    uses.filter(|rest| rest.strip_prefix(variable).is_some_and(|rest| !rest.starts_with(part_of_name)))
-        .count()
+/// How often each variable is used.
+#[derive(Default)]
+struct Uses<'a>(HashMap<&'a Name, usize>);
+
+impl<'a> Uses<'a> {
+    fn of_selections(&mut self, set: &'a SelectionSet) {
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) => {
+                    self.of_arguments(&field.node.arguments);
+                    self.of_directives(&field.node.directives);
+                    self.of_selections(&field.node.selection_set.node);
+                }
+                Selection::InlineFragment(fragment) => {
+                    self.of_directives(&fragment.node.directives);
+                    self.of_selections(&fragment.node.selection_set.node);
+                }
+                // Fragments are looked at once, each by itself.
+                Selection::FragmentSpread(spread) => self.of_directives(&spread.node.directives),
+            }
+        }
+    }
+
+    fn of_directives(&mut self, directives: &'a [Positioned<Directive>]) {
+        for directive in directives {
+            self.of_arguments(&directive.node.arguments);
+        }
+    }
+
+    fn of_arguments(&mut self, arguments: &'a [(Positioned<Name>, Positioned<Argument>)]) {
+        for (_, value) in arguments {
+            self.of_value(&value.node);
+        }
+    }
+
+    fn of_value(&mut self, value: &'a Argument) {
+        match value {
+            Argument::Variable(name) => *self.0.entry(name).or_default() += 1,
+            Argument::List(values) => values.iter().for_each(|value| self.of_value(value)),
+            Argument::Object(fields) => fields.values().for_each(|value| self.of_value(value)),
+            _ => {}
+        }
+    }
 }
 
-/// Operations by their documents: subscribers with the same document share one copy, whatever their variables.
-#[derive(Default)]
-pub struct Documents(Mutex<HashMap<Key, Weak<Prepared>>>);
+/// Operations by their documents: subscribers with the same document share one copy, whatever their variables. Each is
+/// forgotten with its last subscriber.
+#[derive(Clone, Default)]
+pub struct Documents(Registry<Document, Prepared>);
 
 /// A document, and which of its operations.
-type Key = (String, Option<String>);
+#[derive(PartialEq, Eq, Hash)]
+pub struct Document(String, Option<String>);
 
 impl Documents {
     /// The operation of the deposit, which `document` was parsed to.
     pub fn prepared(&self, document: &str, deposit: &Deposit) -> Arc<Prepared> {
-        // What is skipped depends on the variables: such an operation is its subscriber's own.
-        if document.contains("@skip") || document.contains("@include") {
-            return Arc::new(Prepared::new(&deposit.query));
+        // What is skipped depends on the variables, and that takes a directive: such an operation is its subscriber's
+        // own.
+        if document.contains('@') {
+            return Arc::new(Prepared::new(&deposit.query, None));
         }
-        let mut documents = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (document.to_owned(), deposit.query.operation_name.clone());
-        if let Some(known) = documents.get(&key).and_then(Weak::upgrade) {
-            return known;
-        }
-        documents.retain(|_, prepared| prepared.strong_count() > 0);
-        let prepared = Arc::new(Prepared::new(&deposit.query));
-        documents.insert(key, Arc::downgrade(&prepared));
-        prepared
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_variable_is_counted_wherever_it_stands() {
-        let document =
-            "subscription($after: String, $afterwards: Int) { a(after: $after, b: $afterwards) { c } }";
-        assert_eq!(uses(document, "after"), 2);
-        assert_eq!(uses(document, "afterwards"), 2);
-        assert_eq!(uses(document, "b"), 0);
+        let key = Document(document.to_owned(), deposit.query.operation_name.clone());
+        self.0.get_or_make(key, |entry| Prepared::new(&deposit.query, Some(entry)))
     }
 }

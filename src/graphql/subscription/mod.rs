@@ -10,7 +10,6 @@ mod review_queue;
 mod verification_status;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_graphql::parser::types::Field;
 use async_graphql::{
@@ -35,9 +34,6 @@ use gig_published::{GigPublishedEvent, GigPublishedSubscription};
 use gig_status::{GigStatusEvent, GigStatusSubscription};
 use review_queue::{ReviewQueueEvent, ReviewQueueSubscription};
 use verification_status::{VerificationStatusEvent, VerificationStatusSubscription};
-
-/// How long a stream that must read the log waits, while the database is away, before it tries again.
-pub const RETRY: Duration = Duration::from_millis(500);
 
 /// What is told as it happens.
 #[derive(MergedSubscription, Default)]

@@ -1,10 +1,11 @@
 //! `/graphql` over WebSocket: the graphql-transport-ws protocol of the graphql-ws project.
 //!
-//! [`protocol`] holds the messages and close codes, [`connection`] one client's socket, [`operation`] one
-//! operation on it. The library's own handler is not used: it closes with other codes than the protocol's,
+//! [`protocol`] holds the messages and close codes, [`connection`] one client's socket, [`hearing`] what its client says,
+//! [`operation`] one operation on it. The library's own handler is not used: it closes with other codes than the protocol's,
 //! knows no time-out, and sends what fails before execution as `next`.
 
 mod connection;
+mod hearing;
 mod operation;
 mod protocol;
 
@@ -41,6 +42,7 @@ pub(super) fn open(
         .protocols([protocol::SUBPROTOCOL])
         // Twice what is read: up to there, a client is told what is wrong; beyond, it is cut off.
         .max_message_size(2 * DOCUMENT_MAX_BYTES)
+        .max_frame_size(2 * DOCUMENT_MAX_BYTES)
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES)
         .on_upgrade(move |socket| {

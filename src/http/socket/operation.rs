@@ -1,39 +1,49 @@
 //! One operation of one socket: a query, a mutation, or a subscription for as long as it goes on.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response};
-use futures_util::future::{self, BoxFuture};
+use futures_util::future;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, Stream, StreamExt};
-use uuid::Uuid;
+use tokio::task::JoinError;
+use tokio_util::task::AbortOnDropHandle;
 
-use super::protocol::{Header, ServerMessage};
-use crate::graphql::Origin;
+use super::protocol::{Close, Header, SESSION_ENDED, ServerMessage};
 use crate::graphql::answer::{Sent, failed, never_executed, to_json};
 use crate::graphql::error::Error;
 use crate::graphql::following::{Following, Identity, Told};
-use crate::http::Edge;
+use crate::graphql::{Caller, Origin};
 use crate::http::quota::Place;
-use crate::http::refusal::panic_text;
+use crate::http::{Edge, Subscriber};
+use crate::service::{self, accounts};
 
-/// A message of an operation on its way out.
+/// What an operation says.
 #[derive(Debug)]
-pub(super) struct Outgoing {
-    pub text: String,
+pub(super) enum Said {
+    Next(String),
     /// Nothing more comes of it.
-    pub last: bool,
+    Last(String),
+    /// Whoever began it must not be here any more.
+    Close(Close),
 }
 
-/// An operation under way; a stream of what it says. Dropped, it says nothing more.
+/// Who begins an operation, and from where.
+pub(super) struct Asker {
+    pub identity: Identity,
+    pub address: IpAddr,
+    pub request_id: Arc<str>,
+}
+
+/// An operation under way; a stream of what it says. Dropped, it says nothing more. Whatever it waits for runs on a task
+/// of its own: the client may be slow, and must not keep what others need, such as a connection to the database.
 pub(super) enum Operation {
     /// What it says is little, and comes soon.
-    Answer(BoxStream<'static, Outgoing>),
+    Answer(BoxStream<'static, Said>),
     Subscription(Box<Subscription>),
 }
 
@@ -43,43 +53,70 @@ pub(super) struct Subscription {
     header: Header,
     state: State,
     /// Free again once this is over.
-    _place: Option<Place<Uuid>>,
+    _place: Place<Subscriber>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "it is boxed, and nearly all of them are following")]
 enum State {
-    Beginning(BoxFuture<'static, Result<Following, Response>>),
+    Beginning(AbortOnDropHandle<Result<Result<Following, Response>, Close>>),
     Following(Following),
     Ended,
 }
 
 impl Operation {
-    /// Runs an operation of that kind.
+    /// Runs a query or mutation.
     pub fn run(
         edge: &Arc<Edge>,
         id: &Arc<str>,
         kind: Option<OperationType>,
-        origin: Origin,
-        identity: Identity,
+        asker: Asker,
         request: Request,
-        place: Option<Place<Uuid>>,
     ) -> Self {
-        let engine = Arc::clone(&edge.engine);
-        match kind {
-            Some(OperationType::Subscription) => {
-                let begin = async move { engine.subscribe(identity, origin, request, None).await };
-                Self::Subscription(Box::new(Subscription {
-                    id: Arc::clone(id),
-                    header: Header::of_next(id),
-                    state: State::Beginning(begin.boxed()),
-                    _place: place,
-                }))
+        let edge = Arc::clone(edge);
+        let running = async move {
+            let origin = asker.origin(&edge).await?;
+            let executing = Arc::clone(&edge.engine).execute(origin, request);
+            Ok(match kind {
+                Some(OperationType::Mutation) => edge.act(executing).await,
+                _ => executing.await,
+            })
+        };
+        let id = Arc::clone(id);
+        let said = AbortOnDropHandle::new(tokio::spawn(running)).map(move |ran| {
+            let response = match ran {
+                Ok(Ok(response)) => response,
+                Ok(Err(close)) => return stream::iter(vec![Said::Close(close)]),
+                Err(ended) => broken(&ended),
+            };
+            if never_executed(&response) {
+                return stream::iter(vec![error(&id, &to_json(&response.errors))]);
             }
-            Some(OperationType::Mutation) => {
-                let edge = Arc::clone(edge);
-                Self::answer(id, async move { edge.act(engine.execute(origin, request)).await })
-            }
-            Some(OperationType::Query) | None => Self::answer(id, engine.execute(origin, request)),
-        }
+            let next = Header::of_next(&id).with(&to_json(&Sent::from(&response)));
+            let complete = ServerMessage::Complete { id: &id }.to_text();
+            stream::iter(vec![Said::Next(next), Said::Last(complete)])
+        });
+        Self::Answer(said.flatten_stream().boxed())
+    }
+
+    /// Begins a subscription.
+    pub fn follow(
+        edge: &Arc<Edge>,
+        id: &Arc<str>,
+        asker: Asker,
+        request: Request,
+        place: Place<Subscriber>,
+    ) -> Self {
+        let edge = Arc::clone(edge);
+        let begin = async move {
+            let origin = asker.origin(&edge).await?;
+            Ok(edge.engine.subscribe(asker.identity, origin, request, None).await)
+        };
+        Self::Subscription(Box::new(Subscription {
+            id: Arc::clone(id),
+            header: Header::of_next(id),
+            state: State::Beginning(AbortOnDropHandle::new(tokio::spawn(begin))),
+            _place: place,
+        }))
     }
 
     /// What is refused before it could begin.
@@ -87,73 +124,68 @@ impl Operation {
         let message = self::error(id, &to_json(&failed(error).errors));
         Self::Answer(stream::once(future::ready(message)).boxed())
     }
+}
 
-    /// The one answer to a query or mutation.
-    fn answer(id: &Arc<str>, executing: impl Future<Output = Response> + Send + 'static) -> Self {
-        let (id, executing) = (Arc::clone(id), AssertUnwindSafe(executing).catch_unwind());
-        let said = executing.map(move |executed| {
-            let response = executed.unwrap_or_else(|panic| panicked(panic.as_ref()));
-            let messages = if never_executed(&response) {
-                vec![error(&id, &to_json(&response.errors))]
-            } else {
-                let next = Header::of_next(&id).with(&to_json(&Sent::from(&response)));
-                let complete = ServerMessage::Complete { id: &id }.to_text();
-                vec![Outgoing { text: next, last: false }, Outgoing { text: complete, last: true }]
-            };
-            stream::iter(messages)
-        });
-        Self::Answer(said.flatten_stream().boxed())
+impl Asker {
+    /// Who asks, as they are now: the session may have ended, or the person may have another role.
+    async fn origin(&self, edge: &Edge) -> Result<Origin, Close> {
+        let caller = match self.identity.caller() {
+            Caller::Viewer(viewer) => match accounts::look_again(&edge.services, &viewer).await {
+                Ok(now) => Caller::Viewer(Arc::new(now)),
+                Err(service::Error::Unauthenticated) => return Err(Close::Forbidden(SESSION_ENDED)),
+                Err(_) => return Err(Close::TryAgainLater),
+            },
+            other => other,
+        };
+        Ok(Origin { caller, address: self.address, request_id: Arc::clone(&self.request_id) })
     }
 }
 
 impl Stream for Operation {
-    type Item = Outgoing;
+    type Item = Said;
 
-    fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Outgoing>> {
+    fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Said>> {
         match &mut *self {
             Self::Answer(said) => said.poll_next_unpin(task),
-            Self::Subscription(subscription) => {
-                // A panic ends its operation, and no other.
-                let polled = catch_unwind(AssertUnwindSafe(|| subscription.poll_next(task)));
-                polled.unwrap_or_else(|panic| {
-                    subscription.state = State::Ended;
-                    let errors = to_json(&panicked(panic.as_ref()).errors);
-                    Poll::Ready(Some(error(&subscription.id, &errors)))
-                })
-            }
+            Self::Subscription(subscription) => subscription.poll(task),
         }
     }
 }
 
 impl Subscription {
-    fn poll_next(&mut self, task: &mut Context<'_>) -> Poll<Option<Outgoing>> {
+    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Option<Said>> {
         loop {
-            match &mut self.state {
+            let last = match &mut self.state {
                 State::Beginning(beginning) => match ready!(beginning.poll_unpin(task)) {
-                    Ok(following) => self.state = State::Following(following),
-                    Err(response) => {
-                        self.state = State::Ended;
-                        return Poll::Ready(Some(error(&self.id, &to_json(&response.errors))));
+                    Ok(Ok(Ok(following))) => {
+                        self.state = State::Following(following);
+                        continue;
                     }
+                    Ok(Ok(Err(response))) => error(&self.id, &to_json(&response.errors)),
+                    Ok(Err(close)) => Said::Close(close),
+                    Err(ended) => error(&self.id, &to_json(&broken(&ended).errors)),
                 },
-                State::Following(following) => {
-                    return Poll::Ready(ready!(following.poll_next_unpin(task)).map(|told| match told {
-                        Told::Next { payload, .. } => {
-                            Outgoing { text: self.header.with(&payload), last: false }
-                        }
-                        Told::Failed(errors) => error(&self.id, &errors),
-                    }));
-                }
+                State::Following(following) => match ready!(following.poll_next_unpin(task)) {
+                    Some(Told::Next { payload, .. }) => {
+                        return Poll::Ready(Some(Said::Next(self.header.with(&payload))));
+                    }
+                    Some(Told::Failed(errors)) => error(&self.id, &errors),
+                    // The gateway stops, and the socket closes with that.
+                    None => return Poll::Ready(None),
+                },
                 State::Ended => return Poll::Ready(None),
-            }
+            };
+            self.state = State::Ended;
+            return Poll::Ready(Some(last));
         }
     }
 }
 
-fn error(id: &str, errors: &str) -> Outgoing {
-    Outgoing { text: Header::of_error(id).with(errors), last: true }
+fn error(id: &str, errors: &str) -> Said {
+    Said::Last(Header::of_error(id).with(errors))
 }
 
-fn panicked(panic: &(dyn Any + Send)) -> Response {
-    failed(&Error::internal(&panic_text(panic)))
+/// The answer of a task that has panicked: it ends its operation, and no other.
+fn broken(ended: &JoinError) -> Response {
+    failed(&Error::internal(ended))
 }

@@ -10,6 +10,9 @@ use crate::http::graphql::DOCUMENT_MAX_BYTES;
 
 pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
 
+pub(super) const SESSION_ENDED: &str = "The session has ended";
+pub(super) const EXPIRED: &str = "The credentials have expired";
+
 /// A close frame holds so many bytes of text.
 const REASON_MAX_BYTES: usize = 123;
 
@@ -17,11 +20,62 @@ const REASON_MAX_BYTES: usize = 123;
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum ClientMessage {
-    ConnectionInit { payload: Option<Map<String, Value>> },
-    Ping { payload: Option<Map<String, Value>> },
-    Pong {},
-    Subscribe { id: String, payload: Box<Request> },
-    Complete { id: String },
+    ConnectionInit {
+        payload: Option<Map<String, Value>>,
+    },
+    Ping {
+        payload: Option<Map<String, Value>>,
+    },
+    Pong {
+        #[expect(dead_code, reason = "it says nothing, but is to be an object")]
+        payload: Option<Map<String, Value>>,
+    },
+    Subscribe {
+        id: String,
+        payload: Map<String, Value>,
+    },
+    Complete {
+        id: String,
+    },
+}
+
+/// Why a message is none.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Malformed(&'static str);
+
+impl From<Malformed> for Close {
+    fn from(malformed: Malformed) -> Self {
+        Self::InvalidMessage(format!("Invalid message: {}", malformed.0))
+    }
+}
+
+impl ClientMessage {
+    /// # Errors
+    /// Where it is none of the protocol's.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        // The reader would take a list for an object's fields in order.
+        if !text.trim_start().starts_with('{') {
+            return Err(Malformed("it is no object"));
+        }
+        let message = serde_json::from_str(text).map_err(|_| Malformed("none of this protocol's"))?;
+        match &message {
+            Self::Subscribe { id, .. } | Self::Complete { id } if id.is_empty() => {
+                Err(Malformed("its id is empty"))
+            }
+            _ => Ok(message),
+        }
+    }
+}
+
+/// The GraphQL request that a `subscribe` carries.
+///
+/// # Errors
+/// Where it carries none.
+pub(super) fn request(payload: Map<String, Value>) -> Result<Request, Malformed> {
+    if !payload.get("query").is_some_and(Value::is_string) {
+        return Err(Malformed("its payload has no query"));
+    }
+    serde_json::from_value(payload.into()).map_err(|_| Malformed("its payload is no GraphQL request"))
 }
 
 /// What the gateway says.
@@ -144,16 +198,31 @@ mod tests {
 
     #[test]
     fn messages_are_read_as_the_protocol_writes_them() {
-        let read = |text: &str| serde_json::from_str::<ClientMessage>(text);
+        let read = ClientMessage::parse;
         assert!(matches!(
             read(r#"{"type":"connection_init"}"#),
             Ok(ClientMessage::ConnectionInit { payload: None })
         ));
-        assert!(matches!(read(r#"{"type":"pong","payload":{"a":1}}"#), Ok(ClientMessage::Pong {})));
+        assert!(matches!(read(r#"{"type":"pong","payload":{"a":1}}"#), Ok(ClientMessage::Pong { .. })));
         let subscribe = r#"{"type":"subscribe","id":"1","payload":{"query":"{a}","variables":null}}"#;
-        assert!(matches!(read(subscribe), Ok(ClientMessage::Subscribe { id, .. }) if id == "1"));
-        for bad in [r#"{"type":"start"}"#, r#"{"type":"subscribe","id":"1"}"#, "[]", "nonsense"] {
+        let Ok(ClientMessage::Subscribe { id, payload }) = read(subscribe) else { panic!("{subscribe}") };
+        assert_eq!((id.as_str(), request(payload).expect("a request").query.as_str()), ("1", "{a}"));
+        for bad in [
+            r#"{"type":"start"}"#,
+            r#"{"type":"subscribe","id":"1"}"#,
+            r#"{"type":"subscribe","id":"","payload":{"query":"{a}"}}"#,
+            r#"{"type":"subscribe","id":"1","payload":["{a}"]}"#,
+            r#"{"type":"complete","id":""}"#,
+            r#"{"type":"pong","payload":1}"#,
+            r#"["ping"]"#,
+            "[]",
+            "nonsense",
+        ] {
             assert!(read(bad).is_err(), "{bad}");
+        }
+        for bad in ["{}", r#"{"query":1}"#, r#"{"query":"{a}","variables":1}"#] {
+            let payload = serde_json::from_str(bad).expect("an object");
+            assert!(request(payload).is_err(), "{bad}");
         }
     }
 }

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use reqwest::Response;
 
+/// What a test waits for comes within this, or the test fails; the gateway itself says something more often.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// One event of a stream.
 #[derive(Debug)]
 pub struct StreamEvent {
@@ -42,7 +45,8 @@ impl EventStream {
                     return Ok(Some(event));
                 }
             }
-            match self.response.chunk().await? {
+            let chunk = tokio::time::timeout(PATIENCE, self.response.chunk()).await;
+            match chunk.unwrap_or_else(|_| panic!("nothing came within {PATIENCE:?}"))? {
                 Some(chunk) => self.rest.extend_from_slice(&chunk),
                 None => return Ok(None),
             }

@@ -101,6 +101,12 @@ impl Socket {
         }
     }
 
+    /// The connection ends without a close.
+    pub async fn expect_end(&mut self) {
+        let frame = tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("an end");
+        assert!(!matches!(frame, Some(Ok(_))), "{frame:?}");
+    }
+
     async fn frame(&mut self) -> Message {
         let frame = tokio::time::timeout(PATIENCE, self.stream.next()).await;
         let frame = frame.unwrap_or_else(|_| panic!("nothing came within {PATIENCE:?}"));

@@ -167,7 +167,7 @@ async fn over_socket(shared: &Shared) -> Result<Infallible, End> {
             Some("ping") => say(&mut socket, json!({ "type": "pong" })).await?,
             Some("next") => shared.note(&message["payload"], None)?,
             Some("error") => return Err(failed(&json!({ "errors": message["payload"] }))),
-            Some("complete") => return Err(End::Lost("the operation has ended".to_owned())),
+            Some("complete") => return Err(End::Fault("the operation was completed".to_owned())),
             _ => return Err(End::Fault(message.to_string())),
         }
     }
@@ -216,7 +216,7 @@ async fn over_event_stream(shared: &Shared) -> Result<Infallible, End> {
                 let answer = serde_json::from_str(&event.data).map_err(|_| End::Fault(event.data.clone()))?;
                 shared.note(&answer, Some(&event.id))?;
             }
-            "complete" => return Err(End::Lost("the operation has ended".to_owned())),
+            "complete" => return Err(End::Fault("the operation was completed".to_owned())),
             _ => return Err(End::Fault(format!("{event:?}"))),
         }
     }
