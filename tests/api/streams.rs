@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 
 use crate::support::client::{Client, text};
 use crate::support::documents::{
-    GIG_PUBLISHED, GIG_STATUS_CHANGED, PAUSE_GIG, QUEUE_CHANGED, RESUME_GIG, SIGN_OUT,
+    GIG_PUBLISHED, GIG_STATUS_CHANGED, PAUSE_GIG, QUEUE_CHANGED, RESUME_GIG, SIGN_OUT, SIGN_UP,
 };
 use crate::support::event_stream::{EventStream, StreamEvent};
 use crate::support::on_both_back_ends;
 use crate::support::people::Person;
+use crate::support::process::{Served, gigway};
 use crate::support::proxy::until;
 use crate::support::socket::Socket;
 use crate::support::world::World;
@@ -250,4 +251,26 @@ async fn connections_and_subscriptions_are_limited_and_places_come_back() {
     assert_eq!(first.failure("e").await, ["RATE_LIMITED"]);
     first.subscribe("q1", "{ __typename }", json!({})).await;
     assert_eq!(first.about("q1").await["type"], "next");
+}
+
+/// An address ends up in logs: not in ours.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ticket_shows_in_no_log() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let mut command = gigway(folder.path(), &["serve"]);
+    command.env("GIGWAY_LOG", "debug").stderr(std::fs::File::create(&log).expect("a file"));
+    let served = Served::start_with(command, &[]);
+    let input = json!({ "email": "ann@example.com", "password": "a good password", "displayName": "Ann" });
+    let session = served.client.done(SIGN_UP, json!({ "input": input })).await["session"].take();
+    let ann = served.client.with_token(&text(&session["accessToken"]));
+    let ticket = text(&ann.done(TICKET, json!({})).await["streamTicket"]["ticket"]);
+    let response = open(&ann, GIG_STATUS_CHANGED, json!({}), &[("ticket", &ticket)]).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    drop(response);
+    served.end("TERM");
+    let log = std::fs::read_to_string(log).expect("a log");
+    assert!(log.contains("/graphql"), "{log}");
+    let signature = ticket.rsplit('.').next().expect("three parts");
+    assert!(!log.contains(&ticket) && !log.contains(signature), "{log}");
 }

@@ -8,13 +8,13 @@
 //! and each is answered on their own. So nothing private can be shared, and no field needs to be declared so.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_graphql::{Response, Value, Variables};
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Shared};
-use tokio::task::JoinError;
+use futures_util::future::{BoxFuture, Shared, ready};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
@@ -176,8 +176,7 @@ impl Cohort {
                 }
             }
             let asking = Asking::One(origin.caller.clone());
-            let alone = async move { cohort.told(&services, &origin, asking, delivery, &event).await };
-            ended(AbortOnDropHandle::new(tokio::spawn(alone)).await)
+            run(async move { cohort.told(&services, &origin, asking, delivery, &event).await }).await
         }
         .boxed()
     }
@@ -191,7 +190,7 @@ impl Cohort {
     ) -> BoxFuture<'static, Answer> {
         let asking = Asking::One(origin.caller.clone());
         let showing = async move { self.shown(&services, &origin, asking, &event).await };
-        AbortOnDropHandle::new(tokio::spawn(showing)).map(ended).boxed()
+        run(showing)
     }
 
     /// Executes an event for all members.
@@ -213,7 +212,7 @@ impl Cohort {
             SharedBy::Session(..) => Asking::One(origin.caller.clone()),
         };
         let executing = async move { cohort.told(&services, &origin, asking, delivery, &event).await };
-        tokio::spawn(executing).map(ended).boxed().shared()
+        run(executing).shared()
     }
 
     /// What is told of an event from the log, however long the database is away meanwhile.
@@ -307,12 +306,22 @@ impl Answers {
     }
 }
 
-/// The answer of an execution that has a task of its own; a panic ends the subscriptions that waited for it.
-fn ended(executed: Result<Answer, JoinError>) -> Answer {
-    executed.unwrap_or_else(|error| {
-        let response = failed(&Error::internal(&error));
-        Answer::Failed(to_json(&response.errors).into())
-    })
+/// Runs an execution at once as far as it goes, and from where it must wait on a task of its own. Most wait for nothing.
+/// A panic ends the subscriptions that wait for it, and nothing else.
+fn run(executing: impl Future<Output = Answer> + Send + 'static) -> BoxFuture<'static, Answer> {
+    let executing = AssertUnwindSafe(executing).catch_unwind();
+    let mut executing = executing.map(|executed| executed.unwrap_or_else(|_| broken(&"a panic"))).boxed();
+    match (&mut executing).now_or_never() {
+        Some(answer) => ready(answer).boxed(),
+        None => {
+            let task = AbortOnDropHandle::new(tokio::spawn(executing));
+            task.map(|ended| ended.unwrap_or_else(|error| broken(&error))).boxed()
+        }
+    }
+}
+
+fn broken(error: &dyn std::fmt::Display) -> Answer {
+    Answer::Failed(to_json(&failed(&Error::internal(error)).errors).into())
 }
 
 fn answer_of(response: &Response) -> Answer {

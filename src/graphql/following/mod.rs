@@ -84,7 +84,7 @@ struct Asker {
     by_role: bool,
 }
 
-/// What a subscription is about.
+/// What it is doing.
 enum Doing {
     /// It waits for an event.
     Waiting,

@@ -59,9 +59,11 @@ impl GigPublishedSubscription {
             name = "where"
         )]
         filter: Option<GigFilter>,
-        #[graphql(desc = "Begin behind this cursor, of an event or of `Query.eventCursor`.")] after: Option<
-            String,
-        >,
+        #[graphql(
+            desc = "Begin behind this cursor, of an event or of `Query.eventCursor`. INVALID_CURSOR where it is none, \
+                    CURSOR_EXPIRED where the log no longer keeps what came after it."
+        )]
+        after: Option<String>,
     ) -> Result<impl Stream<Item = Result<GigPublishedEvent>>> {
         ctx.viewer()?;
         let filter = filter.map(GigFilter::parse).transpose()?;

@@ -92,9 +92,11 @@ impl GigStatusSubscription {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The gig; left out, all of the viewer's.")] gig_id: Option<ID>,
-        #[graphql(desc = "Begin behind this cursor, of an event or of `Query.eventCursor`.")] after: Option<
-            String,
-        >,
+        #[graphql(
+            desc = "Begin behind this cursor, of an event or of `Query.eventCursor`. INVALID_CURSOR where it is none, \
+                    CURSOR_EXPIRED where the log no longer keeps what came after it."
+        )]
+        after: Option<String>,
     ) -> Result<impl Stream<Item = Result<GigStatusEvent>>> {
         let viewer = ctx.signed_in()?;
         let gig_id = gig_id.map(|id| row_id(IdKind::Gig, &id));

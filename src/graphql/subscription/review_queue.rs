@@ -91,9 +91,11 @@ impl ReviewQueueSubscription {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Items about this; all where it is left out.")] kind: Option<ReviewKind>,
-        #[graphql(desc = "Begin behind this cursor, of an event or of `Query.eventCursor`.")] after: Option<
-            String,
-        >,
+        #[graphql(
+            desc = "Begin behind this cursor, of an event or of `Query.eventCursor`. INVALID_CURSOR where it is none, \
+                    CURSOR_EXPIRED where the log no longer keeps what came after it."
+        )]
+        after: Option<String>,
     ) -> Result<impl Stream<Item = Result<ReviewQueueEvent>>> {
         ctx.reviewer()?;
         let wanted = kind.map(Kind::from);

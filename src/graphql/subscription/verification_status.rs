@@ -77,9 +77,11 @@ impl VerificationStatusSubscription {
     async fn verification_status_changed(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Begin behind this cursor, of an event or of `Query.eventCursor`.")] after: Option<
-            String,
-        >,
+        #[graphql(
+            desc = "Begin behind this cursor, of an event or of `Query.eventCursor`. INVALID_CURSOR where it is none, \
+                    CURSOR_EXPIRED where the log no longer keeps what came after it."
+        )]
+        after: Option<String>,
     ) -> Result<impl Stream<Item = Result<VerificationStatusEvent>>> {
         let (services, viewer) = (ctx.services(), ctx.signed_in()?);
         let user_id = viewer.id();
