@@ -311,13 +311,11 @@ impl Answers {
 fn run(executing: impl Future<Output = Answer> + Send + 'static) -> BoxFuture<'static, Answer> {
     let executing = AssertUnwindSafe(executing).catch_unwind();
     let mut executing = executing.map(|executed| executed.unwrap_or_else(|_| broken(&"a panic"))).boxed();
-    match (&mut executing).now_or_never() {
-        Some(answer) => ready(answer).boxed(),
-        None => {
-            let task = AbortOnDropHandle::new(tokio::spawn(executing));
-            task.map(|ended| ended.unwrap_or_else(|error| broken(&error))).boxed()
-        }
+    if let Some(answer) = (&mut executing).now_or_never() {
+        return ready(answer).boxed();
     }
+    let task = AbortOnDropHandle::new(tokio::spawn(executing));
+    task.map(|ended| ended.unwrap_or_else(|error| broken(&error))).boxed()
 }
 
 fn broken(error: &dyn std::fmt::Display) -> Answer {
