@@ -16,7 +16,6 @@ use async_graphql::{
     Context, Data, IntrospectionMode, Name, Positioned, QueryEnv, QueryEnvInner, QueryPathNode,
     QueryPathSegment, Response, SchemaEnv, Value, Variables,
 };
-
 use async_graphql_value::Value as Argument;
 
 use super::super::context::RequestContext;

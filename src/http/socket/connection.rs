@@ -166,9 +166,13 @@ impl Connection {
                     break;
                 }
             }
+            // What has become of the client counts before what it is told: nothing is told to somebody who may not be who
+            // they were.
+            if let Poll::Ready(change) = self.presence.poll_change(task) {
+                changed(change)?;
+            }
             let text = match self.say.take() {
                 Some(text) => text,
-                // Nothing is told to somebody who may not be who they were.
                 None if self.presence.is_looking() => break,
                 None => match self.operations.poll_next_unpin(task) {
                     Poll::Ready(Some((id, Said::Last(text)))) => {
@@ -180,7 +184,7 @@ impl Connection {
                     Poll::Ready(None) | Poll::Pending => break,
                 },
             };
-            // Looked at behind each: nothing that happened after it is told to a session that has ended.
+            // And behind: nothing that happened after its end is told to a session.
             if let Poll::Ready(change) = self.presence.poll_change(task) {
                 changed(change)?;
             }
