@@ -24,6 +24,7 @@ use crate::live::redis_address::RedisAddress;
 use crate::live::stream::Streams;
 use crate::media::Media;
 use crate::media::pictures::Bounds;
+use crate::service::budgets::Budgets;
 use crate::service::secrets::Secrets;
 use crate::service::{Ids, Services, SignInLimit, housekeeping};
 use crate::store::{Database, event_log};
@@ -258,6 +259,7 @@ async fn connect(
             over_redis(address, &channel, &background.tasks, &background.stop)
         }
     };
+    let budgets = Budgets::new(config.budgets.clone(), config.redis.as_ref(), &epoch.to_string());
     let streams = Streams::new(db.clone(), epoch);
     let services = Services {
         db,
@@ -269,6 +271,7 @@ async fn connect(
         vault,
         secrets,
         sign_in_limit: SignInLimit::new(config.sign_in_failures, config.sign_in_failures_per_address),
+        budgets,
         events_kept: config.events_kept,
         ids: Ids::default(),
         public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{address}")),

@@ -1,23 +1,31 @@
 //! The configuration: what the environment and the command line say, checked once into one value.
 
+mod budget_rules;
+mod operation_limits;
+mod parsing;
 mod settings;
+mod trusted_documents;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use chrono::TimeDelta;
 use secrecy::SecretString;
-use secrecy::zeroize::Zeroizing;
-use url::Url;
 
 use crate::domain::limits::Limits;
 use crate::live::redis_address::RedisAddress;
 use crate::media::vault::NamedKey;
 
+pub use self::budget_rules::BudgetRules;
+pub use self::operation_limits::OperationLimits;
+use self::parsing::{
+    budgets, database, encryption_keys, environment, get_requests, limits, listen, log, log_format, number,
+    operation_limits, origins, public_url, redis, seconds, secret, switch,
+};
+pub use self::parsing::named_keys;
 pub use self::settings::Settings;
+pub use self::trusted_documents::{Trust, TrustedDocuments, hash_of};
 
 /// Where it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +46,15 @@ pub enum DatabaseAddress {
 pub enum LogFormat {
     Text,
     Json,
+}
+
+/// What GET may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GetRequests {
+    /// Any query.
+    Queries,
+    /// A query by its hash or its id alone.
+    Persisted,
 }
 
 /// What connections that last may have, and how long.
@@ -80,6 +97,18 @@ pub struct Config {
     pub sign_in_failures: u32,
     pub sign_in_failures_per_address: u32,
     pub connections: ConnectionLimits,
+    /// How long a connection may take to say what it wants.
+    pub headers_within: Duration,
+    pub operations: OperationLimits,
+    pub budgets: BudgetRules,
+    /// Whether the schema shows itself, and names that are nearly right are told.
+    pub introspection: bool,
+    pub get_requests: GetRequests,
+    /// Whether a document that a client has sent once can be asked for by its hash.
+    pub automatic_persisted_queries: bool,
+    pub trusted_documents: TrustedDocuments,
+    /// What `/metrics` takes; without one, production has no `/metrics`.
+    pub metrics_token: Option<SecretString>,
     /// How long the log keeps what happened, and so for how long a client may be away.
     pub events_kept: TimeDelta,
     pub limits: Limits,
@@ -120,6 +149,7 @@ impl Config {
         let data_dir = PathBuf::from(settings.data_dir.unwrap_or_else(|| "./data".into()));
         let token_secret = secret("GIGWAY_TOKEN_SECRET", settings.token_secret, production)?;
         let index_key = secret("GIGWAY_INDEX_KEY", settings.index_key, production)?;
+        let operations = operation_limits(settings.operation_limits.as_deref())?;
         Ok(Self {
             listen: listen(settings.listen.as_deref())?,
             public_url: public_url(settings.public_url.as_deref(), production)?,
@@ -179,6 +209,21 @@ impl Config {
                     "1000",
                 )?,
             },
+            headers_within: seconds("GIGWAY_HEADER_SECONDS", settings.header_seconds.as_deref(), (1, 10))?,
+            budgets: budgets(settings.budgets.as_deref(), environment, &operations)?,
+            operations,
+            introspection: switch("GIGWAY_INTROSPECTION", settings.introspection.as_deref(), !production)?,
+            get_requests: get_requests(settings.get.as_deref())?,
+            automatic_persisted_queries: switch(
+                "GIGWAY_AUTOMATIC_PERSISTED_QUERIES",
+                settings.automatic_persisted_queries.as_deref(),
+                true,
+            )?,
+            trusted_documents: TrustedDocuments::read(
+                settings.trusted_documents.as_deref(),
+                settings.trusted_documents_mode.as_deref(),
+            )?,
+            metrics_token: secret("GIGWAY_METRICS_TOKEN", settings.metrics_token, false)?,
             events_kept: TimeDelta::days(
                 number("GIGWAY_EVENTS_KEPT_DAYS", settings.events_kept_days.as_deref(), (1_u16, 30), "30")?
                     .into(),
@@ -191,203 +236,6 @@ impl Config {
 
     pub fn is_production(&self) -> bool {
         self.environment == Environment::Production
-    }
-}
-
-fn listen(given: Option<&str>) -> Result<SocketAddr, ConfigError> {
-    let address = given.unwrap_or("127.0.0.1:8080");
-    address.parse().map_err(|_| {
-        let fault = format!("is {address:?}, which is no IP address and port");
-        ConfigError::new("GIGWAY_LISTEN", fault, "0.0.0.0:8080")
-    })
-}
-
-fn public_url(given: Option<&str>, production: bool) -> Result<Option<String>, ConfigError> {
-    let fault = |fault: String| ConfigError::new("GIGWAY_PUBLIC_URL", fault, "https://api.example.com");
-    match given {
-        // The address that it listens on is seldom the one that clients see.
-        None if production => {
-            Err(fault("is not set, and production needs it for the addresses it gives".into()))
-        }
-        None => Ok(None),
-        Some(text) => {
-            let plain = Url::parse(text).is_ok_and(|url| {
-                matches!(url.scheme(), "http" | "https")
-                    && text.starts_with(&format!("{}://", url.scheme()))
-                    && url.username().is_empty()
-                    && url.password().is_none()
-                    && url.query().is_none()
-                    && url.fragment().is_none()
-            });
-            if plain {
-                return Ok(Some(text.trim_end_matches('/').to_owned()));
-            }
-            Err(fault(format!("is {text:?}, which is no http:// or https:// address")))
-        }
-    }
-}
-
-fn database(given: Option<String>, data_dir: &std::path::Path) -> Result<DatabaseAddress, ConfigError> {
-    let Some(url) = given else {
-        return Ok(DatabaseAddress::Sqlite(data_dir.join("gigway.sqlite")));
-    };
-    if let Some(file) = url.strip_prefix("sqlite:") {
-        let file = file.strip_prefix("//").unwrap_or(file);
-        if !file.is_empty() && !file.starts_with(':') && !file.contains('?') {
-            return Ok(DatabaseAddress::Sqlite(file.into()));
-        }
-    }
-    let scheme = Url::parse(&url).ok().map(|url| url.scheme().to_owned());
-    if matches!(scheme.as_deref(), Some("postgres" | "postgresql")) {
-        return Ok(DatabaseAddress::Postgres(url.into()));
-    }
-    let fault = "is neither a postgres:// address nor sqlite: and a file";
-    Err(ConfigError::new("DATABASE_URL", fault, "postgres://gigway:password@db.example.com/gigway"))
-}
-
-fn redis(given: &str) -> Result<RedisAddress, ConfigError> {
-    RedisAddress::parse(given).map_err(|_| {
-        let fault = "is no redis://, rediss://, redis+cluster:// or redis+sentinel:// address";
-        ConfigError::new("REDIS_URL", fault, "redis://redis.example.com:6379")
-    })
-}
-
-fn environment(given: Option<&str>) -> Result<Environment, ConfigError> {
-    match given.unwrap_or("development") {
-        "development" => Ok(Environment::Development),
-        "production" => Ok(Environment::Production),
-        other => {
-            let fault = format!("is {other:?}, which is neither development nor production");
-            Err(ConfigError::new("GIGWAY_ENV", fault, "production"))
-        }
-    }
-}
-
-fn secret(
-    variable: &'static str,
-    given: Option<String>,
-    production: bool,
-) -> Result<Option<SecretString>, ConfigError> {
-    let fault = |fault: &str| ConfigError::new(variable, fault, SECRET_EXAMPLE);
-    match given {
-        None if production => Err(fault("is not set, and production generates no keys")),
-        None => Ok(None),
-        Some(secret) if secret.chars().count() < SECRET_MIN_CHARS => {
-            Err(fault(&format!("has fewer than {SECRET_MIN_CHARS} characters")))
-        }
-        Some(secret) => Ok(Some(secret.into())),
-    }
-}
-
-fn encryption_keys(given: Option<&str>, production: bool) -> Result<Vec<NamedKey>, ConfigError> {
-    let variable = "GIGWAY_ENCRYPTION_KEYS";
-    let fault = |fault: &str| {
-        ConfigError::new(variable, fault, "2026-11:, then the output of: openssl rand -base64 32")
-    };
-    match given {
-        None if production => Err(fault("is not set, and production generates no keys")),
-        None => Ok(Vec::new()),
-        Some(list) => named_keys(list).map_err(|wrong| fault(&wrong)),
-    }
-}
-
-/// Keys as they are written: `id:base64`, separated by commas or line ends.
-///
-/// # Errors
-/// What is wrong with the first that is none; never the key itself.
-pub fn named_keys(list: &str) -> Result<Vec<NamedKey>, String> {
-    let mut keys: Vec<NamedKey> = Vec::new();
-    for (number, entry) in
-        list.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty()).enumerate()
-    {
-        let number = number + 1;
-        let (id, key) =
-            entry.split_once(':').ok_or_else(|| format!("has no id and colon in entry {number}"))?;
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        if id.is_empty() || id.len() > 64 || !id.bytes().all(plain) {
-            return Err(format!("has an id that is not 1 to 64 letters, digits, - _ or . in entry {number}"));
-        }
-        if keys.iter().any(|key| key.id == id) {
-            return Err(format!("has the id {id:?} twice"));
-        }
-        let bytes = BASE64_STANDARD.decode(key).ok().and_then(|bytes| bytes.try_into().ok());
-        let bytes = bytes.ok_or_else(|| format!("has no base64 of 32 bytes in entry {number}"))?;
-        keys.push(NamedKey { id: id.to_owned(), bytes: Zeroizing::new(bytes) });
-    }
-    if keys.is_empty() { Err("has no key".to_owned()) } else { Ok(keys) }
-}
-
-fn origins(given: Option<&str>) -> Result<Vec<String>, ConfigError> {
-    let listed = given.unwrap_or_default().split(',').map(str::trim).filter(|text| !text.is_empty());
-    listed
-        .map(|text| {
-            let origin = Url::parse(text).ok().map(|url| url.origin());
-            match origin {
-                Some(origin) if origin.is_tuple() && origin.ascii_serialization() == text => {
-                    Ok(text.to_owned())
-                }
-                _ => {
-                    let fault = format!("has {text:?}, which is no origin (scheme, host, port, no path)");
-                    let example = "https://app.example.com,https://admin.example.com";
-                    Err(ConfigError::new("GIGWAY_ALLOWED_ORIGINS", fault, example))
-                }
-            }
-        })
-        .collect()
-}
-
-fn number<T: std::str::FromStr + PartialOrd + std::fmt::Display>(
-    variable: &'static str,
-    given: Option<&str>,
-    (least, default): (T, T),
-    example: &'static str,
-) -> Result<T, ConfigError> {
-    let Some(text) = given else { return Ok(default) };
-    match text.parse() {
-        Ok(number) if number >= least => Ok(number),
-        _ => {
-            let fault = format!("is {text:?}, which is no whole number of {least} or more");
-            Err(ConfigError::new(variable, fault, example))
-        }
-    }
-}
-
-fn seconds(
-    variable: &'static str,
-    given: Option<&str>,
-    (least, default): (u16, u16),
-) -> Result<Duration, ConfigError> {
-    let number: u16 = number(variable, given, (least, default), "30")?;
-    Ok(Duration::from_secs(number.into()))
-}
-
-fn limits(given: Option<&str>) -> Result<Limits, ConfigError> {
-    let Some(json) = given else { return Ok(Limits::default()) };
-    let fault = |fault: String| ConfigError::new("GIGWAY_LIMITS", fault, r#"{"gig":{"imagesMax":8}}"#);
-    let limits: Limits =
-        serde_json::from_str(json).map_err(|error| fault(format!("cannot be read: {error}")))?;
-    limits.check().map_err(|wrong| fault(format!("cannot be kept: {wrong}")))?;
-    Ok(limits)
-}
-
-fn log(given: Option<String>) -> Result<String, ConfigError> {
-    let filter = given.unwrap_or_else(|| "info".into());
-    if tracing_subscriber::EnvFilter::try_new(&filter).is_ok() {
-        return Ok(filter);
-    }
-    let fault = format!("is {filter:?}, which is no log filter");
-    Err(ConfigError::new("GIGWAY_LOG", fault, "info,gigway=debug"))
-}
-
-fn log_format(given: Option<&str>, production: bool) -> Result<LogFormat, ConfigError> {
-    match given {
-        None if production => Ok(LogFormat::Json),
-        None | Some("text") => Ok(LogFormat::Text),
-        Some("json") => Ok(LogFormat::Json),
-        Some(other) => {
-            let fault = format!("is {other:?}, which is neither text nor json");
-            Err(ConfigError::new("GIGWAY_LOG_FORMAT", fault, "json"))
-        }
     }
 }
 

@@ -11,6 +11,7 @@ pub mod event;
 pub mod gig;
 pub mod gig_image;
 pub mod gig_tag;
+pub mod idempotent_request;
 pub mod identity_document;
 pub mod log_meta;
 pub mod refresh_token;

@@ -13,6 +13,7 @@ mod m20261124_000002_categories;
 mod m20261124_000003_search;
 mod m20261124_000004_verification;
 mod m20261124_000005_blocking;
+mod m20261127_000001_idempotency;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000003_search::Migration),
             Box::new(m20261124_000004_verification::Migration),
             Box::new(m20261124_000005_blocking::Migration),
+            Box::new(m20261127_000001_idempotency::Migration),
         ]
     }
 }

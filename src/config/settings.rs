@@ -89,6 +89,46 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_TOKEN_GRACE_SECONDS", global = true, value_name = "SECONDS")]
     pub token_grace_seconds: Option<String>,
 
+    /// Seconds that a connection may take to send the headers of a request [default: 10]
+    #[arg(long, env = "GIGWAY_HEADER_SECONDS", global = true, value_name = "SECONDS")]
+    pub header_seconds: Option<String>,
+
+    /// What one operation may ask for, where other than the defaults, as JSON, such as {"depth":20}
+    #[arg(long, env = "GIGWAY_OPERATION_LIMITS", global = true, value_name = "JSON")]
+    pub operation_limits: Option<String>,
+
+    /// What callers may spend over time, where other than the defaults, as JSON, such as
+    /// {"viewer":{"capacity":20000,"perMinute":60000}}; a capacity of 0 counts nothing
+    #[arg(long, env = "GIGWAY_BUDGETS", global = true, value_name = "JSON")]
+    pub budgets: Option<String>,
+
+    /// on or off: whether the schema shows itself, and names that are nearly right are told [default: on; in
+    /// production off]
+    #[arg(long, env = "GIGWAY_INTROSPECTION", global = true, value_name = "SWITCH")]
+    pub introspection: Option<String>,
+
+    /// queries or persisted: whether GET runs any query, or only those that it names by hash or id [default: queries]
+    #[arg(long, env = "GIGWAY_GET", global = true, value_name = "WHAT")]
+    pub get: Option<String>,
+
+    /// on or off: whether a document that was sent once can be asked for by its SHA-256 [default: on]
+    #[arg(long, env = "GIGWAY_AUTOMATIC_PERSISTED_QUERIES", global = true, value_name = "SWITCH")]
+    pub automatic_persisted_queries: Option<String>,
+
+    /// File of the documents that clients may send, as their build tools write it: a manifest of Apollo's, or a JSON
+    /// object of ids and documents
+    #[arg(long, env = "GIGWAY_TRUSTED_DOCUMENTS", global = true, value_name = "FILE")]
+    pub trusted_documents: Option<String>,
+
+    /// off, audit or enforce: whether other documents are run, run and logged, or refused [default: enforce where
+    /// there is a file]
+    #[arg(long, env = "GIGWAY_TRUSTED_DOCUMENTS_MODE", global = true, value_name = "MODE")]
+    pub trusted_documents_mode: Option<String>,
+
+    /// What /metrics takes as its bearer token, 32 characters or more; without one, production has no /metrics
+    #[arg(long, env = "GIGWAY_METRICS_TOKEN", global = true, value_name = "SECRET", hide_env_values = true)]
+    pub metrics_token: Option<String>,
+
     /// Days that the log keeps what happened, and so for which a client may be away and miss nothing [default: 30]
     #[arg(long, env = "GIGWAY_EVENTS_KEPT_DAYS", global = true, value_name = "DAYS")]
     pub events_kept_days: Option<String>,
@@ -115,6 +155,7 @@ impl Settings {
             ("GIGWAY_TOKEN_SECRET", &mut self.token_secret),
             ("GIGWAY_ENCRYPTION_KEYS", &mut self.encryption_keys),
             ("GIGWAY_INDEX_KEY", &mut self.index_key),
+            ("GIGWAY_METRICS_TOKEN", &mut self.metrics_token),
         ];
         for (variable, value) in secrets {
             if let Some(path) = value.as_deref().and_then(|value| value.strip_prefix('@')) {

@@ -1,3 +1,6 @@
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
 use super::*;
 
 fn fault(change: impl FnOnce(&mut Settings)) -> Option<&'static str> {

@@ -4,6 +4,7 @@
 //! random number: the time comes as an argument. A rule is written here, once; the floors above ask.
 
 pub mod account;
+pub mod bucket;
 pub mod category;
 pub mod country;
 pub mod event;
@@ -15,6 +16,7 @@ pub mod id;
 pub mod image;
 pub mod limits;
 pub mod money;
+pub mod network;
 pub mod permission;
 pub mod personal_info;
 pub mod reason;

@@ -1,5 +1,7 @@
 //! Answers as they go out, and what can be told of them.
 
+use std::collections::BTreeMap;
+
 use async_graphql::{Response, ServerError, Value};
 use serde::Serialize;
 
@@ -12,12 +14,14 @@ pub struct Sent<'a> {
     data: Option<&'a Value>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [ServerError],
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    extensions: &'a BTreeMap<String, Value>,
 }
 
 impl<'a> From<&'a Response> for Sent<'a> {
     fn from(answer: &'a Response) -> Self {
         let data = (!never_executed(answer)).then_some(&answer.data);
-        Self { data, errors: &answer.errors }
+        Self { data, errors: &answer.errors, extensions: &answer.extensions }
     }
 }
 
@@ -53,11 +57,32 @@ pub fn is_unavailable(answer: &Response) -> bool {
     codes(answer).any(|code| code == unavailable)
 }
 
+/// How many objects there are in it, the answer itself not counted.
+pub(super) fn objects(data: &Value) -> u64 {
+    fn below(value: &Value) -> u64 {
+        match value {
+            Value::List(list) => list.iter().map(counted).sum(),
+            Value::Object(fields) => fields.values().map(counted).sum(),
+            _ => 0,
+        }
+    }
+    fn counted(value: &Value) -> u64 {
+        below(value) + u64::from(matches!(value, Value::Object(_)))
+    }
+    below(data)
+}
+
+/// The most errors of one answer. A document can be wrong in as many ways as it has words.
+const ERRORS_MAX: usize = 5;
+
 /// Gives what has no code yet the one it has: the library's own errors are of the whole document where they have no
 /// path, and otherwise of a value that does not fit its type. And tells the client of a mistake of ours by the name
 /// that it has in our log.
 pub(super) fn finished(mut answer: Response, request_id: &str) -> Response {
     let internal: &str = ErrorCode::InternalServerError.into();
+    if never_executed(&answer) {
+        answer.errors.truncate(ERRORS_MAX);
+    }
     for error in &mut answer.errors {
         let whole = error.path.is_empty();
         let extensions = error.extensions.get_or_insert_default();

@@ -1,17 +1,28 @@
 //! Executes operations: the one way into the schema.
+//!
+//! [`Engine::admit`] looks at a request before anything is done for it; what it lets in is then executed or followed,
+//! and paid for.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
+use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
 
-use super::answer::{finished, to_json};
+use super::answer::{self, failed, finished, to_json};
 use super::context::{Caller, Origin, RequestContext};
 use super::error::{Error, ErrorCode};
 use super::following::{Alike, Cohorts, Deposit, Documents, Executor, Following, Identity};
+use super::guard::{self, Admitted, Guard};
 use super::loads::Loads;
-use super::{Schema, answer, guard, schema};
+use super::persisted::PersistedDocuments;
+use super::price::Price;
+use super::{Schema, idempotent, schema};
+use crate::config::Config;
 use crate::service::Services;
 
 /// Begins a stream of a topic that everybody may follow: what executing takes is found in what it leaves.
@@ -21,31 +32,86 @@ const PROBE: &str = "subscription { gigPublished { cursor } }";
 pub struct Engine {
     services: Arc<Services>,
     schema: Schema,
+    guard: Guard,
+    persisted: PersistedDocuments,
     executor: OnceCell<Arc<Executor>>,
     documents: Documents,
     cohorts: Cohorts,
 }
 
 impl Engine {
-    pub fn new(services: Arc<Services>) -> Self {
+    pub fn new(services: Arc<Services>, config: &Config) -> Self {
+        let schema = schema(config.introspection);
+        let guard = Guard::new(config.operations.clone(), config.introspection, &schema.sdl());
+        let persisted = PersistedDocuments::new(
+            config.automatic_persisted_queries,
+            config.trusted_documents.clone(),
+            config.operations.document_bytes,
+        );
         Self {
             services,
-            schema: schema(),
+            schema,
+            guard,
+            persisted,
             executor: OnceCell::new(),
             documents: Documents::default(),
             cohorts: Cohorts::default(),
         }
     }
 
+    /// Looks at a request: nothing of it is executed, and it costs nothing yet.
+    ///
+    /// # Errors
+    /// The answer to one that must not be.
+    pub fn admit(&self, mut request: Request) -> Result<Admitted, Response> {
+        self.persisted.resolve(&mut request).map_err(|error| failed(&error))?;
+        self.guard.admit(request).map_err(|refused| Response::from_errors(vec![refused]))
+    }
+
     /// Executes a query or mutation.
-    pub async fn execute(self: Arc<Self>, origin: Origin, mut request: Request) -> Response {
-        if let Err(refused) = guard::check_single(&mut request) {
-            return Response::from_errors(vec![refused]);
+    pub async fn execute(self: Arc<Self>, origin: Origin, admitted: Admitted) -> Response {
+        if admitted.kind == OperationType::Subscription {
+            return failed(&guard::no_single_answer());
         }
+        let price = match Price::charge(&self.services, &origin, &admitted).await {
+            Ok(price) => price,
+            Err(refused) => return failed(&refused),
+        };
+        let asks_for_cost = admitted.asks_for_cost();
+        let mut response = match &admitted.idempotency_key {
+            Some(key) if admitted.kind == OperationType::Mutation => {
+                let (key, within) = (key.clone(), self.within(admitted.kind));
+                let fingerprint = idempotent::fingerprint(&self.services, &admitted.request);
+                let acting = self.run(&origin, admitted);
+                idempotent::once(&self.services, &origin.caller, &key, fingerprint, acting, within).await
+            }
+            _ => self.run(&origin, admitted).await,
+        };
+        let spent = price.settle(&self.services, answer::objects(&response.data));
+        if asks_for_cost {
+            response.extensions.insert("cost".to_owned(), spent);
+        }
+        response
+    }
+
+    /// Executes what is admitted and paid for, within its time. Whatever goes wrong ends this operation, and no other.
+    async fn run(&self, origin: &Origin, admitted: Admitted) -> Response {
+        let within = self.within(admitted.kind);
         let (begin, mut loads) = Loads::new();
-        let context = Arc::new(RequestContext::new(Arc::clone(&self.services), &origin, begin));
-        let response = loads.run_beside(self.schema.execute(request.data(context))).await;
+        let context = Arc::new(RequestContext::new(Arc::clone(&self.services), origin, begin));
+        let executing = loads.run_beside(self.schema.execute(admitted.request.data(context)));
+        let response = match timeout(within, whole(executing)).await {
+            Ok(response) => response,
+            Err(_) => failed(&too_slow(admitted.kind, within)),
+        };
         finished(response, &origin.request_id)
+    }
+
+    fn within(&self, kind: OperationType) -> Duration {
+        match kind {
+            OperationType::Mutation => self.guard.limits().mutation_within(),
+            OperationType::Query | OperationType::Subscription => self.guard.limits().query_within(),
+        }
     }
 
     /// Begins a subscription; where a client's browser resumes by itself, behind that event.
@@ -56,11 +122,12 @@ impl Engine {
         &self,
         identity: Identity,
         origin: Origin,
-        mut request: Request,
+        admitted: Admitted,
         last_event_id: Option<String>,
     ) -> Result<Following, Response> {
-        guard::check_kept(&request).map_err(|refused| Response::from_errors(vec![refused]))?;
-        guard::check(&mut request).map_err(|refused| Response::from_errors(vec![refused]))?;
+        // That it begins is paid for; what it is told is not.
+        Price::charge(&self.services, &origin, &admitted).await.map_err(|refused| failed(&refused))?;
+        let request = admitted.request;
         let executor = self.executor.get_or_try_init(|| self.probe(&origin)).await?;
         let document = request.query.clone();
         let mut deposit = self.begin(&origin, request, last_event_id).await?;
@@ -107,7 +174,39 @@ impl Engine {
         context.take_begun().ok_or_else(|| {
             // Its one field was skipped by a directive.
             let message = "This subscription asks for nothing.";
-            answer::failed(&Error::new(ErrorCode::GraphqlValidationFailed, message))
+            failed(&Error::new(ErrorCode::GraphqlValidationFailed, message))
         })
+    }
+}
+
+/// The answer, also where a resolver panics.
+async fn whole(executing: impl Future<Output = Response>) -> Response {
+    let executed = AssertUnwindSafe(executing).catch_unwind().await;
+    executed.unwrap_or_else(|panic| failed(&Error::panicked(panic.as_ref())))
+}
+
+fn too_slow(kind: OperationType, within: Duration) -> Error {
+    let seconds = within.as_secs();
+    let message = match kind {
+        OperationType::Mutation => format!(
+            "This took longer than the {seconds} seconds that a mutation may take, and was stopped: read what has \
+             become of it, or send it again with the same Idempotency-Key."
+        ),
+        _ => format!("This took longer than the {seconds} seconds that a query may take, and was stopped."),
+    };
+    Error::new(ErrorCode::TimedOut, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_one_error_and_says_nothing_of_itself() {
+        let response = whole(async { panic!("at the database's password") }).await;
+        let response = finished(response, "request-7");
+        let text = to_json(&answer::Sent::from(&response));
+        assert!(text.contains("INTERNAL_SERVER_ERROR") && text.contains("request-7"), "{text}");
+        assert!(!text.contains("password"), "{text}");
     }
 }

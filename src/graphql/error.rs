@@ -3,6 +3,7 @@
 //! The error type does not implement `Display` on purpose: async-graphql shows clients the text of every
 //! error that does, and so would leak whatever a database says.
 
+use std::any::Any;
 use std::time::Duration;
 
 use async_graphql::{ErrorExtensionValues, Value};
@@ -10,6 +11,7 @@ use async_graphql::{ErrorExtensionValues, Value};
 use crate::live::stream::StreamError;
 use crate::media::vault::VaultError;
 use crate::service;
+use crate::service::budgets::Spent;
 use crate::store;
 
 /// What every resolver returns.
@@ -51,6 +53,20 @@ pub enum ErrorCode {
     PayloadTooLarge,
     /// The request could have been sent by any web page without its user's knowledge.
     PreflightRequired,
+    /// The document was named by a hash or id that is not known here: send the document.
+    PersistedQueryNotFound,
+    /// Documents cannot be named by hashes here: send the document.
+    PersistedQueryNotSupported,
+    /// The document is none of those that this gateway runs.
+    DocumentNotTrusted,
+    /// The mutation with this Idempotency-Key is running.
+    IdempotencyKeyInUse,
+    /// The Idempotency-Key was used for another request.
+    IdempotencyKeyReused,
+    /// The mutation with this Idempotency-Key was done, and its answer was lost.
+    IdempotentAnswerLost,
+    /// The operation took longer than it may.
+    TimedOut,
     /// Encrypted data have been altered, and are not shown.
     DataTampered,
     /// A key of this installation is missing, without which encrypted data cannot be shown.
@@ -67,11 +83,13 @@ pub struct Error {
     code: ErrorCode,
     message: String,
     retry_after: Option<Duration>,
+    /// The budget that is spent.
+    budget: Option<&'static str>,
 }
 
 impl Error {
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), retry_after: None }
+        Self { code, message: message.into(), retry_after: None, budget: None }
     }
 
     /// Nobody has signed in, or no longer.
@@ -89,6 +107,18 @@ impl Error {
     pub fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "internal error");
         Self::new(ErrorCode::InternalServerError, "Something went wrong on our side.")
+    }
+
+    /// A panic of ours: logged, and not shown.
+    pub fn panicked(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        Self::internal(&format!("panic: {}", text.unwrap_or("without a text")))
+    }
+
+    /// Something else is under way that must end first.
+    pub fn conflict(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { retry_after: Some(Duration::from_secs(1)), ..Self::new(code, message) }
     }
 
     fn sealed(error: &VaultError) -> Self {
@@ -120,7 +150,11 @@ impl Error {
         let mut extensions = ErrorExtensionValues::default();
         extensions.set("code", code);
         if let Some(pause) = self.retry_after {
-            extensions.set("retryAfterSeconds", Value::from(pause.as_secs()));
+            // Rounded up: who comes too early would be refused again.
+            extensions.set("retryAfterSeconds", Value::from(pause.as_millis().div_ceil(1000).max(1) as u64));
+        }
+        if let Some(budget) = self.budget {
+            extensions.set("budget", budget);
         }
         extensions
     }
@@ -172,6 +206,18 @@ impl From<service::Error> for Error {
             service::Error::Sealed(error) => Self::sealed(&error),
             service::Error::Internal(error) => Self::internal(&error),
         }
+    }
+}
+
+impl From<Spent> for Error {
+    fn from(spent: Spent) -> Self {
+        let Spent { budget, rule, again_in } = spent;
+        let message = format!(
+            "This is more than you may do at a time: {} points, of which {} run in each minute. Try again later.",
+            rule.capacity, rule.per_minute
+        );
+        let (retry_after, budget) = (Some(again_in), Some(budget.into()));
+        Self { retry_after, budget, ..Self::new(ErrorCode::RateLimited, message) }
     }
 }
 

@@ -11,6 +11,7 @@
 pub mod account;
 pub mod account_mutation;
 pub mod answer;
+pub mod caching;
 pub mod context;
 pub mod engine;
 pub mod error;
@@ -19,12 +20,15 @@ pub mod gig;
 pub mod gig_connection;
 pub mod gig_mutation;
 pub mod guard;
+pub mod idempotent;
 pub mod limits;
 mod loader;
 mod loads;
 pub mod node;
 mod paging;
 pub mod permission;
+pub mod persisted;
+mod price;
 pub mod query;
 pub mod review;
 pub mod review_connection;
@@ -53,17 +57,25 @@ pub struct Mutation(
     verification_mutation::VerificationMutation,
 );
 
-/// Builds the schema.
-pub fn schema() -> Schema {
+/// Builds the schema; with `suggestions`, an error about an unknown name tells those that are nearly that.
+pub fn schema(suggestions: bool) -> Schema {
     let mutation = Mutation::default();
-    Schema::build(query::Query, mutation, subscription::Subscription::default())
-        .register_output_type::<subscription::Event>()
-        .finish()
+    let schema = Schema::build(query::Query, mutation, subscription::Subscription::default())
+        .register_output_type::<subscription::Event>();
+    let schema = if suggestions { schema } else { schema.disable_suggestions() };
+    schema.finish()
 }
 
 /// The schema in the GraphQL schema definition language, as `schema.graphql` has it.
 pub fn sdl() -> String {
     let options = async_graphql::SDLExportOptions::new().use_space_ident().indent_width(2);
-    let sdl = schema().sdl_with_options(options);
+    let sdl = schema(false).sdl_with_options(options);
+    format!("{}\n", sdl.trim_end())
+}
+
+/// The schema as a subgraph of Apollo Federation 2, for a router that puts it beside others.
+pub fn federation_sdl() -> String {
+    let options = async_graphql::SDLExportOptions::new().use_space_ident().indent_width(2).federation();
+    let sdl = schema(false).sdl_with_options(options);
     format!("{}\n", sdl.trim_end())
 }

@@ -6,7 +6,7 @@ use super::error::{Error, ErrorCode, Result};
 use crate::store::page::{Key, Page, PageRequest, Paging, Side};
 
 /// Rows of a page for which nobody said how many.
-const DEFAULT_SIZE: u64 = 20;
+pub(super) const DEFAULT_SIZE: u64 = 20;
 
 /// The most rows of a page.
 const MAX_SIZE: u64 = 100;

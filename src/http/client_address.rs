@@ -4,18 +4,20 @@ use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderName};
 
+use crate::domain::network::network_of;
+
 const FORWARDED_FOR: HeaderName = super::header_name("x-forwarded-for");
 
-/// The client's address: that of the connection, or, behind so many proxies that each add to
+/// The client's address, as far as it is counted by: that of the connection, or, behind so many proxies that each add to
 /// X-Forwarded-For, what the outermost of them saw. What a client itself wrote there counts for nothing.
 pub(super) fn client_address(headers: &HeaderMap, connection: IpAddr, proxies: usize) -> IpAddr {
     if proxies == 0 {
-        return connection;
+        return network_of(connection);
     }
     let lines = headers.get_all(FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok());
     let hops: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
     let seen = hops.len().checked_sub(proxies).and_then(|index| hops.get(index));
-    seen.and_then(|hop| hop.parse().ok()).unwrap_or(connection)
+    network_of(seen.and_then(|hop| hop.parse().ok()).unwrap_or(connection))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! is doing; `/graphiql` is there in development. From the outside in, a request passes [`request_log`] (its
 //! id, its one line in the log), a layer that turns a panic into an answer, and CORS.
 
+mod answering;
 mod client_address;
 mod event_stream;
 mod graphql;
@@ -16,6 +17,7 @@ mod negotiation;
 mod origins;
 mod presence;
 mod quota;
+mod reading;
 mod refusal;
 mod request_log;
 mod socket;
@@ -26,11 +28,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::Response as Answer;
+use async_graphql::parser::types::OperationType;
 use axum::Router;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware;
 use axum::response::{Html, Response};
 use axum::routing::get;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -41,14 +45,19 @@ use self::origins::Origins;
 use self::presence::Credentials;
 use self::quota::{Place, Quota};
 use self::refusal::refuse;
-use crate::config::{Config, ConnectionLimits};
+use crate::config::{Config, ConnectionLimits, GetRequests};
 use crate::graphql::engine::Engine;
 use crate::graphql::error::{Error, ErrorCode};
-use crate::graphql::{Caller, answer};
+use crate::graphql::guard::Admitted;
+use crate::graphql::idempotent::REPLAYED;
+use crate::graphql::{Caller, Origin, answer};
 use crate::service::{self, Services, accounts};
 
 /// How long a browser may remember what CORS allows.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
+
+/// Requests with files that are read at a time; each keeps up to 16 MiB in memory.
+const UPLOADS_AT_ONCE: usize = 16;
 
 /// Who has a subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -70,6 +79,11 @@ pub struct Edge {
     /// Proxies in front that each add to X-Forwarded-For.
     proxies: usize,
     development: bool,
+    get_requests: GetRequests,
+    /// Operations of one request.
+    batch: usize,
+    /// Requests with files that are read at a time: what they send is kept in memory.
+    uploads: Semaphore,
     sockets: TaskTracker,
     /// The mutations under way.
     acts: TaskTracker,
@@ -85,26 +99,31 @@ impl Edge {
         let development = !config.is_production();
         Arc::new(Self {
             origins: Origins::new(config.allowed_origins.clone(), &services.public_url, development),
-            engine: Arc::new(Engine::new(Arc::clone(&services))),
+            engine: Arc::new(Engine::new(Arc::clone(&services), config)),
             connections: Quota::new(config.connections.per_address),
             subscriptions: Quota::new(config.connections.subscriptions_per_viewer),
             limits: config.connections.clone(),
             services,
             proxies: config.proxies,
             development,
+            get_requests: config.get_requests,
+            batch: config.operations.batch,
+            uploads: Semaphore::new(UPLOADS_AT_ONCE),
             sockets,
             acts,
         })
     }
 
-    /// Runs a mutation to its end on a task of its own: also where its client goes meanwhile, what was begun is
-    /// done and told, and a gateway that stops waits for it.
-    async fn act(&self, executing: impl Future<Output = Answer> + Send + 'static) -> Answer {
+    /// Executes an operation. A mutation runs to its end on a task of its own: also where its client goes meanwhile, what
+    /// was begun is done and told, and a gateway that stops waits for it.
+    async fn execute(&self, origin: Origin, admitted: Admitted) -> Answer {
+        let is_act = admitted.kind == OperationType::Mutation;
+        let executing = Arc::clone(&self.engine).execute(origin, admitted);
+        if !is_act {
+            return executing.await;
+        }
         let executed = self.acts.spawn(executing.in_current_span()).await;
-        executed.unwrap_or_else(|error| match error.try_into_panic() {
-            Ok(panic) => answer::failed(&Error::internal(&refusal::panic_text(panic.as_ref()))),
-            Err(error) => answer::failed(&Error::internal(&error)),
-        })
+        executed.unwrap_or_else(|error| answer::failed(&Error::internal(&error)))
     }
 
     /// Whose credentials `authorization` has.
@@ -197,12 +216,14 @@ fn cors(edge: &Arc<Edge>) -> CorsLayer {
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
             header::ACCEPT,
-            graphql::REQUIRE_PREFLIGHT,
-            graphql::APOLLO_OPERATION_NAME,
+            header::IF_NONE_MATCH,
+            reading::REQUIRE_PREFLIGHT,
+            reading::APOLLO_OPERATION_NAME,
+            graphql::IDEMPOTENCY_KEY,
             request_log::REQUEST_ID,
             stream::LAST_EVENT_ID,
         ])
-        .expose_headers([request_log::REQUEST_ID, header::RETRY_AFTER])
+        .expose_headers([request_log::REQUEST_ID, header::RETRY_AFTER, header::ETAG, header_name(REPLAYED)])
         .max_age(PREFLIGHT_MAX_AGE)
 }
 

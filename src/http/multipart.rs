@@ -13,6 +13,7 @@ use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use multer::{Constraints, Error, Field, Multipart, SizeLimit};
 
+use super::reading::{files_take_a_session, parse};
 use super::refusal::refuse;
 use crate::graphql::error::ErrorCode;
 
@@ -23,10 +24,14 @@ const FILES_MAX: usize = 5;
 /// to its person, beside the form; what is far too large is cut off here.
 const FILE_MAX_BYTES: u64 = 16 * 1024 * 1024;
 
+/// The most bytes of all: what is kept of a request is as much at most.
+const BODY_MAX_BYTES: u64 = FILE_MAX_BYTES + 2 * 1024 * 1024;
+
 /// The most bytes of the part `map`.
 const MAP_MAX_BYTES: u64 = 16 * 1024;
 
-/// The request in the body. Of each file the first `kept_bytes` are kept, the rest is read and dropped.
+/// The request in the body. Of each file the first `kept_bytes` are kept, the rest is read and dropped; `None`: no files
+/// are taken.
 ///
 /// # Errors
 /// The answer to what is no such request, or too large a one.
@@ -34,11 +39,12 @@ pub(super) async fn read(
     content_type: &str,
     body: Body,
     document_max_bytes: usize,
-    kept_bytes: usize,
+    kept_bytes: Option<usize>,
 ) -> Result<Request, Response> {
     let boundary = multer::parse_boundary(content_type).map_err(|error| unreadable(&error))?;
     let document_max_bytes = u64::try_from(document_max_bytes).unwrap_or(u64::MAX);
     let limits = SizeLimit::new()
+        .whole_stream(BODY_MAX_BYTES)
         .per_field(FILE_MAX_BYTES)
         .for_field("operations", document_max_bytes)
         .for_field("map", MAP_MAX_BYTES);
@@ -47,19 +53,23 @@ pub(super) async fn read(
 
     let (mut operations, mut map, mut files) = (None, None, HashMap::new());
     while let Some(field) = parts.next_field().await.map_err(|error| unreadable(&error))? {
-        match field.name().map(str::to_owned).as_deref() {
-            Some("operations") => operations = Some(whole(field).await?),
-            Some("map") => map = Some(whole(field).await?),
-            Some(name) if files.len() < FILES_MAX => {
-                files.insert(name.to_owned(), file(field, kept_bytes).await?);
+        let Some(name) = field.name().map(str::to_owned) else { return Err(bad("each part needs a name")) };
+        let known = match name.as_str() {
+            "operations" => operations.replace(whole(field).await?).is_some(),
+            "map" => map.replace(whole(field).await?).is_some(),
+            _ if files.len() == FILES_MAX => return Err(too_large()),
+            _ => {
+                let kept_bytes = kept_bytes.ok_or_else(files_take_a_session)?;
+                files.insert(name, file(field, kept_bytes).await?).is_some()
             }
-            Some(_) => return Err(too_large()),
-            None => return Err(bad("each part needs a name")),
+        };
+        if known {
+            return Err(bad("two parts have the same name"));
         }
     }
     let operations = operations.ok_or_else(|| bad("the part `operations` is missing"))?;
     let map = map.ok_or_else(|| bad("the part `map` is missing"))?;
-    let mut request = super::graphql::parse(&operations)?;
+    let mut request = parse(&operations)?;
     let map: HashMap<String, Vec<String>> = serde_json::from_slice(&map)
         .map_err(|_| bad("the part `map` is no JSON object of lists of paths"))?;
     if map.values().map(Vec::len).sum::<usize>() > FILES_MAX {
@@ -69,7 +79,11 @@ pub(super) async fn read(
         let file = files.remove(&name).ok_or_else(|| bad("a file that `map` names is missing"))?;
         for path in paths {
             let file = file.try_clone().map_err(|_| bad("a file cannot be read"))?;
+            let before = request.uploads.len();
             request.set_upload(&path, file);
+            if request.uploads.len() == before {
+                return Err(bad("the part `map` has a path to where no variable is"));
+            }
         }
     }
     Ok(request)

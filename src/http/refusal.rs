@@ -26,13 +26,6 @@ pub(super) fn refuse(status: StatusCode, code: ErrorCode, message: impl Into<Str
 /// What became of a panic: one answer, and the process lives.
 #[expect(clippy::needless_pass_by_value, reason = "the layer gives it away")]
 pub(super) fn of_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
-    let error = Error::internal(&panic_text(panic.as_ref()));
+    let error = Error::panicked(panic.as_ref());
     refuse(StatusCode::INTERNAL_SERVER_ERROR, error.code(), error.message())
-}
-
-/// What a panic says, for the log alone.
-pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    format!("panic: {}", text.unwrap_or("without a text"))
 }

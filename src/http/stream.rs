@@ -4,31 +4,32 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Request, Response as Answer};
+use async_graphql::Response as Answer;
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::{pending, ready};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
-use super::client_address::client_address;
-use super::graphql::{operation, too_many_connections};
+use super::graphql::{Asking, answered, too_many_connections};
 use super::negotiation::MediaType;
 use super::presence::{Change, Credentials, Presence};
 use super::quota::Place;
 use super::refusal::refuse;
+use super::request_log::Operation;
 use super::{Edge, Subscriber, event_stream, multipart_stream};
 use crate::graphql::answer::{Sent, failed, to_json};
 use crate::graphql::error::ErrorCode;
 use crate::graphql::following::{Following, Told};
+use crate::graphql::guard::Admitted;
 use crate::graphql::{Caller, Origin};
 use crate::service::{self, accounts};
 
@@ -46,40 +47,32 @@ pub(super) enum Part {
 
 /// Opens a stream for whoever has these credentials.
 pub(super) async fn open(
-    edge: Arc<Edge>,
-    connection: SocketAddr,
-    id: String,
-    headers: &HeaderMap,
-    mut request: Request,
-    media_type: MediaType,
+    asking: Asking,
+    admitted: Result<Admitted, Answer>,
     credentials: service::Result<Credentials>,
 ) -> Response {
+    let Asking { edge, address, request_id, headers, media_type } = asking;
     let credentials = match credentials {
         Ok(Credentials { caller: Caller::Rejected, .. }) => {
             let message = "These credentials are not good, or not any more.";
             return refuse(StatusCode::FORBIDDEN, ErrorCode::Unauthenticated, message);
         }
         Ok(credentials) => credentials,
-        Err(error) => return super::graphql::respond(&failed(&error.into()), MediaType::Json),
+        Err(error) => return answered(&failed(&error.into())),
     };
-    let address = client_address(headers, connection.ip(), edge.proxies);
     let Some(place) = edge.connections.take(address) else { return too_many_connections(&edge) };
-    let asked = operation(&mut request);
+    let operation = admitted.as_ref().ok().map(Operation::of);
     let last_event_id = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
     let last_event_id = last_event_id.filter(|id| !id.is_empty());
-    let parts = match asked.as_ref().map(|operation| operation.kind) {
-        Some(OperationType::Subscription) => {
-            follow(edge, address, id, credentials, request, last_event_id).await
+    let parts = match admitted {
+        Ok(admitted) if admitted.kind == OperationType::Subscription => {
+            follow(edge, address, request_id, credentials, admitted, last_event_id).await
         }
-        kind => {
-            let origin = Origin { caller: credentials.caller, address, request_id: id.into() };
-            let executing = Arc::clone(&edge.engine).execute(origin, request);
-            let response = match kind {
-                Some(OperationType::Mutation) => edge.act(executing).await,
-                _ => executing.await,
-            };
-            whole(&to_json(&Sent::from(&response)))
+        Ok(admitted) => {
+            let origin = Origin { caller: credentials.caller, address, request_id };
+            whole(&to_json(&Sent::from(&edge.execute(origin, admitted).await)))
         }
+        Err(answer) => whole(&to_json(&Sent::from(&answer))),
     };
     let format = match media_type {
         MediaType::MultipartSubscription => &multipart_stream::FORMAT,
@@ -95,7 +88,7 @@ pub(super) async fn open(
     for (name, value) in headers {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
-    if let Some(operation) = asked {
+    if let Some(operation) = operation {
         response.extensions_mut().insert(operation);
     }
     response
@@ -116,9 +109,9 @@ fn errors(errors: &str) -> String {
 async fn follow(
     edge: Arc<Edge>,
     address: IpAddr,
-    id: String,
+    request_id: Arc<str>,
     credentials: Credentials,
-    request: Request,
+    admitted: Admitted,
     last_event_id: Option<String>,
 ) -> BoxStream<'static, Part> {
     // Nothing was executed: there is no data, not even a null one.
@@ -136,9 +129,9 @@ async fn follow(
             Err(error) => return refused(&failed(&error.into())),
         }
     }
-    let origin = Origin { caller: presence.identity().caller(), address, request_id: id.into() };
+    let origin = Origin { caller: presence.identity().caller(), address, request_id };
     let identity = presence.identity().clone();
-    match edge.engine.subscribe(identity, origin, request, last_event_id).await {
+    match edge.engine.subscribe(identity, origin, admitted, last_event_id).await {
         Ok(following) => {
             let state = State { edge, presence, following, over: Over::GoesOn, _place: place };
             stream::unfold(state, State::next).boxed()

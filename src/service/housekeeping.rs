@@ -33,6 +33,8 @@ pub async fn run(services: Arc<Services>) {
         if round % ROUNDS_BETWEEN_CHORES == 0 {
             told("collecting pictures", collect_unattached_images(&services).await);
             told("forgetting sessions", forget_old_sessions(&services).await);
+            let forgotten = super::idempotency::forget_old(&services).await;
+            told("forgetting answers", forgotten.map(|count| usize::try_from(count).unwrap_or(usize::MAX)));
             let pruned = super::event_log::prune(&services).await;
             told("pruning the log", pruned.map(|count| usize::try_from(count).unwrap_or(usize::MAX)));
         }

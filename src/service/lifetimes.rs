@@ -20,7 +20,7 @@ use crate::domain::review::ReviewQueueChange;
 use crate::domain::verification::VerificationStatus;
 use crate::media::Shelf;
 use crate::store::verifications::{Sealed, Span};
-use crate::store::{gigs, reviews, users, verifications};
+use crate::store::{gigs, idempotency, reviews, users, verifications};
 
 /// What a run of the retention rules has done.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -157,6 +157,7 @@ pub async fn erase_user(services: &Services, email: &str) -> Result<Uuid> {
     }
     let now = services.now();
     people::end_sessions(&mut work, user_id, services).await?;
+    idempotency::forget_all_of(&*work, user_id).await?;
     users::anonymise(&*work, user_id, now).await?;
     work.commit().await?;
     Ok(user_id)

@@ -5,10 +5,12 @@
 //! To add an act: the rule in `domain`, a function here, a resolver that calls it.
 
 pub mod accounts;
+pub mod budgets;
 pub mod error;
 pub mod event_log;
 pub mod gigs;
 pub mod housekeeping;
+pub mod idempotency;
 pub mod images;
 pub mod key_rotation;
 pub mod lifetimes;
@@ -50,6 +52,7 @@ pub struct Services {
     pub vault: Vault,
     pub secrets: secrets::Secrets,
     pub sign_in_limit: SignInLimit,
+    pub budgets: budgets::Budgets,
     /// How long the log keeps what happened.
     pub events_kept: TimeDelta,
     pub ids: Ids,

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use sea_orm::DatabaseTransaction;
 
-use super::{Result, Services};
+use super::{Result, Services, idempotency};
 use crate::domain::event::EventBody;
 use crate::store::event_log;
 
@@ -33,8 +33,10 @@ impl<'a> UnitOfWork<'a> {
     /// Where the database is away; then nothing was done.
     pub async fn commit(self) -> Result<()> {
         let now = self.services.now();
+        idempotency::mark(&self.transaction).await?;
         let events = event_log::append(&self.transaction, self.happened, now).await?;
         self.transaction.commit().await?;
+        idempotency::acted();
         self.services.bus.publish(events);
         Ok(())
     }

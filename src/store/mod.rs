@@ -13,6 +13,7 @@ mod database;
 pub mod event_log;
 pub mod gig_browse;
 pub mod gigs;
+pub mod idempotency;
 pub mod images;
 pub mod page;
 pub mod reviews;

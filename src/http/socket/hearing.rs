@@ -11,8 +11,11 @@ use super::connection::Connection;
 use super::operation::{Asker, Operation};
 use super::protocol::{Acknowledged, ClientMessage, Close, ServerMessage, request};
 use crate::graphql::Caller;
+use crate::graphql::answer::failed;
 use crate::graphql::error::{Error, ErrorCode};
-use crate::http::graphql::{DOCUMENT_MAX_BYTES, operation};
+use crate::graphql::guard::Admitted;
+use crate::http::reading::DOCUMENT_MAX_BYTES;
+use crate::http::request_log::Operation as Asked;
 use crate::http::presence::Credentials;
 
 impl Connection {
@@ -95,31 +98,31 @@ impl Connection {
     }
 
     /// Begins an operation.
-    fn begin(&mut self, id: String, mut request: Request) -> Result<(), Option<Close>> {
+    fn begin(&mut self, id: String, request: Request) -> Result<(), Option<Close>> {
         if !self.introduced {
             return Err(Some(Close::Unauthorized));
         }
         if self.operations.contains_key(id.as_str()) {
             return Err(Some(Close::SubscriberExists(id)));
         }
-        let asked = operation(&mut request);
-        let kind = asked.as_ref().map(|operation| operation.kind);
+        let admitted = self.edge.engine.admit(request);
+        let operation = admitted.as_ref().ok().map(Asked::of);
         tracing::info!(
             socket = &*self.request_id,
-            kind = kind.map(|kind| kind.to_string()),
-            operation = asked.and_then(|operation| operation.name),
+            kind = operation.as_ref().map(|operation| operation.kind.to_string()),
+            operation = operation.and_then(|operation| operation.name),
             "began"
         );
         let id: Arc<str> = id.into();
-        let running = self.run(&id, kind, request);
-        let running = running.unwrap_or_else(|error| Operation::refused(&id, &error));
+        let running = admitted.and_then(|admitted| self.run(&id, admitted).map_err(|error| failed(&error)));
+        let running = running.unwrap_or_else(|answer| Operation::refused(&id, &answer));
         self.operations.insert(id, running);
         Ok(())
     }
 
     /// # Errors
     /// RATE_LIMITED.
-    fn run(&self, id: &Arc<str>, kind: Option<OperationType>, request: Request) -> Result<Operation, Error> {
+    fn run(&self, id: &Arc<str>, admitted: Admitted) -> Result<Operation, Error> {
         let most = self.edge.limits.operations_per_socket;
         if self.operations.len() >= most {
             let message = format!("A socket may have at most {most} operations at a time.");
@@ -128,11 +131,11 @@ impl Connection {
         let identity = self.presence.identity().clone();
         let caller = identity.caller();
         let asker = Asker { identity, address: self.address, request_id: Arc::clone(&self.request_id) };
-        if kind == Some(OperationType::Subscription) {
+        if admitted.kind == OperationType::Subscription {
             let place = self.edge.subscription_place(&caller, self.address)?;
-            return Ok(Operation::follow(&self.edge, id, asker, request, place));
+            return Ok(Operation::follow(&self.edge, id, asker, admitted, place));
         }
-        Ok(Operation::run(&self.edge, id, kind, asker, request))
+        Ok(Operation::run(&self.edge, id, asker, admitted))
     }
 }
 

@@ -18,7 +18,8 @@ use axum::response::Response;
 
 use self::connection::Connection;
 use super::Edge;
-use super::graphql::{DOCUMENT_MAX_BYTES, too_many_connections};
+use super::graphql::too_many_connections;
+use super::reading::DOCUMENT_MAX_BYTES;
 use super::refusal::refuse;
 use crate::graphql::error::ErrorCode;
 

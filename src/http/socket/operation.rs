@@ -5,8 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use async_graphql::parser::types::OperationType;
-use async_graphql::{Request, Response};
+use async_graphql::Response;
 use futures_util::future;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, Stream, StreamExt};
@@ -17,6 +16,7 @@ use super::protocol::{Close, Header, SESSION_ENDED, ServerMessage};
 use crate::graphql::answer::{Sent, failed, never_executed, to_json};
 use crate::graphql::error::Error;
 use crate::graphql::following::{Following, Identity, Told};
+use crate::graphql::guard::Admitted;
 use crate::graphql::{Caller, Origin};
 use crate::http::quota::Place;
 use crate::http::{Edge, Subscriber};
@@ -68,18 +68,13 @@ impl Operation {
     pub fn run(
         edge: &Arc<Edge>,
         id: &Arc<str>,
-        kind: Option<OperationType>,
         asker: Asker,
-        request: Request,
+        admitted: Admitted,
     ) -> Self {
         let edge = Arc::clone(edge);
         let running = async move {
             let origin = asker.origin(&edge).await?;
-            let executing = Arc::clone(&edge.engine).execute(origin, request);
-            Ok(match kind {
-                Some(OperationType::Mutation) => edge.act(executing).await,
-                _ => executing.await,
-            })
+            Ok(edge.execute(origin, admitted).await)
         };
         let id = Arc::clone(id);
         let said = AbortOnDropHandle::new(tokio::spawn(running)).map(move |ran| {
@@ -103,13 +98,13 @@ impl Operation {
         edge: &Arc<Edge>,
         id: &Arc<str>,
         asker: Asker,
-        request: Request,
+        admitted: Admitted,
         place: Place<Subscriber>,
     ) -> Self {
         let edge = Arc::clone(edge);
         let begin = async move {
             let origin = asker.origin(&edge).await?;
-            Ok(edge.engine.subscribe(asker.identity, origin, request, None).await)
+            Ok(edge.engine.subscribe(asker.identity, origin, admitted, None).await)
         };
         Self::Subscription(Box::new(Subscription {
             id: Arc::clone(id),
@@ -120,8 +115,8 @@ impl Operation {
     }
 
     /// What is refused before it could begin.
-    pub fn refused(id: &str, error: &Error) -> Self {
-        let message = self::error(id, &to_json(&failed(error).errors));
+    pub fn refused(id: &str, answer: &Response) -> Self {
+        let message = self::error(id, &to_json(&answer.errors));
         Self::Answer(stream::once(future::ready(message)).boxed())
     }
 }

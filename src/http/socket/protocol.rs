@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::http::graphql::DOCUMENT_MAX_BYTES;
+use crate::http::reading::{self, DOCUMENT_MAX_BYTES};
 
 pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
 
@@ -72,10 +72,7 @@ impl ClientMessage {
 /// # Errors
 /// Where it carries none.
 pub(super) fn request(payload: Map<String, Value>) -> Result<Request, Malformed> {
-    if !payload.get("query").is_some_and(Value::is_string) {
-        return Err(Malformed("its payload has no query"));
-    }
-    serde_json::from_value(payload.into()).map_err(|_| Malformed("its payload is no GraphQL request"))
+    reading::request(payload.into()).ok_or(Malformed("its payload is no GraphQL request"))
 }
 
 /// What the gateway says.

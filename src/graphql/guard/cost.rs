@@ -1,0 +1,133 @@
+//! What an operation costs, told before it is executed: a point for each object that it can answer with.
+//!
+//! A page has as many as `first` or `last` says, any other list as many as the argument that lists what is asked for, or
+//! [`LIST`]. What changes something, or shows the schema, costs something besides. Values cost nothing: they come with
+//! their objects.
+
+use std::collections::HashMap;
+
+use async_graphql::parser::types::{
+    ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet,
+};
+use async_graphql::{Name, Value, Variables};
+use async_graphql_value::Value as Argument;
+
+use super::outline::{FieldOutline, Outline};
+use crate::graphql::paging::DEFAULT_SIZE;
+
+/// What a mutation costs besides what it answers with; a subscription, too, as it begins.
+pub(super) const ACT: u64 = 10;
+
+/// What a look at the schema costs.
+const INTROSPECTION: u64 = 100;
+
+/// What is counted for a list of which nobody says how long it is: the most pictures, links or steps there are.
+const LIST: u64 = 5;
+
+/// The points of an operation whose root fields have these names, besides its objects.
+pub(super) fn base(kind: OperationType, root_fields: &[String]) -> u64 {
+    let each = |name: &String| match kind {
+        OperationType::Query if is_introspection(name) => INTROSPECTION,
+        OperationType::Query => 0,
+        OperationType::Mutation | OperationType::Subscription => ACT,
+    };
+    root_fields.iter().map(each).sum()
+}
+
+/// Whether the root field shows the schema itself.
+pub(super) fn is_introspection(name: &str) -> bool {
+    matches!(name, "__schema" | "__type" | "_service")
+}
+
+/// The most objects that the operation can answer with.
+pub(super) fn objects(
+    outline: &Outline,
+    document: &ExecutableDocument,
+    operation: &OperationDefinition,
+    variables: &Variables,
+) -> u64 {
+    let root = match operation.ty {
+        OperationType::Query => "Query",
+        OperationType::Mutation => "Mutation",
+        OperationType::Subscription => "Subscription",
+    };
+    let mut count = Count { outline, document, variables, known: HashMap::new() };
+    count.of_set(&operation.selection_set.node, root, None)
+}
+
+struct Count<'a> {
+    outline: &'a Outline,
+    document: &'a ExecutableDocument,
+    variables: &'a Variables,
+    /// By fragment, and how long the page is that it is spread in.
+    known: HashMap<(&'a Name, Option<u64>), u64>,
+}
+
+impl<'a> Count<'a> {
+    /// `page`: how long the lists are that this object is a page of.
+    fn of_set(&mut self, set: &'a SelectionSet, of: &str, page: Option<u64>) -> u64 {
+        let each = set.items.iter().map(|selection| match &selection.node {
+            Selection::Field(field) => self.of_field(&field.node, of, page),
+            Selection::InlineFragment(fragment) => {
+                let condition = fragment.node.type_condition.as_ref();
+                let of = condition.map_or(of, |condition| condition.node.on.node.as_str());
+                self.of_set(&fragment.node.selection_set.node, of, page)
+            }
+            Selection::FragmentSpread(spread) => self.of_fragment(&spread.node.fragment_name.node, page),
+        });
+        each.fold(0, u64::saturating_add)
+    }
+
+    fn of_fragment(&mut self, name: &'a Name, page: Option<u64>) -> u64 {
+        if let Some(count) = self.known.get(&(name, page)) {
+            return *count;
+        }
+        let Some(fragment) = self.document.fragments.get(name) else { return 0 };
+        // One that spreads itself, which validation refuses, finds this.
+        self.known.insert((name, page), 0);
+        let of = fragment.node.type_condition.node.on.node.as_str();
+        let count = self.of_set(&fragment.node.selection_set.node, of, page);
+        self.known.insert((name, page), count);
+        count
+    }
+
+    fn of_field(&mut self, field: &'a Field, of: &str, page: Option<u64>) -> u64 {
+        let outline = self.outline;
+        let Some(known) = outline.field(of, &field.name.node) else { return 0 };
+        if !known.is_composite {
+            return 0;
+        }
+        let times = if known.is_list { page.unwrap_or_else(|| self.length(field, known)) } else { 1 };
+        let inner_page = known.is_paged.then(|| self.page(field));
+        let inner = self.of_set(&field.selection_set.node, &known.of, inner_page);
+        times.saturating_mul(inner.saturating_add(1))
+    }
+
+    /// How many there are on the page.
+    fn page(&self, field: &Field) -> u64 {
+        let asked = ["first", "last"].into_iter().find_map(|name| match self.argument(field, name)? {
+            Value::Number(number) => Some(number.as_u64().unwrap_or_default()),
+            _ => None,
+        });
+        asked.unwrap_or(DEFAULT_SIZE)
+    }
+
+    fn length(&self, field: &Field, known: &FieldOutline) -> u64 {
+        let listed = known.list_argument.as_ref().and_then(|name| self.argument(field, name));
+        match listed {
+            Some(Value::List(list)) => u64::try_from(list.len()).unwrap_or(u64::MAX),
+            // Where a list is expected, one value stands for a list of it.
+            Some(_) => 1,
+            None => LIST,
+        }
+    }
+
+    fn argument(&self, field: &Field, name: &str) -> Option<Value> {
+        let given = &field.get_argument(name)?.node;
+        match given {
+            Argument::List(list) => Some(Value::List(vec![Value::Null; list.len()])),
+            Argument::Variable(name) => self.variables.get(name).cloned(),
+            other => other.clone().into_const(),
+        }
+    }
+}
