@@ -6,6 +6,7 @@ mod keys;
 mod log;
 mod migrate;
 mod retention;
+mod schema;
 mod serve;
 mod user;
 
@@ -41,7 +42,7 @@ enum Command {
         command: migrate::Command,
     },
     /// Print the GraphQL schema
-    Schema,
+    Schema(schema::Schema),
     /// Look after people
     User {
         #[command(subcommand)]
@@ -116,8 +117,8 @@ pub async fn run(cli: Cli) -> ExitCode {
 }
 
 async fn execute(cli: Cli) -> Result<ExitCode, Failure> {
-    if matches!(cli.command, Command::Schema) {
-        print!("{}", crate::graphql::sdl());
+    if let Command::Schema(form) = &cli.command {
+        schema::print(form);
         return Ok(ExitCode::SUCCESS);
     }
     let config = Config::from_settings(cli.settings)?;
@@ -130,6 +131,6 @@ async fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Audit(arguments) => audit::run(&config, arguments).await,
         Command::Retention { command } => retention::run(&config, command).await,
         Command::Doctor => doctor::run(&config).await,
-        Command::Schema => unreachable!("done before the configuration is read"),
+        Command::Schema(_) => unreachable!("done before the configuration is read"),
     }
 }

@@ -39,6 +39,7 @@ pub enum GigStatus {
 
 /// An amount of money.
 #[derive(SimpleObject)]
+#[graphql(shareable)]
 pub struct Money {
     /// For example "12.50".
     amount: Decimal,

@@ -61,7 +61,8 @@ pub struct Mutation(
 pub fn schema(suggestions: bool) -> Schema {
     let mutation = Mutation::default();
     let schema = Schema::build(query::Query, mutation, subscription::Subscription::default())
-        .register_output_type::<subscription::Event>();
+        .register_output_type::<subscription::Event>()
+        .enable_subscription_in_federation();
     let schema = if suggestions { schema } else { schema.disable_suggestions() };
     schema.finish()
 }

@@ -13,6 +13,7 @@ const MAX_SIZE: u64 = 100;
 
 /// Where a page lies in its list.
 #[derive(SimpleObject, Clone)]
+#[graphql(shareable)]
 pub struct PageInfo {
     /// Whether the list goes on behind this page.
     has_next_page: bool,

@@ -54,8 +54,9 @@ impl Price {
 
     /// Gives back what an answer with so many objects did not take; what is to be told of it.
     pub fn settle(self, services: &Services, objects: u64) -> Value {
-        let actual = self.base.saturating_add(objects);
-        let unused = self.requested.saturating_sub(actual);
+        // What the schema shows of itself is many objects, at one price.
+        let actual = self.base.saturating_add(objects).min(self.requested);
+        let unused = self.requested - actual;
         services.budgets.give_back(Budget::Operations, self.spender, unused, services.now());
         let mut told: IndexMap<Name, Value> =
             [("requested", self.requested), ("actual", actual)].map(|(name, it)| (Name::new(name), it.into())).into();

@@ -57,14 +57,25 @@ impl MediaType {
     /// The status of an answer.
     pub fn status(self, response: &Response) -> StatusCode {
         let failed = response.data == Value::Null && !response.errors.is_empty();
-        let has = |code: &str| codes(response).any(|found| found == code);
-        match self {
-            _ if failed && has("SERVICE_UNAVAILABLE") => StatusCode::SERVICE_UNAVAILABLE,
-            _ if failed && has("RATE_LIMITED") => StatusCode::TOO_MANY_REQUESTS,
+        let told = failed.then(|| codes(response).find_map(status_of)).flatten();
+        let by_type = match self {
             Self::GraphqlResponse if never_executed(response) => StatusCode::BAD_REQUEST,
             _ => StatusCode::OK,
-        }
+        };
+        told.unwrap_or(by_type)
     }
+}
+
+/// The status of what is told to whatever stands between, too: proxies, and clients that try again.
+fn status_of(code: &str) -> Option<StatusCode> {
+    Some(match code {
+        "SERVICE_UNAVAILABLE" => StatusCode::SERVICE_UNAVAILABLE,
+        "TIMED_OUT" => StatusCode::GATEWAY_TIMEOUT,
+        "RATE_LIMITED" => StatusCode::TOO_MANY_REQUESTS,
+        "IDEMPOTENCY_KEY_IN_USE" | "IDEMPOTENT_ANSWER_LOST" => StatusCode::CONFLICT,
+        "IDEMPOTENCY_KEY_REUSED" => StatusCode::UNPROCESSABLE_ENTITY,
+        _ => return None,
+    })
 }
 
 fn quality(parameters: &str) -> f32 {

@@ -9,9 +9,11 @@ use axum::response::Response;
 use serde::Deserialize;
 use tokio::time::timeout;
 
+use super::graphql::answered;
 use super::refusal::refuse;
 use super::{Edge, header_name, multipart};
 use crate::graphql::Caller;
+use crate::graphql::answer::failed;
 use crate::graphql::error::{Error, ErrorCode};
 use crate::graphql::persisted::DOCUMENT_ID;
 
@@ -174,8 +176,7 @@ pub(super) fn unreadable() -> Response {
     refuse(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message)
 }
 
-/// The answer to a stranger's file.
+/// The answer to a stranger's file: what the schema would say, had it been read.
 pub(super) fn files_take_a_session() -> Response {
-    let error = Error::unauthenticated();
-    refuse(StatusCode::FORBIDDEN, error.code(), error.message())
+    answered(&failed(&Error::unauthenticated()))
 }

@@ -61,8 +61,8 @@ async fn a_wrong_email_and_a_wrong_password_are_answered_alike(world: World) {
     let here = world.here();
     let wrong_password = here.run(SIGN_IN, sign_in("ann@example.com", "not the password")).await;
     let wrong_email = here.run(SIGN_IN, sign_in("bob@example.com", PASSWORD)).await;
-    let endless = here.run(SIGN_IN, sign_in("ann@example.com", &"x".repeat(100_000))).await;
-    for odd in ["ann\u{0}@example.com", &"a".repeat(100_000), ""] {
+    let endless = here.run(SIGN_IN, sign_in("ann@example.com", &"x".repeat(60_000))).await;
+    for odd in ["ann\u{0}@example.com", &"a".repeat(60_000), ""] {
         assert_eq!(here.run(SIGN_IN, sign_in(odd, PASSWORD)).await, wrong_email, "{odd:?}");
     }
     assert_eq!(wrong_password, wrong_email);

@@ -5,7 +5,7 @@ use gigway::service::housekeeping;
 use image::{GenericImageView, ImageFormat};
 use serde_json::{Value, json};
 
-use crate::support::client::{Client, faults, text};
+use crate::support::client::{Client, error_codes, faults, text};
 use crate::support::documents::{ARCHIVE_GIG, EDIT_GIG, PAUSE_GIG, SAVE_DRAFT};
 use crate::support::on_both_back_ends;
 use crate::support::pictures::{picture, small};
@@ -72,7 +72,8 @@ async fn what_is_no_picture_is_refused_and_leaves_nothing(world: World) {
     if let Ok(response) = cut_off {
         assert_eq!(response.status(), 413);
     }
-    assert_eq!(world.here().upload_request(small()).send().await.expect("an answer").status(), 200);
+    let strangers = world.here().upload_request(small()).send().await.expect("an answer");
+    assert_eq!(error_codes(&strangers.json().await.expect("JSON")), ["UNAUTHENTICATED"]);
     let stored = tokio::fs::read_dir(world.blobs()).await;
     if let Ok(mut stored) = stored {
         assert!(stored.next_entry().await.expect("a folder").is_none(), "something stayed behind");

@@ -63,3 +63,17 @@ pub const GIG_PUBLISHED: &str = "subscription($where: GigFilter, $after: String)
 pub const QUEUE_CHANGED: &str = "subscription($kind: ReviewKind, $after: String) {
     reviewQueueChanged(kind: $kind, after: $after) {
         cursor delivery change kind itemId openCount overdueCount item { state claimedBy { id } } } }";
+
+/// What tools ask a schema about itself, as deep as they do.
+pub fn introspection() -> String {
+    let wrapped = (0..9).fold("kind name".to_owned(), |inner, _| format!("kind name ofType {{ {inner} }}"));
+    format!(
+        "query Introspection {{ __schema {{ description queryType {{ name }} mutationType {{ name }}
+            subscriptionType {{ name }} types {{ ...T }} directives {{ name locations args {{ ...I }} }} }} }}
+         fragment T on __Type {{ kind name description
+            fields(includeDeprecated: true) {{ name args {{ ...I }} type {{ ...W }} isDeprecated }}
+            inputFields {{ ...I }} interfaces {{ ...W }} enumValues {{ name }} possibleTypes {{ ...W }} }}
+         fragment I on __InputValue {{ name description type {{ ...W }} defaultValue }}
+         fragment W on __Type {{ {wrapped} }}"
+    )
+}

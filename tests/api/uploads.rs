@@ -1,0 +1,148 @@
+//! Requests with files, by the letter of the GraphQL multipart request specification.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::stream;
+use reqwest::Body;
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+
+use crate::support::client::{Client, error_codes};
+use crate::support::on_both_back_ends;
+use crate::support::people::Person;
+use crate::support::pictures::small;
+use crate::support::world::World;
+
+const UPLOAD: &str = "mutation($file: Upload!) { uploadGigImage(file: $file) { image { id } errors { code } } }";
+const TWO: &str = "mutation($a: Upload!, $b: Upload!) { a: uploadGigImage(file: $a) { image { id } errors { code } }
+    b: uploadGigImage(file: $b) { image { id } errors { code } } }";
+
+fn file() -> Part {
+    Part::bytes(small()).file_name("picture.png")
+}
+
+fn operations(query: &str, variables: Value) -> String {
+    json!({ "query": query, "variables": variables }).to_string()
+}
+
+async fn send(client: &Client, form: Form) -> (u16, Value) {
+    let request = client.post("/graphql").header("apollo-require-preflight", "1").multipart(form);
+    let response = request.send().await.expect("an answer");
+    (response.status().as_u16(), response.json().await.expect("JSON"))
+}
+
+fn has_id(payload: &Value) -> bool {
+    payload["image"]["id"].is_string()
+}
+
+async fn files_go_where_the_map_says(world: World) {
+    let ann = world.member("Ann").await;
+    let one = || operations(UPLOAD, json!({ "file": null }));
+    // As the specification has it, and in any other order.
+    let in_order = Form::new().text("operations", one()).text("map", r#"{"0":["variables.file"]}"#).part("0", file());
+    let reversed = Form::new().part("0", file()).text("map", r#"{"0":["variables.file"]}"#).text("operations", one());
+    for form in [in_order, reversed] {
+        let (status, answer) = send(&ann.client, form).await;
+        assert_eq!(status, 200);
+        assert!(has_id(&answer["data"]["uploadGigImage"]), "{answer}");
+    }
+    let both = || operations(TWO, json!({ "a": null, "b": null }));
+    let two_files = Form::new()
+        .text("operations", both())
+        .text("map", r#"{"x":["variables.a"],"y":["variables.b"]}"#)
+        .part("x", file())
+        .part("y", file());
+    let one_file_twice =
+        Form::new().text("operations", both()).text("map", r#"{"x":["variables.a","variables.b"]}"#).part("x", file());
+    for form in [two_files, one_file_twice] {
+        let (_, answer) = send(&ann.client, form).await;
+        assert!(has_id(&answer["data"]["a"]) && has_id(&answer["data"]["b"]), "{answer}");
+    }
+    // Into the entry of a list, where the schema takes one.
+    let listed = operations(
+        "mutation($files: [Upload!]!) { __typename }",
+        json!({ "files": [null, null] }),
+    );
+    let form = Form::new()
+        .text("operations", listed)
+        .text("map", r#"{"0":["variables.files.0"],"1":["variables.files.1"]}"#)
+        .part("0", file())
+        .part("1", file());
+    let (status, answer) = send(&ann.client, form).await;
+    // Nothing uses it, which is wrong with the document, and not with the files.
+    assert_eq!((status, error_codes(&answer)), (200, vec!["GRAPHQL_VALIDATION_FAILED".into()]), "{answer}");
+}
+
+async fn a_form_that_does_not_fit_together_is_refused(world: World) {
+    let ann = world.member("Ann").await;
+    let one = || operations(UPLOAD, json!({ "file": null }));
+    let map = r#"{"0":["variables.file"]}"#;
+    let forms = [
+        Form::new().text("map", map).part("0", file()),
+        Form::new().text("operations", one()).part("0", file()),
+        Form::new().text("operations", one()).text("map", map),
+        Form::new().text("operations", one()).text("map", "[]").part("0", file()),
+        Form::new().text("operations", one()).text("map", r#"{"0":"variables.file"}"#).part("0", file()),
+        Form::new().text("operations", one()).text("map", r#"{"0":["variables.other"]}"#).part("0", file()),
+        Form::new().text("operations", one()).text("map", r#"{"0":["variables.file.0"]}"#).part("0", file()),
+        Form::new().text("operations", one()).text("map", r#"{"0":[""]}"#).part("0", file()),
+        Form::new().text("operations", one()).text("map", map).part("0", file()).part("0", file()),
+        Form::new().text("operations", one()).text("operations", one()).text("map", map).part("0", file()),
+        Form::new().text("operations", "[]").text("map", map).part("0", file()),
+    ];
+    for (number, form) in forms.into_iter().enumerate() {
+        let (status, answer) = send(&ann.client, form).await;
+        assert_eq!((status, error_codes(&answer)), (400, vec!["BAD_REQUEST".into()]), "{number}: {answer}");
+    }
+}
+
+/// A form that goes on for a gigabyte, and how much of it was taken.
+fn endless() -> (Body, Arc<AtomicU64>) {
+    const CHUNK: usize = 64 * 1024;
+    const CHUNKS: u64 = 16 * 1024;
+    let taken = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&taken);
+    let start = format!(
+        "--x\r\ncontent-disposition: form-data; name=\"operations\"\r\n\r\n{}\r\n--x\r\n\
+         content-disposition: form-data; name=\"map\"\r\n\r\n{}\r\n--x\r\n\
+         content-disposition: form-data; name=\"0\"; filename=\"a.png\"\r\n\r\n",
+        operations(UPLOAD, json!({ "file": null })),
+        r#"{"0":["variables.file"]}"#
+    );
+    let chunks = (0..=CHUNKS).map(move |number| {
+        counter.fetch_add(CHUNK as u64, Ordering::Relaxed);
+        let chunk = if number == 0 { start.clone().into_bytes() } else { vec![7; CHUNK] };
+        Ok::<_, std::io::Error>(chunk)
+    });
+    (Body::wrap_stream(stream::iter(chunks)), taken)
+}
+
+async fn send_endless(person: &Person) -> u64 {
+    let (body, taken) = endless();
+    let request = person.client.post("/graphql").header("apollo-require-preflight", "1");
+    let request = request.header("content-type", "multipart/form-data; boundary=x").body(body);
+    // The connection may go before the answer is read: the client is still sending.
+    if let Ok(response) = request.send().await {
+        assert_eq!(response.status(), 413);
+    }
+    taken.load(Ordering::Relaxed)
+}
+
+async fn a_gigabyte_is_cut_off_at_the_limit(world: World) {
+    let ann = world.member("Ann").await;
+    for _ in 0..4 {
+        let taken = send_endless(&ann).await;
+        // 16 MiB, and what was on its way.
+        assert!(taken < 64 * 1024 * 1024, "{taken}");
+    }
+    let files = std::fs::read_dir(std::env::temp_dir()).expect("a folder").filter_map(Result::ok);
+    let left = files.filter(|file| file.metadata().is_ok_and(|file| file.is_file() && file.len() > 8_000_000));
+    assert_eq!(left.map(|file| file.file_name()).collect::<Vec<_>>(), Vec::<std::ffi::OsString>::new());
+}
+
+on_both_back_ends!(
+    files_go_where_the_map_says,
+    a_form_that_does_not_fit_together_is_refused,
+    a_gigabyte_is_cut_off_at_the_limit,
+);
