@@ -19,11 +19,11 @@ use crate::media::vault::NamedKey;
 
 pub use self::budget_rules::BudgetRules;
 pub use self::operation_limits::OperationLimits;
+pub use self::parsing::named_keys;
 use self::parsing::{
     budgets, database, encryption_keys, environment, get_requests, limits, listen, log, log_format, number,
     operation_limits, origins, public_url, redis, seconds, secret, switch,
 };
-pub use self::parsing::named_keys;
 pub use self::settings::Settings;
 pub use self::trusted_documents::{Trust, TrustedDocuments, hash_of};
 

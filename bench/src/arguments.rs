@@ -24,6 +24,8 @@ pub enum Command {
     },
     /// Time from a change at one gateway to the subscribers of another
     Latency,
+    /// Processor time and memory of a request that asks for far too much
+    Limits,
     /// Time until subscribers who were away have everything that they missed
     Resume,
     /// Transitions in a second, beside the same SQL by pgbench

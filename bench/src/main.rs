@@ -7,6 +7,7 @@ mod client;
 mod crowd;
 mod fanout;
 mod latency;
+mod limits;
 mod open_files;
 mod process;
 mod resume;
@@ -44,6 +45,7 @@ async fn run(command: Command) -> ExitCode {
         Command::ServeBare => return served(bare::serve().await),
         Command::Fanout { sockets, rounds } => Box::pin(fanout::run(sockets, rounds)).await,
         Command::Latency => Box::pin(latency::run()).await,
+        Command::Limits => Box::pin(limits::run()).await,
         Command::Resume => Box::pin(resume::run()).await,
         Command::Transitions => Box::pin(transitions::run()).await,
     };

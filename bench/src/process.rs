@@ -68,9 +68,23 @@ impl Server {
 
     /// The KiB of its memory that are resident.
     pub fn memory(&self) -> Result<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// The most KiB that were, since [`forget_peak`](Self::forget_peak).
+    pub fn peak_memory(&self) -> Result<u64> {
+        self.status("VmHWM:")
+    }
+
+    /// From now on the most is what it has now.
+    pub fn forget_peak(&self) -> Result<()> {
+        Ok(std::fs::write(format!("/proc/{}/clear_refs", self.process.id()), "5")?)
+    }
+
+    fn status(&self, name: &str) -> Result<u64> {
         let status = self.read("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let line = line.ok_or("/proc/PID/status has no VmRSS")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let line = line.ok_or_else(|| format!("/proc/PID/status has no {name}"))?;
         Ok(line.trim().trim_end_matches("kB").trim().parse()?)
     }
 

@@ -216,7 +216,6 @@ pub(super) fn log_format(given: Option<&str>, production: bool) -> Result<LogFor
     }
 }
 
-
 pub(super) fn operation_limits(given: Option<&str>) -> Result<OperationLimits, ConfigError> {
     let Some(json) = given else { return Ok(OperationLimits::default()) };
     let fault = |fault: String| ConfigError::new("GIGWAY_OPERATION_LIMITS", fault, r#"{"depth":20}"#);
@@ -234,7 +233,9 @@ pub(super) fn budgets(
     let example = r#"{"viewer":{"capacity":20000,"perMinute":60000}}"#;
     let fault = |fault: String| ConfigError::new("GIGWAY_BUDGETS", fault, example);
     let given: GivenRules = match given {
-        Some(json) => serde_json::from_str(json).map_err(|error| fault(format!("cannot be read: {error}")))?,
+        Some(json) => {
+            serde_json::from_str(json).map_err(|error| fault(format!("cannot be read: {error}")))?
+        }
         None => GivenRules::default(),
     };
     let rules = BudgetRules::defaults(environment).with(&given, limits.cost);

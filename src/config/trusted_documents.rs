@@ -92,7 +92,8 @@ fn bare(id: &str) -> &str {
 }
 
 fn documents(file: &str) -> Result<HashMap<String, String>, ConfigError> {
-    let fault = |fault: String| ConfigError::new("GIGWAY_TRUSTED_DOCUMENTS", fault, "persisted-documents.json");
+    let fault =
+        |fault: String| ConfigError::new("GIGWAY_TRUSTED_DOCUMENTS", fault, "persisted-documents.json");
     let text = std::fs::read_to_string(file)
         .map_err(|error| fault(format!("names the file {file:?}, which cannot be read: {error}")))?;
     let manifest = serde_json::from_str(&text).map_err(|_| {

@@ -27,7 +27,8 @@ impl CachePolicy {
             "__typename" => Some(u64::MAX),
             name => PUBLIC.iter().find(|(public, _)| *public == name).map(|(_, seconds)| *seconds),
         };
-        let seconds = root_fields.iter().map(kept).try_fold(u64::MAX, |least, seconds| Some(least.min(seconds?)));
+        let seconds =
+            root_fields.iter().map(kept).try_fold(u64::MAX, |least, seconds| Some(least.min(seconds?)));
         match seconds {
             // Nothing but `__typename` is worth no keeping.
             Some(seconds) if kind == OperationType::Query && seconds < u64::MAX => {

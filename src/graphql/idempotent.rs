@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::answer::{Sent, failed, to_json};
 use super::context::Caller;
 use super::error::{Error, ErrorCode};
-use crate::service::idempotency::{self, Turn};
 use crate::service::Services;
+use crate::service::idempotency::{self, Turn};
 
 /// Says, among an answer's headers, that it was given before.
 pub const REPLAYED: &str = "idempotent-replayed";

@@ -108,7 +108,8 @@ impl PersistedDocuments {
                 Ok(())
             }
             Trust::Enforce => {
-                let message = "This gateway runs only the documents that it knows: send one's id as `documentId`.";
+                let message =
+                    "This gateway runs only the documents that it knows: send one's id as `documentId`.";
                 Err(Error::new(ErrorCode::DocumentNotTrusted, message))
             }
         }

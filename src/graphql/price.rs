@@ -1,8 +1,8 @@
 //! What an operation is charged, and what of that it gets back.
 
+use async_graphql::Name;
 use async_graphql::Value;
 use async_graphql::indexmap::IndexMap;
-use async_graphql::Name;
 
 use super::context::{Caller, Origin};
 use super::error::Error;
@@ -43,7 +43,8 @@ impl Price {
             let times = admitted.root_fields.iter().filter(|name| *name == act).count();
             if times > 0 {
                 // Whoever signs in or up is nobody yet, whatever else they hold.
-                let spender = if budget == Budget::Upload { spender } else { Spender::Network(origin.address) };
+                let spender =
+                    if budget == Budget::Upload { spender } else { Spender::Network(origin.address) };
                 let times = u64::try_from(times).unwrap_or(u64::MAX);
                 services.budgets.charge(budget, spender, times, now).await?;
             }
@@ -58,8 +59,9 @@ impl Price {
         let actual = self.base.saturating_add(objects).min(self.requested);
         let unused = self.requested - actual;
         services.budgets.give_back(Budget::Operations, self.spender, unused, services.now());
-        let mut told: IndexMap<Name, Value> =
-            [("requested", self.requested), ("actual", actual)].map(|(name, it)| (Name::new(name), it.into())).into();
+        let mut told: IndexMap<Name, Value> = [("requested", self.requested), ("actual", actual)]
+            .map(|(name, it)| (Name::new(name), it.into()))
+            .into();
         if let Some(Balance { capacity, per_minute, remaining }) = self.balance {
             let remaining = u64::from(remaining).saturating_add(unused).min(capacity.into());
             told.insert(Name::new("limit"), capacity.into());

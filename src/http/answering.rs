@@ -19,8 +19,10 @@ const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
 /// One answer.
 pub(super) fn respond(answer: &Answer, media_type: MediaType) -> Response {
     let body = serde_json::to_vec(&Sent::from(answer)).expect("an answer is plain data");
-    let headers =
-        [(header::CONTENT_TYPE, HeaderValue::from_static(media_type.content_type())), (header::CACHE_CONTROL, PRIVATE)];
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(media_type.content_type())),
+        (header::CACHE_CONTROL, PRIVATE),
+    ];
     let mut response = (media_type.status(answer), headers, body).into_response();
     response.headers_mut().extend(answer.http_headers.clone());
     if let Some(seconds) = retry_after(answer) {

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use async_graphql::{Extensions, Request, Value, Variables};
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::Response;
+use bytes::BytesMut;
+use futures_util::StreamExt;
 use serde::Deserialize;
 use tokio::time::timeout;
 
@@ -27,6 +29,9 @@ const READ_WITHIN: Duration = Duration::from_mins(1);
 
 /// The most bytes of a request without files.
 pub(super) const DOCUMENT_MAX_BYTES: usize = 1024 * 1024;
+
+/// The most bytes of a request that is too large which are read nevertheless.
+const DROPPED_MAX_BYTES: usize = 16 * DOCUMENT_MAX_BYTES;
 
 /// What a body holds.
 pub(super) enum Asked {
@@ -88,10 +93,11 @@ async fn read(edge: &Edge, headers: &HeaderMap, body: Body) -> Result<Asked, Res
             let message = format!("A request may have at most {DOCUMENT_MAX_BYTES} bytes.");
             refuse(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::PayloadTooLarge, message)
         };
-        let bytes = to_bytes(body, DOCUMENT_MAX_BYTES).await.map_err(|_| too_large())?;
+        let bytes = whole(body).await.ok_or_else(too_large)?;
         return json(&bytes, edge.batch);
     }
-    let has_preflight = [REQUIRE_PREFLIGHT, APOLLO_OPERATION_NAME].iter().any(|name| headers.contains_key(name));
+    let has_preflight =
+        [REQUIRE_PREFLIGHT, APOLLO_OPERATION_NAME].iter().any(|name| headers.contains_key(name));
     if essence.eq_ignore_ascii_case("multipart/form-data") {
         if !has_preflight {
             let message = "A multipart request needs the header Apollo-Require-Preflight: true.";
@@ -108,6 +114,26 @@ async fn read(edge: &Edge, headers: &HeaderMap, body: Body) -> Result<Asked, Res
     }
     let message = "Send the request as application/json, or with files as multipart/form-data.";
     Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::UnsupportedMediaType, message))
+}
+
+/// All bytes of a body; `None` where there are too many, or it breaks off. What is too much is read and dropped, up to a
+/// bound: the client would find its connection closed while it sends, and never read why.
+async fn whole(body: Body) -> Option<BytesMut> {
+    let mut chunks = body.into_data_stream();
+    let (mut bytes, mut dropped) = (BytesMut::new(), 0);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.ok()?;
+        if dropped == 0 && bytes.len() + chunk.len() <= DOCUMENT_MAX_BYTES {
+            bytes.extend_from_slice(&chunk);
+        } else {
+            bytes = BytesMut::new();
+            dropped += chunk.len();
+            if dropped > DROPPED_MAX_BYTES {
+                return None;
+            }
+        }
+    }
+    (dropped == 0).then_some(bytes)
 }
 
 /// One operation as JSON, or up to `batch` of them.

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use async_graphql::parser::types::OperationType;
 use async_graphql::Response as Answer;
+use async_graphql::parser::types::OperationType;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};

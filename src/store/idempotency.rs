@@ -133,7 +133,12 @@ pub async fn answer(
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn release(tx: &impl ConnectionTrait, name: &Name, attempt: Uuid, now: DateTime<Utc>) -> Result<()> {
+pub async fn release(
+    tx: &impl ConnectionTrait,
+    name: &Name,
+    attempt: Uuid,
+    now: DateTime<Utc>,
+) -> Result<()> {
     Entity::delete_many().filter(named(name, attempt)).filter(Column::Acted.eq(false)).exec(tx).await?;
     Entity::update_many()
         .col_expr(Column::RunningUntil, Expr::value(now))

@@ -12,7 +12,8 @@ use crate::support::servers::{self, OwnRedis};
 use crate::support::world::World;
 
 /// A page of 1,000 points: the page, 100 gigs, a seller and a category each, and pictures.
-const PAGE: &str = "{ gigs(first: 100) { nodes { id seller { id } category { id } images { id } p: price { amount }
+const PAGE: &str =
+    "{ gigs(first: 100) { nodes { id seller { id } category { id } images { id } p: price { amount }
     q: price { amount } } } }";
 const PAGE_COST: u64 = 1001;
 
@@ -29,7 +30,8 @@ async fn shared(budgets: &Value, redis_url: String) -> Settings {
 async fn ask(client: &Client, query: &str, variables: Value) -> Result<Value, u64> {
     let body = json!({ "query": query, "variables": variables, "extensions": { "cost": true } });
     let response = client.post("/graphql").json(&body).send().await.expect("an answer");
-    let pause = response.headers().get("retry-after").map(|it| it.to_str().expect("text").parse().expect("seconds"));
+    let pause =
+        response.headers().get("retry-after").map(|it| it.to_str().expect("text").parse().expect("seconds"));
     let status = response.status();
     let answer: Value = response.json().await.expect("JSON");
     match pause {
@@ -52,7 +54,8 @@ async fn a_caller_is_charged_what_an_operation_takes_and_told_so() {
     let answer = ask(&here, PAGE, json!({})).await.expect("there are points");
     let cost = &answer["extensions"]["cost"];
     // Nothing is listed: it took the page alone, and the rest came back.
-    let expected = json!({ "requested": PAGE_COST, "actual": 1, "limit": 6000, "remaining": 5999, "perMinute": 600 });
+    let expected =
+        json!({ "requested": PAGE_COST, "actual": 1, "limit": 6000, "remaining": 5999, "perMinute": 600 });
     assert_eq!(cost, &expected);
     assert!(here.answer(PAGE, json!({})).await.get("extensions").is_none(), "nobody asked");
     let looks = "{ a: __schema { queryType { name } } b: __schema { queryType { name } } c: __schema { queryType { name } } }";

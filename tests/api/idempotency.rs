@@ -1,10 +1,15 @@
 //! A mutation with an Idempotency-Key: it acts once, and answers alike.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use entity::{gig_image, idempotent_request};
 use futures_util::future::join_all;
-use gigway::service::lifetimes;
+use gigway::service::idempotency::{self, Turn, take_turn};
+use gigway::service::{lifetimes, people};
 use reqwest::Response;
+use sea_orm::prelude::Uuid;
 use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::{Value, json};
 
@@ -44,7 +49,8 @@ async fn sent_twenty_times_at_once_it_acts_once(world: World) {
         let form = form.clone();
         async move {
             let response = send(&client, "post-1", POST_GIG, form).await;
-            let (status, has_pause) = (response.status().as_u16(), response.headers().contains_key("retry-after"));
+            let (status, has_pause) =
+                (response.status().as_u16(), response.headers().contains_key("retry-after"));
             (status, has_pause, response.json::<Value>().await.expect("JSON"))
         }
     });
@@ -94,7 +100,10 @@ async fn what_was_not_done_may_be_sent_again(world: World) {
     let stranger = answer(&world.here(), "b", PAUSE_GIG, json!({ "id": "gig_x" })).await;
     assert_eq!(error_codes(&stranger), ["UNAUTHENTICATED"]);
     assert_eq!(kept(&world).await, 0);
-    assert!(answer(&ann.client, "a", SAVE_DRAFT, json!({ "input": { "title": "A song" } })).await["data"].is_object());
+    assert!(
+        answer(&ann.client, "a", SAVE_DRAFT, json!({ "input": { "title": "A song" } })).await["data"]
+            .is_object()
+    );
     // What a person got wrong is an answer, and given again.
     let wrong = answer(&ann.client, "c", SAVE_DRAFT, json!({ "input": { "title": "" } })).await;
     assert!(!wrong["data"]["saveGigDraft"]["errors"].as_array().expect("a list").is_empty());
@@ -126,7 +135,8 @@ async fn an_upload_is_known_by_its_bytes(world: World) {
 }
 
 async fn a_session_is_opened_once_and_its_tokens_are_kept_sealed(world: World) {
-    let input = json!({ "input": { "email": "ann@example.com", "password": PASSWORD, "displayName": "Ann" } });
+    let input =
+        json!({ "input": { "email": "ann@example.com", "password": PASSWORD, "displayName": "Ann" } });
     let first = answer(&world.here(), "sign-up", SIGN_UP, input.clone()).await;
     let token = text(&first["data"]["signUp"]["session"]["refreshToken"]);
     assert_eq!(answer(&world.there(), "sign-up", SIGN_UP, input.clone()).await, first);
@@ -137,7 +147,10 @@ async fn a_session_is_opened_once_and_its_tokens_are_kept_sealed(world: World) {
     // Whoever does not know the password learns nothing by the key.
     let mut guess = input;
     guess["input"]["password"] = json!("another password");
-    assert_eq!(error_codes(&answer(&world.here(), "sign-up", SIGN_UP, guess).await), ["IDEMPOTENCY_KEY_REUSED"]);
+    assert_eq!(
+        error_codes(&answer(&world.here(), "sign-up", SIGN_UP, guess).await),
+        ["IDEMPOTENCY_KEY_REUSED"]
+    );
 }
 
 async fn of_an_erased_person_no_answer_is_kept(world: World) {
@@ -165,7 +178,51 @@ async fn over_a_socket_the_key_comes_with_the_operation(world: World) {
     assert_eq!(gigs_of(&ann.client).await, 1);
 }
 
+/// What a gateway that dies leaves behind, another takes up where nothing was done, and nobody where something was.
+async fn a_gateway_that_dies_leaves_no_act_half_known(world: World) {
+    let ann = world.member("Ann").await;
+    let services = world.services();
+    let there = world.services_there();
+    let nobody = Uuid::nil();
+    let minute = Duration::from_mins(1);
+    let turn = async |services, key: &str| {
+        take_turn(services, nobody, key, b"request".to_vec(), minute).await.expect("the database answers")
+    };
+    let attempt = async |services, key: &str| match turn(services, key).await {
+        Turn::Run(attempt) => attempt,
+        other => panic!("{other:?}"),
+    };
+    let points =
+        |attempt, points| idempotency::run(attempt, people::set_points(services, &ann.email, points));
+    let level = async || {
+        ann.client.run("{ viewer { user { level } } }", json!({})).await["viewer"]["user"]["level"].take()
+    };
+
+    let lost = attempt(services, "acted").await;
+    points(Arc::clone(&lost), 1000).await.expect("it is done");
+    assert!(lost.has_acted());
+    let idle = attempt(services, "idle").await;
+    assert!(matches!(turn(there, "acted").await, Turn::Running));
+    assert!(matches!(turn(there, "idle").await, Turn::Running));
+    world.pass(TimeDelta::seconds(71));
+    assert!(matches!(turn(there, "acted").await, Turn::AnswerLost));
+    let taken_over = attempt(there, "idle").await;
+    // It was not dead at all; but now it must not do what another does.
+    points(Arc::clone(&idle), 9000).await.expect_err("it was taken over");
+    assert!(!idle.has_acted());
+    assert_eq!(level().await, 1);
+    points(taken_over, 3000).await.expect("it is this one's");
+    assert_eq!(level().await, 2);
+    // One that gives up lets others begin at once, unless it has done something.
+    idempotency::release(services, &lost).await.expect("the database answers");
+    assert!(matches!(turn(there, "acted").await, Turn::AnswerLost));
+    let given_up = attempt(services, "given up").await;
+    idempotency::release(services, &given_up).await.expect("the database answers");
+    attempt(there, "given up").await;
+}
+
 on_both_back_ends!(
+    a_gateway_that_dies_leaves_no_act_half_known,
     sent_twenty_times_at_once_it_acts_once,
     a_key_is_of_one_request_and_one_person,
     what_was_not_done_may_be_sent_again,

@@ -26,6 +26,7 @@ mod protections;
 mod redis_kinds;
 mod resume;
 mod reviews;
+mod scanner;
 mod schema;
 mod secrecy;
 mod sharing;

@@ -44,7 +44,11 @@ async fn a_document_is_named_by_its_hash_once_it_was_sent(world: World) {
     let sent = post(&here, json!({ "query": CATEGORIES, "extensions": persisted(CATEGORIES) })).await;
     assert_eq!(sent["data"]["categories"].as_array().map(Vec::len), Some(27));
     assert_eq!(post(&here, json!({ "extensions": persisted(CATEGORIES) })).await, sent);
-    let other = post(&here, json!({ "query": "{ limits { levels { level } } }", "extensions": persisted(CATEGORIES) })).await;
+    let other = post(
+        &here,
+        json!({ "query": "{ limits { levels { level } } }", "extensions": persisted(CATEGORIES) }),
+    )
+    .await;
     assert_eq!(error_codes(&other), ["BAD_USER_INPUT"]);
     // And by GET, which a CDN can keep.
     let extensions = persisted(CATEGORIES).to_string();
@@ -56,7 +60,9 @@ async fn a_document_is_named_by_its_hash_once_it_was_sent(world: World) {
     assert_eq!(header(&response, "cache-control"), Some("private, no-store"));
     // Over a socket, too.
     let mut socket = here.socket().await;
-    socket.say(json!({ "type": "subscribe", "id": "1", "payload": { "extensions": persisted(CATEGORIES) } })).await;
+    socket
+        .say(json!({ "type": "subscribe", "id": "1", "payload": { "extensions": persisted(CATEGORIES) } }))
+        .await;
     assert_eq!(socket.about("1").await["payload"]["data"], sent["data"]);
 }
 
@@ -69,14 +75,21 @@ async fn what_everybody_sees_may_be_kept_and_nothing_else(world: World) {
     };
     let gigs = "{ gigs { totalCount } }";
     assert_eq!(policy(&here, gigs).await, "public, max-age=5");
-    assert_eq!(policy(&here, "{ categories { slug } limits { levels { level } } }").await, "public, max-age=300");
+    assert_eq!(
+        policy(&here, "{ categories { slug } limits { levels { level } } }").await,
+        "public, max-age=300"
+    );
     assert_eq!(policy(&here, "{ categories { slug } gigs { totalCount } }").await, "public, max-age=5");
     let private = "private, no-store";
     assert_eq!(policy(&ann.client, gigs).await, private);
     assert_eq!(policy(&here.with_token("nonsense"), "{ categories { slug } }").await, private);
-    for query in
-        ["{ viewer { email } }", "{ eventCursor }", "{ nonsense }", "{ gigs(first: -1) { totalCount } }", "{ __typename }"]
-    {
+    for query in [
+        "{ viewer { email } }",
+        "{ eventCursor }",
+        "{ nonsense }",
+        "{ gigs(first: -1) { totalCount } }",
+        "{ __typename }",
+    ] {
         assert_eq!(policy(&here, query).await, private, "{query}");
     }
     let posted = here.post("/graphql").json(&json!({ "query": gigs })).send().await.expect("an answer");
@@ -84,7 +97,8 @@ async fn what_everybody_sees_may_be_kept_and_nothing_else(world: World) {
 
     // Who has it is told that it is still so, and no more.
     let first = get(&here, &[("query", gigs)], &[]).await;
-    let varies: Vec<_> = first.headers().get_all("vary").iter().map(|it| it.to_str().expect("text").to_lowercase()).collect();
+    let varies: Vec<_> =
+        first.headers().get_all("vary").iter().map(|it| it.to_str().expect("text").to_lowercase()).collect();
     assert!(varies.join(",").contains("authorization") && varies.join(",").contains("accept"), "{varies:?}");
     let tag = header(&first, "etag").expect("a tag").to_owned();
     let many = format!("\"other\", W/{tag}");
@@ -143,8 +157,14 @@ async fn where_documents_are_trusted_no_other_is_run() {
     // Nor is it by a hash, or in the name of one that is trusted.
     let by_hash = json!({ "query": other, "extensions": persisted(other) });
     assert_eq!(error_codes(&post(&here, by_hash).await), ["DOCUMENT_NOT_TRUSTED"]);
-    assert_eq!(error_codes(&post(&here, json!({ "query": other, "documentId": id })).await), ["DOCUMENT_NOT_TRUSTED"]);
-    assert_eq!(error_codes(&post(&here, json!({ "documentId": "other" })).await), ["PERSISTED_QUERY_NOT_FOUND"]);
+    assert_eq!(
+        error_codes(&post(&here, json!({ "query": other, "documentId": id })).await),
+        ["DOCUMENT_NOT_TRUSTED"]
+    );
+    assert_eq!(
+        error_codes(&post(&here, json!({ "documentId": "other" })).await),
+        ["PERSISTED_QUERY_NOT_FOUND"]
+    );
     let mut socket = here.socket().await;
     socket.say(json!({ "type": "subscribe", "id": "1", "payload": { "query": other } })).await;
     assert_eq!(socket.failure("1").await, ["DOCUMENT_NOT_TRUSTED"]);
@@ -159,5 +179,8 @@ async fn an_audit_runs_them_all_and_get_may_be_for_named_documents_alone() {
     let refused = get(&here, &[("query", other)], &[]).await;
     assert_eq!((refused.status().as_u16(), header(&refused, "allow")), (405, Some("POST")));
     let named = get(&here, &[("documentId", &sha256(CATEGORIES))], &[]).await;
-    assert_eq!((named.status().as_u16(), header(&named, "cache-control")), (200, Some("public, max-age=300")));
+    assert_eq!(
+        (named.status().as_u16(), header(&named, "cache-control")),
+        (200, Some("public, max-age=300"))
+    );
 }

@@ -62,17 +62,22 @@ async fn what_asks_for_too_much_is_told_which_limit_it_passes_and_where(world: W
         let (status, answer) = post(&here, &json!({ "query": query })).await;
         let extensions = &answer["errors"][0]["extensions"];
         assert_eq!(extensions, &json!({ "code": "QUERY_TOO_COMPLEX", "limit": limit, "allowed": allowed }));
-        assert!(answer["errors"][0]["message"].as_str().expect("text").contains(&allowed.to_string()), "{answer}");
+        assert!(
+            answer["errors"][0]["message"].as_str().expect("text").contains(&allowed.to_string()),
+            "{answer}"
+        );
         assert_eq!((status, answer.get("data")), (200, None));
         assert_eq!(answer["errors"][0].get("locations").is_some(), limit != "documentBytes", "{answer}");
     }
-    let variables = json!({ "query": "query($a: String) { __typename }", "variables": { "a": "x".repeat(65_536) } });
+    let variables =
+        json!({ "query": "query($a: String) { __typename }", "variables": { "a": "x".repeat(65_536) } });
     assert_eq!(post(&here, &variables).await.1["errors"][0]["extensions"]["limit"], "variablesBytes");
     // Over a socket, and as a stream, alike.
     let mut socket = here.socket().await;
     socket.subscribe("1", &nested(16), json!({})).await;
     assert_eq!(socket.failure("1").await, ["QUERY_TOO_COMPLEX"]);
-    let stream = here.post("/graphql").header("accept", "text/event-stream").json(&json!({ "query": nested(16) }));
+    let stream =
+        here.post("/graphql").header("accept", "text/event-stream").json(&json!({ "query": nested(16) }));
     let text = stream.send().await.expect("an answer").text().await.expect("a stream");
     assert!(text.contains(r#""limit":"depth""#), "{text}");
     // The query that tools send passes.
@@ -84,7 +89,8 @@ async fn what_asks_for_too_much_is_told_which_limit_it_passes_and_where(world: W
 async fn bodies_that_a_page_can_send_without_asking_are_refused(world: World) {
     let ann = world.member("Ann").await;
     let body = json!({ "query": SAVE_DRAFT, "variables": { "input": { "title": "A song" } } }).to_string();
-    let form = format!("query={}", url::form_urlencoded::byte_serialize(SAVE_DRAFT.as_bytes()).collect::<String>());
+    let form =
+        format!("query={}", url::form_urlencoded::byte_serialize(SAVE_DRAFT.as_bytes()).collect::<String>());
     let multipart = "--x\r\ncontent-disposition: form-data; name=\"operations\"\r\n\r\n{}\r\n--x--\r\n";
     for (content_type, body, status) in [
         (Some("text/plain"), body.as_str(), 415),
@@ -182,7 +188,8 @@ async fn several_operations_are_one_request_only_where_that_is_switched_on() {
     let world = World::start(settings, 1).await;
     let looks = vec![json!({ "query": "{ __schema { queryType { name } } }" }); 60];
     let (_, answers) = post(&world.here(), &json!(looks)).await;
-    let refused = answers.as_array().expect("a list").iter().filter(|answer| !error_codes(answer).is_empty()).count();
+    let refused =
+        answers.as_array().expect("a list").iter().filter(|answer| !error_codes(answer).is_empty()).count();
     assert_eq!(refused, 60 - 5000 / 100);
 }
 
@@ -203,7 +210,9 @@ async fn what_takes_too_long_is_stopped_and_leaves_nothing() {
     let other = Database::connect_postgres(&database_url).await.expect("PostgreSQL answers");
     let holding = other.begin().await.expect("a transaction");
     event_log::append(&holding, Vec::new(), world.now()).await.expect("nothing");
-    sea_orm::ConnectionTrait::execute_unprepared(&holding, "LOCK TABLE gig IN ACCESS EXCLUSIVE MODE").await.expect("a lock");
+    sea_orm::ConnectionTrait::execute_unprepared(&holding, "LOCK TABLE gig IN ACCESS EXCLUSIVE MODE")
+        .await
+        .expect("a lock");
     let request = ann.client.post("/graphql").header("idempotency-key", "pause");
     let body = json!({ "query": PAUSE_GIG, "variables": { "id": gig } });
     let response = request.json(&body).send().await.expect("an answer");

@@ -14,8 +14,10 @@ use crate::support::people::Person;
 use crate::support::pictures::small;
 use crate::support::world::World;
 
-const UPLOAD: &str = "mutation($file: Upload!) { uploadGigImage(file: $file) { image { id } errors { code } } }";
-const TWO: &str = "mutation($a: Upload!, $b: Upload!) { a: uploadGigImage(file: $a) { image { id } errors { code } }
+const UPLOAD: &str =
+    "mutation($file: Upload!) { uploadGigImage(file: $file) { image { id } errors { code } } }";
+const TWO: &str =
+    "mutation($a: Upload!, $b: Upload!) { a: uploadGigImage(file: $a) { image { id } errors { code } }
     b: uploadGigImage(file: $b) { image { id } errors { code } } }";
 
 fn file() -> Part {
@@ -40,8 +42,10 @@ async fn files_go_where_the_map_says(world: World) {
     let ann = world.member("Ann").await;
     let one = || operations(UPLOAD, json!({ "file": null }));
     // As the specification has it, and in any other order.
-    let in_order = Form::new().text("operations", one()).text("map", r#"{"0":["variables.file"]}"#).part("0", file());
-    let reversed = Form::new().part("0", file()).text("map", r#"{"0":["variables.file"]}"#).text("operations", one());
+    let in_order =
+        Form::new().text("operations", one()).text("map", r#"{"0":["variables.file"]}"#).part("0", file());
+    let reversed =
+        Form::new().part("0", file()).text("map", r#"{"0":["variables.file"]}"#).text("operations", one());
     for form in [in_order, reversed] {
         let (status, answer) = send(&ann.client, form).await;
         assert_eq!(status, 200);
@@ -53,17 +57,16 @@ async fn files_go_where_the_map_says(world: World) {
         .text("map", r#"{"x":["variables.a"],"y":["variables.b"]}"#)
         .part("x", file())
         .part("y", file());
-    let one_file_twice =
-        Form::new().text("operations", both()).text("map", r#"{"x":["variables.a","variables.b"]}"#).part("x", file());
+    let one_file_twice = Form::new()
+        .text("operations", both())
+        .text("map", r#"{"x":["variables.a","variables.b"]}"#)
+        .part("x", file());
     for form in [two_files, one_file_twice] {
         let (_, answer) = send(&ann.client, form).await;
         assert!(has_id(&answer["data"]["a"]) && has_id(&answer["data"]["b"]), "{answer}");
     }
     // Into the entry of a list, where the schema takes one.
-    let listed = operations(
-        "mutation($files: [Upload!]!) { __typename }",
-        json!({ "files": [null, null] }),
-    );
+    let listed = operations("mutation($files: [Upload!]!) { __typename }", json!({ "files": [null, null] }));
     let form = Form::new()
         .text("operations", listed)
         .text("map", r#"{"0":["variables.files.0"],"1":["variables.files.1"]}"#)
@@ -137,7 +140,8 @@ async fn a_gigabyte_is_cut_off_at_the_limit(world: World) {
         assert!(taken < 64 * 1024 * 1024, "{taken}");
     }
     let files = std::fs::read_dir(std::env::temp_dir()).expect("a folder").filter_map(Result::ok);
-    let left = files.filter(|file| file.metadata().is_ok_and(|file| file.is_file() && file.len() > 8_000_000));
+    let left =
+        files.filter(|file| file.metadata().is_ok_and(|file| file.is_file() && file.len() > 8_000_000));
     assert_eq!(left.map(|file| file.file_name()).collect::<Vec<_>>(), Vec::<std::ffi::OsString>::new());
 }
 

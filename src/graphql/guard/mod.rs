@@ -5,6 +5,7 @@
 //! looks at such things, and a row in docs/API-DESIGN.md.
 
 mod cost;
+mod duplicates;
 mod outline;
 mod shape;
 mod tokens;
@@ -15,6 +16,7 @@ use std::collections::HashSet;
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
 };
+use async_graphql::parser::{Error as ParseError, parse_query};
 use async_graphql::{Name, Pos, Positioned, Request, ServerError, Value};
 
 use self::outline::Outline;
@@ -92,15 +94,16 @@ impl Guard {
 
         let asked = request.operation_name.clone();
         let given: HashSet<String> = request.variables.keys().map(ToString::to_string).collect();
-        let document = request.parsed_query().map_err(|error| unreadable(&error))?;
-        shape::check(document, limits)?;
-        variables::check_lists(document, limits)?;
-        let (name, operation) = meant(document, asked.as_deref())?;
+        let mut document = parse_query(&request.query).map_err(|error| unreadable(&error))?;
+        shape::check(&document, limits)?;
+        variables::check_lists(&document, limits)?;
+        duplicates::remove(&mut document);
+        let (name, operation) = meant(&document, asked.as_deref())?;
         let (name, kind, pos) = (name.map(ToString::to_string), operation.node.ty, operation.pos);
         if kind == OperationType::Subscription {
             check_subscription(&operation.node)?;
         }
-        let root_fields = shape::root_fields(document, &operation.node, limits)?;
+        let root_fields = shape::root_fields(&document, &operation.node, limits)?;
         if !self.introspection
             && let Some(field) = root_fields.iter().find(|name| cost::is_introspection(name))
         {
@@ -112,13 +115,15 @@ impl Guard {
         }
 
         let base_cost = cost::base(kind, &root_fields);
-        let cost = base_cost.saturating_add(self.objects(&mut request, asked.as_deref()));
+        let objects = cost::objects(&self.outline, &document, &operation.node, &request.variables);
+        let cost = base_cost.saturating_add(objects);
         if cost > limits.cost {
             let most = limits.cost;
             let message = format!("An operation may cost at most {most} points; this one costs {cost}.");
             let allowed = usize::try_from(most).unwrap_or(usize::MAX);
             return Err(exceeded(Exceeded::Cost, allowed, message, Some(pos)));
         }
+        request.set_parsed_query(document);
         let cache = CachePolicy::of(kind, &root_fields);
         let key = request.extensions.get(IDEMPOTENCY_KEY);
         let idempotency_key = key.map(|key| match key {
@@ -127,16 +132,6 @@ impl Guard {
             _ => String::new(),
         });
         Ok(Admitted { request, kind, name, root_fields, cost, base_cost, cache, idempotency_key })
-    }
-
-    fn objects(&self, request: &mut Request, asked: Option<&str>) -> u64 {
-        let variables = std::mem::take(&mut request.variables);
-        let objects = request.parsed_query().ok().and_then(|document| {
-            let (_, operation) = chosen(document, asked)?;
-            Some(cost::objects(&self.outline, document, &operation.node, &variables))
-        });
-        request.variables = variables;
-        objects.expect("it has been read, and has this operation")
     }
 }
 
@@ -202,8 +197,8 @@ fn chosen<'a>(
 }
 
 /// The library repeats the document, and speaks of its grammar's rules: what is told is where it went wrong.
-fn unreadable(error: &ServerError) -> ServerError {
-    let at = error.locations.first().copied();
+fn unreadable(error: &ParseError) -> ServerError {
+    let at = error.positions().next();
     let message = match at {
         Some(at) => format!("The document is not GraphQL at line {}, column {}.", at.line, at.column),
         None => "The document is not GraphQL.".to_owned(),

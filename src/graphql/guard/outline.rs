@@ -39,7 +39,8 @@ impl Outline {
                 _ => {}
             }
         }
-        let is_composite = |name: &str| types.contains_key(name) || abstract_types.iter().any(|it| it == name);
+        let is_composite =
+            |name: &str| types.contains_key(name) || abstract_types.iter().any(|it| it == name);
         let outlines = types.iter().map(|(name, fields)| {
             let fields = fields.iter().map(|field| {
                 let outline = FieldOutline::of(&field.node, is_composite);

@@ -175,9 +175,7 @@ impl<'a> Walk<'a> {
                 let own = one.with(&Shape::of_directives(&spread.node.directives));
                 let fragment = self.document.fragments.get_key_value(&spread.node.fragment_name.node);
                 match fragment {
-                    Some((name, fragment)) => {
-                        Ok(self.of_fragment(name, fragment, introspects)?.with(&own))
-                    }
+                    Some((name, fragment)) => Ok(self.of_fragment(name, fragment, introspects)?.with(&own)),
                     None => Ok(own),
                 }
             }

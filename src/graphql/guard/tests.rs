@@ -104,7 +104,9 @@ fn each_limit_lets_in_what_keeps_it_and_names_itself_where_it_is_passed_by_one()
         // A list costs what it has, and a selection a token: of those the other limit is out of the way.
         let guard = match limit {
             Exceeded::ListLength => &self::guard(OperationLimits { cost: 10_000, ..guard.limits.clone() }),
-            Exceeded::Selections => &self::guard(OperationLimits { root_fields: 200, cost: 1_000_000, ..guard.limits.clone() }),
+            Exceeded::Selections => {
+                &self::guard(OperationLimits { root_fields: 200, cost: 1_000_000, ..guard.limits.clone() })
+            }
             _ => &guard,
         };
         let admitted = guard.admit(request(most));
@@ -174,13 +176,17 @@ fn what_an_operation_costs_is_told_before_it_runs() {
     assert_eq!(cost("{ gigs { totalCount nodes { seller { id } } pageInfo { endCursor } } }", none()), 42);
     let page = "query($n: Int) { gigs(first: $n) { edges { node { images { url } } } } }";
     assert_eq!(cost(page, json!({ "n": 3 })), 1 + 3 * (1 + 1 + 5));
-    let fragment = "query($n: Int = 7) { gigs(last: $n) { ...P } } fragment P on GigConnection { nodes { id } }";
+    let fragment =
+        "query($n: Int = 7) { gigs(last: $n) { ...P } } fragment P on GigConnection { nodes { id } }";
     assert_eq!(cost(fragment, none()), 8);
     assert_eq!(cost(fragment, json!({ "n": 2 })), 3);
     assert_eq!(cost(fragment, json!({ "n": -2 })), 1);
     assert_eq!(cost("{ nodes(ids: [1, 2, 3]) { ... on Gig { seller { id } } } }", none()), 6);
     assert_eq!(cost("{ nodes(ids: 1) { id } }", none()), 1);
-    assert_eq!(cost("mutation { a: pauseGig(id: 1) { gig { id } } b: signOut { sessionsEnded } }", none()), 23);
+    assert_eq!(
+        cost("mutation { a: pauseGig(id: 1) { gig { id } } b: signOut { sessionsEnded } }", none()),
+        23
+    );
     assert_eq!(cost("{ __schema { types { name } } }", none()), 100);
     let deep = "{ gigs(first: 100) { nodes { seller { gigs(first: 100) { nodes { seller { gigs(first: 100) \
                 { nodes { id } } } } } } } } }";
@@ -211,7 +217,9 @@ fn a_subscription_has_one_field() {
 #[test]
 fn the_schema_shows_itself_only_where_it_may() {
     let closed = Guard::new(OperationLimits::default(), false, &crate::graphql::sdl());
-    for query in ["{ __schema { types { name } } }", "{ ...F } fragment F on Query { __type(name: \"Gig\") { name } }"] {
+    for query in
+        ["{ __schema { types { name } } }", "{ ...F } fragment F on Query { __type(name: \"Gig\") { name } }"]
+    {
         let refused = closed.admit(Request::new(query)).err().expect("it is refused");
         assert_eq!(of_error(&refused, "code"), "GRAPHQL_VALIDATION_FAILED");
         assert_eq!(code(query), None);

@@ -27,7 +27,8 @@ pub(super) fn check(document: &str, most: usize) -> Result<(), ServerError> {
             return Err(exceeded(Exceeded::Tokens, most, message, Some(position(document, start))));
         }
         if brackets > BRACKETS_MAX {
-            let message = format!("The document may have at most {BRACKETS_MAX} brackets inside one another.");
+            let message =
+                format!("The document may have at most {BRACKETS_MAX} brackets inside one another.");
             return Err(exceeded(Exceeded::Depth, BRACKETS_MAX, message, Some(position(document, start))));
         }
     }

@@ -33,7 +33,10 @@ pub(super) fn check_size(request: &Request, limits: &OperationLimits) -> Result<
 ///
 /// # Errors
 /// QUERY_TOO_COMPLEX.
-pub(super) fn check_lists(document: &ExecutableDocument, limits: &OperationLimits) -> Result<(), ServerError> {
+pub(super) fn check_lists(
+    document: &ExecutableDocument,
+    limits: &OperationLimits,
+) -> Result<(), ServerError> {
     for (_, operation) in document.operations.iter() {
         for variable in &operation.node.variable_definitions {
             let default = variable.node.default_value.as_ref();

@@ -14,9 +14,9 @@ use crate::graphql::Caller;
 use crate::graphql::answer::failed;
 use crate::graphql::error::{Error, ErrorCode};
 use crate::graphql::guard::Admitted;
+use crate::http::presence::Credentials;
 use crate::http::reading::DOCUMENT_MAX_BYTES;
 use crate::http::request_log::Operation as Asked;
-use crate::http::presence::Credentials;
 
 impl Connection {
     /// What to say to it at once.

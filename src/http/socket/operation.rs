@@ -65,12 +65,7 @@ enum State {
 
 impl Operation {
     /// Runs a query or mutation.
-    pub fn run(
-        edge: &Arc<Edge>,
-        id: &Arc<str>,
-        asker: Asker,
-        admitted: Admitted,
-    ) -> Self {
+    pub fn run(edge: &Arc<Edge>, id: &Arc<str>, asker: Asker, admitted: Admitted) -> Self {
         let edge = Arc::clone(edge);
         let running = async move {
             let origin = asker.origin(&edge).await?;

@@ -208,7 +208,13 @@ impl Budgets {
         }
     }
 
-    fn purse(&self, budget: Budget, spender: Spender, rule: BucketRule, now: DateTime<Utc>) -> Arc<Mutex<Purse>> {
+    fn purse(
+        &self,
+        budget: Budget,
+        spender: Spender,
+        rule: BucketRule,
+        now: DateTime<Utc>,
+    ) -> Arc<Mutex<Purse>> {
         self.purses.get_with((budget, spender), || Arc::new(Mutex::new(Purse::new(rule, now))))
     }
 }
