@@ -97,7 +97,6 @@ impl Guard {
         let mut document = parse_query(&request.query).map_err(|error| unreadable(&error))?;
         shape::check(&document, limits)?;
         variables::check_lists(&document, limits)?;
-        duplicates::remove(&mut document);
         let (name, operation) = meant(&document, asked.as_deref())?;
         let (name, kind, pos) = (name.map(ToString::to_string), operation.node.ty, operation.pos);
         if kind == OperationType::Subscription {
@@ -123,6 +122,7 @@ impl Guard {
             let allowed = usize::try_from(most).unwrap_or(usize::MAX);
             return Err(exceeded(Exceeded::Cost, allowed, message, Some(pos)));
         }
+        duplicates::remove(&mut document);
         request.set_parsed_query(document);
         let cache = CachePolicy::of(kind, &root_fields);
         let key = request.extensions.get(IDEMPOTENCY_KEY);
