@@ -61,7 +61,7 @@ async fn measure(gateway: &Server, body: &str) -> Result<(f64, f64)> {
             return Err(format!("a request was answered with {status}").into());
         }
     }
-    let took = gateway.processor_time()? - began;
+    let took = gateway.processor_time()?.saturating_sub(began);
     Ok((took.as_secs_f64() * 1000.0 / f64::from(TIMES), float(grown) / 1024.0))
 }
 
@@ -90,6 +90,11 @@ async fn send(gateway: &Server, body: &str) -> Result<u16> {
     Ok(status.parse()?)
 }
 
+/// So many texts, one after the other.
+fn repeated(count: usize, text: impl Fn(usize) -> String) -> String {
+    (0..count).map(text).collect::<Vec<_>>().concat()
+}
+
 fn query(query: &str) -> String {
     json!({ "query": query }).to_string()
 }
@@ -97,20 +102,17 @@ fn query(query: &str) -> String {
 fn attacks() -> Vec<Attack> {
     let far = |name, body| Attack { name, body, milliseconds: MILLISECONDS };
     let unfolding = |name, body| Attack { name, body, milliseconds: UNFOLDED_MILLISECONDS };
-    let aliases: String = (0..PAST).map(|number| format!("a{number}:id ")).collect();
+    let aliases = repeated(PAST, |number| format!("a{number}:id "));
     let with_variables =
         |document: &str, variables: Value| json!({ "query": document, "variables": variables }).to_string();
     // As much as one request may have, all of it in the one thing.
     let most = 60_000;
-    let chain: String = (0..800)
-        .map(|level| format!("fragment F{level} on Query {{ ...F{0} ...F{0} }} ", level + 1))
-        .collect::<String>()
-        + "fragment F800 on Query { __typename }";
-    let cycle: String = (0..600)
-        .map(|level| {
-            format!("fragment F{level} on Query {{ ...F{} ...F{} }} ", (level + 1) % 600, (level + 7) % 600)
-        })
-        .collect();
+    let chain =
+        repeated(800, |level| format!("fragment F{level} on Query {{ ...F{0} ...F{0} }} ", level + 1));
+    let chain = chain + "fragment F800 on Query { __typename }";
+    let cycle = repeated(600, |level| {
+        format!("fragment F{level} on Query {{ ...F{} ...F{} }} ", (level + 1) % 600, (level + 7) % 600)
+    });
     vec![
         far("document bytes", query(&format!("{{ __typename }}{}", " ".repeat(PAST)))),
         far("variables bytes", with_variables("{ __typename }", json!({ "a": "x".repeat(PAST) }))),

@@ -78,14 +78,17 @@ impl Engine {
             Err(refused) => return failed(&refused),
         };
         let asks_for_cost = admitted.asks_for_cost();
-        let mut response = match &admitted.idempotency_key {
-            Some(key) if admitted.kind == OperationType::Mutation => {
-                let (key, within) = (key.clone(), self.within(admitted.kind));
-                let fingerprint = idempotent::fingerprint(&self.services, &admitted.request);
-                let acting = self.run(&origin, admitted);
-                idempotent::once(&self.services, &origin.caller, &key, fingerprint, acting, within).await
-            }
-            _ => self.run(&origin, admitted).await,
+        let is_act = admitted.kind == OperationType::Mutation;
+        let attempt = admitted.idempotency_key.clone().filter(|_| is_act).map(|key| idempotent::Request {
+            key,
+            fingerprint: idempotent::fingerprint(&self.services, &admitted.request),
+            within: self.within(admitted.kind),
+        });
+        // Boxed: it is large, and whatever it is moved through would be as large.
+        let running = Box::pin(self.run(&origin, admitted));
+        let mut response = match attempt {
+            Some(request) => idempotent::once(&self.services, &origin.caller, request, running).await,
+            None => running.await,
         };
         let spent = price.settle(&self.services, answer::objects(&response.data));
         if asks_for_cost {

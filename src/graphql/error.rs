@@ -151,7 +151,8 @@ impl Error {
         extensions.set("code", code);
         if let Some(pause) = self.retry_after {
             // Rounded up: who comes too early would be refused again.
-            extensions.set("retryAfterSeconds", Value::from(pause.as_millis().div_ceil(1000).max(1) as u64));
+            let whole = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
+            extensions.set("retryAfterSeconds", Value::from(whole.max(1)));
         }
         if let Some(budget) = self.budget {
             extensions.set("budget", budget);

@@ -1,8 +1,9 @@
 //! A mutation with a key: run once, and answered alike however often it is sent.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use async_graphql::{Request, Response, Value};
+use async_graphql::{Response, Value};
 use uuid::Uuid;
 
 use super::answer::{Sent, failed, to_json};
@@ -20,15 +21,22 @@ const KEY_MAX_CHARS: usize = 255;
 /// The extension that a key comes in over a socket, which has no headers.
 pub const IDEMPOTENCY_KEY: &str = "idempotencyKey";
 
+/// What is known again.
+pub(super) struct Request {
+    pub key: String,
+    pub fingerprint: Vec<u8>,
+    /// How long it may run.
+    pub within: Duration,
+}
+
 /// Runs `acting`, which is what the request asks for, unless it was run before.
 pub(super) async fn once(
     services: &Services,
     caller: &Caller,
-    key: &str,
-    fingerprint: Vec<u8>,
+    request: Request,
     acting: impl Future<Output = Response>,
-    within: std::time::Duration,
 ) -> Response {
+    let Request { key, fingerprint, within } = request;
     let plain = key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
     if key.is_empty() || key.len() > KEY_MAX_CHARS || !plain {
         let message =
@@ -39,7 +47,7 @@ pub(super) async fn once(
         Caller::Viewer(viewer) => viewer.id(),
         Caller::Anonymous | Caller::Rejected => Uuid::nil(),
     };
-    let attempt = match idempotency::take_turn(services, user_id, key, fingerprint, within).await {
+    let attempt = match idempotency::take_turn(services, user_id, &key, fingerprint, within).await {
         Ok(Turn::Run(attempt)) => attempt,
         Ok(Turn::Answered(answer)) => return again(&answer),
         Ok(Turn::Running) => {
@@ -83,7 +91,7 @@ fn again(answer: &str) -> Response {
 }
 
 /// What a request is known again by. It is kept, so it must tell nothing of the request.
-pub(super) fn fingerprint(services: &Services, request: &Request) -> Vec<u8> {
+pub(super) fn fingerprint(services: &Services, request: &async_graphql::Request) -> Vec<u8> {
     let mut text = to_json(&(&request.query, &request.operation_name, &request.variables)).into_bytes();
     for file in &request.uploads {
         let name = file.filename.as_bytes();

@@ -59,20 +59,22 @@ impl PersistedDocuments {
                     document.as_ref().clone_into(&mut request.query);
                     return Ok(());
                 }
-                // What is sent with it is looked at as what it is.
-                Some(_) => {}
-                None if by_hash => self.resolve_hash(named.clone(), request)?,
+                None if by_hash => {
+                    let hash = named.clone();
+                    self.resolve_hash(&hash, request)?;
+                }
                 None if request.query.is_empty() => {
                     let message = "No trusted document has this id.";
                     return Err(Error::new(ErrorCode::PersistedQueryNotFound, message));
                 }
-                None => {}
+                // What is sent with it is looked at as what it is.
+                Some(_) | None => {}
             }
         }
         self.check_trust(&request.query)
     }
 
-    fn resolve_hash(&self, hash: String, request: &mut Request) -> Result<(), Error> {
+    fn resolve_hash(&self, hash: &str, request: &mut Request) -> Result<(), Error> {
         let Some(automatic) = self.automatic.as_ref().filter(|_| self.trusted.trust != Trust::Enforce) else {
             if !request.query.is_empty() {
                 return Ok(());
@@ -80,7 +82,7 @@ impl PersistedDocuments {
             // Clients know this by its very words, and send the document.
             return Err(Error::new(ErrorCode::PersistedQueryNotSupported, "PersistedQueryNotSupported"));
         };
-        let Some(hash) = parse_hash(&hash) else {
+        let Some(hash) = parse_hash(hash) else {
             return Err(Error::bad_input("`sha256Hash` is no SHA-256: 64 hexadecimal digits."));
         };
         if request.query.is_empty() {
@@ -129,7 +131,7 @@ fn parse_hash(text: &str) -> Option<[u8; 32]> {
 }
 
 fn hexadecimal(hash: &[u8; 32]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ pub(super) async fn post(
     let asking = Asking::new(edge, connection, id, headers, media_type);
     match asked {
         Asked::One(request) => {
-            let admitted = asking.admit(request);
+            let admitted = asking.admit(*request);
             asking.answer(admitted, CachePolicy::Private).await
         }
         Asked::Many(requests) => asking.answer_all(requests).await,
@@ -165,11 +165,10 @@ impl Asking {
     async fn answer_all(self, requests: Vec<Request>) -> Response {
         let mut answers = Vec::with_capacity(requests.len());
         for (number, request) in requests.into_iter().enumerate() {
-            let admitted = self.admit(request).map(|mut admitted| {
-                let key = admitted.idempotency_key.as_mut();
-                key.into_iter().for_each(|key| key.push_str(&format!("#{number}")));
-                admitted
-            });
+            let mut admitted = self.admit(request);
+            if let Ok(Admitted { idempotency_key: Some(key), .. }) = &mut admitted {
+                *key = format!("{key}#{number}");
+            }
             answers.push(self.run(admitted).await);
         }
         respond_all(&answers)

@@ -35,9 +35,13 @@ const DROPPED_MAX_BYTES: usize = 16 * DOCUMENT_MAX_BYTES;
 
 /// What a body holds.
 pub(super) enum Asked {
-    One(Request),
+    One(Box<Request>),
     /// Operations to be run one after the other.
     Many(Vec<Request>),
+}
+
+fn one(request: Request) -> Asked {
+    Asked::One(Box::new(request))
 }
 
 /// One operation as JSON has it.
@@ -110,7 +114,7 @@ async fn read(edge: &Edge, headers: &HeaderMap, body: Body) -> Result<Asked, Res
         let limits = &edge.services.limits;
         let largest = limits.gig.image_upload_max_bytes.max(limits.verification.document_max_bytes);
         let kept = if takes_files { Some(largest + 1) } else { None };
-        return multipart::read(content_type, body, DOCUMENT_MAX_BYTES, kept).await.map(Asked::One);
+        return multipart::read(content_type, body, DOCUMENT_MAX_BYTES, kept).await.map(one);
     }
     let message = "Send the request as application/json, or with files as multipart/form-data.";
     Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::UnsupportedMediaType, message))
@@ -139,7 +143,7 @@ async fn whole(body: Body) -> Option<BytesMut> {
 /// One operation as JSON, or up to `batch` of them.
 fn json(json: &[u8], batch: usize) -> Result<Asked, Response> {
     if !json.trim_ascii_start().starts_with(b"[") || batch < 2 {
-        return parse(json).map(Asked::One);
+        return parse(json).map(one);
     }
     let written: Vec<Written> = serde_json::from_slice(json).map_err(|_| unreadable())?;
     if written.is_empty() || written.len() > batch {

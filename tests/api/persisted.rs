@@ -12,7 +12,7 @@ use crate::support::world::World;
 const CATEGORIES: &str = "query Categories { categories { slug } }";
 
 fn sha256(document: &str) -> String {
-    Sha256::digest(document).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(document).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 fn persisted(document: &str) -> Value {

@@ -40,7 +40,7 @@ async fn post(client: &Client, body: &Value) -> (u16, Value) {
 async fn what_asks_for_too_much_is_told_which_limit_it_passes_and_where(world: World) {
     let here = world.here();
     let nested = |depth: usize| format!("{{a{}{}}}", "{a".repeat(depth - 1), "}".repeat(depth - 1));
-    let aliases: String = (0..101).map(|number| format!("a{number}: __typename ")).collect();
+    let aliases = (0..101).map(|number| format!("a{number}: __typename ")).collect::<Vec<_>>().concat();
     let cases = [
         (format!("{{ categories {{ id }} }}{}", " ".repeat(65_536)), "documentBytes", 65_536),
         (nested(16), "depth", 15),

@@ -24,7 +24,7 @@ fn file() -> Part {
     Part::bytes(small()).file_name("picture.png")
 }
 
-fn operations(query: &str, variables: Value) -> String {
+fn operations(query: &str, variables: &Value) -> String {
     json!({ "query": query, "variables": variables }).to_string()
 }
 
@@ -40,7 +40,7 @@ fn has_id(payload: &Value) -> bool {
 
 async fn files_go_where_the_map_says(world: World) {
     let ann = world.member("Ann").await;
-    let one = || operations(UPLOAD, json!({ "file": null }));
+    let one = || operations(UPLOAD, &json!({ "file": null }));
     // As the specification has it, and in any other order.
     let in_order =
         Form::new().text("operations", one()).text("map", r#"{"0":["variables.file"]}"#).part("0", file());
@@ -51,7 +51,7 @@ async fn files_go_where_the_map_says(world: World) {
         assert_eq!(status, 200);
         assert!(has_id(&answer["data"]["uploadGigImage"]), "{answer}");
     }
-    let both = || operations(TWO, json!({ "a": null, "b": null }));
+    let both = || operations(TWO, &json!({ "a": null, "b": null }));
     let two_files = Form::new()
         .text("operations", both())
         .text("map", r#"{"x":["variables.a"],"y":["variables.b"]}"#)
@@ -66,7 +66,7 @@ async fn files_go_where_the_map_says(world: World) {
         assert!(has_id(&answer["data"]["a"]) && has_id(&answer["data"]["b"]), "{answer}");
     }
     // Into the entry of a list, where the schema takes one.
-    let listed = operations("mutation($files: [Upload!]!) { __typename }", json!({ "files": [null, null] }));
+    let listed = operations("mutation($files: [Upload!]!) { __typename }", &json!({ "files": [null, null] }));
     let form = Form::new()
         .text("operations", listed)
         .text("map", r#"{"0":["variables.files.0"],"1":["variables.files.1"]}"#)
@@ -79,7 +79,7 @@ async fn files_go_where_the_map_says(world: World) {
 
 async fn a_form_that_does_not_fit_together_is_refused(world: World) {
     let ann = world.member("Ann").await;
-    let one = || operations(UPLOAD, json!({ "file": null }));
+    let one = || operations(UPLOAD, &json!({ "file": null }));
     let map = r#"{"0":["variables.file"]}"#;
     let forms = [
         Form::new().text("map", map).part("0", file()),
@@ -110,7 +110,7 @@ fn endless() -> (Body, Arc<AtomicU64>) {
         "--x\r\ncontent-disposition: form-data; name=\"operations\"\r\n\r\n{}\r\n--x\r\n\
          content-disposition: form-data; name=\"map\"\r\n\r\n{}\r\n--x\r\n\
          content-disposition: form-data; name=\"0\"; filename=\"a.png\"\r\n\r\n",
-        operations(UPLOAD, json!({ "file": null })),
+        operations(UPLOAD, &json!({ "file": null })),
         r#"{"0":["variables.file"]}"#
     );
     let chunks = (0..=CHUNKS).map(move |number| {

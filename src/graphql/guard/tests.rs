@@ -29,14 +29,9 @@ struct Case {
     request: fn(usize) -> Request,
 }
 
-/// So many fragments, each of which is spread in the one before it.
-fn chained(count: usize) -> String {
-    let mut query = String::from("{ ...F0 }");
-    for level in 0..count {
-        let inner = if level + 1 == count { "__typename".to_owned() } else { format!("...F{}", level + 1) };
-        query += &format!(" fragment F{level} on Query {{ {inner} }}");
-    }
-    query
+/// So many texts, one after the other.
+fn repeated(count: usize, text: impl Fn(usize) -> String) -> String {
+    (0..count).map(text).collect::<Vec<_>>().concat()
 }
 
 fn cases() -> Vec<Case> {
@@ -66,7 +61,7 @@ fn cases() -> Vec<Case> {
             Request::new(format!("{{ {spreads} categories {{ {} }} }} {fragment}", "id ".repeat(rest - 1)))
         }),
         case(Exceeded::Aliases, limits.aliases, |aliases| {
-            let aliased: String = (0..aliases).map(|number| format!("a{number}:id ")).collect();
+            let aliased = repeated(aliases, |number| format!("a{number}:id "));
             Request::new(format!("{{ categories {{ {aliased} }} }}"))
         }),
         case(Exceeded::Directives, limits.directives, |directives| {
@@ -159,7 +154,8 @@ fn fragments_are_counted_where_they_are_spread_and_looked_at_once() {
     assert_eq!(code(&fragments(4)), None);
     assert_eq!(code(&fragments(300)).as_deref(), Some("QUERY_TOO_COMPLEX"));
     assert_eq!(code("{ ...A } fragment A on Query { ...A ...B } fragment B on Query { ...A }"), None);
-    assert_eq!(code(&chained(90)), None);
+    let chain = repeated(300, |level| format!(" fragment F{level} on Query {{ ...F{} }}", level + 1));
+    assert_eq!(code(&format!("{{ ...F0 }} {chain} fragment F300 on Query {{ __typename }}")), None);
 }
 
 #[test]
@@ -197,7 +193,7 @@ fn what_an_operation_costs_is_told_before_it_runs() {
 fn a_variable_that_is_left_out_has_its_default_or_is_told() {
     let guard = guard(OperationLimits::default());
     let request = Request::new("query($a: Int! = 3, $b: Int) { __typename }");
-    let request = guard.admit(request).ok().expect("it is admitted").request;
+    let request = guard.admit(request).unwrap_or_else(|refused| panic!("{refused:?}")).request;
     assert_eq!(request.variables.get(&Name::new("a")), Some(&3.into()));
     assert_eq!(request.variables.get(&Name::new("b")), None);
     assert_eq!(code("query($a: Int!) { __typename }").as_deref(), Some("BAD_USER_INPUT"));

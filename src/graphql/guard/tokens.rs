@@ -13,9 +13,9 @@ const BRACKETS_MAX: usize = 100;
 /// # Errors
 /// QUERY_TOO_COMPLEX.
 pub(super) fn check(document: &str, most: usize) -> Result<(), ServerError> {
-    let mut tokens = Tokens { text: document.as_bytes(), at: 0 };
+    let tokens = Tokens { text: document.as_bytes(), at: 0 };
     let (mut count, mut brackets) = (0, 0_usize);
-    while let Some((start, first)) = tokens.next() {
+    for (start, first) in tokens {
         count += 1;
         match first {
             b'{' | b'[' | b'(' => brackets += 1,
@@ -37,11 +37,9 @@ pub(super) fn check(document: &str, most: usize) -> Result<(), ServerError> {
 
 /// The line and column of a byte.
 fn position(document: &str, byte: usize) -> Pos {
-    let before = &document.as_bytes()[..byte];
-    let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-    let column = String::from_utf8_lossy(&before[line_start..]).chars().count() + 1;
-    Pos { line, column }
+    let before = String::from_utf8_lossy(&document.as_bytes()[..byte]);
+    let last = before.rsplit('\n').next().unwrap_or_default();
+    Pos { line: before.matches('\n').count() + 1, column: last.chars().count() + 1 }
 }
 
 /// Where each token begins, and its first byte.

@@ -140,13 +140,11 @@ impl Budgets {
         }
         let points = f64::from(u32::try_from(points).unwrap_or(u32::MAX));
         let purse = self.purse(budget, spender, rule, now);
-        let remaining = match self.charge_shared(&purse, budget, spender, rule, points, now).await {
-            Some(charged) => charged,
-            None => {
-                let mut purse = lock(&purse);
-                purse.own.take(rule, points, now).map(|()| purse.own.points())
-            }
-        };
+        let charged = self.charge_shared(&purse, budget, spender, rule, points, now).await;
+        let remaining = charged.unwrap_or_else(|| {
+            let mut purse = lock(&purse);
+            purse.own.take(rule, points, now).map(|()| purse.own.points())
+        });
         match remaining {
             Ok(remaining) => {
                 let BucketRule { capacity, per_minute } = rule;

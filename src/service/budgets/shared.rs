@@ -87,8 +87,11 @@ impl SharedBuckets {
         needed: f64,
         wanted: f64,
     ) -> Option<Drawn> {
-        let connection = self.connection()?;
-        match timeout(ANSWER_WITHIN, self.ask(connection, budget, spender, rule, needed, wanted)).await {
+        let link = self.link();
+        if matches!(link, Link::Down(until) if until > Instant::now()) {
+            return None;
+        }
+        match timeout(ANSWER_WITHIN, self.ask(link, budget, spender, rule, needed, wanted)).await {
             Ok(Ok((connection, drawn))) => {
                 self.set(Link::Up(connection));
                 return Some(drawn);
@@ -100,18 +103,16 @@ impl SharedBuckets {
         None
     }
 
-    /// The connection, or that there is to be one; `None` where it is not to be tried yet. Of those who come while it
-    /// is tried, none waits.
-    fn connection(&self) -> Option<Option<MultiplexedConnection>> {
+    /// Whether it is up, to be brought up now, or not to be tried yet. Of those who come while it is tried, none waits.
+    fn link(&self) -> Link {
         let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *link {
-            Link::Up(connection) => Some(Some(connection.clone())),
-            Link::Down(until) if *until <= Instant::now() => {
-                *until = Instant::now() + ASK_AGAIN;
-                Some(None)
-            }
-            Link::Down(_) => None,
+        let now = link.clone();
+        if let Link::Down(until) = &mut *link
+            && *until <= Instant::now()
+        {
+            *until = Instant::now() + ASK_AGAIN;
         }
+        now
     }
 
     fn set(&self, link: Link) {
@@ -120,16 +121,16 @@ impl SharedBuckets {
 
     async fn ask(
         &self,
-        connection: Option<MultiplexedConnection>,
+        link: Link,
         budget: Budget,
         spender: Spender,
         rule: BucketRule,
         needed: f64,
         wanted: f64,
     ) -> redis::RedisResult<(MultiplexedConnection, Drawn)> {
-        let mut connection = match connection {
-            Some(connection) => connection,
-            None => {
+        let mut connection = match link {
+            Link::Up(connection) => connection,
+            Link::Down(_) => {
                 let connect = async |client: &redis::Client| client.get_multiplexed_async_connection().await;
                 self.address.connect(connect).await?
             }
