@@ -389,7 +389,8 @@ async fn no_root_field_is_left_out() {
     for root in ["queryType", "mutationType", "subscriptionType"] {
         for field in schema[root]["fields"].as_array().expect("a list") {
             let name = field["name"].as_str().expect("a name");
-            assert!(covered.contains(&name), "{name} has no line in this file");
+            // Those of Federation show what others do, too.
+            assert!(name.starts_with('_') || covered.contains(&name), "{name} has no line in this file");
         }
     }
 }

@@ -12,6 +12,7 @@ mod command_line;
 mod documentation;
 mod edge;
 mod faults;
+mod fuzz;
 mod gigs;
 mod idempotency;
 mod images;

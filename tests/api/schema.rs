@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::npm;
 use crate::support::world::World;
 
 /// What is described elsewhere: introspection (`__`) by the specification of GraphQL, `_service` and its like by that of
@@ -49,4 +50,44 @@ async fn every_type_field_argument_and_value_is_described() {
     }
     assert!(looked_at > 200, "{looked_at}");
     assert_eq!(silent, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_schema_keeps_the_conventions_that_a_linter_knows() {
+    npm::expect_success("lint-schema.mjs", &npm::run(npm::script("lint-schema.mjs", &[])).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_breaks_clients_that_the_changelog_does_not_name() {
+    npm::expect_success("compare-schemas.mjs", &npm::run(npm::script("compare-schemas.mjs", &[])).await);
+    // It does notice.
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).expect("a file");
+        file.display().to_string()
+    };
+    let old = write("old.graphql", "type Query { gig: Gig } type Gig { title: String! price: Int! }");
+    let new = write("new.graphql", "type Query { gig: Gig } type Gig { title: String }");
+    let silent = write(
+        "silent.md",
+        "## Unreleased\n\n- `Gig.title` may be null.\n\n## 0.1.0\n\n- `Gig.price` was there.\n",
+    );
+    let open = write("open.md", "## Unreleased\n\n- `Gig.title` may be null, and `Gig.price` is gone.\n");
+    let compare =
+        async |changelog: &str| npm::run(npm::script("compare-schemas.mjs", &[&old, &new, changelog])).await;
+    let refused = compare(&silent).await;
+    let complaint = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success());
+    assert!(complaint.contains("`Gig.price`") && !complaint.contains("`Gig.title`"), "{complaint}");
+    npm::expect_success("compare-schemas.mjs", &compare(&open).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_subgraph_composes_with_another() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("subgraph.graphql");
+    std::fs::write(&file, gigway::graphql::federation_sdl()).expect("a file");
+    let file = file.display().to_string();
+    npm::expect_success("compose.mjs", &npm::run(npm::script("compose.mjs", &[&file])).await);
 }

@@ -4,6 +4,8 @@ pub mod client;
 pub mod documents;
 pub mod event_stream;
 pub mod faulty_bus;
+pub mod garbage;
+pub mod npm;
 pub mod own_postgres;
 pub mod people;
 pub mod pictures;

@@ -1,5 +1,7 @@
 //! Values as a document and as JSON has them.
 
+use std::fmt::Write;
+
 use serde_json::{Map, Value};
 
 use super::dice::Dice;
@@ -75,7 +77,7 @@ pub fn string(text: &str, dice: &mut Dice) -> String {
             ('\n', _) => written.push_str("\\n"),
             // What is beyond the first plane takes two escapes, which not every grammar knows: it stays as it is.
             (character, Ok(code)) if character.is_control() || (escapes_all && !character.is_ascii()) => {
-                written.push_str(&format!("\\u{code:04x}"));
+                write!(written, "\\u{code:04x}").expect("a text takes whatever is written");
             }
             (character, _) => written.push(character),
         }

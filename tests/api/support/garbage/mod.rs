@@ -8,6 +8,7 @@ pub mod breakage;
 pub mod dice;
 pub mod documents;
 pub mod forms;
+pub mod headers;
 pub mod judge;
 pub mod known;
 pub mod literals;

@@ -52,6 +52,8 @@ const TEXTS: &[&str] = &[
     "gig_8zzzzzzzzzzzzzzzzzzzzzzzzz",
     "GIG_01H455VB4PEX5VSKNK084SN02Q",
     "_01h455vb4pex5vsknk084sn02q",
+    // A prefix that is too long, and has no character that ends where it should be cut.
+    "ééééééééééééééééééééééééééééééééééééééééééééé_01h455vb4pex5vsknk084sn02q",
     "a@b",
     "\"a b\"@example.com",
     "ann@example.com\u{0}",

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use async_graphql::Positioned;
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{
     BaseType, FieldDefinition, InputValueDefinition, Type, TypeKind, TypeSystemDefinition,
 };
-use async_graphql::Positioned;
 
 /// The types by name, in an order that is always the same.
 pub struct Schema(BTreeMap<String, Definition>);
@@ -45,7 +45,8 @@ impl Schema {
                 TypeKind::Scalar => Definition::Scalar,
                 TypeKind::Object(object) => {
                     let interfaces = object.implements.into_iter();
-                    implemented.extend(interfaces.map(|interface| (interface.node.to_string(), name.clone())));
+                    implemented
+                        .extend(interfaces.map(|interface| (interface.node.to_string(), name.clone())));
                     Definition::Object(fields(object.fields))
                 }
                 TypeKind::Interface(interface) => Definition::Abstract(fields(interface.fields), Vec::new()),
@@ -53,9 +54,9 @@ impl Schema {
                     let members = union.members.into_iter().map(|member| member.node.to_string());
                     Definition::Abstract(Vec::new(), members.collect())
                 }
-                TypeKind::Enum(of) => {
-                    Definition::Enum(of.values.into_iter().map(|value| value.node.value.node.to_string()).collect())
-                }
+                TypeKind::Enum(of) => Definition::Enum(
+                    of.values.into_iter().map(|value| value.node.value.node.to_string()).collect(),
+                ),
                 TypeKind::InputObject(input) => Definition::Input(arguments(input.fields)),
             };
             types.insert(name, definition);
@@ -102,7 +103,7 @@ impl Schema {
 /// The type's name, without the lists that it is in.
 pub fn named(of: &Type) -> &str {
     match &of.base {
-        BaseType::Named(name) => name,
+        BaseType::Named(name) => name.as_str(),
         BaseType::List(entry) => named(entry),
     }
 }

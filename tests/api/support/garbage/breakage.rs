@@ -1,0 +1,305 @@
+//! Documents that are not good any more: each is a good one with one thing, or a few, gone wrong.
+
+use super::dice::Dice;
+use super::documents::Document;
+use super::literals::string;
+use super::oddities;
+use super::schema::Schema;
+
+/// What stands where it should not.
+const STRAYS: &[&str] = &[
+    "{",
+    "}",
+    "(",
+    ")",
+    "[",
+    "]",
+    "!",
+    "$",
+    "@",
+    ":",
+    "=",
+    "|",
+    "&",
+    "...",
+    "..",
+    "\"",
+    "\"\"\"",
+    "#",
+    "\\",
+    "\u{0}",
+    "\u{feff}",
+    "\u{a0}",
+    "\u{2028}",
+    "\u{1f980}",
+    "é",
+    "\\u0000",
+    "$x",
+    "@skip",
+    "@include(if: 1)",
+    "@nope",
+    "@skip(unless: 1)",
+    "@deprecated",
+    "@specifiedBy(url: \"x\")",
+    "on",
+    "null",
+    "true",
+    "fragment",
+    "query",
+    "mutation",
+    "subscription",
+    "...Nope",
+    "... on Nope { id }",
+    "... on Money { amount }",
+    "...{}",
+    "nope",
+    "nope { id }",
+    "__schema { types { name } }",
+    "__type(name: \"Gig\") { name }",
+    "__typename",
+    "a: b: c",
+    "id: id: id",
+    "(a: 1)",
+    "(id: $nope)",
+    "\"\\ud800\"",
+    "\"\\udc00\\ud83e\"",
+    "\"\\q\"",
+    "\"\\u12\"",
+    "\"a\nb\"",
+    "-",
+    "- 1",
+    "00",
+    "01",
+    "1.",
+    ".5",
+    "1e",
+    "0x10",
+    "1_000",
+];
+
+/// Whole documents that are wrong as they are.
+const WHOLE: &[&str] = &[
+    "",
+    " ",
+    ",,,",
+    "# nothing but a comment",
+    "\u{feff}",
+    "{}",
+    "{ }",
+    "query",
+    "query {}",
+    "query Q",
+    "mutation",
+    "subscription { __typename }",
+    "subscription { a: __typename b: __typename }",
+    "subscription { gigPublished { gigId } reviewQueueChanged { itemId } }",
+    "subscription { ...F } fragment F on Subscription { gigPublished { gigId } }",
+    "subscription { gigPublished @skip(if: true) { gigId } }",
+    "subscription { ... @include(if: false) { gigPublished { gigId } } }",
+    "fragment F on Query { __typename }",
+    "type Query { a: Int }",
+    "extend type Query { a: Int }",
+    "schema { query: Query }",
+    "scalar Date",
+    "directive @a on FIELD",
+    "{ a } { b }",
+    "query A { __typename } query A { __typename }",
+    "query A { __typename } { __typename }",
+    "query A { __typename } query B { __typename }",
+    "{ ...F } fragment F on Query { ...F }",
+    "{ ...F } fragment F on Query { ...G } fragment G on Query { ...F }",
+    "{ viewer { ...F } } fragment F on Viewer { user { gigs { nodes { seller { ...G } } } } } fragment G on User { gigs { nodes { ...H } } } fragment H on Gig { seller { ...G } }",
+    "fragment F on Query { ...F } fragment F on Query { ...F } { ...F }",
+    "{ ...F } fragment F on Gig { id }",
+    "{ ...F } fragment F on Int { id }",
+    "{ ...F } fragment F on GigFilter { seller }",
+    "query($a: Int, $a: Int) { __typename }",
+    "query($a: Nope) { __typename }",
+    "query($a: [Nope] = [1]) { __typename }",
+    "query($a: [[Nope!]!] = 1) { __typename }",
+    "query($a: Gig) { __typename }",
+    "query($a: Int = \"x\") { gigs(first: $a) { totalCount } }",
+    "query($a: Int! = null) { gigs(first: $a) { totalCount } }",
+    "query($a: GigFilter = { nope: 1 }) { gigs(where: $a) { totalCount } }",
+    "query($a: Upload) { __typename }",
+    "query($a: Int @nope) { gigs(first: $a) { totalCount } }",
+    "query($a: Int = $a) { gigs(first: $a) { totalCount } }",
+    "query @skip(if: true) { __typename }",
+    "{ gigs(first: 1, first: 2) { totalCount } }",
+    "{ gigs(where: { seller: \"a\", seller: \"b\" }) { totalCount } }",
+    "{ a: gig(id: 1) { id } a: gig(id: 2) { id } }",
+    "{ gig { id } }",
+    "{ gig(id: null) { id } }",
+    "{ gig(id: {}) { id } }",
+    "{ gig(id: [[[[1]]]]) { id } }",
+    "{ gig(id: 1e400) { id } }",
+    "{ limits }",
+    "{ eventCursor { a } }",
+    "{ nodes(ids: 5) { id } }",
+    "{ nodes(ids: [null]) { id } }",
+    "{ _service { sdl } }",
+    "{ _entities(representations: []) { __typename } }",
+    "{ _entities(representations: [{}]) { __typename } }",
+    "{ _entities(representations: [1, \"a\", null, [[]]]) { __typename } }",
+    "{ _entities(representations: [{ __typename: \"Nope\" }, { __typename: 5 }, { __typename: \"Gig\" }]) { __typename } }",
+    "{ _entities(representations: [{ __typename: \"Gig\", id: { a: 1 } }]) { ... on Gig { id } } }",
+    "mutation { uploadGigImage(file: \"#__graphql_file__:0\") { image { id } } }",
+    "mutation { uploadGigImage(file: \"#__graphql_file__:99999999999999999999\") { image { id } } }",
+    "mutation { uploadGigImage { image { id } } }",
+    "{ __type(name: null) { name } }",
+    "{ __type { name } }",
+    "{ __schema { types { fields { type { fields { type { fields { type { fields { name } } } } } } } } } }",
+];
+
+/// The document, broken.
+pub fn broken(mut document: Document, dice: &mut Dice, schema: &Schema) -> Document {
+    if dice.percent(12) {
+        document.text = (*dice.pick(WHOLE)).to_owned();
+        return document;
+    }
+    if dice.percent(10) {
+        document.text = endless(dice);
+        return document;
+    }
+    for _ in 0..=dice.below(3) {
+        document.text = match dice.below(5) {
+            0 => with_name_changed(&document.text, dice, schema),
+            1 => with_value_changed(&document.text, dice),
+            2 => cut(&document.text, dice),
+            _ => with_tokens_changed(&document.text, dice),
+        };
+    }
+    if dice.percent(15) {
+        document.text = said_twice(&document.text, dice);
+    }
+    document
+}
+
+/// The document's words, numbers, strings and everything between.
+fn tokens(text: &str) -> Vec<String> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut tokens: Vec<String> = Vec::new();
+    let mut last = None;
+    for character in text.chars() {
+        match tokens.last_mut() {
+            Some(token) if is_word(character) && last.is_some_and(is_word) => token.push(character),
+            _ => tokens.push(character.to_string()),
+        }
+        last = Some(character);
+    }
+    tokens
+}
+
+fn with_tokens_changed(text: &str, dice: &mut Dice) -> String {
+    let mut tokens = tokens(text);
+    for _ in 0..=dice.below(2) {
+        let at = dice.below(tokens.len().max(1));
+        let other = dice.below(tokens.len().max(1));
+        match dice.below(4) {
+            0 if at < tokens.len() => drop(tokens.remove(at)),
+            1 if at < tokens.len() => tokens.insert(at, tokens[at].clone()),
+            2 if at.max(other) < tokens.len() => tokens.swap(at, other),
+            _ => {
+                let stray = (*dice.pick(STRAYS)).to_owned();
+                tokens.insert(at.min(tokens.len()), stray);
+            }
+        }
+    }
+    tokens.concat()
+}
+
+/// Another name in the place of one: of some field or type, or of nothing.
+fn with_name_changed(text: &str, dice: &mut Dice, schema: &Schema) -> String {
+    let mut tokens = tokens(text);
+    let begins_name = |token: &String| token.starts_with(|c: char| c.is_ascii_alphabetic());
+    let names: Vec<usize> = (0..tokens.len()).filter(|at| begins_name(&tokens[*at])).collect();
+    if names.is_empty() {
+        return text.to_owned();
+    }
+    let at = *dice.pick(&names);
+    let types = schema.types();
+    let of = *dice.pick(&types);
+    let fields = schema.fields(of);
+    tokens[at] = match dice.below(5) {
+        0 => of.to_owned(),
+        1 if !fields.is_empty() => dice.pick(fields).name.clone(),
+        2 => "a".repeat(1 + dice.below(3_000)),
+        3 => tokens[*dice.pick(&names)].clone(),
+        _ => "nope".to_owned(),
+    };
+    tokens.concat()
+}
+
+/// Another value in the place of one.
+fn with_value_changed(text: &str, dice: &mut Dice) -> String {
+    let mut tokens = tokens(text);
+    let follows_colon = |at: &usize| *at > 1 && tokens[at - 1] == " " && tokens[at - 2] == ":";
+    let values: Vec<usize> = (0..tokens.len()).filter(follows_colon).collect();
+    if values.is_empty() {
+        return text.to_owned();
+    }
+    let at = *dice.pick(&values);
+    tokens[at] = match dice.below(8) {
+        0 => oddities::number(dice),
+        1 => string(&oddities::text(dice), dice),
+        2 => format!("{}1{}", "[".repeat(dice.below(150)), "]".repeat(dice.below(150))),
+        3 => format!("{}1{}", "{a:".repeat(dice.below(150)), "}".repeat(dice.below(150))),
+        4 => format!("[{}]", "1 ".repeat(dice.below(2_000))),
+        5 => "$nope".to_owned(),
+        6 => "NO_SUCH_VALUE".to_owned(),
+        _ => "null".to_owned(),
+    };
+    tokens.concat()
+}
+
+fn cut(text: &str, dice: &mut Dice) -> String {
+    let length = dice.below(text.chars().count().max(1));
+    text.chars().take(length).collect()
+}
+
+/// The same definitions again, or more of them.
+fn said_twice(text: &str, dice: &mut Dice) -> String {
+    match dice.below(4) {
+        0 => format!("{text} {text}"),
+        1 => format!("{text} fragment Unused on Query {{ __typename }}"),
+        2 => format!("{text} query Operation1 {{ __typename }}"),
+        _ => format!("query($unused: Int) {{ __typename }} {text}"),
+    }
+}
+
+/// A document that has far too much of something.
+fn endless(dice: &mut Dice) -> String {
+    let most = if dice.percent(20) { 20_000 } else { 1_200 };
+    let count = dice.below(most) + 2;
+    let many = |one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<Vec<_>>().join(" ");
+    match dice.below(14) {
+        0 => format!("{{ {} }}", many(&|n| format!("a{n}: __typename"))),
+        1 => format!("{{ {} }}", "__typename ".repeat(count)),
+        2 => format!("{}{}", "{ a ".repeat(count), "}".repeat(count)),
+        3 => format!("{{ {}id{} }}", "... { ".repeat(count), "}".repeat(count)),
+        4 => format!("{{ a {} }}", "@include(if: true) ".repeat(count)),
+        5 => format!(
+            "{{ ...F0 }} {}",
+            many(&|n| format!("fragment F{n} on Query {{ ...F{} ...F{} }}", n + 1, n + 1))
+        ),
+        6 => format!(
+            "{{ ...F0 }} {}",
+            many(&|n| format!("fragment F{n} on Query {{ ...F{} }}", (n + 1) % count))
+        ),
+        7 => format!(
+            "{{ {} }} fragment F on Query {{ ...F {} }}",
+            "...F ".repeat(count),
+            "...F ".repeat(count)
+        ),
+        8 => format!("query({}) {{ __typename }}", many(&|n| format!("$a{n}: Int = {n}"))),
+        9 => many(&|n| format!("query Q{n} {{ __typename }}")),
+        10 => format!("{{ gig(id: \"{}\") {{ id }} }}", "x".repeat(count * 50)),
+        11 => format!(
+            "{{ viewer {{ {}id{} }} }}",
+            "user { gigs(first: 1) { nodes { seller { ".repeat(count),
+            "} ".repeat(count * 4)
+        ),
+        12 => format!("# {}\n{{ __typename }}", "x".repeat(count * 50)),
+        _ => format!("query($a: {}Int{}) {{ __typename }}", "[".repeat(count), "]".repeat(count)),
+    }
+}
