@@ -6,7 +6,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use futures_util::FutureExt;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
@@ -60,7 +59,7 @@ pub struct App {
     stop: CancellationToken,
     sockets: TaskTracker,
     acts: TaskTracker,
-    server: JoinHandle<std::io::Result<()>>,
+    server: JoinHandle<()>,
     background: Background,
 }
 
@@ -91,11 +90,9 @@ impl App {
 
         let (stop, sockets, acts) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
         let edge = Edge::new(Arc::clone(&services), config, sockets.clone(), acts.clone());
-        let router = http::router(edge).into_make_service_with_connect_info::<SocketAddr>();
-        // What is told is told at once, not when more has gathered.
-        let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
-        let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-        let server = tokio::spawn(serving.into_future());
+        let serving =
+            http::listener::serve(listener, http::router(edge), stop.clone(), config.headers_within);
+        let server = tokio::spawn(serving);
         Ok(Self { address, services, stop, sockets, acts, server, background })
     }
 

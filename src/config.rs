@@ -97,7 +97,7 @@ pub struct Config {
     pub sign_in_failures: u32,
     pub sign_in_failures_per_address: u32,
     pub connections: ConnectionLimits,
-    /// How long a connection may take to say what it wants.
+    /// How long a connection may take to say what it wants, also after it has been answered.
     pub headers_within: Duration,
     pub operations: OperationLimits,
     pub budgets: BudgetRules,
@@ -209,7 +209,7 @@ impl Config {
                     "1000",
                 )?,
             },
-            headers_within: seconds("GIGWAY_HEADER_SECONDS", settings.header_seconds.as_deref(), (1, 10))?,
+            headers_within: seconds("GIGWAY_HEADER_SECONDS", settings.header_seconds.as_deref(), (1, 65))?,
             budgets: budgets(settings.budgets.as_deref(), environment, &operations)?,
             operations,
             introspection: switch("GIGWAY_INTROSPECTION", settings.introspection.as_deref(), !production)?,

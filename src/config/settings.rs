@@ -89,7 +89,7 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_TOKEN_GRACE_SECONDS", global = true, value_name = "SECONDS")]
     pub token_grace_seconds: Option<String>,
 
-    /// Seconds that a connection may take to send the headers of a request [default: 10]
+    /// Seconds that a connection may take to send the headers of its next request, and so may be idle [default: 65]
     #[arg(long, env = "GIGWAY_HEADER_SECONDS", global = true, value_name = "SECONDS")]
     pub header_seconds: Option<String>,
 

@@ -32,6 +32,10 @@ pub fn encode(kind: IdKind, id: Uuid) -> String {
 
 /// What `text` is the id of, and the row's id; `None` where it is no id of ours.
 pub fn decode(text: &str) -> Option<(IdKind, Uuid)> {
+    // The crate cuts a long text in two wherever that is, also in the middle of a character.
+    if !text.is_ascii() {
+        return None;
+    }
     let id = TypeSafeId::<DynamicType>::from_str(text).ok()?;
     let kind = IdKind::from_str(id.type_prefix()).ok()?;
     Some((kind, id.uuid()))
@@ -54,6 +58,7 @@ mod tests {
         assert_eq!(text.len(), 30);
         assert_eq!(decode(&text), Some((IdKind::Gig, row)));
         assert_eq!(decode_as(IdKind::User, &text), None);
+        assert_eq!(decode(&"é".repeat(45)), None);
         for bad in ["", "gig_", "gig_x", "dog_01h455vb4pex5vsknk084sn02q", "gig_81h455vb4pex5vsknk084sn02q"] {
             assert_eq!(decode(bad), None, "{bad}");
         }

@@ -1,8 +1,9 @@
 //! The edge: one router, and what every request passes through.
 //!
 //! `/graphql` takes POST, GET, WebSockets and streams; `/media` serves pictures; `/livez` and `/readyz` tell how it
-//! is doing; `/graphiql` is there in development. From the outside in, a request passes [`request_log`] (its
-//! id, its one line in the log), a layer that turns a panic into an answer, and CORS.
+//! is doing, `/metrics` by numbers; `/graphiql` is there in development. From the outside in, a request passes
+//! [`request_log`] (its id, its one line in the log), a layer that turns a panic into an answer, [`security_headers`],
+//! and CORS.
 
 mod answering;
 mod client_address;
@@ -10,7 +11,9 @@ mod event_stream;
 mod graphql;
 mod health;
 mod identity_documents;
+pub mod listener;
 mod media;
+mod metrics;
 mod multipart;
 mod multipart_stream;
 mod negotiation;
@@ -20,6 +23,7 @@ mod quota;
 mod reading;
 mod refusal;
 mod request_log;
+mod security_headers;
 mod socket;
 mod stream;
 
@@ -34,6 +38,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, he
 use axum::middleware;
 use axum::response::{Html, Response};
 use axum::routing::get;
+use secrecy::SecretString;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -41,6 +46,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
 use uuid::Uuid;
 
+use self::metrics::Metrics;
 use self::origins::Origins;
 use self::presence::Credentials;
 use self::quota::{Place, Quota};
@@ -79,6 +85,10 @@ pub struct Edge {
     /// Proxies in front that each add to X-Forwarded-For.
     proxies: usize,
     development: bool,
+    /// Clients reach it over TLS.
+    is_over_tls: bool,
+    metrics: Metrics,
+    metrics_token: Option<SecretString>,
     get_requests: GetRequests,
     /// Operations of one request.
     batch: usize,
@@ -103,6 +113,9 @@ impl Edge {
             connections: Quota::new(config.connections.per_address),
             subscriptions: Quota::new(config.connections.subscriptions_per_viewer),
             limits: config.connections.clone(),
+            is_over_tls: services.public_url.starts_with("https:"),
+            metrics: Metrics::new(),
+            metrics_token: config.metrics_token.clone(),
             services,
             proxies: config.proxies,
             development,
@@ -194,7 +207,8 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .route("/media/{file}", get(media::get))
         .route("/identity-documents/{document}", get(identity_documents::get))
         .route("/livez", get(health::live))
-        .route("/readyz", get(health::ready));
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::get));
     if edge.development {
         routes = routes.route("/graphiql", get(graphiql));
     }
@@ -202,6 +216,7 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(only_get)
         .layer(cors(&edge))
+        .layer(middleware::from_fn_with_state(Arc::clone(&edge), security_headers::add))
         .layer(CatchPanicLayer::custom(refusal::of_panic))
         .layer(middleware::from_fn_with_state(Arc::clone(&edge), request_log::log))
         .with_state(edge)
@@ -246,9 +261,12 @@ async fn method_not_allowed(method: Method) -> Response {
     refusal
 }
 
-async fn graphiql() -> Html<String> {
+async fn graphiql() -> (HeaderMap, Html<String>) {
     let page = async_graphql::http::GraphiQLSource::build();
-    Html(page.endpoint("/graphql").subscription_endpoint("/graphql").title("gigway").finish())
+    // It is a page that loads its scripts from elsewhere.
+    let policy = (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("frame-ancestors 'none'"));
+    let page = page.endpoint("/graphql").subscription_endpoint("/graphql").title("gigway").finish();
+    (HeaderMap::from_iter([policy]), Html(page))
 }
 
 /// A header of our own, or of a client library.

@@ -28,6 +28,11 @@ impl<K: Eq + Hash + Clone> Quota<K> {
         self.most
     }
 
+    /// How many are in use, by all together.
+    pub fn in_use(&self) -> usize {
+        self.used().values().sum()
+    }
+
     /// Takes one; `None` where there is none left for `key`.
     pub fn take(self: &Arc<Self>, key: K) -> Option<Place<K>> {
         let mut used = self.used();

@@ -12,6 +12,7 @@ mod command_line;
 mod documentation;
 mod edge;
 mod faults;
+mod front_door;
 mod fuzz;
 mod gigs;
 mod idempotency;

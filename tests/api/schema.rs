@@ -67,8 +67,9 @@ async fn nothing_breaks_clients_that_the_changelog_does_not_name() {
         std::fs::write(&file, text).expect("a file");
         file.display().to_string()
     };
-    let old = write("old.graphql", "type Query { gig: Gig } type Gig { title: String! price: Int! }");
-    let new = write("new.graphql", "type Query { gig: Gig } type Gig { title: String }");
+    let old =
+        write("old.graphql", "type Query { gig: Gig count: Int } type Gig { title: String! price: Int! }");
+    let new = write("new.graphql", "type Query { gig: Gig count: Int } type Gig { title: String }");
     let silent = write(
         "silent.md",
         "## Unreleased\n\n- `Gig.title` may be null.\n\n## 0.1.0\n\n- `Gig.price` was there.\n",

@@ -97,6 +97,7 @@ impl Guard {
         let mut document = parse_query(&request.query).map_err(|error| unreadable(&error))?;
         shape::check(&document, limits)?;
         variables::check_lists(&document, limits)?;
+        variables::check_types(&document, &self.outline)?;
         let (name, operation) = meant(&document, asked.as_deref())?;
         let (name, kind, pos) = (name.map(ToString::to_string), operation.node.ty, operation.pos);
         if kind == OperationType::Subscription {

@@ -1,13 +1,21 @@
 //! What the guard must know of the schema: of which type each field is, and whether it is a list or a page of one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{BaseType, FieldDefinition, TypeKind, TypeSystemDefinition};
 
-/// The types with fields, by name.
+/// The scalars that are in no schema's definition, because they are in every schema.
+const BUILT_IN: [&str; 5] = ["Boolean", "Float", "ID", "Int", "String"];
+
+/// The types.
 #[derive(Debug)]
-pub(super) struct Outline(HashMap<String, HashMap<String, FieldOutline>>);
+pub(super) struct Outline {
+    /// Those with fields, by name.
+    composite: HashMap<String, HashMap<String, FieldOutline>>,
+    /// Those that variables can be of.
+    input: HashSet<String>,
+}
 
 /// One field.
 #[derive(Debug)]
@@ -29,6 +37,7 @@ impl Outline {
         let schema = parse_schema(sdl).expect("our own schema is well-formed");
         let mut types = HashMap::new();
         let mut abstract_types = Vec::new();
+        let mut input: HashSet<String> = BUILT_IN.map(str::to_owned).into();
         for definition in &schema.definitions {
             let TypeSystemDefinition::Type(definition) = definition else { continue };
             let name = definition.node.name.node.to_string();
@@ -36,7 +45,7 @@ impl Outline {
                 TypeKind::Object(object) => drop(types.insert(name, object.fields.as_slice())),
                 TypeKind::Interface(interface) => drop(types.insert(name, interface.fields.as_slice())),
                 TypeKind::Union(_) => abstract_types.push(name),
-                _ => {}
+                TypeKind::Scalar | TypeKind::Enum(_) | TypeKind::InputObject(_) => drop(input.insert(name)),
             }
         }
         let is_composite =
@@ -48,11 +57,16 @@ impl Outline {
             });
             (name.clone(), fields.collect())
         });
-        Self(outlines.collect())
+        Self { composite: outlines.collect(), input }
+    }
+
+    /// Whether a variable can be of the type that has this name.
+    pub fn has_input(&self, name: &str) -> bool {
+        self.input.contains(name)
     }
 
     pub fn field(&self, of: &str, name: &str) -> Option<&FieldOutline> {
-        self.0.get(of)?.get(name)
+        self.composite.get(of)?.get(name)
     }
 }
 
@@ -71,7 +85,7 @@ impl FieldOutline {
 }
 
 /// The type's name, and whether it is in a list.
-fn named(base: &BaseType, is_list: bool) -> (String, bool) {
+pub(super) fn named(base: &BaseType, is_list: bool) -> (String, bool) {
     match base {
         BaseType::Named(name) => (name.to_string(), is_list),
         BaseType::List(inner) => named(&inner.base, true),

@@ -14,6 +14,9 @@ use async_graphql::{Name, Pos, Positioned, ServerError};
 use super::{Exceeded, exceeded};
 use crate::config::OperationLimits;
 
+/// The most fields and fragments inside one another: whoever walks a document goes one call deeper at each.
+const LEVELS_MAX: usize = 100;
+
 /// The lists of the introspection types.
 const INTROSPECTION_LISTS: [&str; 8] =
     ["types", "directives", "fields", "args", "inputFields", "interfaces", "possibleTypes", "enumValues"];
@@ -23,7 +26,7 @@ const INTROSPECTION_LISTS: [&str; 8] =
 /// # Errors
 /// QUERY_TOO_COMPLEX.
 pub(super) fn check(document: &ExecutableDocument, limits: &OperationLimits) -> Result<(), ServerError> {
-    let mut walk = Walk { document, limits, known: HashMap::new() };
+    let mut walk = Walk { document, limits, known: HashMap::new(), level: 0 };
     for (_, operation) in document.operations.iter() {
         let directives = Shape::of_directives(&operation.node.directives);
         let shape = walk.of_set(&operation.node.selection_set.node, false)?.with(&directives);
@@ -48,7 +51,7 @@ pub(super) fn root_fields(
     let mut fields = Vec::new();
     // What spreads itself ends with the limit, and is told by validation otherwise.
     let mut left = limits.selections;
-    gather(&operation.selection_set.node, document, &mut left, &mut fields);
+    gather(&operation.selection_set.node, document, LEVELS_MAX, &mut left, &mut fields);
     match fields.get(limits.root_fields) {
         Some(_) => {
             let most = limits.root_fields;
@@ -59,20 +62,26 @@ pub(super) fn root_fields(
     }
 }
 
-fn gather(set: &SelectionSet, document: &ExecutableDocument, left: &mut usize, fields: &mut Vec<String>) {
+fn gather(
+    set: &SelectionSet,
+    document: &ExecutableDocument,
+    levels: usize,
+    left: &mut usize,
+    fields: &mut Vec<String>,
+) {
     for selection in &set.items {
-        if *left == 0 {
+        if *left == 0 || levels == 0 {
             return;
         }
         *left -= 1;
         match &selection.node {
             Selection::Field(field) => fields.push(field.node.name.node.to_string()),
             Selection::InlineFragment(fragment) => {
-                gather(&fragment.node.selection_set.node, document, left, fields);
+                gather(&fragment.node.selection_set.node, document, levels - 1, left, fields);
             }
             Selection::FragmentSpread(spread) => {
                 if let Some(fragment) = document.fragments.get(&spread.node.fragment_name.node) {
-                    gather(&fragment.node.selection_set.node, document, left, fields);
+                    gather(&fragment.node.selection_set.node, document, levels - 1, left, fields);
                 }
             }
         }
@@ -87,6 +96,8 @@ struct Shape {
     directives: usize,
     depth: usize,
     introspection_lists: usize,
+    /// Fields and fragments inside one another.
+    levels: usize,
 }
 
 impl Shape {
@@ -102,6 +113,7 @@ impl Shape {
             directives: self.directives.saturating_add(other.directives),
             depth: self.depth.max(other.depth),
             introspection_lists: self.introspection_lists.max(other.introspection_lists),
+            levels: self.levels.max(other.levels),
         }
     }
 
@@ -137,12 +149,18 @@ struct Walk<'a> {
     limits: &'a OperationLimits,
     /// By fragment, and whether it is spread in an introspection.
     known: HashMap<(&'a Name, bool), Shape>,
+    /// How many fields and fragments it is inside.
+    level: usize,
 }
 
 impl<'a> Walk<'a> {
     fn of_set(&mut self, set: &'a SelectionSet, introspects: bool) -> Result<Shape, ServerError> {
         set.items.iter().try_fold(Shape::default(), |sum, selection| {
-            let shape = self.of_selection(&selection.node, introspects)?;
+            self.level += 1;
+            self.check_level(0, selection.pos)?;
+            let shape = self.of_selection(selection, introspects)?;
+            self.level -= 1;
+            let shape = Shape { levels: shape.levels + 1, ..shape };
             let sum = sum.with(&shape);
             // Nothing is looked at beyond the first that is too much.
             sum.check(self.limits, selection.pos)?;
@@ -150,9 +168,24 @@ impl<'a> Walk<'a> {
         })
     }
 
-    fn of_selection(&mut self, selection: &'a Selection, introspects: bool) -> Result<Shape, ServerError> {
+    /// # Errors
+    /// QUERY_TOO_COMPLEX where so many more levels are too many.
+    fn check_level(&self, more: usize, at: Pos) -> Result<(), ServerError> {
+        if self.level + more <= LEVELS_MAX {
+            return Ok(());
+        }
+        let message =
+            format!("An operation may have at most {LEVELS_MAX} fields and fragments inside one another.");
+        Err(exceeded(Exceeded::Depth, LEVELS_MAX, message, Some(at)))
+    }
+
+    fn of_selection(
+        &mut self,
+        selection: &'a Positioned<Selection>,
+        introspects: bool,
+    ) -> Result<Shape, ServerError> {
         let one = Shape { selections: 1, ..Shape::default() };
-        match selection {
+        match &selection.node {
             Selection::Field(field) => {
                 let field = &field.node;
                 let name = field.name.node.as_str();

@@ -154,8 +154,17 @@ fn fragments_are_counted_where_they_are_spread_and_looked_at_once() {
     assert_eq!(code(&fragments(4)), None);
     assert_eq!(code(&fragments(300)).as_deref(), Some("QUERY_TOO_COMPLEX"));
     assert_eq!(code("{ ...A } fragment A on Query { ...A ...B } fragment B on Query { ...A }"), None);
-    let chain = repeated(300, |level| format!(" fragment F{level} on Query {{ ...F{} }}", level + 1));
-    assert_eq!(code(&format!("{{ ...F0 }} {chain} fragment F300 on Query {{ __typename }}")), None);
+    // However they are put inside one another, and in whichever order they are looked at.
+    let chain = |count: usize| {
+        let chain = repeated(count, |level| format!(" fragment F{level} on Query {{ ...F{} }}", level + 1));
+        format!("{{ ...F0 }} {chain} fragment F{count} on Query {{ __typename }}")
+    };
+    assert_eq!(code(&chain(98)), None);
+    assert_eq!(code(&chain(99)).as_deref(), Some("QUERY_TOO_COMPLEX"));
+    assert_eq!(code(&chain(590)).as_deref(), Some("QUERY_TOO_COMPLEX"));
+    let circle =
+        repeated(500, |level| format!(" fragment F{level} on Query {{ ...F{} }}", (level + 1) % 500));
+    assert_eq!(code(&format!("{{ ...F0 }} {circle}")).as_deref(), Some("QUERY_TOO_COMPLEX"));
 }
 
 #[test]
@@ -197,6 +206,19 @@ fn a_variable_that_is_left_out_has_its_default_or_is_told() {
     assert_eq!(request.variables.get(&Name::new("a")), Some(&3.into()));
     assert_eq!(request.variables.get(&Name::new("b")), None);
     assert_eq!(code("query($a: Int!) { __typename }").as_deref(), Some("BAD_USER_INPUT"));
+}
+
+#[test]
+fn a_variable_is_of_a_type_that_variables_have() {
+    for bad in ["Nope", "[Nope!]", "Gig", "Node", "ReviewSubject", "Query"] {
+        assert_eq!(
+            code(&format!("query($a: {bad}) {{ __typename }}")).as_deref(),
+            Some("GRAPHQL_VALIDATION_FAILED")
+        );
+    }
+    for good in ["Int", "[ID!]!", "Upload", "GigFilter", "GigOrder", "DateTime", "_Any"] {
+        assert_eq!(code(&format!("query($a: {good} = null) {{ __typename }}")), None, "{good}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, Sele
 use async_graphql::{Name, Pos, Positioned, Request, ServerError, Value};
 use async_graphql_value::Value as Argument;
 
+use super::outline::{Outline, named};
 use super::{Exceeded, exceeded, refused};
 use crate::config::OperationLimits;
 use crate::graphql::error::ErrorCode;
@@ -94,6 +95,23 @@ fn too_long(what: &str, length: usize, limits: &OperationLimits, at: Option<Pos>
     let most = limits.list_length;
     let message = format!("A list may have at most {most} entries; one in {what} has {length}.");
     exceeded(Exceeded::ListLength, most, message, at)
+}
+
+/// Refuses variables of types that are none, or none of a variable's: the library panics over them.
+///
+/// # Errors
+/// GRAPHQL_VALIDATION_FAILED.
+pub(super) fn check_types(document: &ExecutableDocument, outline: &Outline) -> Result<(), ServerError> {
+    let operations = document.operations.iter();
+    let mut variables = operations.flat_map(|(_, operation)| &operation.node.variable_definitions);
+    variables.try_for_each(|variable| {
+        let (name, _) = named(&variable.node.var_type.node.base, false);
+        if outline.has_input(&name) {
+            return Ok(());
+        }
+        let message = format!("A variable cannot be of type `{name}`.");
+        Err(refused(ErrorCode::GraphqlValidationFailed, message, Some(variable.pos)))
+    })
 }
 
 /// The defaults of variables that were left out.

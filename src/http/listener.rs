@@ -1,0 +1,93 @@
+//! Takes connections, and serves each until it ends.
+//!
+//! As `axum::serve` does, but for one thing that it cannot be told: how long a connection may take to say what it wants.
+//! Without that, whoever opens many and says nothing keeps them for good.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+/// The most bytes of a request's headers, and of what is read ahead of a body.
+const BUFFER_MAX_BYTES: usize = 64 * 1024;
+
+/// How long to wait where a connection cannot be taken, such as for want of open files.
+const TAKE_AGAIN: Duration = Duration::from_secs(1);
+
+/// Serves until it is to stop, and then until all connections have ended; `headers_within`, a connection must have sent
+/// the headers of its next request.
+pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken, headers_within: Duration) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(headers_within).max_buf_size(BUFFER_MAX_BYTES);
+    let connections = TaskTracker::new();
+    while let Some(taken) = stop.run_until_cancelled(listener.accept()).await {
+        let (stream, client) = match taken {
+            Ok(taken) => taken,
+            Err(error) => {
+                if !is_the_clients(&error) {
+                    tracing::error!(%error, "cannot take a connection");
+                    tokio::time::sleep(TAKE_AGAIN).await;
+                }
+                continue;
+            }
+        };
+        // What is told is told at once, not when more has gathered.
+        stream.set_nodelay(true).ok();
+        let connection = http.serve_connection(TokioIo::new(stream), answering(router.clone(), client));
+        let connection = connection.with_upgrades();
+        let stop = stop.clone();
+        connections.spawn(async move {
+            let mut connection = pin!(connection);
+            let served = match stop.run_until_cancelled(connection.as_mut()).await {
+                Some(served) => served,
+                None => {
+                    // What it is answering, it answers; and no more.
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = served {
+                tracing::debug!(%error, "a connection has ended");
+            }
+        });
+    }
+    drop(listener);
+    connections.close();
+    connections.wait().await;
+}
+
+/// What is done with each request of a connection from there.
+fn answering(
+    router: Router,
+    client: SocketAddr,
+) -> impl hyper::service::Service<
+    hyper::Request<Incoming>,
+    Response = axum::response::Response,
+    Error = Infallible,
+    Future: Send,
+> {
+    service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request: Request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(client));
+        router.clone().oneshot(request)
+    })
+}
+
+/// Whether it is the connection that is gone, and not for want of anything here.
+fn is_the_clients(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

@@ -1,0 +1,113 @@
+//! What stands in front of every request: connections that say nothing, headers that every answer has, and metrics.
+
+use std::time::Duration;
+
+use gigway::config::Settings;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::protections::production;
+use crate::support::pictures::small;
+use crate::support::world::World;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a connection reads until it is closed, where it says this.
+async fn said(world: &World, text: &str) -> String {
+    let mut connection = TcpStream::connect(world.here().address).await.expect("a connection");
+    connection.write_all(text.as_bytes()).await.expect("an open connection");
+    let mut read = Vec::new();
+    timeout(PATIENCE, connection.read_to_end(&mut read)).await.expect("it is closed").ok();
+    String::from_utf8_lossy(&read).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_does_not_say_what_it_wants_is_closed() {
+    let settings = Settings { header_seconds: Some("1".into()), ..Settings::default() };
+    let world = World::start(settings, 1).await;
+    assert_eq!(said(&world, "").await, "");
+    let half = said(&world, "POST /graphql HTTP/1.1\r\nhost: gigway\r\ncontent-type: appl").await;
+    assert!(!half.starts_with("HTTP/1.1 200"), "{half}");
+    // One that was answered and then says nothing, too; and what is under way is none of this.
+    let idle = said(&world, "GET /livez HTTP/1.1\r\nhost: gigway\r\n\r\n").await;
+    assert!(idle.starts_with("HTTP/1.1 200") && idle.ends_with("ok\n"), "{idle}");
+    let mut socket = world.here().socket().await;
+    socket.subscribe("1", "subscription { gigPublished { gigId } }", json!({})).await;
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    socket.subscribe("2", "{ __typename }", json!({})).await;
+    assert_eq!(socket.about("2").await["payload"]["data"]["__typename"], "Query");
+    // Headers without end are not read without end.
+    let endless =
+        said(&world, &format!("GET /livez HTTP/1.1\r\nhost: gigway\r\nx: {}", "x".repeat(1024 * 1024))).await;
+    assert!(endless.starts_with("HTTP/1.1 431"), "{endless}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_answer_says_what_a_browser_may_do_with_it() {
+    let world = World::start(production(), 1).await;
+    let ann = world.member("Ann").await;
+    ann.client.upload_picture(small()).await;
+    let here = world.here();
+    let graphql = here.post("/graphql").json(&json!({ "query": "{ __typename }" }));
+    let refused = here.post("/graphql").body("nonsense");
+    for request in [graphql, refused, here.get("/livez"), here.get("/nowhere"), here.get("/media/img_x.jpg")]
+    {
+        let response = request.send().await.expect("an answer");
+        let header =
+            |name: &str| response.headers().get(name).map(|value| value.to_str().expect("text").to_owned());
+        let url = response.url().to_string();
+        assert_eq!(header("x-content-type-options").as_deref(), Some("nosniff"), "{url}");
+        assert_eq!(header("x-frame-options").as_deref(), Some("DENY"), "{url}");
+        assert_eq!(header("referrer-policy").as_deref(), Some("no-referrer"), "{url}");
+        let policy = header("content-security-policy").unwrap_or_default();
+        assert_eq!(policy, "default-src 'none'; frame-ancestors 'none'", "{url}");
+        assert_eq!(header("strict-transport-security").as_deref(), Some("max-age=63072000"), "{url}");
+        assert!(header("cache-control").is_some_and(|policy| policy.contains("no-store")), "{url}");
+        assert!(header("server").is_none() && header("x-powered-by").is_none(), "{url}");
+    }
+    let development = World::on_sqlite().await;
+    let page = development.here().fetch("/graphiql").await.1;
+    assert!(!page.headers().contains_key("strict-transport-security"));
+    assert_eq!(page.headers()["content-security-policy"], "frame-ancestors 'none'");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_are_told_to_who_may_read_them() {
+    let world = World::on_sqlite().await;
+    let here = world.here();
+    here.run("{ categories { slug } }", json!({})).await;
+    here.answer("{ nonsense }", json!({})).await;
+    let mut socket = here.socket().await;
+    socket.subscribe("1", "subscription { gigPublished { gigId } }", json!({})).await;
+    socket.subscribe("2", "{ __typename }", json!({})).await;
+    socket.about("2").await;
+    here.fetch("/nowhere/at/all").await;
+    let (status, response) = here.fetch("/metrics").await;
+    let content_type = response.headers()["content-type"].to_str().expect("text").to_owned();
+    let text = response.text().await.expect("a text");
+    assert_eq!(status, 200);
+    assert!(content_type.starts_with("application/openmetrics-text"), "{content_type}");
+    for line in [
+        r#"gigway_graphql_operations_total{kind="query",code="OK"} 1"#,
+        r#"gigway_graphql_operations_total{kind="query",code="GRAPHQL_VALIDATION_FAILED"} 1"#,
+        r#"gigway_socket_operations_total{kind="subscription",code="OK"} 1"#,
+        r#"gigway_http_requests_total{route="other",method="GET",status="404"} 1"#,
+        "gigway_connections 1",
+        "gigway_subscriptions 1",
+        "gigway_log_position 0",
+        "# EOF",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    assert!(!text.contains("nowhere"), "{text}");
+
+    let closed = World::start(production(), 1).await;
+    assert_eq!(closed.here().fetch("/metrics").await.0, 404);
+    let token = "a token of at least 32 characters!";
+    let guarded = World::start(Settings { metrics_token: Some(token.into()), ..production() }, 1).await;
+    assert_eq!(guarded.here().fetch("/metrics").await.0, 401);
+    assert_eq!(guarded.here().with_token("another").fetch("/metrics").await.0, 401);
+    assert_eq!(guarded.here().with_token(token).fetch("/metrics").await.0, 200);
+}
