@@ -17,9 +17,11 @@ lint: need-cargo need-cc ## Check the formatting, then clippy; a warning is an e
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 # By way of a second file, so that a build that fails leaves the old schema in place.
-schema: need-cargo need-cc ## Write the GraphQL schema to schema.graphql
+schema: need-cargo need-cc ## Write schema.graphql, and docs/AUTHORIZATION.md
 	cargo run -q --bin gigway -- schema > schema.graphql.new || { rm -f schema.graphql.new; exit 1; }
 	mv schema.graphql.new schema.graphql
+	cargo run -q --bin gigway -- schema --authorization > docs/AUTHORIZATION.md.new || { rm -f docs/AUTHORIZATION.md.new; exit 1; }
+	mv docs/AUTHORIZATION.md.new docs/AUTHORIZATION.md
 
 # Not listed: these say what to install, before cargo fails with a page of linker errors. `test` goes without
 # the second, because tests/with-services looks for the compiler and can install it.

@@ -8,11 +8,16 @@ pub(super) struct Schema {
     /// As a subgraph of Apollo Federation 2
     #[arg(long)]
     federation: bool,
+    /// Who gets to see and do what, as docs/AUTHORIZATION.md
+    #[arg(long, conflicts_with = "federation")]
+    authorization: bool,
 }
 
 /// Prints it.
 pub(super) fn print(form: &Schema) {
-    if form.federation {
+    if form.authorization {
+        print!("{}", crate::graphql::access::document());
+    } else if form.federation {
         print!("{}", crate::graphql::federation_sdl());
     } else {
         print!("{}", crate::graphql::sdl());

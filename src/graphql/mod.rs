@@ -8,6 +8,7 @@
 //! To add a type: a file here named after it. To add a mutation: the act in `service`, a method in the
 //! `*_mutation.rs` of its subject. Then `make schema`, which writes `schema.graphql` anew.
 
+pub mod access;
 pub mod account;
 pub mod account_mutation;
 pub mod answer;

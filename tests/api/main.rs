@@ -3,6 +3,7 @@
 //! Most tests run twice: over SQLite with events inside the process, and over PostgreSQL and Redis with two
 //! gateways (see [`support::world`]). They are run by `make test`, which starts the servers.
 
+mod access;
 mod accounts;
 mod authorization;
 mod browse;
