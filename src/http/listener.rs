@@ -51,13 +51,13 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         let stop = stop.clone();
         connections.spawn(async move {
             let mut connection = pin!(connection);
-            let served = match stop.run_until_cancelled(connection.as_mut()).await {
-                Some(served) => served,
-                None => {
-                    // What it is answering, it answers; and no more.
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
+            let served = stop.run_until_cancelled(connection.as_mut()).await;
+            let served = if let Some(served) = served {
+                served
+            } else {
+                // What it is answering, it answers; and no more.
+                connection.as_mut().graceful_shutdown();
+                connection.await
             };
             if let Err(error) = served {
                 tracing::debug!(%error, "a connection has ended");
