@@ -18,7 +18,7 @@ use crate::store;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// `extensions.code` of an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantNames)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErrorCode {
     /// It takes a session, or the session has ended: sign in, or trade the refresh token.

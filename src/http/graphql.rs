@@ -132,7 +132,7 @@ impl Asking {
 
     /// The request as it may be executed, or the answer to it.
     fn admit(&self, request: Request) -> Result<Admitted, Answer> {
-        let mut admitted = self.edge.engine.admit(request)?;
+        let mut admitted = self.edge.admit(request)?;
         // One that is no text is no good one, and told so.
         let key = self.headers.get(IDEMPOTENCY_KEY).map(|key| key.to_str().unwrap_or_default().to_owned());
         admitted.idempotency_key = key.or(admitted.idempotency_key);

@@ -17,8 +17,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 /// The most bytes of a request's headers, and of what is read ahead of a body.
@@ -32,14 +32,20 @@ const TAKE_AGAIN: Duration = Duration::from_secs(1);
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken, headers_within: Duration) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(headers_within).max_buf_size(BUFFER_MAX_BYTES);
-    let connections = TaskTracker::new();
-    while let Some(taken) = stop.run_until_cancelled(listener.accept()).await {
+    // Whoever drops this ends them, too.
+    let mut connections = JoinSet::new();
+    loop {
+        let taken = tokio::select! {
+            () = stop.cancelled() => break,
+            Some(_) = connections.join_next() => continue,
+            taken = listener.accept() => taken,
+        };
         let (stream, client) = match taken {
             Ok(taken) => taken,
             Err(error) => {
                 if !is_the_clients(&error) {
                     tracing::error!(%error, "cannot take a connection");
-                    tokio::time::sleep(TAKE_AGAIN).await;
+                    stop.run_until_cancelled(tokio::time::sleep(TAKE_AGAIN)).await;
                 }
                 continue;
             }
@@ -65,8 +71,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         });
     }
     drop(listener);
-    connections.close();
-    connections.wait().await;
+    while connections.join_next().await.is_some() {}
 }
 
 /// What is done with each request of a connection from there.
@@ -90,4 +95,49 @@ fn answering(
 fn is_the_clients(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// Waits until the connection has ended.
+    async fn ended(connection: &mut TcpStream) {
+        let mut rest = Vec::new();
+        timeout(PATIENCE, connection.read_to_end(&mut rest)).await.expect("an end").ok();
+    }
+
+    #[tokio::test]
+    async fn it_waits_for_what_is_under_way_and_who_ends_it_ends_that_too() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route(
+            "/",
+            get(|ConnectInfo(client): ConnectInfo<SocketAddr>| async move { client.ip().to_string() }),
+        );
+        let stop = CancellationToken::new();
+        let mut server = tokio::spawn(serve(listener, router, stop.clone(), Duration::from_mins(1)));
+        let mut idle = TcpStream::connect(address).await.unwrap();
+        idle.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut said = Vec::new();
+        while !said.ends_with(b"127.0.0.1") {
+            timeout(PATIENCE, idle.read_buf(&mut said)).await.expect("an answer").unwrap();
+        }
+        let mut half = TcpStream::connect(address).await.unwrap();
+        half.write_all(b"GET / HTTP/1.1\r\nhost").await.unwrap();
+        // Until it has been read.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        stop.cancel();
+        ended(&mut idle).await;
+        assert!(timeout(Duration::from_millis(300), &mut server).await.is_err(), "one is under way");
+        server.abort();
+        ended(&mut half).await;
+    }
 }

@@ -1,25 +1,34 @@
 //! `/metrics`: what a Prometheus, or whatever else reads OpenMetrics, is told of this gateway.
+//!
+//! Every label is one of few that are known beforehand, whatever clients send.
 
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Response as Answer, Value};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
+use strum::VariantNames;
 
+use super::Edge;
 use super::refusal::refuse;
-use super::request_log::Operation;
-use super::{Edge, not_found};
+use crate::graphql::answer::{codes, never_executed};
 use crate::graphql::error::ErrorCode;
+use crate::graphql::guard::Exceeded;
+use crate::live::bus::RedisHealth;
+use crate::service::budgets::Budget;
 
 const CONTENT_TYPE: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -29,26 +38,34 @@ const ROUTES: [&str; 5] = ["/graphql", "/livez", "/readyz", "/metrics", "/graphi
 const FOLDERS: [&str; 2] = ["/media", "/identity-documents"];
 
 /// The methods that are told apart.
-const METHODS: [Method; 4] = [Method::GET, Method::POST, Method::OPTIONS, Method::HEAD];
+const METHODS: [&str; 4] = ["GET", "POST", "OPTIONS", "HEAD"];
 
-type Label<V> = (&'static str, V);
+/// An operation that went as it should.
+const OK: &str = "OK";
+
+/// Whatever has no name of its own.
+const OTHER: &str = "other";
+
+type Labels<const N: usize> = [(&'static str, &'static str); N];
 
 /// What this gateway counts.
 #[derive(Debug)]
 pub(super) struct Metrics {
     registry: Registry,
-    requests: Family<[Label<String>; 3], Counter>,
-    seconds: Family<[Label<&'static str>; 1], Histogram>,
-    operations: Family<[Label<String>; 2], Counter>,
-    socket_operations: Family<[Label<String>; 2], Counter>,
-    connections: Gauge,
+    requests: Family<Labels<3>, Counter>,
+    seconds: Family<Labels<1>, Histogram>,
+    operations: Family<Labels<2>, Counter>,
+    points: Family<Labels<1>, Counter>,
+    refusals: Family<Labels<1>, Counter>,
+    sockets: Gauge,
+    streams: Gauge,
     subscriptions: Gauge,
     log_position: Gauge,
     hears_redis: Gauge,
 }
 
 impl Metrics {
-    pub fn new() -> Self {
+    pub fn new(started_at: DateTime<Utc>) -> Self {
         // From a quarter of a millisecond to eight seconds.
         let buckets: fn() -> Histogram = || Histogram::new(exponential_buckets(0.000_25, 2.0, 16));
         let mut metrics = Self {
@@ -56,8 +73,10 @@ impl Metrics {
             requests: Family::default(),
             seconds: Family::new_with_constructor(buckets),
             operations: Family::default(),
-            socket_operations: Family::default(),
-            connections: Gauge::default(),
+            points: Family::default(),
+            refusals: Family::default(),
+            sockets: Gauge::default(),
+            streams: Gauge::default(),
             subscriptions: Gauge::default(),
             log_position: Gauge::default(),
             hears_redis: Gauge::default(),
@@ -66,47 +85,72 @@ impl Metrics {
         registry.register("http_requests", "Requests that were answered", metrics.requests.clone());
         let help = "Time from a request's headers to its answer's";
         registry.register_with_unit("http_request_duration", help, Unit::Seconds, metrics.seconds.clone());
-        let help = "Operations over HTTP, by the first error's code";
+        let help = "Operations, however they came, by the first error's code";
         registry.register("graphql_operations", help, metrics.operations.clone());
-        let help = "Operations over WebSockets, by why they were refused";
-        registry.register("socket_operations", help, metrics.socket_operations.clone());
-        registry.register("connections", "Sockets and streams that are open", metrics.connections.clone());
-        registry.register("subscriptions", "Subscriptions that are under way", metrics.subscriptions.clone());
+        let help = "Points that operations were charged; what they did not need, their budgets got back";
+        registry.register("graphql_operation_cost", help, metrics.points.clone());
+        let help = "Operations that asked for more than a limit or a budget allows";
+        registry.register("graphql_refusals", help, metrics.refusals.clone());
+        registry.register("sockets_open", "WebSockets that are open", metrics.sockets.clone());
+        registry.register("streams_open", "Answers that go out as they come", metrics.streams.clone());
+        let help = "Subscriptions that are under way";
+        registry.register("subscriptions_open", help, metrics.subscriptions.clone());
         let help = "The last position of the log that was handed on to subscribers";
         registry.register("log_position", help, metrics.log_position.clone());
         let help = "Whether it hears other gateways; without Redis there are none";
         registry.register("redis_subscribed", help, metrics.hears_redis.clone());
+        let started = Gauge::<i64>::default();
+        started.set(started_at.timestamp());
+        registry.register_with_unit("start_time", "When it began, since 1970", Unit::Seconds, started);
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "What it is", build);
         metrics
     }
 
     /// Counts an answer.
-    pub fn count(
-        &self,
-        method: &Method,
-        path: &str,
-        status: StatusCode,
-        took: Duration,
-        operation: Option<&Operation>,
-        codes: &[String],
-    ) {
+    pub fn answered(&self, method: &Method, path: &str, status: StatusCode, took: Duration) {
         let route = route_of(path);
-        let method = if METHODS.contains(method) { method.as_str() } else { "other" };
-        let labels = [("route", route), ("method", method), ("status", status.as_str())];
-        self.requests.get_or_create(&labels.map(|(name, value)| (name, value.to_owned()))).inc();
+        let method = one_of(&METHODS, method.as_str());
+        let labels = [("route", route), ("method", method), ("status", class_of(status))];
+        self.requests.get_or_create(&labels).inc();
         self.seconds.get_or_create(&[("route", route)]).observe(took.as_secs_f64());
-        if route == "/graphql" && method != "OPTIONS" {
-            let kind = operation.map_or_else(|| "none".to_owned(), |operation| operation.kind.to_string());
-            let code = codes.first().map_or_else(|| "OK".to_owned(), Clone::clone);
-            self.operations.get_or_create(&[("kind", kind), ("code", code)]).inc();
+    }
+
+    /// Counts an operation that was let in with so many points, and what came of it: nothing told of a subscription is one
+    /// that has begun.
+    pub fn ran(&self, kind: OperationType, points: u64, answer: Option<&Answer>) {
+        let kind = match kind {
+            OperationType::Query => "query",
+            OperationType::Mutation => "mutation",
+            OperationType::Subscription => "subscription",
+        };
+        let code = answer.map_or(OK, code_of);
+        self.operations.get_or_create(&[("kind", kind), ("code", code)]).inc();
+        // Nothing is charged where there is too little.
+        let spent: &str = ErrorCode::RateLimited.into();
+        let is_charged = code != spent || !answer.is_some_and(never_executed);
+        if is_charged {
+            self.points.get_or_create(&[("kind", kind)]).inc_by(points);
+        }
+        self.note_limit(answer);
+    }
+
+    /// Counts an operation that was not let in, so that nobody knows of which kind it is.
+    pub fn refused(&self, answer: &Answer) {
+        self.operations.get_or_create(&[("kind", "unreadable"), ("code", code_of(answer))]).inc();
+        self.note_limit(Some(answer));
+    }
+
+    fn note_limit(&self, answer: Option<&Answer>) {
+        if let Some(limit) = answer.and_then(limit_of) {
+            self.refusals.get_or_create(&[("limit", limit)]).inc();
         }
     }
 
-    /// Counts an operation of a socket; `code` where it was refused.
-    pub fn count_of_socket(&self, operation: Option<&Operation>, code: Option<&str>) {
-        let kind = operation.map_or_else(|| "none".to_owned(), |operation| operation.kind.to_string());
-        self.socket_operations
-            .get_or_create(&[("kind", kind), ("code", code.unwrap_or("OK").to_owned())])
-            .inc();
+    fn to_text(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("text takes whatever is written to it");
+        text
     }
 }
 
@@ -114,67 +158,152 @@ impl Metrics {
 fn route_of(path: &str) -> &'static str {
     let whole = ROUTES.into_iter().find(|route| *route == path);
     let inside = |folder: &&str| path.strip_prefix(*folder).is_some_and(|rest| rest.starts_with('/'));
-    whole.or_else(|| FOLDERS.into_iter().find(inside)).unwrap_or("other")
+    whole.or_else(|| FOLDERS.into_iter().find(inside)).unwrap_or(OTHER)
+}
+
+fn class_of(status: StatusCode) -> &'static str {
+    match status.as_u16() / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        5 => "5xx",
+        _ => OTHER,
+    }
+}
+
+/// The code of an answer's first error.
+fn code_of(answer: &Answer) -> &'static str {
+    if answer.errors.is_empty() {
+        return OK;
+    }
+    codes(answer).next().map_or(OTHER, |code| one_of(ErrorCode::VARIANTS, code))
+}
+
+/// The limit or the budget that an answer's first error is about.
+fn limit_of(answer: &Answer) -> Option<&'static str> {
+    let told = answer.errors.first()?.extensions.as_ref()?;
+    match (told.get("limit"), told.get("budget")) {
+        (Some(Value::String(limit)), _) => Some(one_of(Exceeded::VARIANTS, limit)),
+        (None, Some(Value::String(budget))) => Some(one_of(Budget::VARIANTS, budget)),
+        _ => None,
+    }
+}
+
+fn one_of(names: &[&'static str], name: &str) -> &'static str {
+    names.iter().copied().find(|known| *known == name).unwrap_or(OTHER)
 }
 
 /// What there is to tell, to whoever may read it.
-pub(super) async fn get(State(edge): State<Arc<Edge>>, uri: Uri, headers: HeaderMap) -> Response {
-    match &edge.metrics_token {
-        Some(token) => {
-            let given = headers.get(header::AUTHORIZATION).and_then(|given| given.to_str().ok());
-            let given = given.and_then(|given| given.strip_prefix("Bearer ")).unwrap_or_default();
-            // Of what is compared nobody can choose the first bytes, so that how long it takes tells nothing.
-            if Sha256::digest(given) != Sha256::digest(token.expose_secret()) {
-                let message = "This takes the token for /metrics.";
-                return refuse(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, message);
-            }
-        }
-        None if edge.development => {}
-        None => return not_found(uri).await,
+pub(super) async fn get(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response {
+    if edge.metrics_token.as_ref().is_some_and(|token| !has_token(&headers, token.expose_secret())) {
+        let message = "This takes the token for /metrics.";
+        let mut refusal = refuse(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, message);
+        refusal.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        return refusal;
     }
     let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
     let metrics = &edge.metrics;
-    metrics.connections.set(count(edge.connections.in_use()));
+    let sockets = edge.sockets.len();
+    metrics.sockets.set(count(sockets));
+    // A socket has its place a little before it is open.
+    metrics.streams.set(count(edge.connections.in_use().saturating_sub(sockets)));
     metrics.subscriptions.set(count(edge.subscriptions.in_use()));
     metrics.log_position.set(edge.services.streams.handed_on().position());
-    let hears = edge.services.bus.redis().is_some_and(crate::live::bus::RedisHealth::is_subscribed);
-    metrics.hears_redis.set(hears.into());
-    let mut text = String::new();
-    encode(&mut text, &metrics.registry).unwrap_or_else(|error| {
-        text.clear();
-        writeln!(text, "# {error}").ok();
-    });
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
+    metrics.hears_redis.set(edge.services.bus.redis().is_some_and(RedisHealth::is_subscribed).into());
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.to_text()).into_response()
+}
+
+/// Whether a request has this token. Of what is compared nobody can choose the first bytes, so that how long it takes
+/// tells nothing.
+fn has_token(headers: &HeaderMap, token: &str) -> bool {
+    let given = headers.get(header::AUTHORIZATION).and_then(|given| given.to_str().ok());
+    let given = given.and_then(|given| given.split_once(' '));
+    given.is_some_and(|(scheme, given)| {
+        scheme.eq_ignore_ascii_case("bearer") && Sha256::digest(given.trim()) == Sha256::digest(token)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graphql::answer::failed;
+    use crate::graphql::error::Error;
+
+    fn metrics() -> Metrics {
+        Metrics::new(DateTime::UNIX_EPOCH)
+    }
+
+    fn assert_tells(metrics: &Metrics, lines: &[&str]) {
+        let text = metrics.to_text();
+        for line in lines {
+            assert!(text.lines().any(|told| told == *line), "{line}\n{text}");
+        }
+    }
 
     #[test]
-    fn whatever_clients_ask_for_there_are_few_routes() {
+    fn whatever_clients_send_there_are_few_labels() {
         assert_eq!(route_of("/graphql"), "/graphql");
         assert_eq!(route_of("/media/img_1.jpg"), "/media");
         for other in ["/", "/graphql/", "/mediaother", "/media", "/a?b", ""] {
             assert_eq!(route_of(other), "other", "{other}");
         }
+        let metrics = metrics();
+        for number in 0..1000 {
+            let method = Method::from_bytes(format!("ODD{number}").as_bytes()).unwrap();
+            metrics.answered(&method, &format!("/{number}"), StatusCode::NOT_FOUND, Duration::ZERO);
+        }
+        let line = r#"gigway_http_requests_total{route="other",method="other",status="4xx"} 1000"#;
+        assert_tells(&metrics, &[line]);
+        assert!(metrics.to_text().lines().count() < 100);
     }
 
     #[test]
     fn what_is_counted_is_told() {
-        let metrics = Metrics::new();
-        let took = Duration::from_millis(3);
-        metrics.count(&Method::POST, "/graphql", StatusCode::OK, took, None, &["BAD_REQUEST".to_owned()]);
-        metrics.count(&Method::from_bytes(b"ODD").unwrap(), "/x", StatusCode::NOT_FOUND, took, None, &[]);
-        let mut text = String::new();
-        encode(&mut text, &metrics.registry).unwrap();
-        for line in [
-            r#"gigway_http_requests_total{route="/graphql",method="POST",status="200"} 1"#,
-            r#"gigway_http_requests_total{route="other",method="other",status="404"} 1"#,
-            r#"gigway_graphql_operations_total{kind="none",code="BAD_REQUEST"} 1"#,
-            r#"gigway_http_request_duration_seconds_count{route="/graphql"} 1"#,
-        ] {
-            assert!(text.contains(line), "{line}\n{text}");
+        let metrics = metrics();
+        metrics.answered(&Method::POST, "/graphql", StatusCode::OK, Duration::from_millis(3));
+        metrics.ran(OperationType::Query, 7, Some(&Answer::default()));
+        metrics.ran(OperationType::Subscription, 2, None);
+        let mut answer = failed(&Error::new(ErrorCode::RateLimited, "Later."));
+        let told = answer.errors[0].extensions.get_or_insert_default();
+        told.set("budget", "signIn");
+        metrics.ran(OperationType::Mutation, 10, Some(&answer));
+        let mut answer = failed(&Error::new(ErrorCode::QueryTooComplex, "Less."));
+        answer.errors[0].extensions.get_or_insert_default().set("limit", "depth");
+        metrics.refused(&answer);
+        let version = format!(r#"gigway_build_info{{version="{}"}} 1"#, env!("CARGO_PKG_VERSION"));
+        assert_tells(
+            &metrics,
+            &[
+                r#"gigway_http_requests_total{route="/graphql",method="POST",status="2xx"} 1"#,
+                r#"gigway_http_request_duration_seconds_count{route="/graphql"} 1"#,
+                r#"gigway_graphql_operations_total{kind="query",code="OK"} 1"#,
+                r#"gigway_graphql_operations_total{kind="subscription",code="OK"} 1"#,
+                r#"gigway_graphql_operations_total{kind="mutation",code="RATE_LIMITED"} 1"#,
+                r#"gigway_graphql_operations_total{kind="unreadable",code="QUERY_TOO_COMPLEX"} 1"#,
+                r#"gigway_graphql_operation_cost_total{kind="query"} 7"#,
+                r#"gigway_graphql_operation_cost_total{kind="subscription"} 2"#,
+                r#"gigway_graphql_refusals_total{limit="depth"} 1"#,
+                r#"gigway_graphql_refusals_total{limit="signIn"} 1"#,
+                "gigway_start_time_seconds 0",
+                "# EOF",
+                &version,
+            ],
+        );
+        assert!(!metrics.to_text().contains(r#"cost_total{kind="mutation"}"#), "nothing was charged");
+    }
+
+    #[test]
+    fn who_has_the_token_is_told() {
+        let has = |given: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_static(given));
+            has_token(&headers, "the token")
+        };
+        assert!(has("Bearer the token") && has("bearer the token"));
+        for bad in ["Bearer the toke", "Bearer the token2", "Basic the token", "the token", "Bearer ", ""] {
+            assert!(!has(bad), "{bad}");
         }
+        assert!(!has_token(&HeaderMap::new(), "the token"));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `/graphql` takes POST, GET, WebSockets and streams; `/media` serves pictures; `/livez` and `/readyz` tell how it
 //! is doing, `/metrics` by numbers; `/graphiql` is there in development. From the outside in, a request passes
-//! [`request_log`] (its id, its one line in the log), a layer that turns a panic into an answer, [`security_headers`],
+//! [`request_log`] (its id, its one line in the log), [`security_headers`], a layer that turns a panic into an answer,
 //! and CORS.
 
 mod answering;
@@ -31,8 +31,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::Response as Answer;
 use async_graphql::parser::types::OperationType;
+use async_graphql::{Request as GraphqlRequest, Response as Answer};
 use axum::Router;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware;
@@ -54,6 +54,7 @@ use self::refusal::refuse;
 use crate::config::{Config, ConnectionLimits, GetRequests};
 use crate::graphql::engine::Engine;
 use crate::graphql::error::{Error, ErrorCode};
+use crate::graphql::following::{Following, Identity};
 use crate::graphql::guard::Admitted;
 use crate::graphql::idempotent::REPLAYED;
 use crate::graphql::{Caller, Origin, answer};
@@ -114,7 +115,7 @@ impl Edge {
             subscriptions: Quota::new(config.connections.subscriptions_per_viewer),
             limits: config.connections.clone(),
             is_over_tls: services.public_url.starts_with("https:"),
-            metrics: Metrics::new(),
+            metrics: Metrics::new(services.now()),
             metrics_token: config.metrics_token.clone(),
             services,
             proxies: config.proxies,
@@ -127,16 +128,44 @@ impl Edge {
         })
     }
 
+    /// Looks at a request: nothing of it is executed.
+    ///
+    /// # Errors
+    /// The answer to one that must not be.
+    fn admit(&self, request: GraphqlRequest) -> Result<Admitted, Answer> {
+        self.engine.admit(request).inspect_err(|answer| self.metrics.refused(answer))
+    }
+
     /// Executes an operation. A mutation runs to its end on a task of its own: also where its client goes meanwhile, what
     /// was begun is done and told, and a gateway that stops waits for it.
     async fn execute(&self, origin: Origin, admitted: Admitted) -> Answer {
-        let is_act = admitted.kind == OperationType::Mutation;
+        let (kind, points) = (admitted.kind, admitted.cost);
         let executing = Arc::clone(&self.engine).execute(origin, admitted);
-        if !is_act {
-            return executing.await;
-        }
-        let executed = self.acts.spawn(executing.in_current_span()).await;
-        executed.unwrap_or_else(|error| answer::failed(&Error::internal(&error)))
+        let answer = if kind == OperationType::Mutation {
+            let executed = self.acts.spawn(executing.in_current_span()).await;
+            executed.unwrap_or_else(|error| answer::failed(&Error::internal(&error)))
+        } else {
+            executing.await
+        };
+        self.metrics.ran(kind, points, Some(&answer));
+        answer
+    }
+
+    /// Begins a subscription.
+    ///
+    /// # Errors
+    /// The answer to one that cannot begin.
+    async fn subscribe(
+        &self,
+        identity: Identity,
+        origin: Origin,
+        admitted: Admitted,
+        last_event_id: Option<String>,
+    ) -> Result<Following, Answer> {
+        let points = admitted.cost;
+        let begun = self.engine.subscribe(identity, origin, admitted, last_event_id).await;
+        self.metrics.ran(OperationType::Subscription, points, begun.as_ref().err());
+        begun
     }
 
     /// Whose credentials `authorization` has.
@@ -207,8 +236,10 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .route("/media/{file}", get(media::get))
         .route("/identity-documents/{document}", get(identity_documents::get))
         .route("/livez", get(health::live))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::get));
+        .route("/readyz", get(health::ready));
+    if edge.development || edge.metrics_token.is_some() {
+        routes = routes.route("/metrics", get(metrics::get));
+    }
     if edge.development {
         routes = routes.route("/graphiql", get(graphiql));
     }
@@ -216,8 +247,8 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(only_get)
         .layer(cors(&edge))
-        .layer(middleware::from_fn_with_state(Arc::clone(&edge), security_headers::add))
         .layer(CatchPanicLayer::custom(refusal::of_panic))
+        .layer(middleware::from_fn_with_state(Arc::clone(&edge), security_headers::add))
         .layer(middleware::from_fn_with_state(Arc::clone(&edge), request_log::log))
         .with_state(edge)
 }

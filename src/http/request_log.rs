@@ -46,9 +46,7 @@ pub(super) async fn log(State(edge): State<Arc<Edge>>, mut request: Request, nex
         response.headers_mut().insert(REQUEST_ID, value);
     }
     line.answered(&response);
-    let codes = response.extensions().get::<ErrorCodes>().map(|codes| codes.0.as_slice()).unwrap_or_default();
-    let operation = response.extensions().get::<Operation>();
-    edge.metrics.count(&line.method, &line.path, response.status(), line.began.elapsed(), operation, codes);
+    edge.metrics.answered(&line.method, &line.path, response.status(), line.began.elapsed());
     response
 }
 

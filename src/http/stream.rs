@@ -131,7 +131,7 @@ async fn follow(
     }
     let origin = Origin { caller: presence.identity().caller(), address, request_id };
     let identity = presence.identity().clone();
-    match edge.engine.subscribe(identity, origin, admitted, last_event_id).await {
+    match edge.subscribe(identity, origin, admitted, last_event_id).await {
         Ok(following) => {
             let state = State { edge, presence, following, over: Over::GoesOn, _place: place };
             stream::unfold(state, State::next).boxed()

@@ -177,11 +177,13 @@ fn cell_of(answer: &Value) -> Cell {
     fn gather<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
         match value {
             Value::Object(fields) => {
-                fields.iter().for_each(
-                    |(name, value)| {
-                        if name == "it" { found.push(value) } else { gather(value, found) }
-                    },
-                )
+                for (name, value) in fields {
+                    if name == "it" {
+                        found.push(value);
+                    } else {
+                        gather(value, found);
+                    }
+                }
             }
             Value::Array(list) => list.iter().for_each(|value| gather(value, found)),
             _ => {}

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::protections::production;
 use crate::support::pictures::small;
+use crate::support::proxy::until;
 use crate::support::world::World;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -61,6 +62,9 @@ async fn every_answer_says_what_a_browser_may_do_with_it() {
         assert_eq!(header("x-content-type-options").as_deref(), Some("nosniff"), "{url}");
         assert_eq!(header("x-frame-options").as_deref(), Some("DENY"), "{url}");
         assert_eq!(header("referrer-policy").as_deref(), Some("no-referrer"), "{url}");
+        assert_eq!(header("cross-origin-opener-policy").as_deref(), Some("same-origin"), "{url}");
+        let loaded_by = if url.contains("/media/") { "cross-origin" } else { "same-origin" };
+        assert_eq!(header("cross-origin-resource-policy").as_deref(), Some(loaded_by), "{url}");
         let policy = header("content-security-policy").unwrap_or_default();
         assert_eq!(policy, "default-src 'none'; frame-ancestors 'none'", "{url}");
         assert_eq!(header("strict-transport-security").as_deref(), Some("max-age=63072000"), "{url}");
@@ -84,30 +88,51 @@ async fn metrics_are_told_to_who_may_read_them() {
     socket.subscribe("2", "{ __typename }", json!({})).await;
     socket.about("2").await;
     here.fetch("/nowhere/at/all").await;
+    // However an operation comes, it is counted once, by what became of it.
+    let refused = json!({ "query": "subscription { reviewQueueChanged { cursor } }" });
+    let stream = here.post("/graphql").header("accept", "text/event-stream").json(&refused);
+    stream.send().await.expect("an answer").text().await.expect("a stream");
+    socket.subscribe("3", "{ reviewQueue { totalCount } }", json!({})).await;
+    socket.about("3").await;
+    here.answer(&"{a".repeat(200), json!({})).await;
+    let begun = r#"gigway_graphql_operations_total{kind="subscription",code="OK"} 1"#;
+    until("the subscription has begun", async || {
+        here.fetch("/metrics").await.1.text().await.expect("a text").contains(begun)
+    })
+    .await;
     let (status, response) = here.fetch("/metrics").await;
     let content_type = response.headers()["content-type"].to_str().expect("text").to_owned();
     let text = response.text().await.expect("a text");
     assert_eq!(status, 200);
     assert!(content_type.starts_with("application/openmetrics-text"), "{content_type}");
     for line in [
-        r#"gigway_graphql_operations_total{kind="query",code="OK"} 1"#,
+        r#"gigway_graphql_operations_total{kind="query",code="OK"} 2"#,
         r#"gigway_graphql_operations_total{kind="query",code="GRAPHQL_VALIDATION_FAILED"} 1"#,
-        r#"gigway_socket_operations_total{kind="subscription",code="OK"} 1"#,
-        r#"gigway_http_requests_total{route="other",method="GET",status="404"} 1"#,
-        "gigway_connections 1",
-        "gigway_subscriptions 1",
+        r#"gigway_graphql_operations_total{kind="query",code="UNAUTHENTICATED"} 1"#,
+        r#"gigway_graphql_operations_total{kind="subscription",code="UNAUTHENTICATED"} 1"#,
+        r#"gigway_graphql_operations_total{kind="unreadable",code="QUERY_TOO_COMPLEX"} 1"#,
+        r#"gigway_graphql_refusals_total{limit="depth"} 1"#,
+        r#"gigway_http_requests_total{route="other",method="GET",status="4xx"} 1"#,
+        r#"gigway_http_requests_total{route="/graphql",method="GET",status="1xx"} 1"#,
+        "gigway_sockets_open 1",
+        "gigway_streams_open 0",
+        "gigway_subscriptions_open 1",
         "gigway_log_position 0",
         "# EOF",
     ] {
-        assert!(text.contains(line), "{line}\n{text}");
+        assert!(text.lines().any(|told| told == line), "{line}\n{text}");
     }
+    assert!(text.contains(r#"gigway_graphql_operation_cost_total{kind="query"} "#), "{text}");
     assert!(!text.contains("nowhere"), "{text}");
 
     let closed = World::start(production(), 1).await;
     assert_eq!(closed.here().fetch("/metrics").await.0, 404);
+    // Nothing tells that there could be something.
+    assert_eq!(closed.here().post("/metrics").send().await.expect("an answer").status(), 404);
     let token = "a token of at least 32 characters!";
     let guarded = World::start(Settings { metrics_token: Some(token.into()), ..production() }, 1).await;
-    assert_eq!(guarded.here().fetch("/metrics").await.0, 401);
+    let (status, response) = guarded.here().fetch("/metrics").await;
+    assert_eq!((status.as_u16(), &response.headers()["www-authenticate"]), (401, &"Bearer".parse().unwrap()));
     assert_eq!(guarded.here().with_token("another").fetch("/metrics").await.0, 401);
     assert_eq!(guarded.here().with_token(token).fetch("/metrics").await.0, 200);
 }

@@ -34,7 +34,7 @@ pub struct Admitted {
     /// The fields of the operation itself, as often as it has them.
     pub(super) root_fields: Vec<String>,
     /// The points that it may cost.
-    pub(super) cost: u64,
+    pub cost: u64,
     /// The points that it costs besides the objects of its answer.
     pub(super) base_cost: u64,
     /// Whether an answer to a stranger may be kept.
@@ -44,7 +44,7 @@ pub struct Admitted {
 }
 
 /// `extensions.limit` of what asks for too much.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantNames)]
 #[strum(serialize_all = "camelCase")]
 pub enum Exceeded {
     DocumentBytes,

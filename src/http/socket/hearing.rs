@@ -11,7 +11,7 @@ use super::connection::Connection;
 use super::operation::{Asker, Operation};
 use super::protocol::{Acknowledged, ClientMessage, Close, ServerMessage, request};
 use crate::graphql::Caller;
-use crate::graphql::answer::{codes, failed};
+use crate::graphql::answer::failed;
 use crate::graphql::error::{Error, ErrorCode};
 use crate::graphql::guard::Admitted;
 use crate::http::presence::Credentials;
@@ -105,10 +105,8 @@ impl Connection {
         if self.operations.contains_key(id.as_str()) {
             return Err(Some(Close::SubscriberExists(id)));
         }
-        let admitted = self.edge.engine.admit(request);
+        let admitted = self.edge.admit(request);
         let operation = admitted.as_ref().ok().map(Asked::of);
-        let refused = admitted.as_ref().err().and_then(|answer| codes(answer).next());
-        self.edge.metrics.count_of_socket(operation.as_ref(), refused);
         tracing::info!(
             socket = &*self.request_id,
             kind = operation.as_ref().map(|operation| operation.kind.to_string()),

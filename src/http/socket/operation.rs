@@ -99,7 +99,7 @@ impl Operation {
         let edge = Arc::clone(edge);
         let begin = async move {
             let origin = asker.origin(&edge).await?;
-            Ok(edge.engine.subscribe(asker.identity, origin, admitted, None).await)
+            Ok(edge.subscribe(asker.identity, origin, admitted, None).await)
         };
         Self::Subscription(Box::new(Subscription {
             id: Arc::clone(id),

@@ -31,7 +31,7 @@ const LUMP: f64 = 0.05;
 const LUMP_KEPT: TimeDelta = TimeDelta::seconds(10);
 
 /// What is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::VariantNames)]
 #[strum(serialize_all = "camelCase")]
 pub enum Budget {
     /// The points of operations.
