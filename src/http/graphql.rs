@@ -89,12 +89,14 @@ pub(super) async fn get(
     }
     let Some(request) = reading::parameters(&parameters) else { return unreadable() };
     let streams = matches!(media_type, MediaType::EventStream | MediaType::MultipartSubscription);
-    if edge.get_requests == GetRequests::Persisted && !streams && !request.query.is_empty() {
-        return post_this("GET runs queries that it names by hash or id; POST this.");
-    }
+    let is_unnamed = edge.get_requests == GetRequests::Persisted && !request.query.is_empty();
     let asking = Asking::new(edge, connection, id, headers, media_type);
     let admitted = asking.admit(request);
     let kind = admitted.as_ref().ok().map(|admitted| admitted.kind);
+    // A browser's EventSource can do nothing but GET; all else can name what it asks for.
+    if is_unnamed && kind != Some(OperationType::Subscription) {
+        return post_this("GET runs queries that it names by hash or id; POST this.");
+    }
     let is_safe = match kind {
         None | Some(OperationType::Query) => true,
         Some(OperationType::Subscription) => streams,

@@ -5,6 +5,7 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
+use crate::protections::production;
 use crate::support::client::{Client, error_codes, text};
 use crate::support::on_both_back_ends;
 use crate::support::pictures::small;
@@ -313,17 +314,7 @@ on_both_back_ends!(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn production_shows_no_graphiql_and_lets_no_local_page_in() {
-    let settings = Settings {
-        env: Some("production".into()),
-        token_secret: Some("a secret of at least 32 characters".into()),
-        index_key: Some("another secret of at least 32 characters".into()),
-        // 32 bytes, each a 7.
-        encryption_keys: Some("2026-11:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".into()),
-        allowed_origins: Some("https://app.example.com".into()),
-        public_url: Some("https://api.example.com/".into()),
-        log: Some("warn".into()),
-        ..Settings::default()
-    };
+    let settings = Settings { allowed_origins: Some("https://app.example.com".into()), ..production() };
     let world = World::start(settings, 1).await;
     assert_eq!(world.here().fetch("/graphiql").await.0, 404);
     let request = world.here().get("/livez").header("origin", "http://localhost:3000");

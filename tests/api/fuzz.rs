@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use futures_util::future::join_all;
 use futures_util::{SinkExt, StreamExt};
 use gigway::config::Settings;
 use image::ImageFormat;
@@ -23,6 +24,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{self, CloseFrame};
 use tokio_tungstenite::tungstenite::{self, Message};
 
+use crate::support::client::Client;
 use crate::support::documents::SAVE_DRAFT;
 use crate::support::garbage::dice::Dice;
 use crate::support::garbage::judge::{Judge, Verdict};
@@ -32,6 +34,7 @@ use crate::support::garbage::requests::Maker;
 use crate::support::garbage::schema::Schema;
 use crate::support::garbage::wire::{PATIENCE, Wire};
 use crate::support::pictures::{picture, small};
+use crate::support::proxy::until;
 use crate::support::servers;
 use crate::support::world::World;
 
@@ -243,6 +246,17 @@ async fn all<T: 'static>(mut tasks: JoinSet<T>) -> Vec<T> {
     results
 }
 
+/// Has the gateway open all its connections to the database: while it does, on a machine that is busy with other tests,
+/// requests can wait longer than they may, which says nothing of what is sent.
+async fn warm(gateway: &Client) {
+    until("it is warm", async || {
+        let asked =
+            (0..40).map(|_| gateway.answer("{ gigs { totalCount nodes { seller { id } } } }", json!({})));
+        join_all(asked).await.iter().all(|answer| answer.get("errors").is_none())
+    })
+    .await;
+}
+
 async fn is_alive(world: &World, email: &str) {
     let witness = world.sign_in(email).await.client;
     for gateway in [world.here(), world.there()] {
@@ -276,6 +290,10 @@ async fn nothing_shakes_it(settings: Settings, gateways: usize, requests: u64) {
     let mut known = Known::furnish(world.services(), addresses[0], pictures).await;
     let folder = world.blobs().ancestors().nth(2).map(Path::to_path_buf).expect("it is in the data folder");
     let secrets = [witness.clone(), TOKEN_SECRET.to_owned(), folder.display().to_string()];
+
+    for gateway in [world.here(), world.there()] {
+        warm(&gateway).await;
+    }
 
     let mut tally = Tally::default();
     let (mut first, mut messages) = (0, 0);

@@ -178,6 +178,10 @@ async fn an_audit_runs_them_all_and_get_may_be_for_named_documents_alone() {
     assert!(post(&here, json!({ "query": other })).await["data"].is_object());
     let refused = get(&here, &[("query", other)], &[]).await;
     assert_eq!((refused.status().as_u16(), header(&refused, "allow")), (405, Some("POST")));
+    let as_stream = get(&here, &[("query", other)], &[("accept", "text/event-stream")]).await;
+    assert_eq!(as_stream.status(), 405);
+    let subscription = [("query", "subscription { gigPublished { gigId } }")];
+    assert_eq!(get(&here, &subscription, &[("accept", "text/event-stream")]).await.status(), 200);
     let named = get(&here, &[("documentId", &sha256(CATEGORIES))], &[]).await;
     assert_eq!(
         (named.status().as_u16(), header(&named, "cache-control")),
