@@ -1,12 +1,16 @@
 // The gateway under test, by the environment that the Rust test sets, and what its people do there.
 
 import assert from 'node:assert/strict';
+import { after } from 'node:test';
 
 // A script that hangs fails, whatever holds it up.
 setTimeout(() => {
   console.error('not done within 100 seconds');
   process.exit(1);
 }, 100_000).unref();
+
+// And one that is through ends: what a client library keeps open behind its tests is the library's own affair.
+after(() => void setTimeout(() => process.exit(), 5_000).unref());
 
 function given(variable) {
   const value = process.env[variable];
