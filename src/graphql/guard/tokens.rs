@@ -5,7 +5,8 @@ use async_graphql::{Pos, ServerError};
 
 use super::{Exceeded, exceeded};
 
-/// The most brackets inside one another. The parser would take any number of them, and run out of its stack.
+/// The most brackets inside one another. The parser has a bound of its own, and what is beyond it cannot be parsed, which
+/// says nothing of why.
 const BRACKETS_MAX: usize = 100;
 
 /// Stops at the first token too many.
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn brackets_are_counted_before_the_parser_falls_into_them() {
+    fn brackets_are_counted_before_the_parser_goes_into_them() {
         let nested = |depth: usize| "{a".repeat(depth);
         check(&nested(100), usize::MAX).expect("as many as may be");
         check(&nested(101), usize::MAX).expect_err("one too many");
