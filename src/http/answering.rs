@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::negotiation::MediaType;
@@ -18,7 +19,14 @@ const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
 
 /// One answer.
 pub(super) fn respond(answer: &Answer, media_type: MediaType) -> Response {
-    let body = serde_json::to_vec(&Sent::from(answer)).expect("an answer is plain data");
+    written(answer, media_type, body_of(answer))
+}
+
+fn body_of(answer: &Answer) -> Bytes {
+    serde_json::to_vec(&Sent::from(answer)).expect("an answer is plain data").into()
+}
+
+fn written(answer: &Answer, media_type: MediaType, body: Bytes) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(media_type.content_type())),
         (header::CACHE_CONTROL, PRIVATE),
@@ -59,12 +67,12 @@ pub(super) fn respond_cacheable(
     policy: CachePolicy,
     asked: &HeaderMap,
 ) -> Response {
-    let mut response = respond(answer, media_type);
+    let body = body_of(answer);
+    let mut response = written(answer, media_type, body.clone());
     let CachePolicy::Public(kept) = policy else { return response };
     if !answer.errors.is_empty() || answer.data == Value::Null || !answer.extensions.is_empty() {
         return response;
     }
-    let body = serde_json::to_vec(&Sent::from(answer)).expect("an answer is plain data");
     let tag = format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(&body)[..16]));
     let matches = has_tag(asked, &tag);
     let headers = response.headers_mut();
@@ -82,7 +90,7 @@ pub(super) fn respond_cacheable(
 }
 
 /// Whether the client has what has this tag.
-fn has_tag(asked: &HeaderMap, tag: &str) -> bool {
+pub(super) fn has_tag(asked: &HeaderMap, tag: &str) -> bool {
     let lines = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
     let mut tags = lines.flat_map(|line| line.split(',')).map(str::trim);
     tags.any(|had| had == "*" || had.strip_prefix("W/").unwrap_or(had) == tag)

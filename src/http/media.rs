@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::Edge;
+use super::answering::has_tag;
 use super::refusal::refuse;
 use crate::domain::id::{self, IdKind};
 use crate::graphql::Caller;
@@ -51,14 +52,11 @@ pub(super) async fn get(
         Err(error) => return failed(&error.into()),
     };
     let tag = format!("\"{name}\"");
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok()).unwrap_or_default();
-    let known =
-        known.split(',').map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag);
     let kept = [
         (header::CACHE_CONTROL, if shown.public { PUBLIC } else { PRIVATE }),
         (header::ETAG, HeaderValue::from_str(&tag).expect("an id is plain text")),
     ];
-    if known {
+    if has_tag(&headers, &tag) {
         return (StatusCode::NOT_MODIFIED, kept).into_response();
     }
     let plain = [
