@@ -13,6 +13,12 @@ pub struct Arguments {
 /// What to measure.
 #[derive(Subcommand, Debug, Clone, Copy)]
 pub enum Command {
+    /// The page that most requests want, beside PostgreSQL alone, HTTP alone, Mercurius and PostGraphile
+    Browse {
+        /// Also with 1,000,000 gigs, and the memory after 1,000,000 distinct queries
+        #[arg(long)]
+        million: bool,
+    },
     /// Processor time of one delivered event, and memory of one idle subscriber
     Fanout {
         /// Subscribers of each server

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::extract::{Path, State};
+use axum::http::{HeaderName, header};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
@@ -28,6 +30,7 @@ struct Bare {
     feed: broadcast::Sender<Utf8Bytes>,
     each: Mutex<Vec<Arc<Slot>>>,
     backlog: Mutex<Arc<[Utf8Bytes]>>,
+    constant: Mutex<Bytes>,
 }
 
 type Shared = State<Arc<Bare>>;
@@ -63,11 +66,12 @@ impl Source {
 /// Serves until it is killed.
 pub async fn serve() -> Result<()> {
     let (feed, _) = broadcast::channel(QUEUE);
-    let bare = Bare { feed, each: Mutex::default(), backlog: Mutex::new(Arc::new([])) };
+    let bare = Bare { feed, each: Mutex::default(), backlog: Mutex::new(Arc::new([])), constant: Mutex::default() };
     let router = Router::new()
         .route("/shared", get(follow_feed).post(tell_all))
         .route("/each", get(follow_own))
         .route("/each/{milliseconds}", post(tell_each))
+        .route("/constant", post(constant).put(keep_constant))
         .route("/backlog", get(catch_up).post(keep_backlog))
         .with_state(Arc::new(bare));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -139,6 +143,15 @@ async fn tell_each(State(bare): Shared, Path(milliseconds): Path<u64>, text: Str
         socket.filled.notify_one();
         due += pace;
     }
+}
+
+/// The same answer to everybody.
+async fn constant(State(bare): Shared) -> ([(HeaderName, &'static str); 1], Bytes) {
+    ([(header::CONTENT_TYPE, "application/json")], lock(&bare.constant).clone())
+}
+
+async fn keep_constant(State(bare): Shared, body: Bytes) {
+    *lock(&bare.constant) = body;
 }
 
 /// Keeps messages, one a line, for sockets that come.

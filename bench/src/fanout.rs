@@ -168,7 +168,7 @@ impl Pair {
         choose: impl Fn(&str, usize) -> Subscription,
         path: &'static str,
     ) -> Result<Self> {
-        let (server, beside) = (world.another_gateway()?, Server::bare()?);
+        let (server, beside) = (world.another_gateway(&[])?, Server::bare()?);
         let (address, beside_address) = (server.address.clone(), beside.address.clone());
         eprintln!("{sockets} subscribers come to each server");
         let hear: Hear = Arc::new(|_: &str| {});

@@ -47,7 +47,7 @@ pub async fn run() -> Result<Report> {
     let seller_ids: Vec<_> = sellers.iter().map(|seller| seller.id).collect();
     let gigs = world.add_gigs(&world.new_ids(TURNS * EVENTS + 1), &seller_ids, GigStatus::Paused).await?;
 
-    let (server, beside) = (world.another_gateway()?, Server::bare()?);
+    let (server, beside) = (world.another_gateway(&[])?, Server::bare()?);
     let (watch, beside_watch) = (Watch::new(&gigs), Watch::new(&gigs));
     let subscription = Subscription::Gigway {
         address: server.address.clone(),

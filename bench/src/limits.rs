@@ -31,7 +31,7 @@ struct Attack {
 
 pub async fn run() -> Result<Report> {
     let world = World::start().await?;
-    let gateway = world.another_gateway()?;
+    let gateway = world.another_gateway(&[])?;
     let plain = json!({ "query": "{ __typename }" }).to_string();
     send(&gateway, &plain).await?;
     let mut rows = Vec::new();

@@ -3,12 +3,14 @@
 
 mod arguments;
 mod bare;
+mod browse;
 mod client;
 mod crowd;
 mod fanout;
 mod latency;
 mod limits;
 mod open_files;
+mod pgbench;
 mod process;
 mod resume;
 mod surroundings;
@@ -43,6 +45,7 @@ async fn run(command: Command) -> ExitCode {
     let measured = match command {
         Command::ServeGigway => return serve_gigway().await,
         Command::ServeBare => return served(bare::serve().await),
+        Command::Browse { million } => Box::pin(browse::run(million)).await,
         Command::Fanout { sockets, rounds } => Box::pin(fanout::run(sockets, rounds)).await,
         Command::Latency => Box::pin(latency::run()).await,
         Command::Limits => Box::pin(limits::run()).await,

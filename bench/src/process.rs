@@ -37,7 +37,7 @@ impl Server {
     }
 
     /// Waits until it says where it listens.
-    fn start(mut command: Command) -> Result<Self> {
+    pub fn start(mut command: Command) -> Result<Self> {
         let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let output = BufReader::new(process.stdout.take().expect("it is piped"));
         let mut server = Self { process, address: String::new(), output };
@@ -57,13 +57,12 @@ impl Server {
 
     /// The processor time that it has used so far.
     pub fn processor_time(&self) -> Result<Duration> {
-        let stat = self.read("stat")?;
-        // The second field is the program's name in brackets, which may hold blanks. The 14th and 15th are
-        // ticks, in user mode and in the kernel.
-        let (_, fields) = stat.rsplit_once(')').ok_or("/proc/PID/stat has no name")?;
-        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
-        let ticks = ticks.sum::<std::result::Result<u64, _>>()?;
-        Ok(Duration::from_micros(ticks * 1_000_000 / rustix::param::clock_ticks_per_second()))
+        Ok(Stat::of(self.process.id())?.used)
+    }
+
+    /// The same, with what the processes that it has started have used.
+    pub fn tree_time(&self) -> Result<Duration> {
+        tree_time(self.process.id())
     }
 
     /// The KiB of its memory that are resident.
@@ -105,4 +104,62 @@ fn this_program(command: &str) -> Result<Command> {
     let mut program = Command::new(std::env::current_exe()?);
     program.arg(command);
     Ok(program)
+}
+
+/// What `/proc/PID/stat` says of a process.
+struct Stat {
+    parent: u32,
+    /// By itself.
+    used: Duration,
+    /// By children that have ended.
+    used_by_ended: Duration,
+}
+
+impl Stat {
+    fn of(id: u32) -> Result<Self> {
+        let path = format!("/proc/{id}/stat");
+        let stat = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+        // The second field is the program's name in brackets, which may hold blanks. The 4th is the parent; the 14th to
+        // the 17th are ticks, in user mode and in the kernel, its own and those of children that have ended.
+        let (_, fields) = stat.rsplit_once(')').ok_or("/proc/PID/stat has no name")?;
+        let fields: Vec<_> = fields.split_whitespace().collect();
+        let number = |field: usize| -> Result<u64> {
+            Ok(fields.get(field - 3).ok_or("/proc/PID/stat is too short")?.parse()?)
+        };
+        let time = |ticks: u64| {
+            Duration::from_micros(ticks * 1_000_000 / rustix::param::clock_ticks_per_second())
+        };
+        Ok(Self {
+            parent: u32::try_from(number(4)?)?,
+            used: time(number(14)? + number(15)?),
+            used_by_ended: time(number(16)? + number(17)?),
+        })
+    }
+}
+
+/// Who has started a process.
+pub fn parent(id: u32) -> Result<u32> {
+    Ok(Stat::of(id)?.parent)
+}
+
+/// The processor time of a process and of all that it has started.
+pub fn tree_time(id: u32) -> Result<Duration> {
+    let mut processes = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        // One that has ended meanwhile counts for its parent.
+        if let Some(id) = name.to_str().and_then(|name| name.parse().ok())
+            && let Ok(stat) = Stat::of(id)
+        {
+            processes.push((id, stat));
+        }
+    }
+    let (mut used, mut tree) = (Duration::ZERO, vec![id]);
+    while let Some(id) = tree.pop() {
+        if let Some((_, stat)) = processes.iter().find(|(other, _)| *other == id) {
+            used += stat.used + stat.used_by_ended;
+        }
+        tree.extend(processes.iter().filter(|(_, stat)| stat.parent == id).map(|(id, _)| *id));
+    }
+    Ok(used)
 }

@@ -40,7 +40,7 @@ pub async fn run() -> Result<Report> {
     let changes = stream::iter(&gigs).map(|gig| seller.act(RESUME, json!({ "id": gig })));
     changes.buffer_unordered(CHANGES_AT_ONCE).try_for_each(async |_| Ok(())).await?;
 
-    let (server, beside) = (world.another_gateway()?, Server::bare()?);
+    let (server, beside) = (world.another_gateway(&[])?, Server::bare()?);
     let subscription = Subscription::Gigway {
         address: server.address.clone(),
         token: reader.token,

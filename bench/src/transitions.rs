@@ -1,7 +1,6 @@
 //! How many gigs are decided in a second, beside the same SQL by pgbench.
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Instant;
 
 use gigway::domain::gig::GigStatus;
@@ -13,6 +12,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::Result;
+use crate::pgbench;
 use crate::table::{Bound, Report, Row, float, median};
 use crate::world::{Person, World};
 
@@ -49,7 +49,7 @@ pub async fn run() -> Result<Report> {
     let folder = tempfile::tempdir()?;
     let script = folder.path().join("transitions.sql");
     std::fs::write(&script, SCRIPT)?;
-    let pgbench = Pgbench { program: find_pgbench(), script, reviewer: reviewer.id, session };
+    let pgbench = Pgbench { script, reviewer: reviewer.id, session };
 
     let (mut rates, mut beside_rates) = (Vec::new(), Vec::new());
     for (round, gigs) in (0_usize..).zip(gigs.chunks(CLIENTS * EACH)) {
@@ -119,7 +119,6 @@ async fn decide_all(reviewer: &Person, gigs: &[String]) -> Result<f64> {
 }
 
 struct Pgbench {
-    program: PathBuf,
     script: PathBuf,
     reviewer: Uuid,
     session: Uuid,
@@ -129,33 +128,12 @@ impl Pgbench {
     /// Runs the script as often as gigway decides in a round; how often a second. Each client's count goes on
     /// from `done`.
     fn run(&self, database_url: &str, done: usize) -> Result<f64> {
-        let output = Command::new(&self.program)
-            .args(["-n", "-c", &CLIENTS.to_string(), "-j", "2", "-t", &EACH.to_string(), "-M", "prepared"])
-            .args(["-D", &format!("done={done}")])
-            .args(["-D", &format!("reviewer={}", self.reviewer)])
-            .args(["-D", &format!("session={}", self.session)])
-            .arg("-f")
-            .arg(&self.script)
-            .arg(database_url)
-            .output()
-            .map_err(|error| format!("cannot run {}: {error}", self.program.display()))?;
-        let told = String::from_utf8_lossy(&output.stdout);
-        let rate = told.lines().find_map(|line| line.strip_prefix("tps = "));
-        let rate = rate.and_then(|rest| rest.split(' ').next()).and_then(|rate| rate.parse().ok());
-        match rate {
-            Some(rate) if output.status.success() => Ok(rate),
-            _ => Err(format!("pgbench failed: {told}{}", String::from_utf8_lossy(&output.stderr)).into()),
-        }
+        let (clients, each) = (CLIENTS.to_string(), EACH.to_string());
+        let variables =
+            [format!("done={done}"), format!("reviewer={}", self.reviewer), format!("session={}", self.session)];
+        let mut arguments: Vec<String> = ["-c", &clients, "-j", "2", "-t", &each].map(str::to_owned).into();
+        arguments.extend(variables.into_iter().flat_map(|variable| ["-D".to_owned(), variable]));
+        arguments.extend(["-f".to_owned(), self.script.display().to_string()]);
+        pgbench::run(database_url, &arguments)
     }
-}
-
-/// Debian keeps it beside the server, one folder for each major version: the newest. Else the one on PATH.
-fn find_pgbench() -> PathBuf {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let programs = versions.filter_map(|version| {
-        let number: u32 = version.file_name().to_str()?.parse().ok()?;
-        Some((number, version.path().join("bin").join("pgbench")))
-    });
-    let newest = programs.filter(|(_, program)| program.is_file()).max();
-    newest.map_or_else(|| PathBuf::from("pgbench"), |(_, program)| program)
 }

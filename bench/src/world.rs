@@ -86,9 +86,10 @@ impl World {
         Ok(Self { services, gateway, database_url, variables, http, _folder: folder })
     }
 
-    /// One more gateway: the one that subscribers are at, so that what it uses is theirs alone.
-    pub fn another_gateway(&self) -> Result<Server> {
-        Server::gigway(&self.variables)
+    /// One more gateway: the one that subscribers are at, so that what it uses is theirs alone. These variables are
+    /// changed.
+    pub fn another_gateway(&self, changes: &[(&'static str, String)]) -> Result<Server> {
+        Server::gigway(&[&self.variables, changes].concat())
     }
 
     /// So many people, signed in at the gateway for changes.

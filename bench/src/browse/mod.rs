@@ -1,0 +1,323 @@
+//! The page that most requests want: 20 of many gigs by category, each with its category, seller and pictures.
+
+mod contenders;
+mod load;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gigway::domain::gig_filter::GigOrder;
+use gigway::store::page::Key;
+use sea_orm::prelude::Uuid;
+use sea_orm::{ConnectionTrait, Statement};
+use serde_json::{Value, json};
+
+use self::contenders::Contender;
+use self::load::{CONNECTIONS, Seen, post};
+use crate::Result;
+use crate::pgbench;
+use crate::process::{Server, tree_time};
+use crate::table::{Bound, Report, Row, float, median};
+use crate::world::World;
+
+const GIGS: u32 = 100_000;
+const MANY_GIGS: u32 = 1_000_000;
+
+/// Distinct queries, in which the cache of a gateway must not drown.
+const DISTINCT: u64 = 1_000_000;
+
+/// What the memory may be beyond the cache's bound: the rest of a gateway.
+const BESIDE_THE_CACHE_MIB: f64 = 100.0;
+
+const ROUNDS: usize = 3;
+const ROUND: Duration = Duration::from_secs(4);
+const WARM: Duration = Duration::from_secs(2);
+
+/// The page that a client reaches by its "next" nine hundred and ninety-nine times.
+const FAR_PAGE: u32 = 1_000;
+const PAGE: u32 = 20;
+
+const DATA: &str = include_str!("data.sql");
+const SQL: &str = include_str!("page.sql");
+
+/// The cache's bound in the gateways that have it.
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+const CACHE: &str = "GIGWAY_CACHE_BYTES";
+
+/// What is known of one server: a line of the table, of rounds the median.
+#[derive(Debug, Default)]
+struct Line {
+    name: String,
+    rates: Vec<f64>,
+    p50: Vec<f64>,
+    p99: Vec<f64>,
+    /// Microseconds of processor time for each request: the server's, the database's, the clients'.
+    processor: [Vec<f64>; 3],
+}
+
+pub async fn run(million: bool) -> Result<Report> {
+    let stock = Stock::new(GIGS).await?;
+    let large = if million { Some(Stock::new(MANY_GIGS).await?) } else { None };
+    let mut lines = stock.contest().await?;
+    let of = |lines: &[Line], name: &str| lines.iter().position(|line| line.name == name).expect("it was measured");
+    let rate = |lines: &[Line], name: &str| median(lines[of(lines, name)].rates.clone());
+    let ratio = |name, ours: &str, theirs: &str, bound| Row {
+        name,
+        unit: "1/s",
+        gigway: rate(&lines, ours),
+        other: rate(&lines, theirs),
+        bound,
+    };
+    let mut rows = vec![
+        ratio("uncached / mercurius", "uncached", "mercurius", Bound::AtLeast(2.5)),
+        ratio("uncached / pgbench", "uncached", "pgbench", Bound::AtLeast(0.6)),
+        ratio("cached / mercurius", "cached", "mercurius", Bound::AtLeast(20.0)),
+        ratio("cached / constant", "cached", "constant", Bound::AtLeast(0.5)),
+        ratio("uncached / postgraphile", "uncached", "postgraphile", Bound::None),
+    ];
+    let uncached = &lines[of(&lines, "uncached")];
+    rows.push(Row {
+        name: "uncached p99 / p50",
+        unit: "ms",
+        gigway: median(uncached.p99.clone()),
+        other: median(uncached.p50.clone()),
+        bound: Bound::Times(4.0),
+    });
+    let (far, near) = stock.pages().await?;
+    rows.push(Row { name: "page 1000 / page 1", unit: "ms", gigway: far, other: near, bound: Bound::Times(1.2) });
+    if let Some(large) = &large {
+        let (many, few) = in_turns("1,000,000 gigs", large, "100,000 gigs", &stock, &mut lines).await?;
+        let bound = Bound::Times(1.3);
+        rows.push(Row { name: "1,000,000 gigs / 100,000", unit: "ms", gigway: many, other: few, bound });
+        let memory = stock.memory_after_distinct().await?;
+        let cache = float(CACHE_BYTES / 1024) / 1024.0;
+        let bound = Bound::Within(cache + BESIDE_THE_CACHE_MIB);
+        rows.push(Row { name: "memory after 1,000,000 queries", unit: "MiB", gigway: memory, other: cache, bound });
+    }
+    print(&lines);
+    let settings = json!({
+        "connections": CONNECTIONS, "gigs": GIGS, "rounds": ROUNDS, "roundSeconds": ROUND.as_secs(), "million": million,
+        "servers": lines.iter().map(Line::json).collect::<Vec<_>>(),
+    });
+    Ok(Report { name: "browse", other: "other", settings, rows })
+}
+
+/// So many gigs in a database of their own.
+struct Stock {
+    world: World,
+    categories: Vec<Uuid>,
+    /// PostgreSQL's first process.
+    postgres: u32,
+}
+
+impl Stock {
+    async fn new(gigs: u32) -> Result<Self> {
+        let world = World::start().await?;
+        eprintln!("{gigs} gigs are loaded");
+        let db = world.services.db.read();
+        for statement in DATA.replace(":gigs", &gigs.to_string()).split_inclusive(';') {
+            db.execute_unprepared(statement).await?;
+        }
+        let ask = async |sql: &str| db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await;
+        let rows = ask("SELECT id FROM category ORDER BY id").await?;
+        let categories = rows.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
+        let rows = ask("SELECT pg_backend_pid()").await?;
+        let backend: i32 = rows.first().ok_or("the database has no process")?.try_get_by_index(0)?;
+        let postgres = crate::process::parent(u32::try_from(backend)?)?;
+        Ok(Self { world, categories, postgres })
+    }
+
+    fn uncached(&self) -> Result<Contender> {
+        let server = self.world.another_gateway(&[(CACHE, "0".to_owned())])?;
+        Ok(Contender::gigway("uncached", server, &self.categories))
+    }
+
+    /// Every server by turns, on the same tables.
+    async fn contest(&self) -> Result<Vec<Line>> {
+        let cached = self.world.another_gateway(&[(CACHE, CACHE_BYTES.to_string())])?;
+        let gigway = Contender::gigway("cached", cached, &self.categories);
+        let page = gigway.page().await?.to_string();
+        let bare = Server::bare()?;
+        reqwest::Client::new().put(bare.url("/constant")).body(page).send().await?.error_for_status()?;
+        let constant = Contender {
+            name: "constant",
+            server: bare,
+            requests: gigway.requests.iter().map(|it| replaced(it, "/graphql", "/constant")).collect(),
+        };
+        let contenders = [
+            self.uncached()?,
+            gigway,
+            constant,
+            Contender::mercurius(&self.world.database_url, &self.categories)?,
+            Contender::postgraphile(&self.world.database_url, &self.categories)?,
+        ];
+        let mut lines: Vec<_> = contenders.iter().map(|it| Line::new(it.name)).collect();
+        let mut pgbench = Line::new("pgbench");
+        for contender in &contenders {
+            contender.page().await?;
+            load::run(&contender.server.address, &contender.requests, WARM).await?;
+        }
+        for round in 1..=ROUNDS {
+            for (contender, line) in contenders.iter().zip(&mut lines) {
+                self.measure(line, contender).await?;
+            }
+            self.run_pgbench(&mut pgbench)?;
+            eprintln!("round {round} of {ROUNDS} is done");
+        }
+        lines.push(pgbench);
+        Ok(lines)
+    }
+
+    /// One round of one server.
+    async fn measure(&self, line: &mut Line, contender: &Contender) -> Result<()> {
+        let times = || -> Result<[Duration; 3]> {
+            Ok([contender.server.tree_time()?, tree_time(self.postgres)?, tree_time(std::process::id())?])
+        };
+        let before = times()?;
+        let seen = load::run(&contender.server.address, &contender.requests, ROUND).await?;
+        let after = times()?;
+        // The servers are children of this process.
+        let [server, database, all] = [0, 1, 2].map(|at| after[at].saturating_sub(before[at]));
+        line.add(&seen, [server, database, all.saturating_sub(server)]);
+        Ok(())
+    }
+
+    fn run_pgbench(&self, line: &mut Line) -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let mut arguments: Vec<String> = ["-c", &CONNECTIONS.to_string(), "-j", "2", "-T", &ROUND.as_secs().to_string()]
+            .map(str::to_owned)
+            .into();
+        for (number, category) in self.categories.iter().enumerate() {
+            let file = folder.path().join(format!("{number}.sql"));
+            std::fs::write(&file, SQL.replace(":category", &category.to_string()))?;
+            arguments.extend(["-f".to_owned(), file.display().to_string()]);
+        }
+        let prefix = folder.path().join("took");
+        arguments.extend(["-l".to_owned(), format!("--log-prefix={}", prefix.display())]);
+        let times = || -> Result<[Duration; 2]> { Ok([tree_time(self.postgres)?, tree_time(std::process::id())?]) };
+        let before = times()?;
+        pgbench::run(&self.world.database_url, &arguments)?;
+        let after = times()?;
+        let seen = Seen::of(pgbench::took(&prefix)?, ROUND)?;
+        let [database, clients] = [0, 1].map(|at| after[at].saturating_sub(before[at]));
+        line.add(&seen, [Duration::ZERO, database, clients]);
+        Ok(())
+    }
+
+    /// Milliseconds of the thousandth page of all gigs, and of the first, by turns at one gateway without a cache.
+    async fn pages(&self) -> Result<(f64, f64)> {
+        let gateway = self.world.another_gateway(&[(CACHE, "0".to_owned())])?;
+        let db = self.world.services.db.read();
+        let offset = (FAR_PAGE - 1) * PAGE - 1;
+        let sql = format!(
+            "SELECT published_at, id FROM gig WHERE status = 'ACTIVE' ORDER BY published_at DESC, id DESC \
+             OFFSET {offset} LIMIT 1"
+        );
+        let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
+        let row = row.ok_or("there are too few gigs for so many pages")?;
+        let published_at: sea_orm::prelude::DateTimeUtc = row.try_get_by_index(0)?;
+        let (order, values) = (GigOrder::Newest.into(), vec![published_at.timestamp_micros()]);
+        let after = Key { order, values, id: row.try_get_by_index(1)? }.to_cursor();
+        let query = "query($after: String) { gigs(first: 20, after: $after) { nodes { id title price { amount } \
+                     seller { displayName } images { url } } pageInfo { hasNextPage endCursor } } }";
+        let page = |after: Value| -> Arc<[Vec<u8>]> {
+            [post("/graphql", &json!({ "query": query, "variables": { "after": after } }))].into()
+        };
+        let (far, near) = (page(json!(after)), page(Value::Null));
+        let (mut of_far, mut of_near) = (Vec::new(), Vec::new());
+        for round in 0..=ROUNDS {
+            let seen = (
+                load::run(&gateway.address, &far, WARM).await?,
+                load::run(&gateway.address, &near, WARM).await?,
+            );
+            if round > 0 {
+                of_far.push(seen.0.p50);
+                of_near.push(seen.1.p50);
+            }
+        }
+        Ok((median(of_far), median(of_near)))
+    }
+
+    /// MiB that a gateway has after so many queries of which no two are alike.
+    async fn memory_after_distinct(&self) -> Result<f64> {
+        eprintln!("{DISTINCT} distinct queries are asked");
+        let gateway = self.world.another_gateway(&[(CACHE, CACHE_BYTES.to_string())])?;
+        let query = "query($least: Decimal) { gigs(where: { minPrice: $least }, first: 3) { nodes { id title \
+                     description price { amount } } } }";
+        load::each(&gateway.address, DISTINCT, move |number| {
+            // Below the least price, so that each finds the same, and costs the same.
+            let least = format!("0.{number:07}");
+            post("/graphql", &json!({ "query": query, "variables": { "least": least } }))
+        })
+        .await?;
+        Ok(float(gateway.memory()?) / 1024.0)
+    }
+}
+
+/// Milliseconds of the page in two stocks, by turns.
+async fn in_turns(
+    name: &'static str,
+    stock: &Stock,
+    other_name: &'static str,
+    other: &Stock,
+    lines: &mut Vec<Line>,
+) -> Result<(f64, f64)> {
+    let contenders = [stock.uncached()?, other.uncached()?];
+    let mut both = [Line::new(name), Line::new(other_name)];
+    for round in 0..=ROUNDS {
+        for ((contender, stock), line) in contenders.iter().zip([stock, other]).zip(&mut both) {
+            if round == 0 {
+                load::run(&contender.server.address, &contender.requests, WARM).await?;
+            } else {
+                stock.measure(line, contender).await?;
+            }
+        }
+    }
+    let medians = (median(both[0].p50.clone()), median(both[1].p50.clone()));
+    lines.extend(both);
+    Ok(medians)
+}
+
+fn replaced(request: &[u8], path: &str, by: &str) -> Vec<u8> {
+    String::from_utf8_lossy(request).replacen(path, by, 1).into_bytes()
+}
+
+impl Line {
+    fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+
+    fn add(&mut self, seen: &Seen, processor: [Duration; 3]) {
+        self.rates.push(seen.rate);
+        self.p50.push(seen.p50);
+        self.p99.push(seen.p99);
+        for (all, time) in self.processor.iter_mut().zip(processor) {
+            all.push(time.as_secs_f64() * 1_000_000.0 / float(seen.requests.max(1)));
+        }
+    }
+
+    /// Its numbers: requests in a second, p50, p99, and the processor time of each process.
+    fn numbers(&self) -> [f64; 6] {
+        let [server, database, clients] = self.processor.clone().map(median);
+        [median(self.rates.clone()), median(self.p50.clone()), median(self.p99.clone()), server, database, clients]
+    }
+
+    fn json(&self) -> Value {
+        let [rate, p50, p99, server, database, clients] = self.numbers();
+        json!({
+            "name": self.name, "requestsPerSecond": rate, "p50Milliseconds": p50, "p99Milliseconds": p99,
+            "processorMicroseconds": { "server": server, "database": database, "clients": clients },
+        })
+    }
+}
+
+fn print(lines: &[Line]) {
+    println!();
+    let head = ["requests/s", "p50 ms", "p99 ms", "server us", "database us", "clients us"];
+    println!("{:<16}{}", "browse", head.map(|name| format!("{name:>13}")).concat());
+    for line in lines {
+        let numbers = line.numbers().map(|number| format!("{number:>13.1}")).concat();
+        println!("{:<16}{numbers}", line.name);
+    }
+}
