@@ -26,7 +26,7 @@ use crate::media::pictures::Bounds;
 use crate::service::budgets::Budgets;
 use crate::service::secrets::Secrets;
 use crate::service::{Ids, Services, SignInLimit, housekeeping};
-use crate::store::{Database, event_log};
+use crate::store::{Database, categories, event_log};
 
 /// How long running requests and open sockets are given to end.
 const DRAIN_WITHIN: Duration = Duration::from_secs(7);
@@ -247,6 +247,7 @@ async fn connect(
     let media = open_media(config)?;
     let db = open_database(config).await?;
     db.migrate().await?;
+    let catalogue = categories::all(db.read()).await?.into_iter().collect();
     let epoch = event_log::epoch(db.read()).await?;
     let (bus, heard) = match &config.redis {
         None => Bus::in_process(),
@@ -262,6 +263,7 @@ async fn connect(
         db,
         clock,
         limits: config.limits.clone(),
+        catalogue,
         bus,
         streams,
         media,

@@ -14,6 +14,7 @@ mod m20261124_000003_search;
 mod m20261124_000004_verification;
 mod m20261124_000005_blocking;
 mod m20261127_000001_idempotency;
+mod m20261127_000002_browsing;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000004_verification::Migration),
             Box::new(m20261124_000005_blocking::Migration),
             Box::new(m20261127_000001_idempotency::Migration),
+            Box::new(m20261127_000002_browsing::Migration),
         ]
     }
 }

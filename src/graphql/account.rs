@@ -73,7 +73,7 @@ impl Viewer {
         let query = GigQuery {
             scope: Scope::Own { seller_id: self.0.id(), statuses },
             filter: GigFilter::default(),
-            words: None,
+            terms: None,
             order: GigOrder::Created,
         };
         let arguments = PageArguments { first, after, last, before };

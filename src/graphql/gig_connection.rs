@@ -1,23 +1,24 @@
 //! Lists of gigs, page by page.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Object, SimpleObject};
 use uuid::Uuid;
 
 use super::context::Ask;
 use super::error::Result;
-use super::gig::Gig;
+use super::gig::{Gig, part_of};
 use super::loader::{GigCountOfSeller, GigsOfSeller, SellerBeyond};
 use super::paging::{PageArguments, PageInfo, other_side, other_side_field, page_info};
-use crate::domain::gig;
 use crate::domain::user::Viewer;
-use crate::store::gig_browse::{self, GigQuery};
+use crate::store::gig_browse::{self, GigQuery, Listed, Parts};
 use crate::store::page::{Page, PageRequest};
 
 pub struct GigConnection {
     list: List,
     /// Who looks.
     viewer: Option<Viewer>,
-    page: Page<gig::Gig>,
+    page: Page<Arc<Listed>>,
     request: PageRequest,
 }
 
@@ -49,7 +50,8 @@ impl GigConnection {
         arguments: PageArguments,
     ) -> Result<Self> {
         let request = arguments.parse(query.key_shape())?;
-        let page = gig_browse::page(ctx.services().db.read(), &query, &request).await?;
+        let parts = parts_asked_for(ctx);
+        let page = gig_browse::page(ctx.services().db.read(), &query, &request, parts).await?;
         Ok(Self { list: List::Query(query), viewer: viewer.cloned(), page, request })
     }
 
@@ -64,14 +66,31 @@ impl GigConnection {
     ) -> Result<Self> {
         let viewer = ctx.sight()?.cloned();
         let request = arguments.parse(GigQuery::listed_of(seller_id).key_shape())?;
-        let key = GigsOfSeller { seller_id, request: request.clone() };
+        let key = GigsOfSeller { seller_id, request: request.clone(), parts: parts_asked_for(ctx) };
         let page = ctx.loader().load_one(key).await?.unwrap_or_default();
         Ok(Self { list: List::OfSeller(seller_id), viewer, page, request })
     }
 
-    fn gig(&self, gig: &gig::Gig) -> Gig {
-        Gig::seen_by(gig.clone(), self.viewer.as_ref())
+    fn gig(&self, listed: &Arc<Listed>) -> Gig {
+        Gig::listed(Arc::clone(listed), self.viewer.as_ref())
     }
+}
+
+/// The parts of its gigs that a field of this type is asked for.
+fn parts_asked_for(ctx: &Context<'_>) -> Parts {
+    let mut parts = Parts::new();
+    for field in ctx.field().selection_set() {
+        match field.name() {
+            "nodes" => parts.extend(field.selection_set().filter_map(|field| part_of(field.name()))),
+            "edges" => {
+                for node in field.selection_set().filter(|field| field.name() == "node") {
+                    parts.extend(node.selection_set().filter_map(|field| part_of(field.name())));
+                }
+            }
+            _ => {}
+        }
+    }
+    parts
 }
 
 /// One page of a list of gigs.
@@ -80,12 +99,12 @@ impl GigConnection {
     /// The page's gigs, each with its cursor.
     async fn edges(&self) -> Vec<GigEdge> {
         let rows = self.page.rows.iter();
-        rows.map(|(key, gig)| GigEdge { cursor: key.to_cursor(), node: self.gig(gig) }).collect()
+        rows.map(|(key, listed)| GigEdge { cursor: key.to_cursor(), node: self.gig(listed) }).collect()
     }
 
     /// The page's gigs alone.
     async fn nodes(&self) -> Vec<Gig> {
-        self.page.rows.iter().map(|(_, gig)| self.gig(gig)).collect()
+        self.page.rows.iter().map(|(_, listed)| self.gig(listed)).collect()
     }
 
     /// Where the page lies in the list.

@@ -19,6 +19,7 @@ use crate::domain::review::ReviewItem;
 use crate::domain::user::{User, Viewer};
 use crate::domain::verification::Verification;
 use crate::service::Services;
+use crate::store::gig_browse::{Listed, Parts};
 use crate::store::images::Seen;
 use crate::store::page::{Key, Page, PageRequest, Side};
 use crate::store::{categories, gig_browse, gigs, images, reviews, users, verifications};
@@ -72,6 +73,7 @@ pub struct ReasonsOf(pub Uuid, pub i32);
 pub struct GigsOfSeller {
     pub seller_id: Uuid,
     pub request: PageRequest,
+    pub parts: Parts,
 }
 
 /// How many ACTIVE gigs a seller has.
@@ -183,15 +185,16 @@ impl dataloader::Loader<ReasonsOf> for Loader {
 }
 
 impl dataloader::Loader<GigsOfSeller> for Loader {
-    type Value = Page<Gig>;
+    type Value = Page<Arc<Listed>>;
     type Error = Error;
 
-    async fn load(&self, keys: &[GigsOfSeller]) -> Loaded<GigsOfSeller, Page<Gig>> {
-        let by_request = grouped(keys.iter().map(|key| (key.request.clone(), key.seller_id)));
+    async fn load(&self, keys: &[GigsOfSeller]) -> Loaded<GigsOfSeller, Page<Arc<Listed>>> {
+        let alike = grouped(keys.iter().map(|key| ((key.request.clone(), key.parts), key.seller_id)));
         let mut loaded = HashMap::new();
-        for (request, sellers) in by_request {
-            for (seller_id, page) in gig_browse::pages_of_sellers(self.db(), &sellers, &request).await? {
-                loaded.insert(GigsOfSeller { seller_id, request: request.clone() }, page);
+        for ((request, parts), sellers) in alike {
+            let pages = gig_browse::pages_of_sellers(self.db(), &sellers, &request, parts).await?;
+            for (seller_id, page) in pages {
+                loaded.insert(GigsOfSeller { seller_id, request: request.clone(), parts }, page);
             }
         }
         Ok(loaded)

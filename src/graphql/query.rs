@@ -22,8 +22,8 @@ use crate::domain::gig_filter::{GigFilter as Filter, GigOrder as Order};
 use crate::domain::gig_form::tag_key;
 use crate::domain::id::IdKind;
 use crate::domain::search;
-use crate::store::categories;
 use crate::store::gig_browse::{GigQuery, Scope};
+use crate::store::{categories, gig_search};
 use crate::store::reviews::QueueQuery;
 
 /// The most entries of a list that something is looked for by.
@@ -189,10 +189,14 @@ impl Query {
             GigOrder::Relevance if search.is_none() => GigOrder::Newest,
             order => order,
         };
+        let terms = match search {
+            Some(text) => Some(gig_search::terms(ctx.services().db.read(), search::words(&text)).await?),
+            None => None,
+        };
         let query = GigQuery {
             scope: Scope::Listed,
             filter: filter.unwrap_or_default().parse()?,
-            words: search.map(|text| search::words(&text)),
+            terms,
             order: order.into(),
         };
         let arguments = PageArguments { first, after, last, before };

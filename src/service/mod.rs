@@ -33,6 +33,7 @@ pub use sign_in_limit::SignInLimit;
 pub use unit_of_work::UnitOfWork;
 
 use crate::clock::Clock;
+use crate::domain::category::Catalogue;
 use crate::domain::limits::Limits;
 use crate::live::bus::Bus;
 use crate::live::stream::Streams;
@@ -46,6 +47,7 @@ pub struct Services {
     pub db: Database,
     pub clock: Arc<dyn Clock>,
     pub limits: Limits,
+    pub catalogue: Catalogue,
     pub bus: Bus,
     pub streams: Streams,
     pub media: Media,

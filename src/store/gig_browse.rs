@@ -1,20 +1,21 @@
 //! Lists of gigs: filtered, searched, ordered and paged by key.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-use entity::{gig, gig_tag, user};
-use sea_orm::sea_query::{Alias, CaseStatement, Expr, ExprTrait, Order, Query, SelectStatement, SimpleExpr};
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
-    QuerySelect, QueryTrait,
-};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use uuid::Uuid;
 
-use super::page::{Key, Ordering, Page, PageRequest, Paging, Side};
-use super::{Result, gigs};
-use crate::domain::gig::{Gig, GigStatus};
+pub use super::gig_list_sql::Search;
+use super::gig_list_sql::{WHOLE, bounds, bounds_on, conditions, layout, searches, statement, tiers};
+pub use super::gig_listing::{Listed, Part, Parts};
+use super::Result;
+use super::gig_search::Place;
+use super::page::{Key, Page, PageRequest, Paging, Side};
+use super::sql::Sql;
+use crate::domain::gig::GigStatus;
 use crate::domain::gig_filter::{GigFilter, GigOrder};
+use crate::domain::search::Term;
 
 /// Whose gigs a list holds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -30,20 +31,21 @@ pub enum Scope {
 pub struct GigQuery {
     pub scope: Scope,
     pub filter: GigFilter,
-    /// Each must begin a word of the gig; `None` does not search. No words at all find nothing.
-    pub words: Option<Vec<String>>,
+    /// What the gig must have, all of it; `None` does not search. No words at all find nothing.
+    pub terms: Option<Vec<Term>>,
     pub order: GigOrder,
 }
 
 impl GigQuery {
     /// One seller's ACTIVE gigs, newest first.
     pub fn listed_of(seller_id: Uuid) -> Self {
-        Self {
-            scope: Scope::Listed,
-            filter: GigFilter { seller: Some(seller_id), ..GigFilter::default() },
-            words: None,
-            order: GigOrder::Newest,
-        }
+        let filter = GigFilter { seller: Some(seller_id), ..GigFilter::default() };
+        Self { filter, ..Self::listed() }
+    }
+
+    /// All ACTIVE gigs, newest first.
+    pub fn listed() -> Self {
+        Self { scope: Scope::Listed, filter: GigFilter::default(), terms: None, order: GigOrder::Newest }
     }
 
     /// The name of the order in cursors, and how many values its keys have.
@@ -53,26 +55,53 @@ impl GigQuery {
     }
 }
 
-#[derive(Debug, FromQueryResult)]
-struct FoundRow {
-    #[sea_orm(nested)]
-    gig: gig::Model,
-    relevance: i32,
-}
-
-/// One page of a list.
+/// One page of a list, with these parts of each gig.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn page(db: &impl ConnectionTrait, query: &GigQuery, request: &PageRequest) -> Result<Page<Gig>> {
-    let backend = db.get_database_backend();
-    let ordering = ordering(query, backend);
-    let mut select = select(query, backend);
-    bound(&mut select, &ordering, query.order, request);
-    order(&mut select, &ordering, request.paging);
-    select.limit(request.size + 1);
-    let rows = FoundRow::find_by_statement(backend.build(&select)).all(db).await?;
-    Ok(Page::of_found(keyed(rows, query.order)?, request))
+pub async fn page(
+    db: &impl ConnectionTrait,
+    query: &GigQuery,
+    request: &PageRequest,
+    parts: Parts,
+) -> Result<Page<Arc<Listed>>> {
+    let wanted = request.size + 1;
+    let mut found = Vec::new();
+    for tier in tiers(query, request.paging) {
+        let Some(bounds) = bounds(query, tier, request) else { continue };
+        let missing = wanted - found.len() as u64;
+        let mut of_tier = Vec::new();
+        for search in searches(query, db.get_database_backend()) {
+            let statement = statement(db.get_database_backend(), query, tier, &bounds, missing, parts, *search);
+            of_tier = layout(query, parts).read(&db.query_all_raw(statement).await?)?;
+            if of_tier.len() as u64 == missing {
+                break;
+            }
+        }
+        found.extend(of_tier);
+        if found.len() as u64 == wanted {
+            break;
+        }
+    }
+    Ok(Page::of_found(found, request))
+}
+
+/// The statements that a page may take, in their order: for a look at how the database goes about them.
+pub fn statements(
+    backend: DbBackend,
+    query: &GigQuery,
+    request: &PageRequest,
+    parts: Parts,
+) -> Vec<(Search, Statement)> {
+    let mut all = Vec::new();
+    for tier in tiers(query, request.paging) {
+        let Some(bounds) = bounds(query, tier, request) else { continue };
+        for search in searches(query, backend) {
+            let statement = statement(backend, query, tier, &bounds, request.size + 1, parts, *search);
+            all.push((*search, statement));
+        }
+    }
+    all
 }
 
 /// For each of the sellers a page of their ACTIVE gigs, newest first, in one statement.
@@ -83,29 +112,24 @@ pub async fn pages_of_sellers(
     db: &impl ConnectionTrait,
     sellers: &[Uuid],
     request: &PageRequest,
-) -> Result<HashMap<Uuid, Page<Gig>>> {
-    let backend = db.get_database_backend();
-    let query = GigQuery { filter: GigFilter::default(), ..GigQuery::listed_of(Uuid::nil()) };
-    let ordering = ordering(&query, backend);
-    let mut numbered = select(&query, backend);
-    numbered.and_where(gig::Column::SellerId.is_in(sellers.iter().copied()));
-    bound(&mut numbered, &ordering, query.order, request);
-    let descending = ordering.fetches_descending(request.paging);
-    let direction = if descending { "DESC" } else { "ASC" };
-    let number = format!(
-        "ROW_NUMBER() OVER (PARTITION BY seller_id ORDER BY published_at {direction}, id {direction})"
-    );
-    numbered.expr_as(Expr::cust(number), Alias::new("number"));
-    let mut select = Query::select();
-    select
-        .expr(Expr::cust("*"))
-        .from_subquery(numbered, "gig")
-        .and_where(Expr::col("number").lte(request.size + 1));
-    order(&mut select, &ordering, request.paging);
-    let rows = FoundRow::find_by_statement(backend.build(&select)).all(db).await?;
-    let mut of_sellers: HashMap<Uuid, Vec<(Key, Gig)>> = HashMap::new();
-    for (key, gig) in keyed(rows, query.order)? {
-        of_sellers.entry(gig.seller_id).or_default().push((key, gig));
+    parts: Parts,
+) -> Result<HashMap<Uuid, Page<Arc<Listed>>>> {
+    let query = GigQuery::listed();
+    let layout = layout(&query, parts);
+    let Some(bounds) = bounds(&query, WHOLE, request) else { return Ok(HashMap::new()) };
+    let order = bounds.order(query.order);
+    let mut sql = Sql::new(db.get_database_backend());
+    layout.write(&mut sql, &order, |sql| {
+        sql.push("SELECT * FROM (SELECT ").push_list(layout.columns());
+        sql.push(", ROW_NUMBER() OVER (PARTITION BY gig.seller_id ORDER BY ").push(&order);
+        sql.push(") AS number FROM gig WHERE gig.seller_id IN ").bind_list(sellers.iter().copied()).push(" AND ");
+        conditions(sql, &query, None);
+        bounds.write(sql, query.order);
+        sql.push(") AS gig WHERE number <= ").push_number(request.size + 1);
+    });
+    let mut of_sellers: HashMap<Uuid, Vec<(Key, Arc<Listed>)>> = HashMap::new();
+    for (key, listed) in layout.read(&db.query_all_raw(sql.into_statement()).await?)? {
+        of_sellers.entry(listed.gig.seller_id).or_default().push((key, listed));
     }
     Ok(of_sellers.into_iter().map(|(seller, rows)| (seller, Page::of_found(rows, request))).collect())
 }
@@ -115,10 +139,10 @@ pub async fn pages_of_sellers(
 /// # Errors
 /// Where the database does not answer.
 pub async fn count(db: &impl ConnectionTrait, query: &GigQuery) -> Result<i32> {
-    let backend = db.get_database_backend();
-    let mut select = Query::select();
-    select.expr(Expr::cust("COUNT(*)")).from("gig").cond_where(conditions(query, backend));
-    let row = db.query_one(&select).await?;
+    let mut sql = Sql::new(db.get_database_backend());
+    sql.push("SELECT COUNT(*) FROM gig WHERE ");
+    conditions(&mut sql, query, Some(Place::Anywhere));
+    let row = db.query_one_raw(sql.into_statement()).await?;
     let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
     Ok(i32::try_from(count).unwrap_or(i32::MAX))
 }
@@ -128,17 +152,13 @@ pub async fn count(db: &impl ConnectionTrait, query: &GigQuery) -> Result<i32> {
 /// # Errors
 /// Where the database does not answer.
 pub async fn counts_of_sellers(db: &impl ConnectionTrait, sellers: &[Uuid]) -> Result<HashMap<Uuid, i64>> {
-    let counts: Vec<(Uuid, i64)> = gig::Entity::find()
-        .select_only()
-        .column(gig::Column::SellerId)
-        .column_as(gig::Column::Id.count(), "count")
-        .filter(gig::Column::Status.eq(gigs::status_text(GigStatus::Active)))
-        .filter(gig::Column::SellerId.is_in(sellers.iter().copied()))
-        .group_by(gig::Column::SellerId)
-        .into_tuple()
-        .all(db)
-        .await?;
-    Ok(counts.into_iter().collect())
+    let mut sql = Sql::new(db.get_database_backend());
+    sql.push("SELECT gig.seller_id, COUNT(*) FROM gig WHERE gig.seller_id IN ");
+    sql.bind_list(sellers.iter().copied()).push(" AND ");
+    conditions(&mut sql, &GigQuery::listed(), None);
+    sql.push(" GROUP BY gig.seller_id");
+    let rows = db.query_all_raw(sql.into_statement()).await?;
+    rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
 }
 
 /// Whether the list has any row at `key` or on that side of it.
@@ -146,11 +166,19 @@ pub async fn counts_of_sellers(db: &impl ConnectionTrait, sellers: &[Uuid]) -> R
 /// # Errors
 /// Where the database does not answer.
 pub async fn exists_on(db: &impl ConnectionTrait, query: &GigQuery, side: Side, key: &Key) -> Result<bool> {
-    let backend = db.get_database_backend();
-    let beyond = ordering(query, backend).on(side, key_values(query.order, key));
-    let mut select = Query::select();
-    select.expr(Expr::val(1)).from("gig").cond_where(conditions(query, backend)).and_where(beyond).limit(1);
-    Ok(db.query_one(&select).await?.is_some())
+    // As a page of one that is read from the key away.
+    let paging = if side == Side::UpTo { Paging::Backward } else { Paging::Forward };
+    for tier in tiers(query, paging) {
+        let Some(bounds) = bounds_on(query, tier, side, key) else { continue };
+        for search in searches(query, db.get_database_backend()) {
+            let backend = db.get_database_backend();
+            let statement = statement(backend, query, tier, &bounds, 1, Parts::new(), *search);
+            if db.query_one_raw(statement).await?.is_some() {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// Which of the sellers have an ACTIVE gig at `key` or on that side of it, newest first.
@@ -163,170 +191,14 @@ pub async fn sellers_on(
     side: Side,
     key: &Key,
 ) -> Result<HashSet<Uuid>> {
-    let query = GigQuery { filter: GigFilter::default(), ..GigQuery::listed_of(Uuid::nil()) };
-    let backend = db.get_database_backend();
-    let beyond = ordering(&query, backend).on(side, key_values(query.order, key));
-    let found: Vec<Uuid> = gig::Entity::find()
-        .select_only()
-        .column(gig::Column::SellerId)
-        .distinct()
-        .filter(conditions(&query, backend))
-        .filter(gig::Column::SellerId.is_in(sellers.iter().copied()))
-        .filter(beyond)
-        .into_tuple()
-        .all(db)
-        .await?;
-    Ok(found.into_iter().collect())
+    let query = GigQuery::listed();
+    let Some(bounds) = bounds_on(&query, WHOLE, side, key) else { return Ok(HashSet::new()) };
+    let mut sql = Sql::new(db.get_database_backend());
+    sql.push("SELECT DISTINCT gig.seller_id FROM gig WHERE gig.seller_id IN ");
+    sql.bind_list(sellers.iter().copied()).push(" AND ");
+    conditions(&mut sql, &query, None);
+    bounds.write(&mut sql, query.order);
+    let rows = db.query_all_raw(sql.into_statement()).await?;
+    rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
-fn select(query: &GigQuery, backend: DbBackend) -> SelectStatement {
-    let relevance = match query.order {
-        GigOrder::Relevance => relevance(query, backend),
-        _ => Expr::cust("0"),
-    };
-    gig::Entity::find().expr_as(relevance, "relevance").filter(conditions(query, backend)).into_query()
-}
-
-/// Restricts `select` to the bounds that the request names.
-fn bound(select: &mut SelectStatement, ordering: &Ordering, order: GigOrder, request: &PageRequest) {
-    if let Some(after) = &request.after {
-        select.and_where(ordering.behind(key_values(order, after)));
-    }
-    if let Some(before) = &request.before {
-        select.and_where(ordering.in_front_of(key_values(order, before)));
-    }
-}
-
-fn order(select: &mut SelectStatement, ordering: &Ordering, paging: Paging) {
-    let direction = if ordering.fetches_descending(paging) { Order::Desc } else { Order::Asc };
-    for column in &ordering.columns {
-        select.order_by_expr(column.clone(), direction.clone());
-    }
-}
-
-fn ordering(query: &GigQuery, backend: DbBackend) -> Ordering {
-    let column = |column: gig::Column| Expr::col((gig::Entity, column));
-    let id = column(gig::Column::Id);
-    let published_at = column(gig::Column::PublishedAt);
-    let (columns, descending) = match query.order {
-        GigOrder::Newest => (vec![published_at, id], true),
-        GigOrder::Oldest => (vec![published_at, id], false),
-        GigOrder::PriceLowest => (vec![column(gig::Column::PriceCents), id], false),
-        GigOrder::PriceHighest => (vec![column(gig::Column::PriceCents), id], true),
-        GigOrder::Relevance => (vec![relevance(query, backend), published_at, id], true),
-        GigOrder::Created => (vec![column(gig::Column::CreatedAt), id], true),
-    };
-    Ordering { columns, descending }
-}
-
-/// The key's values as the columns they are compared with hold them.
-fn key_values(order: GigOrder, key: &Key) -> Vec<SimpleExpr> {
-    let moment = |micros: i64| {
-        let moment: DateTime<Utc> = DateTime::from_timestamp_micros(micros).unwrap_or_default();
-        Expr::value(moment)
-    };
-    let mut values: Vec<SimpleExpr> = match (order, key.values.as_slice()) {
-        (GigOrder::Newest | GigOrder::Oldest | GigOrder::Created, [micros]) => vec![moment(*micros)],
-        (GigOrder::Relevance, [relevance, micros]) => vec![Expr::value(*relevance), moment(*micros)],
-        (_, values) => values.iter().copied().map(Expr::value).collect(),
-    };
-    values.push(Expr::value(key.id));
-    values
-}
-
-fn keyed(rows: Vec<FoundRow>, order: GigOrder) -> Result<Vec<(Key, Gig)>> {
-    let micros = |moment: Option<DateTime<Utc>>| moment.unwrap_or_default().timestamp_micros();
-    rows.into_iter()
-        .map(|FoundRow { gig, relevance }| {
-            let values = match order {
-                GigOrder::Newest | GigOrder::Oldest => vec![micros(gig.published_at)],
-                GigOrder::Created => vec![micros(Some(gig.created_at))],
-                GigOrder::PriceLowest | GigOrder::PriceHighest => vec![gig.price_cents],
-                GigOrder::Relevance => vec![i64::from(relevance), micros(gig.published_at)],
-            };
-            let key = Key { order: order.into(), values, id: gig.id };
-            Ok((key, gigs::from_row(gig)?))
-        })
-        .collect()
-}
-
-fn conditions(query: &GigQuery, backend: DbBackend) -> Condition {
-    let filter = &query.filter;
-    let mut all = match &query.scope {
-        Scope::Listed => Condition::all().add(gig::Column::Status.eq(gigs::status_text(GigStatus::Active))),
-        Scope::Own { seller_id, statuses } => {
-            let statuses = statuses
-                .as_ref()
-                .map(|of| gig::Column::Status.is_in(of.iter().copied().map(gigs::status_text)));
-            Condition::all().add(gig::Column::SellerId.eq(*seller_id)).add_option(statuses)
-        }
-    };
-    all = all
-        .add_option(filter.categories.as_ref().map(|ids| gig::Column::CategoryId.is_in(ids.iter().copied())))
-        .add_option(filter.seller.map(|id| gig::Column::SellerId.eq(id)))
-        .add_option(filter.min_price_cents.map(|cents| gig::Column::PriceCents.gte(cents)))
-        .add_option(filter.max_price_cents.map(|cents| gig::Column::PriceCents.lte(cents)))
-        .add_option(filter.max_delivery_days.map(|days| gig::Column::DeliveryDays.lte(days)));
-    if let Some(tags) = &filter.tags {
-        let tagged = gig_tag::Entity::find()
-            .select_only()
-            .column(gig_tag::Column::GigId)
-            .filter(gig_tag::Column::TagKey.is_in(tags.iter().cloned()))
-            .into_query();
-        all = all.add(gig::Column::Id.in_subquery(tagged));
-    }
-    if let Some(verified) = filter.seller_verified {
-        let people = user::Entity::find()
-            .select_only()
-            .column(user::Column::Id)
-            .filter(if verified {
-                user::Column::VerifiedAt.is_not_null()
-            } else {
-                user::Column::VerifiedAt.is_null()
-            })
-            .into_query();
-        all = all.add(gig::Column::SellerId.in_subquery(people));
-    }
-    if let Some(words) = &query.words {
-        all = all.add(found_by(words, Part::Whole, backend));
-    }
-    all
-}
-
-/// 1 where the title alone has every word, else 0.
-fn relevance(query: &GigQuery, backend: DbBackend) -> SimpleExpr {
-    match &query.words {
-        Some(words) if !words.is_empty() => CaseStatement::new()
-            .case(found_by(words, Part::Title, backend), Expr::cust("1"))
-            .finally(Expr::cust("0"))
-            .into(),
-        // Not a plain 0, which ORDER BY would take for the number of a column.
-        _ => Expr::cust("0 + 0"),
-    }
-}
-
-/// Where the words are looked for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Title,
-    Whole,
-}
-
-/// The gigs in which each of the words begins a word.
-fn found_by(words: &[String], part: Part, backend: DbBackend) -> SimpleExpr {
-    if words.is_empty() {
-        return Expr::cust("1 = 0");
-    }
-    if backend == DbBackend::Postgres {
-        let weight = if part == Part::Title { "A" } else { "" };
-        let terms: Vec<_> = words.iter().map(|word| format!("{word}:*{weight}")).collect();
-        let sql = "gig.search @@ to_tsquery('simple', $1)";
-        Expr::cust_with_values(sql, [terms.join(" & ")])
-    } else {
-        let column = if part == Part::Title { "{title} : " } else { "" };
-        let terms: Vec<_> = words.iter().map(|word| format!("{column}\"{word}\" *")).collect();
-        let sql = "gig.id IN (SELECT gig_search_key.gig_id FROM gig_search JOIN gig_search_key \
-                   ON gig_search_key.id = gig_search.rowid WHERE gig_search MATCH ?)";
-        Expr::cust_with_values(sql, [terms.join(" AND ")])
-    }
-}

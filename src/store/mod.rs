@@ -12,12 +12,16 @@ pub mod data_keys;
 mod database;
 pub mod event_log;
 pub mod gig_browse;
+mod gig_list_sql;
+mod gig_listing;
+pub mod gig_search;
 pub mod gigs;
 pub mod idempotency;
 pub mod images;
 pub mod page;
 pub mod reviews;
 pub mod sessions;
+mod sql;
 pub mod users;
 pub mod verifications;
 

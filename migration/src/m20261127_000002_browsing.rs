@@ -1,0 +1,100 @@
+//! What browsing needs: the words of listed gigs, which a mistyped one is compared with; an index of titles; an index
+//! of a seller's listed gigs.
+//!
+//! PostgreSQL keeps the words in a table that triggers fill, when a gig is listed; SQLite reads them from the full-text
+//! index. Where pg_trgm can be had, words are found by the trigrams they share; elsewhere all of them are compared.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::DbBackend;
+
+const POSTGRES: &str = r#"
+CREATE INDEX gig_search_title ON gig USING gin (ts_filter(search, '{a}'));
+
+CREATE TABLE gig_word (word text COLLATE "C" PRIMARY KEY);
+
+CREATE FUNCTION gig_note_words() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    -- In order, so that two who add the same words never wait for each other in a circle.
+    INSERT INTO gig_word
+    SELECT DISTINCT word FROM unnest(tsvector_to_array(NEW.search)) AS word WHERE length(word) > 2 ORDER BY word
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION gig_note_all_words() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO gig_word
+    SELECT DISTINCT word FROM added, unnest(tsvector_to_array(added.search)) AS word
+    WHERE added.status = 'ACTIVE' AND length(word) > 2 ORDER BY word
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER gig_words_inserted AFTER INSERT ON gig
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION gig_note_all_words();
+CREATE TRIGGER gig_words_updated AFTER UPDATE ON gig FOR EACH ROW
+    WHEN (NEW.status = 'ACTIVE' AND (OLD.status <> 'ACTIVE' OR OLD.search IS DISTINCT FROM NEW.search))
+    EXECUTE FUNCTION gig_note_words();
+
+INSERT INTO gig_word
+SELECT DISTINCT word FROM gig, unnest(tsvector_to_array(search)) AS word
+WHERE status = 'ACTIVE' AND length(word) > 2 ORDER BY word;
+
+DO $$ BEGIN
+    CREATE EXTENSION IF NOT EXISTS pg_trgm;
+EXCEPTION WHEN OTHERS THEN
+    RAISE NOTICE 'pg_trgm is not to be had: mistyped words are compared with every word there is';
+END $$;
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') THEN
+        CREATE INDEX gig_word_trigrams ON gig_word USING gin (word gin_trgm_ops);
+        CREATE FUNCTION gig_words_like(typed text) RETURNS SETOF text LANGUAGE sql STABLE AS
+            'SELECT word FROM gig_word WHERE word % typed ORDER BY similarity(word, typed) DESC LIMIT 100';
+    ELSE
+        CREATE FUNCTION gig_words_like(typed text) RETURNS SETOF text LANGUAGE sql STABLE AS
+            'SELECT word FROM gig_word';
+    END IF;
+END $$;
+"#;
+
+const SQLITE: &str = r"
+CREATE VIRTUAL TABLE gig_search_word USING fts5vocab (gig_search, row);
+";
+
+/// A seller's listed gigs in their order.
+const SELLER: &str =
+    "CREATE INDEX gig_seller_newest ON gig (seller_id, published_at, id) WHERE status = 'ACTIVE'";
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let sql = match manager.get_database_backend() {
+            DbBackend::Postgres => POSTGRES,
+            _ => SQLITE,
+        };
+        for sql in [sql, SELLER] {
+            manager.get_connection().execute_unprepared(sql).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let sql = match manager.get_database_backend() {
+            DbBackend::Postgres => {
+                "DROP TRIGGER gig_words_inserted ON gig; DROP TRIGGER gig_words_updated ON gig; \
+                 DROP FUNCTION gig_note_words; DROP FUNCTION gig_note_all_words; DROP FUNCTION gig_words_like; \
+                 DROP TABLE gig_word; DROP INDEX gig_search_title;"
+            }
+            _ => "DROP TABLE gig_search_word;",
+        };
+        for sql in [sql, "DROP INDEX gig_seller_newest"] {
+            manager.get_connection().execute_unprepared(sql).await?;
+        }
+        Ok(())
+    }
+}
