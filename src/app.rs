@@ -19,6 +19,7 @@ use crate::http::{self, Edge};
 use crate::keys;
 use crate::live::bus::{Bus, Heard};
 use crate::live::follower::Follower;
+use crate::live::public_version::PublicVersion;
 use crate::live::redis_address::RedisAddress;
 use crate::live::stream::Streams;
 use crate::media::Media;
@@ -156,6 +157,7 @@ impl Background {
             bus: services.bus.clone(),
             hub: Arc::clone(services.streams.hub()),
             handed_on: services.streams.handed_on().clone(),
+            public_version: services.public_version.clone(),
         };
         follower.start_at_head().await?;
         self.spawn(follower.run(heard));
@@ -266,6 +268,7 @@ async fn connect(
         catalogue,
         bus,
         streams,
+        public_version: PublicVersion::default(),
         media,
         vault,
         secrets,

@@ -109,6 +109,8 @@ pub struct Config {
     pub trusted_documents: TrustedDocuments,
     /// What `/metrics` takes; without one, production has no `/metrics`.
     pub metrics_token: Option<SecretString>,
+    /// Bytes of answers to strangers that are kept; 0 keeps none.
+    pub cache_bytes: u64,
     /// How long the log keeps what happened, and so for how long a client may be away.
     pub events_kept: TimeDelta,
     pub limits: Limits,
@@ -134,6 +136,9 @@ impl ConfigError {
 
 /// The fewest characters of a secret: 32 of base64 hold 192 random bits.
 pub const SECRET_MIN_CHARS: usize = 32;
+
+/// Bytes of answers that are kept where nobody says how many.
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
 const SECRET_EXAMPLE: &str = "the output of: openssl rand -base64 48";
 
@@ -224,6 +229,12 @@ impl Config {
                 settings.trusted_documents_mode.as_deref(),
             )?,
             metrics_token: secret("GIGWAY_METRICS_TOKEN", settings.metrics_token, false)?,
+            cache_bytes: number(
+                "GIGWAY_CACHE_BYTES",
+                settings.cache_bytes.as_deref(),
+                (0_u64, CACHE_BYTES),
+                "67108864",
+            )?,
             events_kept: TimeDelta::days(
                 number("GIGWAY_EVENTS_KEPT_DAYS", settings.events_kept_days.as_deref(), (1_u16, 30), "30")?
                     .into(),

@@ -26,6 +26,8 @@ pub(super) enum Command {
     Erase(Erase),
     /// Set or lift a legal hold, under which nothing of a person is erased
     Hold(Hold),
+    /// Give a person another display name
+    Name(Name),
     /// Set a person's worker points, from which their level follows
     Points(Points),
     /// Give a person another role; what their open connections may follow narrows with it
@@ -52,6 +54,15 @@ pub(super) struct Points {
     /// The new number of points, 0 or more
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     set: i64,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Name {
+    #[arg(long)]
+    email: String,
+    /// The new display name
+    #[arg(long, value_name = "NAME")]
+    set: String,
 }
 
 #[derive(Args, Debug)]
@@ -118,6 +129,7 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
             println!("{} is erased.", id::encode(IdKind::User, id));
         }
         Command::Hold(hold) => lifetimes::hold(&services, &hold.email, !hold.lift).await?,
+        Command::Name(name) => people::set_display_name(&services, &name.email, &name.set).await?,
         Command::Points(points) => people::set_points(&services, &points.email, points.set).await?,
         Command::Role(role) => people::set_role(&services, &role.email, role.set.into()).await?,
         Command::Block(block) if block.lift => people::unblock(&services, &block.email).await?,

@@ -125,6 +125,11 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_TRUSTED_DOCUMENTS_MODE", global = true, value_name = "MODE")]
     pub trusted_documents_mode: Option<String>,
 
+    /// Bytes of answers to strangers that are kept in memory until something that everybody sees changes; 0 keeps none
+    /// [default: 67108864]
+    #[arg(long, env = "GIGWAY_CACHE_BYTES", global = true, value_name = "BYTES")]
+    pub cache_bytes: Option<String>,
+
     /// What /metrics takes as its bearer token, 32 characters or more; without one, production has no /metrics
     #[arg(long, env = "GIGWAY_METRICS_TOKEN", global = true, value_name = "SECRET", hide_env_values = true)]
     pub metrics_token: Option<String>,

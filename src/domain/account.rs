@@ -34,6 +34,22 @@ fn is_email(text: &str) -> bool {
     EmailAddress::parse_with_options(text, options).is_ok()
 }
 
+fn check_display_name(name: &str, limits: &AccountLimits, check: &mut Check) {
+    let (min, max) = (limits.display_name_min_chars, limits.display_name_max_chars);
+    check.line("displayName", "The display name", name, min, max);
+}
+
+/// The name that somebody is to have from now on, without blanks around it.
+///
+/// # Errors
+/// What a sign-up says of one that cannot be.
+pub fn new_display_name(name: &str, limits: &AccountLimits) -> Result<String, Vec<Fault>> {
+    let (name, mut check) = (tidy(name), Check::default());
+    check_display_name(&name, limits, &mut check);
+    check.finish()?;
+    Ok(name)
+}
+
 impl SignUpForm {
     /// The form without blanks around its texts.
     ///
@@ -56,8 +72,7 @@ impl SignUpForm {
             let message = format!("The password may have at most {max} characters.");
             check.fault("password", FaultCode::TooLong, message);
         }
-        let (min, max) = (limits.display_name_min_chars, limits.display_name_max_chars);
-        check.line("displayName", "The display name", &form.display_name, min, max);
+        check_display_name(&form.display_name, limits, &mut check);
         check.finish()?;
         Ok(form)
     }

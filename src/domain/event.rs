@@ -41,6 +41,10 @@ pub enum EventBody {
     RoleChanged {
         user_id: Uuid,
     },
+    /// What everybody sees of somebody is another: their name, or their level.
+    ProfileChanged {
+        user_id: Uuid,
+    },
     /// Of a kind that a newer gateway knows. It keeps its position, and is nobody's news here.
     #[serde(other)]
     Unknown,
@@ -71,6 +75,23 @@ impl EventBody {
             previous,
             status: verification.status,
             reason_codes: verification.reasons.iter().map(|reason| reason.code.clone()).collect(),
+        }
+    }
+}
+
+impl EventBody {
+    /// Whether strangers are shown something else from here on, of any gig or anybody. Of what it does not know, it
+    /// says so to be sure.
+    pub fn changes_what_everybody_sees(&self) -> bool {
+        match self {
+            Self::GigStatus { previous, status, .. } => {
+                *status == GigStatus::Active || *previous == Some(GigStatus::Active)
+            }
+            Self::VerificationStatus { previous, status, .. } => {
+                *status == VerificationStatus::Cleared || *previous == VerificationStatus::Cleared
+            }
+            Self::ProfileChanged { .. } | Self::Unknown => true,
+            Self::ReviewQueue { .. } | Self::SessionEnded { .. } | Self::RoleChanged { .. } => false,
         }
     }
 }
@@ -115,7 +136,7 @@ impl Event {
             EventBody::SessionEnded { user_id, .. } | EventBody::RoleChanged { user_id } => {
                 [Some(Topic::Sessions(user_id)), None, None]
             }
-            EventBody::Unknown => [None; 3],
+            EventBody::ProfileChanged { .. } | EventBody::Unknown => [None; 3],
         }
     }
 }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use async_graphql::{Response, ServerError, Value};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use super::error::{Error, ErrorCode};
 
@@ -28,6 +31,11 @@ impl<'a> From<&'a Response> for Sent<'a> {
 /// Anything of an answer, as JSON.
 pub fn to_json(part: &impl Serialize) -> String {
     serde_json::to_string(part).expect("an answer is plain data")
+}
+
+/// What names an answer's text, as HTTP writes it.
+pub fn tag_of(body: &[u8]) -> String {
+    format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(body)[..16]))
 }
 
 /// Whether the answer is to a document that was not executed: then it has no `data`, not even a null one.

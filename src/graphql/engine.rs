@@ -3,6 +3,7 @@
 //! [`Engine::admit`] looks at a request before anything is done for it; what it lets in is then executed or followed,
 //! and paid for.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use super::context::{Caller, Origin, RequestContext};
 use super::error::{Error, ErrorCode};
 use super::following::{Alike, Cohorts, Deposit, Documents, Executor, Following, Identity};
 use super::guard::{self, Admitted, Guard};
+use super::kept::{self, Kept, KeptAnswers, Key, Made, Requests, Size, Summary};
 use super::loads::Loads;
 use super::persisted::PersistedDocuments;
 use super::price::Price;
@@ -28,12 +30,21 @@ use crate::service::Services;
 /// Begins a stream of a topic that everybody may follow: what executing takes is found in what it leaves.
 const PROBE: &str = "subscription { gigPublished { cursor } }";
 
+/// What a stranger's request comes to.
+pub enum Asked {
+    /// Its answer is there.
+    Kept(Arc<Kept>),
+    /// It may be executed.
+    Admitted(Admitted),
+}
+
 /// The schema, and what is shared by those who follow it.
 pub struct Engine {
     services: Arc<Services>,
     schema: Schema,
     guard: Guard,
     persisted: PersistedDocuments,
+    kept: Arc<KeptAnswers>,
     executor: OnceCell<Arc<Executor>>,
     documents: Documents,
     cohorts: Cohorts,
@@ -53,6 +64,7 @@ impl Engine {
             schema,
             guard,
             persisted,
+            kept: Arc::new(KeptAnswers::new(config.cache_bytes)),
             executor: OnceCell::new(),
             documents: Documents::default(),
             cohorts: Cohorts::default(),
@@ -68,7 +80,67 @@ impl Engine {
         self.guard.admit(request).map_err(|refused| Response::from_errors(vec![refused]))
     }
 
+    /// The same of a request by a stranger, unless its answer is there already.
+    ///
+    /// # Errors
+    /// The answer to one that must not be.
+    pub fn admit_stranger(&self, mut request: Request) -> Result<Asked, Response> {
+        self.persisted.resolve(&mut request).map_err(|error| failed(&error))?;
+        let key = self.kept.key(&request);
+        let kept = key.and_then(|key| self.kept.find(&key, self.services.public_version.current()));
+        if let Some(kept) = kept {
+            return Ok(Asked::Kept(kept));
+        }
+        let mut admitted = self.guard.admit(request).map_err(|refused| Response::from_errors(vec![refused]))?;
+        admitted.key = key.filter(|_| kept::is_kept(admitted.kind, admitted.cache));
+        Ok(Asked::Admitted(admitted))
+    }
+
+    /// Gives an answer that is there.
+    ///
+    /// # Errors
+    /// The answer to one who has asked too much.
+    pub async fn give(&self, address: IpAddr, kept: &Kept) -> Result<(), Response> {
+        let charged = Price::charge_kept(&self.services, address, kept.cost).await;
+        charged.map_err(|error| failed(&error))
+    }
+
+    /// Executes a stranger's query whose answer is kept, or waits for whoever does so already.
+    async fn execute_to_keep(self: Arc<Self>, origin: Origin, key: Key, admitted: Admitted) -> Made {
+        let price = match Price::charge(&self.services, &origin, &admitted).await {
+            Ok(price) => price,
+            Err(refused) => return Made::Other(Arc::new(failed(&refused))),
+        };
+        let (services, kept) = (Arc::clone(&self.services), Arc::clone(&self.kept));
+        let (version, summary) = (services.public_version.current(), Summary::from(&admitted));
+        let make = async move { self.run(&origin, admitted).await };
+        let made = kept.make(key, version, summary, make).await;
+        match &made {
+            Made::Kept(kept) => price.settle_at(&services, kept.cost),
+            Made::Other(response) => drop(price.settle(&services, answer::objects(&response.data))),
+        }
+        made
+    }
+
+    /// How the answers that are kept are used.
+    pub fn kept_requests(&self) -> Requests {
+        self.kept.requests()
+    }
+
+    /// What is kept of answers.
+    pub fn kept_size(&self) -> Size {
+        self.kept.size()
+    }
+
     /// Executes a query or mutation.
+    pub async fn answer(self: Arc<Self>, origin: Origin, mut admitted: Admitted) -> Made {
+        match admitted.key.take() {
+            Some(key) => Box::pin(self.execute_to_keep(origin, key, admitted)).await,
+            None => Made::Other(Arc::new(self.execute(origin, admitted).await)),
+        }
+    }
+
+    /// Executes a query or mutation, for one alone.
     pub async fn execute(self: Arc<Self>, origin: Origin, admitted: Admitted) -> Response {
         if admitted.kind == OperationType::Subscription {
             return failed(&guard::no_single_answer());

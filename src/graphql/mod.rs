@@ -22,6 +22,7 @@ pub mod gig_connection;
 pub mod gig_mutation;
 pub mod guard;
 pub mod idempotent;
+pub mod kept;
 pub mod limits;
 mod loader;
 mod loads;

@@ -1,5 +1,7 @@
 //! What an operation is charged, and what of that it gets back.
 
+use std::net::IpAddr;
+
 use async_graphql::Name;
 use async_graphql::Value;
 use async_graphql::indexmap::IndexMap;
@@ -51,6 +53,22 @@ impl Price {
         }
         let balance = services.budgets.charge(Budget::Operations, spender, admitted.cost, now).await?;
         Ok(Self { spender, base: admitted.base_cost, requested: admitted.cost, balance })
+    }
+
+    /// Charges what an answer costs that is there already.
+    ///
+    /// # Errors
+    /// RATE_LIMITED where the budget is spent.
+    pub async fn charge_kept(services: &Services, address: IpAddr, cost: u64) -> Result<(), Error> {
+        let spender = Spender::Network(address);
+        services.budgets.charge(Budget::Operations, spender, cost, services.now()).await?;
+        Ok(())
+    }
+
+    /// Gives back what is left of it after so many points.
+    pub fn settle_at(self, services: &Services, cost: u64) {
+        let unused = self.requested.saturating_sub(cost);
+        services.budgets.give_back(Budget::Operations, self.spender, unused, services.now());
     }
 
     /// Gives back what an answer with so many objects did not take; what is to be told of it.

@@ -1,18 +1,18 @@
 //! Answers as HTTP has them: their status and headers, and whether anybody may keep them.
 
+use std::sync::Arc;
+
 use async_graphql::{Response as Answer, Value};
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 
 use super::negotiation::MediaType;
 use super::refusal::ErrorCodes;
-use crate::graphql::answer::{Sent, codes};
+use crate::graphql::answer::{Sent, codes, tag_of};
 use crate::graphql::caching::CachePolicy;
+use crate::graphql::kept::Kept;
 
 /// What depends on who asks is nobody else's, and what changes is not kept.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
@@ -44,15 +44,15 @@ fn written(answer: &Answer, media_type: MediaType, body: Bytes) -> Response {
 }
 
 /// The answers to several operations, in their order.
-pub(super) fn respond_all(answers: &[Answer]) -> Response {
-    let sent: Vec<_> = answers.iter().map(Sent::from).collect();
+pub(super) fn respond_all(answers: &[Arc<Answer>]) -> Response {
+    let sent: Vec<_> = answers.iter().map(|answer| Sent::from(answer.as_ref())).collect();
     let body = serde_json::to_vec(&sent).expect("an answer is plain data");
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(MediaType::Json.content_type())),
         (header::CACHE_CONTROL, PRIVATE),
     ];
     let mut response = (StatusCode::OK, headers, body).into_response();
-    let codes: Vec<_> = answers.iter().flat_map(codes).map(str::to_owned).collect();
+    let codes: Vec<_> = answers.iter().flat_map(|answer| codes(answer)).map(str::to_owned).collect();
     if !codes.is_empty() {
         response.extensions_mut().insert(ErrorCodes(codes));
     }
@@ -68,19 +68,40 @@ pub(super) fn respond_cacheable(
     asked: &HeaderMap,
 ) -> Response {
     let body = body_of(answer);
-    let mut response = written(answer, media_type, body.clone());
-    let CachePolicy::Public(kept) = policy else { return response };
+    let response = written(answer, media_type, body.clone());
     if !answer.errors.is_empty() || answer.data == Value::Null || !answer.extensions.is_empty() {
         return response;
     }
-    let tag = format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(&body)[..16]));
-    let matches = has_tag(asked, &tag);
+    match policy {
+        CachePolicy::Public(_) => cacheable(response, &tag_of(&body), policy, asked),
+        CachePolicy::Private => response,
+    }
+}
+
+/// The answer to a stranger that is there already, which others may keep where the policy says so.
+pub(super) fn respond_kept(
+    kept: &Kept,
+    media_type: MediaType,
+    policy: CachePolicy,
+    asked: &HeaderMap,
+) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(media_type.content_type())),
+        (header::CACHE_CONTROL, PRIVATE),
+    ];
+    let response = (headers, kept.body.clone()).into_response();
+    cacheable(response, &kept.tag, policy, asked)
+}
+
+/// The same, for others to keep where the policy says so; without its body where the client has it.
+fn cacheable(mut response: Response, tag: &str, policy: CachePolicy, asked: &HeaderMap) -> Response {
+    let CachePolicy::Public(kept) = policy else { return response };
     let headers = response.headers_mut();
     let policy = format!("public, max-age={}", kept.as_secs());
     headers.insert(header::CACHE_CONTROL, policy.parse().expect("a number is good in a header"));
     headers.insert(header::ETAG, tag.parse().expect("base64 is good in a header"));
     headers.append(header::VARY, HeaderValue::from_static("authorization, accept"));
-    if matches {
+    if has_tag(asked, tag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response.headers_mut().remove(header::CONTENT_TYPE);
         response.headers_mut().remove(header::CONTENT_LENGTH);

@@ -15,10 +15,10 @@ use axum::extract::{ConnectInfo, Extension, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
-use super::answering::{respond, respond_all, respond_cacheable};
+use super::answering::{respond, respond_all, respond_cacheable, respond_kept};
 use super::client_address::client_address;
 use super::negotiation::MediaType;
-use super::reading::{self, Asked, unreadable};
+use super::reading::{self, Read, unreadable};
 use super::refusal::refuse;
 use super::request_log::{Operation, RequestId};
 use super::{Edge, header_name, socket, stream};
@@ -26,8 +26,10 @@ use crate::config::GetRequests;
 use crate::graphql::Origin;
 use crate::graphql::answer::failed;
 use crate::graphql::caching::CachePolicy;
+use crate::graphql::engine::Asked;
 use crate::graphql::error::ErrorCode;
 use crate::graphql::guard::Admitted;
+use crate::graphql::kept::{Kept, Made};
 
 /// What `/graphql` answers to.
 pub(super) const ALLOW: HeaderValue = HeaderValue::from_static("GET, POST");
@@ -61,11 +63,16 @@ pub(super) async fn post(
     };
     let asking = Asking::new(edge, connection, id, headers, media_type);
     match asked {
-        Asked::One(request) => {
+        Read::One(request) if asking.may_be_given() => match asking.edge.admit_stranger(*request) {
+            Ok(Asked::Kept(kept)) => asking.give(&kept, CachePolicy::Private).await,
+            Ok(Asked::Admitted(admitted)) => asking.answer(Ok(admitted), CachePolicy::Private).await,
+            Err(refused) => asking.answer(Err(refused), CachePolicy::Private).await,
+        },
+        Read::One(request) => {
             let admitted = asking.admit(*request);
             asking.answer(admitted, CachePolicy::Private).await
         }
-        Asked::Many(requests) => asking.answer_all(requests).await,
+        Read::Many(requests) => asking.answer_all(requests).await,
     }
 }
 
@@ -89,9 +96,18 @@ pub(super) async fn get(
     }
     let Some(request) = reading::parameters(&parameters) else { return unreadable() };
     let streams = matches!(media_type, MediaType::EventStream | MediaType::MultipartSubscription);
+    let is_stranger = !headers.contains_key(header::AUTHORIZATION);
     let is_unnamed = edge.get_requests == GetRequests::Persisted && !request.query.is_empty();
     let asking = Asking::new(edge, connection, id, headers, media_type);
-    let admitted = asking.admit(request);
+    let admitted = if asking.may_be_given() && !is_unnamed {
+        match asking.edge.admit_stranger(request) {
+            Ok(Asked::Kept(kept)) => return asking.give(&kept, kept.policy).await,
+            Ok(Asked::Admitted(admitted)) => Ok(admitted),
+            Err(refused) => Err(refused),
+        }
+    } else {
+        asking.admit(request)
+    };
     let kind = admitted.as_ref().ok().map(|admitted| admitted.kind);
     // A browser's EventSource can do nothing but GET; all else can name what it asks for.
     if is_unnamed && kind != Some(OperationType::Subscription) {
@@ -112,7 +128,6 @@ pub(super) async fn get(
         let credentials = asking.edge.ticket_holder(&ticket).await;
         return stream::open(asking, admitted, credentials).await;
     }
-    let is_stranger = !asking.headers.contains_key(header::AUTHORIZATION);
     let policy = match &admitted {
         Ok(admitted) if is_stranger => admitted.cache,
         _ => CachePolicy::Private,
@@ -130,6 +145,23 @@ impl Asking {
     ) -> Self {
         let address = client_address(&headers, connection.ip(), edge.proxies);
         Self { edge, address, request_id: id.into(), headers, media_type }
+    }
+
+    /// Whether an answer that is there already may be given: to a stranger who wants one answer, and changes nothing.
+    fn may_be_given(&self) -> bool {
+        let is_single = matches!(self.media_type, MediaType::GraphqlResponse | MediaType::Json);
+        let has = |name| self.headers.contains_key(name);
+        is_single && !has(header::AUTHORIZATION) && !has(IDEMPOTENCY_KEY)
+    }
+
+    /// Gives an answer that is there already.
+    async fn give(self, kept: &Kept, policy: CachePolicy) -> Response {
+        let mut response = match self.edge.give(self.address, kept).await {
+            Ok(()) => respond_kept(kept, self.media_type, policy, &self.headers),
+            Err(refused) => respond(&refused, self.media_type),
+        };
+        response.extensions_mut().insert(Operation::named(OperationType::Query, kept.name.as_deref()));
+        response
     }
 
     /// The request as it may be executed, or the answer to it.
@@ -155,8 +187,10 @@ impl Asking {
             return stream::open(self, admitted, credentials).await;
         }
         let operation = admitted.as_ref().ok().map(Operation::of);
-        let answer = self.run(admitted).await;
-        let mut response = respond_cacheable(&answer, self.media_type, policy, &self.headers);
+        let mut response = match self.run(admitted).await {
+            Made::Kept(kept) => respond_kept(&kept, self.media_type, policy, &self.headers),
+            Made::Other(answer) => respond_cacheable(&answer, self.media_type, policy, &self.headers),
+        };
         if let Some(operation) = operation {
             response.extensions_mut().insert(operation);
         }
@@ -171,30 +205,38 @@ impl Asking {
             if let Ok(Admitted { idempotency_key: Some(key), .. }) = &mut admitted {
                 *key = format!("{key}#{number}");
             }
-            answers.push(self.run(admitted).await);
+            // Not of the kind that is kept: it was let in as anybody's.
+            match self.run(admitted).await {
+                Made::Other(answer) => answers.push(answer),
+                Made::Kept(_) => unreachable!("what is let in so has no key"),
+            }
         }
         respond_all(&answers)
     }
 
-    async fn run(&self, admitted: Result<Admitted, Answer>) -> Answer {
+    async fn run(&self, admitted: Result<Admitted, Answer>) -> Made {
+        let other = |answer| Made::Other(Arc::new(answer));
         let admitted = match admitted {
             Ok(admitted) => admitted,
-            Err(answer) => return answer,
+            Err(answer) => return other(answer),
         };
         let caller = match self.edge.caller_of(&self.headers).await {
             Ok(caller) => caller,
-            Err(error) => return failed(&error.into()),
+            Err(error) => return other(failed(&error.into())),
         };
         let request_id = Arc::clone(&self.request_id);
-        self.edge.execute(Origin { caller, address: self.address, request_id }, admitted).await
+        self.edge.answer(Origin { caller, address: self.address, request_id }, admitted).await
     }
 }
 
 impl Operation {
     pub fn of(admitted: &Admitted) -> Self {
-        let name = admitted.name.as_deref();
+        Self::named(admitted.kind, admitted.name.as_deref())
+    }
+
+    fn named(kind: OperationType, name: Option<&str>) -> Self {
         let name = name.map(|name| name.chars().take(OPERATION_NAME_MAX_CHARS).collect());
-        Self { kind: admitted.kind, name }
+        Self { kind, name }
     }
 }
 

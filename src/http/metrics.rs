@@ -27,6 +27,7 @@ use super::refusal::refuse;
 use crate::graphql::answer::{codes, never_executed};
 use crate::graphql::error::ErrorCode;
 use crate::graphql::guard::Exceeded;
+use crate::graphql::kept::Requests;
 use crate::live::bus::RedisHealth;
 use crate::service::budgets::Budget;
 
@@ -62,10 +63,12 @@ pub(super) struct Metrics {
     subscriptions: Gauge,
     log_position: Gauge,
     hears_redis: Gauge,
+    kept_answers: Gauge,
+    kept_bytes: Gauge,
 }
 
 impl Metrics {
-    pub fn new(started_at: DateTime<Utc>) -> Self {
+    pub fn new(started_at: DateTime<Utc>, kept_requests: Requests) -> Self {
         // From a quarter of a millisecond to eight seconds.
         let buckets: fn() -> Histogram = || Histogram::new(exponential_buckets(0.000_25, 2.0, 16));
         let mut metrics = Self {
@@ -80,6 +83,8 @@ impl Metrics {
             subscriptions: Gauge::default(),
             log_position: Gauge::default(),
             hears_redis: Gauge::default(),
+            kept_answers: Gauge::default(),
+            kept_bytes: Gauge::default(),
         };
         let registry = &mut metrics.registry;
         registry.register("http_requests", "Requests that were answered", metrics.requests.clone());
@@ -99,6 +104,11 @@ impl Metrics {
         registry.register("log_position", help, metrics.log_position.clone());
         let help = "Whether it hears other gateways; without Redis there are none";
         registry.register("redis_subscribed", help, metrics.hears_redis.clone());
+        let help = "Requests whose answers are kept: there already, made, or made for another that came before";
+        registry.register("answer_cache_requests", help, kept_requests);
+        registry.register("answer_cache_answers", "Answers that are kept", metrics.kept_answers.clone());
+        let help = "What the answers that are kept take";
+        registry.register_with_unit("answer_cache_size", help, Unit::Bytes, metrics.kept_bytes.clone());
         let started = Gauge::<i64>::default();
         started.set(started_at.timestamp());
         registry.register_with_unit("start_time", "When it began, since 1970", Unit::Seconds, started);
@@ -211,6 +221,9 @@ pub(super) async fn get(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Re
     metrics.subscriptions.set(count(edge.subscriptions.in_use()));
     metrics.log_position.set(edge.services.streams.handed_on().position());
     metrics.hears_redis.set(edge.services.bus.redis().is_some_and(RedisHealth::is_subscribed).into());
+    let kept = edge.engine.kept_size();
+    metrics.kept_answers.set(i64::try_from(kept.answers).unwrap_or(i64::MAX));
+    metrics.kept_bytes.set(i64::try_from(kept.bytes).unwrap_or(i64::MAX));
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.to_text()).into_response()
 }
 
@@ -231,7 +244,7 @@ mod tests {
     use crate::graphql::error::Error;
 
     fn metrics() -> Metrics {
-        Metrics::new(DateTime::UNIX_EPOCH)
+        Metrics::new(DateTime::UNIX_EPOCH, Requests::default())
     }
 
     fn assert_tells(metrics: &Metrics, lines: &[&str]) {

@@ -52,11 +52,12 @@ use self::presence::Credentials;
 use self::quota::{Place, Quota};
 use self::refusal::refuse;
 use crate::config::{Config, ConnectionLimits, GetRequests};
-use crate::graphql::engine::Engine;
+use crate::graphql::engine::{Asked, Engine};
 use crate::graphql::error::{Error, ErrorCode};
 use crate::graphql::following::{Following, Identity};
 use crate::graphql::guard::Admitted;
 use crate::graphql::idempotent::REPLAYED;
+use crate::graphql::kept::{Kept, Made};
 use crate::graphql::{Caller, Origin, answer};
 use crate::service::{self, Services, accounts};
 
@@ -108,14 +109,15 @@ impl Edge {
         acts: TaskTracker,
     ) -> Arc<Self> {
         let development = !config.is_production();
+        let engine = Arc::new(Engine::new(Arc::clone(&services), config));
         Arc::new(Self {
+            metrics: Metrics::new(services.now(), engine.kept_requests()),
+            engine,
             origins: Origins::new(config.allowed_origins.clone(), &services.public_url, development),
-            engine: Arc::new(Engine::new(Arc::clone(&services), config)),
             connections: Quota::new(config.connections.per_address),
             subscriptions: Quota::new(config.connections.subscriptions_per_viewer),
             limits: config.connections.clone(),
             is_over_tls: services.public_url.starts_with("https:"),
-            metrics: Metrics::new(services.now()),
             metrics_token: config.metrics_token.clone(),
             services,
             proxies: config.proxies,
@@ -134,6 +136,39 @@ impl Edge {
     /// The answer to one that must not be.
     fn admit(&self, request: GraphqlRequest) -> Result<Admitted, Answer> {
         self.engine.admit(request).inspect_err(|answer| self.metrics.refused(answer))
+    }
+
+    /// The same of a stranger's request, whose answer may be there already.
+    ///
+    /// # Errors
+    /// The answer to one that must not be.
+    fn admit_stranger(&self, request: GraphqlRequest) -> Result<Asked, Answer> {
+        self.engine.admit_stranger(request).inspect_err(|answer| self.metrics.refused(answer))
+    }
+
+    /// Gives an answer that is there already.
+    ///
+    /// # Errors
+    /// The answer to one who has asked too much.
+    async fn give(&self, address: IpAddr, kept: &Kept) -> Result<(), Answer> {
+        let given = self.engine.give(address, kept).await;
+        self.metrics.ran(OperationType::Query, kept.cost, given.as_ref().err());
+        given
+    }
+
+    /// Executes an operation over HTTP, where its answer may be kept.
+    async fn answer(&self, origin: Origin, admitted: Admitted) -> Made {
+        if admitted.kind == OperationType::Mutation {
+            return Made::Other(Arc::new(self.execute(origin, admitted).await));
+        }
+        let (kind, points) = (admitted.kind, admitted.cost);
+        let made = Arc::clone(&self.engine).answer(origin, admitted).await;
+        let answer = match &made {
+            Made::Kept(_) => None,
+            Made::Other(answer) => Some(answer.as_ref()),
+        };
+        self.metrics.ran(kind, points, answer);
+        made
     }
 
     /// Executes an operation. A mutation runs to its end on a task of its own: also where its client goes meanwhile, what

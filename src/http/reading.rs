@@ -34,14 +34,14 @@ pub(super) const DOCUMENT_MAX_BYTES: usize = 1024 * 1024;
 const DROPPED_MAX_BYTES: usize = 16 * DOCUMENT_MAX_BYTES;
 
 /// What a body holds.
-pub(super) enum Asked {
+pub(super) enum Read {
     One(Box<Request>),
     /// Operations to be run one after the other.
     Many(Vec<Request>),
 }
 
-fn one(request: Request) -> Asked {
-    Asked::One(Box::new(request))
+fn one(request: Request) -> Read {
+    Read::One(Box::new(request))
 }
 
 /// One operation as JSON has it.
@@ -81,14 +81,14 @@ impl Written {
 ///
 /// # Errors
 /// The answer to what asks for nothing, or is too large, or too slow.
-pub(super) async fn body(edge: &Edge, headers: &HeaderMap, body: Body) -> Result<Asked, Response> {
+pub(super) async fn body(edge: &Edge, headers: &HeaderMap, body: Body) -> Result<Read, Response> {
     timeout(READ_WITHIN, read(edge, headers, body)).await.unwrap_or_else(|_| {
         let message = format!("A request must have come in within {} seconds.", READ_WITHIN.as_secs());
         Err(refuse(StatusCode::REQUEST_TIMEOUT, ErrorCode::BadRequest, message))
     })
 }
 
-async fn read(edge: &Edge, headers: &HeaderMap, body: Body) -> Result<Asked, Response> {
+async fn read(edge: &Edge, headers: &HeaderMap, body: Body) -> Result<Read, Response> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = content_type.unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
@@ -141,7 +141,7 @@ async fn whole(body: Body) -> Option<BytesMut> {
 }
 
 /// One operation as JSON, or up to `batch` of them.
-fn json(json: &[u8], batch: usize) -> Result<Asked, Response> {
+fn json(json: &[u8], batch: usize) -> Result<Read, Response> {
     if !json.trim_ascii_start().starts_with(b"[") || batch < 2 {
         return parse(json).map(one);
     }
@@ -151,7 +151,7 @@ fn json(json: &[u8], batch: usize) -> Result<Asked, Response> {
         return Err(refuse(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message));
     }
     let requests: Option<Vec<_>> = written.into_iter().map(Written::into_request).collect();
-    requests.map(Asked::Many).ok_or_else(unreadable)
+    requests.map(Read::Many).ok_or_else(unreadable)
 }
 
 /// One operation, as JSON.

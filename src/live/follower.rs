@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 
 use super::bus::{Bus, Heard, News};
 use super::hub::Hub;
+use super::public_version::PublicVersion;
 use crate::store::{self, Database, event_log};
 
 /// How long events may be late while Redis is away.
@@ -40,6 +41,7 @@ pub struct Follower {
     pub bus: Bus,
     pub hub: Arc<Hub>,
     pub handed_on: HandedOn,
+    pub public_version: PublicVersion,
 }
 
 impl Follower {
@@ -49,6 +51,7 @@ impl Follower {
     /// Where the database does not answer.
     pub async fn start_at_head(&self) -> store::Result<()> {
         let head = event_log::head(self.db.read()).await?;
+        self.public_version.begin_at(head);
         self.handed_on.0.store(head, Ordering::Release);
         Ok(())
     }
@@ -93,6 +96,8 @@ impl Follower {
     }
 
     fn hand_on(&self, event: crate::domain::event::Event) {
+        // Before anybody can know of it: who is told and then asks must not be shown what was before.
+        self.public_version.note(&event);
         // Noted first: who attaches from here on reads the log up to this position, or has it queued.
         self.handed_on.0.store(event.position, Ordering::Release);
         self.hub.hand_on(&Arc::new(event));

@@ -11,6 +11,7 @@ pub mod cursor;
 pub mod follower;
 pub mod hub;
 pub mod pages;
+pub mod public_version;
 pub mod redis_address;
 pub mod stream;
 

@@ -159,6 +159,7 @@ pub async fn erase_user(services: &Services, email: &str) -> Result<Uuid> {
     people::end_sessions(&mut work, user_id, services).await?;
     idempotency::forget_all_of(&*work, user_id).await?;
     users::anonymise(&*work, user_id, now).await?;
+    work.record(EventBody::ProfileChanged { user_id });
     work.commit().await?;
     Ok(user_id)
 }

@@ -36,6 +36,7 @@ use crate::clock::Clock;
 use crate::domain::category::Catalogue;
 use crate::domain::limits::Limits;
 use crate::live::bus::Bus;
+use crate::live::public_version::PublicVersion;
 use crate::live::stream::Streams;
 use crate::media::Media;
 use crate::media::vault::Vault;
@@ -50,6 +51,7 @@ pub struct Services {
     pub catalogue: Catalogue,
     pub bus: Bus,
     pub streams: Streams,
+    pub public_version: PublicVersion,
     pub media: Media,
     pub vault: Vault,
     pub secrets: secrets::Secrets,

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::{Result, Services, UnitOfWork};
+use crate::domain::account::new_display_name;
 use crate::domain::event::EventBody;
 use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::limits::POINTS_MAX;
@@ -18,10 +19,23 @@ pub async fn set_points(services: &Services, email: &str, points: i64) -> Result
         let message = format!("Points must be from 0 to {POINTS_MAX}; these are {points}.");
         return Err(Fault::at("points", FaultCode::OutOfRange, message).into());
     }
-    let work = services.begin().await?;
-    if !users::set_points(&*work, email, points).await? {
-        return Err(Fault::not_found("email", "person").into());
-    }
+    let user_id = find(services, email).await?;
+    let mut work = services.begin().await?;
+    users::set_points(&*work, user_id, points).await?;
+    work.record(EventBody::ProfileChanged { user_id });
+    work.commit().await
+}
+
+/// Gives the person with that e-mail another name.
+///
+/// # Errors
+/// `NOT_FOUND`, and what a sign-up says of a name that cannot be.
+pub async fn set_display_name(services: &Services, email: &str, name: &str) -> Result<()> {
+    let name = new_display_name(name, &services.limits.account)?;
+    let user_id = find(services, email).await?;
+    let mut work = services.begin().await?;
+    users::set_display_name(&*work, user_id, &name).await?;
+    work.record(EventBody::ProfileChanged { user_id });
     work.commit().await
 }
 

@@ -27,6 +27,10 @@ const SQLITE_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Another process (the command line) may hold SQLite's write lock for a moment.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A connection that has worked so recently is not asked whether it is still there, which would take as long as a small
+/// statement.
+const TRUSTED_WITHIN: Duration = Duration::from_secs(1);
+
 const SQLITE_READERS: u32 = 8;
 const POSTGRES_CONNECTIONS: u32 = 20;
 
@@ -62,6 +66,7 @@ impl Database {
             options
                 .max_connections(connections)
                 .acquire_timeout(timeout)
+                .test_before_acquire(false)
                 .sqlx_logging(false)
                 .map_sqlx_sqlite_opts(move |options| {
                     options
@@ -93,6 +98,7 @@ impl Database {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_timeout(ACQUIRE_TIMEOUT)
             .set_application_name("gigway")
+            .test_before_acquire_if_idle_for(TRUSTED_WITHIN)
             .sqlx_logging(false);
         let pool = counted(options, &statements).await?;
         Ok(Self { reader: pool.clone(), writer: pool, statements, sqlite: None })

@@ -21,6 +21,7 @@ const VERIFICATION_STATUS: &str = "VERIFICATION_STATUS";
 const REVIEW_QUEUE: &str = "REVIEW_QUEUE";
 const SESSION_ENDED: &str = "SESSION_ENDED";
 const ROLE_CHANGED: &str = "ROLE_CHANGED";
+const PROFILE_CHANGED: &str = "PROFILE_CHANGED";
 
 /// Appends to the log. Must be the transaction's last step: from here to its commit, every other
 /// transaction that wants a position waits. (A sequence would not wait, and a reader could then see
@@ -217,6 +218,9 @@ fn to_row(event: &Event) -> Result<event::ActiveModel> {
         EventBody::RoleChanged { user_id } => {
             event::Model { kind: text(ROLE_CHANGED), subject_id: *user_id, owner_id: Some(*user_id), ..row }
         }
+        EventBody::ProfileChanged { user_id } => {
+            event::Model { kind: text(PROFILE_CHANGED), subject_id: *user_id, owner_id: Some(*user_id), ..row }
+        }
         EventBody::Unknown => return Err(corrupt("event to append", "an unknown one")),
     };
     Ok(event::ActiveModel {
@@ -258,6 +262,7 @@ fn from_row(row: event::Model) -> Result<Event> {
         },
         SESSION_ENDED => EventBody::SessionEnded { session_id: row.subject_id, user_id: owner? },
         ROLE_CHANGED => EventBody::RoleChanged { user_id: owner? },
+        PROFILE_CHANGED => EventBody::ProfileChanged { user_id: owner? },
         _ => EventBody::Unknown,
     };
     Ok(Event { position: row.position, occurred_at: row.occurred_at, body })

@@ -114,17 +114,16 @@ pub async fn lock(tx: &impl ConnectionTrait, id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Sets the points of the person with that e-mail; `false` where there is none.
-///
 /// # Errors
 /// Where the database does not answer.
-pub async fn set_points(db: &impl ConnectionTrait, email: &str, points: i64) -> Result<bool> {
-    let updated = user::Entity::update_many()
-        .col_expr(user::Column::Points, Expr::value(points))
-        .filter(user::Column::EmailKey.eq(email_key(email)))
-        .exec(db)
-        .await?;
-    Ok(updated.rows_affected > 0)
+pub async fn set_points(db: &impl ConnectionTrait, id: Uuid, points: i64) -> Result<()> {
+    set(db, id, user::Column::Points, Expr::value(points)).await
+}
+
+/// # Errors
+/// Where the database does not answer.
+pub async fn set_display_name(db: &impl ConnectionTrait, id: Uuid, name: &str) -> Result<()> {
+    set(db, id, user::Column::DisplayName, Expr::value(name)).await
 }
 
 /// # Errors

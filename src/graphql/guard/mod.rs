@@ -23,6 +23,7 @@ use self::outline::Outline;
 use super::caching::CachePolicy;
 use super::error::{Error, ErrorCode};
 use super::idempotent::IDEMPOTENCY_KEY;
+use super::kept::Key;
 use crate::config::OperationLimits;
 
 /// An operation that may be executed, as far as can be told before.
@@ -39,6 +40,8 @@ pub struct Admitted {
     pub(super) base_cost: u64,
     /// Whether an answer to a stranger may be kept.
     pub cache: CachePolicy,
+    /// Under what the answer is kept, where it is.
+    pub(super) key: Option<Key>,
     /// Names this attempt to change something, so that it happens once however often it is sent.
     pub idempotency_key: Option<String>,
 }
@@ -132,7 +135,7 @@ impl Guard {
             // No good key, and told so.
             _ => String::new(),
         });
-        Ok(Admitted { request, kind, name, root_fields, cost, base_cost, cache, idempotency_key })
+        Ok(Admitted { request, kind, name, root_fields, cost, base_cost, cache, key: None, idempotency_key })
     }
 }
 
