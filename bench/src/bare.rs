@@ -66,7 +66,8 @@ impl Source {
 /// Serves until it is killed.
 pub async fn serve() -> Result<()> {
     let (feed, _) = broadcast::channel(QUEUE);
-    let bare = Bare { feed, each: Mutex::default(), backlog: Mutex::new(Arc::new([])), constant: Mutex::default() };
+    let bare =
+        Bare { feed, each: Mutex::default(), backlog: Mutex::new(Arc::new([])), constant: Mutex::default() };
     let router = Router::new()
         .route("/shared", get(follow_feed).post(tell_all))
         .route("/each", get(follow_own))

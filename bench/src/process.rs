@@ -126,9 +126,8 @@ impl Stat {
         let number = |field: usize| -> Result<u64> {
             Ok(fields.get(field - 3).ok_or("/proc/PID/stat is too short")?.parse()?)
         };
-        let time = |ticks: u64| {
-            Duration::from_micros(ticks * 1_000_000 / rustix::param::clock_ticks_per_second())
-        };
+        let time =
+            |ticks: u64| Duration::from_micros(ticks * 1_000_000 / rustix::param::clock_ticks_per_second());
         Ok(Self {
             parent: u32::try_from(number(4)?)?,
             used: time(number(14)? + number(15)?),

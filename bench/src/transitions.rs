@@ -129,8 +129,11 @@ impl Pgbench {
     /// from `done`.
     fn run(&self, database_url: &str, done: usize) -> Result<f64> {
         let (clients, each) = (CLIENTS.to_string(), EACH.to_string());
-        let variables =
-            [format!("done={done}"), format!("reviewer={}", self.reviewer), format!("session={}", self.session)];
+        let variables = [
+            format!("done={done}"),
+            format!("reviewer={}", self.reviewer),
+            format!("session={}", self.session),
+        ];
         let mut arguments: Vec<String> = ["-c", &clients, "-j", "2", "-t", &each].map(str::to_owned).into();
         arguments.extend(variables.into_iter().flat_map(|variable| ["-D".to_owned(), variable]));
         arguments.extend(["-f".to_owned(), self.script.display().to_string()]);

@@ -34,6 +34,14 @@ pub enum GigOrder {
     Created,
 }
 
+/// Where ranges of prices begin, in cents.
+pub const PRICE_RANGES: [i64; 7] = [0, 25_00, 50_00, 100_00, 250_00, 500_00, 1_000_00];
+
+/// The last cent of the range that begins there; `None` where it has no end.
+pub fn price_range_end(from: i64) -> Option<i64> {
+    PRICE_RANGES.into_iter().find(|begin| *begin > from).map(|next| next - 1)
+}
+
 impl GigFilter {
     /// Whether `gig`, offered by `seller`, is one of those browsed for. (The store asks the same in SQL.)
     pub fn matches(&self, gig: &Gig, seller: &User) -> bool {

@@ -91,7 +91,8 @@ impl Engine {
         if let Some(kept) = kept {
             return Ok(Asked::Kept(kept));
         }
-        let mut admitted = self.guard.admit(request).map_err(|refused| Response::from_errors(vec![refused]))?;
+        let mut admitted =
+            self.guard.admit(request).map_err(|refused| Response::from_errors(vec![refused]))?;
         admitted.key = key.filter(|_| kept::is_kept(admitted.kind, admitted.cache));
         Ok(Asked::Admitted(admitted))
     }

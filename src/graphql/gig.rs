@@ -149,6 +149,16 @@ where
     Box::pin(ctx.loader().load_one(key))
 }
 
+/// The category of a gig.
+pub(super) async fn category(ctx: &Context<'_>, id: Uuid) -> Result<Category> {
+    let category = match ctx.services().catalogue.find(id) {
+        Some(category) => Some(category.clone()),
+        None => loaded(ctx, CategoryId(id)).await?,
+    };
+    let category = category.ok_or_else(|| Error::internal(&"a gig's category is missing"))?;
+    Ok(category.into())
+}
+
 pub struct Gig {
     listed: Arc<Listed>,
     /// Whether what the review says may be shown.
@@ -213,13 +223,7 @@ impl Gig {
 
     /// Where it stands in the catalogue; a draft that names none is in the first.
     async fn category(&self, ctx: &Context<'_>) -> Result<Category> {
-        let id = self.gig().content.category_id;
-        let category = match ctx.services().catalogue.find(id) {
-            Some(category) => Some(category.clone()),
-            None => loaded(ctx, CategoryId(id)).await?,
-        };
-        let category = category.ok_or_else(|| Error::internal(&"a gig's category is missing"))?;
-        Ok(category.into())
+        category(ctx, self.gig().content.category_id).await
     }
 
     /// What it costs; a draft that names no price has its category's least.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::context::Ask;
 use super::error::Result;
 use super::gig::{Gig, part_of};
+use super::gig_facets::GigFacets;
 use super::loader::{GigCountOfSeller, GigsOfSeller, SellerBeyond};
 use super::paging::{PageArguments, PageInfo, other_side, other_side_field, page_info};
 use crate::domain::user::Viewer;
@@ -23,7 +24,7 @@ pub struct GigConnection {
 }
 
 /// Where the rest of the list is.
-enum List {
+pub(super) enum List {
     Query(GigQuery),
     /// Asked for together with those of other sellers.
     OfSeller(Uuid),
@@ -123,6 +124,11 @@ impl GigConnection {
             },
         };
         Ok(page_info(&self.page, &self.request, other))
+    }
+
+    /// How the gigs of the whole list are distributed.
+    async fn facets(&self) -> GigFacets<'_> {
+        GigFacets(&self.list)
     }
 
     /// How many gigs the whole list has; counted only where it is asked for.

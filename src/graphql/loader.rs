@@ -20,9 +20,10 @@ use crate::domain::user::{User, Viewer};
 use crate::domain::verification::Verification;
 use crate::service::Services;
 use crate::store::gig_browse::{Listed, Parts};
+use crate::store::gig_facets::{Bucket, Facet};
 use crate::store::images::Seen;
 use crate::store::page::{Key, Page, PageRequest, Side};
-use crate::store::{categories, gig_browse, gigs, images, reviews, users, verifications};
+use crate::store::{categories, gig_browse, gig_facets, gigs, images, reviews, users, verifications};
 
 /// One request's reader.
 pub struct Loader {
@@ -79,6 +80,13 @@ pub struct GigsOfSeller {
 /// How many ACTIVE gigs a seller has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GigCountOfSeller(pub Uuid);
+
+/// How a seller's ACTIVE gigs are distributed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FacetOfSeller {
+    pub seller_id: Uuid,
+    pub facet: Facet,
+}
 
 /// Whether a seller has ACTIVE gigs on that side of a page: there where they have.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -209,6 +217,21 @@ impl dataloader::Loader<GigCountOfSeller> for Loader {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let found = gig_browse::counts_of_sellers(self.db(), &ids).await?;
         Ok(found.into_iter().map(|(seller_id, count)| (GigCountOfSeller(seller_id), count)).collect())
+    }
+}
+
+impl dataloader::Loader<FacetOfSeller> for Loader {
+    type Value = Vec<(Bucket, i64)>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[FacetOfSeller]) -> Loaded<FacetOfSeller, Vec<(Bucket, i64)>> {
+        let mut loaded = HashMap::new();
+        for (facet, sellers) in grouped(keys.iter().map(|key| (key.facet, key.seller_id))) {
+            for (seller_id, counts) in gig_facets::counts_of_sellers(self.db(), &sellers, facet).await? {
+                loaded.insert(FacetOfSeller { seller_id, facet }, counts);
+            }
+        }
+        Ok(loaded)
     }
 }
 

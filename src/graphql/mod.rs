@@ -19,6 +19,7 @@ pub mod error;
 pub mod following;
 pub mod gig;
 pub mod gig_connection;
+pub mod gig_facets;
 pub mod gig_mutation;
 pub mod guard;
 pub mod idempotent;

@@ -23,8 +23,8 @@ use crate::domain::gig_form::tag_key;
 use crate::domain::id::IdKind;
 use crate::domain::search;
 use crate::store::gig_browse::{GigQuery, Scope};
-use crate::store::{categories, gig_search};
 use crate::store::reviews::QueueQuery;
+use crate::store::{categories, gig_search};
 
 /// The most entries of a list that something is looked for by.
 const LIST_MAX: usize = 100;
@@ -102,7 +102,8 @@ pub enum GigOrder {
     PriceLowest,
     /// Dearest first.
     PriceHighest,
-    /// Gigs whose title has every word searched for first, then the newest; without a search, the newest.
+    /// Gigs whose title has every word searched for, the newest of them first, and then those that have the words
+    /// elsewhere, too; without a search, the newest.
     Relevance,
 }
 
@@ -170,7 +171,8 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "Which of them.", name = "where")] filter: Option<GigFilter>,
         #[graphql(
-            desc = "Up to 10 words, each of which must begin a word of the title, a tag or the description."
+            desc = "Up to 10 words, each of which must begin a word of the title, a tag or the description. One of 4 or \
+                    more characters that begins no word of any gig stands for the words that are nearest to it."
         )]
         search: Option<String>,
         #[graphql(

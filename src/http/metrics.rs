@@ -104,7 +104,8 @@ impl Metrics {
         registry.register("log_position", help, metrics.log_position.clone());
         let help = "Whether it hears other gateways; without Redis there are none";
         registry.register("redis_subscribed", help, metrics.hears_redis.clone());
-        let help = "Requests whose answers are kept: there already, made, or made for another that came before";
+        let help =
+            "Requests whose answers are kept: there already, made, or made for another that came before";
         registry.register("answer_cache_requests", help, kept_requests);
         registry.register("answer_cache_answers", "Answers that are kept", metrics.kept_answers.clone());
         let help = "What the answers that are kept take";

@@ -218,9 +218,12 @@ fn to_row(event: &Event) -> Result<event::ActiveModel> {
         EventBody::RoleChanged { user_id } => {
             event::Model { kind: text(ROLE_CHANGED), subject_id: *user_id, owner_id: Some(*user_id), ..row }
         }
-        EventBody::ProfileChanged { user_id } => {
-            event::Model { kind: text(PROFILE_CHANGED), subject_id: *user_id, owner_id: Some(*user_id), ..row }
-        }
+        EventBody::ProfileChanged { user_id } => event::Model {
+            kind: text(PROFILE_CHANGED),
+            subject_id: *user_id,
+            owner_id: Some(*user_id),
+            ..row
+        },
         EventBody::Unknown => return Err(corrupt("event to append", "an unknown one")),
     };
     Ok(event::ActiveModel {

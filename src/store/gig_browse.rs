@@ -6,10 +6,10 @@ use std::sync::Arc;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use uuid::Uuid;
 
+use super::Result;
 pub use super::gig_list_sql::Search;
 use super::gig_list_sql::{WHOLE, bounds, bounds_on, conditions, layout, searches, statement, tiers};
 pub use super::gig_listing::{Listed, Part, Parts};
-use super::Result;
 use super::gig_search::Place;
 use super::page::{Key, Page, PageRequest, Paging, Side};
 use super::sql::Sql;
@@ -72,7 +72,8 @@ pub async fn page(
         let missing = wanted - found.len() as u64;
         let mut of_tier = Vec::new();
         for search in searches(query, db.get_database_backend()) {
-            let statement = statement(db.get_database_backend(), query, tier, &bounds, missing, parts, *search);
+            let statement =
+                statement(db.get_database_backend(), query, tier, &bounds, missing, parts, *search);
             of_tier = layout(query, parts).read(&db.query_all_raw(statement).await?)?;
             if of_tier.len() as u64 == missing {
                 break;
@@ -122,7 +123,9 @@ pub async fn pages_of_sellers(
     layout.write(&mut sql, &order, |sql| {
         sql.push("SELECT * FROM (SELECT ").push_list(layout.columns());
         sql.push(", ROW_NUMBER() OVER (PARTITION BY gig.seller_id ORDER BY ").push(&order);
-        sql.push(") AS number FROM gig WHERE gig.seller_id IN ").bind_list(sellers.iter().copied()).push(" AND ");
+        sql.push(") AS number FROM gig WHERE gig.seller_id IN ")
+            .bind_list(sellers.iter().copied())
+            .push(" AND ");
         conditions(sql, &query, None);
         bounds.write(sql, query.order);
         sql.push(") AS gig WHERE number <= ").push_number(request.size + 1);
@@ -201,4 +204,3 @@ pub async fn sellers_on(
     let rows = db.query_all_raw(sql.into_statement()).await?;
     rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
-

@@ -37,7 +37,8 @@ pub enum Search {
 
 /// The tiers of the list in the order in which a page is read.
 pub(super) fn tiers(query: &GigQuery, paging: Paging) -> Vec<Tier> {
-    let is_ranked = query.order == GigOrder::Relevance && query.terms.as_ref().is_some_and(|it| !it.is_empty());
+    let is_ranked =
+        query.order == GigOrder::Relevance && query.terms.as_ref().is_some_and(|it| !it.is_empty());
     let mut tiers = if is_ranked { BY_RELEVANCE.to_vec() } else { vec![WHOLE] };
     if paging == Paging::Backward {
         tiers.reverse();
@@ -88,7 +89,8 @@ fn beyond(
     key: &Key,
     sign: &'static str,
 ) -> Option<Option<(&'static str, Vec<Value>)>> {
-    let moment = |micros: i64| Value::from(DateTime::<Utc>::from_timestamp_micros(micros).unwrap_or_default());
+    let moment =
+        |micros: i64| Value::from(DateTime::<Utc>::from_timestamp_micros(micros).unwrap_or_default());
     let place = match (order, key.values.as_slice()) {
         (GigOrder::Relevance, [relevance, _]) if *relevance != tier.relevance => {
             return (sign.starts_with('<') == (tier.relevance < *relevance)).then_some(None);

@@ -163,11 +163,8 @@ impl Layout {
         let category_id = reader.next()?;
         let price_cents: i64 = reader.next()?;
         let published_at: Option<DateTime<Utc>> = reader.next()?;
-        let status = if self.is_listed {
-            GigStatus::Active
-        } else {
-            parse("gig status", &reader.next::<String>()?)?
-        };
+        let status =
+            if self.is_listed { GigStatus::Active } else { parse("gig status", &reader.next::<String>()?)? };
         let gig = Gig {
             id,
             seller_id,

@@ -51,13 +51,17 @@ async fn known(db: &impl ConnectionTrait, words: &[String]) -> Result<Vec<bool>>
         if sql.backend == DbBackend::Postgres {
             // Counted, since for EXISTS alone PostgreSQL might look through the whole table.
             sql.push("CASE WHEN EXISTS (SELECT 1 FROM (SELECT search FROM gig WHERE status = 'ACTIVE' ");
-            sql.push("ORDER BY published_at DESC, id DESC LIMIT ").push_number(COMMON_WITHIN).push(") AS gig WHERE ");
+            sql.push("ORDER BY published_at DESC, id DESC LIMIT ")
+                .push_number(COMMON_WITHIN)
+                .push(") AS gig WHERE ");
             matches(&mut sql, &term, Place::Anywhere);
             sql.push(") THEN TRUE ELSE (SELECT COUNT(*) > 0 FROM gig WHERE status = 'ACTIVE' AND ");
             matches(&mut sql, &term, Place::Anywhere);
             sql.push(") END");
         } else {
-            sql.push("EXISTS (SELECT 1 FROM gig_search JOIN gig_search_key AS key ON key.id = gig_search.rowid ");
+            sql.push(
+                "EXISTS (SELECT 1 FROM gig_search JOIN gig_search_key AS key ON key.id = gig_search.rowid ",
+            );
             sql.push("JOIN gig ON gig.id = key.gig_id WHERE gig_search MATCH ");
             sql.bind(fts_query(&term, "")).push(" AND gig.status = 'ACTIVE')");
         }
@@ -83,7 +87,12 @@ async fn similar(db: &impl ConnectionTrait, typed: &str) -> Result<Vec<String>> 
         sql.push("SELECT term AS word FROM gig_search_word WHERE ");
     }
     let column = if sql.backend == DbBackend::Postgres { "word" } else { "term" };
-    sql.push("length(").push(column).push(") BETWEEN ").push_number(shortest).push(" AND ").push_number(longest);
+    sql.push("length(")
+        .push(column)
+        .push(") BETWEEN ")
+        .push_number(shortest)
+        .push(" AND ")
+        .push_number(longest);
     let rows = db.query_all_raw(sql.into_statement()).await?;
     rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }

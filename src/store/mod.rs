@@ -12,6 +12,7 @@ pub mod data_keys;
 mod database;
 pub mod event_log;
 pub mod gig_browse;
+pub mod gig_facets;
 mod gig_list_sql;
 mod gig_listing;
 pub mod gig_search;

@@ -68,7 +68,12 @@ mod tests {
     #[test]
     fn every_value_has_its_place() {
         let mut sql = Sql::new(DbBackend::Postgres);
-        sql.push("SELECT 1 WHERE a IN ").bind_list([1, 2]).push(" AND b = ").bind("x").push(" LIMIT ").push_number(3);
+        sql.push("SELECT 1 WHERE a IN ")
+            .bind_list([1, 2])
+            .push(" AND b = ")
+            .bind("x")
+            .push(" LIMIT ")
+            .push_number(3);
         let statement = sql.into_statement();
         assert_eq!(statement.sql, "SELECT 1 WHERE a IN ($1, $2) AND b = $3 LIMIT 3");
         assert_eq!(statement.values.map(|values| values.0.len()), Some(3));

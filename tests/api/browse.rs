@@ -279,72 +279,6 @@ async fn a_node_is_found_by_its_id_and_by_no_other(world: World) {
     assert_eq!(world.here().error_codes(read, too_many).await, ["BAD_USER_INPUT"]);
 }
 
-async fn the_number_of_statements_does_not_depend_on_the_length_of_a_page(world: World) {
-    let rita = world.reviewer("Rita").await;
-    let mut sellers = Vec::new();
-    for name in ["Ann", "Bob", "Cid"] {
-        sellers.push(world.member(name).await);
-    }
-    for number in 0..12 {
-        let seller = &sellers[number % 3];
-        let image = seller.client.upload_picture(small()).await;
-        let category = world.category(["Music", "Web Design"][number % 2]).await;
-        let changes = json!({ "imageIds": [image], "category": category, "tags": ["one", "two"] });
-        list(&world, seller, &rita, &format!("Gig number {number}"), changes).await;
-    }
-    for number in 0..4 {
-        sellers[0].post(world.gig_form(&format!("Waiting gig {number}")).await).await;
-    }
-    let gig = "title category { name } images { url } reviewReasons { code }
-        seller { displayName gigs(first: 2) { totalCount pageInfo { hasNextPage hasPreviousPage }
-            nodes { title images { id } category { slug } seller { level } } } }";
-    let lists = [
-        format!(
-            "query($n: Int) {{ gigs(first: $n) {{ totalCount pageInfo {{ hasPreviousPage }} nodes {{ {gig} }} }} }}"
-        ),
-        format!("query($n: Int) {{ viewer {{ gigs(first: $n) {{ totalCount nodes {{ {gig} }} }} }} }}"),
-        format!(
-            "query($n: Int) {{ reviewQueue(first: $n) {{ totalCount nodes {{ claimedBy {{ displayName }}
-            subject {{ ... on Gig {{ {gig} }} }} }} }} }}"
-        ),
-    ];
-    let viewer = world.sign_in(&rita.email).await;
-    for (query, most) in lists.iter().zip([12, 12, 12]) {
-        let client = if query.contains("viewer") { &sellers[0].client } else { &viewer.client };
-        let client = client.with_token(&refreshed(&world, client, &sellers[0], &viewer).await);
-        let (short, long) =
-            (statements(&world, &client, query, 2).await, statements(&world, &client, query, 50).await);
-        assert_eq!(short, long, "{query}");
-        assert!(short <= most, "{short} statements: {query}");
-    }
-    let count = "query($n: Int) { gigs(first: $n) { nodes { title } } }";
-    let counted = "query($n: Int) { gigs(first: $n) { totalCount nodes { title } } }";
-    let (without, with) = (
-        statements(&world, &world.here(), count, 5).await,
-        statements(&world, &world.here(), counted, 5).await,
-    );
-    assert_eq!((without, with), (1, 2));
-}
-
-/// A token that is good now, whatever time has passed.
-async fn refreshed(world: &World, client: &Client, seller: &Person, reviewer: &Person) -> String {
-    let is_seller = client.token() == seller.client.token();
-    let email = if is_seller { &seller.email } else { &reviewer.email };
-    world.sign_in(email).await.client.token().expect("a token").to_owned()
-}
-
-/// How many statements the query takes. The gateway has work of its own beside it, which can only add to
-/// what is counted: so the least of several counts is the query's.
-async fn statements(world: &World, client: &Client, query: &str, length: i32) -> u64 {
-    let mut least = u64::MAX;
-    for _ in 0..6 {
-        let before = world.services().db.statements();
-        client.run(query, json!({ "n": length })).await;
-        least = least.min(world.services().db.statements() - before);
-    }
-    least
-}
-
 on_both_back_ends!(
     every_filter_holds_and_they_hold_together,
     words_are_found_where_they_begin_and_whatever_is_typed,
@@ -352,5 +286,4 @@ on_both_back_ends!(
     a_page_that_cannot_be_is_refused,
     a_seller_shows_what_is_listed_and_the_viewer_sees_their_own,
     a_node_is_found_by_its_id_and_by_no_other,
-    the_number_of_statements_does_not_depend_on_the_length_of_a_page,
 );

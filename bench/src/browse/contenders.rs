@@ -83,12 +83,16 @@ fn peer(name: &str, database_url: &str) -> Result<Server> {
     let folder = repository()?.join("bench").join("peers").join(name);
     if !folder.join("node_modules").join(".package-lock.json").is_file() {
         eprintln!("the packages of {name} are installed");
-        let installed = Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder).output()?;
+        let installed =
+            Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder).output()?;
         if !installed.status.success() {
             return Err(format!("npm ci: {}", String::from_utf8_lossy(&installed.stderr)).into());
         }
     }
     let mut node = Command::new("node");
-    node.arg("server.js").current_dir(&folder).env("DATABASE_URL", database_url).env("NODE_ENV", "production");
+    node.arg("server.js")
+        .current_dir(&folder)
+        .env("DATABASE_URL", database_url)
+        .env("NODE_ENV", "production");
     Server::start(node)
 }

@@ -60,7 +60,9 @@ pub async fn run(million: bool) -> Result<Report> {
     let stock = Stock::new(GIGS).await?;
     let large = if million { Some(Stock::new(MANY_GIGS).await?) } else { None };
     let mut lines = stock.contest().await?;
-    let of = |lines: &[Line], name: &str| lines.iter().position(|line| line.name == name).expect("it was measured");
+    let of = |lines: &[Line], name: &str| {
+        lines.iter().position(|line| line.name == name).expect("it was measured")
+    };
     let rate = |lines: &[Line], name: &str| median(lines[of(lines, name)].rates.clone());
     let ratio = |name, ours: &str, theirs: &str, bound| Row {
         name,
@@ -85,7 +87,13 @@ pub async fn run(million: bool) -> Result<Report> {
         bound: Bound::Times(4.0),
     });
     let (far, near) = stock.pages().await?;
-    rows.push(Row { name: "page 1000 / page 1", unit: "ms", gigway: far, other: near, bound: Bound::Times(1.2) });
+    rows.push(Row {
+        name: "page 1000 / page 1",
+        unit: "ms",
+        gigway: far,
+        other: near,
+        bound: Bound::Times(1.2),
+    });
     if let Some(large) = &large {
         let (many, few) = in_turns("1,000,000 gigs", large, "100,000 gigs", &stock, &mut lines).await?;
         let bound = Bound::Times(1.3);
@@ -93,7 +101,13 @@ pub async fn run(million: bool) -> Result<Report> {
         let memory = stock.memory_after_distinct().await?;
         let cache = float(CACHE_BYTES / 1024) / 1024.0;
         let bound = Bound::Within(cache + BESIDE_THE_CACHE_MIB);
-        rows.push(Row { name: "memory after 1,000,000 queries", unit: "MiB", gigway: memory, other: cache, bound });
+        rows.push(Row {
+            name: "memory after 1,000,000 queries",
+            unit: "MiB",
+            gigway: memory,
+            other: cache,
+            bound,
+        });
     }
     print(&lines);
     let settings = json!({
@@ -119,9 +133,11 @@ impl Stock {
         for statement in DATA.replace(":gigs", &gigs.to_string()).split_inclusive(';') {
             db.execute_unprepared(statement).await?;
         }
-        let ask = async |sql: &str| db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await;
+        let ask =
+            async |sql: &str| db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await;
         let rows = ask("SELECT id FROM category ORDER BY id").await?;
-        let categories = rows.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
+        let categories =
+            rows.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
         let rows = ask("SELECT pg_backend_pid()").await?;
         let backend: i32 = rows.first().ok_or("the database has no process")?.try_get_by_index(0)?;
         let postgres = crate::process::parent(u32::try_from(backend)?)?;
@@ -185,9 +201,10 @@ impl Stock {
 
     fn run_pgbench(&self, line: &mut Line) -> Result<()> {
         let folder = tempfile::tempdir()?;
-        let mut arguments: Vec<String> = ["-c", &CONNECTIONS.to_string(), "-j", "2", "-T", &ROUND.as_secs().to_string()]
-            .map(str::to_owned)
-            .into();
+        let mut arguments: Vec<String> =
+            ["-c", &CONNECTIONS.to_string(), "-j", "2", "-T", &ROUND.as_secs().to_string()]
+                .map(str::to_owned)
+                .into();
         for (number, category) in self.categories.iter().enumerate() {
             let file = folder.path().join(format!("{number}.sql"));
             std::fs::write(&file, SQL.replace(":category", &category.to_string()))?;
@@ -195,7 +212,8 @@ impl Stock {
         }
         let prefix = folder.path().join("took");
         arguments.extend(["-l".to_owned(), format!("--log-prefix={}", prefix.display())]);
-        let times = || -> Result<[Duration; 2]> { Ok([tree_time(self.postgres)?, tree_time(std::process::id())?]) };
+        let times =
+            || -> Result<[Duration; 2]> { Ok([tree_time(self.postgres)?, tree_time(std::process::id())?]) };
         let before = times()?;
         pgbench::run(&self.world.database_url, &arguments)?;
         let after = times()?;
@@ -300,7 +318,14 @@ impl Line {
     /// Its numbers: requests in a second, p50, p99, and the processor time of each process.
     fn numbers(&self) -> [f64; 6] {
         let [server, database, clients] = self.processor.clone().map(median);
-        [median(self.rates.clone()), median(self.p50.clone()), median(self.p99.clone()), server, database, clients]
+        [
+            median(self.rates.clone()),
+            median(self.p50.clone()),
+            median(self.p99.clone()),
+            server,
+            database,
+            clients,
+        ]
     }
 
     fn json(&self) -> Value {

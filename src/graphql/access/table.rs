@@ -100,8 +100,12 @@ pub const TABLE: &[Rows] = &[
     rows(
         "GigConnection",
         "A list of gigs that the viewer may see.",
-        &[(Everyone, &["edges", "nodes", "pageInfo", "totalCount"])],
+        &[(Everyone, &["edges", "facets", "nodes", "pageInfo", "totalCount"])],
     ),
+    rows("GigFacets", "As the list that they are of.", &[(Everyone, &["categories", "priceRanges", "tags"])]),
+    rows("CategoryCount", "As the facets.", &[(Everyone, &["category", "count"])]),
+    rows("PriceRangeCount", "As the facets.", &[(Everyone, &["count", "maximum", "minimum"])]),
+    rows("TagCount", "As the facets.", &[(Everyone, &["count", "tag"])]),
     rows("GigEdge", "As its gig.", &[(Everyone, &["cursor", "node"])]),
     rows(
         "GigImage",
