@@ -8,7 +8,9 @@ use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
 
 const POSTGRES: &str = r#"
-CREATE INDEX gig_search_title ON gig USING gin (ts_filter(search, '{a}'));
+CREATE INDEX gig_search_title ON gig USING gin (ts_filter(search, '{a}')) WITH (gin_pending_list_limit = 256);
+-- What is new waits in a list until it is worked in, and every search looks through that: a short one.
+ALTER INDEX gig_search SET (gin_pending_list_limit = 256);
 
 CREATE TABLE gig_word (word text COLLATE "C" PRIMARY KEY);
 
@@ -46,8 +48,10 @@ END $$;
 DO $$ BEGIN
     IF EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') THEN
         CREATE INDEX gig_word_trigrams ON gig_word USING gin (word gin_trgm_ops);
-        CREATE FUNCTION gig_words_like(typed text) RETURNS SETOF text LANGUAGE sql STABLE AS
-            'SELECT word FROM gig_word WHERE word % typed ORDER BY similarity(word, typed) DESC LIMIT 100';
+        -- A short word with two letters swapped shares one trigram of ten with what was meant.
+        CREATE FUNCTION gig_words_like(typed text) RETURNS SETOF text LANGUAGE sql STABLE
+            SET pg_trgm.similarity_threshold = 0.1 AS
+            'SELECT word FROM gig_word WHERE word % typed ORDER BY similarity(word, typed) DESC LIMIT 500';
     ELSE
         CREATE FUNCTION gig_words_like(typed text) RETURNS SETOF text LANGUAGE sql STABLE AS
             'SELECT word FROM gig_word';

@@ -8,8 +8,8 @@ const WORDS_MAX: usize = 10;
 /// Longer than any word worth finding.
 const WORD_MAX_CHARS: usize = 40;
 
-/// Words that may stand for one that nothing begins with.
-const INSTEAD_MAX: usize = 5;
+/// Words that are looked at in place of one that nothing begins with.
+const NEAR_MAX: usize = 10;
 
 /// The fewest characters of a word that is taken for mistyped: a shorter one is near to too many.
 pub const MISTYPED_MIN_CHARS: usize = 4;
@@ -43,18 +43,21 @@ pub fn mistakes_allowed(typed: &str) -> usize {
     }
 }
 
-/// Of the `known` words those that `typed` was most likely meant to be: the nearest, where any is near enough.
-pub fn nearest(typed: &str, known: impl IntoIterator<Item = String>) -> Vec<String> {
+/// Of the words those that `typed` may have been meant to be, with how much is wrong in it: the nearest first.
+pub fn near(typed: &str, words: impl IntoIterator<Item = String>) -> Vec<(usize, String)> {
     let allowed = mistakes_allowed(typed);
-    let near = known.into_iter().map(|word| (strsim::osa_distance(typed, &word), word));
-    let mut near: Vec<_> = near.filter(|(distance, _)| *distance <= allowed).collect();
+    let near = words.into_iter().map(|word| (strsim::osa_distance(typed, &word), word));
+    let mut near: Vec<_> = near.filter(|(distance, _)| (1..=allowed).contains(distance)).collect();
     near.sort_unstable();
-    let least = near.first().map(|(distance, _)| *distance);
-    near.into_iter()
-        .take_while(|(distance, _)| Some(*distance) == least)
-        .take(INSTEAD_MAX)
-        .map(|(_, word)| word)
-        .collect()
+    near.truncate(NEAR_MAX);
+    near
+}
+
+/// Those in which least is wrong.
+pub fn nearest(near: Vec<(usize, String)>) -> Vec<String> {
+    let least = near.iter().map(|(distance, _)| *distance).min();
+    let nearest = near.into_iter().filter(|(distance, _)| Some(*distance) == least);
+    nearest.map(|(_, word)| word).collect()
 }
 
 #[cfg(test)]
@@ -72,12 +75,15 @@ mod tests {
 
     #[test]
     fn a_mistyped_word_is_the_nearest_one() {
-        let known = || ["design", "designer", "resign", "graphic", "logo", "log", "music"].map(str::to_owned);
-        assert_eq!(nearest("desgin", known()), ["design"]);
-        assert_eq!(nearest("grafic", known()), ["graphic"]);
-        assert_eq!(nearest("loga", known()), ["log", "logo"]);
-        assert_eq!(nearest("musik", known()), ["music"]);
-        assert_eq!(nearest("lgo", known()), [""; 0]);
-        assert_eq!(nearest("accordion", known()), [""; 0]);
+        let nearest = |typed: &str| {
+            let words = ["design", "designer", "resign", "graphic", "logo", "log", "music", "lgo"];
+            nearest(near(typed, words.map(str::to_owned)))
+        };
+        assert_eq!(nearest("desgin"), ["design"]);
+        assert_eq!(nearest("grafic"), ["graphic"]);
+        assert_eq!(nearest("loga"), ["log", "logo"]);
+        assert_eq!(nearest("musik"), ["music"]);
+        assert_eq!(nearest("lgo"), [""; 0]);
+        assert_eq!(nearest("accordion"), [""; 0]);
     }
 }

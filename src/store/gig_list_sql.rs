@@ -169,12 +169,14 @@ pub(super) fn statement(
                 sql.push(if backend == DbBackend::Postgres { " OFFSET 0) AS gig" } else { ") AS gig" });
             }
             Some(terms) => {
+                // Only by what the list's index is ordered by: however little of it fits, no more is looked at.
                 sql.push("(SELECT * FROM gig WHERE ");
-                conditions(sql, query, None);
+                within_index(sql, query);
                 bounds.write(sql, query.order);
                 sql.push(" ORDER BY ").push(&order).push(" LIMIT ").push_number(COMMON_WITHIN);
                 sql.push(") AS gig WHERE ");
                 gig_search::matches(sql, terms, tier.place);
+                further(sql, query);
             }
         }
         sql.push(" ORDER BY ").push(&order).push(" LIMIT ").push_number(size);
@@ -184,6 +186,16 @@ pub(super) fn statement(
 
 /// Writes what a gig of the list must fulfil; of the search only where it says in which place.
 pub(super) fn conditions(sql: &mut Sql, query: &GigQuery, place: Option<Place>) {
+    within_index(sql, query);
+    further(sql, query);
+    if let (Some(terms), Some(place)) = (&query.terms, place) {
+        sql.push(" AND ");
+        gig_search::matches(sql, terms, place);
+    }
+}
+
+/// Writes the conditions by which indexes are made.
+fn within_index(sql: &mut Sql, query: &GigQuery) {
     let filter = &query.filter;
     match &query.scope {
         Scope::Listed => {
@@ -197,17 +209,19 @@ pub(super) fn conditions(sql: &mut Sql, query: &GigQuery, place: Option<Place>) 
             }
         }
     }
-    match filter.categories.as_deref() {
-        None => {}
-        Some([one]) => {
-            sql.push(" AND gig.category_id = ").bind(*one);
-        }
-        Some(several) => {
-            sql.push(" AND gig.category_id IN ").bind_list(several.iter().copied());
-        }
+    if let Some([category]) = filter.categories.as_deref() {
+        sql.push(" AND gig.category_id = ").bind(*category);
     }
     if let Some(seller) = filter.seller {
         sql.push(" AND gig.seller_id = ").bind(seller);
+    }
+}
+
+/// Writes the other conditions.
+fn further(sql: &mut Sql, query: &GigQuery) {
+    let filter = &query.filter;
+    if let Some(categories) = filter.categories.as_deref().filter(|them| them.len() != 1) {
+        sql.push(" AND gig.category_id IN ").bind_list(categories.iter().copied());
     }
     if let Some(cents) = filter.min_price_cents {
         sql.push(" AND gig.price_cents >= ").bind(cents);
@@ -225,10 +239,6 @@ pub(super) fn conditions(sql: &mut Sql, query: &GigQuery, place: Option<Place>) 
     if let Some(verified) = filter.seller_verified {
         sql.push(" AND EXISTS (SELECT 1 FROM \"user\" AS person WHERE person.id = gig.seller_id AND verified_at IS ");
         sql.push(if verified { "NOT NULL)" } else { "NULL)" });
-    }
-    if let (Some(terms), Some(place)) = (&query.terms, place) {
-        sql.push(" AND ");
-        gig_search::matches(sql, terms, place);
     }
 }
 

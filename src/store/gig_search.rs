@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
 
 use super::Result;
 use super::sql::Sql;
-use crate::domain::search::{MISTYPED_MIN_CHARS, Term, mistakes_allowed, nearest};
+use crate::domain::search::{MISTYPED_MIN_CHARS, Term, mistakes_allowed, near, nearest};
 
 /// Of the newest gigs so many are looked through before the index is asked whether a word is there at all: what is
 /// common is found among them, and what is not is quickly read from the index.
@@ -35,10 +35,24 @@ pub async fn terms(db: &impl ConnectionTrait, words: Vec<String>) -> Result<Vec<
     let is_known = known(db, &words).await?;
     let mut terms = Vec::with_capacity(words.len());
     for (word, is_known) in words.into_iter().zip(is_known) {
-        let near = if is_known { Vec::new() } else { nearest(&word, similar(db, &word).await?) };
-        terms.push(if near.is_empty() { Term::Begins(word) } else { Term::AnyOf(near) });
+        let instead = if is_known { Vec::new() } else { instead_of(db, &word).await? };
+        terms.push(if instead.is_empty() { Term::Begins(word) } else { Term::AnyOf(instead) });
     }
     Ok(terms)
+}
+
+/// The words that a word is taken for which begins nothing that is listed.
+async fn instead_of(db: &impl ConnectionTrait, word: &str) -> Result<Vec<String>> {
+    let near = near(word, similar(db, word).await?);
+    if near.is_empty() {
+        return Ok(Vec::new());
+    }
+    // They were listed once, or in SQLite may be in drafts alone.
+    let words: Vec<_> = near.iter().map(|(_, word)| word.clone()).collect();
+    let is_known = known(db, &words).await?;
+    Ok(nearest(
+        near.into_iter().zip(is_known).filter(|(_, is_known)| *is_known).map(|(near, _)| near).collect(),
+    ))
 }
 
 /// Whether an ACTIVE gig has a word that begins with it, for each of the words.

@@ -144,6 +144,228 @@ async fn words_are_found_where_they_begin_and_whatever_is_typed(world: World) {
     assert_eq!(find("😀 *").await, [""; 0]);
 }
 
+async fn a_mistyped_word_finds_what_it_was_meant_for(world: World) {
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let design =
+        list(&world, &ann, &rita, "Logo design, fast", json!({ "description": "Modern brands." })).await;
+    list(&world, &ann, &rita, "A waltz for zither", json!({ "tags": ["graphic score"] })).await;
+    // Nobody else sees a draft, and its words stand for nothing.
+    ann.post(world.gig_form("Desgin of desgins, unlisted").await).await;
+    let here = world.here();
+    let find = async |search: &str| browse(&here, json!({ "search": search })).await.0;
+    assert_eq!(find("desgin").await, ["Logo design, fast"]);
+    assert_eq!(find("logo dseign").await, ["Logo design, fast"]);
+    assert_eq!(find("zitther waltz").await, ["A waltz for zither"]);
+    assert_eq!(find("grafic").await, ["A waltz for zither"]);
+    // What begins a word is meant as it is, and a short word is near to too much.
+    assert_eq!(find("zith").await, ["A waltz for zither"]);
+    assert_eq!(find("lgo").await, [""; 0]);
+    assert_eq!(find("accordion").await, [""; 0]);
+    assert_eq!(find("desgin accordion").await, [""; 0]);
+    let (titles, page) =
+        browse(&here, json!({ "search": "desgin", "orderBy": "RELEVANCE", "where": { "maxPrice": "25" } }))
+            .await;
+    assert_eq!((titles.as_slice(), &page["totalCount"]), (&["Logo design, fast".to_owned()][..], &json!(1)));
+    // Once it is not listed any more, no word of it is meant.
+    ann.client.done(PAUSE_GIG, json!({ "id": design })).await;
+    assert_eq!(find("desgin").await, [""; 0]);
+}
+
+/// Gigs with the words in their titles, then those that have them elsewhere, each the newest first; over pages of every
+/// length, both ways, and while filters hold.
+async fn what_is_more_relevant_comes_first_on_every_page(world: World) {
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    for number in 1..=8 {
+        let (title, description) = match number % 3 {
+            0 => (format!("Logo and design {number}"), "Made for you."),
+            1 => (format!("Something else {number}"), "A logo, and the design of it."),
+            _ => (format!("Design without mark {number}"), "And with a logo."),
+        };
+        let price = format!("{}.00", 10 + number);
+        list(&world, &ann, &rita, &title, json!({ "description": description, "price": price })).await;
+    }
+    let here = world.there();
+    let expected = [
+        "Logo and design 6",
+        "Logo and design 3",
+        "Design without mark 8",
+        "Something else 7",
+        "Design without mark 5",
+        "Something else 4",
+        "Design without mark 2",
+        "Something else 1",
+    ];
+    let search = |bounds: Value| {
+        let mut variables = json!({ "search": "logo desi", "orderBy": "RELEVANCE" });
+        variables.as_object_mut().unwrap().extend(bounds.as_object().unwrap().clone());
+        browse(&here, variables)
+    };
+    assert_eq!(search(json!({ "first": 100 })).await.0, expected);
+    for size in 1..=5 {
+        let (mut forward, mut after) = (Vec::new(), Value::Null);
+        loop {
+            let (titles, page) = search(json!({ "first": size, "after": after })).await;
+            assert_eq!(page["pageInfo"]["hasPreviousPage"], json!(!forward.is_empty()), "{size}");
+            forward.extend(titles);
+            after = page["pageInfo"]["endCursor"].clone();
+            if page["pageInfo"]["hasNextPage"] == false {
+                break;
+            }
+        }
+        assert_eq!(forward, expected, "{size}");
+        let (mut backward, mut before) = (Vec::new(), Value::Null);
+        loop {
+            let (titles, page) = search(json!({ "last": size, "before": before })).await;
+            assert_eq!(page["pageInfo"]["hasNextPage"], json!(!backward.is_empty()), "{size}");
+            backward.splice(0..0, titles);
+            before = page["pageInfo"]["startCursor"].clone();
+            if page["pageInfo"]["hasPreviousPage"] == false {
+                break;
+            }
+        }
+        assert_eq!(backward, expected, "{size}");
+    }
+    let (titles, page) = search(json!({ "where": { "maxPrice": "15" } })).await;
+    assert_eq!(
+        titles,
+        [
+            "Logo and design 3",
+            "Design without mark 5",
+            "Something else 4",
+            "Design without mark 2",
+            "Something else 1"
+        ]
+    );
+    assert_eq!(page["totalCount"], 5);
+}
+
+async fn facets_count_what_the_list_holds(world: World) {
+    let (ann, bob, rita) =
+        (world.member("Ann").await, world.member("Bob").await, world.reviewer("Rita").await);
+    let web = world.category("Web Design").await;
+    list(&world, &ann, &rita, "Cheap music gig", json!({ "price": "5.00", "tags": ["Piano"] })).await;
+    list(&world, &ann, &rita, "Dear music gig", json!({ "price": "500.00", "tags": ["piano", "Violin"] }))
+        .await;
+    list(
+        &world,
+        &bob,
+        &rita,
+        "Dear web gig",
+        json!({ "price": "2000.00", "category": web, "tags": ["css"] }),
+    )
+    .await;
+    bob.post(world.gig_form("A gig that waits").await).await;
+    let query = "query($where: GigFilter, $search: String) { gigs(where: $where, search: $search, first: 1) {
+        totalCount facets { categories { category { name } count } tags { tag count }
+            priceRanges { minimum { amount } maximum { amount } count } } } }";
+    let facets = async |variables: Value| world.there().run(query, variables).await["gigs"].take();
+    let all = facets(json!({})).await;
+    assert_eq!(
+        all["facets"]["categories"],
+        json!([
+        { "category": { "name": "Music" }, "count": 2 }, { "category": { "name": "Web Design" }, "count": 1 } ])
+    );
+    assert_eq!(
+        all["facets"]["tags"],
+        json!([
+        { "tag": "piano", "count": 2 }, { "tag": "css", "count": 1 }, { "tag": "violin", "count": 1 } ])
+    );
+    let ranges = all["facets"]["priceRanges"].as_array().expect("a list");
+    let counts: Vec<_> = ranges.iter().map(|range| range["count"].as_i64().unwrap()).collect();
+    assert_eq!(counts, [1, 0, 0, 0, 0, 1, 1]);
+    assert_eq!(
+        ranges[5],
+        json!({ "minimum": { "amount": "500.00" }, "maximum": { "amount": "999.99" }, "count": 1 })
+    );
+    assert_eq!(ranges[6]["maximum"], Value::Null);
+    // Whatever is asked for, they add up to the list.
+    for variables in [
+        json!({}),
+        json!({ "where": { "category": [web] } }),
+        json!({ "where": { "tags": ["piano"], "minPrice": "6" } }),
+        json!({ "search": "music" }),
+        json!({ "search": "dear", "where": { "seller": bob.id } }),
+        json!({ "search": "***" }),
+        json!({ "where": { "category": [] } }),
+    ] {
+        let list = facets(variables.clone()).await;
+        for facet in ["categories", "priceRanges"] {
+            let counts = list["facets"][facet].as_array().expect("a list").iter();
+            let sum: i64 = counts.map(|count| count["count"].as_i64().unwrap()).sum();
+            assert_eq!(json!(sum), list["totalCount"], "{facet}: {variables}");
+        }
+    }
+    // And those of one seller among others.
+    let of_sellers = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on User { gigs { facets {
+        categories { count } tags { tag } priceRanges { count } } } } } }";
+    let both = world.there().run(of_sellers, json!({ "ids": [ann.id, bob.id] })).await;
+    assert_eq!(both["nodes"][0]["gigs"]["facets"]["categories"], json!([{ "count": 2 }]));
+    assert_eq!(both["nodes"][0]["gigs"]["facets"]["tags"], json!([{ "tag": "piano" }, { "tag": "violin" }]));
+    assert_eq!(both["nodes"][1]["gigs"]["facets"]["tags"], json!([{ "tag": "css" }]));
+}
+
+/// A list reads only the columns that are asked for: each field by itself shows what the whole gig shows.
+async fn every_field_of_a_list_shows_what_the_gig_shows(world: World) {
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let (first, second) =
+        (ann.client.upload_picture(small()).await, ann.client.upload_picture(small()).await);
+    let changes = json!({ "tags": ["Piano", "Waltz"], "links": ["https://example.com/a"], "revisions": 3,
+        "deliveryDays": 9, "price": "31.50", "imageIds": [second, first] });
+    let id = list(&world, &ann, &rita, "A gig with everything", changes).await;
+    let rejected = ann.post(world.gig_form("A gig with faults").await).await;
+    rita.decide(&rejected, "REJECT", json!([{ "code": "SPAM" }])).await;
+    let plain = "id title description deliveryDays revisions tags links status version createdAt submittedAt publishedAt
+        reviewDueAt";
+    let nested = [
+        "price { amount currencyCode }",
+        "category { id name slug minimumPrice { amount } }",
+        "images { id url width height byteSize }",
+        "seller { id displayName level verified memberSince }",
+        "reviewReasons { code message }",
+    ];
+    let fields: Vec<&str> = plain.split_whitespace().chain(nested).collect();
+    let whole = |id: &str| json!({ "id": id });
+    let query = format!("query($id: ID!) {{ gig(id: $id) {{ {} }} }}", fields.join(" "));
+    let listed = world.there().run(&query, whole(&id)).await["gig"].take();
+    let own = ann.client.run(&query, whole(&rejected)).await["gig"].take();
+    assert_eq!(listed["images"][0]["id"], json!(second));
+    assert_eq!(own["reviewReasons"][0]["code"], "SPAM");
+    for field in &fields {
+        let name = field.split(' ').next().expect("a name");
+        let lists = [
+            (world.there(), format!("{{ gigs {{ nodes {{ {field} }} }} }}"), "/gigs/nodes/0", &listed),
+            (
+                world.there(),
+                format!(
+                    "{{ gigs {{ edges {{ ...E }} }} }} fragment E on GigEdge {{ node {{ ... on Gig {{ {field} }} }} }}"
+                ),
+                "/gigs/edges/0/node",
+                &listed,
+            ),
+            (
+                world.there(),
+                format!(
+                    "{{ node(id: \"{}\") {{ ... on User {{ gigs(last: 1) {{ nodes {{ {field} }} }} }} }} }}",
+                    ann.id
+                ),
+                "/node/gigs/nodes/0",
+                &listed,
+            ),
+            (
+                ann.client.clone(),
+                format!("{{ viewer {{ gigs(status: REJECTED) {{ nodes {{ {field} }} }} }} }}"),
+                "/viewer/gigs/nodes/0",
+                &own,
+            ),
+        ];
+        for (client, query, at, expected) in lists {
+            let data = client.run(&query, json!({})).await;
+            let found = data.pointer(at).unwrap_or_else(|| panic!("{query}: {data}"));
+            assert_eq!(found[name], expected[name], "{query}");
+        }
+    }
+}
+
 async fn a_page_stays_right_while_gigs_come_and_go(world: World) {
     let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
     let mut ids = Vec::new();
@@ -282,6 +504,10 @@ async fn a_node_is_found_by_its_id_and_by_no_other(world: World) {
 on_both_back_ends!(
     every_filter_holds_and_they_hold_together,
     words_are_found_where_they_begin_and_whatever_is_typed,
+    a_mistyped_word_finds_what_it_was_meant_for,
+    what_is_more_relevant_comes_first_on_every_page,
+    facets_count_what_the_list_holds,
+    every_field_of_a_list_shows_what_the_gig_shows,
     a_page_stays_right_while_gigs_come_and_go,
     a_page_that_cannot_be_is_refused,
     a_seller_shows_what_is_listed_and_the_viewer_sees_their_own,

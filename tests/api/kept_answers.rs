@@ -340,6 +340,32 @@ async fn no_answer_is_older_than_what_the_gateway_knows_on_sqlite() {
     no_answer_is_older_than_what_the_gateway_knows(two_gateways(false).await).await;
 }
 
+/// On one thread: between a commit and what comes behind it, nothing else can run.
+async fn a_gateway_knows_of_its_own_changes_before_it_tells_of_them(world: World) {
+    let ann = world.member("Ann").await;
+    let services = world.services();
+    for points in 1..20 {
+        let before = services.public_version.current();
+        people::set_points(services, &ann.email, points).await.expect("other points");
+        assert!(services.public_version.current() > before);
+    }
+    // What strangers do not see leaves what is kept as it is.
+    let before = services.public_version.current();
+    ann.post(world.gig_form("A gig that waits").await).await;
+    caught_up(services).await;
+    assert_eq!(services.public_version.current(), before);
+}
+
+#[tokio::test]
+async fn a_gateway_knows_of_its_own_changes_on_sqlite() {
+    a_gateway_knows_of_its_own_changes_before_it_tells_of_them(two_gateways(false).await).await;
+}
+
+#[tokio::test]
+async fn a_gateway_knows_of_its_own_changes_on_postgres() {
+    a_gateway_knows_of_its_own_changes_before_it_tells_of_them(two_gateways(true).await).await;
+}
+
 const BROWSE: &str = "query($n: Int) { gigs(first: $n) { nodes { title seller { displayName } } } }";
 
 async fn a_thousand_identical_requests_take_one_look_at_the_database(world: World) {

@@ -26,6 +26,7 @@ mod long_lived;
 mod main_job;
 mod outage;
 mod persisted;
+mod plans;
 mod protections;
 mod redis_kinds;
 mod resume;

@@ -1,0 +1,200 @@
+//! How the databases go about lists of gigs: by an index, whatever is combined; and no look through all gigs.
+
+use gigway::domain::gig_filter::{GigFilter, GigOrder};
+use gigway::domain::search::Term;
+use gigway::store::gig_browse::{self, GigQuery, Part, Parts, Scope, Search};
+use gigway::store::page::{Key, PageRequest, Paging};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionTrait};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::support::on_both_back_ends;
+use crate::support::world::World;
+
+/// So many that a look through all of them is worth avoiding.
+const GIGS: u32 = 20_000;
+
+/// Sellers, and gigs of many of them: each has ten.
+const POSTGRES: &str = r#"
+INSERT INTO "user" (id, email, email_key, display_name, password_hash, role, points, verified_at, created_at, legal_hold)
+SELECT md5('seller ' || n)::uuid, n || '@example.com', n || '@example.com', 'Seller ' || n, '', 'MEMBER', 0,
+    CASE WHEN n % 3 = 0 THEN now() END, now(), false FROM generate_series(1, 2000) AS n;
+INSERT INTO gig (id, seller_id, category_id, title, description, price_cents, delivery_days, revisions, tags, links, status,
+    version, review_reasons, created_at, submitted_at, published_at)
+SELECT md5('gig ' || n)::uuid, md5('seller ' || 1 + n % 2000)::uuid,
+    (SELECT array_agg(id ORDER BY id) FROM category)[1 + n % 27], 'Common title, number ' || n,
+    CASE WHEN n % 2500 = 0 THEN 'scarce' ELSE 'plain' END || ' words of description, which are much the same for all',
+    500 + (n * 7919) % 100000, 1 + n % 90, 1, '[]', '[]', 'ACTIVE', 1, '[]', now(), now(), now() - n * interval '1 minute'
+FROM generate_series(1, 20000) AS n;
+INSERT INTO gig_tag (gig_id, tag_key) SELECT id, 'tag' || (price_cents % 500) FROM gig;
+INSERT INTO gig_tag (gig_id, tag_key) SELECT id, 'everywhere' FROM gig;
+"#;
+
+const SQLITE: &str = r#"
+CREATE TABLE number AS WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 20000)
+    SELECT n, CAST(printf('%016d', n) AS BLOB) AS id, CAST(printf('s%015d', 1 + n % 2000) AS BLOB) AS seller FROM counted;
+INSERT INTO "user" (id, email, email_key, display_name, password_hash, role, points, verified_at, created_at, legal_hold)
+SELECT CAST(printf('s%015d', n) AS BLOB), n || '@example.com', n || '@example.com', 'Seller ' || n, '', 'MEMBER', 0,
+    CASE WHEN n % 3 = 0 THEN '2026-01-01T00:00:00+00:00' END, '2026-01-01T00:00:00+00:00', 0 FROM number WHERE n <= 2000;
+INSERT INTO gig (id, seller_id, category_id, title, description, price_cents, delivery_days, revisions, tags, links, status,
+    version, review_reasons, created_at, submitted_at, published_at)
+SELECT id, seller, (SELECT id FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY id) AS place FROM category) WHERE place = 1 + n % 27),
+    'Common title, number ' || n, CASE WHEN n % 2500 = 0 THEN 'scarce' ELSE 'plain' END || ' words of description',
+    500 + (n * 7919) % 100000, 1 + n % 90, 1, '[]', '[]', 'ACTIVE', 1, '[]', '2026-01-01T00:00:00+00:00',
+    '2026-01-01T00:00:00+00:00', strftime('%Y-%m-%dT%H:%M:%f+00:00', 1767225600 + n * 60, 'unixepoch') FROM number;
+INSERT INTO gig_tag (gig_id, tag_key) SELECT id, 'tag' || (price_cents % 500) FROM gig;
+INSERT INTO gig_tag (gig_id, tag_key) SELECT id, 'everywhere' FROM gig;
+DROP TABLE number;
+"#;
+
+/// The lists that are looked at: every filter by itself, and those that people combine, in every order.
+fn filters(category: Uuid, seller: Uuid) -> Vec<(&'static str, GigFilter)> {
+    let of = GigFilter::default;
+    let categories = Some(vec![category]);
+    let tags = |tag: &str| Some(vec![tag.to_owned()]);
+    vec![
+        ("all", of()),
+        ("category", GigFilter { categories: categories.clone(), ..of() }),
+        ("no category", GigFilter { categories: Some(Vec::new()), ..of() }),
+        ("categories", GigFilter { categories: Some(vec![category, Uuid::nil()]), ..of() }),
+        ("seller", GigFilter { seller: Some(seller), ..of() }),
+        ("price from", GigFilter { min_price_cents: Some(5_000), ..of() }),
+        ("price to", GigFilter { max_price_cents: Some(5_000), ..of() }),
+        ("delivery", GigFilter { max_delivery_days: Some(3), ..of() }),
+        ("a rare tag", GigFilter { tags: tags("tag7"), ..of() }),
+        ("a common tag", GigFilter { tags: tags("everywhere"), ..of() }),
+        ("verified", GigFilter { seller_verified: Some(true), ..of() }),
+        ("not verified", GigFilter { seller_verified: Some(false), ..of() }),
+        (
+            "category, price and delivery",
+            GigFilter {
+                categories: categories.clone(),
+                min_price_cents: Some(1_000),
+                max_price_cents: Some(90_000),
+                max_delivery_days: Some(30),
+                ..of()
+            },
+        ),
+        ("category and tag", GigFilter { categories: categories.clone(), tags: tags("tag7"), ..of() }),
+        ("category and verified", GigFilter { categories, seller_verified: Some(true), ..of() }),
+    ]
+}
+
+const ORDERS: [GigOrder; 5] =
+    [GigOrder::Newest, GigOrder::Oldest, GigOrder::PriceLowest, GigOrder::PriceHighest, GigOrder::Relevance];
+
+async fn no_list_is_made_by_looking_through_all_gigs(world: World) {
+    let db = world.services().db.read();
+    let backend = db.get_database_backend();
+    let fill = if backend == DbBackend::Postgres { POSTGRES } else { SQLITE };
+    let transaction = world.services().db.begin().await.expect("a transaction");
+    transaction.execute_unprepared(fill).await.expect("many gigs");
+    transaction.commit().await.expect("a commit");
+    // As autovacuum does, in time.
+    let tidy = if backend == DbBackend::Postgres { "VACUUM ANALYZE" } else { "ANALYZE" };
+    db.execute_unprepared(tidy).await.expect("it knows what there is");
+    let one = async |column: &str| -> Uuid {
+        let sql = format!("SELECT {column} FROM gig ORDER BY id LIMIT 1");
+        let row = db.query_one_raw(Statement::from_string(backend, sql)).await.expect("an answer");
+        row.expect("a gig").try_get_by_index(0).expect("an id")
+    };
+    let (category, seller) = (one("category_id").await, one("seller_id").await);
+    let count = db.query_one_raw(Statement::from_string(backend, "SELECT COUNT(*) FROM gig")).await.unwrap();
+    assert_eq!(count.unwrap().try_get_by_index::<i64>(0).unwrap(), i64::from(GIGS));
+
+    let mut looked_at = 0;
+    for (name, filter) in filters(category, seller) {
+        for order in ORDERS {
+            for terms in [None, Some("common"), Some("scarce")] {
+                let words = terms.map(|word| vec![Term::Begins(word.to_owned())]);
+                let query = GigQuery { scope: Scope::Listed, filter: filter.clone(), terms: words, order };
+                for after in [None, Some(key(&query))] {
+                    let request = PageRequest { size: 20, paging: Paging::Forward, after, before: None };
+                    let parts: Parts = Part::Title | Part::Seller | Part::Images;
+                    for (search, statement) in gig_browse::statements(backend, &query, &request, parts) {
+                        // What is common has been found before the index is asked.
+                        if terms == Some("common")
+                            && search == Search::Index
+                            && backend == DbBackend::Postgres
+                        {
+                            continue;
+                        }
+                        let what = format!(
+                            "{name}, {order:?}, {terms:?}, {search:?}, after: {}",
+                            request.after.is_some()
+                        );
+                        looked_at += 1;
+                        if backend == DbBackend::Postgres {
+                            expect_indexes_of_postgres(db, &statement, &what).await;
+                        } else {
+                            expect_indexes_of_sqlite(db, &statement, &what).await;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(looked_at > 400, "{looked_at}");
+}
+
+/// A place in the middle of the list.
+fn key(query: &GigQuery) -> Key {
+    let (order, len) = query.key_shape();
+    let moment = 1_790_000_000_000_000;
+    let values = match (query.order, len) {
+        (GigOrder::PriceLowest | GigOrder::PriceHighest, _) => vec![50_000],
+        (_, 1) => vec![moment],
+        _ => vec![0, moment],
+    };
+    Key { order, values, id: Uuid::max() }
+}
+
+/// By the plan for these very values, and by the one for any, which a prepared statement may come to have.
+async fn expect_indexes_of_postgres(db: &DatabaseConnection, statement: &Statement, what: &str) {
+    let transaction = db.begin().await.expect("a transaction");
+    let values = statement.values.iter().flat_map(|values| &values.0);
+    let literals: Vec<_> = values
+        .map(|value| Statement::from_sql_and_values(DbBackend::Postgres, "$1", [value.clone()]).to_string())
+        .collect();
+    let with_values = if literals.is_empty() { String::new() } else { format!("({})", literals.join(", ")) };
+    let prepare = format!("PREPARE page AS {}", statement.sql);
+    transaction.execute_unprepared(&prepare).await.unwrap_or_else(|error| panic!("{what}: {error}"));
+    for mode in ["force_custom_plan", "force_generic_plan"] {
+        transaction
+            .execute_unprepared(&format!("SET LOCAL plan_cache_mode = {mode}"))
+            .await
+            .expect("a setting");
+        let explain = format!("EXPLAIN (FORMAT JSON) EXECUTE page{with_values}");
+        let row = transaction.query_one_raw(Statement::from_string(DbBackend::Postgres, explain)).await;
+        let plan: Value =
+            row.unwrap_or_else(|error| panic!("{what}: {error}")).unwrap().try_get_by_index(0).unwrap();
+        let mut scanned = Vec::new();
+        sequential(&plan[0]["Plan"], &mut scanned);
+        assert!(!scanned.contains(&"gig".to_owned()), "{what}, {mode}: {plan:#}");
+    }
+    transaction.execute_unprepared("DEALLOCATE page").await.expect("it is forgotten");
+    transaction.commit().await.expect("a commit");
+}
+
+/// The tables that the plan looks through from one end to the other.
+fn sequential(plan: &Value, found: &mut Vec<String>) {
+    if plan["Node Type"] == "Seq Scan" {
+        found.extend(plan["Relation Name"].as_str().map(str::to_owned));
+    }
+    for inner in plan["Plans"].as_array().into_iter().flatten() {
+        sequential(inner, found);
+    }
+}
+
+async fn expect_indexes_of_sqlite(db: &impl ConnectionTrait, statement: &Statement, what: &str) {
+    let explain = Statement { sql: format!("EXPLAIN QUERY PLAN {}", statement.sql), ..statement.clone() };
+    let rows = db.query_all_raw(explain).await.unwrap_or_else(|error| panic!("{what}: {error}"));
+    let lines: Vec<String> = rows.iter().map(|row| row.try_get_by_index(3).expect("a line")).collect();
+    // What is selected from goes by the same name.
+    let selected =
+        lines.iter().filter(|line| ["CO-ROUTINE gig", "MATERIALIZE gig"].contains(&line.as_str())).count();
+    let scanned = lines.iter().filter(|line| line.as_str() == "SCAN gig").count();
+    assert!(scanned <= selected, "{what}: {lines:#?}");
+}
+
+on_both_back_ends!(no_list_is_made_by_looking_through_all_gigs);
