@@ -260,7 +260,8 @@ async fn connect(
         }
     };
     let budgets = Budgets::new(config.budgets.clone(), config.redis.as_ref(), &epoch.to_string());
-    let streams = Streams::new(db.clone(), epoch);
+    let public_version = PublicVersion::default();
+    let streams = Streams::new(db.clone(), epoch, public_version.clone());
     let services = Services {
         db,
         clock,
@@ -268,7 +269,7 @@ async fn connect(
         catalogue,
         bus,
         streams,
-        public_version: PublicVersion::default(),
+        public_version,
         media,
         vault,
         secrets,

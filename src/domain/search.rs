@@ -8,8 +8,8 @@ const WORDS_MAX: usize = 10;
 /// Longer than any word worth finding.
 const WORD_MAX_CHARS: usize = 40;
 
-/// Words that are looked at in place of one that nothing begins with.
-const NEAR_MAX: usize = 10;
+/// Words of a search that may be mistyped: where more begin nothing, it is about something else.
+pub const MISTYPED_MAX: usize = 3;
 
 /// The fewest characters of a word that is taken for mistyped: a shorter one is near to too many.
 pub const MISTYPED_MIN_CHARS: usize = 4;
@@ -49,14 +49,13 @@ pub fn near(typed: &str, words: impl IntoIterator<Item = String>) -> Vec<(usize,
     let near = words.into_iter().map(|word| (strsim::osa_distance(typed, &word), word));
     let mut near: Vec<_> = near.filter(|(distance, _)| (1..=allowed).contains(distance)).collect();
     near.sort_unstable();
-    near.truncate(NEAR_MAX);
     near
 }
 
 /// Those in which least is wrong.
 pub fn nearest(near: Vec<(usize, String)>) -> Vec<String> {
     let least = near.iter().map(|(distance, _)| *distance).min();
-    let nearest = near.into_iter().filter(|(distance, _)| Some(*distance) == least);
+    let nearest = near.into_iter().filter(|(distance, _)| Some(*distance) == least).take(WORDS_MAX);
     nearest.map(|(_, word)| word).collect()
 }
 

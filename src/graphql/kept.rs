@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response, Value};
@@ -25,6 +26,10 @@ use super::guard::Admitted;
 
 /// What an answer takes besides its text: its key, its place in the cache, its tag.
 const OVERHEAD_BYTES: usize = 512;
+
+/// An answer is made anew after so long, whatever has happened: something may have changed that left no event, such as
+/// by hand in the database.
+const KEPT_FOR: Duration = Duration::from_mins(1);
 
 /// What an answer is to: the SHA-256 of document, operation and variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,7 +52,8 @@ pub struct Kept {
     version: i64,
 }
 
-/// What comes of making an answer: one that can be kept, or another.
+/// What comes of making an answer: one that can be kept, or another. An error is that of whoever came first, whose request
+/// its cause is logged under.
 #[derive(Debug, Clone)]
 pub enum Made {
     Kept(Arc<Kept>),
@@ -102,7 +108,10 @@ impl Kept {
         if !is_whole || response.data == Value::Null {
             return None;
         }
-        let body: Bytes = serde_json::to_vec(&Sent::from(response)).expect("an answer is plain data").into();
+        let mut body = serde_json::to_vec(&Sent::from(response)).expect("an answer is plain data");
+        // What is not used of it would be kept, too.
+        body.shrink_to_fit();
+        let body = Bytes::from(body);
         let cost = admitted.base_cost.saturating_add(objects(&response.data)).min(admitted.cost);
         let (name, policy) = (admitted.name.clone(), admitted.policy);
         Some(Self { tag: super::answer::tag_of(&body), body, policy, name, cost, version })
@@ -133,7 +142,7 @@ impl KeptAnswers {
     pub fn new(bytes: u64) -> Self {
         let cache = || {
             let weigh = |_: &Key, kept: &Arc<Kept>| u32::try_from(kept.bytes()).unwrap_or(u32::MAX);
-            Cache::builder().max_capacity(bytes).weigher(weigh).build()
+            Cache::builder().max_capacity(bytes).weigher(weigh).time_to_live(KEPT_FOR).build()
         };
         let requests = Requests::default();
         let [hits, misses, joined] =
@@ -163,6 +172,10 @@ impl KeptAnswers {
     ) -> Made {
         let making = {
             let mut all = lock(&self.making);
+            // It may have been made between the look for it and now.
+            if let Some(kept) = self.find(&key, version) {
+                return Made::Kept(kept);
+            }
             if let Some(making) = all.get(&(key, version)).and_then(WeakShared::upgrade) {
                 self.joined.inc();
                 making
@@ -189,7 +202,10 @@ impl KeptAnswers {
             return Made::Other(Arc::new(response));
         };
         let kept = Arc::new(kept);
-        answers.insert(key, Arc::clone(&kept));
+        // A slow one does not take the place of a newer one.
+        if answers.get(&key).is_none_or(|there| there.version <= version) {
+            answers.insert(key, Arc::clone(&kept));
+        }
         Made::Kept(kept)
     }
 
@@ -205,7 +221,8 @@ impl KeptAnswers {
     }
 }
 
-/// Takes what is being made off the list once it is there, or nobody waits for it any more.
+/// Takes what is being made off the list once it is there, or nobody waits for it any more. (Should another have begun by
+/// then, those who come next do not join it.)
 struct Ends {
     of: Arc<KeptAnswers>,
     key: (Key, i64),

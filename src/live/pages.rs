@@ -7,6 +7,7 @@ use std::sync::Arc;
 use moka::future::Cache;
 
 use super::follower::HandedOn;
+use super::public_version::PublicVersion;
 use crate::domain::event::{Event, Topic};
 use crate::store::{Database, event_log};
 
@@ -40,12 +41,13 @@ pub enum PageError {
 pub struct Pages {
     db: Database,
     handed_on: HandedOn,
+    public_version: PublicVersion,
     kept: Cache<(Topic, i64), Arc<Page>>,
 }
 
 impl Pages {
-    pub fn new(db: Database, handed_on: HandedOn) -> Self {
-        Self { db, handed_on, kept: Cache::new(PAGES_KEPT) }
+    pub fn new(db: Database, handed_on: HandedOn, public_version: PublicVersion) -> Self {
+        Self { db, handed_on, public_version, kept: Cache::new(PAGES_KEPT) }
     }
 
     /// The first events of `topic` behind `after`. The page is full, or covers at least up to `target`, which this
@@ -75,6 +77,8 @@ impl Pages {
         if event_log::tail(self.db.read()).await?.is_some_and(|tail| tail > after + 1) {
             return Err(PageError::Pruned);
         }
+        // Of what has not come to this gateway yet, too: who is told and then asks must not be shown what was before.
+        events.iter().for_each(|event| self.public_version.note(event));
         let full = events.len() == PAGE;
         let last = events.last().map_or(after, |event| event.position);
         let covers = if full { last } else { last.max(committed) };

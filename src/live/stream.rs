@@ -17,6 +17,7 @@ use super::cursor::Cursor;
 use super::follower::HandedOn;
 use super::hub::{Attachment, Hub, Queued};
 use super::pages::{Page, PageError, Pages};
+use super::public_version::PublicVersion;
 use crate::domain::event::{Event, Topic};
 use crate::store::{Database, event_log};
 
@@ -72,9 +73,9 @@ struct Source {
 
 impl Streams {
     /// The streams of the log that is named `epoch`.
-    pub fn new(db: Database, epoch: Uuid) -> Self {
+    pub fn new(db: Database, epoch: Uuid, public_version: PublicVersion) -> Self {
         let handed_on = HandedOn::default();
-        let pages = Pages::new(db.clone(), handed_on.clone());
+        let pages = Pages::new(db.clone(), handed_on.clone(), public_version);
         Self(Arc::new(Source { db, hub: Arc::default(), handed_on, pages, epoch }))
     }
 

@@ -21,6 +21,7 @@ pub async fn set_points(services: &Services, email: &str, points: i64) -> Result
     }
     let user_id = find(services, email).await?;
     let mut work = services.begin().await?;
+    lock_unerased(&work, user_id).await?;
     users::set_points(&*work, user_id, points).await?;
     work.record(EventBody::ProfileChanged { user_id });
     work.commit().await
@@ -34,6 +35,7 @@ pub async fn set_display_name(services: &Services, email: &str, name: &str) -> R
     let name = new_display_name(name, &services.limits.account)?;
     let user_id = find(services, email).await?;
     let mut work = services.begin().await?;
+    lock_unerased(&work, user_id).await?;
     users::set_display_name(&*work, user_id, &name).await?;
     work.record(EventBody::ProfileChanged { user_id });
     work.commit().await
@@ -87,6 +89,15 @@ pub(super) async fn end_sessions(
         work.record(EventBody::SessionEnded { session_id: *session_id, user_id });
     }
     Ok(ended.len())
+}
+
+/// Keeps others from changing or erasing the person, who must not have been erased meanwhile.
+async fn lock_unerased(work: &UnitOfWork<'_>, user_id: Uuid) -> Result<()> {
+    users::lock(&**work, user_id).await?;
+    if users::is_erased(&**work, user_id).await? {
+        return Err(Fault::not_found("email", "person").into());
+    }
+    Ok(())
 }
 
 /// The person with that e-mail.

@@ -27,6 +27,9 @@ const SQLITE_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Another process (the command line) may hold SQLite's write lock for a moment.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// No statement goes on for longer than any operation may take, also where nobody waits for it any more.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// A connection that has worked so recently is not asked whether it is still there, which would take as long as a small
 /// statement.
 const TRUSTED_WITHIN: Duration = Duration::from_secs(1);
@@ -99,6 +102,9 @@ impl Database {
             .connect_timeout(ACQUIRE_TIMEOUT)
             .set_application_name("gigway")
             .test_before_acquire_if_idle_for(TRUSTED_WITHIN)
+            .statement_timeout(STATEMENT_TIMEOUT)
+            // Compiling a statement takes longer than any of ours gains by it.
+            .map_sqlx_postgres_opts(|options| options.options([("jit", "off")]))
             .sqlx_logging(false);
         let pool = counted(options, &statements).await?;
         Ok(Self { reader: pool.clone(), writer: pool, statements, sqlite: None })
@@ -112,6 +118,8 @@ impl Database {
         match &self.sqlite {
             None => {
                 let lock = self.writer.begin().await?;
+                // Another gateway may migrate for minutes.
+                lock.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
                 let sql = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
                 lock.execute_unprepared(&sql).await?;
                 Migrator::up(&self.writer, None).await?;

@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 use super::Result;
 pub use super::gig_list_sql::Search;
-use super::gig_list_sql::{WHOLE, bounds, bounds_on, conditions, layout, searches, statement, tiers};
+use super::gig_list_sql::{
+    Bounds, Tier, WHOLE, bounds, bounds_on, conditions, layout, searches, statement, tiers,
+};
 pub use super::gig_listing::{Listed, Part, Parts};
 use super::gig_search::Place;
 use super::page::{Key, Page, PageRequest, Paging, Side};
@@ -70,21 +72,33 @@ pub async fn page(
     for tier in tiers(query, request.paging) {
         let Some(bounds) = bounds(query, tier, request) else { continue };
         let missing = wanted - found.len() as u64;
-        let mut of_tier = Vec::new();
-        for search in searches(query, db.get_database_backend()) {
-            let statement =
-                statement(db.get_database_backend(), query, tier, &bounds, missing, parts, *search);
-            of_tier = layout(query, parts).read(&db.query_all_raw(statement).await?)?;
-            if of_tier.len() as u64 == missing {
-                break;
-            }
-        }
-        found.extend(of_tier);
+        found.extend(of_tier(db, query, tier, &bounds, missing, parts).await?);
         if found.len() as u64 == wanted {
             break;
         }
     }
     Ok(Page::of_found(found, request))
+}
+
+/// The first so many gigs of a tier within bounds.
+async fn of_tier(
+    db: &impl ConnectionTrait,
+    query: &GigQuery,
+    tier: Tier,
+    bounds: &Bounds,
+    wanted: u64,
+    parts: Parts,
+) -> Result<Vec<(Key, Arc<Listed>)>> {
+    let backend = db.get_database_backend();
+    let mut found = Vec::new();
+    for search in searches(query, backend) {
+        let statement = statement(backend, query, tier, bounds, wanted, parts, *search);
+        found = layout(query, parts).read(&db.query_all_raw(statement).await?)?;
+        if found.len() as u64 == wanted {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 /// The statements that a page may take, in their order: for a look at how the database goes about them.
@@ -173,12 +187,8 @@ pub async fn exists_on(db: &impl ConnectionTrait, query: &GigQuery, side: Side, 
     let paging = if side == Side::UpTo { Paging::Backward } else { Paging::Forward };
     for tier in tiers(query, paging) {
         let Some(bounds) = bounds_on(query, tier, side, key) else { continue };
-        for search in searches(query, db.get_database_backend()) {
-            let backend = db.get_database_backend();
-            let statement = statement(backend, query, tier, &bounds, 1, Parts::new(), *search);
-            if db.query_one_raw(statement).await?.is_some() {
-                return Ok(true);
-            }
+        if !of_tier(db, query, tier, &bounds, 1, Parts::new()).await?.is_empty() {
+            return Ok(true);
         }
     }
     Ok(false)

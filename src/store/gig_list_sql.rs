@@ -24,15 +24,15 @@ const BY_RELEVANCE: [Tier; 2] =
 
 /// Of a list in its order, so many gigs are looked through for what is searched for, before the index is asked for all
 /// that have it: what is common is found there at once, and of what is not there is little to read.
-const COMMON_WITHIN: u64 = 2_000;
+const COMMON_WITHIN: u64 = 5_000;
 
 /// How gigs that have the words are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Search {
     /// Among the first [`COMMON_WITHIN`] of the list.
-    Window,
+    InWindow,
     /// By the index.
-    Index,
+    ByIndex,
 }
 
 /// The tiers of the list in the order in which a page is read.
@@ -46,11 +46,11 @@ pub(super) fn tiers(query: &GigQuery, paging: Paging) -> Vec<Tier> {
     tiers
 }
 
-/// How the list is searched, where it is. In SQLite the full-text index is always asked first.
+/// How the list is looked for, in this order. In SQLite the full-text index is asked at once.
 pub(super) fn searches(query: &GigQuery, backend: DbBackend) -> &'static [Search] {
     match query.terms.as_deref() {
-        Some([_, ..]) if backend == DbBackend::Postgres => &[Search::Window, Search::Index],
-        _ => &[Search::Index],
+        Some([_, ..]) if backend == DbBackend::Postgres => &[Search::InWindow, Search::ByIndex],
+        _ => &[Search::ByIndex],
     }
 }
 
@@ -148,7 +148,7 @@ pub(super) fn statement(
     let order = bounds.order(query.order);
     let mut sql = Sql::new(backend);
     layout.write(&mut sql, &order, |sql| {
-        let terms = query.terms.as_deref().filter(|_| search == Search::Window);
+        let terms = query.terms.as_deref().filter(|_| search == Search::InWindow);
         sql.push("SELECT ").push_list(layout.columns());
         if query.order == GigOrder::Relevance {
             sql.push(", ").push(if tier.relevance == 0 { "0" } else { "1" }).push(" AS relevance");

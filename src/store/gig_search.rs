@@ -8,11 +8,14 @@ use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
 
 use super::Result;
 use super::sql::Sql;
-use crate::domain::search::{MISTYPED_MIN_CHARS, Term, mistakes_allowed, near, nearest};
+use crate::domain::search::{MISTYPED_MAX, MISTYPED_MIN_CHARS, Term, mistakes_allowed, near, nearest};
 
 /// Of the newest gigs so many are looked through before the index is asked whether a word is there at all: what is
 /// common is found among them, and what is not is quickly read from the index.
 const COMMON_WITHIN: u64 = 500;
+
+/// Words that may be meant are looked up so many at a time, the nearest first.
+const NEAR_AT_ONCE: usize = 20;
 
 /// Where words are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,38 +32,56 @@ pub(super) enum Place {
 /// # Errors
 /// Where the database does not answer.
 pub async fn terms(db: &impl ConnectionTrait, words: Vec<String>) -> Result<Vec<Term>> {
-    if !words.iter().any(|word| word.chars().count() >= MISTYPED_MIN_CHARS) {
-        return Ok(words.into_iter().map(Term::Begins).collect());
+    let mut terms: Vec<_> = words.into_iter().map(Term::Begins).collect();
+    if !terms.iter().any(|term| mistyped(term).is_some()) {
+        return Ok(terms);
     }
-    let is_known = known(db, &words).await?;
-    let mut terms = Vec::with_capacity(words.len());
-    for (word, is_known) in words.into_iter().zip(is_known) {
-        let instead = if is_known { Vec::new() } else { instead_of(db, &word).await? };
-        terms.push(if instead.is_empty() { Term::Begins(word) } else { Term::AnyOf(instead) });
+    let is_known = listed(db, &terms).await?;
+    let unknown = is_known.iter().filter(|is_known| !**is_known).count();
+    if unknown > MISTYPED_MAX {
+        return Ok(terms);
+    }
+    for (term, _) in terms.iter_mut().zip(is_known).filter(|(_, is_known)| !is_known) {
+        let near = match mistyped(term) {
+            Some(word) => near(word, similar(db, word).await?),
+            None => Vec::new(),
+        };
+        let instead = nearest(still_listed(db, near).await?);
+        if !instead.is_empty() {
+            *term = Term::AnyOf(instead);
+        }
     }
     Ok(terms)
 }
 
-/// The words that a word is taken for which begins nothing that is listed.
-async fn instead_of(db: &impl ConnectionTrait, word: &str) -> Result<Vec<String>> {
-    let near = near(word, similar(db, word).await?);
-    if near.is_empty() {
-        return Ok(Vec::new());
+/// The word, where it is long enough to be taken for another.
+fn mistyped(term: &Term) -> Option<&str> {
+    match term {
+        Term::Begins(word) => Some(word.as_str()).filter(|word| word.chars().count() >= MISTYPED_MIN_CHARS),
+        Term::AnyOf(_) => None,
     }
-    // They were listed once, or in SQLite may be in drafts alone.
-    let words: Vec<_> = near.iter().map(|(_, word)| word.clone()).collect();
-    let is_known = known(db, &words).await?;
-    Ok(nearest(
-        near.into_iter().zip(is_known).filter(|(_, is_known)| *is_known).map(|(near, _)| near).collect(),
-    ))
 }
 
-/// Whether an ACTIVE gig has a word that begins with it, for each of the words.
-async fn known(db: &impl ConnectionTrait, words: &[String]) -> Result<Vec<bool>> {
+/// Those that a listed gig has, of the nearest: others were listed once or, in SQLite, stand in drafts alone.
+async fn still_listed(db: &impl ConnectionTrait, near: Vec<(usize, String)>) -> Result<Vec<(usize, String)>> {
+    for near in near.chunks(NEAR_AT_ONCE).take(2) {
+        let terms: Vec<_> = near.iter().map(|(_, word)| Term::AnyOf(vec![word.clone()])).collect();
+        let is_listed = listed(db, &terms).await?;
+        let found = near.iter().zip(is_listed).filter(|(_, is_listed)| *is_listed);
+        let found: Vec<_> = found.map(|(near, _)| near.clone()).collect();
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Whether an ACTIVE gig has it, for each of the terms.
+async fn listed(db: &impl ConnectionTrait, terms: &[Term]) -> Result<Vec<bool>> {
     let mut sql = Sql::new(db.get_database_backend());
     sql.push("SELECT ");
-    for (number, word) in words.iter().enumerate() {
-        let term = [Term::Begins(word.clone())];
+    for (number, term) in terms.iter().enumerate() {
+        let term = std::slice::from_ref(term);
         sql.push(if number == 0 { "" } else { ", " });
         if sql.backend == DbBackend::Postgres {
             // Counted, since for EXISTS alone PostgreSQL might look through the whole table.
@@ -68,45 +89,37 @@ async fn known(db: &impl ConnectionTrait, words: &[String]) -> Result<Vec<bool>>
             sql.push("ORDER BY published_at DESC, id DESC LIMIT ")
                 .push_number(COMMON_WITHIN)
                 .push(") AS gig WHERE ");
-            matches(&mut sql, &term, Place::Anywhere);
+            matches(&mut sql, term, Place::Anywhere);
             sql.push(") THEN TRUE ELSE (SELECT COUNT(*) > 0 FROM gig WHERE status = 'ACTIVE' AND ");
-            matches(&mut sql, &term, Place::Anywhere);
+            matches(&mut sql, term, Place::Anywhere);
             sql.push(") END");
         } else {
             sql.push(
                 "EXISTS (SELECT 1 FROM gig_search JOIN gig_search_key AS key ON key.id = gig_search.rowid ",
             );
             sql.push("JOIN gig ON gig.id = key.gig_id WHERE gig_search MATCH ");
-            sql.bind(fts_query(&term, "")).push(" AND gig.status = 'ACTIVE')");
+            sql.bind(fts_query(term, "")).push(" AND gig.status = 'ACTIVE')");
         }
     }
     let row = db.query_one_raw(sql.into_statement()).await?;
     let at = |number: usize| row.as_ref().map_or(Ok(true), |row: &QueryResult| row.try_get_by_index(number));
-    (0..words.len()).map(|number| Ok(at(number)?)).collect()
+    (0..terms.len()).map(|number| Ok(at(number)?)).collect()
 }
 
-/// Words of listed gigs among which are those that `typed` may be meant for.
+/// Words that are or were listed, among which are those that `typed` may be meant for: of its length, or so much longer
+/// or shorter as it may be wrong.
 async fn similar(db: &impl ConnectionTrait, typed: &str) -> Result<Vec<String>> {
-    let mut sql = Sql::new(db.get_database_backend());
-    let allowed = mistakes_allowed(typed);
-    if allowed == 0 {
-        return Ok(Vec::new());
-    }
-    let chars = typed.chars().count();
+    let (chars, allowed) = (typed.chars().count(), mistakes_allowed(typed));
     let (shortest, longest) = (chars.saturating_sub(allowed) as u64, (chars + allowed) as u64);
+    let mut sql = Sql::new(db.get_database_backend());
     if sql.backend == DbBackend::Postgres {
         // A function, since how it looks depends on whether pg_trgm is there.
-        sql.push("SELECT word FROM gig_words_like(").bind(typed).push(") AS word WHERE ");
+        sql.push("SELECT gig_words_like(").bind(typed).push(", ").push_number(shortest);
+        sql.push(", ").push_number(longest).push(")");
     } else {
-        sql.push("SELECT term AS word FROM gig_search_word WHERE ");
+        sql.push("SELECT term FROM gig_search_word WHERE length(term) BETWEEN ").push_number(shortest);
+        sql.push(" AND ").push_number(longest);
     }
-    let column = if sql.backend == DbBackend::Postgres { "word" } else { "term" };
-    sql.push("length(")
-        .push(column)
-        .push(") BETWEEN ")
-        .push_number(shortest)
-        .push(" AND ")
-        .push_number(longest);
     let rows = db.query_all_raw(sql.into_statement()).await?;
     rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use gigway::config::Settings;
 use gigway::service::{Services, lifetimes, people};
 use gigway::store::event_log;
@@ -14,7 +15,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::support::client::{Client, text};
-use crate::support::documents::{ARCHIVE_GIG, DECIDE_GIG, EDIT_GIG, PAUSE_GIG, POST_GIG, RESUME_GIG};
+use crate::support::documents::{
+    ARCHIVE_GIG, DECIDE_GIG, EDIT_GIG, GIG_PUBLISHED, PAUSE_GIG, POST_GIG, RESUME_GIG,
+};
 use crate::support::on_both_back_ends;
 use crate::support::people::Person;
 use crate::support::servers;
@@ -364,6 +367,31 @@ async fn a_gateway_knows_of_its_own_changes_on_sqlite() {
 #[tokio::test]
 async fn a_gateway_knows_of_its_own_changes_on_postgres() {
     a_gateway_knows_of_its_own_changes_before_it_tells_of_them(two_gateways(true).await).await;
+}
+
+/// Two gateways that do not hear each other: each finds in the log, within a second, what the other has done. Somebody who
+/// follows the log reads it at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_told_of_an_event_is_shown_it_before_the_gateway_hears_of_it() {
+    let world = World::start(Settings::default(), 2).await;
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let there = world.there();
+    for number in 1..=5 {
+        let title = format!("A gig for everybody, number {number}");
+        let id = ann.post(world.gig_form(&title).await).await;
+        caught_up(world.services_there()).await;
+        let begun = text(&there.run("{ eventCursor }", json!({})).await["eventCursor"]);
+        for _ in 0..2 {
+            let page = there.run(BROWSE, json!({ "n": 1 })).await;
+            assert_ne!(page["gigs"]["nodes"][0]["title"], json!(title));
+        }
+        rita.approve(&id).await;
+        let mut stranger = there.socket().await;
+        stranger.subscribe("feed", GIG_PUBLISHED, json!({ "after": begun })).await;
+        assert_eq!(stranger.event("feed").await["gig"]["title"], json!(title));
+        assert_eq!(there.run(BROWSE, json!({ "n": 1 })).await["gigs"]["nodes"][0]["title"], json!(title));
+        world.pass(TimeDelta::seconds(1));
+    }
 }
 
 const BROWSE: &str = "query($n: Int) { gigs(first: $n) { nodes { title seller { displayName } } } }";

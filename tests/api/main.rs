@@ -33,6 +33,7 @@ mod resume;
 mod reviews;
 mod scanner;
 mod schema;
+mod search;
 mod secrecy;
 mod sharing;
 mod socket;

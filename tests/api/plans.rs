@@ -12,30 +12,30 @@ use crate::support::on_both_back_ends;
 use crate::support::world::World;
 
 /// So many that a look through all of them is worth avoiding.
-const GIGS: u32 = 20_000;
+const GIGS: u32 = 60_000;
 
 /// Sellers, and gigs of many of them: each has ten.
 const POSTGRES: &str = r#"
 INSERT INTO "user" (id, email, email_key, display_name, password_hash, role, points, verified_at, created_at, legal_hold)
 SELECT md5('seller ' || n)::uuid, n || '@example.com', n || '@example.com', 'Seller ' || n, '', 'MEMBER', 0,
-    CASE WHEN n % 3 = 0 THEN now() END, now(), false FROM generate_series(1, 2000) AS n;
+    CASE WHEN n % 3 = 0 THEN now() END, now(), false FROM generate_series(1, 6000) AS n;
 INSERT INTO gig (id, seller_id, category_id, title, description, price_cents, delivery_days, revisions, tags, links, status,
     version, review_reasons, created_at, submitted_at, published_at)
-SELECT md5('gig ' || n)::uuid, md5('seller ' || 1 + n % 2000)::uuid,
+SELECT md5('gig ' || n)::uuid, md5('seller ' || 1 + n % 6000)::uuid,
     (SELECT array_agg(id ORDER BY id) FROM category)[1 + n % 27], 'Common title, number ' || n,
     CASE WHEN n % 2500 = 0 THEN 'scarce' ELSE 'plain' END || ' words of description, which are much the same for all',
     500 + (n * 7919) % 100000, 1 + n % 90, 1, '[]', '[]', 'ACTIVE', 1, '[]', now(), now(), now() - n * interval '1 minute'
-FROM generate_series(1, 20000) AS n;
+FROM generate_series(1, 60000) AS n;
 INSERT INTO gig_tag (gig_id, tag_key) SELECT id, 'tag' || (price_cents % 500) FROM gig;
 INSERT INTO gig_tag (gig_id, tag_key) SELECT id, 'everywhere' FROM gig;
 "#;
 
 const SQLITE: &str = r#"
-CREATE TABLE number AS WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 20000)
-    SELECT n, CAST(printf('%016d', n) AS BLOB) AS id, CAST(printf('s%015d', 1 + n % 2000) AS BLOB) AS seller FROM counted;
+CREATE TABLE number AS WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 60000)
+    SELECT n, CAST(printf('%016d', n) AS BLOB) AS id, CAST(printf('s%015d', 1 + n % 6000) AS BLOB) AS seller FROM counted;
 INSERT INTO "user" (id, email, email_key, display_name, password_hash, role, points, verified_at, created_at, legal_hold)
 SELECT CAST(printf('s%015d', n) AS BLOB), n || '@example.com', n || '@example.com', 'Seller ' || n, '', 'MEMBER', 0,
-    CASE WHEN n % 3 = 0 THEN '2026-01-01T00:00:00+00:00' END, '2026-01-01T00:00:00+00:00', 0 FROM number WHERE n <= 2000;
+    CASE WHEN n % 3 = 0 THEN '2026-01-01T00:00:00+00:00' END, '2026-01-01T00:00:00+00:00', 0 FROM number WHERE n <= 6000;
 INSERT INTO gig (id, seller_id, category_id, title, description, price_cents, delivery_days, revisions, tags, links, status,
     version, review_reasons, created_at, submitted_at, published_at)
 SELECT id, seller, (SELECT id FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY id) AS place FROM category) WHERE place = 1 + n % 27),
@@ -112,9 +112,10 @@ async fn no_list_is_made_by_looking_through_all_gigs(world: World) {
                     let request = PageRequest { size: 20, paging: Paging::Forward, after, before: None };
                     let parts: Parts = Part::Title | Part::Seller | Part::Images;
                     for (search, statement) in gig_browse::statements(backend, &query, &request, parts) {
-                        // What is common has been found before the index is asked.
+                        // The index is asked for what is common only where it was not among the first 5,000 of the
+                        // list, and then it may be less work to look through all.
                         if terms == Some("common")
-                            && search == Search::Index
+                            && search == Search::ByIndex
                             && backend == DbBackend::Postgres
                         {
                             continue;

@@ -222,7 +222,7 @@ async fn no_list_takes_more_statements_because_it_is_longer(world: World) {
         let is_own = way[0].field == "viewer";
         let client = if is_own { &sellers[0].client } else { &rita.client };
         // Five of the queue are of both kinds.
-        let (short, long) = (schema.query(way, &[5, 1, 1]), schema.query(way, &[20, 4, 3]));
+        let (short, long) = (schema.query(way, &[5, 1, 1]), schema.query(way, &[8, 4, 3]));
         let of_short = statements(&world, client, &short).await;
         let of_long = statements(&world, client, &long).await;
         assert!(of_long <= of_short.max(1), "{of_short} statements become {of_long}: {long}");

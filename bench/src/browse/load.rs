@@ -57,11 +57,11 @@ pub async fn once(address: &str, request: &[u8]) -> Result<String> {
     Ok(String::from_utf8(client.body().to_vec())?)
 }
 
-/// Asks for so long, each client any of the requests in turn.
-pub async fn run(address: &str, requests: &Arc<[Vec<u8>]>, within: Duration) -> Result<Seen> {
+/// Asks for so long, each of so many clients any of the requests in turn.
+pub async fn run(address: &str, requests: &Arc<[Vec<u8>]>, clients: u32, within: Duration) -> Result<Seen> {
     let began = Instant::now();
-    let mut clients = JoinSet::new();
-    for number in 0..CONNECTIONS {
+    let (count, mut clients) = (clients, JoinSet::new());
+    for number in 0..count {
         let (address, requests) = (address.to_owned(), Arc::clone(requests));
         clients.spawn(async move {
             let mut client = Client::connect(&address).await?;

@@ -29,7 +29,7 @@ const DISTINCT: u64 = 1_000_000;
 /// What the memory may be beyond the cache's bound: the rest of a gateway.
 const BESIDE_THE_CACHE_MIB: f64 = 100.0;
 
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(4);
 const WARM: Duration = Duration::from_secs(2);
 
@@ -39,6 +39,9 @@ const PAGE: u32 = 20;
 
 const DATA: &str = include_str!("data.sql");
 const SQL: &str = include_str!("page.sql");
+
+/// Clients of a search: few, so that it is the search that takes its time.
+const SEARCHERS: u32 = 2;
 
 /// The cache's bound in the gateways that have it.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
@@ -94,10 +97,12 @@ pub async fn run(million: bool) -> Result<Report> {
         other: near,
         bound: Bound::Times(1.2),
     });
+    let mut searches = Vec::new();
     if let Some(large) = &large {
         let (many, few) = in_turns("1,000,000 gigs", large, "100,000 gigs", &stock, &mut lines).await?;
         let bound = Bound::Times(1.3);
         rows.push(Row { name: "1,000,000 gigs / 100,000", unit: "ms", gigway: many, other: few, bound });
+        searches = large.searches().await?;
         let memory = stock.memory_after_distinct().await?;
         let cache = float(CACHE_BYTES / 1024) / 1024.0;
         let bound = Bound::Within(cache + BESIDE_THE_CACHE_MIB);
@@ -109,10 +114,14 @@ pub async fn run(million: bool) -> Result<Report> {
             bound,
         });
     }
-    print(&lines);
+    print("browse", &lines);
+    if !searches.is_empty() {
+        print("1,000,000 gigs", &searches);
+    }
     let settings = json!({
         "connections": CONNECTIONS, "gigs": GIGS, "rounds": ROUNDS, "roundSeconds": ROUND.as_secs(), "million": million,
         "servers": lines.iter().map(Line::json).collect::<Vec<_>>(),
+        "searches": searches.iter().map(Line::json).collect::<Vec<_>>(),
     });
     Ok(Report { name: "browse", other: "other", settings, rows })
 }
@@ -172,7 +181,7 @@ impl Stock {
         let mut pgbench = Line::new("pgbench");
         for contender in &contenders {
             contender.page().await?;
-            load::run(&contender.server.address, &contender.requests, WARM).await?;
+            load::run(&contender.server.address, &contender.requests, CONNECTIONS, WARM).await?;
         }
         for round in 1..=ROUNDS {
             for (contender, line) in contenders.iter().zip(&mut lines) {
@@ -191,7 +200,7 @@ impl Stock {
             Ok([contender.server.tree_time()?, tree_time(self.postgres)?, tree_time(std::process::id())?])
         };
         let before = times()?;
-        let seen = load::run(&contender.server.address, &contender.requests, ROUND).await?;
+        let seen = load::run(&contender.server.address, &contender.requests, CONNECTIONS, ROUND).await?;
         let after = times()?;
         // The servers are children of this process.
         let [server, database, all] = [0, 1, 2].map(|at| after[at].saturating_sub(before[at]));
@@ -246,8 +255,8 @@ impl Stock {
         let (mut of_far, mut of_near) = (Vec::new(), Vec::new());
         for round in 0..=ROUNDS {
             let seen = (
-                load::run(&gateway.address, &far, WARM).await?,
-                load::run(&gateway.address, &near, WARM).await?,
+                load::run(&gateway.address, &far, CONNECTIONS, WARM).await?,
+                load::run(&gateway.address, &near, CONNECTIONS, WARM).await?,
             );
             if round > 0 {
                 of_far.push(seen.0.p50);
@@ -255,6 +264,41 @@ impl Stock {
             }
         }
         Ok((median(of_far), median(of_near)))
+    }
+
+    /// How long a search takes, and what counts, at a gateway without a cache that does little else.
+    async fn searches(&self) -> Result<Vec<Line>> {
+        let gateway = self.world.another_gateway(&[(CACHE, "0".to_owned())])?;
+        let list = |order: &str, search: &str| {
+            let query = "query($order: GigOrder, $search: String) { gigs(first: 20, orderBy: $order, search: $search) \
+                         { nodes { id title price { amount } seller { displayName } } pageInfo { endCursor } } }";
+            json!({ "query": query, "variables": { "order": order, "search": search } })
+        };
+        let asked = [
+            ("common", list("NEWEST", "modern")),
+            ("relevance", list("RELEVANCE", "mod")),
+            ("two common", list("RELEVANCE", "logo elegant")),
+            ("never together", list("RELEVANCE", "logo website")),
+            ("rare", list("RELEVANCE", "offer 54321")),
+            ("mistyped", list("RELEVANCE", "ilustration")),
+            ("nothing", list("RELEVANCE", "xylophone")),
+            ("ten words", list("RELEVANCE", "a b c d e f g h i j")),
+            ("totalCount", json!({ "query": "{ gigs(search: \"modern\") { totalCount } }" })),
+            (
+                "facets",
+                json!({ "query": "{ gigs { facets { categories { count } priceRanges { count } } } }" }),
+            ),
+            ("facets: tags", json!({ "query": "{ gigs { facets { tags { tag count } } } }" })),
+        ];
+        let mut lines = Vec::with_capacity(asked.len());
+        for (name, body) in asked {
+            let requests: Arc<[Vec<u8>]> = [post("/graphql", &body)].into();
+            load::once(&gateway.address, &requests[0]).await?;
+            let mut line = Line::new(name);
+            line.add(&load::run(&gateway.address, &requests, SEARCHERS, WARM).await?, [Duration::ZERO; 3]);
+            lines.push(line);
+        }
+        Ok(lines)
     }
 
     /// MiB that a gateway has after so many queries of which no two are alike.
@@ -286,7 +330,7 @@ async fn in_turns(
     for round in 0..=ROUNDS {
         for ((contender, stock), line) in contenders.iter().zip([stock, other]).zip(&mut both) {
             if round == 0 {
-                load::run(&contender.server.address, &contender.requests, WARM).await?;
+                load::run(&contender.server.address, &contender.requests, CONNECTIONS, WARM).await?;
             } else {
                 stock.measure(line, contender).await?;
             }
@@ -337,10 +381,10 @@ impl Line {
     }
 }
 
-fn print(lines: &[Line]) {
+fn print(what: &str, lines: &[Line]) {
     println!();
     let head = ["requests/s", "p50 ms", "p99 ms", "server us", "database us", "clients us"];
-    println!("{:<16}{}", "browse", head.map(|name| format!("{name:>13}")).concat());
+    println!("{:<16}{}", what, head.map(|name| format!("{name:>13}")).concat());
     for line in lines {
         let numbers = line.numbers().map(|number| format!("{number:>13.1}")).concat();
         println!("{:<16}{numbers}", line.name);

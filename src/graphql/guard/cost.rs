@@ -21,6 +21,15 @@ pub(super) const ACT: u64 = 10;
 /// What a look at the schema costs.
 const INTROSPECTION: u64 = 100;
 
+/// What a search costs besides the gigs that it finds.
+const SEARCH: u64 = 10;
+
+/// The type of those lists for which the database counts.
+const FACETS: &str = "GigFacets";
+
+/// Lists for which the database counts: how long each can be, and what the counting costs.
+const COUNTED: [(&str, u64, u64); 3] = [("categories", 27, 20), ("priceRanges", 7, 20), ("tags", 20, 50)];
+
 /// What is counted for a list of which nobody says how long it is: the most pictures, links or steps there are.
 const LIST: u64 = 5;
 
@@ -39,8 +48,18 @@ pub(super) fn is_introspection(name: &str) -> bool {
     matches!(name, "__schema" | "__type" | "_service")
 }
 
-/// The most objects that the operation can answer with.
-pub(super) fn objects(
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counted {
+    /// The objects that the operation can answer with, at most.
+    Objects,
+    /// What its fields cost besides, however little they find: searching and counting.
+    Work,
+}
+
+/// The points of all fields of the operation.
+pub(super) fn count(
+    counted: Counted,
     outline: &Outline,
     document: &ExecutableDocument,
     operation: &OperationDefinition,
@@ -51,11 +70,12 @@ pub(super) fn objects(
         OperationType::Mutation => "Mutation",
         OperationType::Subscription => "Subscription",
     };
-    let mut count = Count { outline, document, variables, known: HashMap::new() };
+    let mut count = Count { counted, outline, document, variables, known: HashMap::new() };
     count.of_set(&operation.selection_set.node, root, None)
 }
 
 struct Count<'a> {
+    counted: Counted,
     outline: &'a Outline,
     document: &'a ExecutableDocument,
     variables: &'a Variables,
@@ -97,10 +117,20 @@ impl<'a> Count<'a> {
         if !known.is_composite {
             return 0;
         }
-        let times = if known.is_list { page.unwrap_or_else(|| self.length(field, known)) } else { 1 };
+        let facet = COUNTED.iter().find(|(name, ..)| of == FACETS && *name == field.name.node);
+        let length = |counter: &Self| facet.map_or_else(|| counter.length(field, known), |facet| facet.1);
+        let times = if known.is_list { page.unwrap_or_else(|| length(self)) } else { 1 };
         let inner_page = known.is_paged.then(|| self.page(field));
         let inner = self.of_set(&field.selection_set.node, &known.of, inner_page);
-        times.saturating_mul(inner.saturating_add(1))
+        match self.counted {
+            Counted::Objects => times.saturating_mul(inner.saturating_add(1)),
+            Counted::Work => {
+                let searches =
+                    known.is_paged && self.argument(field, "search").is_some_and(|it| it != Value::Null);
+                let own = if searches { SEARCH } else { facet.map_or(0, |facet| facet.2) };
+                times.saturating_mul(inner).saturating_add(own)
+            }
+        }
     }
 
     /// How many there are on the page.

@@ -19,6 +19,7 @@ use async_graphql::parser::types::{
 use async_graphql::parser::{Error as ParseError, parse_query};
 use async_graphql::{Name, Pos, Positioned, Request, ServerError, Value};
 
+use self::cost::Counted;
 use self::outline::Outline;
 use super::caching::CachePolicy;
 use super::error::{Error, ErrorCode};
@@ -117,8 +118,10 @@ impl Guard {
             request.variables.entry(name).or_insert(default);
         }
 
-        let base_cost = cost::base(kind, &root_fields);
-        let objects = cost::objects(&self.outline, &document, &operation.node, &request.variables);
+        let count =
+            |counted| cost::count(counted, &self.outline, &document, &operation.node, &request.variables);
+        let base_cost = cost::base(kind, &root_fields).saturating_add(count(Counted::Work));
+        let objects = count(Counted::Objects);
         let cost = base_cost.saturating_add(objects);
         if cost > limits.cost {
             let most = limits.cost;

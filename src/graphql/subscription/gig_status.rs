@@ -142,6 +142,7 @@ async fn now(services: &Services, viewer: &Viewer, gig_id: Uuid) -> Result<(i64,
     let head = event_log::head(&moment).await?;
     let gig = gigs::find_visible(&moment, Some(viewer), gig_id).await?;
     moment.rollback().await?;
+    services.public_version.begin_at(head);
     let gig = gig.filter(|gig| gig.review_visible_to(Some(viewer))).ok_or_else(|| {
         Error::new(ErrorCode::NotFound, "There is no such gig whose status you may follow.")
     })?;

@@ -111,6 +111,7 @@ impl VerificationStatusSubscription {
             let head = event_log::head(&moment).await?;
             let found = verifications::find(&moment, user_id).await?;
             moment.rollback().await?;
+            services.public_version.begin_at(head);
             let now = found.map(|sealed| sealed.verification);
             let now = now.unwrap_or_else(|| domain::Verification::not_started(user_id));
             begun.stream.skip_to(head);

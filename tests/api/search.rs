@@ -1,0 +1,157 @@
+//! Search: words, mistakes and relevance.
+
+use serde_json::{Value, json};
+
+use crate::browse::{BROWSE, browse, list};
+use crate::support::documents::PAUSE_GIG;
+use crate::support::on_both_back_ends;
+use crate::support::world::World;
+
+async fn words_are_found_where_they_begin_and_whatever_is_typed(world: World) {
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    list(&world, &ann, &rita, "Logo design, fast", json!({ "description": "Modern brands." })).await;
+    list(
+        &world,
+        &ann,
+        &rita,
+        "A waltz for zither",
+        json!({ "description": "My design of sound.", "tags": ["logo music"] }),
+    )
+    .await;
+    let here = world.here();
+    let find = async |search: &str| browse(&here, json!({ "search": search })).await.0;
+    assert_eq!(find("logo").await, ["A waltz for zither", "Logo design, fast"]);
+    assert_eq!(find("LOG DES").await, ["A waltz for zither", "Logo design, fast"]);
+    assert_eq!(find("zith").await, ["A waltz for zither"]);
+    assert_eq!(find("brand").await, ["Logo design, fast"]);
+    assert_eq!(find("ogo").await, [""; 0]);
+    assert_eq!(find("logo-design").await.len(), 2);
+    assert_eq!(find("  ").await.len(), 2);
+    let (titles, _) = browse(&here, json!({ "search": "logo des", "orderBy": "RELEVANCE" })).await;
+    assert_eq!(titles, ["Logo design, fast", "A waltz for zither"]);
+    for nothing in [json!({}), json!({ "search": " " })] {
+        let mut variables = nothing;
+        variables["orderBy"] = json!("RELEVANCE");
+        assert_eq!(browse(&here, variables).await.0, ["A waltz for zither", "Logo design, fast"]);
+    }
+    assert_eq!(browse(&here, json!({ "search": "*", "orderBy": "RELEVANCE" })).await.0, [""; 0]);
+    let long = "x ".repeat(5000);
+    for odd in [
+        "*",
+        "\"",
+        "' OR 1=1 --",
+        "logo & ! | :*",
+        "NEAR(logo design)",
+        "title:logo",
+        "\u{0}",
+        "😀",
+        &long,
+        "(((",
+        "-logo",
+    ] {
+        let answer = here.answer(BROWSE, json!({ "search": odd })).await;
+        assert!(answer.get("errors").is_none(), "{odd:?}: {answer}");
+    }
+    assert_eq!(find("😀 *").await, [""; 0]);
+}
+
+async fn a_mistyped_word_finds_what_it_was_meant_for(world: World) {
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let design =
+        list(&world, &ann, &rita, "Logo design, fast", json!({ "description": "Modern brands." })).await;
+    list(&world, &ann, &rita, "A waltz for zither", json!({ "tags": ["graphic score"] })).await;
+    // Nobody else sees a draft, and its words stand for nothing.
+    ann.post(world.gig_form("Desgin of desgins, unlisted").await).await;
+    let here = world.here();
+    let find = async |search: &str| browse(&here, json!({ "search": search })).await.0;
+    assert_eq!(find("desgin").await, ["Logo design, fast"]);
+    assert_eq!(find("logo dseign").await, ["Logo design, fast"]);
+    assert_eq!(find("zitther waltz").await, ["A waltz for zither"]);
+    assert_eq!(find("grafic").await, ["A waltz for zither"]);
+    // What begins a word is meant as it is, and a short word is near to too much.
+    assert_eq!(find("zith").await, ["A waltz for zither"]);
+    assert_eq!(find("lgo").await, [""; 0]);
+    assert_eq!(find("accordion").await, [""; 0]);
+    assert_eq!(find("desgin accordion").await, [""; 0]);
+    let (titles, page) =
+        browse(&here, json!({ "search": "desgin", "orderBy": "RELEVANCE", "where": { "maxPrice": "25" } }))
+            .await;
+    assert_eq!((titles.as_slice(), &page["totalCount"]), (&["Logo design, fast".to_owned()][..], &json!(1)));
+    // Once it is not listed any more, no word of it is meant.
+    ann.client.done(PAUSE_GIG, json!({ "id": design })).await;
+    assert_eq!(find("desgin").await, [""; 0]);
+}
+
+/// Gigs with the words in their titles, then those that have them elsewhere, each the newest first; over pages of every
+/// length, both ways, and while filters hold.
+async fn what_is_more_relevant_comes_first_on_every_page(world: World) {
+    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+    for number in 1..=8 {
+        let (title, description) = match number % 3 {
+            0 => (format!("Logo and design {number}"), "Made for you."),
+            1 => (format!("Something else {number}"), "A logo, and the design of it."),
+            _ => (format!("Design without mark {number}"), "And with a logo."),
+        };
+        let price = format!("{}.00", 10 + number);
+        list(&world, &ann, &rita, &title, json!({ "description": description, "price": price })).await;
+    }
+    let here = world.there();
+    let expected = [
+        "Logo and design 6",
+        "Logo and design 3",
+        "Design without mark 8",
+        "Something else 7",
+        "Design without mark 5",
+        "Something else 4",
+        "Design without mark 2",
+        "Something else 1",
+    ];
+    let search = |bounds: Value| {
+        let mut variables = json!({ "search": "logo desi", "orderBy": "RELEVANCE" });
+        variables.as_object_mut().unwrap().extend(bounds.as_object().unwrap().clone());
+        browse(&here, variables)
+    };
+    assert_eq!(search(json!({ "first": 100 })).await.0, expected);
+    for size in 1..=5 {
+        let (mut forward, mut after) = (Vec::new(), Value::Null);
+        loop {
+            let (titles, page) = search(json!({ "first": size, "after": after })).await;
+            assert_eq!(page["pageInfo"]["hasPreviousPage"], json!(!forward.is_empty()), "{size}");
+            forward.extend(titles);
+            after = page["pageInfo"]["endCursor"].clone();
+            if page["pageInfo"]["hasNextPage"] == false {
+                break;
+            }
+        }
+        assert_eq!(forward, expected, "{size}");
+        let (mut backward, mut before) = (Vec::new(), Value::Null);
+        loop {
+            let (titles, page) = search(json!({ "last": size, "before": before })).await;
+            assert_eq!(page["pageInfo"]["hasNextPage"], json!(!backward.is_empty()), "{size}");
+            backward.splice(0..0, titles);
+            before = page["pageInfo"]["startCursor"].clone();
+            if page["pageInfo"]["hasPreviousPage"] == false {
+                break;
+            }
+        }
+        assert_eq!(backward, expected, "{size}");
+    }
+    let (titles, page) = search(json!({ "where": { "maxPrice": "15" } })).await;
+    assert_eq!(
+        titles,
+        [
+            "Logo and design 3",
+            "Design without mark 5",
+            "Something else 4",
+            "Design without mark 2",
+            "Something else 1"
+        ]
+    );
+    assert_eq!(page["totalCount"], 5);
+}
+
+on_both_back_ends!(
+    words_are_found_where_they_begin_and_whatever_is_typed,
+    a_mistyped_word_finds_what_it_was_meant_for,
+    what_is_more_relevant_comes_first_on_every_page,
+);
