@@ -35,7 +35,7 @@ pub enum GigOrder {
 }
 
 /// Where ranges of prices begin, in cents.
-pub const PRICE_RANGES: [i64; 7] = [0, 25_00, 50_00, 100_00, 250_00, 500_00, 1_000_00];
+pub const PRICE_RANGES: [i64; 7] = [0, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000];
 
 /// The last cent of the range that begins there; `None` where it has no end.
 pub fn price_range_end(from: i64) -> Option<i64> {

@@ -35,7 +35,7 @@ pub enum Asked {
     /// Its answer is there.
     Kept(Arc<Kept>),
     /// It may be executed.
-    Admitted(Admitted),
+    Admitted(Box<Admitted>),
 }
 
 /// The schema, and what is shared by those who follow it.
@@ -94,7 +94,7 @@ impl Engine {
         let mut admitted =
             self.guard.admit(request).map_err(|refused| Response::from_errors(vec![refused]))?;
         admitted.key = key.filter(|_| kept::is_kept(admitted.kind, admitted.cache));
-        Ok(Asked::Admitted(admitted))
+        Ok(Asked::Admitted(Box::new(admitted)))
     }
 
     /// Gives an answer that is there.
@@ -114,13 +114,13 @@ impl Engine {
         };
         let (services, kept) = (Arc::clone(&self.services), Arc::clone(&self.kept));
         let (version, summary) = (services.public_version.current(), Summary::from(&admitted));
-        let make = async move { self.run(&origin, admitted).await };
-        let made = kept.make(key, version, summary, make).await;
-        match &made {
+        let running = Box::pin(async move { self.run(&origin, admitted).await });
+        let answer = kept.make(key, version, summary, running).await;
+        match &answer {
             Made::Kept(kept) => price.settle_at(&services, kept.cost),
             Made::Other(response) => drop(price.settle(&services, answer::objects(&response.data))),
         }
-        made
+        answer
     }
 
     /// How the answers that are kept are used.

@@ -185,9 +185,9 @@ impl KeptAnswers {
                 let making = async move {
                     let response = make.await;
                     // Kept before it ends: who comes next finds one or the other.
-                    let made = kept.keep(key, version, response, &admitted);
+                    let answer = kept.keep(key, version, response, &admitted);
                     drop(ends);
-                    made
+                    answer
                 };
                 let making = making.boxed().shared();
                 all.extend(making.downgrade().map(|making| ((key, version), making)));

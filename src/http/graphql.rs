@@ -65,7 +65,7 @@ pub(super) async fn post(
     match asked {
         Read::One(request) if asking.may_be_given() => match asking.edge.admit_stranger(*request) {
             Ok(Asked::Kept(kept)) => asking.give(&kept, CachePolicy::Private).await,
-            Ok(Asked::Admitted(admitted)) => asking.answer(Ok(admitted), CachePolicy::Private).await,
+            Ok(Asked::Admitted(admitted)) => asking.answer(Ok(*admitted), CachePolicy::Private).await,
             Err(refused) => asking.answer(Err(refused), CachePolicy::Private).await,
         },
         Read::One(request) => {
@@ -102,7 +102,7 @@ pub(super) async fn get(
     let admitted = if asking.may_be_given() && !is_unnamed {
         match asking.edge.admit_stranger(request) {
             Ok(Asked::Kept(kept)) => return asking.give(&kept, kept.policy).await,
-            Ok(Asked::Admitted(admitted)) => Ok(admitted),
+            Ok(Asked::Admitted(admitted)) => Ok(*admitted),
             Err(refused) => Err(refused),
         }
     } else {

@@ -78,7 +78,9 @@ impl Pages {
             return Err(PageError::Pruned);
         }
         // Of what has not come to this gateway yet, too: who is told and then asks must not be shown what was before.
-        events.iter().for_each(|event| self.public_version.note(event));
+        for event in &events {
+            self.public_version.note(event);
+        }
         let full = events.len() == PAGE;
         let last = events.last().map_or(after, |event| event.position);
         let covers = if full { last } else { last.max(committed) };

@@ -37,7 +37,9 @@ impl<'a> UnitOfWork<'a> {
         let events = event_log::append(&self.transaction, self.happened, now).await?;
         self.transaction.commit().await?;
         idempotency::acted();
-        events.iter().for_each(|event| self.services.public_version.note(event));
+        for event in &events {
+            self.services.public_version.note(event);
+        }
         self.services.bus.publish(events);
         Ok(())
     }

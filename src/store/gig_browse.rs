@@ -212,5 +212,5 @@ pub async fn sellers_on(
     conditions(&mut sql, &query, None);
     bounds.write(&mut sql, query.order);
     let rows = db.query_all_raw(sql.into_statement()).await?;
-    rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+    rows.iter().map(|row| row.try_get_by_index(0)).collect()
 }

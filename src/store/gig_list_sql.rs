@@ -64,42 +64,17 @@ pub(super) struct Bounds {
 /// The bounds of a page in a tier; `None` where the page has nothing of it.
 pub(super) fn bounds(query: &GigQuery, tier: Tier, request: &PageRequest) -> Option<Bounds> {
     let descending = is_descending(query.order);
-    let mut between = Vec::new();
-    if let Some(after) = &request.after {
-        between.extend(beyond(query.order, tier, after, if descending { "<" } else { ">" })?);
-    }
-    if let Some(before) = &request.before {
-        between.extend(beyond(query.order, tier, before, if descending { ">" } else { "<" })?);
-    }
-    Some(Bounds { between, reads_descending: descending == (request.paging == Paging::Forward) })
+    let (behind, in_front) = if descending { ("<", ">") } else { (">", "<") };
+    let keys = [(&request.after, behind), (&request.before, in_front)];
+    let keys = keys.into_iter().filter_map(|(key, sign)| Some((key.as_ref()?, sign)));
+    let reads_descending = descending == (request.paging == Paging::Forward);
+    Bounds::between(query.order, tier, keys, reads_descending)
 }
 
 /// The same of what is at the key, or on that side of it.
 pub(super) fn bounds_on(query: &GigQuery, tier: Tier, side: Side, key: &Key) -> Option<Bounds> {
-    let descending = is_descending(query.order);
-    let sign = if descending == (side == Side::UpTo) { ">=" } else { "<=" };
-    let between = beyond(query.order, tier, key, sign)?;
-    Some(Bounds { between: Vec::from_iter(between), reads_descending: sign == "<=" })
-}
-
-/// The bound that a key sets in a tier: none where all of the tier is beyond it; `None` where nothing is.
-fn beyond(
-    order: GigOrder,
-    tier: Tier,
-    key: &Key,
-    sign: &'static str,
-) -> Option<Option<(&'static str, Vec<Value>)>> {
-    let moment =
-        |micros: i64| Value::from(DateTime::<Utc>::from_timestamp_micros(micros).unwrap_or_default());
-    let place = match (order, key.values.as_slice()) {
-        (GigOrder::Relevance, [relevance, _]) if *relevance != tier.relevance => {
-            return (sign.starts_with('<') == (tier.relevance < *relevance)).then_some(None);
-        }
-        (GigOrder::PriceLowest | GigOrder::PriceHighest, [cents]) => Value::from(*cents),
-        (_, [.., micros]) => moment(*micros),
-        (_, []) => return Some(None),
-    };
-    Some(Some((sign, vec![place, key.id.into()])))
+    let sign = if is_descending(query.order) == (side == Side::UpTo) { ">=" } else { "<=" };
+    Bounds::between(query.order, tier, [(key, sign)].into_iter(), sign == "<=")
 }
 
 fn is_descending(order: GigOrder) -> bool {
@@ -119,6 +94,34 @@ fn ordered_by(order: GigOrder) -> &'static str {
 }
 
 impl Bounds {
+    /// What is on these sides of the keys; `None` where nothing of the tier is.
+    fn between<'a>(
+        order: GigOrder,
+        tier: Tier,
+        keys: impl Iterator<Item = (&'a Key, &'static str)>,
+        reads_descending: bool,
+    ) -> Option<Self> {
+        let mut between = Vec::new();
+        for (key, sign) in keys {
+            let place = match (order, key.values.as_slice()) {
+                (GigOrder::Relevance, [relevance, _]) if *relevance != tier.relevance => {
+                    // The tier is on one side of the key as a whole.
+                    if sign.starts_with('<') == (tier.relevance < *relevance) {
+                        continue;
+                    }
+                    return None;
+                }
+                (GigOrder::PriceLowest | GigOrder::PriceHighest, [cents]) => Value::from(*cents),
+                (_, [.., micros]) => {
+                    Value::from(DateTime::<Utc>::from_timestamp_micros(*micros).unwrap_or_default())
+                }
+                (_, []) => continue,
+            };
+            between.push((sign, vec![place, key.id.into()]));
+        }
+        Some(Self { between, reads_descending })
+    }
+
     /// The order in which the rows are read.
     pub fn order(&self, order: GigOrder) -> String {
         let direction = if self.reads_descending { "DESC" } else { "ASC" };

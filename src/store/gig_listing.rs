@@ -98,13 +98,13 @@ impl Layout {
     }
 
     /// The columns of `gig`, as [`Reader`] reads them.
-    pub fn columns(&self) -> impl Iterator<Item = &'static str> + use<> {
+    pub fn columns(self) -> impl Iterator<Item = &'static str> + use<> {
         let status = (!self.is_listed).then_some("status");
         ALWAYS.into_iter().chain(status).chain(self.parts.iter().filter_map(Part::column))
     }
 
     /// Writes the statement that reads the gigs which `found` selects, with what comes along, in this order.
-    pub fn write(&self, sql: &mut Sql, order: &str, found: impl FnOnce(&mut Sql)) {
+    pub fn write(self, sql: &mut Sql, order: &str, found: impl FnOnce(&mut Sql)) {
         let relevance = (self.order == GigOrder::Relevance).then_some("relevance");
         sql.push("SELECT ").push_list(self.columns().chain(relevance).map(|column| format!("gig.{column}")));
         if self.parts.contains(Part::Seller) {
@@ -132,7 +132,7 @@ impl Layout {
     ///
     /// # Errors
     /// Where a row holds what nothing of ours has written.
-    pub fn read(&self, rows: &[QueryResult]) -> Result<Vec<(Key, Arc<Listed>)>> {
+    pub fn read(self, rows: &[QueryResult]) -> Result<Vec<(Key, Arc<Listed>)>> {
         let mut read: Vec<(Key, Listed)> = Vec::with_capacity(rows.len());
         for row in rows {
             let mut reader = Reader { row, next: 0 };
@@ -150,14 +150,14 @@ impl Layout {
     }
 
     /// How many columns come before those of a picture.
-    fn before_image(&self) -> usize {
+    fn before_image(self) -> usize {
         let relevance = usize::from(self.order == GigOrder::Relevance);
         let seller = if self.parts.contains(Part::Seller) { SELLER.len() } else { 0 };
         self.columns().count() + relevance + seller
     }
 
     /// Reads in the order of [`write`](Self::write).
-    fn read_gig(&self, id: Uuid, reader: &mut Reader<'_>) -> Result<(Key, Listed)> {
+    fn read_gig(self, id: Uuid, reader: &mut Reader<'_>) -> Result<(Key, Listed)> {
         let parts = self.parts;
         let seller_id = reader.next()?;
         let category_id = reader.next()?;
@@ -194,14 +194,9 @@ impl Layout {
             GigOrder::PriceLowest | GigOrder::PriceHighest => vec![price_cents],
             GigOrder::Relevance => vec![i64::from(reader.next::<i32>()?), micros],
         };
-        let seller = match parts.contains(Part::Seller) {
-            true => Some(reader.seller(seller_id)?),
-            false => None,
-        };
-        let images = match parts.contains(Part::Images) {
-            true => Some(reader.image(id, seller_id)?.into_iter().collect()),
-            false => None,
-        };
+        let seller = parts.contains(Part::Seller).then(|| reader.seller(seller_id)).transpose()?;
+        let image = parts.contains(Part::Images).then(|| reader.image(id, seller_id)).transpose()?;
+        let images = image.map(|first| first.into_iter().collect());
         Ok((Key { order: self.order.into(), values, id }, Listed { gig, seller, images }))
     }
 }
@@ -215,7 +210,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn next<T: TryGetable>(&mut self) -> Result<T> {
         self.next += 1;
-        Ok(self.row.try_get_by_index(self.next - 1)?)
+        self.row.try_get_by_index(self.next - 1)
     }
 
     /// The part, or nothing where it was not read.

@@ -103,7 +103,7 @@ async fn listed(db: &impl ConnectionTrait, terms: &[Term]) -> Result<Vec<bool>> 
     }
     let row = db.query_one_raw(sql.into_statement()).await?;
     let at = |number: usize| row.as_ref().map_or(Ok(true), |row: &QueryResult| row.try_get_by_index(number));
-    (0..terms.len()).map(|number| Ok(at(number)?)).collect()
+    (0..terms.len()).map(at).collect()
 }
 
 /// Words that are or were listed, among which are those that `typed` may be meant for: of its length, or so much longer
@@ -121,7 +121,7 @@ async fn similar(db: &impl ConnectionTrait, typed: &str) -> Result<Vec<String>> 
         sql.push(" AND ").push_number(longest);
     }
     let rows = db.query_all_raw(sql.into_statement()).await?;
-    rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+    rows.iter().map(|row| row.try_get_by_index(0)).collect()
 }
 
 /// Writes the condition that the gig has every one of the words there. No words at all find nothing.

@@ -99,8 +99,11 @@ async fn no_list_is_made_by_looking_through_all_gigs(world: World) {
         row.expect("a gig").try_get_by_index(0).expect("an id")
     };
     let (category, seller) = (one("category_id").await, one("seller_id").await);
-    let count = db.query_one_raw(Statement::from_string(backend, "SELECT COUNT(*) FROM gig")).await.unwrap();
-    assert_eq!(count.unwrap().try_get_by_index::<i64>(0).unwrap(), i64::from(GIGS));
+    let count = db
+        .query_one_raw(Statement::from_string(backend, "SELECT COUNT(*) FROM gig"))
+        .await
+        .expect("it is there");
+    assert_eq!(count.expect("it is there").try_get_by_index::<i64>(0).expect("it is there"), i64::from(GIGS));
 
     let mut looked_at = 0;
     for (name, filter) in filters(category, seller) {
@@ -167,8 +170,11 @@ async fn expect_indexes_of_postgres(db: &DatabaseConnection, statement: &Stateme
             .expect("a setting");
         let explain = format!("EXPLAIN (FORMAT JSON) EXECUTE page{with_values}");
         let row = transaction.query_one_raw(Statement::from_string(DbBackend::Postgres, explain)).await;
-        let plan: Value =
-            row.unwrap_or_else(|error| panic!("{what}: {error}")).unwrap().try_get_by_index(0).unwrap();
+        let plan: Value = row
+            .unwrap_or_else(|error| panic!("{what}: {error}"))
+            .expect("it is there")
+            .try_get_by_index(0)
+            .expect("it is there");
         let mut scanned = Vec::new();
         sequential(&plan[0]["Plan"], &mut scanned);
         assert!(!scanned.contains(&"gig".to_owned()), "{what}, {mode}: {plan:#}");

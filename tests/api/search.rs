@@ -108,7 +108,10 @@ async fn what_is_more_relevant_comes_first_on_every_page(world: World) {
     ];
     let search = |bounds: Value| {
         let mut variables = json!({ "search": "logo desi", "orderBy": "RELEVANCE" });
-        variables.as_object_mut().unwrap().extend(bounds.as_object().unwrap().clone());
+        variables
+            .as_object_mut()
+            .expect("it is there")
+            .extend(bounds.as_object().expect("it is there").clone());
         browse(&here, variables)
     };
     assert_eq!(search(json!({ "first": 100 })).await.0, expected);
