@@ -27,6 +27,41 @@ pub async fn browse(client: &Client, mut variables: Value) -> (Vec<String>, Valu
     (edges.iter().map(|edge| text(&edge["node"]["title"])).collect(), page)
 }
 
+/// The variables, and these others.
+pub fn with(variables: &Value, others: &Value) -> Value {
+    let mut variables = variables.clone();
+    for (name, value) in others.as_object().expect("an object") {
+        variables[name] = value.clone();
+    }
+    variables
+}
+
+/// Pages of this size, forward and then backward, hold the whole list, and say of each side whether it goes on there.
+pub async fn expect_pages_of(client: &Client, list: &Value, size: i32, whole: &[String]) {
+    let (mut forward, mut after) = (Vec::new(), Value::Null);
+    loop {
+        let (titles, page) = browse(client, with(list, &json!({ "first": size, "after": after }))).await;
+        assert_eq!(page["pageInfo"]["hasPreviousPage"], json!(!forward.is_empty()), "{list} by {size}");
+        forward.extend(titles);
+        after = page["pageInfo"]["endCursor"].clone();
+        if page["pageInfo"]["hasNextPage"] == false {
+            break;
+        }
+    }
+    assert_eq!(forward, whole, "{list} by {size}");
+    let (mut backward, mut before) = (Vec::new(), Value::Null);
+    loop {
+        let (titles, page) = browse(client, with(list, &json!({ "last": size, "before": before }))).await;
+        assert_eq!(page["pageInfo"]["hasNextPage"], json!(!backward.is_empty()), "{list} by {size}");
+        backward.splice(0..0, titles);
+        before = page["pageInfo"]["startCursor"].clone();
+        if page["pageInfo"]["hasPreviousPage"] == false {
+            break;
+        }
+    }
+    assert_eq!(backward, whole, "{list} by {size}");
+}
+
 /// A listed gig with these changes to a good form.
 pub async fn list(world: &World, seller: &Person, rita: &Person, title: &str, changes: Value) -> String {
     let mut form = world.gig_form(title).await;
@@ -90,6 +125,11 @@ async fn every_filter_holds_and_they_hold_together(world: World) {
         let (titles, page) = browse(&here, json!({ "where": filter })).await;
         assert_eq!(titles, expected, "{filter}");
         assert_eq!(page["totalCount"], json!(expected.len()), "{filter}");
+        // All of them have this word in their titles, so that a search changes nothing.
+        let searched = json!({ "where": filter, "search": "gi", "orderBy": "RELEVANCE" });
+        let (titles, page) = browse(&here, searched).await;
+        assert_eq!(titles, expected, "{filter}, searched");
+        assert_eq!(page["totalCount"], json!(expected.len()), "{filter}, searched");
     }
     // A search and a filter hold together.
     let (titles, _) = browse(&here, json!({ "search": "gig", "where": { "maxPrice": "10" } })).await;
@@ -232,38 +272,11 @@ async fn a_page_stays_right_while_gigs_come_and_go(world: World) {
     }
     let here = world.there();
     for order in ["NEWEST", "OLDEST", "PRICE_LOWEST", "PRICE_HIGHEST", "RELEVANCE"] {
-        let list = async |bounds: Value| {
-            let mut variables = json!({ "orderBy": order, "search": "gig" });
-            for (name, value) in bounds.as_object().expect("an object") {
-                variables[name] = value.clone();
-            }
-            browse(&here, variables).await
-        };
-        let whole = list(json!({ "first": 100 })).await.0;
+        let ordered = json!({ "orderBy": order, "search": "gig" });
+        let whole = browse(&here, with(&ordered, &json!({ "first": 100 }))).await.0;
         assert_eq!(whole.len(), 9, "{order}");
-        // Forward by twos, then backward by fours, gives the same list.
-        let (mut forward, mut after) = (Vec::new(), Value::Null);
-        loop {
-            let (titles, page) = list(json!({ "first": 2, "after": after })).await;
-            assert_eq!(page["pageInfo"]["hasPreviousPage"], json!(!forward.is_empty()), "{order}");
-            forward.extend(titles);
-            after = page["pageInfo"]["endCursor"].clone();
-            if page["pageInfo"]["hasNextPage"] == false {
-                break;
-            }
-        }
-        assert_eq!(forward, whole, "{order}");
-        let (mut backward, mut before) = (Vec::new(), Value::Null);
-        loop {
-            let (titles, page) = list(json!({ "last": 4, "before": before })).await;
-            assert_eq!(page["pageInfo"]["hasNextPage"], json!(!backward.is_empty()), "{order}");
-            backward.splice(0..0, titles);
-            before = page["pageInfo"]["startCursor"].clone();
-            if page["pageInfo"]["hasPreviousPage"] == false {
-                break;
-            }
-        }
-        assert_eq!(backward, whole, "{order}");
+        expect_pages_of(&here, &ordered, 2, &whole).await;
+        expect_pages_of(&here, &ordered, 4, &whole).await;
     }
 
     // One goes that was read, one comes in front: the next page goes on where the first ended.

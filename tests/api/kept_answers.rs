@@ -476,6 +476,26 @@ async fn no_more_bytes_are_kept_than_allowed_and_none_where_it_is_switched_off()
     assert_eq!(hits(&world.here()).await, 0);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_there_costs_what_is_in_it() {
+    let budgets = json!({ "anonymous": { "capacity": 10, "perMinute": 1 } });
+    let settings = Settings {
+        budgets: Some(budgets.to_string()),
+        operation_limits: Some(json!({ "cost": 10 }).to_string()),
+        ..Settings::default()
+    };
+    let world = World::start(settings, 1).await;
+    let here = world.here();
+    // A page, its gigs if there were any, and nothing that is not there: one point.
+    for number in 0..10 {
+        let answer = here.answer(BROWSE, json!({ "n": 1 })).await;
+        assert!(answer.get("errors").is_none(), "{number}: {answer}");
+    }
+    assert_eq!(hits(&here).await, 9);
+    let codes = here.error_codes(BROWSE, json!({ "n": 1 })).await;
+    assert_eq!(codes, ["RATE_LIMITED"]);
+}
+
 on_both_back_ends!(
     a_thousand_identical_requests_take_one_look_at_the_database,
     what_is_not_everybodys_is_not_kept,

@@ -1,8 +1,8 @@
 //! Search: words, mistakes and relevance.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::browse::{BROWSE, browse, list};
+use crate::browse::{BROWSE, browse, expect_pages_of, list, with};
 use crate::support::documents::PAUSE_GIG;
 use crate::support::on_both_back_ends;
 use crate::support::world::World;
@@ -47,10 +47,19 @@ async fn words_are_found_where_they_begin_and_whatever_is_typed(world: World) {
         "😀",
         &long,
         "(((",
+        "\u{200b}\u{feff}\u{202e}logo",
+        "<-> logo <2> design",
+        "logo:*A {title} : design ^ + -",
+        "''; DROP TABLE gig; --",
+        "\\ \\' $1 ?1 %",
+        "１２３ ﬁne ßß İstanbul ปลาทอง 漢字",
+        "e\u{301}\u{301}\u{301}",
         "-logo",
     ] {
-        let answer = here.answer(BROWSE, json!({ "search": odd })).await;
-        assert!(answer.get("errors").is_none(), "{odd:?}: {answer}");
+        for order in ["NEWEST", "RELEVANCE", "PRICE_LOWEST"] {
+            let answer = here.answer(BROWSE, json!({ "search": odd, "orderBy": order })).await;
+            assert!(answer.get("errors").is_none(), "{odd:?}, {order}: {answer}");
+        }
     }
     assert_eq!(find("😀 *").await, [""; 0]);
 }
@@ -106,40 +115,11 @@ async fn what_is_more_relevant_comes_first_on_every_page(world: World) {
         "Design without mark 2",
         "Something else 1",
     ];
-    let search = |bounds: Value| {
-        let mut variables = json!({ "search": "logo desi", "orderBy": "RELEVANCE" });
-        variables
-            .as_object_mut()
-            .expect("it is there")
-            .extend(bounds.as_object().expect("it is there").clone());
-        browse(&here, variables)
-    };
-    assert_eq!(search(json!({ "first": 100 })).await.0, expected);
-    for size in 1..=5 {
-        let (mut forward, mut after) = (Vec::new(), Value::Null);
-        loop {
-            let (titles, page) = search(json!({ "first": size, "after": after })).await;
-            assert_eq!(page["pageInfo"]["hasPreviousPage"], json!(!forward.is_empty()), "{size}");
-            forward.extend(titles);
-            after = page["pageInfo"]["endCursor"].clone();
-            if page["pageInfo"]["hasNextPage"] == false {
-                break;
-            }
-        }
-        assert_eq!(forward, expected, "{size}");
-        let (mut backward, mut before) = (Vec::new(), Value::Null);
-        loop {
-            let (titles, page) = search(json!({ "last": size, "before": before })).await;
-            assert_eq!(page["pageInfo"]["hasNextPage"], json!(!backward.is_empty()), "{size}");
-            backward.splice(0..0, titles);
-            before = page["pageInfo"]["startCursor"].clone();
-            if page["pageInfo"]["hasPreviousPage"] == false {
-                break;
-            }
-        }
-        assert_eq!(backward, expected, "{size}");
+    let searched = json!({ "search": "logo desi", "orderBy": "RELEVANCE" });
+    for size in [1, 2, 3, 4, 5, 100] {
+        expect_pages_of(&here, &searched, size, &expected.map(str::to_owned)).await;
     }
-    let (titles, page) = search(json!({ "where": { "maxPrice": "15" } })).await;
+    let (titles, page) = browse(&here, with(&searched, &json!({ "where": { "maxPrice": "15" } }))).await;
     assert_eq!(
         titles,
         [
