@@ -214,10 +214,10 @@ impl KeptAnswers {
     }
 
     pub fn size(&self) -> Size {
-        Size {
-            answers: self.answers.as_ref().map_or(0, Cache::entry_count),
-            bytes: self.answers.as_ref().map_or(0, Cache::weighted_size),
-        }
+        let Some(answers) = &self.answers else { return Size::default() };
+        // What was put in and thrown out last is counted only with this.
+        answers.run_pending_tasks();
+        Size { answers: answers.entry_count(), bytes: answers.weighted_size() }
     }
 }
 

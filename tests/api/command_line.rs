@@ -108,6 +108,11 @@ async fn people_are_added_and_given_points_while_it_serves() {
         run(folder.path(), &["user", "points", "--email", email, "--set", number])
     };
     assert!(points("rita@example.com", "11180").status.success());
+    let name =
+        |email: &str, name: &str| run(folder.path(), &["user", "name", "--email", email, "--set", name]);
+    assert!(name("rita@example.com", " Rita Skeeter ").status.success());
+    assert_eq!(name("nobody@example.com", "Nobody").status.code(), Some(1));
+    assert_eq!(name("rita@example.com", "R").status.code(), Some(1));
     assert_eq!(points("nobody@example.com", "1").status.code(), Some(1));
     for beyond in ["-1", "1000000001", "9000000000000000000"] {
         assert_eq!(points("rita@example.com", beyond).status.code(), Some(1), "{beyond}");
@@ -116,8 +121,8 @@ async fn people_are_added_and_given_points_while_it_serves() {
     let session = served.client.done(SIGN_IN, input).await["session"].take();
     assert_eq!(text(&session["viewer"]["user"]["id"]), id);
     let rita = served.client.with_token(&text(&session["accessToken"]));
-    let viewer = rita.run("{ viewer { role user { level } } }", json!({})).await["viewer"].take();
-    assert_eq!(viewer, json!({ "role": "REVIEWER", "user": { "level": 5 } }));
+    let viewer = rita.run("{ viewer { role user { displayName level } } }", json!({})).await["viewer"].take();
+    assert_eq!(viewer, json!({ "role": "REVIEWER", "user": { "displayName": "Rita Skeeter", "level": 5 } }));
 }
 
 /// Two that start at once on an empty folder: one makes the tables, and the other finds them.
