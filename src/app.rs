@@ -29,6 +29,9 @@ use crate::service::secrets::Secrets;
 use crate::service::{Ids, Services, SignInLimit, housekeeping};
 use crate::store::{Database, categories, event_log};
 
+/// How long a statement may take, where no operation may take longer: housekeeping and commands have some, too.
+const STATEMENT_WITHIN: Duration = Duration::from_secs(30);
+
 /// How long running requests and open sockets are given to end.
 const DRAIN_WITHIN: Duration = Duration::from_secs(7);
 
@@ -216,7 +219,10 @@ pub async fn open_database(config: &Config) -> Result<Database, StartError> {
             }
             Ok(Database::open_sqlite(file).await?)
         }
-        DatabaseAddress::Postgres(url) => Ok(Database::connect_postgres(url.expose_secret()).await?),
+        DatabaseAddress::Postgres(url) => {
+            let within = config.operations.query_within().max(config.operations.mutation_within());
+            Ok(Database::connect_postgres(url.expose_secret(), within.max(STATEMENT_WITHIN)).await?)
+        }
     }
 }
 

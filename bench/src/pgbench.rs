@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use crate::Result;
 
@@ -23,21 +24,28 @@ pub fn run(database_url: &str, arguments: &[String]) -> Result<f64> {
     }
 }
 
-/// The microseconds that each transaction took, of a run with `-l` and this prefix.
-pub fn took(log_prefix: &Path) -> Result<Vec<u32>> {
+/// The microseconds that each transaction took, of a run with `-l` and this prefix, but for those that ended within `warm`
+/// of the first.
+pub fn took(log_prefix: &Path, warm: Duration) -> Result<Vec<u32>> {
     let name = log_prefix.file_name().ok_or("a prefix has a name")?.to_string_lossy().into_owned();
     let mut all = Vec::new();
     for entry in std::fs::read_dir(log_prefix.parent().ok_or("a prefix has a folder")?)? {
         let entry = entry?;
         if entry.file_name().to_string_lossy().starts_with(&name) {
             let log = std::fs::read_to_string(entry.path())?;
-            // The client, the number of the transaction, its time.
+            // The client, the number of the transaction, its time, the script, and when it ended.
             for line in log.lines() {
-                all.push(line.split(' ').nth(2).ok_or("a line of no time")?.parse()?);
+                let fields: Vec<_> = line.split(' ').collect();
+                let [_, _, took, _, seconds, micros] = fields[..] else {
+                    return Err("a line of no time".into());
+                };
+                let ended = Duration::from_secs(seconds.parse()?) + Duration::from_micros(micros.parse()?);
+                all.push((ended, took.parse::<u32>()?));
             }
         }
     }
-    Ok(all)
+    let begun = all.iter().map(|(ended, _)| *ended).min().ok_or("pgbench has logged nothing")?;
+    Ok(all.into_iter().filter(|(ended, _)| *ended >= begun + warm).map(|(_, took)| took).collect())
 }
 
 /// Debian keeps it beside the server, one folder for each major version: the newest. Else the one on PATH.

@@ -27,9 +27,6 @@ const SQLITE_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Another process (the command line) may hold SQLite's write lock for a moment.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// No statement goes on for longer than any operation may take, also where nobody waits for it any more.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// A connection that has worked so recently is not asked whether it is still there, which would take as long as a small
 /// statement.
 const TRUSTED_WITHIN: Duration = Duration::from_secs(1);
@@ -89,11 +86,11 @@ impl Database {
         Ok(Self { reader, writer, statements: Arc::clone(&statements), sqlite })
     }
 
-    /// Connects to PostgreSQL.
+    /// Connects to PostgreSQL. No statement goes on for longer than `within`, also where nobody waits for it any more.
     ///
     /// # Errors
     /// Where it does not answer.
-    pub async fn connect_postgres(url: &str) -> Result<Self> {
+    pub async fn connect_postgres(url: &str, within: Duration) -> Result<Self> {
         let statements = Arc::default();
         let mut options = ConnectOptions::new(url);
         options
@@ -102,7 +99,7 @@ impl Database {
             .connect_timeout(ACQUIRE_TIMEOUT)
             .set_application_name("gigway")
             .test_before_acquire_if_idle_for(TRUSTED_WITHIN)
-            .statement_timeout(STATEMENT_TIMEOUT)
+            .statement_timeout(within)
             // Compiling a statement takes longer than any of ours gains by it.
             .map_sqlx_postgres_opts(|options| options.options([("jit", "off")]))
             .sqlx_logging(false);

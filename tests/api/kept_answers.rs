@@ -291,6 +291,12 @@ async fn no_answer_is_older_than_what_the_gateway_knows(world: World) {
     let seed = std::env::var("GIGWAY_MARKET_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(SEED);
     let mut market = Market::open(&world, seed).await;
     let somebody = world.member("Nobody").await;
+    // What is asked by somebody is made anew, whatever is kept.
+    let before = asked(&world.here()).await;
+    for _ in 0..3 {
+        ask(&somebody.client, &json!({ "query": BROWSE, "variables": { "n": 1 } })).await;
+    }
+    assert_eq!(asked(&world.here()).await, before);
     let mut compared = 0;
     for step in 0..STEPS {
         let at = if market.random.random() { At::Here } else { At::There };
@@ -323,6 +329,15 @@ async fn no_answer_is_older_than_what_the_gateway_knows(world: World) {
     }
     let hits = hits(&world.here()).await + hits(&world.there()).await;
     assert!(hits * 5 > compared, "{hits} hits of {compared}: too few to have proved anything");
+}
+
+/// How many have asked for an answer of the kind that is kept.
+async fn asked(client: &Client) -> usize {
+    let mut all = 0;
+    for result in ["hit", "miss", "joined"] {
+        all += counted(client, &format!("gigway_answer_cache_requests_total{{result=\"{result}\"}} ")).await;
+    }
+    all
 }
 
 async fn hits(client: &Client) -> usize {
@@ -430,9 +445,9 @@ async fn what_is_not_everybodys_is_not_kept(world: World) {
     let statements = || world.services().db.statements();
     let cost = json!({ "query": BROWSE, "variables": { "n": 2 }, "extensions": { "cost": true } });
     for _ in 0..2 {
-        let before = statements();
+        let asked = asked(&here).await;
         ann.client.run(BROWSE, json!({ "n": 2 })).await;
-        assert!(statements() > before, "somebody who has signed in");
+        assert_eq!(asked, self::asked(&here).await, "somebody who has signed in");
         let before = statements();
         let answer: Value =
             here.post("/graphql").json(&cost).send().await.expect("an answer").json().await.expect("JSON");

@@ -207,7 +207,8 @@ async fn what_takes_too_long_is_stopped_and_leaves_nothing() {
     let gig = ann.post(world.gig_form("I will write a song for you").await).await;
     world.reviewer("Rita").await.approve(&gig).await;
     // Somebody else holds the log, and does not let go: nothing can be committed.
-    let other = Database::connect_postgres(&database_url).await.expect("PostgreSQL answers");
+    let other =
+        Database::connect_postgres(&database_url, Duration::from_secs(30)).await.expect("PostgreSQL answers");
     let holding = other.begin().await.expect("a transaction");
     event_log::append(&holding, Vec::new(), world.now()).await.expect("nothing");
     sea_orm::ConnectionTrait::execute_unprepared(&holding, "LOCK TABLE gig IN ACCESS EXCLUSIVE MODE")

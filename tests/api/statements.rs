@@ -230,6 +230,28 @@ async fn no_list_takes_more_statements_because_it_is_longer(world: World) {
     }
 }
 
+/// What takes an argument, and so is on none of those ways.
+async fn neither_do_nodes_nor_searches(world: World) {
+    let (sellers, rita) = market(&world).await;
+    let ids: Vec<_> = sellers.iter().map(|seller| seller.id.as_str()).collect();
+    let gigs =
+        "gigs(first: 3) { totalCount nodes { title images { url } category { name } seller { displayName } }
+        facets { categories { count } priceRanges { count } tags { count } } }";
+    let nodes =
+        |ids: &[&str]| format!("{{ nodes(ids: {}) {{ ... on User {{ displayName {gigs} }} }} }}", json!(ids));
+    let one = statements(&world, &rita.client, &nodes(&ids[..1])).await;
+    assert_eq!(statements(&world, &rita.client, &nodes(&ids)).await, one);
+    let search = |first: i32| {
+        let page = "nodes { title images { url } seller { displayName } }";
+        format!("{{ gigs(first: {first}, search: \"gig\", orderBy: RELEVANCE) {{ {page} }} }}")
+    };
+    let (short, long) = (
+        statements(&world, &rita.client, &search(2)).await,
+        statements(&world, &rita.client, &search(10)).await,
+    );
+    assert_eq!(short, long);
+}
+
 async fn what_is_not_asked_for_takes_no_statement(world: World) {
     let (_, rita) = market(&world).await;
     let cases = [
@@ -271,5 +293,6 @@ async fn what_is_not_asked_for_takes_no_statement(world: World) {
 
 on_both_back_ends!(
     no_list_takes_more_statements_because_it_is_longer,
+    neither_do_nodes_nor_searches,
     what_is_not_asked_for_takes_no_statement,
 );

@@ -8,8 +8,8 @@ import pg from 'pg';
 // int8 as a number: cents and points are far below 2^53.
 pg.types.setTypeParser(20, Number);
 
-// One process for each processor.
-const WORKERS = 2;
+// Processes: one, as it is started by its documentation, or one for each processor.
+const WORKERS = Number(process.env.WORKERS ?? 1);
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 10 });
 
 const schema = `
@@ -77,7 +77,7 @@ const loaders = {
       const found = byKey(await read(SELLERS, ids), 'id');
       return queries.map(({ obj }) => {
         const { id, display_name: displayName, points, verified_at: verifiedAt } = found.get(obj.seller_id);
-        return { id, displayName, level: Math.floor(points / 100), verified: verifiedAt !== null };
+        return { id, displayName, level: Math.floor(points / 1000), verified: verifiedAt !== null };
       });
     },
     async images(queries) {
@@ -99,8 +99,8 @@ if (cluster.isPrimary && WORKERS > 1) {
   for (let worker = 0; worker < WORKERS; worker += 1) cluster.fork();
 } else {
   const app = Fastify();
-  // The loaders' own cache would show what has changed since: off, as in gigway.
-  app.register(mercurius, { schema, resolvers, loaders, jit: 1, cache: false });
+  // Documents are parsed once and compiled once they were asked for twice; loaders remember within one request.
+  app.register(mercurius, { schema, resolvers, loaders, jit: 1 });
   await app.listen({ port: 0, host: '127.0.0.1' });
   if (!cluster.isWorker) console.log(`mercurius serves on http://127.0.0.1:${app.server.address().port}/`);
 }

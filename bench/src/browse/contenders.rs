@@ -39,15 +39,21 @@ impl Contender {
         Self { name, server, requests: requests(&query, categories, category) }
     }
 
-    pub fn mercurius(database_url: &str, categories: &[Uuid]) -> Result<Self> {
+    /// In so many processes.
+    pub fn mercurius(
+        name: &'static str,
+        processes: u32,
+        database_url: &str,
+        categories: &[Uuid],
+    ) -> Result<Self> {
         let query =
             format!("query Browse($category: ID!) {{ gigs(category: $category, first: 20) {{ {FIELDS} }} }}");
-        let server = peer("mercurius", database_url)?;
-        Ok(Self { name: "mercurius", server, requests: requests(&query, categories, Uuid::to_string) })
+        let server = peer("mercurius", processes, database_url)?;
+        Ok(Self { name, server, requests: requests(&query, categories, Uuid::to_string) })
     }
 
     pub fn postgraphile(database_url: &str, categories: &[Uuid]) -> Result<Self> {
-        let server = peer("postgraphile", database_url)?;
+        let server = peer("postgraphile", 2, database_url)?;
         let requests = requests(POSTGRAPHILE, categories, Uuid::to_string);
         Ok(Self { name: "postgraphile", server, requests })
     }
@@ -79,7 +85,7 @@ fn requests(query: &str, categories: &[Uuid], name: impl Fn(&Uuid) -> String) ->
 }
 
 /// A server of `bench/peers`, its packages installed.
-fn peer(name: &str, database_url: &str) -> Result<Server> {
+fn peer(name: &str, processes: u32, database_url: &str) -> Result<Server> {
     let folder = repository()?.join("bench").join("peers").join(name);
     if !folder.join("node_modules").join(".package-lock.json").is_file() {
         eprintln!("the packages of {name} are installed");
@@ -93,6 +99,7 @@ fn peer(name: &str, database_url: &str) -> Result<Server> {
     node.arg("server.js")
         .current_dir(&folder)
         .env("DATABASE_URL", database_url)
-        .env("NODE_ENV", "production");
+        .env("NODE_ENV", "production")
+        .env("WORKERS", processes.to_string());
     Server::start(node)
 }

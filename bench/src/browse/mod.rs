@@ -76,8 +76,10 @@ pub async fn run(million: bool) -> Result<Report> {
     };
     let mut rows = vec![
         ratio("uncached / mercurius", "uncached", "mercurius", Bound::AtLeast(2.5)),
+        ratio("uncached / mercurius x 2", "uncached", "mercurius x 2", Bound::AtLeast(2.5)),
         ratio("uncached / pgbench", "uncached", "pgbench", Bound::AtLeast(0.6)),
         ratio("cached / mercurius", "cached", "mercurius", Bound::AtLeast(20.0)),
+        ratio("cached / mercurius x 2", "cached", "mercurius x 2", Bound::AtLeast(20.0)),
         ratio("cached / constant", "cached", "constant", Bound::AtLeast(0.5)),
         ratio("uncached / postgraphile", "uncached", "postgraphile", Bound::None),
     ];
@@ -175,7 +177,8 @@ impl Stock {
             self.uncached()?,
             gigway,
             constant,
-            Contender::mercurius(&self.world.database_url, &self.categories)?,
+            Contender::mercurius("mercurius", 1, &self.world.database_url, &self.categories)?,
+            Contender::mercurius("mercurius x 2", 2, &self.world.database_url, &self.categories)?,
             Contender::postgraphile(&self.world.database_url, &self.categories)?,
         ];
         let mut lines: Vec<_> = contenders.iter().map(|it| Line::new(it.name)).collect();
@@ -212,7 +215,7 @@ impl Stock {
     fn run_pgbench(&self, line: &mut Line) -> Result<()> {
         let folder = tempfile::tempdir()?;
         let mut arguments: Vec<String> =
-            ["-c", &CONNECTIONS.to_string(), "-j", "2", "-T", &ROUND.as_secs().to_string()]
+            ["-c", &CONNECTIONS.to_string(), "-j", "2", "-T", &(WARM + ROUND).as_secs().to_string()]
                 .map(str::to_owned)
                 .into();
         for (number, category) in self.categories.iter().enumerate() {
@@ -227,8 +230,13 @@ impl Stock {
         let before = times()?;
         pgbench::run(&self.world.database_url, &arguments)?;
         let after = times()?;
-        let seen = Seen::of(pgbench::took(&prefix)?, ROUND)?;
-        let [database, clients] = [0, 1].map(|at| after[at].saturating_sub(before[at]));
+        let seen = Seen::of(pgbench::took(&prefix, WARM)?, ROUND)?;
+        // Of the warm seconds as of the others.
+        let part = |time: Duration| {
+            time * u32::try_from(ROUND.as_secs()).unwrap_or(1)
+                / u32::try_from((WARM + ROUND).as_secs()).unwrap_or(1)
+        };
+        let [database, clients] = [0, 1].map(|at| part(after[at].saturating_sub(before[at])));
         line.add(&seen, [Duration::ZERO, database, clients]);
         Ok(())
     }

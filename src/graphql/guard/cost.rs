@@ -24,6 +24,10 @@ const INTROSPECTION: u64 = 100;
 /// What a search costs besides the gigs that it finds.
 const SEARCH: u64 = 10;
 
+/// What counting a whole list costs.
+const TOTAL_COUNT: &str = "totalCount";
+const COUNT: u64 = 20;
+
 /// The type of those lists for which the database counts.
 const FACETS: &str = "GigFacets";
 
@@ -115,7 +119,8 @@ impl<'a> Count<'a> {
         let outline = self.outline;
         let Some(known) = outline.field(of, &field.name.node) else { return 0 };
         if !known.is_composite {
-            return 0;
+            let counts = self.counted == Counted::Work && field.name.node == TOTAL_COUNT;
+            return if counts { COUNT } else { 0 };
         }
         let facet = COUNTED.iter().find(|(name, ..)| of == FACETS && *name == field.name.node);
         let length = |counter: &Self| facet.map_or_else(|| counter.length(field, known), |facet| facet.1);

@@ -324,7 +324,8 @@ async fn list_gigs(gateways: &TwoGateways) -> (Vec<Person>, Vec<Listed>) {
 
 /// All that has happened, as the table has it.
 async fn log_of(database_url: &str) -> Vec<Event> {
-    let db = Database::connect_postgres(database_url).await.expect("PostgreSQL answers");
+    let db =
+        Database::connect_postgres(database_url, Duration::from_secs(30)).await.expect("PostgreSQL answers");
     let log = event_log::page(db.read(), None, 0, 100_000).await.expect("the log");
     db.close().await.expect("a close");
     log
