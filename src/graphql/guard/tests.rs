@@ -178,7 +178,20 @@ fn what_an_operation_costs_is_told_before_it_runs() {
     assert_eq!(cost("{ eventCursor }", none()), 0);
     assert_eq!(cost("{ gig(id: 1) { title tags price { amount } } }", none()), 2);
     // 1 page, 20 gigs with a seller each, a pageInfo.
-    assert_eq!(cost("{ gigs { totalCount nodes { seller { id } } pageInfo { endCursor } } }", none()), 42);
+    assert_eq!(cost("{ gigs { nodes { seller { id } } pageInfo { endCursor } } }", none()), 42);
+    // What is counted and searched for has a price of its own, however little there is.
+    assert_eq!(cost("{ gigs(first: 0) { totalCount } }", none()), 1 + 20);
+    assert_eq!(
+        cost("query($s: String) { gigs(first: 0, search: $s) { __typename } }", json!({ "s": "a" })),
+        1 + 10
+    );
+    assert_eq!(
+        cost("query($s: String) { gigs(first: 0, search: $s) { __typename } }", json!({ "s": null })),
+        1
+    );
+    let facets =
+        "{ gigs(first: 0) { facets { categories { count } priceRanges { count } tags { count } } } }";
+    assert_eq!(cost(facets, none()), 1 + 1 + 27 + 20 + 7 + 20 + 20 + 50);
     let page = "query($n: Int) { gigs(first: $n) { edges { node { images { url } } } } }";
     assert_eq!(cost(page, json!({ "n": 3 })), 1 + 3 * (1 + 1 + 5));
     let fragment =
