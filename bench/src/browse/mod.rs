@@ -1,6 +1,7 @@
 //! The page that most requests want: 20 of many gigs by category, each with its category, seller and pictures.
 
 mod contenders;
+mod lines;
 mod load;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::{Value, json};
 
 use self::contenders::Contender;
+use self::lines::{Line, print};
 use self::load::{CONNECTIONS, Seen, post};
 use crate::Result;
 use crate::pgbench;
@@ -47,17 +49,6 @@ const SEARCHERS: u32 = 2;
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
 const CACHE: &str = "GIGWAY_CACHE_BYTES";
-
-/// What is known of one server: a line of the table, of rounds the median.
-#[derive(Debug, Default)]
-struct Line {
-    name: String,
-    rates: Vec<f64>,
-    p50: Vec<f64>,
-    p99: Vec<f64>,
-    /// Microseconds of processor time for each request: the server's, the database's, the clients'.
-    processor: [Vec<f64>; 3],
-}
 
 pub async fn run(million: bool) -> Result<Report> {
     let stock = Stock::new(GIGS).await?;
@@ -352,51 +343,4 @@ async fn in_turns(
 
 fn replaced(request: &[u8], path: &str, by: &str) -> Vec<u8> {
     String::from_utf8_lossy(request).replacen(path, by, 1).into_bytes()
-}
-
-impl Line {
-    fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), ..Self::default() }
-    }
-
-    fn add(&mut self, seen: &Seen, processor: [Duration; 3]) {
-        self.rates.push(seen.rate);
-        self.p50.push(seen.p50);
-        self.p99.push(seen.p99);
-        for (all, time) in self.processor.iter_mut().zip(processor) {
-            all.push(time.as_secs_f64() * 1_000_000.0 / float(seen.requests.max(1)));
-        }
-    }
-
-    /// Its numbers: requests in a second, p50, p99, and the processor time of each process.
-    fn numbers(&self) -> [f64; 6] {
-        let [server, database, clients] = self.processor.clone().map(median);
-        [
-            median(self.rates.clone()),
-            median(self.p50.clone()),
-            median(self.p99.clone()),
-            server,
-            database,
-            clients,
-        ]
-    }
-
-    fn json(&self) -> Value {
-        let [rate, p50, p99, server, database, clients] = self.numbers();
-        json!({
-            "name": self.name, "requestsPerSecond": rate, "p50Milliseconds": p50, "p99Milliseconds": p99,
-            "processorMicroseconds": { "server": server, "database": database, "clients": clients },
-        })
-    }
-}
-
-/// The first so many numbers of each line.
-fn print(what: &str, lines: &[Line], columns: usize) {
-    println!();
-    let head = ["requests/s", "p50 ms", "p99 ms", "server us", "database us", "clients us"];
-    let cells = |cells: Vec<String>| cells.into_iter().take(columns).collect::<String>();
-    println!("{what:<16}{}", cells(head.map(|name| format!("{name:>13}")).into()));
-    for line in lines {
-        println!("{:<16}{}", line.name, cells(line.numbers().map(|number| format!("{number:>13.1}")).into()));
-    }
 }
