@@ -5,6 +5,7 @@
 //! one per gateway, puts the news in order and reads from the log what the bus forgot; the [`hub`] hands
 //! each event to the streams of its topics; a [`stream`] gives one subscriber each event once and in order,
 //! going back to the log whenever its own queue could not keep up, by [`pages`] that many streams share.
+//! [`public_version`] is the position up to which answers that are kept must have been made.
 
 pub mod bus;
 pub mod cursor;
