@@ -7,6 +7,11 @@ use std::time::Duration;
 use clap::Parser;
 use gigway::cli::{self, Cli};
 
+/// Sockets come and go by the thousand: what they take while they come must be given back, also from between what
+/// those that stay hold.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long work on blocking threads, which cannot be stopped, may keep the process after everything else ended.
 const LAST_WORK_WITHIN: Duration = Duration::from_millis(500);
 

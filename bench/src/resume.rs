@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use gigway::domain::gig::GigStatus;
 use gigway::domain::user::Role;
-use gigway::live::cursor::Cursor;
+use gigway::events::cursor::Cursor;
 use serde_json::json;
 use tokio::task::JoinSet;
 

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use chrono::SecondsFormat;
 use clap::Args;
 
-use super::Failure;
 use crate::app::open_database;
+use crate::cli::Failure;
 use crate::config::Config;
-use crate::domain::id::{self, IdKind};
+use crate::domain::id;
+use crate::domain::id::IdKind;
 use crate::store::audit;
 
 #[derive(Args, Debug)]

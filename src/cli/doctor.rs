@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::Failure;
-use crate::app::{open_database, open_media};
+use crate::app::keys;
+use crate::app::{open_database, open_media, redis_connector};
+use crate::cli::Failure;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, DatabaseAddress};
-use crate::keys;
 use crate::store::{Database, data_keys};
 
 /// A dependency that takes longer than this counts as away.
@@ -90,10 +90,8 @@ async fn redis(config: &Config) -> Finding {
     let Some(address) = &config.redis else {
         return Ok("not used; events stay in the process, which is enough for one gateway".into());
     };
-    let text = |error: redis::RedisError| error.to_string();
-    let connected = address.connect(async |client| client.get_multiplexed_async_connection().await).await;
-    let mut connection = connected.map_err(text)?;
-    redis::cmd("PING").query_async::<String>(&mut connection).await.map_err(text)?;
+    let connector = redis_connector(address).map_err(|error| error.to_string())?;
+    connector.ping().await.map_err(|error| error.to_string())?;
     Ok("answers".into())
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Failure;
 use crate::app::Offline;
+use crate::cli::Failure;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::service::key_rotation;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 
-use super::Failure;
 use crate::app::Offline;
+use crate::cli::Failure;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::service::event_log;

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::Failure;
 use crate::app::open_database;
+use crate::cli::Failure;
 use crate::config::Config;
 
 #[derive(Subcommand, Debug)]

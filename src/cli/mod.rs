@@ -97,8 +97,8 @@ impl From<service::Error> for Failure {
     }
 }
 
-impl From<sea_orm::DbErr> for Failure {
-    fn from(error: sea_orm::DbErr) -> Self {
+impl From<crate::store::Error> for Failure {
+    fn from(error: crate::store::Error) -> Self {
         Self::Start(error.into())
     }
 }

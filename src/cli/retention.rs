@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 
-use super::Failure;
 use crate::app::Offline;
+use crate::cli::Failure;
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::service::{event_log, lifetimes};
+use crate::service::{event_log, retention};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
@@ -20,7 +20,7 @@ pub(super) enum Command {
 pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, Failure> {
     let Command::Run = command;
     let services = Offline::open(config, Arc::new(SystemClock)).await?;
-    let done = lifetimes::retain(&services).await?;
+    let done = retention::retain(&services).await?;
     let pruned = event_log::prune(&services).await?;
     services.close().await?;
     println!(

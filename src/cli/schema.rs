@@ -16,7 +16,7 @@ pub(super) struct Schema {
 /// Prints it.
 pub(super) fn print(form: &Schema) {
     if form.authorization {
-        print!("{}", crate::graphql::access::document());
+        print!("{}", crate::graphql::authorization::document());
     } else if form.federation {
         print!("{}", crate::graphql::federation_sdl());
     } else {

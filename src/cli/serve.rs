@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::Failure;
 use crate::app::App;
+use crate::cli::Failure;
 use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError, LogFormat};
-use crate::demo;
 
 pub(super) async fn run(config: &Config, demo: bool) -> Result<ExitCode, Failure> {
     if demo && config.is_production() {
@@ -32,12 +31,10 @@ pub(super) async fn run(config: &Config, demo: bool) -> Result<ExitCode, Failure
         started = App::start(config, Arc::new(SystemClock)) => started?,
     };
     let greeting = async {
-        let seeded = demo && demo::seed(&app.services).await?;
-        print!("{}", greeting(&app, seeded, config.is_production()));
-        if seeded {
-            demo::verifications::seed(&app.services).await?;
-        } else if demo {
-            println!("\nNo demo data: this installation has people of its own.\n");
+        print!("{}", greeting(&app, config.is_production()));
+        #[cfg(feature = "demo")]
+        if demo {
+            demo_data::seed(&app).await?;
         }
         Ok::<(), Failure>(())
     };
@@ -82,20 +79,36 @@ fn start_log(config: &Config) {
     }
 }
 
-/// Where everything is, and, with demo data, whom to sign in as and what to paste.
-fn greeting(app: &App, demo: bool, production: bool) -> String {
+/// Where everything is.
+fn greeting(app: &App, production: bool) -> String {
     let url = format!("http://{}", app.address);
     let graphiql = if production { String::new() } else { format!("  GraphiQL   {url}/graphiql\n") };
-    let demo = if demo { demo_greeting(&url) } else { String::new() };
     format!(
-        "\ngigway serves\n  API        {url}/graphql (HTTP and WebSocket)\n{graphiql}  Health     {url}/readyz\n{demo}"
+        "\ngigway serves\n  API        {url}/graphql (HTTP and WebSocket)\n{graphiql}  Health     {url}/readyz\n"
     )
 }
 
-fn demo_greeting(url: &str) -> String {
-    let (password, seller, reviewer) = (demo::PASSWORD, demo::SELLER_EMAIL, demo::REVIEWER_EMAIL);
-    format!(
-        r#"
+/// Demo data, and how to start with it.
+#[cfg(feature = "demo")]
+mod demo_data {
+    use crate::app::App;
+    use crate::cli::Failure;
+    use crate::demo;
+
+    /// Fills an empty installation, and prints whom to sign in as and what to paste.
+    pub async fn seed(app: &App) -> Result<(), Failure> {
+        if !demo::seed(&app.services).await? {
+            println!("\nNo demo data: this installation already has users.\n");
+            return Ok(());
+        }
+        print!("{}", greeting(&format!("http://{}", app.address)));
+        Ok(demo::verifications::seed(&app.services).await?)
+    }
+
+    fn greeting(url: &str) -> String {
+        let (password, seller, reviewer) = (demo::PASSWORD, demo::SELLER_EMAIL, demo::REVIEWER_EMAIL);
+        format!(
+            r#"
 Demo accounts (password "{password}")
   seller     {seller}
   reviewer   {reviewer}
@@ -108,5 +121,6 @@ A subscription to paste into GraphiQL: it tells of each gig that a reviewer appr
   subscription {{ gigPublished {{ occurredAt gig {{ title seller {{ displayName }} }} }} }}
 
 "#
-    )
+        )
+    }
 }

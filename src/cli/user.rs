@@ -7,14 +7,15 @@ use std::sync::Arc;
 use clap::{Args, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
-use super::Failure;
 use crate::app::Offline;
+use crate::cli::Failure;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::domain::account::SignUpForm;
-use crate::domain::id::{self, IdKind};
+use crate::domain::id;
+use crate::domain::id::IdKind;
 use crate::domain::user;
-use crate::service::{accounts, lifetimes, people};
+use crate::service::{accounts, retention, user_admin};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
@@ -125,15 +126,15 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
             println!("{}", id::encode(IdKind::User, id));
         }
         Command::Erase(erase) => {
-            let id = lifetimes::erase_user(&services, &erase.email).await?;
+            let id = retention::erase_user(&services, &erase.email).await?;
             println!("{} is erased.", id::encode(IdKind::User, id));
         }
-        Command::Hold(hold) => lifetimes::hold(&services, &hold.email, !hold.lift).await?,
-        Command::Name(name) => people::set_display_name(&services, &name.email, &name.set).await?,
-        Command::Points(points) => people::set_points(&services, &points.email, points.set).await?,
-        Command::Role(role) => people::set_role(&services, &role.email, role.set.into()).await?,
-        Command::Block(block) if block.lift => people::unblock(&services, &block.email).await?,
-        Command::Block(block) => people::block(&services, &block.email).await?,
+        Command::Hold(hold) => retention::hold(&services, &hold.email, !hold.lift).await?,
+        Command::Name(name) => user_admin::set_display_name(&services, &name.email, &name.set).await?,
+        Command::Points(points) => user_admin::set_points(&services, &points.email, points.set).await?,
+        Command::Role(role) => user_admin::set_role(&services, &role.email, role.set.into()).await?,
+        Command::Block(block) if block.lift => user_admin::unblock(&services, &block.email).await?,
+        Command::Block(block) => user_admin::block(&services, &block.email).await?,
     }
     services.close().await?;
     Ok(ExitCode::SUCCESS)

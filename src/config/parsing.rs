@@ -10,14 +10,15 @@ use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 use url::Url;
 
-use super::budget_rules::GivenRules;
-use super::{
-    BudgetRules, ConfigError, DatabaseAddress, Environment, GetRequests, LogFormat, OperationLimits,
-    SECRET_EXAMPLE, SECRET_MIN_CHARS,
+use crate::config::encryption_key::EncryptionKey;
+use crate::config::rate_limits::{self, GivenRules};
+use crate::config::redis_address::RedisAddress;
+use crate::config::{
+    ConfigError, DatabaseAddress, Environment, GetRequests, LogFormat, OperationLimits, SECRET_EXAMPLE,
+    SECRET_MIN_CHARS,
 };
 use crate::domain::limits::Limits;
-use crate::live::redis_address::RedisAddress;
-use crate::media::vault::NamedKey;
+use crate::domain::rate_limits::BudgetRules;
 
 pub(super) fn listen(given: Option<&str>) -> Result<SocketAddr, ConfigError> {
     let address = given.unwrap_or("127.0.0.1:8080");
@@ -104,7 +105,10 @@ pub(super) fn secret(
     }
 }
 
-pub(super) fn encryption_keys(given: Option<&str>, production: bool) -> Result<Vec<NamedKey>, ConfigError> {
+pub(super) fn encryption_keys(
+    given: Option<&str>,
+    production: bool,
+) -> Result<Vec<EncryptionKey>, ConfigError> {
     let variable = "GIGWAY_ENCRYPTION_KEYS";
     let fault = |fault: &str| {
         ConfigError::new(variable, fault, "2026-11:, then the output of: openssl rand -base64 32")
@@ -120,8 +124,8 @@ pub(super) fn encryption_keys(given: Option<&str>, production: bool) -> Result<V
 ///
 /// # Errors
 /// What is wrong with the first that is none; never the key itself.
-pub fn named_keys(list: &str) -> Result<Vec<NamedKey>, String> {
-    let mut keys: Vec<NamedKey> = Vec::new();
+pub fn named_keys(list: &str) -> Result<Vec<EncryptionKey>, String> {
+    let mut keys: Vec<EncryptionKey> = Vec::new();
     for (number, entry) in
         list.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty()).enumerate()
     {
@@ -137,7 +141,7 @@ pub fn named_keys(list: &str) -> Result<Vec<NamedKey>, String> {
         }
         let bytes = BASE64_STANDARD.decode(key).ok().and_then(|bytes| bytes.try_into().ok());
         let bytes = bytes.ok_or_else(|| format!("has no base64 of 32 bytes in entry {number}"))?;
-        keys.push(NamedKey { id: id.to_owned(), bytes: Zeroizing::new(bytes) });
+        keys.push(EncryptionKey { id: id.to_owned(), bytes: Zeroizing::new(bytes) });
     }
     if keys.is_empty() { Err("has no key".to_owned()) } else { Ok(keys) }
 }
@@ -238,7 +242,7 @@ pub(super) fn budgets(
         }
         None => GivenRules::default(),
     };
-    let rules = BudgetRules::defaults(environment).with(&given, limits.cost);
+    let rules = rate_limits::with_given(&rate_limits::defaults(environment), &given, limits.cost);
     rules.map_err(|wrong| fault(format!("cannot be kept: {wrong}")))
 }
 

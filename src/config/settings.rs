@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::ConfigError;
+use crate::config::ConfigError;
 
 /// What can be set, as it was written. Each option is an environment variable, too.
 #[derive(Args, Debug, Clone, Default)]

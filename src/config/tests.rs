@@ -1,7 +1,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::*;
+use crate::config::*;
 
 fn fault(change: impl FnOnce(&mut Settings)) -> Option<&'static str> {
     let mut settings = Settings::default();

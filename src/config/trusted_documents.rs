@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::ConfigError;
+use crate::config::ConfigError;
 
 /// What is done about documents that are in no manifest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

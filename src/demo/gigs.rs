@@ -6,11 +6,11 @@
 use serde::Deserialize;
 
 use crate::domain::category::Category;
-use crate::domain::fault::{Check, Fault};
 use crate::domain::gig::GigContent;
 use crate::domain::gig_form::{Completeness, GigForm};
 use crate::domain::limits::GigLimits;
 use crate::domain::money::Money;
+use crate::domain::violation::{Check, Fault};
 
 /// The offers of one category.
 #[derive(Debug, Deserialize)]
@@ -73,8 +73,8 @@ mod tests {
 
     use migration::catalogue::CATEGORIES;
 
-    use super::super::tests::catalogue;
     use super::*;
+    use crate::demo::tests::catalogue;
 
     #[test]
     fn every_offer_passes_the_form_and_every_category_has_some() {

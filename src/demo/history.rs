@@ -10,14 +10,16 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use uuid::Uuid;
 
-use super::NewId;
-use super::fates::{Fate, SLIPS, Verdict};
+use crate::demo::NewId;
+use crate::demo::fates::{Fate, SLIPS, Verdict};
 use crate::domain::event::EventBody;
-use crate::domain::fault::{Check, Fault};
 use crate::domain::gig::{Gig, GigAct, GigContent};
 use crate::domain::limits::Limits;
-use crate::domain::reason::{self, ReasonForm};
-use crate::domain::review::{Decision, GigDecision, ReviewItem, ReviewKind, ReviewQueueChange};
+use crate::domain::reason;
+use crate::domain::reason::ReasonForm;
+use crate::domain::review::{Decision, GigDecision, ReviewItem, ReviewQueueChange};
+use crate::domain::review_kind::ReviewKind;
+use crate::domain::violation::{Check, Fault};
 
 /// In milliseconds, as all spans here.
 const MINUTE: i64 = 60 * 1000;

@@ -23,13 +23,14 @@ use rand::rngs::StdRng;
 use uuid::Uuid;
 
 use crate::domain::category::Category;
-use crate::domain::fault::Fault;
 use crate::domain::image::GigImage;
 use crate::domain::limits::Limits;
+use crate::domain::violation::Fault;
 use crate::media::Shelf;
-use crate::media::pictures::{Bounds, Picture};
+use crate::media::images::{Bounds, Picture};
 use crate::service::{Error, Result, Services};
-use crate::store::{self, categories, images, reviews, users};
+use crate::store;
+use crate::store::{categories, images, reviews, users};
 
 /// The password of every account of the demo.
 pub const PASSWORD: &str = "demo-password";

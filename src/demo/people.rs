@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use super::NewId;
+use crate::demo::NewId;
 use crate::domain::limits::points_of_level;
 use crate::domain::user::Role;
 use crate::store::users::NewUser;
@@ -129,8 +129,8 @@ mod tests {
     use rand::SeedableRng;
     use uuid::Uuid;
 
-    use super::super::{PASSWORD, REVIEWER_EMAIL, SELLER_EMAIL};
     use super::*;
+    use crate::demo::{PASSWORD, REVIEWER_EMAIL, SELLER_EMAIL};
     use crate::domain::account::{SignUpForm, email_key};
     use crate::domain::limits::{AccountLimits, LEVELS_SHOWN, level_of_points};
 

@@ -10,7 +10,7 @@ use image::{DynamicImage, Rgb, RgbImage};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::media::pictures::{Bounds, Picture, Unreadable, encode};
+use crate::media::images::{Bounds, Picture, Unreadable, encode};
 
 /// Each category has so many pictures of its own.
 pub(super) const PER_CATEGORY: u16 = 3;

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::TimeDelta;
 use migration::catalogue::{CATEGORIES, MINIMUM_PRICE_CENTS, slug};
 
-use super::*;
+use crate::demo::*;
 use crate::domain::gig::GigStatus;
 use crate::domain::money::Money;
 use crate::domain::review::ReviewState;

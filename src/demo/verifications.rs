@@ -15,8 +15,10 @@ use crate::domain::reason::ReasonForm;
 use crate::domain::review::VerificationDecision;
 use crate::domain::user::{Role, Viewer};
 use crate::domain::verification::{DocumentSide, DocumentType};
-use crate::media::pictures::{self, Bounds};
-use crate::service::verification_reviews::{self, VerificationVerdict};
+use crate::media::images;
+use crate::media::images::Bounds;
+use crate::service::verification_reviews;
+use crate::service::verification_reviews::VerificationVerdict;
 use crate::service::{Error, Result, Services, verifications};
 use crate::store::users;
 
@@ -174,7 +176,7 @@ fn specimen(number: u32) -> Result<Bytes> {
         }
     }
     let page = DynamicImage::ImageRgb8(page).resize_exact(936, 624, FilterType::Nearest);
-    let encoded = pictures::encode(&page.into_rgb8(), &Bounds::default()).map_err(Error::internal)?;
+    let encoded = images::encode(&page.into_rgb8(), &Bounds::default()).map_err(Error::internal)?;
     Ok(encoded.bytes)
 }
 

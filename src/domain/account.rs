@@ -3,9 +3,9 @@
 use chrono::TimeDelta;
 use email_address::{EmailAddress, Options};
 
-use crate::domain::fault::{Check, Fault, FaultCode};
 use crate::domain::limits::AccountLimits;
 use crate::domain::text::tidy;
+use crate::domain::violation::{Check, Fault, FaultCode};
 
 /// How long an access token is good for.
 pub const ACCESS_TOKEN_LIFETIME: TimeDelta = TimeDelta::minutes(15);

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::gig::{Gig, GigStatus};
-use crate::domain::review::{ReviewKind, ReviewQueueChange};
+use crate::domain::review::ReviewQueueChange;
+use crate::domain::review_kind::ReviewKind;
 use crate::domain::verification::{Verification, VerificationStatus};
 
 /// Something that happened, before it has its place in the log.

@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::domain::category::Category;
-use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::limits::Limits;
 use crate::domain::money::Money;
 use crate::domain::reason::ReviewReason;
 use crate::domain::user::Viewer;
+use crate::domain::violation::{Fault, FaultCode};
 
 #[derive(
     Debug,

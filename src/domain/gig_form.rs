@@ -7,11 +7,11 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::domain::category::Category;
-use crate::domain::fault::{Check, FaultCode};
 use crate::domain::gig::GigContent;
 use crate::domain::limits::GigLimits;
 use crate::domain::money::Money;
 use crate::domain::text::{is_invisible, tidy};
+use crate::domain::violation::{Check, FaultCode};
 
 /// What the seller filled in; what is left out stays as it was.
 #[derive(Debug, Clone, Default)]

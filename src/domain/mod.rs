@@ -4,11 +4,9 @@
 //! random number: the time comes as an argument. A rule is written here, once; the floors above ask.
 
 pub mod account;
-pub mod bucket;
 pub mod category;
 pub mod country;
 pub mod event;
-pub mod fault;
 pub mod gig;
 pub mod gig_filter;
 pub mod gig_form;
@@ -19,9 +17,14 @@ pub mod money;
 pub mod network;
 pub mod permission;
 pub mod personal_info;
+pub mod rate_limits;
 pub mod reason;
 pub mod review;
+pub mod review_kind;
 pub mod search;
 pub mod text;
+pub mod token_bucket;
 pub mod user;
 pub mod verification;
+pub mod violation;
+pub mod wrapped_key;

@@ -1,9 +1,9 @@
 //! What a person may do now, and what is missing where they may not: asked before the act, and by it.
 
-use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::limits::Limits;
 use crate::domain::user::User;
 use crate::domain::verification::{Verification, VerificationAct};
+use crate::domain::violation::{Fault, FaultCode};
 
 /// Something that takes more than a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,9 +4,9 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::country::is_country;
-use crate::domain::fault::{Check, Fault, FaultCode};
 use crate::domain::limits::VerificationLimits;
 use crate::domain::text::tidy;
+use crate::domain::violation::{Check, Fault, FaultCode};
 
 const NAME_MAX_CHARS: usize = 100;
 const ADDRESS_MAX_CHARS: usize = 200;

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::fault::{Check, FaultCode};
 use crate::domain::limits::ReviewLimits;
-use crate::domain::review::ReviewKind;
+use crate::domain::review_kind::ReviewKind;
+use crate::domain::violation::{Check, FaultCode};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

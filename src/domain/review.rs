@@ -3,29 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use crate::domain::fault::{Check, Fault, FaultCode};
 use crate::domain::gig::GigAct;
 use crate::domain::limits::ReviewLimits;
 use crate::domain::reason::ReviewReason;
+use crate::domain::review_kind::ReviewKind;
 use crate::domain::verification::VerificationAct;
-
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    serde::Serialize,
-    serde::Deserialize,
-    strum::EnumString,
-    strum::IntoStaticStr,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
-pub enum ReviewKind {
-    Gig,
-    Verification,
-}
+use crate::domain::violation::{Check, Fault, FaultCode};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReviewState {

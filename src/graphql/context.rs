@@ -1,20 +1,24 @@
 //! What every resolver of one request works with, and who is asking.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_graphql::Context;
 use async_graphql::dataloader::DataLoader;
+use futures_util::future::BoxFuture;
+use tokio::sync::mpsc;
 
-use super::error::{Error, Result};
-use super::loader::Loader;
-use super::loads::Begin;
-use super::subscription::{Begun, Deposit};
 use crate::domain::user::Viewer;
-use crate::live::cursor::Cursor;
-use crate::service::{self, Services};
+use crate::events::cursor::Cursor;
+use crate::graphql::error::{Error, Result};
+use crate::graphql::loaders::Loader;
+use crate::service;
+use crate::service::Services;
+
+/// Starts the loads of one request, which the engine runs beside its execution.
+pub type LoadSpawner = mpsc::UnboundedSender<BoxFuture<'static, ()>>;
 
 /// Whose request it is.
 #[derive(Debug, Clone)]
@@ -38,7 +42,7 @@ pub enum Audience {
 
 /// Whom an answer is for.
 #[derive(Debug, Clone)]
-pub(super) enum Asking {
+pub enum Asking {
     One(Caller),
     /// Many people at once: the answer goes to each of them, or to none where it would not be the same for all.
     All(Audience),
@@ -55,7 +59,7 @@ pub struct Origin {
 }
 
 /// One request, one operation of a socket, or one event of a subscription.
-pub(super) struct RequestContext {
+pub struct RequestContext {
     services: Arc<Services>,
     asking: Asking,
     address: IpAddr,
@@ -68,17 +72,16 @@ pub(super) struct RequestContext {
     differs: AtomicBool,
     /// In place of `after:`, where a client's browser resumes by itself.
     last_event_id: Option<String>,
-    begun: Mutex<Option<Deposit>>,
 }
 
 impl RequestContext {
     /// The context of a request that begins now.
-    pub(super) fn new(services: Arc<Services>, origin: &Origin, begin: Begin) -> Self {
+    pub fn new(services: Arc<Services>, origin: &Origin, begin: LoadSpawner) -> Self {
         Self::asked(services, Asking::One(origin.caller.clone()), origin, begin)
     }
 
     /// The same, of an answer that may be for many.
-    pub(super) fn asked(services: Arc<Services>, asking: Asking, origin: &Origin, begin: Begin) -> Self {
+    pub fn asked(services: Arc<Services>, asking: Asking, origin: &Origin, begin: LoadSpawner) -> Self {
         // Read before anything else of the request, so that nothing it reads is older.
         let cursor = services.streams.cursor(services.streams.handed_on().position());
         let sight = match &asking {
@@ -100,36 +103,27 @@ impl RequestContext {
             loader: loader.delay(Duration::ZERO),
             differs: AtomicBool::new(false),
             last_event_id: None,
-            begun: Mutex::new(None),
         }
     }
 
     /// The same, for a client that resumes behind this event.
-    pub(super) fn resuming(self, last_event_id: Option<String>) -> Self {
+    pub fn resuming(self, last_event_id: Option<String>) -> Self {
         Self { last_event_id, ..self }
     }
 
     /// Whether an answer to an audience would not be the same for all of it, and must go to none.
-    pub(super) fn differs(&self) -> bool {
+    pub fn differs(&self) -> bool {
         self.differs.load(Ordering::Relaxed)
     }
 
     fn differ(&self) {
         self.differs.store(true, Ordering::Relaxed);
     }
-
-    /// What a subscription's root field has begun.
-    pub(super) fn take_begun(&self) -> Option<Deposit> {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
 }
 
 /// How resolvers ask.
-pub(super) trait Ask<'a> {
+pub trait Ask<'a> {
     fn request(&self) -> &'a RequestContext;
-
-    /// Leaves what a subscription's root field has begun; its events are shown from outside.
-    fn leave(&self, begun: Begun);
 
     fn services(&self) -> &'a Services {
         &self.request().services
@@ -221,10 +215,5 @@ pub(super) trait Ask<'a> {
 impl<'a> Ask<'a> for Context<'a> {
     fn request(&self) -> &'a RequestContext {
         self.data_unchecked::<Arc<RequestContext>>()
-    }
-
-    fn leave(&self, begun: Begun) {
-        let deposit = Deposit::new(self, begun);
-        *self.request().begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(deposit);
     }
 }

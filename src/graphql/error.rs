@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use async_graphql::{ErrorExtensionValues, Value};
 
-use crate::live::stream::StreamError;
-use crate::media::vault::VaultError;
+use crate::events::stream::StreamError;
 use crate::service;
-use crate::service::budgets::Spent;
+use crate::service::error::VaultError;
+use crate::service::rate_limit::Spent;
 use crate::store;
 
 /// What every resolver returns.
@@ -176,7 +176,7 @@ impl Error {
 
 /// A field that may be null, from what it takes to answer it: where that fails, the library makes this field null,
 /// as the specification has it, and not the object around it.
-pub(super) async fn nullable<T>(answer: impl Future<Output = Result<Option<T>>>) -> Option<Result<T>> {
+pub async fn nullable<T>(answer: impl Future<Output = Result<Option<T>>>) -> Option<Result<T>> {
     answer.await.transpose()
 }
 
@@ -222,8 +222,8 @@ impl From<Spent> for Error {
     }
 }
 
-impl From<sea_orm::DbErr> for Error {
-    fn from(error: sea_orm::DbErr) -> Self {
+impl From<store::Error> for Error {
+    fn from(error: crate::store::Error) -> Self {
         if store::is_unavailable(&error) { Self::unavailable(&error) } else { Self::internal(&error) }
     }
 }

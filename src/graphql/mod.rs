@@ -1,68 +1,32 @@
 //! What clients see: the types, queries, mutations and subscriptions of `schema.graphql`.
 //!
 //! A resolver parses what it was given, calls one function of `service` (to act) or of `store` (to read,
-//! mostly through [`loader`], which batches), and maps the result; it holds no rule and no SQL. What a
+//! mostly through [`loaders`], which batches), and maps the result; it holds no rule and no SQL. What a
 //! person can get wrong comes back as data ([`user_error`]), what only a program can get wrong as an
 //! [`error`] with a code.
 //!
 //! To add a type: a file here named after it. To add a mutation: the act in `service`, a method in the
 //! `*_mutation.rs` of its subject. Then `make schema`, which writes `schema.graphql` anew.
 
-pub mod access;
-pub mod account;
-pub mod account_mutation;
-pub mod answer;
-pub mod caching;
+pub mod authorization;
 pub mod context;
-pub mod engine;
 pub mod error;
-pub mod following;
-pub mod gig;
-pub mod gig_connection;
-pub mod gig_facets;
-pub mod gig_mutation;
-pub mod guard;
-pub mod idempotent;
-pub mod kept;
-pub mod limits;
-mod loader;
-mod loads;
-pub mod node;
-mod paging;
-pub mod permission;
-pub mod persisted;
-mod price;
+pub mod inputs;
+mod loaders;
+pub mod mutation;
 pub mod query;
-pub mod review;
-pub mod review_connection;
-pub mod review_mutation;
-mod scalar;
 pub mod subscription;
-pub mod user;
-pub mod user_error;
-pub mod verification;
-pub mod verification_mutation;
-
-use async_graphql::MergedObject;
+pub mod types;
 
 pub use context::{Caller, Origin};
 
 /// The whole schema, ready to execute. What a request works with comes with the request, as its
 /// [`RequestContext`].
-pub type Schema = async_graphql::Schema<query::Query, Mutation, subscription::Subscription>;
-
-/// Everything that changes something.
-#[derive(MergedObject, Default)]
-pub struct Mutation(
-    account_mutation::AccountMutation,
-    gig_mutation::GigMutation,
-    review_mutation::ReviewMutation,
-    verification_mutation::VerificationMutation,
-);
+pub type Schema = async_graphql::Schema<query::Query, mutation::Mutation, subscription::Subscription>;
 
 /// Builds the schema; with `suggestions`, an error about an unknown name tells those that are nearly that.
 pub fn schema(suggestions: bool) -> Schema {
-    let mutation = Mutation::default();
+    let mutation = mutation::Mutation::default();
     let schema = Schema::build(query::Query, mutation, subscription::Subscription::default())
         .register_output_type::<subscription::Event>()
         .enable_subscription_in_federation();

@@ -6,11 +6,11 @@ use axum::http::{HeaderMap, HeaderName};
 
 use crate::domain::network::network_of;
 
-const FORWARDED_FOR: HeaderName = super::header_name("x-forwarded-for");
+const FORWARDED_FOR: HeaderName = crate::http::headers::header_name("x-forwarded-for");
 
 /// The client's address, as far as it is counted by: that of the connection, or, behind so many proxies that each add to
 /// X-Forwarded-For, what the outermost of them saw. What a client itself wrote there counts for nothing.
-pub(super) fn client_address(headers: &HeaderMap, connection: IpAddr, proxies: usize) -> IpAddr {
+pub fn client_address(headers: &HeaderMap, connection: IpAddr, proxies: usize) -> IpAddr {
     if proxies == 0 {
         return network_of(connection);
     }

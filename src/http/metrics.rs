@@ -2,14 +2,11 @@
 //!
 //! Every label is one of few that are known beforehand, whatever clients send.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Response as Answer, Value};
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{Method, StatusCode};
 use chrono::{DateTime, Utc};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -18,21 +15,13 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
-use secrecy::ExposeSecret;
-use sha2::{Digest, Sha256};
 use strum::VariantNames;
 
-use super::Edge;
-use super::refusal::refuse;
-use crate::graphql::answer::{codes, never_executed};
+use crate::engine::limits::Exceeded;
+use crate::engine::response::{codes, never_executed};
+use crate::engine::response_cache::Requests;
 use crate::graphql::error::ErrorCode;
-use crate::graphql::guard::Exceeded;
-use crate::graphql::kept::Requests;
-use crate::live::bus::RedisHealth;
-use crate::service::budgets::Budget;
-
-const CONTENT_TYPE: HeaderValue =
-    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+use crate::service::rate_limit::Budget;
 
 /// The paths that are told apart; there is no telling what else clients ask for.
 const ROUTES: [&str; 5] = ["/graphql", "/livez", "/readyz", "/metrics", "/graphiql"];
@@ -51,20 +40,20 @@ type Labels<const N: usize> = [(&'static str, &'static str); N];
 
 /// What this gateway counts.
 #[derive(Debug)]
-pub(super) struct Metrics {
+pub struct Metrics {
     registry: Registry,
     requests: Family<Labels<3>, Counter>,
     seconds: Family<Labels<1>, Histogram>,
     operations: Family<Labels<2>, Counter>,
     points: Family<Labels<1>, Counter>,
     refusals: Family<Labels<1>, Counter>,
-    sockets: Gauge,
-    streams: Gauge,
-    subscriptions: Gauge,
-    log_position: Gauge,
-    hears_redis: Gauge,
-    kept_answers: Gauge,
-    kept_bytes: Gauge,
+    pub sockets: Gauge,
+    pub streams: Gauge,
+    pub subscriptions: Gauge,
+    pub log_position: Gauge,
+    pub hears_redis: Gauge,
+    pub kept_answers: Gauge,
+    pub kept_bytes: Gauge,
 }
 
 impl Metrics {
@@ -158,7 +147,7 @@ impl Metrics {
         }
     }
 
-    fn to_text(&self) -> String {
+    pub fn to_text(&self) -> String {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("text takes whatever is written to it");
         text
@@ -205,43 +194,10 @@ fn one_of(names: &[&'static str], name: &str) -> &'static str {
     names.iter().copied().find(|known| *known == name).unwrap_or(OTHER)
 }
 
-/// What there is to tell, to whoever may read it.
-pub(super) async fn get(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response {
-    if edge.metrics_token.as_ref().is_some_and(|token| !has_token(&headers, token.expose_secret())) {
-        let message = "This takes the token for /metrics.";
-        let mut refusal = refuse(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, message);
-        refusal.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        return refusal;
-    }
-    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-    let metrics = &edge.metrics;
-    let sockets = edge.sockets.len();
-    metrics.sockets.set(count(sockets));
-    // A socket has its place a little before it is open.
-    metrics.streams.set(count(edge.connections.in_use().saturating_sub(sockets)));
-    metrics.subscriptions.set(count(edge.subscriptions.in_use()));
-    metrics.log_position.set(edge.services.streams.handed_on().position());
-    metrics.hears_redis.set(edge.services.bus.redis().is_some_and(RedisHealth::is_subscribed).into());
-    let kept = edge.engine.kept_size();
-    metrics.kept_answers.set(i64::try_from(kept.answers).unwrap_or(i64::MAX));
-    metrics.kept_bytes.set(i64::try_from(kept.bytes).unwrap_or(i64::MAX));
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.to_text()).into_response()
-}
-
-/// Whether a request has this token. Of what is compared nobody can choose the first bytes, so that how long it takes
-/// tells nothing.
-fn has_token(headers: &HeaderMap, token: &str) -> bool {
-    let given = headers.get(header::AUTHORIZATION).and_then(|given| given.to_str().ok());
-    let given = given.and_then(|given| given.split_once(' '));
-    given.is_some_and(|(scheme, given)| {
-        scheme.eq_ignore_ascii_case("bearer") && Sha256::digest(given.trim()) == Sha256::digest(token)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graphql::answer::failed;
+    use crate::engine::response::failed;
     use crate::graphql::error::Error;
 
     fn metrics() -> Metrics {
@@ -305,19 +261,5 @@ mod tests {
             ],
         );
         assert!(!metrics.to_text().contains(r#"cost_total{kind="mutation"}"#), "nothing was charged");
-    }
-
-    #[test]
-    fn who_has_the_token_is_told() {
-        let has = |given: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::AUTHORIZATION, HeaderValue::from_static(given));
-            has_token(&headers, "the token")
-        };
-        assert!(has("Bearer the token") && has("bearer the token"));
-        for bad in ["Bearer the toke", "Bearer the token2", "Basic the token", "the token", "Bearer ", ""] {
-            assert!(!has(bad), "{bad}");
-        }
-        assert!(!has_token(&HeaderMap::new(), "the token"));
     }
 }

@@ -1,7 +1,7 @@
 //! Pictures: decoded and re-encoded within bounds, and kept as blobs; and the vault, which seals those of
 //! identity documents.
 
-pub mod pictures;
+pub mod images;
 pub mod vault;
 
 use std::path::Path;
@@ -14,8 +14,9 @@ use object_store::{ObjectStore, PutPayload};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::domain::id::{self, IdKind};
-use pictures::{Bounds, Picture, Unreadable};
+use crate::domain::id;
+use crate::domain::id::IdKind;
+use images::{Bounds, Picture, Unreadable};
 
 /// Pictures decoded at once: each may take some hundred megabytes for a moment.
 const DECODED_AT_ONCE: usize = 2;
@@ -78,7 +79,7 @@ impl Media {
         };
         let work = move || {
             let _permit = permit;
-            pictures::reencode(&file, &bounds)
+            images::reencode(&file, &bounds)
         };
         Ok(tokio::task::spawn_blocking(work).await?)
     }

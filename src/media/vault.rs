@@ -15,6 +15,8 @@ use secrecy::zeroize::Zeroizing;
 use sha2::Sha256;
 use uuid::Uuid;
 
+use crate::domain::wrapped_key::WrappedKey;
+
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 
@@ -45,32 +47,6 @@ impl std::fmt::Debug for Vault {
     }
 }
 
-/// A key as the configuration has it.
-pub struct NamedKey {
-    pub id: String,
-    pub bytes: Zeroizing<[u8; KEY_BYTES]>,
-}
-
-impl Clone for NamedKey {
-    fn clone(&self) -> Self {
-        Self { id: self.id.clone(), bytes: self.bytes.clone() }
-    }
-}
-
-impl std::fmt::Debug for NamedKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("NamedKey").field(&self.id).finish()
-    }
-}
-
-/// A data key as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WrappedKey {
-    /// The installation's key that opens it.
-    pub key_id: String,
-    pub bytes: Vec<u8>,
-}
-
 /// The key of one person's data.
 pub struct DataKey(XChaCha20Poly1305);
 
@@ -82,9 +58,9 @@ impl std::fmt::Debug for DataKey {
 
 impl Vault {
     /// The newest key is the last.
-    pub fn new(keys: &[NamedKey], index_key: &[u8]) -> Option<Self> {
-        let newest = keys.last()?.id.clone();
-        let keys = keys.iter().map(|key| (key.id.clone(), cipher(&*key.bytes))).collect();
+    pub fn new(keys: &[(&str, &[u8; KEY_BYTES])], index_key: &[u8]) -> Option<Self> {
+        let newest = (*keys.last()?).0.to_owned();
+        let keys = keys.iter().map(|(id, key)| ((*id).to_owned(), cipher(*key))).collect();
         let index = <Hmac<Sha256> as Mac>::new_from_slice(index_key).expect("HMAC takes a key of any length");
         Some(Self { keys, newest, index })
     }
@@ -203,13 +179,12 @@ fn open(cipher: &XChaCha20Poly1305, place: &str, sealed: &[u8]) -> Result<Vec<u8
 mod tests {
     use super::*;
 
-    fn key(id: &str, byte: u8) -> NamedKey {
-        NamedKey { id: id.into(), bytes: Zeroizing::new([byte; KEY_BYTES]) }
-    }
+    const A: (&str, &[u8; KEY_BYTES]) = ("a", &[1; KEY_BYTES]);
+    const B: (&str, &[u8; KEY_BYTES]) = ("b", &[2; KEY_BYTES]);
 
     #[test]
     fn what_is_sealed_opens_in_its_place_and_whole_alone() {
-        let vault = Vault::new(&[key("a", 1)], b"index").unwrap();
+        let vault = Vault::new(&[A], b"index").unwrap();
         let (ann, bob) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let (data_key, wrapped) = vault.new_data_key(ann).unwrap();
         let sealed = data_key.seal("form of ann", b"Ann Lee").unwrap();
@@ -230,13 +205,13 @@ mod tests {
     #[test]
     fn a_key_is_changed_without_touching_the_data() {
         let ann = Uuid::from_u128(1);
-        let old = Vault::new(&[key("a", 1)], b"index").unwrap();
+        let old = Vault::new(&[A], b"index").unwrap();
         let (data_key, wrapped) = old.new_data_key(ann).unwrap();
         let sealed = data_key.seal("form", b"Ann").unwrap();
-        let both = Vault::new(&[key("a", 1), key("b", 2)], b"index").unwrap();
+        let both = Vault::new(&[A, B], b"index").unwrap();
         let rewrapped = both.rewrap(&wrapped, ann).unwrap();
         assert_eq!(rewrapped.key_id, "b");
-        let new = Vault::new(&[key("b", 2)], b"index").unwrap();
+        let new = Vault::new(&[B], b"index").unwrap();
         assert_eq!(&**new.unwrap(&rewrapped, ann).unwrap().open("form", &sealed).unwrap(), b"Ann");
         assert_eq!(new.unwrap(&wrapped, ann).unwrap_err(), VaultError::MissingKey("a".into()));
         let relabelled = WrappedKey { key_id: "b".into(), ..wrapped };
@@ -245,8 +220,8 @@ mod tests {
 
     #[test]
     fn a_hash_knows_again_and_keeps_purposes_apart() {
-        let vault = Vault::new(&[key("a", 1)], b"index").unwrap();
-        let other = Vault::new(&[key("a", 1)], b"another").unwrap();
+        let vault = Vault::new(&[A], b"index").unwrap();
+        let other = Vault::new(&[A], b"another").unwrap();
         assert_eq!(vault.hash("document", b"GB:1"), vault.hash("document", b"GB:1"));
         assert_ne!(vault.hash("document", b"GB:1"), vault.hash("picture", b"GB:1"));
         assert_ne!(vault.hash("document", b"GB:1"), other.hash("document", b"GB:1"));

@@ -6,14 +6,14 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use super::error::wrong_credentials;
-use super::people::end_sessions;
-use super::secrets::Secrets;
-use super::{Error, Result, Services, UnitOfWork};
 use crate::domain::account::{SESSION_LIFETIME, SignUpForm};
 use crate::domain::event::EventBody;
-use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::user::{Role, Viewer};
+use crate::domain::violation::{Fault, FaultCode};
+use crate::service::error::wrong_credentials;
+use crate::service::secrets::Secrets;
+use crate::service::user_admin::end_sessions;
+use crate::service::{Error, Result, Services, UnitOfWork};
 use crate::store::users::NewUser;
 use crate::store::{sessions, users};
 

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use sea_orm::DbErr;
-
-use crate::domain::fault::{Fault, FaultCode};
 use crate::domain::user::Viewer;
-use crate::media::vault::VaultError;
+use crate::domain::violation::{Fault, FaultCode};
+pub use crate::media::vault::VaultError;
 use crate::store;
 
 /// What every act returns.
@@ -29,7 +27,7 @@ pub enum Error {
     RateLimited(Duration),
     /// The database is away.
     #[error("the database is away: {0}")]
-    Unavailable(#[source] DbErr),
+    Unavailable(#[source] store::Error),
     /// What is sealed cannot be opened: a key is missing, or it has been altered.
     #[error("cannot open what is sealed: {0}")]
     Sealed(#[from] VaultError),
@@ -45,8 +43,8 @@ impl Error {
     }
 }
 
-impl From<DbErr> for Error {
-    fn from(error: DbErr) -> Self {
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
         if store::is_unavailable(&error) { Self::Unavailable(error) } else { Self::internal(error) }
     }
 }

@@ -1,6 +1,6 @@
 //! How long the log keeps what happened, and when it gets another name.
 
-use super::{Result, Services};
+use crate::service::{Result, Services};
 use crate::store::event_log;
 
 /// Events removed at once: nobody who writes waits long.

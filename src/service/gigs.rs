@@ -2,14 +2,15 @@
 
 use uuid::Uuid;
 
-use super::{Result, Services, UnitOfWork};
 use crate::domain::event::EventBody;
-use crate::domain::fault::{Check, Fault, FaultCode};
 use crate::domain::gig::{Gig, GigAct, GigContent, GigStatus};
 use crate::domain::gig_form::{Completeness, GigForm};
 use crate::domain::permission;
-use crate::domain::review::{ReviewItem, ReviewKind, ReviewQueueChange};
+use crate::domain::review::{ReviewItem, ReviewQueueChange};
+use crate::domain::review_kind::ReviewKind;
 use crate::domain::user::Viewer;
+use crate::domain::violation::{Check, Fault, FaultCode};
+use crate::service::{Result, Services, UnitOfWork};
 use crate::store::{categories, gigs, images, reviews, users};
 
 /// Creates a draft, or goes on with the one that `id` names.

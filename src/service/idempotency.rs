@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
-use super::{Error, Result, Services};
-use crate::store::idempotency::{self as store, Kept, Name};
+use crate::service::{Error, Result, Services};
+use crate::store::idempotency::{Kept, Name};
+use crate::store::{Executor, idempotency as store};
 
 /// How long an answer is given again.
 const KEPT: TimeDelta = TimeDelta::hours(24);
@@ -115,7 +115,7 @@ pub async fn run<T>(attempt: Arc<Attempt>, acting: impl Future<Output = T>) -> T
 ///
 /// # Errors
 /// Where another has taken over; where the database is away.
-pub(super) async fn mark(tx: &impl ConnectionTrait) -> Result<()> {
+pub(super) async fn mark(tx: &impl Executor) -> Result<()> {
     let Ok(attempt) = ATTEMPT.try_with(Arc::clone) else { return Ok(()) };
     if store::act(tx, &attempt.name, attempt.id).await? {
         return Ok(());

@@ -4,14 +4,16 @@ use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{Error, Result, Services};
-use crate::domain::fault::{Fault, FaultCode};
-use crate::domain::id::{self, IdKind};
+use crate::domain::id;
+use crate::domain::id::IdKind;
 use crate::domain::image::GigImage;
 use crate::domain::user::Viewer;
+use crate::domain::violation::{Fault, FaultCode};
 use crate::media::Shelf;
-use crate::media::pictures::Unreadable;
-use crate::store::images::{self, Seen};
+use crate::media::images::Unreadable;
+use crate::service::{Error, Result, Services};
+use crate::store::images;
+use crate::store::images::Seen;
 
 /// How long the address of a picture that is not public works. It is rounded up to this, so that the same
 /// picture keeps the same address for a while and a browser need not fetch it again.
@@ -45,7 +47,7 @@ pub fn too_large(max: usize) -> Fault {
 pub(crate) async fn store(
     services: &Services,
     owner_id: Uuid,
-    picture: crate::media::pictures::Picture,
+    picture: crate::media::images::Picture,
 ) -> Result<GigImage> {
     let whole = |number: u32| i32::try_from(number).map_err(Error::internal);
     let image = GigImage {

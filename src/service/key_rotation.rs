@@ -5,7 +5,7 @@
 
 use uuid::Uuid;
 
-use super::{Result, Services};
+use crate::service::{Result, Services};
 use crate::store::data_keys;
 
 /// Keys read at once.
@@ -47,4 +47,10 @@ pub async fn rotate(services: &Services, done: impl Fn()) -> Result<()> {
         }
     }
     failed.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// The ids of keys that data are sealed by, and that this installation does not have.
+pub async fn missing_keys(services: &Services) -> Vec<String> {
+    let used = data_keys::key_ids(services.db.read()).await.unwrap_or_default();
+    used.into_iter().filter(|id| !services.vault.has(id)).collect()
 }

@@ -5,21 +5,21 @@
 //! To add an act: the rule in `domain`, a function here, a resolver that calls it.
 
 pub mod accounts;
-pub mod budgets;
+mod audit;
+pub mod background_jobs;
 pub mod error;
 pub mod event_log;
 pub mod gigs;
-pub mod housekeeping;
 pub mod idempotency;
 pub mod images;
 pub mod key_rotation;
-pub mod lifetimes;
-pub mod people;
+mod login_throttle;
+pub mod rate_limit;
+pub mod retention;
 pub mod reviews;
 pub mod secrets;
-mod sign_in_limit;
-mod trail;
 mod unit_of_work;
+pub mod user_admin;
 pub mod verification_reviews;
 pub mod verifications;
 
@@ -29,15 +29,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::{ContextV7, Timestamp, Uuid};
 
 pub use error::{Error, Result};
-pub use sign_in_limit::SignInLimit;
+pub use login_throttle::SignInLimit;
 pub use unit_of_work::UnitOfWork;
 
 use crate::clock::Clock;
 use crate::domain::category::Catalogue;
 use crate::domain::limits::Limits;
-use crate::live::bus::Bus;
-use crate::live::public_version::PublicVersion;
-use crate::live::stream::Streams;
+use crate::events::bus::Bus;
+use crate::events::public_data_version::PublicVersion;
+use crate::events::stream::Streams;
 use crate::media::Media;
 use crate::media::vault::Vault;
 use crate::store::Database;
@@ -56,7 +56,7 @@ pub struct Services {
     pub vault: Vault,
     pub secrets: secrets::Secrets,
     pub sign_in_limit: SignInLimit,
-    pub budgets: budgets::Budgets,
+    pub budgets: rate_limit::Budgets,
     /// How long the log keeps what happened.
     pub events_kept: TimeDelta,
     pub ids: Ids,

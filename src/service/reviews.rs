@@ -2,15 +2,17 @@
 
 use uuid::Uuid;
 
-use super::error::require_reviewer;
-use super::gigs::{advance, check_may_work, record_queue};
-use super::{Result, Services, UnitOfWork};
-use crate::domain::fault::{Check, Fault, FaultCode};
 use crate::domain::gig::Gig;
 use crate::domain::limits::ReviewLimits;
-use crate::domain::reason::{self, ReasonForm};
-use crate::domain::review::{Decision, GigDecision, ReviewItem, ReviewKind, ReviewQueueChange};
+use crate::domain::reason;
+use crate::domain::reason::ReasonForm;
+use crate::domain::review::{Decision, GigDecision, ReviewItem, ReviewQueueChange};
+use crate::domain::review_kind::ReviewKind;
 use crate::domain::user::Viewer;
+use crate::domain::violation::{Check, Fault, FaultCode};
+use crate::service::error::require_reviewer;
+use crate::service::gigs::{advance, check_may_work, record_queue};
+use crate::service::{Result, Services, UnitOfWork};
 use crate::store::{gigs, reviews};
 
 /// Takes an item for some minutes, so that two reviewers never do the same work.
@@ -126,7 +128,7 @@ pub(super) fn checked_note(note: Option<String>, limits: &ReviewLimits, check: &
     Some(note)
 }
 
-fn own_work(path: &str) -> super::Error {
+fn own_work(path: &str) -> crate::service::Error {
     Fault::at(path, FaultCode::NotAllowed, "Nobody reviews what is their own.").into()
 }
 

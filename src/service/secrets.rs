@@ -17,8 +17,8 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::{Error, Result};
 use crate::domain::account::{ACCESS_TOKEN_LIFETIME, STREAM_TICKET_LIFETIME};
+use crate::service::{Error, Result};
 
 /// Password hashes made at once; each takes 19 MiB and a core for some 20 ms.
 const HASHES_AT_ONCE: usize = 2;

@@ -2,17 +2,15 @@
 
 use std::ops::Deref;
 
-use sea_orm::DatabaseTransaction;
-
-use super::{Result, Services, idempotency};
 use crate::domain::event::EventBody;
-use crate::store::event_log;
+use crate::service::{Result, Services, idempotency};
+use crate::store::{Transaction, event_log};
 
 /// A transaction that writes. Dropped without a commit, it never was.
 #[derive(Debug)]
 pub struct UnitOfWork<'a> {
     services: &'a Services,
-    transaction: DatabaseTransaction,
+    transaction: Transaction,
     happened: Vec<EventBody>,
 }
 
@@ -46,9 +44,9 @@ impl<'a> UnitOfWork<'a> {
 }
 
 impl Deref for UnitOfWork<'_> {
-    type Target = DatabaseTransaction;
+    type Target = Transaction;
 
-    fn deref(&self) -> &DatabaseTransaction {
+    fn deref(&self) -> &Transaction {
         &self.transaction
     }
 }

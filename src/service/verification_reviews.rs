@@ -3,22 +3,26 @@
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use super::error::require_reviewer;
-use super::gigs::advance;
-use super::reviews::{checked_note, write as write_item};
-use super::trail::{self, Actor};
-use super::verifications::{document_place, open_form, write};
-use super::{Error, Result, Services, UnitOfWork};
-use crate::domain::fault::{Check, Fault, FaultCode};
 use crate::domain::gig::{GigAct, GigStatus};
-use crate::domain::id::{self, IdKind};
+use crate::domain::id;
+use crate::domain::id::IdKind;
 use crate::domain::permission;
 use crate::domain::personal_info::PersonalInfo;
-use crate::domain::reason::{self, ReasonForm, ReviewReason};
-use crate::domain::review::{Decision, ReviewKind, ReviewQueueChange, VerificationDecision};
+use crate::domain::reason;
+use crate::domain::reason::{ReasonForm, ReviewReason};
+use crate::domain::review::{Decision, ReviewQueueChange, VerificationDecision};
+use crate::domain::review_kind::ReviewKind;
 use crate::domain::user::Viewer;
 use crate::domain::verification::{Verification, VerificationStatus};
+use crate::domain::violation::{Check, Fault, FaultCode};
 use crate::media::Shelf;
+use crate::service::audit;
+use crate::service::audit::Actor;
+use crate::service::error::require_reviewer;
+use crate::service::gigs::advance;
+use crate::service::reviews::{checked_note, write as write_item};
+use crate::service::verifications::{document_place, open_form, write};
+use crate::service::{Error, Result, Services, UnitOfWork};
 use crate::store::{gigs, reviews, users, verifications};
 
 /// How long the address of a document's picture works.
@@ -123,7 +127,7 @@ pub async fn decide(
         decided_at: now,
     };
     reviews::insert_decision(&*work, &kept).await?;
-    trail::leave(services, &work, by(viewer, request_id), verdict.user_id, "DECIDE", decision).await?;
+    audit::leave(services, &work, by(viewer, request_id), verdict.user_id, "DECIDE", decision).await?;
     work.commit().await?;
     Ok(sealed.verification)
 }
@@ -160,7 +164,7 @@ async fn propose(
         decided_at: services.now(),
     };
     reviews::insert_decision(&*work, &kept).await?;
-    trail::leave(services, &work, by(viewer, request_id), user_id, "PROPOSE", decision).await?;
+    audit::leave(services, &work, by(viewer, request_id), user_id, "PROPOSE", decision).await?;
     work.commit().await?;
     Ok(unchanged)
 }
@@ -211,7 +215,7 @@ pub async fn personal_info(
     if form.is_some() && viewer.id() != user_id {
         // Before it is shown: what leaves no trail is not seen.
         let work = services.begin().await?;
-        trail::leave(services, &work, by(viewer, request_id), user_id, "VIEW_PERSONAL_INFO", "").await?;
+        audit::leave(services, &work, by(viewer, request_id), user_id, "VIEW_PERSONAL_INFO", "").await?;
         work.commit().await?;
     }
     Ok(form)
@@ -270,7 +274,7 @@ pub async fn show_document(
     let side: &str = document.side.into();
     let work = services.begin().await?;
     let detail = format!("{side} {}", id::encode(IdKind::IdentityDocument, document_id));
-    trail::leave(services, &work, by(viewer, request_id), document.user_id, "VIEW_DOCUMENT", &detail).await?;
+    audit::leave(services, &work, by(viewer, request_id), document.user_id, "VIEW_DOCUMENT", &detail).await?;
     work.commit().await?;
     Ok(Some(picture.to_vec()))
 }

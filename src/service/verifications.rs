@@ -1,24 +1,26 @@
 //! What an applicant does: the form, the documents, the submission.
 
 use bytes::Bytes;
-use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
-use super::gigs::record_queue;
-use super::images::too_large;
-use super::{Error, Result, Services, UnitOfWork};
 use crate::domain::event::EventBody;
-use crate::domain::fault::{Fault, FaultCode};
-use crate::domain::permission::{self, Action};
+use crate::domain::permission;
+use crate::domain::permission::Action;
 use crate::domain::personal_info::PersonalInfo;
 use crate::domain::reason::DUPLICATE_IDENTITY;
-use crate::domain::review::{ReviewItem, ReviewKind, ReviewQueueChange};
+use crate::domain::review::{ReviewItem, ReviewQueueChange};
+use crate::domain::review_kind::ReviewKind;
 use crate::domain::user::Viewer;
 use crate::domain::verification::{
     DocumentSide, DocumentType, IdentityDocument, Verification, VerificationAct, VerificationStatus,
 };
+use crate::domain::violation::{Fault, FaultCode};
 use crate::media::Shelf;
 use crate::media::vault::DataKey;
+use crate::service::gigs::record_queue;
+use crate::service::images::too_large;
+use crate::service::{Error, Result, Services, UnitOfWork};
+use crate::store;
 use crate::store::verifications::Sealed;
 use crate::store::{gigs, reviews, users, verifications};
 
@@ -40,7 +42,7 @@ pub async fn of_person(services: &Services, user_id: Uuid) -> Result<Verificatio
     Ok(find(services.db.read(), user_id).await?.verification)
 }
 
-async fn find(db: &impl ConnectionTrait, user_id: Uuid) -> Result<Sealed> {
+async fn find(db: &impl store::Executor, user_id: Uuid) -> Result<Sealed> {
     Ok(verifications::find(db, user_id).await?.unwrap_or_else(|| Sealed::not_started(user_id)))
 }
 

@@ -5,7 +5,7 @@ use entity::audit_entry;
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, NotSet, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
-use super::Result;
+use crate::store::Result;
 
 /// One line of the trail.
 #[derive(Debug, Clone)]

@@ -4,9 +4,9 @@ use entity::category;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
-use super::Result;
 use crate::domain::category::Category;
 use crate::domain::money::Money;
+use crate::store::Result;
 
 fn from_row(row: category::Model) -> Category {
     Category {

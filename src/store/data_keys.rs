@@ -7,8 +7,8 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::Result;
-use crate::media::vault::WrappedKey;
+use crate::domain::wrapped_key::WrappedKey;
+use crate::store::Result;
 
 /// Up to `limit` people whose data key is wrapped by another key than `newest`, those with ids after `after`.
 ///

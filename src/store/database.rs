@@ -16,7 +16,7 @@ use sea_orm::{
     TransactionTrait,
 };
 
-use super::Result;
+use crate::store::Result;
 
 /// A request does not wait longer than this for a connection: then the database counts as away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);

@@ -9,9 +9,9 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{ROWS_AT_ONCE, Result, corrupt, from_json, parse, to_json};
 use crate::domain::event::{Event, EventBody, Topic};
 use crate::domain::gig::GigStatus;
+use crate::store::{ROWS_AT_ONCE, Result, corrupt, from_json, parse, to_json};
 
 /// Held from numbering to commit, so that a number is given out in commit order alone.
 const POSITION_LOCK: i64 = 0x6769_6777_6179_0002;

@@ -7,8 +7,8 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, TryInsertResult};
 use uuid::Uuid;
 
-use super::Result;
-use crate::media::vault::WrappedKey;
+use crate::domain::wrapped_key::WrappedKey;
+use crate::store::Result;
 
 /// Which request: whose, by which key.
 #[derive(Debug, Clone, PartialEq, Eq)]

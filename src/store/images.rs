@@ -11,9 +11,9 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{ROWS_AT_ONCE, Result, gigs};
 use crate::domain::image::GigImage;
 use crate::domain::user::Viewer;
+use crate::store::{ROWS_AT_ONCE, Result, gigs};
 
 fn from_row(row: &gig_image::Model) -> GigImage {
     GigImage {

@@ -11,15 +11,10 @@ pub mod categories;
 pub mod data_keys;
 mod database;
 pub mod event_log;
-pub mod gig_browse;
-pub mod gig_facets;
-mod gig_list_sql;
-mod gig_listing;
-pub mod gig_search;
 pub mod gigs;
 pub mod idempotency;
 pub mod images;
-pub mod page;
+pub mod pagination;
 pub mod reviews;
 pub mod sessions;
 mod sql;
@@ -29,6 +24,15 @@ pub mod verifications;
 pub use database::{Database, is_unavailable};
 
 use sea_orm::DbErr;
+
+/// A connection or a transaction: whatever runs a statement.
+pub use sea_orm::ConnectionTrait as Executor;
+/// A pool of connections, for reads.
+pub use sea_orm::DatabaseConnection as Connection;
+/// A transaction under way.
+pub use sea_orm::DatabaseTransaction as Transaction;
+/// What can go wrong in the store.
+pub use sea_orm::DbErr as Error;
 
 /// What every store function returns.
 pub type Result<T> = std::result::Result<T, DbErr>;

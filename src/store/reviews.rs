@@ -9,10 +9,11 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::page::{Key, Ordering, Page, PageRequest, Side};
-use super::{ROWS_AT_ONCE, Result, from_json, parse, to_json};
 use crate::domain::reason::ReviewReason;
-use crate::domain::review::{Decision, ReviewItem, ReviewKind, ReviewState};
+use crate::domain::review::{Decision, ReviewItem, ReviewState};
+use crate::domain::review_kind::ReviewKind;
+use crate::store::pagination::{Key, Ordering, Page, PageRequest, Side};
+use crate::store::{ROWS_AT_ONCE, Result, from_json, parse, to_json};
 
 /// Which part of the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]

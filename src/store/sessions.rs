@@ -8,8 +8,8 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Result, users};
 use crate::domain::user::Viewer;
+use crate::store::{Result, users};
 
 /// A refresh token as the store knows it.
 #[derive(Debug, Clone)]

@@ -8,9 +8,9 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Result, parse};
 use crate::domain::account::email_key;
 use crate::domain::user::{Role, User};
+use crate::store::{Result, parse};
 
 /// A person to be added.
 #[derive(Debug, Clone)]

@@ -10,9 +10,9 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Result, from_json, parse, to_json};
 use crate::domain::verification::{IdentityDocument, Verification, VerificationStatus};
-use crate::media::vault::WrappedKey;
+use crate::domain::wrapped_key::WrappedKey;
+use crate::store::{Result, from_json, parse, to_json};
 
 /// Held while a submission looks for others with the same document, so that of two at once one sees the other.
 const SUBMISSION_LOCK: i64 = 0x6769_6777_6179_0003;

@@ -1,10 +1,11 @@
-//! The table of who gets what (`gigway::graphql::access`), beside what a running gateway gives: every field of the schema, as
+//! The table of who gets what (`gigway::graphql::authorization`), beside what a running gateway gives: every field of the schema, as
 //! every caller.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gigway::graphql::access::table::TABLE;
-use gigway::graphql::access::{self, Access, CALLERS, Cell};
+use gigway::graphql::authorization as access_table;
+use gigway::graphql::authorization::table::TABLE;
+use gigway::graphql::authorization::{Access, CALLERS, Cell};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
@@ -87,7 +88,7 @@ async fn every_field_of_the_schema_has_one_row_and_no_row_is_without_a_field() {
 #[test]
 fn the_committed_page_is_the_one_that_is_printed() {
     let committed = include_str!("../../docs/AUTHORIZATION.md");
-    assert!(committed == access::document(), "docs/AUTHORIZATION.md is old: run `make schema`");
+    assert!(committed == access_table::document(), "docs/AUTHORIZATION.md is old: run `make schema`");
 }
 
 /// How an object of the type comes to be asked for; `%` stands for the field.

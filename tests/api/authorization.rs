@@ -1,7 +1,7 @@
 //! Who may do what: every query, mutation and subscription, as each kind of caller. A refusal changes nothing.
 
 use entity::{gig, gig_image, review_decision, review_item, session};
-use gigway::graphql::access::CALLERS;
+use gigway::graphql::authorization::CALLERS;
 use gigway::store::event_log;
 use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::{Value, json};

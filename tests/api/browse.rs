@@ -290,7 +290,8 @@ async fn a_page_stays_right_while_gigs_come_and_go(world: World) {
 
 async fn a_page_that_cannot_be_is_refused(world: World) {
     let here = world.here();
-    let far = gigway::store::page::Key { order: "newest", values: vec![-(1 << 60)], id: uuid::Uuid::nil() };
+    let far =
+        gigway::store::pagination::Key { order: "newest", values: vec![-(1 << 60)], id: uuid::Uuid::nil() };
     let cursor_of_prices = "cHJpY2VfbG93ZXN0OjU6MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA";
     let cases = [
         (json!({ "first": -1 }), "BAD_USER_INPUT"),

@@ -6,8 +6,9 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use entity::{gig_image, idempotent_request};
 use futures_util::future::join_all;
-use gigway::service::idempotency::{self, Turn, take_turn};
-use gigway::service::{lifetimes, people};
+use gigway::service::idempotency;
+use gigway::service::idempotency::{Turn, take_turn};
+use gigway::service::{retention, user_admin};
 use reqwest::Response;
 use sea_orm::prelude::Uuid;
 use sea_orm::{EntityTrait, PaginatorTrait};
@@ -157,7 +158,7 @@ async fn of_an_erased_person_no_answer_is_kept(world: World) {
     let ann = world.member("Ann").await;
     answer(&ann.client, "a", SAVE_DRAFT, json!({ "input": { "title": "A song" } })).await;
     assert_eq!(kept(&world).await, 1);
-    lifetimes::erase_user(world.services(), &ann.email).await.expect("she is erased");
+    retention::erase_user(world.services(), &ann.email).await.expect("she is erased");
     assert_eq!(kept(&world).await, 0);
 }
 
@@ -193,7 +194,7 @@ async fn a_gateway_that_dies_leaves_no_act_half_known(world: World) {
         other => panic!("{other:?}"),
     };
     let points =
-        |attempt, points| idempotency::run(attempt, people::set_points(services, &ann.email, points));
+        |attempt, points| idempotency::run(attempt, user_admin::set_points(services, &ann.email, points));
     let level = async || {
         ann.client.run("{ viewer { user { level } } }", json!({})).await["viewer"]["user"]["level"].take()
     };

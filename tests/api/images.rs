@@ -1,7 +1,7 @@
 //! Pictures: what is taken, what is kept, and who sees it.
 
 use chrono::TimeDelta;
-use gigway::service::housekeeping;
+use gigway::service::background_jobs;
 use image::{GenericImageView, ImageFormat};
 use serde_json::{Value, json};
 
@@ -157,10 +157,10 @@ async fn a_picture_that_belongs_to_no_gig_is_collected_after_a_day(world: World)
         count
     };
     world.pass(TimeDelta::hours(24) - TimeDelta::seconds(30));
-    housekeeping::collect_unattached_images(world.services()).await.expect("a look");
+    background_jobs::collect_unattached_images(world.services()).await.expect("a look");
     assert_eq!(count().await, 2);
     world.pass(TimeDelta::minutes(1));
-    housekeeping::collect_unattached_images(world.services()).await.expect("a look");
+    background_jobs::collect_unattached_images(world.services()).await.expect("a look");
     assert_eq!(count().await, 1);
     let ann = world.sign_in(&ann.email).await;
     let read = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";

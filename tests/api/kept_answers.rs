@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use gigway::config::Settings;
-use gigway::service::{Services, lifetimes, people};
+use gigway::service::{Services, retention, user_admin};
 use gigway::store::event_log;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -122,7 +122,7 @@ impl<'a> Market<'a> {
     async fn rename(&mut self, at: At) {
         let Some(seller) = self.some_seller() else { return };
         let (email, name) = (self.sellers[seller].email.clone(), format!("Name {}", self.changes));
-        people::set_display_name(self.services(at), &email, &name).await.expect("a new name");
+        user_admin::set_display_name(self.services(at), &email, &name).await.expect("a new name");
     }
 
     async fn give_points(&mut self, at: At) {
@@ -130,7 +130,7 @@ impl<'a> Market<'a> {
         // Below the level from which an identity must be cleared.
         let points = self.random.random_range(0..11_000);
         let email = self.sellers[seller].email.clone();
-        people::set_points(self.services(at), &email, points).await.expect("other points");
+        user_admin::set_points(self.services(at), &email, points).await.expect("other points");
     }
 
     async fn clear(&mut self, at: At) {
@@ -157,7 +157,7 @@ impl<'a> Market<'a> {
     async fn erase(&mut self, at: At) {
         let Some(seller) = self.some_seller() else { return };
         let email = self.sellers[seller].email.clone();
-        lifetimes::erase_user(self.services(at), &email).await.expect("it is erased");
+        retention::erase_user(self.services(at), &email).await.expect("it is erased");
         self.gigs.retain(|gig| gig.seller != seller);
         self.erased.push(seller);
     }
@@ -366,7 +366,7 @@ async fn a_gateway_knows_of_its_own_changes_before_it_tells_of_them(world: World
     let services = world.services();
     for points in 1..20 {
         let before = services.public_version.current();
-        people::set_points(services, &ann.email, points).await.expect("other points");
+        user_admin::set_points(services, &ann.email, points).await.expect("other points");
         assert!(services.public_version.current() > before);
     }
     // What strangers do not see leaves what is kept as it is.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use futures_util::StreamExt;
 use gigway::config::Settings;
-use gigway::service::{key_rotation, lifetimes};
+use gigway::service::{key_rotation, retention};
 use serde_json::{Value, json};
 
 use crate::support::client::{error_codes, text};
@@ -38,13 +38,13 @@ async fn pictures_go_after_a_time_and_the_record_stays(world: World) {
     rita.client.done(&decide(), verdict(&id, "CLEAR", version, &json!([]))).await;
     let (held, version) = submitted(&cid, "EF123456", 3).await;
     rita.client.done(&decide(), verdict(&held, "CLEAR", version, &json!([]))).await;
-    lifetimes::hold(world.services(), &cid.email, true).await.expect("a hold");
+    retention::hold(world.services(), &cid.email, true).await.expect("a hold");
     bob.client.done(&save(), info("CD123456")).await;
     upload(&bob.client, "PASSPORT", "FRONT", document(2)).await;
     assert_eq!(blobs(&world), 3);
 
     world.pass(TimeDelta::days(31));
-    let done = lifetimes::retain(world.services()).await.expect("a run");
+    let done = retention::retain(world.services()).await.expect("a run");
     assert_eq!((done.abandoned, done.pictures, done.records), (1, 0, 0));
     let bob = world.sign_in(&bob.email).await;
     let seen = own(&bob.client).await;
@@ -57,7 +57,7 @@ async fn pictures_go_after_a_time_and_the_record_stays(world: World) {
     assert_eq!(own(&bob.client).await["personalInfo"]["firstName"], "Annabella");
 
     world.pass(TimeDelta::days(150));
-    lifetimes::retain(world.services()).await.expect("a run");
+    retention::retain(world.services()).await.expect("a run");
     assert_eq!(blobs(&world), 1, "that of the person under a legal hold");
     let rita = world.sign_in(&rita.email).await;
     let seen = rita.client.run(READ, json!({ "id": id })).await["node"].take();
@@ -66,7 +66,7 @@ async fn pictures_go_after_a_time_and_the_record_stays(world: World) {
     assert!(seen["steps"].as_array().expect("a list").iter().all(|step| step["done"] == true), "{seen}");
 
     world.pass(TimeDelta::days(5 * 365));
-    lifetimes::retain(world.services()).await.expect("a run");
+    retention::retain(world.services()).await.expect("a run");
     let rita = world.sign_in(&rita.email).await;
     let seen = rita.client.run(READ, json!({ "id": id })).await["node"].take();
     assert_eq!((&seen["status"], &seen["personalInfo"]), (&json!("CLEARED"), &Value::Null));
@@ -81,11 +81,11 @@ async fn a_person_who_is_erased_is_nobody_and_the_record_stays(world: World) {
     rita.approve(&gig).await;
     let (id, version) = submitted(&ann, "AB123456", 1).await;
     rita.client.done(&decide(), verdict(&id, "CLEAR", version, &json!([]))).await;
-    lifetimes::hold(world.services(), &ann.email, true).await.expect("a hold");
-    lifetimes::erase_user(world.services(), &ann.email).await.expect_err("a hold");
+    retention::hold(world.services(), &ann.email, true).await.expect("a hold");
+    retention::erase_user(world.services(), &ann.email).await.expect_err("a hold");
     assert_eq!(blobs(&world), 1);
-    lifetimes::hold(world.services(), &ann.email, false).await.expect("no hold");
-    lifetimes::erase_user(world.services(), &ann.email).await.expect("erased");
+    retention::hold(world.services(), &ann.email, false).await.expect("no hold");
+    retention::erase_user(world.services(), &ann.email).await.expect("erased");
     assert_eq!(blobs(&world), 0);
     assert_eq!(ann.client.error_codes("{ viewer { email } }", json!({})).await, ["UNAUTHENTICATED"]);
     let sign_in = json!({ "input": { "email": ann.email, "password": PASSWORD } });
@@ -103,7 +103,7 @@ async fn a_person_who_is_erased_is_nobody_and_the_record_stays(world: World) {
     // One that waits is withdrawn, and nothing of it can be decided any more.
     let bob = world.member("Bob").await;
     let (id, version) = submitted(&bob, "CD123456", 2).await;
-    lifetimes::erase_user(world.services(), &bob.email).await.expect("erased");
+    retention::erase_user(world.services(), &bob.email).await.expect("erased");
     let clear = verdict(&id, "CLEAR", version + 1, &json!([]));
     let refused = rita.client.refused(&decide(), clear).await;
     assert_eq!(refused, [("INVALID_TRANSITION".to_owned(), String::new())]);

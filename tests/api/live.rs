@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use futures_util::StreamExt;
 use gigway::domain::event::Topic;
-use gigway::live::stream::Delivery;
+use gigway::events::stream::Delivery;
 use gigway::store::event_log;
 use serde_json::{Value, json};
 
@@ -120,8 +120,8 @@ async fn a_cursor_that_is_none_ends_the_stream(world: World) {
     }
     // Of another log, and of a time that has not come: both would leave a gap.
     let epoch = world.services().streams.epoch();
-    let other = gigway::live::cursor::Cursor { epoch: uuid::Uuid::from_u128(7), position: 0 };
-    let future = gigway::live::cursor::Cursor { epoch, position: 1_000_000 };
+    let other = gigway::events::cursor::Cursor { epoch: uuid::Uuid::from_u128(7), position: 0 };
+    let future = gigway::events::cursor::Cursor { epoch, position: 1_000_000 };
     for (id, cursor) in [("4", other), ("5", future)] {
         screen.subscribe(id, GIG_STATUS_CHANGED, json!({ "after": cursor.encode() })).await;
         assert_eq!(screen.failure(id).await, ["CURSOR_EXPIRED"]);

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gigway::domain::event::EventBody;
-use gigway::domain::review::{ReviewKind, ReviewQueueChange};
+use gigway::domain::review::ReviewQueueChange;
+use gigway::domain::review_kind::ReviewKind;
 use gigway::store::event_log;
 use serde_json::json;
 use uuid::Uuid;

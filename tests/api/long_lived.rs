@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use gigway::config::Settings;
 use gigway::domain::user::Role;
-use gigway::service::people;
+use gigway::service::user_admin;
 use serde_json::{Value, json};
 
 use crate::support::client::Client;
@@ -134,14 +134,14 @@ async fn who_is_blocked_is_out_everywhere(world: World) {
     let ann = world.member("Ann").await;
     let mut socket = ann.at(&world.there()).socket().await;
     let stream = stream(&ann.at(&world.there()), GIG_STATUS_CHANGED, json!({})).await;
-    people::block(world.services(), &ann.email).await.expect("blocked");
+    user_admin::block(world.services(), &ann.email).await.expect("blocked");
     assert_eq!(socket.closed().await, (4403, "The session has ended".to_owned()));
     assert_eq!(rest(stream).await, Vec::<String>::new());
     assert_eq!(ann.client.error_codes("{ viewer { email } }", json!({})).await, ["UNAUTHENTICATED"]);
     let input = json!({ "input": { "email": ann.email, "password": PASSWORD } });
     let refused = world.here().refused(documents::SIGN_IN, input).await;
     assert_eq!(refused, [("NOT_ALLOWED".to_owned(), String::new())]);
-    people::unblock(world.services(), &ann.email).await.expect("free");
+    user_admin::unblock(world.services(), &ann.email).await.expect("free");
     world.sign_in(&ann.email).await;
 }
 
@@ -157,7 +157,7 @@ async fn a_role_that_is_taken_away_narrows_what_runs(world: World) {
     let mut stream = stream(&rita.at(&world.there()), QUEUE_CHANGED, json!({})).await;
     let hub = world.services_there().streams.hub();
     until("all are attached", async || hub.attached() >= 7).await;
-    people::set_role(world.services(), &rita.email, Role::Member).await.expect("a member");
+    user_admin::set_role(world.services(), &rita.email, Role::Member).await.expect("a member");
     assert_eq!(socket.failure("queue").await, ["FORBIDDEN"]);
     assert_eq!(socket.failure("hers").await, ["FORBIDDEN"]);
     let told = stream.next().await.expect("a stream").expect("an event");

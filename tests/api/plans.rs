@@ -3,8 +3,11 @@
 use chrono::{DateTime, Utc};
 use gigway::domain::gig_filter::{GigFilter, GigOrder};
 use gigway::domain::search::Term;
-use gigway::store::gig_browse::{self, GigQuery, Part, Parts, Scope, Search};
-use gigway::store::page::{Key, PageRequest, Paging};
+use gigway::store::gigs::list;
+use gigway::store::gigs::query::{GigQuery, Scope};
+use gigway::store::gigs::rows::{Part, Parts};
+use gigway::store::gigs::sql::Search;
+use gigway::store::pagination::{Key, PageRequest, Paging};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionTrait};
 use serde_json::Value;
 use uuid::Uuid;
@@ -119,7 +122,7 @@ async fn no_list_is_made_by_looking_through_all_gigs(world: World) {
                 for after in [None, Some(key(&query, middle))] {
                     let request = PageRequest { size: 20, paging: Paging::Forward, after, before: None };
                     let parts: Parts = Part::Title | Part::Seller | Part::Images;
-                    for (search, statement) in gig_browse::statements(backend, &query, &request, parts) {
+                    for (search, statement) in list::statements(backend, &query, &request, parts) {
                         // The index is asked for what is common only where it was not among the first 5,000 of the
                         // list, and then it may be less work to look through all.
                         if terms == Some("common")

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use gigway::config::Settings;
-use gigway::service::people;
+use gigway::service::user_admin;
 use gigway::store::audit;
 use image::ImageFormat;
 use reqwest::multipart::{Form, Part};
@@ -300,12 +300,12 @@ async fn the_same_document_is_not_used_twice(world: World) {
 
 async fn from_level_five_work_takes_a_cleared_identity(world: World) {
     let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    people::set_points(world.services(), &ann.email, 8000).await.expect("level 4");
+    user_admin::set_points(world.services(), &ann.email, 8000).await.expect("level 4");
     let gig = ann.post(world.gig_form("I will write a song for you").await).await;
     rita.approve(&gig).await;
     let can = json!({ "action": "POST_GIG" });
     assert_eq!(ann.client.run(CAN, can.clone()).await["viewer"]["can"]["allowed"], true);
-    people::set_points(world.services(), &ann.email, 11180).await.expect("level 5");
+    user_admin::set_points(world.services(), &ann.email, 11180).await.expect("level 5");
     let needed = json!({ "allowed": false, "reasons": [{ "code": "VERIFICATION_REQUIRED", "field": null }] });
     for action in ["POST_GIG", "TAKE_ORDER"] {
         let answer = ann.at(&world.there()).run(CAN, json!({ "action": action })).await;

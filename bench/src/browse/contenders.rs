@@ -3,7 +3,8 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use gigway::domain::id::{self, IdKind};
+use gigway::domain::id;
+use gigway::domain::id::IdKind;
 use sea_orm::prelude::Uuid;
 use serde_json::{Value, json};
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gigway::domain::gig_filter::GigOrder;
-use gigway::store::page::Key;
+use gigway::store::pagination::Key;
 use sea_orm::prelude::Uuid;
 use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::{Value, json};

@@ -1,9 +1,10 @@
 use proptest::prelude::*;
 use strum::IntoEnumIterator;
 
-use super::*;
-use crate::domain::reason::{self, ReasonForm};
-use crate::domain::review::ReviewKind;
+use crate::domain::reason;
+use crate::domain::reason::ReasonForm;
+use crate::domain::review_kind::ReviewKind;
+use crate::domain::verification::*;
 
 /// The table as the marketplace's rules state it, written down a second time and another way.
 fn allowed(from: VerificationStatus, to: VerificationStatus) -> bool {
@@ -54,7 +55,7 @@ fn reasons(code: &str, field: Option<&[&str]>) -> Vec<ReviewReason> {
     let field = field.map(|path| path.iter().map(|step| (*step).to_owned()).collect());
     let forms = vec![ReasonForm { code: code.into(), field, message: Some("words".into()) }];
     let limits = Limits::default().review;
-    let mut check = crate::domain::fault::Check::default();
+    let mut check = crate::domain::violation::Check::default();
     let found = reason::resolve(forms, ReviewKind::Verification, &limits, &mut check);
     check.finish().expect("known reasons");
     found

@@ -4,16 +4,17 @@ use async_graphql::{ComplexObject, Context, ID, SimpleObject, Subscription};
 use futures_util::Stream;
 use uuid::Uuid;
 
-use super::{Delivery, Event, SharedBy, begin, left};
 use crate::domain::event::{EventBody, Topic};
 use crate::domain::gig_filter::GigFilter as Filter;
 use crate::domain::id::IdKind;
 use crate::graphql::context::{Ask, Audience};
 use crate::graphql::error::{Result, nullable};
-use crate::graphql::gig::Gig;
-use crate::graphql::node::public_id;
-use crate::graphql::query::GigFilter;
-use crate::graphql::scalar::DateTime;
+use crate::graphql::inputs::gig_filter::GigFilter;
+use crate::graphql::subscription::source::{FanoutScope, hand_over};
+use crate::graphql::subscription::{Delivery, Event, begin};
+use crate::graphql::types::gig::Gig;
+use crate::graphql::types::node::public_id;
+use crate::graphql::types::scalar::DateTime;
 use crate::service::Services;
 use crate::store::{gigs, users};
 
@@ -67,8 +68,8 @@ impl GigPublishedSubscription {
     ) -> Result<impl Stream<Item = Result<GigPublishedEvent>>> {
         ctx.viewer()?;
         let filter = filter.map(GigFilter::parse).transpose()?;
-        let alike = (Topic::Published, SharedBy::All(Audience::Everyone));
-        let begun = begin(ctx, alike, after.as_deref(), move |services, delivery, event| {
+        let alike = (Topic::Published, FanoutScope::All(Audience::Everyone));
+        let source = begin(ctx, alike, after.as_deref(), move |services, delivery, event| {
             let filter = filter.clone();
             async move {
                 let EventBody::GigStatus { gig_id, .. } = event.body else { return Ok(None) };
@@ -86,7 +87,7 @@ impl GigPublishedSubscription {
                 })))
             }
         });
-        Ok(left(ctx, begun.await?))
+        Ok(hand_over(ctx, source.await?))
     }
 }
 

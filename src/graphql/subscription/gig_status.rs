@@ -5,18 +5,20 @@ use futures_util::future::ready;
 use futures_util::stream::Stream;
 use uuid::Uuid;
 
-use super::{Delivery, Event, begin, left, of_session, resumes};
 use crate::domain::event::{EventBody, Topic};
-use crate::domain::gig::{self, GigStatus as Status};
+use crate::domain::gig;
+use crate::domain::gig::GigStatus as Status;
 use crate::domain::id::IdKind;
 use crate::domain::user::Viewer;
 use crate::graphql::context::Ask;
 use crate::graphql::error::{Error, ErrorCode, Result, nullable};
-use crate::graphql::gig::{Gig, GigStatus};
-use crate::graphql::loader::ReasonsOf;
-use crate::graphql::node::{public_id, row_id};
-use crate::graphql::review::ReviewReason;
-use crate::graphql::scalar::DateTime;
+use crate::graphql::loaders::ReasonsOf;
+use crate::graphql::subscription::source::hand_over;
+use crate::graphql::subscription::{Delivery, Event, begin, of_session, resumes};
+use crate::graphql::types::gig::{Gig, GigStatus};
+use crate::graphql::types::node::{public_id, row_id};
+use crate::graphql::types::review::ReviewReason;
+use crate::graphql::types::scalar::DateTime;
 use crate::service::Services;
 use crate::store::{event_log, gigs};
 
@@ -102,7 +104,7 @@ impl GigStatusSubscription {
         let gig_id = gig_id.map(|id| row_id(IdKind::Gig, &id));
         let topic = gig_id.map_or(Topic::Seller(viewer.id()), Topic::Gig);
         let alike = (topic, of_session(viewer));
-        let mut begun = begin(ctx, alike, after.as_deref(), |services, delivery, event| {
+        let mut source = begin(ctx, alike, after.as_deref(), |services, delivery, event| {
             let cursor = services.streams.cursor(event.position).encode();
             ready(Ok(match &event.body {
                 EventBody::GigStatus { gig_id, version, previous, status, reason_codes, .. } => {
@@ -124,14 +126,14 @@ impl GigStatusSubscription {
         .await?;
         if let Some(gig_id) = gig_id {
             let (head, gig) = now(ctx.services(), viewer, gig_id).await?;
-            begun.by_role = gig.seller_id != viewer.id();
+            source.by_role = gig.seller_id != viewer.id();
             if !resumes(ctx, after.as_deref()) {
-                begun.stream.skip_to(head);
+                source.stream.skip_to(head);
                 let snapshot = GigStatusEvent::snapshot(&gig, head, ctx.services());
-                begun.first = Some((head, Event::GigStatus(snapshot)));
+                source.first = Some((head, Event::GigStatus(snapshot)));
             }
         }
-        Ok(left(ctx, begun))
+        Ok(hand_over(ctx, source))
     }
 }
 

@@ -1,12 +1,13 @@
 //! What is told as it happens.
 //!
 //! Each root field begins a stream of `live`, says how its events are shown, and leaves both to be followed from
-//! outside ([`following`](super::following)). The events of a stream come each once and in order; their `cursor`
+//! outside ([`following`](crate::engine::delivery)). The events of a stream come each once and in order; their `cursor`
 //! begins another stream behind them.
 
 mod gig_published;
 mod gig_status;
 mod review_queue;
+pub mod source;
 mod verification_status;
 
 use std::sync::Arc;
@@ -17,18 +18,15 @@ use async_graphql::{
     Value,
 };
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use futures_util::stream::{Empty, empty};
 
-use super::context::Ask;
-use super::error::Result;
-use super::scalar::DateTime;
 use crate::domain::event::{Event as Happened, Topic};
 use crate::domain::user::Viewer;
-use crate::live::stream::{self, EventStream};
+use crate::events::stream;
+use crate::graphql::context::Ask;
+use crate::graphql::error::Result;
+use crate::graphql::subscription::source::{EventResolver, FanoutScope, SubscriptionSource};
+use crate::graphql::types::scalar::DateTime;
 use crate::service::Services;
-
-pub use super::following::{Deposit, SharedBy};
 
 use gig_published::{GigPublishedEvent, GigPublishedSubscription};
 use gig_status::{GigStatusEvent, GigStatusSubscription};
@@ -72,7 +70,7 @@ pub enum Event {
 
 impl Event {
     /// What the client has selected of it.
-    pub(super) async fn resolve(
+    pub async fn resolve(
         &self,
         selected: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
@@ -86,31 +84,6 @@ impl Event {
     }
 }
 
-/// Shows an event of the log as one of its subscription's; `None` leaves it out.
-pub type Show = Arc<dyn Fn(Arc<Services>, stream::Delivery, Arc<Happened>) -> Shown + Send + Sync>;
-
-type Shown = BoxFuture<'static, Result<Option<Event>>>;
-
-/// What a subscription's root field has begun. It leaves this to be followed from outside, where many can share what
-/// is the same for them, and its own stream is empty.
-pub struct Begun {
-    pub topic: Topic,
-    pub stream: EventStream,
-    /// What it begins with: a snapshot as of a position.
-    pub first: Option<(i64, Event)>,
-    pub shared_by: SharedBy,
-    /// Whether the viewer may have it as a reviewer alone.
-    pub by_role: bool,
-    show: Option<Show>,
-}
-
-impl Begun {
-    /// What shows its events.
-    pub fn take_show(&mut self) -> Show {
-        self.show.take().expect("it is taken once")
-    }
-}
-
 /// Begins a stream of the topic: of everything behind `after`, or behind what the client's browser has; or, without, of
 /// what happens from now on.
 ///
@@ -118,10 +91,10 @@ impl Begun {
 /// INVALID_CURSOR, CURSOR_EXPIRED; where the database is away.
 async fn begin<F, S>(
     ctx: &Context<'_>,
-    (topic, shared_by): (Topic, SharedBy),
+    (topic, shared_by): (Topic, FanoutScope),
     after: Option<&str>,
     show: F,
-) -> Result<Begun>
+) -> Result<SubscriptionSource>
 where
     F: Fn(Arc<Services>, stream::Delivery, Arc<Happened>) -> S + Send + Sync + 'static,
     S: Future<Output = Result<Option<Event>>> + Send + 'static,
@@ -131,8 +104,9 @@ where
         Some(after) => streams.resume(topic, after).await?,
         None => streams.live(topic),
     };
-    let show: Show = Arc::new(move |services, delivery, event| show(services, delivery, event).boxed());
-    Ok(Begun { topic, stream, first: None, shared_by, by_role: false, show: Some(show) })
+    let show: EventResolver =
+        Arc::new(move |services, delivery, event| show(services, delivery, event).boxed());
+    Ok(SubscriptionSource { topic, stream, first: None, shared_by, by_role: false, show: Some(show) })
 }
 
 /// Whether the client has been here before, and resumes.
@@ -141,12 +115,6 @@ fn resumes(ctx: &Context<'_>, after: Option<&str>) -> bool {
 }
 
 /// Those who are asked for by one session alone.
-fn of_session(viewer: &Viewer) -> SharedBy {
-    SharedBy::Session(viewer.session_id, viewer.role)
-}
-
-/// The stream of a root field: what it tells is told from outside.
-fn left<T>(ctx: &Context<'_>, begun: Begun) -> Empty<Result<T>> {
-    ctx.leave(begun);
-    empty()
+fn of_session(viewer: &Viewer) -> FanoutScope {
+    FanoutScope::Session(viewer.session_id, viewer.role)
 }

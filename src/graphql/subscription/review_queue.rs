@@ -5,17 +5,21 @@ use futures_util::Stream;
 use futures_util::future::ready;
 use uuid::Uuid;
 
-use super::{Begun, Delivery, Event, SharedBy, begin, left};
 use crate::domain::event::{EventBody, Topic};
 use crate::domain::id::IdKind;
-use crate::domain::review::{self, ReviewKind as Kind, ReviewState};
+use crate::domain::review;
+use crate::domain::review::ReviewState;
+use crate::domain::review_kind::ReviewKind as Kind;
 use crate::graphql::context::{Ask, Audience};
 use crate::graphql::error::{Result, nullable};
-use crate::graphql::loader::ReviewItemId;
-use crate::graphql::node::public_id;
-use crate::graphql::review::{ReviewItem, ReviewKind};
-use crate::graphql::scalar::DateTime;
-use crate::store::reviews::{self, QueueQuery};
+use crate::graphql::loaders::ReviewItemId;
+use crate::graphql::subscription::source::{FanoutScope, SubscriptionSource, hand_over};
+use crate::graphql::subscription::{Delivery, Event, begin};
+use crate::graphql::types::node::public_id;
+use crate::graphql::types::review::{ReviewItem, ReviewKind};
+use crate::graphql::types::scalar::DateTime;
+use crate::store::reviews;
+use crate::store::reviews::QueueQuery;
 
 /// What has happened to an item of the review queue.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
@@ -99,8 +103,8 @@ impl ReviewQueueSubscription {
     ) -> Result<impl Stream<Item = Result<ReviewQueueEvent>>> {
         ctx.reviewer()?;
         let wanted = kind.map(Kind::from);
-        let alike = (Topic::ReviewQueue, SharedBy::All(Audience::Reviewers));
-        let begun = begin(ctx, alike, after.as_deref(), move |services, delivery, event| {
+        let alike = (Topic::ReviewQueue, FanoutScope::All(Audience::Reviewers));
+        let source = begin(ctx, alike, after.as_deref(), move |services, delivery, event| {
             let cursor = services.streams.cursor(event.position).encode();
             ready(Ok(match event.body {
                 EventBody::ReviewQueue { item_id, review_kind, change }
@@ -119,6 +123,6 @@ impl ReviewQueueSubscription {
                 _ => None,
             }))
         });
-        Ok(left(ctx, Begun { by_role: true, ..begun.await? }))
+        Ok(hand_over(ctx, SubscriptionSource { by_role: true, ..source.await? }))
     }
 }

@@ -5,15 +5,16 @@ use futures_util::future::ready;
 use futures_util::stream::Stream;
 use uuid::Uuid;
 
-use super::{Delivery, Event, begin, left, of_session, resumes};
 use crate::domain::event::{EventBody, Topic};
 use crate::domain::verification as domain;
 use crate::graphql::context::Ask;
 use crate::graphql::error::Result;
-use crate::graphql::loader::{ReasonsOf, VerificationOf};
-use crate::graphql::review::ReviewReason;
-use crate::graphql::scalar::DateTime;
-use crate::graphql::verification::{Verification, VerificationStatus, shown};
+use crate::graphql::loaders::{ReasonsOf, VerificationOf};
+use crate::graphql::subscription::source::hand_over;
+use crate::graphql::subscription::{Delivery, Event, begin, of_session, resumes};
+use crate::graphql::types::review::ReviewReason;
+use crate::graphql::types::scalar::DateTime;
+use crate::graphql::types::verification::{Verification, VerificationStatus, shown};
 use crate::store::{event_log, verifications};
 
 /// The viewer's verification has changed; or, as a SNAPSHOT, is like this.
@@ -86,7 +87,7 @@ impl VerificationStatusSubscription {
         let (services, viewer) = (ctx.services(), ctx.signed_in()?);
         let user_id = viewer.id();
         let alike = (Topic::Verification(user_id), of_session(viewer));
-        let mut begun = begin(ctx, alike, after.as_deref(), |services, delivery, event| {
+        let mut source = begin(ctx, alike, after.as_deref(), |services, delivery, event| {
             let cursor = services.streams.cursor(event.position).encode();
             ready(Ok(match &event.body {
                 EventBody::VerificationStatus { user_id, version, previous, status, reason_codes } => {
@@ -114,7 +115,7 @@ impl VerificationStatusSubscription {
             services.public_version.begin_at(head);
             let now = found.map(|sealed| sealed.verification);
             let now = now.unwrap_or_else(|| domain::Verification::not_started(user_id));
-            begun.stream.skip_to(head);
+            source.stream.skip_to(head);
             let snapshot = VerificationStatusEvent {
                 cursor: services.streams.cursor(head).encode(),
                 delivery: Delivery::Snapshot,
@@ -125,8 +126,8 @@ impl VerificationStatusSubscription {
                 user_row: user_id,
                 reasoned: !now.reasons.is_empty(),
             };
-            begun.first = Some((head, Event::VerificationStatus(snapshot)));
+            source.first = Some((head, Event::VerificationStatus(snapshot)));
         }
-        Ok(left(ctx, begun))
+        Ok(hand_over(ctx, source))
     }
 }

@@ -226,7 +226,7 @@ impl Stage {
 
     fn add(&mut self, interest: Interest, gateway: usize, wish: Wish) {
         let after = wish.variables["after"].as_str();
-        let after = after.map(|it| gigway::live::cursor::Cursor::decode(it).expect("a cursor").position);
+        let after = after.map(|it| gigway::events::cursor::Cursor::decode(it).expect("a cursor").position);
         let (transport, subscriber) = (wish.transport, Subscriber::start(wish));
         self.followings.push(Following { interest, gateway, transport, after, subscriber });
     }

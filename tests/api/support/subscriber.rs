@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use gigway::live::cursor::Cursor;
+use gigway::events::cursor::Cursor;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::watch;

@@ -1,0 +1,34 @@
+//! What handlers tell the request log, in the extensions of a request or a response.
+
+use async_graphql::parser::types::OperationType;
+
+use crate::engine::limits::Admitted;
+
+/// The most characters of an operation's name that are logged.
+const OPERATION_NAME_MAX_CHARS: usize = 64;
+
+/// The request's name in the log.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+/// The codes of the errors in an answer, for the log.
+#[derive(Debug, Clone)]
+pub struct ErrorCodes(pub Vec<String>);
+
+/// What a request asked for, in words that are safe to log: never a variable.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    pub kind: OperationType,
+    pub name: Option<String>,
+}
+
+impl Operation {
+    pub fn of(admitted: &Admitted) -> Self {
+        Self::named(admitted.kind, admitted.name.as_deref())
+    }
+
+    pub fn named(kind: OperationType, name: Option<&str>) -> Self {
+        let name = name.map(|name| name.chars().take(OPERATION_NAME_MAX_CHARS).collect());
+        Self { kind, name }
+    }
+}

@@ -1,0 +1,34 @@
+//! Cross-origin requests: which web origins may call, with which headers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{Method, header};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::engine::idempotency::REPLAYED;
+use crate::http::headers::{self, header_name};
+use crate::http::state::Edge;
+
+/// How long a browser may remember what CORS allows.
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
+
+pub fn cors(edge: &Arc<Edge>) -> CorsLayer {
+    let allowed = Arc::clone(edge);
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(move |origin, _| allowed.origins.allow(origin)))
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::ACCEPT,
+            header::IF_NONE_MATCH,
+            headers::REQUIRE_PREFLIGHT,
+            headers::APOLLO_OPERATION_NAME,
+            headers::IDEMPOTENCY_KEY,
+            headers::REQUEST_ID,
+            headers::LAST_EVENT_ID,
+        ])
+        .expose_headers([headers::REQUEST_ID, header::RETRY_AFTER, header::ETAG, header_name(REPLAYED)])
+        .max_age(PREFLIGHT_MAX_AGE)
+}

@@ -1,0 +1,32 @@
+//! Who sent a request to `/graphql`, from where, and for what kind of answer.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+
+use crate::http::client_address::client_address;
+use crate::http::media_type::MediaType;
+use crate::http::state::Edge;
+
+/// Who asks, from where, and for what kind of answer.
+pub struct Asking {
+    pub edge: Arc<Edge>,
+    pub address: IpAddr,
+    pub request_id: Arc<str>,
+    pub headers: HeaderMap,
+    pub media_type: MediaType,
+}
+
+impl Asking {
+    pub fn new(
+        edge: Arc<Edge>,
+        connection: SocketAddr,
+        id: String,
+        headers: HeaderMap,
+        media_type: MediaType,
+    ) -> Self {
+        let address = client_address(&headers, connection.ip(), edge.proxies);
+        Self { edge, address, request_id: id.into(), headers, media_type }
+    }
+}

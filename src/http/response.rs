@@ -1,0 +1,125 @@
+//! Answers as HTTP has them: their status and headers, and whether anybody may keep them.
+
+use std::sync::Arc;
+
+use async_graphql::{Response as Answer, Value};
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+
+use crate::engine::cache_policy::CachePolicy;
+use crate::engine::response::{Sent, codes, tag_of};
+use crate::engine::response_cache::Kept;
+use crate::http::log_fields::ErrorCodes;
+use crate::http::media_type::MediaType;
+
+/// What depends on who asks is nobody else's, and what changes is not kept.
+const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
+
+/// One answer.
+pub fn respond(answer: &Answer, media_type: MediaType) -> Response {
+    written(answer, media_type, body_of(answer))
+}
+
+fn body_of(answer: &Answer) -> Bytes {
+    serde_json::to_vec(&Sent::from(answer)).expect("an answer is plain data").into()
+}
+
+fn written(answer: &Answer, media_type: MediaType, body: Bytes) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(media_type.content_type())),
+        (header::CACHE_CONTROL, PRIVATE),
+    ];
+    let mut response = (media_type.status(answer), headers, body).into_response();
+    response.headers_mut().extend(answer.http_headers.clone());
+    if let Some(seconds) = retry_after(answer) {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    let codes: Vec<_> = codes(answer).map(str::to_owned).collect();
+    if !codes.is_empty() {
+        response.extensions_mut().insert(ErrorCodes(codes));
+    }
+    response
+}
+
+/// The answers to several operations, in their order.
+pub fn respond_all(answers: &[Arc<Answer>]) -> Response {
+    let sent: Vec<_> = answers.iter().map(|answer| Sent::from(answer.as_ref())).collect();
+    let body = serde_json::to_vec(&sent).expect("an answer is plain data");
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(MediaType::Json.content_type())),
+        (header::CACHE_CONTROL, PRIVATE),
+    ];
+    let mut response = (StatusCode::OK, headers, body).into_response();
+    let codes: Vec<_> = answers.iter().flat_map(|answer| codes(answer)).map(str::to_owned).collect();
+    if !codes.is_empty() {
+        response.extensions_mut().insert(ErrorCodes(codes));
+    }
+    response
+}
+
+/// The answer to a stranger's GET, which others may keep where the policy says so; without its body where the client has
+/// it.
+pub fn respond_cacheable(
+    answer: &Answer,
+    media_type: MediaType,
+    policy: CachePolicy,
+    asked: &HeaderMap,
+) -> Response {
+    let body = body_of(answer);
+    let response = written(answer, media_type, body.clone());
+    if !answer.errors.is_empty() || answer.data == Value::Null || !answer.extensions.is_empty() {
+        return response;
+    }
+    match policy {
+        CachePolicy::Public(_) => cacheable(response, &tag_of(&body), policy, asked),
+        CachePolicy::Private => response,
+    }
+}
+
+/// The answer to a stranger that is there already, which others may keep where the policy says so.
+pub fn respond_kept(kept: &Kept, media_type: MediaType, policy: CachePolicy, asked: &HeaderMap) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(media_type.content_type())),
+        (header::CACHE_CONTROL, PRIVATE),
+    ];
+    let response = (headers, kept.body.clone()).into_response();
+    cacheable(response, &kept.tag, policy, asked)
+}
+
+/// The same, for others to keep where the policy says so; without its body where the client has it.
+fn cacheable(mut response: Response, tag: &str, policy: CachePolicy, asked: &HeaderMap) -> Response {
+    let CachePolicy::Public(kept) = policy else { return response };
+    let headers = response.headers_mut();
+    let policy = format!("public, max-age={}", kept.as_secs());
+    headers.insert(header::CACHE_CONTROL, policy.parse().expect("a number is good in a header"));
+    headers.insert(header::ETAG, tag.parse().expect("base64 is good in a header"));
+    headers.append(header::VARY, HeaderValue::from_static("authorization, accept"));
+    if has_tag(asked, tag) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response.headers_mut().remove(header::CONTENT_TYPE);
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        *response.body_mut() = Body::empty();
+    }
+    response
+}
+
+/// Whether the client has what has this tag.
+pub fn has_tag(asked: &HeaderMap, tag: &str) -> bool {
+    let lines = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
+    let mut tags = lines.flat_map(|line| line.split(',')).map(str::trim);
+    tags.any(|had| had == "*" || had.strip_prefix("W/").unwrap_or(had) == tag)
+}
+
+fn retry_after(answer: &Answer) -> Option<u64> {
+    answer.errors.iter().find_map(|error| match error.extensions.as_ref()?.get("retryAfterSeconds")? {
+        Value::Number(seconds) => seconds.as_u64(),
+        _ => None,
+    })
+}
+
+/// One answer that nobody keeps.
+pub fn answered(answer: &Answer) -> Response {
+    respond(answer, MediaType::Json)
+}

@@ -1,0 +1,218 @@
+//! `/graphql` over HTTP: POST with JSON or multipart, and GET for queries and streams.
+//!
+//! A request is read ([`request`](crate::http::request)), let in by the engine, executed, and answered
+//! ([`answering`](crate::http::response)), or becomes a [`streaming`](crate::http::streaming).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Request, Response as Answer};
+use axum::body::Body;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{ConnectInfo, Extension, RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+
+use crate::config::GetRequests;
+use crate::engine::Asked;
+use crate::engine::Origin;
+use crate::engine::cache_policy::CachePolicy;
+use crate::engine::limits::Admitted;
+use crate::engine::response::failed;
+use crate::engine::response_cache::{Kept, Made};
+use crate::graphql::error::ErrorCode;
+use crate::http::client_address::client_address;
+use crate::http::error_response::refuse;
+use crate::http::headers::IDEMPOTENCY_KEY;
+use crate::http::log_fields::{Operation, RequestId};
+use crate::http::media_type::MediaType;
+use crate::http::operation_request::{self, unreadable};
+use crate::http::request_body;
+use crate::http::request_body::Read;
+use crate::http::request_info::Asking;
+use crate::http::response::{respond, respond_all, respond_cacheable, respond_kept};
+use crate::http::state::Edge;
+use crate::http::{streaming, websocket};
+
+pub async fn post(
+    State(edge): State<Arc<Edge>>,
+    ConnectInfo(connection): ConnectInfo<SocketAddr>,
+    Extension(RequestId(id)): Extension<RequestId>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let Some(media_type) = MediaType::accepted(&headers) else { return not_acceptable() };
+    let asked = match request_body::body(&edge, &headers, body).await {
+        Ok(asked) => asked,
+        Err(refusal) => return refusal,
+    };
+    let asking = Asking::new(edge, connection, id, headers, media_type);
+    match asked {
+        Read::One(request) if asking.may_be_given() => match asking.edge.admit_stranger(*request) {
+            Ok(Asked::Kept(kept)) => asking.give(&kept, CachePolicy::Private).await,
+            Ok(Asked::Admitted(admitted)) => asking.answer(Ok(*admitted), CachePolicy::Private).await,
+            Err(refused) => asking.answer(Err(refused), CachePolicy::Private).await,
+        },
+        Read::One(request) => {
+            let admitted = asking.admit(*request);
+            asking.answer(admitted, CachePolicy::Private).await
+        }
+        Read::Many(requests) => asking.answer_all(requests).await,
+    }
+}
+
+pub async fn get(
+    State(edge): State<Arc<Edge>>,
+    ConnectInfo(connection): ConnectInfo<SocketAddr>,
+    Extension(RequestId(id)): Extension<RequestId>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    if let Ok(upgrade) = upgrade {
+        let address = client_address(&headers, connection.ip(), edge.proxies);
+        return websocket::open(edge, upgrade, &headers, address, id);
+    }
+    let Some(media_type) = MediaType::accepted(&headers) else { return not_acceptable() };
+    let parameters = query.unwrap_or_default();
+    if parameters.is_empty() {
+        let message = "Send a GraphQL request: POST it as JSON, or give ?query=. There is no page here.";
+        return refuse(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message);
+    }
+    let Some(request) = operation_request::parameters(&parameters) else { return unreadable() };
+    let streams = matches!(media_type, MediaType::EventStream | MediaType::MultipartSubscription);
+    let is_stranger = !headers.contains_key(header::AUTHORIZATION);
+    let is_unnamed = edge.get_requests == GetRequests::Persisted && !request.query.is_empty();
+    let asking = Asking::new(edge, connection, id, headers, media_type);
+    let admitted = if asking.may_be_given() && !is_unnamed {
+        match asking.edge.admit_stranger(request) {
+            Ok(Asked::Kept(kept)) => return asking.give(&kept, kept.policy).await,
+            Ok(Asked::Admitted(admitted)) => Ok(*admitted),
+            Err(refused) => Err(refused),
+        }
+    } else {
+        asking.admit(request)
+    };
+    let kind = admitted.as_ref().ok().map(|admitted| admitted.kind);
+    // A browser's EventSource can do nothing but GET; all else can name what it asks for.
+    if is_unnamed && kind != Some(OperationType::Subscription) {
+        return post_this("GET runs queries that it names by hash or id; POST this.");
+    }
+    let is_safe = match kind {
+        None | Some(OperationType::Query) => true,
+        Some(OperationType::Subscription) => streams,
+        Some(OperationType::Mutation) => false,
+    };
+    if !is_safe {
+        return post_this("GET runs queries, and subscriptions as a stream; POST this.");
+    }
+    if streams
+        && kind.is_none_or(|kind| kind == OperationType::Subscription)
+        && let Some(ticket) = operation_request::parameter(&parameters, "ticket")
+    {
+        let credentials = asking.edge.ticket_holder(&ticket).await;
+        return streaming::open(asking, admitted, credentials).await;
+    }
+    let policy = match &admitted {
+        Ok(admitted) if is_stranger => admitted.cache,
+        _ => CachePolicy::Private,
+    };
+    asking.answer(admitted, policy).await
+}
+
+impl Asking {
+    /// Whether an answer that is there already may be given: to a stranger who wants one answer, and changes nothing.
+    fn may_be_given(&self) -> bool {
+        let is_single = matches!(self.media_type, MediaType::GraphqlResponse | MediaType::Json);
+        let has = |name| self.headers.contains_key(name);
+        is_single && !has(header::AUTHORIZATION) && !has(IDEMPOTENCY_KEY)
+    }
+
+    /// Gives an answer that is there already.
+    async fn give(self, kept: &Kept, policy: CachePolicy) -> Response {
+        let mut response = match self.edge.give(self.address, kept).await {
+            Ok(()) => respond_kept(kept, self.media_type, policy, &self.headers),
+            Err(refused) => respond(&refused, self.media_type),
+        };
+        response.extensions_mut().insert(Operation::named(OperationType::Query, kept.name.as_deref()));
+        response
+    }
+
+    /// The request as it may be executed, or the answer to it.
+    fn admit(&self, request: Request) -> Result<Admitted, Answer> {
+        let mut admitted = self.edge.admit(request)?;
+        // One that is no text is no good one, and told so.
+        let key = self.headers.get(IDEMPOTENCY_KEY).map(|key| key.to_str().unwrap_or_default().to_owned());
+        admitted.idempotency_key = key.or(admitted.idempotency_key);
+        Ok(admitted)
+    }
+
+    /// Runs one operation.
+    async fn answer(self, admitted: Result<Admitted, Answer>, policy: CachePolicy) -> Response {
+        let streams = match self.media_type {
+            MediaType::EventStream => true,
+            MediaType::MultipartSubscription => {
+                admitted.as_ref().is_ok_and(|admitted| admitted.kind == OperationType::Subscription)
+            }
+            MediaType::GraphqlResponse | MediaType::Json => false,
+        };
+        if streams {
+            let credentials = self.edge.credentials_of(&self.headers).await;
+            return streaming::open(self, admitted, credentials).await;
+        }
+        let operation = admitted.as_ref().ok().map(Operation::of);
+        let mut response = match self.run(admitted).await {
+            Made::Kept(kept) => respond_kept(&kept, self.media_type, policy, &self.headers),
+            Made::Other(answer) => respond_cacheable(&answer, self.media_type, policy, &self.headers),
+        };
+        if let Some(operation) = operation {
+            response.extensions_mut().insert(operation);
+        }
+        response
+    }
+
+    /// Runs operations one after the other, each by itself.
+    async fn answer_all(self, requests: Vec<Request>) -> Response {
+        let mut answers = Vec::with_capacity(requests.len());
+        for (number, request) in requests.into_iter().enumerate() {
+            let mut admitted = self.admit(request);
+            if let Ok(Admitted { idempotency_key: Some(key), .. }) = &mut admitted {
+                *key = format!("{key}#{number}");
+            }
+            // Not of the kind that is kept: it was let in as anybody's.
+            match self.run(admitted).await {
+                Made::Other(answer) => answers.push(answer),
+                Made::Kept(_) => unreachable!("what is let in so has no key"),
+            }
+        }
+        respond_all(&answers)
+    }
+
+    async fn run(&self, admitted: Result<Admitted, Answer>) -> Made {
+        let other = |answer| Made::Other(Arc::new(answer));
+        let admitted = match admitted {
+            Ok(admitted) => admitted,
+            Err(answer) => return other(answer),
+        };
+        let caller = match self.edge.caller_of(&self.headers).await {
+            Ok(caller) => caller,
+            Err(error) => return other(failed(&error.into())),
+        };
+        let request_id = Arc::clone(&self.request_id);
+        self.edge.answer(Origin { caller, address: self.address, request_id }, admitted).await
+    }
+}
+
+fn post_this(message: &str) -> Response {
+    let mut refusal = refuse(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::MethodNotAllowed, message);
+    refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+    refusal
+}
+
+fn not_acceptable() -> Response {
+    let message = "Answers are application/graphql-response+json, application/json, text/event-stream or, of \
+                   subscriptions, multipart/mixed with subscriptionSpec=1.0.";
+    refuse(StatusCode::NOT_ACCEPTABLE, ErrorCode::NotAcceptable, message)
+}

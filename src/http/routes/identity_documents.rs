@@ -1,0 +1,62 @@
+//! `/identity-documents`: pictures of identity documents, for the reviewer whom the address was made for.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Extension, Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use crate::domain::id;
+use crate::domain::id::IdKind;
+use crate::engine::Caller;
+use crate::graphql::error::ErrorCode;
+use crate::http::error_response::refuse;
+use crate::http::log_fields::RequestId;
+use crate::http::routes::media::failed;
+use crate::http::state::Edge;
+use crate::service::verification_reviews::{DocumentSignature, show_document};
+
+#[derive(Deserialize)]
+pub struct Signed {
+    expires: i64,
+    signature: String,
+}
+
+pub async fn get(
+    State(edge): State<Arc<Edge>>,
+    Extension(RequestId(request_id)): Extension<RequestId>,
+    document: Result<Path<String>, PathRejection>,
+    signed: Result<Query<Signed>, QueryRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let (Ok(Path(document)), Ok(Query(signed))) = (document, signed) else { return nothing() };
+    let Some(document_id) = id::decode_as(IdKind::IdentityDocument, &document) else { return nothing() };
+    let viewer = match edge.caller_of(&headers).await {
+        Ok(Caller::Viewer(viewer)) => viewer,
+        Ok(Caller::Anonymous | Caller::Rejected) => {
+            let message = "This takes the access token of the session that the address was made for.";
+            return refuse(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, message);
+        }
+        Err(error) => return failed(&error.into()),
+    };
+    let given = DocumentSignature { expires: signed.expires, signature: signed.signature };
+    match show_document(&edge.services, &viewer, document_id, &given, &request_id).await {
+        Ok(Some(picture)) => {
+            let headers = [
+                (header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),
+                (header::CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
+                (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+            ];
+            (headers, picture).into_response()
+        }
+        Ok(None) => nothing(),
+        Err(error) => failed(&error.into()),
+    }
+}
+
+fn nothing() -> Response {
+    let message = "There is no such picture for you, or its address has run out.";
+    refuse(StatusCode::NOT_FOUND, ErrorCode::NotFound, message)
+}

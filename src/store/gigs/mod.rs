@@ -1,0 +1,219 @@
+//! Gigs, one by one. Lists of them are in `gig_browse`.
+
+pub mod facets;
+pub mod list;
+pub mod query;
+pub mod rows;
+pub mod search;
+pub mod sql;
+
+use entity::{gig, gig_tag};
+use sea_orm::sea_query::LockType;
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
+    IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use uuid::Uuid;
+
+use crate::domain::gig::{Gig, GigContent, GigStatus};
+use crate::domain::gig_form::tag_key;
+use crate::domain::money::Money;
+use crate::domain::user::Viewer;
+use crate::store::{ROWS_AT_ONCE, Result, from_json, parse, to_json};
+
+pub(super) fn from_row(row: gig::Model) -> Result<Gig> {
+    Ok(Gig {
+        id: row.id,
+        seller_id: row.seller_id,
+        status: parse("gig status", &row.status)?,
+        version: row.version,
+        review_reasons: from_json("gig.review_reasons", row.review_reasons)?,
+        created_at: row.created_at,
+        submitted_at: row.submitted_at,
+        published_at: row.published_at,
+        review_due_at: row.review_due_at,
+        content: GigContent {
+            title: row.title,
+            description: row.description,
+            category_id: row.category_id,
+            price: Money::from_cents(row.price_cents),
+            delivery_days: row.delivery_days,
+            revisions: row.revisions,
+            tags: from_json("gig.tags", row.tags)?,
+            links: from_json("gig.links", row.links)?,
+        },
+    })
+}
+
+fn to_row(gig: &Gig) -> Result<gig::Model> {
+    Ok(gig::Model {
+        id: gig.id,
+        seller_id: gig.seller_id,
+        category_id: gig.content.category_id,
+        title: gig.content.title.clone(),
+        description: gig.content.description.clone(),
+        price_cents: gig.content.price.cents,
+        delivery_days: gig.content.delivery_days,
+        revisions: gig.content.revisions,
+        tags: to_json(&gig.content.tags)?,
+        links: to_json(&gig.content.links)?,
+        status: status_text(gig.status).to_owned(),
+        version: gig.version,
+        review_reasons: to_json(&gig.review_reasons)?,
+        created_at: gig.created_at,
+        submitted_at: gig.submitted_at,
+        published_at: gig.published_at,
+        review_due_at: gig.review_due_at,
+    })
+}
+
+pub(super) fn status_text(status: GigStatus) -> &'static str {
+    status.into()
+}
+
+/// The gigs that `viewer` may see: the ACTIVE ones, their own, and to reviewers all.
+/// The same rule as [`Gig::visible_to`].
+fn visible(viewer: Option<&Viewer>) -> Condition {
+    let active = Condition::any().add(gig::Column::Status.eq(status_text(GigStatus::Active)));
+    match viewer {
+        None => active,
+        Some(viewer) if viewer.role.reviews() => Condition::all(),
+        Some(viewer) => active.add(gig::Column::SellerId.eq(viewer.id())),
+    }
+}
+
+/// # Errors
+/// Where the database does not answer.
+pub async fn find_visible(
+    db: &impl ConnectionTrait,
+    viewer: Option<&Viewer>,
+    id: Uuid,
+) -> Result<Option<Gig>> {
+    let row = gig::Entity::find_by_id(id).filter(visible(viewer)).one(db).await?;
+    row.map(from_row).transpose()
+}
+
+/// The gig, where `viewer` may see it, kept as [`lock_own`] does.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn lock_visible(tx: &impl ConnectionTrait, viewer: &Viewer, id: Uuid) -> Result<Option<Gig>> {
+    let select = gig::Entity::find_by_id(id).filter(visible(Some(viewer)));
+    select.lock(LockType::NoKeyUpdate).one(tx).await?.map(from_row).transpose()
+}
+
+/// Those of `ids` that `viewer` may see, in no order.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn find_all_visible(
+    db: &impl ConnectionTrait,
+    viewer: Option<&Viewer>,
+    ids: &[Uuid],
+) -> Result<Vec<Gig>> {
+    let rows = gig::Entity::find()
+        .filter(gig::Column::Id.is_in(ids.iter().copied()))
+        .filter(visible(viewer))
+        .all(db)
+        .await?;
+    rows.into_iter().map(from_row).collect()
+}
+
+/// The gig, where it is the viewer's own, kept from others' changes until the transaction ends. (SQLite has
+/// one writer at a time anyway.) Whoever changes a gig and its review item takes the gig first.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn lock_own(tx: &impl ConnectionTrait, viewer: &Viewer, id: Uuid) -> Result<Option<Gig>> {
+    let select = gig::Entity::find_by_id(id).filter(gig::Column::SellerId.eq(viewer.id()));
+    select.lock(LockType::NoKeyUpdate).one(tx).await?.map(from_row).transpose()
+}
+
+/// The seller's gigs in these statuses, kept as [`lock_own`] does.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn lock_of_seller(
+    tx: &impl ConnectionTrait,
+    seller_id: Uuid,
+    statuses: &[GigStatus],
+) -> Result<Vec<Gig>> {
+    let rows = gig::Entity::find()
+        .filter(gig::Column::SellerId.eq(seller_id))
+        .filter(gig::Column::Status.is_in(statuses.iter().copied().map(status_text)))
+        .order_by_asc(gig::Column::Id)
+        .lock(LockType::NoKeyUpdate)
+        .all(tx)
+        .await?;
+    rows.into_iter().map(from_row).collect()
+}
+
+/// How many gigs of the seller are not archived.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn count_unarchived(db: &impl ConnectionTrait, seller_id: Uuid) -> Result<u64> {
+    gig::Entity::find()
+        .filter(gig::Column::SellerId.eq(seller_id))
+        .filter(gig::Column::Status.ne(status_text(GigStatus::Archived)))
+        .count(db)
+        .await
+}
+
+/// # Errors
+/// Where the database does not answer.
+pub async fn insert(tx: &impl ConnectionTrait, gig: &Gig) -> Result<()> {
+    let row = to_row(gig)?.into_active_model();
+    gig::Entity::insert(row).exec_without_returning(tx).await?;
+    Ok(())
+}
+
+/// Adds many gigs that are new, with what `gig_tag` says of them.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn insert_all(tx: &impl ConnectionTrait, gigs: &[Gig]) -> Result<()> {
+    for gigs in gigs.chunks(ROWS_AT_ONCE) {
+        let rows: Vec<gig::Model> = gigs.iter().map(to_row).collect::<Result<_>>()?;
+        let rows = rows.into_iter().map(|row| -> gig::ActiveModel { row.into_active_model() });
+        gig::Entity::insert_many(rows).exec_without_returning(tx).await?;
+    }
+    let tags: Vec<_> = gigs.iter().flat_map(tag_rows).collect();
+    for rows in tags.chunks(ROWS_AT_ONCE) {
+        gig_tag::Entity::insert_many(rows.to_vec()).exec_without_returning(tx).await?;
+    }
+    Ok(())
+}
+
+/// Writes the gig over the version before it; `false` where somebody else has changed it meanwhile.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn update(tx: &impl ConnectionTrait, gig: &Gig) -> Result<bool> {
+    let updated = gig::Entity::update_many()
+        .set(to_row(gig)?.into_active_model().reset_all())
+        .filter(gig::Column::Id.eq(gig.id))
+        .filter(gig::Column::Version.eq(gig.version - 1))
+        .exec(tx)
+        .await?;
+    Ok(updated.rows_affected == 1)
+}
+
+/// Makes `gig_tag` say what `gig.tags` says.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn index_tags(tx: &impl ConnectionTrait, gig: &Gig) -> Result<()> {
+    gig_tag::Entity::delete_many().filter(gig_tag::Column::GigId.eq(gig.id)).exec(tx).await?;
+    if !gig.content.tags.is_empty() {
+        gig_tag::Entity::insert_many(tag_rows(gig)).exec_without_returning(tx).await?;
+    }
+    Ok(())
+}
+
+fn tag_rows(gig: &Gig) -> impl Iterator<Item = gig_tag::ActiveModel> {
+    gig.content
+        .tags
+        .iter()
+        .map(|tag| gig_tag::ActiveModel { gig_id: Set(gig.id), tag_key: Set(tag_key(tag)) })
+}

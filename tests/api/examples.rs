@@ -1,0 +1,118 @@
+//! The programs in `examples/`, run against a gateway. Node and browser examples run in `tests/clients/examples.mjs`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::json;
+
+use crate::support::people::PASSWORD;
+use crate::support::servers::free_port;
+use crate::support::world::World;
+use crate::support::{npm, on_both_back_ends};
+
+/// A script in `examples/curl`, with the gateway at `url`.
+fn curl_example(script: &str, url: &str) -> Command {
+    let mut command = Command::new("bash");
+    command.arg(examples().join("curl").join(script)).env("GATEWAY_URL", url);
+    command
+}
+
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The first gig id in the output of a script.
+fn gig_id(output: &str) -> String {
+    let is_id = |word: &&str| word.starts_with("gig_");
+    let mut words = output.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
+    words.find(is_id).unwrap_or_else(|| panic!("no gig id: {output}")).to_owned()
+}
+
+async fn the_curl_examples_post_a_gig_and_approve_it(world: World) {
+    let (seller, reviewer) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let listed = seller.post(world.gig_form("I will write a song for you").await).await;
+    reviewer.approve(&listed).await;
+
+    let mut command = curl_example("browse-and-post.sh", &world.here().url(""));
+    command.env("SELLER_EMAIL", &seller.email).env("SELLER_PASSWORD", PASSWORD);
+    let output = npm::run(command).await;
+    npm::expect_success("browse-and-post.sh", &output);
+    let printed = stdout(&output);
+    let posted = gig_id(&printed);
+    assert!(printed.contains("I will write a song for you (Ann)"), "{printed}");
+    assert!(printed.contains("1 in total"), "{printed}");
+    assert!(printed.contains(&format!("Posted {posted}, which is IN_REVIEW")), "{printed}");
+    assert!(printed.contains(&format!("{posted} IN_REVIEW\n")), "{printed}");
+    let images = "query($id: ID!) { gig(id: $id) { images { width height } } }";
+    let gig = seller.client.run(images, json!({ "id": posted })).await;
+    assert_eq!(gig["gig"]["images"], json!([{ "width": 480, "height": 320 }]));
+
+    let mut command = curl_example("approve.sh", &world.there().url(""));
+    command.arg(&posted).env("REVIEWER_EMAIL", &reviewer.email).env("REVIEWER_PASSWORD", PASSWORD);
+    let output = npm::run(command).await;
+    npm::expect_success("approve.sh", &output);
+    assert_eq!(stdout(&output), format!("{posted} is ACTIVE\n"));
+    assert_eq!(seller.status(&posted).await, "ACTIVE");
+}
+
+async fn the_curl_examples_report_what_went_wrong(world: World) {
+    let reviewer = world.reviewer("Rita").await;
+    let mut wrong_password = curl_example("browse-and-post.sh", &world.here().url(""));
+    wrong_password.env("SELLER_EMAIL", &reviewer.email).env("SELLER_PASSWORD", "another password");
+    let mut unknown_gig = curl_example("approve.sh", &world.here().url(""));
+    unknown_gig.arg("gig_00000000000000000000000000");
+    unknown_gig.env("REVIEWER_EMAIL", &reviewer.email).env("REVIEWER_PASSWORD", PASSWORD);
+    let no_gateway = curl_example("browse-and-post.sh", &format!("http://127.0.0.1:{}", free_port()));
+    for (command, message) in [
+        (wrong_password, "WRONG_CREDENTIALS"),
+        (unknown_gig, "there is no gig gig_0"),
+        (no_gateway, "no response from http://127.0.0.1:"),
+    ] {
+        let output = npm::run(command).await;
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        assert!(stderr(&output).contains(message), "{}", stderr(&output));
+    }
+}
+
+async fn the_node_and_browser_examples_list_gigs_and_resume(world: World) {
+    let (seller, reviewer) = (world.member("Ann").await, world.reviewer("Rita").await);
+    let mut node = npm::script("examples.mjs", &[]);
+    node.env("GATEWAY_FOR_ACTS", world.here().url(""))
+        .env("GATEWAY_FOR_STREAMS", world.there().url(""))
+        .env("SELLER_TOKEN", seller.client.token().expect("a token"))
+        .env("REVIEWER_TOKEN", reviewer.client.token().expect("a token"));
+    npm::expect_success("examples.mjs", &npm::run(node).await);
+}
+
+on_both_back_ends!(
+    the_curl_examples_post_a_gig_and_approve_it,
+    the_curl_examples_report_what_went_wrong,
+    the_node_and_browser_examples_list_gigs_and_resume,
+);
+
+/// So that a reader finds each example, and nothing that is gone.
+#[test]
+fn the_readme_lists_every_example() {
+    let readme = std::fs::read_to_string(examples().join("README.md")).expect("a README");
+    for folder in ["curl", "node", "browser"] {
+        for entry in std::fs::read_dir(examples().join(folder)).expect("a folder") {
+            let name = entry.expect("an entry").file_name().into_string().expect("text");
+            let is_program = name.ends_with(".sh") || name.ends_with(".mjs") || name.ends_with(".html");
+            let is_helper = ["graphql.sh", "request.mjs"].contains(&name.as_str());
+            assert!(!is_program || is_helper || readme.contains(&format!("`{folder}/{name}`")), "{name}");
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let is_path = |part: &&str| part.contains('/') && part.contains('.') && !part.contains([' ', '\n', ':']);
+    for path in readme.split('`').filter(is_path) {
+        assert!(examples().join(path).exists() || root.join(path).exists(), "{path}");
+    }
+}
