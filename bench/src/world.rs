@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gigway::app::Offline;
+use gigway::app::CliContext;
 use gigway::clock::SystemClock;
 use gigway::config::{Config, Settings};
 use gigway::domain::account::SignUpForm;
@@ -14,7 +14,7 @@ use gigway::domain::money::Money;
 use gigway::domain::review::ReviewItem;
 use gigway::domain::review_kind::ReviewKind;
 use gigway::domain::user::Role;
-use gigway::service::{Ids, accounts};
+use gigway::service::{IdGenerator, accounts};
 use gigway::store::{categories, gigs, images, reviews};
 use sea_orm::prelude::Uuid;
 use sea_orm::{ConnectionTrait, Database};
@@ -38,7 +38,7 @@ const PICTURES: usize = 2;
 
 /// An installation of its own.
 pub struct World {
-    pub services: Offline,
+    pub services: CliContext,
     /// The gateway at which changes are made.
     pub gateway: Server,
     pub database_url: String,
@@ -71,7 +71,7 @@ impl World {
         };
         // Before the gateways: it makes the keys that they then find in the folder.
         let config = Config::from_settings(settings)?;
-        let services = Box::pin(Offline::open(&config, Arc::new(SystemClock))).await?;
+        let services = Box::pin(CliContext::open(&config, Arc::new(SystemClock))).await?;
         let many = "100000".to_owned();
         let variables = vec![
             ("GIGWAY_LISTEN", "127.0.0.1:0".to_owned()),
@@ -220,7 +220,7 @@ fn picture(id: Uuid, gig: &Gig) -> GigImage {
 async fn new_database() -> Result<String> {
     let server = postgres_url()?;
     let (host, _) = server.rsplit_once('/').ok_or("the address of PostgreSQL has no database")?;
-    let name = format!("b{}", Ids::default().new_id(&SystemClock).simple());
+    let name = format!("b{}", IdGenerator::default().new_id(&SystemClock).simple());
     let connection = Database::connect(&server).await?;
     connection.execute_unprepared(&format!("CREATE DATABASE {name}")).await?;
     connection.close().await?;

@@ -8,8 +8,8 @@
 #![no_main]
 
 #[expect(dead_code, reason = "the property test talks over sockets, too")]
-#[path = "../../tests/api/support/garbage/mod.rs"]
-mod garbage;
+#[path = "../../tests/api/support/fuzz/mod.rs"]
+mod fuzz;
 #[path = "../../tests/api/support/pictures.rs"]
 mod pictures;
 
@@ -28,12 +28,12 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use garbage::dice::Dice;
-use garbage::judge::Judge;
-use garbage::known::{Known, Pictures};
-use garbage::requests::{Draft, Maker};
-use garbage::schema::Schema;
-use garbage::wire::{Ending, Request, Wire};
+use fuzz::dice::Dice;
+use fuzz::judge::Judge;
+use fuzz::known::{Known, Pictures};
+use fuzz::requests::{Draft, Maker};
+use fuzz::schema::Schema;
+use fuzz::wire::{Ending, Request, Wire};
 
 /// Sooner than a session ends.
 const SIGN_IN_EVERY: Duration = Duration::from_mins(10);

@@ -35,7 +35,7 @@ pub fn vault(config: &Config) -> std::io::Result<Vault> {
         let file = config.data_dir.join(ENCRYPTION_KEYS);
         let generate = || Ok(format!("development-1:{}", BASE64_STANDARD.encode(random::<32>()?)));
         let list = read_or_generate(&file, generate)?;
-        let wrong = |fault| std::io::Error::other(format!("{} {fault}", file.display()));
+        let wrong = |violation| std::io::Error::other(format!("{} {violation}", file.display()));
         keys = named_keys(list.expose_secret()).map_err(wrong)?;
     }
     let keys: Vec<_> = keys.iter().map(|key| (key.id.as_str(), &*key.bytes)).collect();

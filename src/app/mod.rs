@@ -17,18 +17,18 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::{Config, DatabaseAddress, RedisAddress};
-use crate::events::bus::{Bus, Heard};
-use crate::events::public_data_version::PublicVersion;
+use crate::events::bus::{Bus, BusReceiver};
+use crate::events::public_data_version::PublicDataVersion;
 use crate::events::redis_connector::RedisConnector;
 use crate::events::stream::Streams;
-use crate::events::tailer::Follower;
+use crate::events::tailer::LogTailer;
 use crate::http;
-use crate::http::state::Edge;
+use crate::http::state::AppState;
 use crate::media::Media;
 use crate::media::images::Bounds;
-use crate::service::rate_limit::Budgets;
+use crate::service::rate_limit::RateLimiter;
 use crate::service::secrets::Secrets;
-use crate::service::{Ids, Services, SignInLimit, background_jobs};
+use crate::service::{IdGenerator, LoginThrottle, Services, background_jobs};
 use crate::store::{Database, categories, event_log};
 
 /// How long a statement may take, where no operation may take longer: housekeeping and commands have some, too.
@@ -66,7 +66,7 @@ pub struct App {
     pub services: Arc<Services>,
     stop: CancellationToken,
     sockets: TaskTracker,
-    acts: TaskTracker,
+    mutations: TaskTracker,
     server: JoinHandle<()>,
     background: Background,
 }
@@ -96,11 +96,11 @@ impl App {
         background.follow(&services, heard).await?;
         background.spawn(background_jobs::run(Arc::clone(&services)));
 
-        let (stop, sockets, acts) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
-        let edge = Edge::new(Arc::clone(&services), config, sockets.clone(), acts.clone());
-        let serving = http::server::serve(listener, http::router(edge), stop.clone(), config.headers_within);
+        let (stop, sockets, mutations) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
+        let state = AppState::new(Arc::clone(&services), config, sockets.clone(), mutations.clone());
+        let serving = http::server::serve(listener, http::router(state), stop.clone(), config.headers_within);
         let server = tokio::spawn(serving);
-        Ok(Self { address, services, stop, sockets, acts, server, background })
+        Ok(Self { address, services, stop, sockets, mutations, server, background })
     }
 
     /// Waits until the gateway cannot go on: then it is best stopped, and started anew.
@@ -112,14 +112,14 @@ impl App {
     /// within 10 seconds, whatever clients do.
     pub async fn stop(self) {
         self.stop.cancel();
-        self.services.streams.hub().close();
+        self.services.streams.dispatcher().close();
         self.sockets.close();
-        self.acts.close();
+        self.mutations.close();
         let aborted = self.server.abort_handle();
         let drained = async {
             let _ = self.server.await;
             self.sockets.wait().await;
-            self.acts.wait().await;
+            self.mutations.wait().await;
         };
         if tokio::time::timeout(DRAIN_WITHIN, drained).await.is_err() {
             tracing::warn!("requests that did not end in time are cut off");
@@ -157,13 +157,13 @@ impl Background {
     }
 
     /// Begins to follow the log.
-    async fn follow(&self, services: &Services, heard: Heard) -> Result<(), StartError> {
-        let follower = Follower {
+    async fn follow(&self, services: &Services, heard: BusReceiver) -> Result<(), StartError> {
+        let follower = LogTailer {
             db: services.db.clone(),
             bus: services.bus.clone(),
-            hub: Arc::clone(services.streams.hub()),
-            handed_on: services.streams.handed_on().clone(),
-            public_version: services.public_version.clone(),
+            dispatcher: Arc::clone(services.streams.dispatcher()),
+            dispatched: services.streams.dispatched().clone(),
+            public_data_version: services.public_data_version.clone(),
         };
         follower.start_at_head().await?;
         self.spawn(follower.run(heard));
@@ -174,12 +174,12 @@ impl Background {
 /// Everything that acts work with, for one command of the command line. It serves nobody; what it does is told to the
 /// gateways as soon as it is done.
 #[derive(Debug)]
-pub struct Offline {
+pub struct CliContext {
     services: Services,
     background: Background,
 }
 
-impl Offline {
+impl CliContext {
     /// # Errors
     /// Where something that it cannot do without is not there.
     pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
@@ -202,7 +202,7 @@ impl Offline {
     }
 }
 
-impl Deref for Offline {
+impl Deref for CliContext {
     type Target = Services;
 
     fn deref(&self) -> &Services {
@@ -250,8 +250,8 @@ async fn connect(
     clock: Arc<dyn Clock>,
     address: SocketAddr,
     background: &Background,
-    over_redis: impl FnOnce(&RedisConnector, &str, &TaskTracker, &CancellationToken) -> (Bus, Heard),
-) -> Result<(Services, Heard), StartError> {
+    over_redis: impl FnOnce(&RedisConnector, &str, &TaskTracker, &CancellationToken) -> (Bus, BusReceiver),
+) -> Result<(Services, BusReceiver), StartError> {
     let token_secret = keys::token_secret(config).map_err(|error| data_dir(config, &error))?;
     let secrets = Secrets::new(&token_secret).map_err(StartError::Keys)?;
     let vault = keys::vault(config).map_err(|error| data_dir(config, &error))?;
@@ -269,9 +269,9 @@ async fn connect(
             over_redis(connector, &channel, &background.tasks, &background.stop)
         }
     };
-    let budgets = Budgets::new(config.budgets.clone(), redis.as_ref(), &epoch.to_string());
-    let public_version = PublicVersion::default();
-    let streams = Streams::new(db.clone(), epoch, public_version.clone());
+    let rate_limiter = RateLimiter::new(config.budgets.clone(), redis.as_ref(), &epoch.to_string());
+    let public_data_version = PublicDataVersion::default();
+    let streams = Streams::new(db.clone(), epoch, public_data_version.clone());
     let services = Services {
         db,
         clock,
@@ -279,14 +279,14 @@ async fn connect(
         catalogue,
         bus,
         streams,
-        public_version,
+        public_data_version,
         media,
         vault,
         secrets,
-        sign_in_limit: SignInLimit::new(config.sign_in_failures, config.sign_in_failures_per_address),
-        budgets,
+        login_throttle: LoginThrottle::new(config.sign_in_failures, config.sign_in_failures_per_address),
+        rate_limiter,
         events_kept: config.events_kept,
-        ids: Ids::default(),
+        ids: IdGenerator::default(),
         public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
     };
     Ok((services, heard))

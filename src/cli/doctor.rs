@@ -27,7 +27,7 @@ pub(super) async fn run(config: &Config) -> Result<ExitCode, Failure> {
             "database",
             match &database {
                 Ok(db) => within(shape(config, db)).await,
-                Err(fault) => Err(fault.clone()),
+                Err(violation) => Err(violation.clone()),
             },
         ),
         (
@@ -51,8 +51,8 @@ pub(super) async fn run(config: &Config) -> Result<ExitCode, Failure> {
     for (name, finding) in findings {
         match finding {
             Ok(note) => println!("ok    {name:<14} {note}"),
-            Err(fault) => {
-                println!("FAIL  {name:<14} {}", fault.replace('\n', " "));
+            Err(violation) => {
+                println!("FAIL  {name:<14} {}", violation.replace('\n', " "));
                 code = ExitCode::FAILURE;
             }
         }

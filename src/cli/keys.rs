@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::app::Offline;
+use crate::app::CliContext;
 use crate::cli::Failure;
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -21,7 +21,7 @@ pub(super) enum Command {
 
 pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, Failure> {
     let Command::Rotate = command;
-    let services = Offline::open(config, Arc::new(SystemClock)).await?;
+    let services = CliContext::open(config, Arc::new(SystemClock)).await?;
     let style =
         ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}").expect("the template is well-formed");
     let bar = ProgressBar::new(key_rotation::remaining(&services).await?).with_style(style);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 
-use crate::app::Offline;
+use crate::app::CliContext;
 use crate::cli::Failure;
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -20,7 +20,7 @@ pub(super) enum Command {
 
 pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, Failure> {
     let Command::NewEpoch = command;
-    let services = Offline::open(config, Arc::new(SystemClock)).await?;
+    let services = CliContext::open(config, Arc::new(SystemClock)).await?;
     event_log::renew_epoch(&services).await?;
     services.close().await?;
     println!("The log has a new name: cursors from before are expired.");

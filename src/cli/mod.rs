@@ -85,10 +85,10 @@ enum Failure {
 impl From<service::Error> for Failure {
     fn from(error: service::Error) -> Self {
         match error {
-            service::Error::Refused(faults) => {
-                let told = faults.into_iter().map(|fault| match fault.field.as_slice() {
-                    [] => fault.message,
-                    path => format!("{}: {}", path.join("."), fault.message),
+            service::Error::Refused(violations) => {
+                let told = violations.into_iter().map(|violation| match violation.field.as_slice() {
+                    [] => violation.message,
+                    path => format!("{}: {}", path.join("."), violation.message),
                 });
                 Self::Refused(told.collect::<Vec<_>>().join(" "))
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 
-use crate::app::Offline;
+use crate::app::CliContext;
 use crate::cli::Failure;
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -19,7 +19,7 @@ pub(super) enum Command {
 
 pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, Failure> {
     let Command::Run = command;
-    let services = Offline::open(config, Arc::new(SystemClock)).await?;
+    let services = CliContext::open(config, Arc::new(SystemClock)).await?;
     let done = retention::retain(&services).await?;
     let pruned = event_log::prune(&services).await?;
     services.close().await?;

@@ -16,7 +16,7 @@ pub(super) async fn run(config: &Config, demo: bool) -> Result<ExitCode, Failure
     if demo && config.is_production() {
         return Err(Failure::Config(ConfigError {
             variable: "--demo",
-            fault: "would put made-up people into production".into(),
+            violation: "would put made-up people into production".into(),
             example: "GIGWAY_ENV=development",
         }));
     }

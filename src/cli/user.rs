@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
-use crate::app::Offline;
+use crate::app::CliContext;
 use crate::cli::Failure;
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -118,7 +118,7 @@ impl From<Role> for user::Role {
 }
 
 pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, Failure> {
-    let services = Offline::open(config, Arc::new(SystemClock)).await?;
+    let services = CliContext::open(config, Arc::new(SystemClock)).await?;
     match command {
         Command::Add(add) => {
             let form = SignUpForm { email: add.email, display_name: add.display_name };

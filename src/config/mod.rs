@@ -18,7 +18,7 @@ use secrecy::SecretString;
 pub use crate::config::encryption_key::EncryptionKey;
 pub use crate::config::redis_address::RedisAddress;
 use crate::domain::limits::Limits;
-use crate::domain::rate_limits::BudgetRules;
+use crate::domain::rate_limits::RateLimitRules;
 
 pub use crate::config::operation_limits::OperationLimits;
 pub use crate::config::parsing::named_keys;
@@ -102,7 +102,7 @@ pub struct Config {
     /// How long a connection may take to say what it wants, also after it has been answered.
     pub headers_within: Duration,
     pub operations: OperationLimits,
-    pub budgets: BudgetRules,
+    pub budgets: RateLimitRules,
     /// Whether the schema shows itself, and names that are nearly right are told.
     pub introspection: bool,
     pub get_requests: GetRequests,
@@ -122,17 +122,17 @@ pub struct Config {
 
 /// A value that is not good: which, why, and what would be.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{variable} {fault}; a good value: {example}")]
+#[error("{variable} {violation}; a good value: {example}")]
 pub struct ConfigError {
     pub variable: &'static str,
     /// Never the value itself where that is a secret.
-    pub fault: String,
+    pub violation: String,
     pub example: &'static str,
 }
 
 impl ConfigError {
-    fn new(variable: &'static str, fault: impl Into<String>, example: &'static str) -> Self {
-        Self { variable, fault: fault.into(), example }
+    fn new(variable: &'static str, violation: impl Into<String>, example: &'static str) -> Self {
+        Self { variable, violation: violation.into(), example }
     }
 }
 

@@ -65,7 +65,7 @@ impl Default for OperationLimits {
 impl OperationLimits {
     /// # Errors
     /// What cannot be kept.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), String> {
         if self.depth > DEPTH_MAX {
             return Err(format!("depth is {}, and may be {DEPTH_MAX}", self.depth));
         }

@@ -18,22 +18,23 @@ use crate::config::{
     SECRET_MIN_CHARS,
 };
 use crate::domain::limits::Limits;
-use crate::domain::rate_limits::BudgetRules;
+use crate::domain::rate_limits::RateLimitRules;
 
 pub(super) fn listen(given: Option<&str>) -> Result<SocketAddr, ConfigError> {
     let address = given.unwrap_or("127.0.0.1:8080");
     address.parse().map_err(|_| {
-        let fault = format!("is {address:?}, which is no IP address and port");
-        ConfigError::new("GIGWAY_LISTEN", fault, "0.0.0.0:8080")
+        let violation = format!("is {address:?}, which is no IP address and port");
+        ConfigError::new("GIGWAY_LISTEN", violation, "0.0.0.0:8080")
     })
 }
 
 pub(super) fn public_url(given: Option<&str>, production: bool) -> Result<Option<String>, ConfigError> {
-    let fault = |fault: String| ConfigError::new("GIGWAY_PUBLIC_URL", fault, "https://api.example.com");
+    let violation =
+        |violation: String| ConfigError::new("GIGWAY_PUBLIC_URL", violation, "https://api.example.com");
     match given {
         // The address that it listens on is seldom the one that clients see.
         None if production => {
-            Err(fault("is not set, and production needs it for the addresses it gives".into()))
+            Err(violation("is not set, and production needs it for the addresses it gives".into()))
         }
         None => Ok(None),
         Some(text) => {
@@ -48,7 +49,7 @@ pub(super) fn public_url(given: Option<&str>, production: bool) -> Result<Option
             if plain {
                 return Ok(Some(text.trim_end_matches('/').to_owned()));
             }
-            Err(fault(format!("is {text:?}, which is no http:// or https:// address")))
+            Err(violation(format!("is {text:?}, which is no http:// or https:// address")))
         }
     }
 }
@@ -67,14 +68,14 @@ pub(super) fn database(given: Option<String>, data_dir: &Path) -> Result<Databas
     if matches!(scheme.as_deref(), Some("postgres" | "postgresql")) {
         return Ok(DatabaseAddress::Postgres(url.into()));
     }
-    let fault = "is neither a postgres:// address nor sqlite: and a file";
-    Err(ConfigError::new("DATABASE_URL", fault, "postgres://gigway:password@db.example.com/gigway"))
+    let violation = "is neither a postgres:// address nor sqlite: and a file";
+    Err(ConfigError::new("DATABASE_URL", violation, "postgres://gigway:password@db.example.com/gigway"))
 }
 
 pub(super) fn redis(given: &str) -> Result<RedisAddress, ConfigError> {
     RedisAddress::parse(given).map_err(|_| {
-        let fault = "is no redis://, rediss://, redis+cluster:// or redis+sentinel:// address";
-        ConfigError::new("REDIS_URL", fault, "redis://redis.example.com:6379")
+        let violation = "is no redis://, rediss://, redis+cluster:// or redis+sentinel:// address";
+        ConfigError::new("REDIS_URL", violation, "redis://redis.example.com:6379")
     })
 }
 
@@ -83,8 +84,8 @@ pub(super) fn environment(given: Option<&str>) -> Result<Environment, ConfigErro
         "development" => Ok(Environment::Development),
         "production" => Ok(Environment::Production),
         other => {
-            let fault = format!("is {other:?}, which is neither development nor production");
-            Err(ConfigError::new("GIGWAY_ENV", fault, "production"))
+            let violation = format!("is {other:?}, which is neither development nor production");
+            Err(ConfigError::new("GIGWAY_ENV", violation, "production"))
         }
     }
 }
@@ -94,12 +95,12 @@ pub(super) fn secret(
     given: Option<String>,
     production: bool,
 ) -> Result<Option<SecretString>, ConfigError> {
-    let fault = |fault: &str| ConfigError::new(variable, fault, SECRET_EXAMPLE);
+    let violation = |violation: &str| ConfigError::new(variable, violation, SECRET_EXAMPLE);
     match given {
-        None if production => Err(fault("is not set, and production generates no keys")),
+        None if production => Err(violation("is not set, and production generates no keys")),
         None => Ok(None),
         Some(secret) if secret.chars().count() < SECRET_MIN_CHARS => {
-            Err(fault(&format!("has fewer than {SECRET_MIN_CHARS} characters")))
+            Err(violation(&format!("has fewer than {SECRET_MIN_CHARS} characters")))
         }
         Some(secret) => Ok(Some(secret.into())),
     }
@@ -110,13 +111,13 @@ pub(super) fn encryption_keys(
     production: bool,
 ) -> Result<Vec<EncryptionKey>, ConfigError> {
     let variable = "GIGWAY_ENCRYPTION_KEYS";
-    let fault = |fault: &str| {
-        ConfigError::new(variable, fault, "2026-11:, then the output of: openssl rand -base64 32")
+    let violation = |violation: &str| {
+        ConfigError::new(variable, violation, "2026-11:, then the output of: openssl rand -base64 32")
     };
     match given {
-        None if production => Err(fault("is not set, and production generates no keys")),
+        None if production => Err(violation("is not set, and production generates no keys")),
         None => Ok(Vec::new()),
-        Some(list) => named_keys(list).map_err(|wrong| fault(&wrong)),
+        Some(list) => named_keys(list).map_err(|wrong| violation(&wrong)),
     }
 }
 
@@ -156,9 +157,9 @@ pub(super) fn origins(given: Option<&str>) -> Result<Vec<String>, ConfigError> {
                     Ok(text.to_owned())
                 }
                 _ => {
-                    let fault = format!("has {text:?}, which is no origin (scheme, host, port, no path)");
+                    let violation = format!("has {text:?}, which is no origin (scheme, host, port, no path)");
                     let example = "https://app.example.com,https://admin.example.com";
-                    Err(ConfigError::new("GIGWAY_ALLOWED_ORIGINS", fault, example))
+                    Err(ConfigError::new("GIGWAY_ALLOWED_ORIGINS", violation, example))
                 }
             }
         })
@@ -175,8 +176,8 @@ pub(super) fn number<T: std::str::FromStr + PartialOrd + std::fmt::Display>(
     match text.parse() {
         Ok(number) if number >= least => Ok(number),
         _ => {
-            let fault = format!("is {text:?}, which is no whole number of {least} or more");
-            Err(ConfigError::new(variable, fault, example))
+            let violation = format!("is {text:?}, which is no whole number of {least} or more");
+            Err(ConfigError::new(variable, violation, example))
         }
     }
 }
@@ -192,10 +193,11 @@ pub(super) fn seconds(
 
 pub(super) fn limits(given: Option<&str>) -> Result<Limits, ConfigError> {
     let Some(json) = given else { return Ok(Limits::default()) };
-    let fault = |fault: String| ConfigError::new("GIGWAY_LIMITS", fault, r#"{"gig":{"imagesMax":8}}"#);
+    let violation =
+        |violation: String| ConfigError::new("GIGWAY_LIMITS", violation, r#"{"gig":{"imagesMax":8}}"#);
     let limits: Limits =
-        serde_json::from_str(json).map_err(|error| fault(format!("cannot be read: {error}")))?;
-    limits.check().map_err(|wrong| fault(format!("cannot be kept: {wrong}")))?;
+        serde_json::from_str(json).map_err(|error| violation(format!("cannot be read: {error}")))?;
+    limits.validate().map_err(|wrong| violation(format!("cannot be kept: {wrong}")))?;
     Ok(limits)
 }
 
@@ -204,8 +206,8 @@ pub(super) fn log(given: Option<String>) -> Result<String, ConfigError> {
     if tracing_subscriber::EnvFilter::try_new(&filter).is_ok() {
         return Ok(filter);
     }
-    let fault = format!("is {filter:?}, which is no log filter");
-    Err(ConfigError::new("GIGWAY_LOG", fault, "info,gigway=debug"))
+    let violation = format!("is {filter:?}, which is no log filter");
+    Err(ConfigError::new("GIGWAY_LOG", violation, "info,gigway=debug"))
 }
 
 pub(super) fn log_format(given: Option<&str>, production: bool) -> Result<LogFormat, ConfigError> {
@@ -214,18 +216,19 @@ pub(super) fn log_format(given: Option<&str>, production: bool) -> Result<LogFor
         None | Some("text") => Ok(LogFormat::Text),
         Some("json") => Ok(LogFormat::Json),
         Some(other) => {
-            let fault = format!("is {other:?}, which is neither text nor json");
-            Err(ConfigError::new("GIGWAY_LOG_FORMAT", fault, "json"))
+            let violation = format!("is {other:?}, which is neither text nor json");
+            Err(ConfigError::new("GIGWAY_LOG_FORMAT", violation, "json"))
         }
     }
 }
 
 pub(super) fn operation_limits(given: Option<&str>) -> Result<OperationLimits, ConfigError> {
     let Some(json) = given else { return Ok(OperationLimits::default()) };
-    let fault = |fault: String| ConfigError::new("GIGWAY_OPERATION_LIMITS", fault, r#"{"depth":20}"#);
+    let violation =
+        |violation: String| ConfigError::new("GIGWAY_OPERATION_LIMITS", violation, r#"{"depth":20}"#);
     let limits: OperationLimits =
-        serde_json::from_str(json).map_err(|error| fault(format!("cannot be read: {error}")))?;
-    limits.check().map_err(|wrong| fault(format!("cannot be kept: {wrong}")))?;
+        serde_json::from_str(json).map_err(|error| violation(format!("cannot be read: {error}")))?;
+    limits.validate().map_err(|wrong| violation(format!("cannot be kept: {wrong}")))?;
     Ok(limits)
 }
 
@@ -233,17 +236,17 @@ pub(super) fn budgets(
     given: Option<&str>,
     environment: Environment,
     limits: &OperationLimits,
-) -> Result<BudgetRules, ConfigError> {
+) -> Result<RateLimitRules, ConfigError> {
     let example = r#"{"viewer":{"capacity":20000,"perMinute":60000}}"#;
-    let fault = |fault: String| ConfigError::new("GIGWAY_BUDGETS", fault, example);
+    let violation = |violation: String| ConfigError::new("GIGWAY_BUDGETS", violation, example);
     let given: GivenRules = match given {
         Some(json) => {
-            serde_json::from_str(json).map_err(|error| fault(format!("cannot be read: {error}")))?
+            serde_json::from_str(json).map_err(|error| violation(format!("cannot be read: {error}")))?
         }
         None => GivenRules::default(),
     };
     let rules = rate_limits::with_given(&rate_limits::defaults(environment), &given, limits.cost);
-    rules.map_err(|wrong| fault(format!("cannot be kept: {wrong}")))
+    rules.map_err(|wrong| violation(format!("cannot be kept: {wrong}")))
 }
 
 pub(super) fn switch(
@@ -256,8 +259,8 @@ pub(super) fn switch(
         Some("on") => Ok(true),
         Some("off") => Ok(false),
         Some(other) => {
-            let fault = format!("is {other:?}, which is neither on nor off");
-            Err(ConfigError::new(variable, fault, "off"))
+            let violation = format!("is {other:?}, which is neither on nor off");
+            Err(ConfigError::new(variable, violation, "off"))
         }
     }
 }
@@ -267,8 +270,8 @@ pub(super) fn get_requests(given: Option<&str>) -> Result<GetRequests, ConfigErr
         None | Some("queries") => Ok(GetRequests::Queries),
         Some("persisted") => Ok(GetRequests::Persisted),
         Some(other) => {
-            let fault = format!("is {other:?}, which is neither queries nor persisted");
-            Err(ConfigError::new("GIGWAY_GET", fault, "persisted"))
+            let violation = format!("is {other:?}, which is neither queries nor persisted");
+            Err(ConfigError::new("GIGWAY_GET", violation, "persisted"))
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::config::Environment;
-use crate::domain::rate_limits::BudgetRules;
+use crate::domain::rate_limits::RateLimitRules;
 use crate::domain::token_bucket::BucketRule;
 
 /// Those that are to be other than by default.
@@ -18,10 +18,10 @@ pub(super) struct GivenRules {
 }
 
 /// One machine is many people in development.
-pub fn defaults(environment: Environment) -> BudgetRules {
+pub fn defaults(environment: Environment) -> RateLimitRules {
     let times = if environment == Environment::Production { 1 } else { 100 };
     let rule = |capacity: u32, per_minute: u32| BucketRule::new(capacity * times, per_minute * times);
-    BudgetRules {
+    RateLimitRules {
         anonymous: rule(20_000, 60_000),
         viewer: rule(20_000, 60_000),
         sign_in: rule(30, 30),
@@ -33,11 +33,11 @@ pub fn defaults(environment: Environment) -> BudgetRules {
 /// # Errors
 /// What cannot be kept.
 pub(super) fn with_given(
-    defaults: &BudgetRules,
+    defaults: &RateLimitRules,
     given: &GivenRules,
     dearest: u64,
-) -> Result<BudgetRules, String> {
-    let rules = BudgetRules {
+) -> Result<RateLimitRules, String> {
+    let rules = RateLimitRules {
         anonymous: given.anonymous.unwrap_or(defaults.anonymous),
         viewer: given.viewer.unwrap_or(defaults.viewer),
         sign_in: given.sign_in.unwrap_or(defaults.sign_in),

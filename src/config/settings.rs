@@ -165,8 +165,8 @@ impl Settings {
         for (variable, value) in secrets {
             if let Some(path) = value.as_deref().and_then(|value| value.strip_prefix('@')) {
                 let text = std::fs::read_to_string(path).map_err(|error| {
-                    let fault = format!("names the file {path:?}, which cannot be read: {error}");
-                    ConfigError::new(variable, fault, "@/run/secrets/gigway")
+                    let violation = format!("names the file {path:?}, which cannot be read: {error}");
+                    ConfigError::new(variable, violation, "@/run/secrets/gigway")
                 })?;
                 *value = Some(text.trim().to_owned());
             }

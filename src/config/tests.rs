@@ -3,7 +3,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use crate::config::*;
 
-fn fault(change: impl FnOnce(&mut Settings)) -> Option<&'static str> {
+fn violation(change: impl FnOnce(&mut Settings)) -> Option<&'static str> {
     let mut settings = Settings::default();
     change(&mut settings);
     Config::from_settings(settings).err().map(|error| error.variable)
@@ -20,44 +20,44 @@ fn nothing_needs_to_be_set() {
 #[test]
 fn a_wrong_value_is_told_by_its_variable() {
     let text = |text: &str| Some(text.to_owned());
-    assert_eq!(fault(|s| s.listen = text("8080")), Some("GIGWAY_LISTEN"));
-    assert_eq!(fault(|s| s.public_url = text("example.com")), Some("GIGWAY_PUBLIC_URL"));
+    assert_eq!(violation(|s| s.listen = text("8080")), Some("GIGWAY_LISTEN"));
+    assert_eq!(violation(|s| s.public_url = text("example.com")), Some("GIGWAY_PUBLIC_URL"));
     for bad in ["mysql://x/y", "sqlite:", "sqlite::memory:", "nonsense"] {
-        assert_eq!(fault(|s| s.database_url = text(bad)), Some("DATABASE_URL"), "{bad}");
+        assert_eq!(violation(|s| s.database_url = text(bad)), Some("DATABASE_URL"), "{bad}");
     }
-    assert_eq!(fault(|s| s.redis_url = text("localhost:6379")), Some("REDIS_URL"));
-    assert_eq!(fault(|s| s.env = text("staging")), Some("GIGWAY_ENV"));
-    assert_eq!(fault(|s| s.token_secret = text("short")), Some("GIGWAY_TOKEN_SECRET"));
-    assert_eq!(fault(|s| s.env = text("production")), Some("GIGWAY_TOKEN_SECRET"));
+    assert_eq!(violation(|s| s.redis_url = text("localhost:6379")), Some("REDIS_URL"));
+    assert_eq!(violation(|s| s.env = text("staging")), Some("GIGWAY_ENV"));
+    assert_eq!(violation(|s| s.token_secret = text("short")), Some("GIGWAY_TOKEN_SECRET"));
+    assert_eq!(violation(|s| s.env = text("production")), Some("GIGWAY_TOKEN_SECRET"));
     for bad in ["https://a.example/", "a.example", "https://a.example,*"] {
-        assert_eq!(fault(|s| s.allowed_origins = text(bad)), Some("GIGWAY_ALLOWED_ORIGINS"), "{bad}");
+        assert_eq!(violation(|s| s.allowed_origins = text(bad)), Some("GIGWAY_ALLOWED_ORIGINS"), "{bad}");
     }
-    assert_eq!(fault(|s| s.proxies = text("-1")), Some("GIGWAY_PROXIES"));
-    assert_eq!(fault(|s| s.sign_in_failures = text("0")), Some("GIGWAY_SIGN_IN_FAILURES"));
-    assert_eq!(fault(|s| s.limits = text(r#"{"review":{"days":2147483647}}"#)), Some("GIGWAY_LIMITS"));
+    assert_eq!(violation(|s| s.proxies = text("-1")), Some("GIGWAY_PROXIES"));
+    assert_eq!(violation(|s| s.sign_in_failures = text("0")), Some("GIGWAY_SIGN_IN_FAILURES"));
+    assert_eq!(violation(|s| s.limits = text(r#"{"review":{"days":2147483647}}"#)), Some("GIGWAY_LIMITS"));
     let production = |s: &mut Settings| {
         s.env = text("production");
         s.token_secret = text("a secret of at least 32 characters");
         s.index_key = text("a secret of at least 32 characters");
         s.encryption_keys = Some(format!("a:{}", BASE64_STANDARD.encode([7; 32])));
     };
-    assert_eq!(fault(production), Some("GIGWAY_PUBLIC_URL"));
+    assert_eq!(violation(production), Some("GIGWAY_PUBLIC_URL"));
     for bad in ["", "a", "a:short", ":AAAA", "a b:AAAA"] {
-        assert_eq!(fault(|s| s.encryption_keys = text(bad)), Some("GIGWAY_ENCRYPTION_KEYS"), "{bad}");
+        assert_eq!(violation(|s| s.encryption_keys = text(bad)), Some("GIGWAY_ENCRYPTION_KEYS"), "{bad}");
     }
-    assert_eq!(fault(|s| s.index_key = text("@/nowhere/at/all")), Some("GIGWAY_INDEX_KEY"));
+    assert_eq!(violation(|s| s.index_key = text("@/nowhere/at/all")), Some("GIGWAY_INDEX_KEY"));
     let key = BASE64_STANDARD.encode([7; 32]);
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), format!("a:{key}\nb:{key}\n")).unwrap();
-    assert_eq!(fault(|s| s.encryption_keys = Some(format!("@{}", file.path().display()))), None);
+    assert_eq!(violation(|s| s.encryption_keys = Some(format!("@{}", file.path().display()))), None);
     assert_eq!(
-        fault(|s| s.encryption_keys = Some(format!("a:{key},a:{key}"))),
+        violation(|s| s.encryption_keys = Some(format!("a:{key},a:{key}"))),
         Some("GIGWAY_ENCRYPTION_KEYS")
     );
-    assert_eq!(fault(|s| s.encryption_keys = Some(format!("a:{key},\nb:{key}"))), None);
-    assert_eq!(fault(|s| s.limits = text(r#"{"gig":{"picturesMax":8}}"#)), Some("GIGWAY_LIMITS"));
-    assert_eq!(fault(|s| s.log = text("gigway=loud")), Some("GIGWAY_LOG"));
-    assert_eq!(fault(|s| s.log_format = text("xml")), Some("GIGWAY_LOG_FORMAT"));
+    assert_eq!(violation(|s| s.encryption_keys = Some(format!("a:{key},\nb:{key}"))), None);
+    assert_eq!(violation(|s| s.limits = text(r#"{"gig":{"picturesMax":8}}"#)), Some("GIGWAY_LIMITS"));
+    assert_eq!(violation(|s| s.log = text("gigway=loud")), Some("GIGWAY_LOG"));
+    assert_eq!(violation(|s| s.log_format = text("xml")), Some("GIGWAY_LOG_FORMAT"));
 }
 
 #[test]

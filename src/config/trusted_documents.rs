@@ -56,12 +56,12 @@ impl TrustedDocuments {
             (Some("audit"), Some(_)) => Trust::Audit,
             (Some("enforce") | None, Some(_)) => Trust::Enforce,
             (Some("audit" | "enforce"), None) => {
-                let fault = "is set without GIGWAY_TRUSTED_DOCUMENTS";
-                return Err(ConfigError::new(variable, fault, "off"));
+                let violation = "is set without GIGWAY_TRUSTED_DOCUMENTS";
+                return Err(ConfigError::new(variable, violation, "off"));
             }
             (Some(other), _) => {
-                let fault = format!("is {other:?}, which is neither off, audit nor enforce");
-                return Err(ConfigError::new(variable, fault, "enforce"));
+                let violation = format!("is {other:?}, which is neither off, audit nor enforce");
+                return Err(ConfigError::new(variable, violation, "enforce"));
             }
         };
         let documents = file.map(documents).transpose()?.unwrap_or_default();
@@ -92,13 +92,14 @@ fn bare(id: &str) -> &str {
 }
 
 fn documents(file: &str) -> Result<HashMap<String, String>, ConfigError> {
-    let fault =
-        |fault: String| ConfigError::new("GIGWAY_TRUSTED_DOCUMENTS", fault, "persisted-documents.json");
+    let violation = |violation: String| {
+        ConfigError::new("GIGWAY_TRUSTED_DOCUMENTS", violation, "persisted-documents.json")
+    };
     let text = std::fs::read_to_string(file)
-        .map_err(|error| fault(format!("names the file {file:?}, which cannot be read: {error}")))?;
+        .map_err(|error| violation(format!("names the file {file:?}, which cannot be read: {error}")))?;
     let manifest = serde_json::from_str(&text).map_err(|_| {
         let expected = "neither a manifest with `operations` nor an object of ids and documents";
-        fault(format!("names the file {file:?}, which is {expected}"))
+        violation(format!("names the file {file:?}, which is {expected}"))
     })?;
     Ok(match manifest {
         Manifest::ById(documents) => documents,

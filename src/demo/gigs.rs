@@ -10,12 +10,12 @@ use crate::domain::gig::GigContent;
 use crate::domain::gig_form::{Completeness, GigForm};
 use crate::domain::limits::GigLimits;
 use crate::domain::money::Money;
-use crate::domain::violation::{Check, Fault};
+use crate::domain::violation::{Validator, Violation};
 
 /// The offers of one category.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Shelf {
+pub(super) struct BlobKind {
     /// The category's slug.
     pub category: String,
     pub gigs: Vec<Offer>,
@@ -38,7 +38,7 @@ pub(super) struct Offer {
 ///
 /// # Errors
 /// Where the file is not what it should be.
-pub(super) fn shelves() -> serde_json::Result<Vec<Shelf>> {
+pub(super) fn shelves() -> serde_json::Result<Vec<BlobKind>> {
     serde_json::from_str(include_str!("gigs.json"))
 }
 
@@ -47,7 +47,11 @@ impl Offer {
     ///
     /// # Errors
     /// Every fault of the form.
-    pub(super) fn content(self, category: &Category, limits: &GigLimits) -> Result<GigContent, Vec<Fault>> {
+    pub(super) fn content(
+        self,
+        category: &Category,
+        limits: &GigLimits,
+    ) -> Result<GigContent, Vec<Violation>> {
         let form = GigForm {
             title: Some(self.title),
             description: Some(self.description),
@@ -59,7 +63,7 @@ impl Offer {
             image_ids: None,
             links: Some(self.links),
         };
-        let (blank, mut check) = (GigContent::blank(category), Check::default());
+        let (blank, mut check) = (GigContent::blank(category), Validator::default());
         let complete = Completeness::Complete;
         let content = form.fill(blank, Some(category), limits, complete, &mut check);
         check.finish()?;

@@ -13,13 +13,13 @@ use uuid::Uuid;
 use crate::demo::NewId;
 use crate::demo::fates::{Fate, SLIPS, Verdict};
 use crate::domain::event::EventBody;
-use crate::domain::gig::{Gig, GigAct, GigContent};
+use crate::domain::gig::{Gig, GigContent, GigTransition};
 use crate::domain::limits::Limits;
 use crate::domain::reason;
 use crate::domain::reason::ReasonForm;
 use crate::domain::review::{Decision, GigDecision, ReviewItem, ReviewQueueChange};
 use crate::domain::review_kind::ReviewKind;
-use crate::domain::violation::{Check, Fault};
+use crate::domain::violation::{Validator, Violation};
 
 /// In milliseconds, as all spans here.
 const MINUTE: i64 = 60 * 1000;
@@ -58,7 +58,7 @@ pub(super) struct Teller<'a> {
 }
 
 /// A breach of a rule is a mistake in the demo.
-type Told = Result<(), Vec<Fault>>;
+type Told = Result<(), Vec<Violation>>;
 
 impl<'a> Teller<'a> {
     pub(super) fn new(
@@ -92,9 +92,9 @@ impl<'a> Teller<'a> {
         match (submitted, fate) {
             (Some(submitted), _) => self.wait_for_review(&mut gig, submitted)?,
             (None, Fate::Draft) => {
-                self.act(&mut gig, GigAct::SaveDraft)?;
+                self.transition(&mut gig, GigTransition::SaveDraft)?;
                 self.pass(10 * MINUTE..DAY);
-                self.act(&mut gig, GigAct::SaveDraft)?;
+                self.transition(&mut gig, GigTransition::SaveDraft)?;
             }
             (None, fate) => self.get_through_review(&mut gig, fate)?,
         }
@@ -114,12 +114,12 @@ impl<'a> Teller<'a> {
 
     /// The gig has been in the queue since `submitted`.
     fn wait_for_review(&mut self, gig: &mut Gig, submitted: DateTime<Utc>) -> Told {
-        self.submit(gig, GigAct::Post)?;
+        self.submit(gig, GigTransition::Post)?;
         if self.at < submitted {
             self.pass(HOUR..3 * DAY);
             self.decide(gig, GigDecision::Approve, None)?;
             self.at = submitted;
-            self.submit(gig, GigAct::Edit)?;
+            self.submit(gig, GigTransition::Edit)?;
         }
         if self.waiting == 2 {
             self.claim()?;
@@ -131,10 +131,10 @@ impl<'a> Teller<'a> {
     /// The gig was posted, decided, and went on from there.
     fn get_through_review(&mut self, gig: &mut Gig, fate: Fate) -> Told {
         if self.rng.random_ratio(1, 3) {
-            self.act(gig, GigAct::SaveDraft)?;
+            self.transition(gig, GigTransition::SaveDraft)?;
             self.pass(10 * MINUTE..2 * DAY);
         }
-        self.submit(gig, GigAct::Post)?;
+        self.submit(gig, GigTransition::Post)?;
         self.pass(HOUR..4 * DAY);
         if let Fate::Rejected(verdict) = fate {
             return self.decide(gig, GigDecision::Reject, Some(verdict));
@@ -143,19 +143,19 @@ impl<'a> Teller<'a> {
             let slip = &SLIPS[self.rng.random_range(0..SLIPS.len())];
             self.decide(gig, GigDecision::Reject, Some(slip))?;
             self.pass(20 * MINUTE..3 * DAY);
-            self.submit(gig, GigAct::Edit)?;
+            self.submit(gig, GigTransition::Edit)?;
             self.pass(HOUR..3 * DAY);
         }
         self.decide(gig, GigDecision::Approve, None)?;
         self.pass(DAY..30 * DAY);
         match fate {
-            Fate::Paused => self.act(gig, GigAct::Pause),
-            Fate::Archived => self.act(gig, GigAct::Archive),
+            Fate::Paused => self.transition(gig, GigTransition::Pause),
+            Fate::Archived => self.transition(gig, GigTransition::Archive),
             Fate::Suspended(verdict) => self.decide(gig, GigDecision::Suspend, Some(verdict)),
             _ if self.rng.random_ratio(1, 10) => {
-                self.act(gig, GigAct::Pause)?;
+                self.transition(gig, GigTransition::Pause)?;
                 self.pass(DAY..10 * DAY);
-                self.act(gig, GigAct::Resume)
+                self.transition(gig, GigTransition::Resume)
             }
             _ => Ok(()),
         }
@@ -168,17 +168,17 @@ impl<'a> Teller<'a> {
         self.at += TimeDelta::milliseconds(passed);
     }
 
-    fn act(&mut self, gig: &mut Gig, act: GigAct) -> Told {
+    fn transition(&mut self, gig: &mut Gig, transition: GigTransition) -> Told {
         let previous = gig.stored_status();
-        gig.apply(act, self.limits, self.at).map_err(|fault| vec![fault])?;
+        gig.apply(transition, self.limits, self.at).map_err(|violation| vec![violation])?;
         if previous != Some(gig.status) {
             self.note(EventBody::gig_status(gig, previous));
         }
         Ok(())
     }
 
-    fn submit(&mut self, gig: &mut Gig, act: GigAct) -> Told {
-        self.act(gig, act)?;
+    fn submit(&mut self, gig: &mut Gig, transition: GigTransition) -> Told {
+        self.transition(gig, transition)?;
         let limits = &self.limits.review;
         let item = ReviewItem::submitted((self.new_id)(), ReviewKind::Gig, gig.id, limits, self.at);
         self.note_queue(item.id, ReviewQueueChange::Submitted);
@@ -191,7 +191,7 @@ impl<'a> Teller<'a> {
         self.at = self.now - CLAIMED_BEFORE;
         let item = self.history.items.last_mut();
         let item = item.expect("an item has just been submitted");
-        item.claim(self.reviewers[1], &self.limits.review, self.at).map_err(|fault| vec![fault])?;
+        item.claim(self.reviewers[1], &self.limits.review, self.at).map_err(|violation| vec![violation])?;
         let item_id = item.id;
         self.note_queue(item_id, ReviewQueueChange::Claimed);
         Ok(())
@@ -199,7 +199,7 @@ impl<'a> Teller<'a> {
 
     fn decide(&mut self, gig: &mut Gig, decision: GigDecision, verdict: Option<&Verdict>) -> Told {
         let forms: Vec<ReasonForm> = verdict.map(Verdict::reason).into_iter().collect();
-        let mut check = Check::default();
+        let mut check = Validator::default();
         decision.check_reasons(forms.len(), &mut check);
         let reasons = reason::resolve(forms, ReviewKind::Gig, &self.limits.review, &mut check);
         check.finish()?;
@@ -209,7 +209,7 @@ impl<'a> Teller<'a> {
         let item = item.filter(|item| item.subject_id == gig.id && item.decided_at.is_none());
         let item_id = match item {
             Some(item) => {
-                item.decide(reviewer, self.at).map_err(|fault| vec![fault])?;
+                item.decide(reviewer, self.at).map_err(|violation| vec![violation])?;
                 Some(item.id)
             }
             None => None,
@@ -218,7 +218,7 @@ impl<'a> Teller<'a> {
             self.note_queue(item_id, ReviewQueueChange::Decided);
         }
         gig.review_reasons.clone_from(&reasons);
-        self.act(gig, decision.act())?;
+        self.transition(gig, decision.transition())?;
         let decision = Decision {
             id: (self.new_id)(),
             subject_id: gig.id,

@@ -25,8 +25,8 @@ use uuid::Uuid;
 use crate::domain::category::Category;
 use crate::domain::image::GigImage;
 use crate::domain::limits::Limits;
-use crate::domain::violation::Fault;
-use crate::media::Shelf;
+use crate::domain::violation::Violation;
+use crate::media::BlobKind;
 use crate::media::images::{Bounds, Picture};
 use crate::service::{Error, Result, Services};
 use crate::store;
@@ -117,9 +117,9 @@ fn imagine(
             let fate = fates::fate_of(&offer.title, seller, turns[seller]);
             turns[seller] += 1;
             let content = offer.content(category, &limits.gig);
-            let content = content.map_err(|faults| broken(&faults))?;
+            let content = content.map_err(|violations| broken(&violations))?;
             let told = teller.tell(people.sellers[seller].id, content, fate);
-            told.map_err(|faults| broken(&faults))?;
+            told.map_err(|violations| broken(&violations))?;
         }
     }
     let mut history = teller.history;
@@ -129,8 +129,8 @@ fn imagine(
 }
 
 /// The demo does what a person would be refused: a mistake of ours.
-fn broken(faults: &[Fault]) -> Error {
-    Error::internal(format!("the demo breaks a rule: {faults:?}"))
+fn broken(violations: &[Violation]) -> Error {
+    Error::internal(format!("the demo breaks a rule: {violations:?}"))
 }
 
 /// Draws off the async threads.
@@ -179,7 +179,7 @@ fn hang(demo: &Demo, services: &Services, categories: &[Category], drawn: &[Pict
 
 /// Writes the blobs, and then all rows at once; `false` where somebody has one of its e-mails by now.
 async fn keep(services: &Services, demo: &Demo, hung: &Hung, bar: &ProgressBar) -> Result<bool> {
-    let put = |(id, bytes)| services.media.put(Shelf::GigImages, id, bytes);
+    let put = |(id, bytes)| services.media.put(BlobKind::GigImages, id, bytes);
     let mut writing = stream::iter(hung.blobs.clone()).map(put).buffer_unordered(WRITTEN_AT_ONCE);
     let mut failed = None;
     // All are waited for, even behind a failure, so that none is written after they are removed.
@@ -193,15 +193,15 @@ async fn keep(services: &Services, demo: &Demo, hung: &Hung, bar: &ProgressBar) 
 
     let mut work = services.begin().await?;
     for user in demo.people.all() {
-        if !users::insert(&*work, user).await? {
+        if !users::insert(work.tx(), user).await? {
             return Ok(false);
         }
     }
     let history = &demo.history;
-    store::gigs::insert_all(&*work, &history.gigs).await?;
-    images::insert_attached(&*work, &hung.rows, services.now()).await?;
-    reviews::insert_all(&*work, &history.items).await?;
-    reviews::insert_decisions(&*work, &history.decisions).await?;
+    store::gigs::insert_all(work.tx(), &history.gigs).await?;
+    images::insert_attached(work.tx(), &hung.rows, services.now()).await?;
+    reviews::insert_all(work.tx(), &history.items).await?;
+    reviews::insert_decisions(work.tx(), &history.decisions).await?;
     for (_, event) in &history.events {
         work.record(event.clone());
     }
@@ -211,7 +211,7 @@ async fn keep(services: &Services, demo: &Demo, hung: &Hung, bar: &ProgressBar) 
 
 async fn take_down(services: &Services, hung: &Hung) {
     for (id, _) in &hung.blobs {
-        if let Err(error) = services.media.delete(Shelf::GigImages, *id).await {
+        if let Err(error) = services.media.delete(BlobKind::GigImages, *id).await {
             tracing::warn!(%error, "a picture of the demo stays behind");
         }
     }

@@ -141,7 +141,7 @@ mod tests {
         let mut emails = HashSet::new();
         for user in people.all() {
             let form = SignUpForm { email: user.email.clone(), display_name: user.display_name.clone() };
-            let checked = form.check(PASSWORD, &AccountLimits::default());
+            let checked = form.validate(PASSWORD, &AccountLimits::default());
             assert!(checked.is_ok(), "{checked:?}");
             assert!(emails.insert(email_key(&user.email)), "{}", user.email);
         }

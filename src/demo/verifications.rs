@@ -18,7 +18,7 @@ use crate::domain::verification::{DocumentSide, DocumentType};
 use crate::media::images;
 use crate::media::images::Bounds;
 use crate::service::verification_reviews;
-use crate::service::verification_reviews::VerificationVerdict;
+use crate::service::verification_reviews::VerificationDecisionInput;
 use crate::service::{Error, Result, Services, verifications};
 use crate::store::users;
 
@@ -109,7 +109,7 @@ async fn live(
         let version = verifications::of_person(services, applicant.id()).await?.version;
         let reasons =
             reason.iter().map(|code| ReasonForm { code: (*code).to_owned(), field: None, message: None });
-        let verdict = VerificationVerdict {
+        let verdict = VerificationDecisionInput {
             user_id: applicant.id(),
             decision: *decision,
             expected_version: version,

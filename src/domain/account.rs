@@ -5,7 +5,7 @@ use email_address::{EmailAddress, Options};
 
 use crate::domain::limits::AccountLimits;
 use crate::domain::text::tidy;
-use crate::domain::violation::{Check, Fault, FaultCode};
+use crate::domain::violation::{Validator, Violation, ViolationCode};
 
 /// How long an access token is good for.
 pub const ACCESS_TOKEN_LIFETIME: TimeDelta = TimeDelta::minutes(15);
@@ -34,19 +34,19 @@ fn is_email(text: &str) -> bool {
     EmailAddress::parse_with_options(text, options).is_ok()
 }
 
-fn check_display_name(name: &str, limits: &AccountLimits, check: &mut Check) {
+fn check_display_name(name: &str, limits: &AccountLimits, validator: &mut Validator) {
     let (min, max) = (limits.display_name_min_chars, limits.display_name_max_chars);
-    check.line("displayName", "The display name", name, min, max);
+    validator.line("displayName", "The display name", name, min, max);
 }
 
 /// The name that somebody is to have from now on, without blanks around it.
 ///
 /// # Errors
 /// What a sign-up says of one that cannot be.
-pub fn new_display_name(name: &str, limits: &AccountLimits) -> Result<String, Vec<Fault>> {
-    let (name, mut check) = (tidy(name), Check::default());
-    check_display_name(&name, limits, &mut check);
-    check.finish()?;
+pub fn new_display_name(name: &str, limits: &AccountLimits) -> Result<String, Vec<Violation>> {
+    let (name, mut validator) = (tidy(name), Validator::default());
+    check_display_name(&name, limits, &mut validator);
+    validator.finish()?;
     Ok(name)
 }
 
@@ -55,25 +55,25 @@ impl SignUpForm {
     ///
     /// # Errors
     /// Every fault of the form and of `password`.
-    pub fn check(self, password: &str, limits: &AccountLimits) -> Result<Self, Vec<Fault>> {
+    pub fn validate(self, password: &str, limits: &AccountLimits) -> Result<Self, Vec<Violation>> {
         let form = Self { email: self.email.trim().to_owned(), display_name: tidy(&self.display_name) };
-        let mut check = Check::default();
-        check.line("email", "The e-mail", &form.email, 1, limits.email_max_chars);
+        let mut validator = Validator::default();
+        validator.line("email", "The e-mail", &form.email, 1, limits.email_max_chars);
         if !form.email.is_empty() && !is_email(&form.email) {
             let message = "This is not an e-mail address, such as ann@example.com.";
-            check.fault("email", FaultCode::Invalid, message);
+            validator.violation("email", ViolationCode::Invalid, message);
         }
         let (min, max) = (limits.password_min_chars, limits.password_max_chars);
         let length = password.chars().count();
         if length < min {
             let message = format!("The password must have at least {min} characters.");
-            check.fault("password", FaultCode::TooShort, message);
+            validator.violation("password", ViolationCode::TooShort, message);
         } else if length > max {
             let message = format!("The password may have at most {max} characters.");
-            check.fault("password", FaultCode::TooLong, message);
+            validator.violation("password", ViolationCode::TooLong, message);
         }
-        check_display_name(&form.display_name, limits, &mut check);
-        check.finish()?;
+        check_display_name(&form.display_name, limits, &mut validator);
+        validator.finish()?;
         Ok(form)
     }
 }
@@ -86,18 +86,18 @@ mod tests {
     fn a_sign_up_tells_every_fault_at_once() {
         let limits = AccountLimits::default();
         let form = |email: &str, name: &str| SignUpForm { email: email.into(), display_name: name.into() };
-        let good = form(" Ann@Example.com ", "Ann ").check("long enough", &limits);
+        let good = form(" Ann@Example.com ", "Ann ").validate("long enough", &limits);
         assert_eq!(good.expect("a good form").email, "Ann@Example.com");
         for bad in ["Ann <ann@example.com>", "ann@[127.0.0.1]", "ann@localhost", "ann@", "a b@example.com"] {
-            let faults = form(bad, "Ann").check("long enough", &limits).expect_err("a fault");
-            assert_eq!((faults[0].code, faults.len()), (FaultCode::Invalid, 1), "{bad}");
+            let violations = form(bad, "Ann").validate("long enough", &limits).expect_err("a fault");
+            assert_eq!((violations[0].code, violations.len()), (ViolationCode::Invalid, 1), "{bad}");
         }
-        let faults = form("ann", "A").check("short", &limits).expect_err("three faults");
-        let found: Vec<_> = faults.iter().map(|f| (f.code, f.field.join("."))).collect();
+        let violations = form("ann", "A").validate("short", &limits).expect_err("three faults");
+        let found: Vec<_> = violations.iter().map(|f| (f.code, f.field.join("."))).collect();
         let expected = [
-            (FaultCode::Invalid, "email".to_owned()),
-            (FaultCode::TooShort, "password".to_owned()),
-            (FaultCode::TooShort, "displayName".to_owned()),
+            (ViolationCode::Invalid, "email".to_owned()),
+            (ViolationCode::TooShort, "password".to_owned()),
+            (ViolationCode::TooShort, "displayName".to_owned()),
         ];
         assert_eq!(found, expected);
     }

@@ -8,7 +8,7 @@ use crate::domain::limits::Limits;
 use crate::domain::money::Money;
 use crate::domain::reason::ReviewReason;
 use crate::domain::user::Viewer;
-use crate::domain::violation::{Fault, FaultCode};
+use crate::domain::violation::{Violation, ViolationCode};
 
 #[derive(
     Debug,
@@ -37,7 +37,7 @@ pub enum GigStatus {
 
 /// What can be done to a gig.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumIter)]
-pub enum GigAct {
+pub enum GigTransition {
     /// The seller goes on writing a draft.
     SaveDraft,
     /// The seller sends a draft for approval.
@@ -53,17 +53,21 @@ pub enum GigAct {
 }
 
 impl GigStatus {
-    /// The status that `act` leads to; `None` where it leads nowhere. The whole table of a gig's life.
-    fn after(self, act: GigAct) -> Option<Self> {
+    /// The status that `transition` leads to; `None` where it leads nowhere. The whole table of a gig's life.
+    fn after(self, transition: GigTransition) -> Option<Self> {
         use GigStatus::{Active, Archived, Draft, InReview, Paused, Rejected, Suspended};
-        match (self, act) {
-            (Draft, GigAct::SaveDraft) => Some(Draft),
-            (Draft, GigAct::Post) | (Rejected | Active | Paused, GigAct::Edit) => Some(InReview),
-            (InReview, GigAct::Approve) | (Paused, GigAct::Resume) => Some(Active),
-            (InReview, GigAct::Reject) => Some(Rejected),
-            (Active, GigAct::Pause) => Some(Paused),
-            (Active | Paused, GigAct::Suspend) => Some(Suspended),
-            (Draft | InReview | Active | Paused | Rejected | Suspended, GigAct::Archive) => Some(Archived),
+        match (self, transition) {
+            (Draft, GigTransition::SaveDraft) => Some(Draft),
+            (Draft, GigTransition::Post) | (Rejected | Active | Paused, GigTransition::Edit) => {
+                Some(InReview)
+            }
+            (InReview, GigTransition::Approve) | (Paused, GigTransition::Resume) => Some(Active),
+            (InReview, GigTransition::Reject) => Some(Rejected),
+            (Active, GigTransition::Pause) => Some(Paused),
+            (Active | Paused, GigTransition::Suspend) => Some(Suspended),
+            (Draft | InReview | Active | Paused | Rejected | Suspended, GigTransition::Archive) => {
+                Some(Archived)
+            }
             _ => None,
         }
     }
@@ -150,33 +154,41 @@ impl Gig {
         viewer.is_some_and(|viewer| viewer.role.reviews() || viewer.id() == self.seller_id)
     }
 
-    /// Does `act`: the status it leads to, the next version, and the times that go with it.
+    /// Does `transition`: the status it leads to, the next version, and the times that go with it.
     ///
     /// # Errors
     /// `INVALID_TRANSITION` where the gig's status does not allow it.
-    pub fn apply(&mut self, act: GigAct, limits: &Limits, now: DateTime<Utc>) -> Result<(), Fault> {
-        if act == GigAct::Edit && self.rejected_for_good() {
+    pub fn apply(
+        &mut self,
+        transition: GigTransition,
+        limits: &Limits,
+        now: DateTime<Utc>,
+    ) -> Result<(), Violation> {
+        if transition == GigTransition::Edit && self.rejected_for_good() {
             let message = "This gig was rejected for good: it can only be archived.";
-            return Err(Fault::of_act(FaultCode::InvalidTransition, message));
+            return Err(Violation::of_act(ViolationCode::InvalidTransition, message));
         }
-        let Some(status) = self.status.after(act) else {
-            let (status, act): (&str, _) = (self.status.into(), verb(act));
-            let message = format!("A gig that is {status} cannot be {act}.");
-            return Err(Fault::of_act(FaultCode::InvalidTransition, message));
+        let Some(status) = self.status.after(transition) else {
+            let (status, transition): (&str, _) = (self.status.into(), verb(transition));
+            let message = format!("A gig that is {status} cannot be {transition}.");
+            return Err(Violation::of_act(ViolationCode::InvalidTransition, message));
         };
         self.status = status;
         self.version += 1;
-        match act {
-            GigAct::Post | GigAct::Edit => {
+        match transition {
+            GigTransition::Post | GigTransition::Edit => {
                 self.submitted_at = Some(now);
                 self.review_due_at = Some(limits.review.due_at(now));
             }
-            GigAct::Approve => {
+            GigTransition::Approve => {
                 self.published_at = self.published_at.or(Some(now));
                 self.review_due_at = None;
             }
-            GigAct::Reject | GigAct::Archive => self.review_due_at = None,
-            GigAct::SaveDraft | GigAct::Pause | GigAct::Resume | GigAct::Suspend => {}
+            GigTransition::Reject | GigTransition::Archive => self.review_due_at = None,
+            GigTransition::SaveDraft
+            | GigTransition::Pause
+            | GigTransition::Resume
+            | GigTransition::Suspend => {}
         }
         Ok(())
     }
@@ -189,17 +201,17 @@ impl Gig {
     }
 }
 
-fn verb(act: GigAct) -> &'static str {
-    match act {
-        GigAct::SaveDraft => "saved as a draft",
-        GigAct::Post => "posted",
-        GigAct::Edit => "edited",
-        GigAct::Pause => "paused",
-        GigAct::Resume => "resumed",
-        GigAct::Archive => "archived",
-        GigAct::Approve => "approved",
-        GigAct::Reject => "rejected",
-        GigAct::Suspend => "suspended",
+fn verb(transition: GigTransition) -> &'static str {
+    match transition {
+        GigTransition::SaveDraft => "saved as a draft",
+        GigTransition::Post => "posted",
+        GigTransition::Edit => "edited",
+        GigTransition::Pause => "paused",
+        GigTransition::Resume => "resumed",
+        GigTransition::Archive => "archived",
+        GigTransition::Approve => "approved",
+        GigTransition::Reject => "rejected",
+        GigTransition::Suspend => "suspended",
     }
 }
 
@@ -256,7 +268,7 @@ mod tests {
     fn every_allowed_step_is_taken_by_some_act() {
         for from in GigStatus::iter() {
             for to in GigStatus::iter() {
-                let taken = GigAct::iter().any(|act| from.after(act) == Some(to));
+                let taken = GigTransition::iter().any(|transition| from.after(transition) == Some(to));
                 assert_eq!(taken, allowed(from, to), "{from:?} -> {to:?}");
             }
         }
@@ -267,31 +279,32 @@ mod tests {
         let limits = Limits::default();
         let mut gig = some_gig(GigStatus::Rejected);
         gig.review_reasons = vec![reason(false), reason(false)];
-        let fault =
-            gig.apply(GigAct::Edit, &limits, DateTime::UNIX_EPOCH).expect_err("it was rejected for good");
-        assert_eq!(fault.code, FaultCode::InvalidTransition);
+        let violation = gig
+            .apply(GigTransition::Edit, &limits, DateTime::UNIX_EPOCH)
+            .expect_err("it was rejected for good");
+        assert_eq!(violation.code, ViolationCode::InvalidTransition);
         assert_eq!(gig.version, 0);
         gig.review_reasons = vec![reason(false), reason(true)];
-        gig.apply(GigAct::Edit, &limits, DateTime::UNIX_EPOCH).expect("one reason can be mended");
+        gig.apply(GigTransition::Edit, &limits, DateTime::UNIX_EPOCH).expect("one reason can be mended");
         assert_eq!(gig.status, GigStatus::InReview);
     }
 
     proptest! {
         #[test]
         fn no_path_leaves_the_table_and_the_version_only_grows(
-            acts in prop::collection::vec(prop::sample::select(GigAct::iter().collect::<Vec<_>>()), 1..60)
+            acts in prop::collection::vec(prop::sample::select(GigTransition::iter().collect::<Vec<_>>()), 1..60)
         ) {
             let limits = Limits::default();
             let mut gig = some_gig(GigStatus::Draft);
-            for act in acts {
+            for transition in acts {
                 let before = gig.clone();
-                match gig.apply(act, &limits, DateTime::UNIX_EPOCH) {
+                match gig.apply(transition, &limits, DateTime::UNIX_EPOCH) {
                     Ok(()) => {
                         prop_assert!(allowed(before.status, gig.status));
                         prop_assert_eq!(gig.version, before.version + 1);
                     }
-                    Err(fault) => {
-                        prop_assert_eq!(fault.code, FaultCode::InvalidTransition);
+                    Err(violation) => {
+                        prop_assert_eq!(violation.code, ViolationCode::InvalidTransition);
                         prop_assert_eq!(&gig, &before);
                     }
                 }

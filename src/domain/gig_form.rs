@@ -11,7 +11,7 @@ use crate::domain::gig::GigContent;
 use crate::domain::limits::GigLimits;
 use crate::domain::money::Money;
 use crate::domain::text::{is_invisible, tidy};
-use crate::domain::violation::{Check, FaultCode};
+use crate::domain::violation::{Validator, ViolationCode};
 
 /// What the seller filled in; what is left out stays as it was.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +37,7 @@ pub enum Completeness {
 }
 
 impl GigForm {
-    /// `content` with what was filled in, and the faults of filling it in noted in `check`.
+    /// `content` with what was filled in, and the faults of filling it in noted in `validator`.
     /// `category` is the one that the result names, where there is such a category.
     pub fn fill(
         self,
@@ -45,16 +45,16 @@ impl GigForm {
         category: Option<&Category>,
         limits: &GigLimits,
         completeness: Completeness,
-        check: &mut Check,
+        validator: &mut Validator,
     ) -> GigContent {
         let price_is_old = self.price.is_none();
         let mut price = content.price;
         if let Some(amount) = self.price {
             match Money::from_decimal(amount) {
                 Some(money) => price = money,
-                None => check.fault(
+                None => validator.violation(
                     "price",
-                    FaultCode::Invalid,
+                    ViolationCode::Invalid,
                     "The price must be an amount in whole cents, such as \"12.50\".",
                 ),
             }
@@ -80,9 +80,9 @@ impl GigForm {
             // A draft's price rises with its category's least, until the seller names one.
             filled.price = filled.price.max(category.minimum_price);
         }
-        check_content(&filled, category, limits, completeness, check);
+        check_content(&filled, category, limits, completeness, validator);
         if let Some(images) = &self.image_ids {
-            check_images(images, limits, check);
+            check_images(images, limits, validator);
         }
         filled
     }
@@ -93,48 +93,48 @@ fn check_content(
     category: Option<&Category>,
     limits: &GigLimits,
     completeness: Completeness,
-    check: &mut Check,
+    validator: &mut Validator,
 ) {
     let (title_min, description_min) = match completeness {
         Completeness::Draft => (1, 0),
         Completeness::Complete => (limits.title_min_chars, 1),
     };
-    check.line("title", "The title", &content.title, title_min, limits.title_max_chars);
+    validator.line("title", "The title", &content.title, title_min, limits.title_max_chars);
     let max = limits.description_max_chars;
-    check.text("description", "The description", &content.description, description_min, max);
+    validator.text("description", "The description", &content.description, description_min, max);
     match category {
-        Some(category) => check_price(content.price, category, limits, check),
-        None => check.fault("category", FaultCode::NotFound, "There is no such category."),
+        Some(category) => check_price(content.price, category, limits, validator),
+        None => validator.violation("category", ViolationCode::NotFound, "There is no such category."),
     }
-    check.range(
+    validator.range(
         "deliveryDays",
         "The delivery time in days",
         content.delivery_days,
         1,
         limits.delivery_days_max,
     );
-    check.range("revisions", "The number of revisions", content.revisions, 0, limits.revisions_max);
-    check_tags(&content.tags, limits, check);
-    check_links(&content.links, limits, check);
+    validator.range("revisions", "The number of revisions", content.revisions, 0, limits.revisions_max);
+    check_tags(&content.tags, limits, validator);
+    check_links(&content.links, limits, validator);
 }
 
-fn check_price(price: Money, category: &Category, limits: &GigLimits, check: &mut Check) {
+fn check_price(price: Money, category: &Category, limits: &GigLimits, validator: &mut Validator) {
     let (min, max) = (category.minimum_price, limits.maximum_price);
     if price < min || price > max {
         let message = format!("The price in {} must be from {min} to {max}; it is {price}.", category.name);
-        check.fault("price", FaultCode::OutOfRange, message);
+        validator.violation("price", ViolationCode::OutOfRange, message);
     }
 }
 
-fn check_tags(tags: &[String], limits: &GigLimits, check: &mut Check) {
-    check.count("tags", "tags", tags.len(), limits.tags_max);
+fn check_tags(tags: &[String], limits: &GigLimits, validator: &mut Validator) {
+    validator.count("tags", "tags", tags.len(), limits.tags_max);
     let mut seen = HashSet::new();
     for (index, tag) in tags.iter().enumerate().take(limits.tags_max) {
         let path = format!("tags.{index}");
-        check.line(&path, "A tag", tag, limits.tag_min_chars, limits.tag_max_chars);
+        validator.line(&path, "A tag", tag, limits.tag_min_chars, limits.tag_max_chars);
         if !seen.insert(tag_key(tag)) {
             let message = format!("The tag \"{tag}\" is given twice.");
-            check.fault(&path, FaultCode::Duplicate, message);
+            validator.violation(&path, ViolationCode::Duplicate, message);
         }
     }
 }
@@ -144,8 +144,8 @@ pub fn tag_key(tag: &str) -> String {
     tidy(tag).to_lowercase()
 }
 
-fn check_links(links: &[String], limits: &GigLimits, check: &mut Check) {
-    check.count("links", "links", links.len(), limits.links_max);
+fn check_links(links: &[String], limits: &GigLimits, validator: &mut Validator) {
+    validator.count("links", "links", links.len(), limits.links_max);
     let mut seen = HashSet::new();
     for (index, link) in links.iter().enumerate().take(limits.links_max) {
         let path = format!("links.{index}");
@@ -153,12 +153,12 @@ fn check_links(links: &[String], limits: &GigLimits, check: &mut Check) {
         if length > limits.link_max_chars {
             let max = limits.link_max_chars;
             let message = format!("A link may have at most {max} characters; it has {length}.");
-            check.fault(&path, FaultCode::TooLong, message);
+            validator.violation(&path, ViolationCode::TooLong, message);
         } else if !is_https(link) {
             let message = "A link must be a full address that starts with https://.";
-            check.fault(&path, FaultCode::Invalid, message);
+            validator.violation(&path, ViolationCode::Invalid, message);
         } else if !seen.insert(Url::parse(link).map_or_else(|_| link.clone(), String::from)) {
-            check.fault(&path, FaultCode::Duplicate, "This link is given twice.");
+            validator.violation(&path, ViolationCode::Duplicate, "This link is given twice.");
         }
     }
 }
@@ -176,13 +176,13 @@ fn is_https(link: &str) -> bool {
         })
 }
 
-fn check_images(images: &[Uuid], limits: &GigLimits, check: &mut Check) {
-    check.count("imageIds", "pictures", images.len(), limits.images_max);
+fn check_images(images: &[Uuid], limits: &GigLimits, validator: &mut Validator) {
+    validator.count("imageIds", "pictures", images.len(), limits.images_max);
     let mut seen = HashSet::new();
     for (index, image) in images.iter().enumerate().take(limits.images_max) {
         if !image.is_nil() && !seen.insert(image) {
             let message = "This picture is given twice.";
-            check.fault(&format!("imageIds.{index}"), FaultCode::Duplicate, message);
+            validator.violation(&format!("imageIds.{index}"), ViolationCode::Duplicate, message);
         }
     }
 }
@@ -215,21 +215,21 @@ mod tests {
     }
 
     /// (code, path) of every fault of posting `form`.
-    fn faults(form: GigForm, completeness: Completeness) -> Vec<(FaultCode, String)> {
-        let mut check = Check::default();
+    fn violations(form: GigForm, completeness: Completeness) -> Vec<(ViolationCode, String)> {
+        let mut validator = Validator::default();
         let blank = GigContent::blank(&category());
-        form.fill(blank, Some(&category()), &GigLimits::default(), completeness, &mut check);
-        let faults = check.finish().err().unwrap_or_default();
-        faults.into_iter().map(|f| (f.code, f.field.join("."))).collect()
+        form.fill(blank, Some(&category()), &GigLimits::default(), completeness, &mut validator);
+        let violations = validator.finish().err().unwrap_or_default();
+        violations.into_iter().map(|f| (f.code, f.field.join("."))).collect()
     }
 
-    fn posting(change: impl FnOnce(&mut GigForm)) -> Vec<(FaultCode, String)> {
+    fn posting(change: impl FnOnce(&mut GigForm)) -> Vec<(ViolationCode, String)> {
         let mut form = complete();
         change(&mut form);
-        faults(form, Completeness::Complete)
+        violations(form, Completeness::Complete)
     }
 
-    fn one(code: FaultCode, path: &str) -> Vec<(FaultCode, String)> {
+    fn one(code: ViolationCode, path: &str) -> Vec<(ViolationCode, String)> {
         vec![(code, path.to_owned())]
     }
 
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn every_limit_is_kept_to_the_character() {
-        use FaultCode::{Duplicate, Invalid, OutOfRange, Required, TooLong, TooMany, TooShort};
+        use ViolationCode::{Duplicate, Invalid, OutOfRange, Required, TooLong, TooMany, TooShort};
         let text = |n: usize| Some("é".repeat(n));
         assert_eq!(posting(|f| f.title = text(120)), []);
         assert_eq!(posting(|f| f.title = text(121)), one(TooLong, "title"));
@@ -303,7 +303,7 @@ mod tests {
             "",
         ] {
             let found = posting(|f| f.links = Some(vec![bad.into()]));
-            assert_eq!(found, one(FaultCode::Invalid, "links.0"), "{bad}");
+            assert_eq!(found, one(ViolationCode::Invalid, "links.0"), "{bad}");
         }
     }
 
@@ -322,9 +322,9 @@ mod tests {
     #[test]
     fn a_draft_needs_a_title_and_keeps_the_limits_of_what_it_has() {
         let draft = |title: &str| GigForm { title: Some(title.into()), ..GigForm::default() };
-        assert_eq!(faults(draft("Song"), Completeness::Draft), []);
-        assert_eq!(faults(draft(""), Completeness::Draft), one(FaultCode::Required, "title"));
+        assert_eq!(violations(draft("Song"), Completeness::Draft), []);
+        assert_eq!(violations(draft(""), Completeness::Draft), one(ViolationCode::Required, "title"));
         let long = draft(&"x".repeat(121));
-        assert_eq!(faults(long, Completeness::Draft), one(FaultCode::TooLong, "title"));
+        assert_eq!(violations(long, Completeness::Draft), one(ViolationCode::TooLong, "title"));
     }
 }

@@ -188,7 +188,7 @@ impl Limits {
     ///
     /// # Errors
     /// The first limit that makes no sense.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), String> {
         let Self { account, gig, verification, review, retention } = self;
         let pairs = [
             ("account.passwordMinChars", account.password_min_chars, account.password_max_chars),
@@ -286,9 +286,9 @@ mod tests {
         let wrong = |change: fn(&mut Limits)| {
             let mut limits = Limits::default();
             change(&mut limits);
-            limits.check().expect_err("a fault")
+            limits.validate().expect_err("a fault")
         };
-        assert_eq!(Limits::default().check(), Ok(()));
+        assert_eq!(Limits::default().validate(), Ok(()));
         assert!(wrong(|l| l.review.days = i32::MAX).starts_with("review.days"));
         assert!(wrong(|l| l.review.claim_minutes = -1).starts_with("review.claimMinutes"));
         assert!(wrong(|l| l.gig.title_min_chars = 500).starts_with("gig.titleMinChars"));

@@ -2,8 +2,8 @@
 
 use crate::domain::limits::Limits;
 use crate::domain::user::User;
-use crate::domain::verification::{Verification, VerificationAct};
-use crate::domain::violation::{Fault, FaultCode};
+use crate::domain::verification::{Verification, VerificationTransition};
+use crate::domain::violation::{Violation, ViolationCode};
 
 /// Something that takes more than a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,23 +14,23 @@ pub enum Action {
 }
 
 /// From some level on, work takes a cleared identity.
-pub fn needs_verification(user: &User, limits: &Limits) -> Option<Fault> {
+pub fn needs_verification(user: &User, limits: &Limits) -> Option<Violation> {
     let from = limits.verification.required_from_level;
     if user.verified || user.level() < from {
         return None;
     }
     let message = format!("From level {from} on, your identity must be cleared before any further work.");
-    Some(Fault::of_act(FaultCode::VerificationRequired, message))
+    Some(Violation::of_act(ViolationCode::VerificationRequired, message))
 }
 
 /// A seller has so many gigs at most.
-pub fn has_room(unarchived: u64, limits: &Limits) -> Option<Fault> {
+pub fn has_room(unarchived: u64, limits: &Limits) -> Option<Violation> {
     let max = limits.gig.unarchived_max;
     if unarchived < max {
         return None;
     }
     let message = format!("You have {max} gigs, which is the most; archive one first.");
-    Some(Fault::of_act(FaultCode::LimitReached, message))
+    Some(Violation::of_act(ViolationCode::LimitReached, message))
 }
 
 /// Everything that keeps the person from it now.
@@ -40,7 +40,7 @@ pub fn missing(
     unarchived: u64,
     verification: &Verification,
     limits: &Limits,
-) -> Vec<Fault> {
+) -> Vec<Violation> {
     match action {
         Action::PostGig => {
             needs_verification(user, limits).into_iter().chain(has_room(unarchived, limits)).collect()
@@ -50,9 +50,9 @@ pub fn missing(
             let missing = verification.missing(limits);
             let mut tried = verification.clone();
             let now = chrono::DateTime::UNIX_EPOCH;
-            match tried.apply(VerificationAct::Submit, Vec::new(), limits, now) {
+            match tried.apply(VerificationTransition::Submit, Vec::new(), limits, now) {
                 // What is missing says more than that it has not begun.
-                Err(fault) if missing.is_empty() => vec![fault],
+                Err(violation) if missing.is_empty() => vec![violation],
                 _ => missing,
             }
         }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::country::is_country;
 use crate::domain::limits::VerificationLimits;
 use crate::domain::text::tidy;
-use crate::domain::violation::{Check, Fault, FaultCode};
+use crate::domain::violation::{Validator, Violation, ViolationCode};
 
 const NAME_MAX_CHARS: usize = 100;
 const ADDRESS_MAX_CHARS: usize = 200;
@@ -45,7 +45,7 @@ impl PersonalInfo {
     ///
     /// # Errors
     /// Every fault of the form.
-    pub fn check(self, limits: &VerificationLimits, now: DateTime<Utc>) -> Result<Self, Vec<Fault>> {
+    pub fn validate(self, limits: &VerificationLimits, now: DateTime<Utc>) -> Result<Self, Vec<Violation>> {
         let trimmed = |text: String| tidy(&text);
         let optional = |text: Option<String>| text.map(trimmed).filter(|text| !text.is_empty());
         let form = Self {
@@ -60,19 +60,19 @@ impl PersonalInfo {
             country_code: trimmed(self.country_code).to_uppercase(),
             document_number: trimmed(self.document_number).to_uppercase(),
         };
-        let mut check = Check::default();
-        check.line("firstName", "The first name", &form.first_name, 1, NAME_MAX_CHARS);
-        check.line("lastName", "The last name", &form.last_name, 1, NAME_MAX_CHARS);
-        check_date_of_birth(form.date_of_birth, limits, now, &mut check);
-        check.line("addressLine1", "The address", &form.address_line1, 1, ADDRESS_MAX_CHARS);
+        let mut validator = Validator::default();
+        validator.line("firstName", "The first name", &form.first_name, 1, NAME_MAX_CHARS);
+        validator.line("lastName", "The last name", &form.last_name, 1, NAME_MAX_CHARS);
+        check_date_of_birth(form.date_of_birth, limits, now, &mut validator);
+        validator.line("addressLine1", "The address", &form.address_line1, 1, ADDRESS_MAX_CHARS);
         let line2 = form.address_line2.as_deref().unwrap_or_default();
-        check.line("addressLine2", "The address's second line", line2, 0, ADDRESS_MAX_CHARS);
-        check.line("city", "The city", &form.city, 1, NAME_MAX_CHARS);
-        check.line("region", "The region", form.region.as_deref().unwrap_or_default(), 0, NAME_MAX_CHARS);
-        check.line("postalCode", "The postal code", &form.postal_code, 1, POSTAL_CODE_MAX_CHARS);
+        validator.line("addressLine2", "The address's second line", line2, 0, ADDRESS_MAX_CHARS);
+        validator.line("city", "The city", &form.city, 1, NAME_MAX_CHARS);
+        validator.line("region", "The region", form.region.as_deref().unwrap_or_default(), 0, NAME_MAX_CHARS);
+        validator.line("postalCode", "The postal code", &form.postal_code, 1, POSTAL_CODE_MAX_CHARS);
         if !is_country(&form.country_code) {
             let message = "The country must be a code of ISO 3166-1 with two letters, such as DE.";
-            check.fault("countryCode", FaultCode::Invalid, message);
+            validator.violation("countryCode", ViolationCode::Invalid, message);
         }
         let number = plain_number(&form.document_number);
         let between = |c: char| matches!(c, ' ' | '-' | '/' | '.');
@@ -80,9 +80,9 @@ impl PersonalInfo {
         if !known || !DOCUMENT_NUMBER_CHARS.contains(&number.len()) {
             let (min, max) = (DOCUMENT_NUMBER_CHARS.start(), DOCUMENT_NUMBER_CHARS.end());
             let message = format!("The document's number has {min} to {max} letters A to Z and digits.");
-            check.fault("documentNumber", FaultCode::Invalid, message);
+            validator.violation("documentNumber", ViolationCode::Invalid, message);
         }
-        check.finish()?;
+        validator.finish()?;
         Ok(form)
     }
 
@@ -96,16 +96,21 @@ fn plain_number(number: &str) -> String {
     number.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
-fn check_date_of_birth(date: NaiveDate, limits: &VerificationLimits, now: DateTime<Utc>, check: &mut Check) {
+fn check_date_of_birth(
+    date: NaiveDate,
+    limits: &VerificationLimits,
+    now: DateTime<Utc>,
+    validator: &mut Validator,
+) {
     let today = now.date_naive();
     if date > today {
-        check.fault("dateOfBirth", FaultCode::Invalid, "The date of birth lies in the future.");
+        validator.violation("dateOfBirth", ViolationCode::Invalid, "The date of birth lies in the future.");
     } else if age(date, today) >= AGE_MAX {
         let message = format!("The date of birth lies {AGE_MAX} years or more in the past.");
-        check.fault("dateOfBirth", FaultCode::Invalid, message);
+        validator.violation("dateOfBirth", ViolationCode::Invalid, message);
     } else if age(date, today) < limits.minimum_age {
         let message = format!("You must be {} years old.", limits.minimum_age);
-        check.fault("dateOfBirth", FaultCode::OutOfRange, message);
+        validator.violation("dateOfBirth", ViolationCode::OutOfRange, message);
     }
 }
 
@@ -138,18 +143,18 @@ mod tests {
         }
     }
 
-    fn faults(change: impl FnOnce(&mut PersonalInfo)) -> Vec<(FaultCode, String)> {
+    fn violations(change: impl FnOnce(&mut PersonalInfo)) -> Vec<(ViolationCode, String)> {
         let mut form = info();
         change(&mut form);
         let now = DateTime::from_timestamp(1_795_000_000, 0).expect("a moment of November 2026");
-        let faults = form.check(&VerificationLimits::default(), now).err().unwrap_or_default();
-        faults.into_iter().map(|fault| (fault.code, fault.field.join("."))).collect()
+        let violations = form.validate(&VerificationLimits::default(), now).err().unwrap_or_default();
+        violations.into_iter().map(|violation| (violation.code, violation.field.join("."))).collect()
     }
 
     #[test]
     fn a_good_form_is_tidied_and_two_ways_to_write_a_number_are_one() {
         let now = DateTime::from_timestamp(1_795_000_000, 0).expect("a moment");
-        let form = info().check(&VerificationLimits::default(), now).expect("a good form");
+        let form = info().validate(&VerificationLimits::default(), now).expect("a good form");
         assert_eq!((form.first_name.as_str(), form.address_line2.as_deref()), ("Ann", None));
         assert_eq!((form.country_code.as_str(), form.document_key().as_str()), ("GB", "GB:AB123456"));
         assert_eq!(format!("{form:?}"), "PersonalInfo");
@@ -157,13 +162,13 @@ mod tests {
 
     #[test]
     fn a_date_of_birth_is_a_possible_one_of_somebody_old_enough() {
-        use FaultCode::{Invalid, OutOfRange};
-        let born = |text: &str| faults(|form| form.date_of_birth = date(text));
-        let fault = |code| vec![(code, "dateOfBirth".to_owned())];
-        assert_eq!(born("2030-01-01"), fault(Invalid));
-        assert_eq!(born("1890-01-01"), fault(Invalid));
+        use ViolationCode::{Invalid, OutOfRange};
+        let born = |text: &str| violations(|form| form.date_of_birth = date(text));
+        let violation = |code| vec![(code, "dateOfBirth".to_owned())];
+        assert_eq!(born("2030-01-01"), violation(Invalid));
+        assert_eq!(born("1890-01-01"), violation(Invalid));
         // Today is 18 November 2026.
-        assert_eq!(born("2008-11-19"), fault(OutOfRange));
+        assert_eq!(born("2008-11-19"), violation(OutOfRange));
         assert_eq!(born("2008-11-18"), []);
         assert_eq!(born("1897-01-01"), []);
         assert_eq!(age(date("2000-02-29"), date("2026-02-28")), 25);
@@ -171,7 +176,7 @@ mod tests {
 
     #[test]
     fn every_fault_is_told_at_once() {
-        let found = faults(|form| {
+        let found = violations(|form| {
             form.first_name = String::new();
             form.country_code = "ZZ".into();
             form.document_number = "12".into();
@@ -179,6 +184,6 @@ mod tests {
         });
         let paths: Vec<_> = found.iter().map(|(_, path)| path.as_str()).collect();
         assert_eq!(paths, ["firstName", "city", "countryCode", "documentNumber"]);
-        assert_eq!(faults(|form| form.document_number = "\u{410}B123456".into()).len(), 1);
+        assert_eq!(violations(|form| form.document_number = "\u{410}B123456".into()).len(), 1);
     }
 }

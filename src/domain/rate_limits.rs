@@ -4,7 +4,7 @@ use crate::domain::token_bucket::BucketRule;
 
 /// What a caller may spend over time; each bucket can be set by `GIGWAY_BUDGETS`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BudgetRules {
+pub struct RateLimitRules {
     /// Points of a stranger's operations, by network.
     pub anonymous: BucketRule,
     /// Points of a person's operations.

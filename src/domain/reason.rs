@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::limits::ReviewLimits;
 use crate::domain::review_kind::ReviewKind;
-use crate::domain::violation::{Check, FaultCode};
+use crate::domain::violation::{Validator, ViolationCode};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -159,36 +159,36 @@ fn known(kind: ReviewKind) -> &'static [KnownReason] {
     }
 }
 
-/// The reasons as they are kept, with every fault of the forms noted in `check`.
+/// The reasons as they are kept, with every fault of the forms noted in `validator`.
 pub fn resolve(
     forms: Vec<ReasonForm>,
     kind: ReviewKind,
     limits: &ReviewLimits,
-    check: &mut Check,
+    validator: &mut Validator,
 ) -> Vec<ReviewReason> {
-    check.count("reasons", "reasons", forms.len(), limits.reasons_max);
+    validator.count("reasons", "reasons", forms.len(), limits.reasons_max);
     let mut reasons = Vec::with_capacity(forms.len());
     for (index, form) in forms.into_iter().enumerate().take(limits.reasons_max) {
         let Some(known) = known(kind).iter().find(|known| known.code == form.code) else {
             let codes: Vec<_> = known(kind).iter().map(|known| known.code).collect();
             let message = format!("There is no reason of that code; use one of {}.", codes.join(", "));
-            check.fault(&format!("reasons.{index}.code"), FaultCode::Invalid, message);
+            validator.violation(&format!("reasons.{index}.code"), ViolationCode::Invalid, message);
             continue;
         };
         let words = form.message.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         let path = format!("reasons.{index}.message");
         if known.code == OTHER && words.is_none() {
             let message = "The reason OTHER needs a message that says what is wrong.";
-            check.fault(&path, FaultCode::Required, message);
+            validator.violation(&path, ViolationCode::Required, message);
         }
         if let Some(words) = &words {
-            check.text(&path, "The message", words, 1, limits.reason_message_max_chars);
+            validator.text(&path, "The message", words, 1, limits.reason_message_max_chars);
         }
         let steps = form.field.as_deref().unwrap_or_default();
         let path = format!("reasons.{index}.field");
-        check.count(&path, "steps", steps.len(), FIELD_STEPS_MAX);
+        validator.count(&path, "steps", steps.len(), FIELD_STEPS_MAX);
         for step in steps.iter().take(FIELD_STEPS_MAX) {
-            check.line(&path, "A step of the path", step, 1, FIELD_STEP_MAX_CHARS);
+            validator.line(&path, "A step of the path", step, 1, FIELD_STEP_MAX_CHARS);
         }
         let reason = known.reason();
         reasons.push(ReviewReason {

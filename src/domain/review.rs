@@ -3,12 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use crate::domain::gig::GigAct;
+use crate::domain::gig::GigTransition;
 use crate::domain::limits::ReviewLimits;
 use crate::domain::reason::ReviewReason;
 use crate::domain::review_kind::ReviewKind;
-use crate::domain::verification::VerificationAct;
-use crate::domain::violation::{Check, Fault, FaultCode};
+use crate::domain::verification::VerificationTransition;
+use crate::domain::violation::{Validator, Violation, ViolationCode};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReviewState {
@@ -49,24 +49,24 @@ pub enum GigDecision {
 }
 
 impl GigDecision {
-    pub fn act(self) -> GigAct {
+    pub fn transition(self) -> GigTransition {
         match self {
-            Self::Approve => GigAct::Approve,
-            Self::Reject => GigAct::Reject,
-            Self::Suspend => GigAct::Suspend,
+            Self::Approve => GigTransition::Approve,
+            Self::Reject => GigTransition::Reject,
+            Self::Suspend => GigTransition::Suspend,
         }
     }
 
-    /// Notes in `check` where `reasons` do not go with this decision.
-    pub fn check_reasons(self, reasons: usize, check: &mut Check) {
+    /// Notes in `validator` where `reasons` do not go with this decision.
+    pub fn check_reasons(self, reasons: usize, validator: &mut Validator) {
         match self {
             Self::Approve if reasons > 0 => {
                 let message = "An approval has no reasons.";
-                check.fault("reasons", FaultCode::Invalid, message);
+                validator.violation("reasons", ViolationCode::Invalid, message);
             }
             Self::Reject | Self::Suspend if reasons == 0 => {
                 let message = "A rejection or suspension needs at least one reason.";
-                check.fault("reasons", FaultCode::Required, message);
+                validator.violation("reasons", ViolationCode::Required, message);
             }
             _ => {}
         }
@@ -84,12 +84,12 @@ pub enum VerificationDecision {
 }
 
 impl VerificationDecision {
-    pub fn act(self) -> VerificationAct {
+    pub fn transition(self) -> VerificationTransition {
         match self {
-            Self::Clear => VerificationAct::Clear,
-            Self::RequestResubmission => VerificationAct::RequestResubmission,
-            Self::Reject => VerificationAct::Reject,
-            Self::Revoke => VerificationAct::Revoke,
+            Self::Clear => VerificationTransition::Clear,
+            Self::RequestResubmission => VerificationTransition::RequestResubmission,
+            Self::Reject => VerificationTransition::Reject,
+            Self::Revoke => VerificationTransition::Revoke,
         }
     }
 
@@ -98,14 +98,14 @@ impl VerificationDecision {
         matches!(self, Self::Reject | Self::Revoke)
     }
 
-    /// Notes in `check` where `reasons` do not go with this decision.
-    pub fn check_reasons(self, reasons: usize, check: &mut Check) {
+    /// Notes in `validator` where `reasons` do not go with this decision.
+    pub fn check_reasons(self, reasons: usize, validator: &mut Validator) {
         if self == Self::Clear && reasons > 0 {
-            check.fault("reasons", FaultCode::Invalid, "A clearance has no reasons.");
+            validator.violation("reasons", ViolationCode::Invalid, "A clearance has no reasons.");
         }
         if self != Self::Clear && reasons == 0 {
             let message = "All but a clearance need at least one reason.";
-            check.fault("reasons", FaultCode::Required, message);
+            validator.violation("reasons", ViolationCode::Required, message);
         }
     }
 }
@@ -187,7 +187,12 @@ impl ReviewItem {
     ///
     /// # Errors
     /// `ALREADY_CLAIMED` by somebody else, `INVALID_TRANSITION` once decided.
-    pub fn claim(&mut self, reviewer: Uuid, limits: &ReviewLimits, now: DateTime<Utc>) -> Result<(), Fault> {
+    pub fn claim(
+        &mut self,
+        reviewer: Uuid,
+        limits: &ReviewLimits,
+        now: DateTime<Utc>,
+    ) -> Result<(), Violation> {
         self.check_free_for(reviewer, now)?;
         self.claimed_by = Some(reviewer);
         self.claim_expires_at = Some(now + TimeDelta::minutes(i64::from(limits.claim_minutes)));
@@ -198,11 +203,11 @@ impl ReviewItem {
     ///
     /// # Errors
     /// `ALREADY_CLAIMED` by somebody else, `INVALID_TRANSITION` where nobody holds it.
-    pub fn release(&mut self, reviewer: Uuid, now: DateTime<Utc>) -> Result<(), Fault> {
+    pub fn release(&mut self, reviewer: Uuid, now: DateTime<Utc>) -> Result<(), Violation> {
         self.check_free_for(reviewer, now)?;
         if self.claimant(now).is_none() {
             let message = "This item is not claimed.";
-            return Err(Fault::at("id", FaultCode::InvalidTransition, message));
+            return Err(Violation::at("id", ViolationCode::InvalidTransition, message));
         }
         self.run_out();
         Ok(())
@@ -218,7 +223,7 @@ impl ReviewItem {
     ///
     /// # Errors
     /// `ALREADY_CLAIMED` by somebody else, `INVALID_TRANSITION` once decided.
-    pub fn decide(&mut self, reviewer: Uuid, now: DateTime<Utc>) -> Result<(), Fault> {
+    pub fn decide(&mut self, reviewer: Uuid, now: DateTime<Utc>) -> Result<(), Violation> {
         self.check_free_for(reviewer, now)?;
         self.decided_at = Some(now);
         self.run_out();
@@ -229,14 +234,14 @@ impl ReviewItem {
     ///
     /// # Errors
     /// `ALREADY_CLAIMED` by somebody else, `INVALID_TRANSITION` once decided.
-    fn check_free_for(&self, reviewer: Uuid, now: DateTime<Utc>) -> Result<(), Fault> {
+    fn check_free_for(&self, reviewer: Uuid, now: DateTime<Utc>) -> Result<(), Violation> {
         if self.decided_at.is_some() {
             let message = "This item has been decided.";
-            return Err(Fault::at("id", FaultCode::InvalidTransition, message));
+            return Err(Violation::at("id", ViolationCode::InvalidTransition, message));
         }
         if self.claimant(now).is_some_and(|holder| holder != reviewer) {
             let message = "Another reviewer has claimed this item.";
-            return Err(Fault::at("id", FaultCode::AlreadyClaimed, message));
+            return Err(Violation::at("id", ViolationCode::AlreadyClaimed, message));
         }
         Ok(())
     }
@@ -266,8 +271,8 @@ mod tests {
         let mut item = item();
         item.claim(ann, &limits, start).expect("it is open");
         assert_eq!(item.state(start), ReviewState::Claimed);
-        let fault = item.claim(bob, &limits, start).expect_err("Ann holds it");
-        assert_eq!(fault.code, FaultCode::AlreadyClaimed);
+        let violation = item.claim(bob, &limits, start).expect_err("Ann holds it");
+        assert_eq!(violation.code, ViolationCode::AlreadyClaimed);
         let later = start + TimeDelta::minutes(15);
         assert_eq!(item.state(later), ReviewState::Open);
         item.claim(bob, &limits, later).expect("the claim ran out");

@@ -7,9 +7,9 @@ use sha2::{Digest, Sha256};
 
 /// What an answer is to: the SHA-256 of document, operation and variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Key([u8; 32]);
+pub struct CacheKey([u8; 32]);
 
-impl Key {
+impl CacheKey {
     /// The key of a request that has its document. `None` for one whose answer says something of the request itself, or
     /// that brings more than text.
     pub fn of(request: &Request) -> Option<Self> {

@@ -6,12 +6,12 @@ use std::time::Duration;
 use async_graphql::{Response, Value};
 use uuid::Uuid;
 
-use crate::engine::response::{Sent, failed, to_json};
+use crate::engine::response::{ResponseBody, error_response, to_json};
 use crate::graphql::context::Caller;
 use crate::graphql::error::{Error, ErrorCode};
 use crate::service::Services;
 use crate::service::idempotency;
-use crate::service::idempotency::Turn;
+use crate::service::idempotency::KeyState;
 
 /// Says, among an answer's headers, that it was given before.
 pub const REPLAYED: &str = "idempotent-replayed";
@@ -31,7 +31,7 @@ pub struct Request {
 }
 
 /// Runs `acting`, which is what the request asks for, unless it was run before.
-pub async fn once(
+pub async fn run_once(
     services: &Services,
     caller: &Caller,
     request: Request,
@@ -42,35 +42,35 @@ pub async fn once(
     if key.is_empty() || key.len() > KEY_MAX_CHARS || !plain {
         let message =
             format!("An Idempotency-Key has 1 to {KEY_MAX_CHARS} characters, all of them printable ASCII.");
-        return failed(&Error::bad_input(message));
+        return error_response(&Error::bad_input(message));
     }
     let user_id = match caller {
         Caller::Viewer(viewer) => viewer.id(),
-        Caller::Anonymous | Caller::Rejected => Uuid::nil(),
+        Caller::Anonymous | Caller::InvalidCredentials => Uuid::nil(),
     };
-    let attempt = match idempotency::take_turn(services, user_id, &key, fingerprint, within).await {
-        Ok(Turn::Run(attempt)) => attempt,
-        Ok(Turn::Answered(answer)) => return again(&answer),
-        Ok(Turn::Running) => {
+    let attempt = match idempotency::claim_key(services, user_id, &key, fingerprint, within).await {
+        Ok(KeyState::Run(attempt)) => attempt,
+        Ok(KeyState::Answered(answer)) => return replay(&answer),
+        Ok(KeyState::Running) => {
             let message = "The mutation with this Idempotency-Key is running; ask again in a second.";
-            return failed(&Error::conflict(ErrorCode::IdempotencyKeyInUse, message));
+            return error_response(&Error::conflict(ErrorCode::IdempotencyKeyInUse, message));
         }
-        Ok(Turn::OtherRequest) => {
+        Ok(KeyState::OtherRequest) => {
             let message = "This Idempotency-Key was used for another request; use a new key for each.";
-            return failed(&Error::new(ErrorCode::IdempotencyKeyReused, message));
+            return error_response(&Error::new(ErrorCode::IdempotencyKeyReused, message));
         }
-        Ok(Turn::AnswerLost) => {
+        Ok(KeyState::AnswerLost) => {
             let message = "The mutation with this Idempotency-Key was done, but its answer was lost; read what it \
                            has become.";
-            return failed(&Error::new(ErrorCode::IdempotentAnswerLost, message));
+            return error_response(&Error::new(ErrorCode::IdempotentAnswerLost, message));
         }
-        Err(error) => return failed(&error.into()),
+        Err(error) => return error_response(&error.into()),
     };
     let response = idempotency::run(Arc::clone(&attempt), acting).await;
     // What was not done may be sent anew, and what was only half told cannot be told again.
     let is_final = response.data != Value::Null && (attempt.has_acted() || response.errors.is_empty());
     let kept = if is_final {
-        idempotency::answer(services, &attempt, &to_json(&Sent::from(&response))).await
+        idempotency::answer(services, &attempt, &to_json(&ResponseBody::from(&response))).await
     } else {
         idempotency::release(services, &attempt).await
     };
@@ -81,13 +81,13 @@ pub async fn once(
 }
 
 /// What the same request answered before.
-fn again(answer: &str) -> Response {
+fn replay(answer: &str) -> Response {
     match serde_json::from_str::<Response>(answer) {
         Ok(mut response) => {
             response.http_headers.insert(REPLAYED, "true".parse().expect("a word is a header value"));
             response
         }
-        Err(error) => failed(&Error::internal(&error)),
+        Err(error) => error_response(&Error::internal(&error)),
     }
 }
 

@@ -16,19 +16,19 @@ use tokio::sync::mpsc;
 use crate::graphql::context::LoadSpawner;
 
 /// The loads that one request has under way.
-pub struct Loads {
+pub struct LoadScheduler {
     waiting: mpsc::UnboundedReceiver<BoxFuture<'static, ()>>,
     running: FuturesUnordered<BoxFuture<'static, ()>>,
 }
 
-impl Loads {
+impl LoadScheduler {
     pub fn new() -> (LoadSpawner, Self) {
         let (begin, waiting) = mpsc::unbounded_channel();
         (begin, Self { waiting, running: FuturesUnordered::new() })
     }
 
     /// Runs `execution` to its end, and beside it the loads that it begins.
-    pub async fn run_beside<F: Future>(&mut self, execution: F) -> F::Output {
+    pub async fn drive<F: Future>(&mut self, execution: F) -> F::Output {
         let mut execution = pin!(execution);
         poll_fn(|task| {
             if let Poll::Ready(output) = execution.as_mut().poll(task) {

@@ -6,69 +6,84 @@ use async_graphql::Name;
 use async_graphql::Value;
 use async_graphql::indexmap::IndexMap;
 
-use crate::engine::limits::Admitted;
-use crate::graphql::context::{Caller, Origin};
+use crate::engine::limits::ValidatedOperation;
+use crate::graphql::context::{Caller, RequestMeta};
 use crate::graphql::error::Error;
 use crate::service::Services;
-use crate::service::rate_limit::{Balance, Budget, Spender};
+use crate::service::rate_limit::{Balance, RateLimitKey, RateLimitKind};
 
 /// Root fields that have budgets of their own, besides their points.
-const ACTS: [(&str, Budget); 5] = [
-    ("signIn", Budget::SignIn),
-    ("refreshSession", Budget::SignIn),
-    ("signUp", Budget::SignUp),
-    ("uploadGigImage", Budget::Upload),
-    ("uploadIdentityDocument", Budget::Upload),
+const ACTS: [(&str, RateLimitKind); 5] = [
+    ("signIn", RateLimitKind::SignIn),
+    ("refreshSession", RateLimitKind::SignIn),
+    ("signUp", RateLimitKind::SignUp),
+    ("uploadGigImage", RateLimitKind::Upload),
+    ("uploadIdentityDocument", RateLimitKind::Upload),
 ];
 
 /// What was paid.
-pub struct Price {
-    spender: Spender,
+pub struct OperationCharge {
+    rate_limit_key: RateLimitKey,
     base: u64,
     requested: u64,
     /// `None` where nothing is counted.
     balance: Option<Balance>,
 }
 
-impl Price {
+impl OperationCharge {
     /// Charges what the operation may cost.
     ///
     /// # Errors
     /// RATE_LIMITED where a budget is spent.
-    pub async fn charge(services: &Services, origin: &Origin, admitted: &Admitted) -> Result<Self, Error> {
-        let spender = match &origin.caller {
-            Caller::Viewer(viewer) => Spender::Person(viewer.id()),
-            Caller::Anonymous | Caller::Rejected => Spender::Network(origin.address),
+    pub async fn charge(
+        services: &Services,
+        meta: &RequestMeta,
+        operation: &ValidatedOperation,
+    ) -> Result<Self, Error> {
+        let rate_limit_key = match &meta.caller {
+            Caller::Viewer(viewer) => RateLimitKey::Person(viewer.id()),
+            Caller::Anonymous | Caller::InvalidCredentials => RateLimitKey::Network(meta.address),
         };
         let now = services.now();
         for (act, budget) in ACTS {
-            let times = admitted.root_fields.iter().filter(|name| *name == act).count();
+            let times = operation.root_fields.iter().filter(|name| *name == act).count();
             if times > 0 {
                 // Whoever signs in or up is nobody yet, whatever else they hold.
-                let spender =
-                    if budget == Budget::Upload { spender } else { Spender::Network(origin.address) };
+                let rate_limit_key = if budget == RateLimitKind::Upload {
+                    rate_limit_key
+                } else {
+                    RateLimitKey::Network(meta.address)
+                };
                 let times = u64::try_from(times).unwrap_or(u64::MAX);
-                services.budgets.charge(budget, spender, times, now).await?;
+                services.rate_limiter.charge(budget, rate_limit_key, times, now).await?;
             }
         }
-        let balance = services.budgets.charge(Budget::Operations, spender, admitted.cost, now).await?;
-        Ok(Self { spender, base: admitted.base_cost, requested: admitted.cost, balance })
+        let balance = services
+            .rate_limiter
+            .charge(RateLimitKind::Operations, rate_limit_key, operation.cost, now)
+            .await?;
+        Ok(Self { rate_limit_key, base: operation.base_cost, requested: operation.cost, balance })
     }
 
     /// Charges what an answer costs that is there already.
     ///
     /// # Errors
     /// RATE_LIMITED where the budget is spent.
-    pub async fn charge_kept(services: &Services, address: IpAddr, cost: u64) -> Result<(), Error> {
-        let spender = Spender::Network(address);
-        services.budgets.charge(Budget::Operations, spender, cost, services.now()).await?;
+    pub async fn charge_cached(services: &Services, address: IpAddr, cost: u64) -> Result<(), Error> {
+        let rate_limit_key = RateLimitKey::Network(address);
+        services.rate_limiter.charge(RateLimitKind::Operations, rate_limit_key, cost, services.now()).await?;
         Ok(())
     }
 
     /// Gives back what is left of it after so many points.
     pub fn settle_at(self, services: &Services, cost: u64) {
         let unused = self.requested.saturating_sub(cost);
-        services.budgets.give_back(Budget::Operations, self.spender, unused, services.now());
+        services.rate_limiter.give_back(
+            RateLimitKind::Operations,
+            self.rate_limit_key,
+            unused,
+            services.now(),
+        );
     }
 
     /// Gives back what an answer with so many objects did not take; what is to be told of it.
@@ -76,7 +91,12 @@ impl Price {
         // What the schema shows of itself is many objects, at one price.
         let actual = self.base.saturating_add(objects).min(self.requested);
         let unused = self.requested - actual;
-        services.budgets.give_back(Budget::Operations, self.spender, unused, services.now());
+        services.rate_limiter.give_back(
+            RateLimitKind::Operations,
+            self.rate_limit_key,
+            unused,
+            services.now(),
+        );
         let mut told: IndexMap<Name, Value> = [("requested", self.requested), ("actual", actual)]
             .map(|(name, it)| (Name::new(name), it.into()))
             .into();

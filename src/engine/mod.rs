@@ -26,18 +26,21 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use crate::config::Config;
-use crate::engine::cache_key::Key;
+use crate::engine::cache_key::CacheKey;
 use crate::engine::delivery::{
-    Alike, Cohorts, Documents, Executor, Following, HandoffSlot, Identity, SourceHandoff,
+    CurrentCaller, ExecutionEnv, FanoutGroups, FanoutKey, HandoffSlot, OperationCache, SourceHandoff,
+    SubscriptionStream,
 };
-use crate::engine::limits::{Admitted, Guard};
-use crate::engine::load_scheduler::Loads;
-use crate::engine::metering::Price;
+use crate::engine::limits::{LimitChecker, ValidatedOperation};
+use crate::engine::load_scheduler::LoadScheduler;
+use crate::engine::metering::OperationCharge;
 use crate::engine::persisted_documents::PersistedDocuments;
-use crate::engine::response::{failed, finished, to_json};
-use crate::engine::response_cache::{Kept, KeptAnswers, Made, Requests, Size, Summary};
+use crate::engine::response::{error_response, finalize, to_json};
+use crate::engine::response_cache::{
+    CacheRequests, CacheSize, CachedResponse, EntryMeta, Outcome, ResponseCache,
+};
 use crate::graphql::context::RequestContext;
-pub use crate::graphql::context::{Caller, Origin};
+pub use crate::graphql::context::{Caller, RequestMeta};
 use crate::graphql::error::{Error, ErrorCode};
 use crate::graphql::subscription::source::SourceSlot;
 use crate::graphql::{Schema, schema};
@@ -47,29 +50,29 @@ use crate::service::Services;
 const PROBE: &str = "subscription { gigPublished { cursor } }";
 
 /// What a stranger's request comes to.
-pub enum Asked {
+pub enum Admission {
     /// Its answer is there.
-    Kept(Arc<Kept>),
+    CachedResponse(Arc<CachedResponse>),
     /// It may be executed.
-    Admitted(Box<Admitted>),
+    ValidatedOperation(Box<ValidatedOperation>),
 }
 
 /// The schema, and what is shared by those who follow it.
 pub struct Engine {
     services: Arc<Services>,
     schema: Schema,
-    guard: Guard,
+    limit_checker: LimitChecker,
     persisted: PersistedDocuments,
-    kept: Arc<KeptAnswers>,
-    executor: OnceCell<Arc<Executor>>,
-    documents: Documents,
-    cohorts: Cohorts,
+    cached: Arc<ResponseCache>,
+    execution_env: OnceCell<Arc<ExecutionEnv>>,
+    operations: OperationCache,
+    groups: FanoutGroups,
 }
 
 impl Engine {
     pub fn new(services: Arc<Services>, config: &Config) -> Self {
         let schema = schema(config.introspection);
-        let guard = Guard::new(config.operations.clone(), config.introspection, &schema.sdl());
+        let limit_checker = LimitChecker::new(config.operations.clone(), config.introspection, &schema.sdl());
         let persisted = PersistedDocuments::new(
             config.automatic_persisted_queries,
             config.trusted_documents.clone(),
@@ -78,12 +81,12 @@ impl Engine {
         Self {
             services,
             schema,
-            guard,
+            limit_checker,
             persisted,
-            kept: Arc::new(KeptAnswers::new(config.cache_bytes)),
-            executor: OnceCell::new(),
-            documents: Documents::default(),
-            cohorts: Cohorts::default(),
+            cached: Arc::new(ResponseCache::new(config.cache_bytes)),
+            execution_env: OnceCell::new(),
+            operations: OperationCache::default(),
+            groups: FanoutGroups::default(),
         }
     }
 
@@ -91,95 +94,100 @@ impl Engine {
     ///
     /// # Errors
     /// The answer to one that must not be.
-    pub fn admit(&self, mut request: Request) -> Result<Admitted, Response> {
-        self.persisted.resolve(&mut request).map_err(|error| failed(&error))?;
-        self.guard.admit(request).map_err(|refused| Response::from_errors(vec![refused]))
+    pub fn admit(&self, mut request: Request) -> Result<ValidatedOperation, Response> {
+        self.persisted.resolve(&mut request).map_err(|error| error_response(&error))?;
+        self.limit_checker.admit(request).map_err(|refused| Response::from_errors(vec![refused]))
     }
 
     /// The same of a request by a stranger, unless its answer is there already.
     ///
     /// # Errors
     /// The answer to one that must not be.
-    pub fn admit_stranger(&self, mut request: Request) -> Result<Asked, Response> {
-        self.persisted.resolve(&mut request).map_err(|error| failed(&error))?;
-        let key = self.kept.key(&request);
-        let kept = key.and_then(|key| self.kept.find(&key, self.services.public_version.current()));
-        if let Some(kept) = kept {
-            return Ok(Asked::Kept(kept));
+    pub fn admit_stranger(&self, mut request: Request) -> Result<Admission, Response> {
+        self.persisted.resolve(&mut request).map_err(|error| error_response(&error))?;
+        let key = self.cached.key(&request);
+        let cached = key.and_then(|key| self.cached.find(&key, self.services.public_data_version.current()));
+        if let Some(cached) = cached {
+            return Ok(Admission::CachedResponse(cached));
         }
-        let mut admitted =
-            self.guard.admit(request).map_err(|refused| Response::from_errors(vec![refused]))?;
-        admitted.key = key.filter(|_| response_cache::is_kept(admitted.kind, admitted.cache));
-        Ok(Asked::Admitted(Box::new(admitted)))
+        let mut operation =
+            self.limit_checker.admit(request).map_err(|refused| Response::from_errors(vec![refused]))?;
+        operation.key = key.filter(|_| response_cache::is_cacheable(operation.kind, operation.cache));
+        Ok(Admission::ValidatedOperation(Box::new(operation)))
     }
 
     /// Gives an answer that is there.
     ///
     /// # Errors
     /// The answer to one who has asked too much.
-    pub async fn give(&self, address: IpAddr, kept: &Kept) -> Result<(), Response> {
-        let charged = Price::charge_kept(&self.services, address, kept.cost).await;
-        charged.map_err(|error| failed(&error))
+    pub async fn charge_cached(&self, address: IpAddr, cached: &CachedResponse) -> Result<(), Response> {
+        let charged = OperationCharge::charge_cached(&self.services, address, cached.cost).await;
+        charged.map_err(|error| error_response(&error))
     }
 
     /// Executes a stranger's query whose answer is kept, or waits for whoever does so already.
-    async fn execute_to_keep(self: Arc<Self>, origin: Origin, key: Key, admitted: Admitted) -> Made {
-        let price = match Price::charge(&self.services, &origin, &admitted).await {
-            Ok(price) => price,
-            Err(refused) => return Made::Other(Arc::new(failed(&refused))),
+    async fn execute_and_cache(
+        self: Arc<Self>,
+        meta: RequestMeta,
+        key: CacheKey,
+        operation: ValidatedOperation,
+    ) -> Outcome {
+        let charge = match OperationCharge::charge(&self.services, &meta, &operation).await {
+            Ok(charge) => charge,
+            Err(refused) => return Outcome::Other(Arc::new(error_response(&refused))),
         };
-        let (services, kept) = (Arc::clone(&self.services), Arc::clone(&self.kept));
-        let (version, summary) = (services.public_version.current(), Summary::from(&admitted));
-        let running = Box::pin(async move { self.run(&origin, admitted).await });
-        let answer = kept.make(key, version, summary, running).await;
+        let (services, cached) = (Arc::clone(&self.services), Arc::clone(&self.cached));
+        let (version, summary) = (services.public_data_version.current(), EntryMeta::from(&operation));
+        let running = Box::pin(async move { self.run(&meta, operation).await });
+        let answer = cached.make(key, version, summary, running).await;
         match &answer {
-            Made::Kept(kept) => price.settle_at(&services, kept.cost),
-            Made::Other(response) => drop(price.settle(&services, response::objects(&response.data))),
+            Outcome::CachedResponse(cached) => charge.settle_at(&services, cached.cost),
+            Outcome::Other(response) => drop(charge.settle(&services, response::objects(&response.data))),
         }
         answer
     }
 
     /// How the answers that are kept are used.
-    pub fn kept_requests(&self) -> Requests {
-        self.kept.requests()
+    pub fn cache_requests(&self) -> CacheRequests {
+        self.cached.requests()
     }
 
     /// What is kept of answers.
-    pub fn kept_size(&self) -> Size {
-        self.kept.size()
+    pub fn cache_size(&self) -> CacheSize {
+        self.cached.size()
     }
 
     /// Executes a query or mutation.
-    pub async fn answer(self: Arc<Self>, origin: Origin, mut admitted: Admitted) -> Made {
-        match admitted.key.take() {
-            Some(key) => Box::pin(self.execute_to_keep(origin, key, admitted)).await,
-            None => Made::Other(Arc::new(self.execute(origin, admitted).await)),
+    pub async fn answer(self: Arc<Self>, meta: RequestMeta, mut operation: ValidatedOperation) -> Outcome {
+        match operation.key.take() {
+            Some(key) => Box::pin(self.execute_and_cache(meta, key, operation)).await,
+            None => Outcome::Other(Arc::new(self.execute(meta, operation).await)),
         }
     }
 
     /// Executes a query or mutation, for one alone.
-    pub async fn execute(self: Arc<Self>, origin: Origin, admitted: Admitted) -> Response {
-        if admitted.kind == OperationType::Subscription {
-            return failed(&limits::no_single_answer());
+    pub async fn execute(self: Arc<Self>, meta: RequestMeta, operation: ValidatedOperation) -> Response {
+        if operation.kind == OperationType::Subscription {
+            return error_response(&limits::no_single_answer());
         }
-        let price = match Price::charge(&self.services, &origin, &admitted).await {
-            Ok(price) => price,
-            Err(refused) => return failed(&refused),
+        let charge = match OperationCharge::charge(&self.services, &meta, &operation).await {
+            Ok(charge) => charge,
+            Err(refused) => return error_response(&refused),
         };
-        let asks_for_cost = admitted.asks_for_cost();
-        let is_act = admitted.kind == OperationType::Mutation;
-        let attempt = admitted.idempotency_key.clone().filter(|_| is_act).map(|key| idempotency::Request {
+        let asks_for_cost = operation.asks_for_cost();
+        let is_act = operation.kind == OperationType::Mutation;
+        let attempt = operation.idempotency_key.clone().filter(|_| is_act).map(|key| idempotency::Request {
             key,
-            fingerprint: idempotency::fingerprint(&self.services, &admitted.request),
-            within: self.within(admitted.kind),
+            fingerprint: idempotency::fingerprint(&self.services, &operation.request),
+            within: self.within(operation.kind),
         });
         // Boxed: it is large, and whatever it is moved through would be as large.
-        let running = Box::pin(self.run(&origin, admitted));
+        let running = Box::pin(self.run(&meta, operation));
         let mut response = match attempt {
-            Some(request) => idempotency::once(&self.services, &origin.caller, request, running).await,
+            Some(request) => idempotency::run_once(&self.services, &meta.caller, request, running).await,
             None => running.await,
         };
-        let spent = price.settle(&self.services, response::objects(&response.data));
+        let spent = charge.settle(&self.services, response::objects(&response.data));
         if asks_for_cost {
             response.extensions.insert("cost".to_owned(), spent);
         }
@@ -187,22 +195,22 @@ impl Engine {
     }
 
     /// Executes what is admitted and paid for, within its time. Whatever goes wrong ends this operation, and no other.
-    async fn run(&self, origin: &Origin, admitted: Admitted) -> Response {
-        let within = self.within(admitted.kind);
-        let (begin, mut loads) = Loads::new();
-        let context = Arc::new(RequestContext::new(Arc::clone(&self.services), origin, begin));
-        let executing = loads.run_beside(self.schema.execute(admitted.request.data(context)));
+    async fn run(&self, meta: &RequestMeta, operation: ValidatedOperation) -> Response {
+        let within = self.within(operation.kind);
+        let (spawner, mut scheduler) = LoadScheduler::new();
+        let context = Arc::new(RequestContext::new(Arc::clone(&self.services), meta, spawner));
+        let executing = scheduler.drive(self.schema.execute(operation.request.data(context)));
         let response = match timeout(within, whole(executing)).await {
             Ok(response) => response,
-            Err(_) => failed(&too_slow(admitted.kind, within)),
+            Err(_) => error_response(&too_slow(operation.kind, within)),
         };
-        finished(response, &origin.request_id)
+        finalize(response, &meta.request_id)
     }
 
     fn within(&self, kind: OperationType) -> Duration {
         match kind {
-            OperationType::Mutation => self.guard.limits().mutation_within(),
-            OperationType::Query | OperationType::Subscription => self.guard.limits().query_within(),
+            OperationType::Mutation => self.limit_checker.limits().mutation_within(),
+            OperationType::Query | OperationType::Subscription => self.limit_checker.limits().query_within(),
         }
     }
 
@@ -212,25 +220,27 @@ impl Engine {
     /// The answer to one that cannot begin.
     pub async fn subscribe(
         &self,
-        identity: Identity,
-        origin: Origin,
-        admitted: Admitted,
+        current_caller: CurrentCaller,
+        meta: RequestMeta,
+        operation: ValidatedOperation,
         last_event_id: Option<String>,
-    ) -> Result<Following, Response> {
+    ) -> Result<SubscriptionStream, Response> {
         // That it begins is paid for; what it is told is not.
-        Price::charge(&self.services, &origin, &admitted).await.map_err(|refused| failed(&refused))?;
-        let request = admitted.request;
-        let executor = self.executor.get_or_try_init(|| self.probe(&origin)).await?;
+        OperationCharge::charge(&self.services, &meta, &operation)
+            .await
+            .map_err(|refused| error_response(&refused))?;
+        let request = operation.request;
+        let execution_env = self.execution_env.get_or_try_init(|| self.probe(&meta)).await?;
         let document = request.query.clone();
-        let mut handoff = self.begin(&origin, request, last_event_id).await?;
-        let prepared = self.documents.prepared(&document, &handoff);
+        let mut handoff = self.spawner(&meta, request, last_event_id).await?;
+        let operation = self.operations.get_or_compile(&document, &handoff);
         // What says where to begin says nothing of what is shown; what stands at the root does its work only once.
-        let (of_root, after) = prepared.variables_of_root();
+        let (of_root, after) = operation.variables_of_root();
         let mut variables = handoff.variables().clone();
         if let Some(after) = &after {
             variables.remove(after);
         }
-        let alike = Alike {
+        let key = FanoutKey {
             topic: handoff.source.topic,
             by: handoff.source.shared_by.clone(),
             variables: to_json(&variables),
@@ -239,36 +249,36 @@ impl Engine {
             variables.remove(name);
         }
         let show = handoff.source.take_show();
-        let cohort = self.cohorts.join(alike, prepared, Arc::clone(executor), variables, show);
-        Ok(Following::new(Arc::clone(&self.services), cohort, handoff, identity, origin))
+        let cohort = self.groups.join(key, operation, Arc::clone(execution_env), variables, show);
+        Ok(SubscriptionStream::new(Arc::clone(&self.services), cohort, handoff, current_caller, meta))
     }
 
-    async fn probe(&self, origin: &Origin) -> Result<Arc<Executor>, Response> {
-        let nobody = Origin { caller: Caller::Anonymous, ..origin.clone() };
-        let handoff = self.begin(&nobody, Request::new(PROBE), None).await?;
-        Ok(Arc::new(handoff.executor()))
+    async fn probe(&self, meta: &RequestMeta) -> Result<Arc<ExecutionEnv>, Response> {
+        let nobody = RequestMeta { caller: Caller::Anonymous, ..meta.clone() };
+        let handoff = self.spawner(&nobody, Request::new(PROBE), None).await?;
+        Ok(Arc::new(handoff.execution_env()))
     }
 
     /// Has the library check the operation and run its root field.
-    async fn begin(
+    async fn spawner(
         &self,
-        origin: &Origin,
+        meta: &RequestMeta,
         request: Request,
         last_event_id: Option<String>,
     ) -> Result<SourceHandoff, Response> {
-        let (begin, mut loads) = Loads::new();
-        let context = RequestContext::new(Arc::clone(&self.services), origin, begin);
+        let (spawner, mut scheduler) = LoadScheduler::new();
+        let context = RequestContext::new(Arc::clone(&self.services), meta, spawner);
         let context = Arc::new(context.resuming(last_event_id));
         let slot = Arc::new(HandoffSlot::default());
         let slot_of_request: Arc<dyn SourceSlot> = Arc::<HandoffSlot>::clone(&slot);
         let mut responses = self.schema.execute_stream(request.data(context).data(slot_of_request));
-        if let Some(response) = loads.run_beside(responses.next()).await {
-            return Err(finished(response, &origin.request_id));
+        if let Some(response) = scheduler.drive(responses.next()).await {
+            return Err(finalize(response, &meta.request_id));
         }
         slot.take().ok_or_else(|| {
             // Its one field was skipped by a directive.
             let message = "This subscription asks for nothing.";
-            failed(&Error::new(ErrorCode::GraphqlValidationFailed, message))
+            error_response(&Error::new(ErrorCode::GraphqlValidationFailed, message))
         })
     }
 }
@@ -276,7 +286,7 @@ impl Engine {
 /// The answer, also where a resolver panics.
 async fn whole(executing: impl Future<Output = Response>) -> Response {
     let executed = AssertUnwindSafe(executing).catch_unwind().await;
-    executed.unwrap_or_else(|panic| failed(&Error::panicked(panic.as_ref())))
+    executed.unwrap_or_else(|panic| error_response(&Error::panicked(panic.as_ref())))
 }
 
 fn too_slow(kind: OperationType, within: Duration) -> Error {
@@ -298,8 +308,8 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_one_error_and_says_nothing_of_itself() {
         let response = whole(async { panic!("at the database's password") }).await;
-        let response = finished(response, "request-7");
-        let text = to_json(&response::Sent::from(&response));
+        let response = finalize(response, "request-7");
+        let text = to_json(&response::ResponseBody::from(&response));
         assert!(text.contains("INTERNAL_SERVER_ERROR") && text.contains("request-7"), "{text}");
         assert!(!text.contains("password"), "{text}");
     }

@@ -12,7 +12,7 @@ use crate::graphql::error::{Error, ErrorCode};
 
 /// An answer as it goes out: without `data` where nothing was executed.
 #[derive(Serialize)]
-pub struct Sent<'a> {
+pub struct ResponseBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a Value>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -21,7 +21,7 @@ pub struct Sent<'a> {
     extensions: &'a BTreeMap<String, Value>,
 }
 
-impl<'a> From<&'a Response> for Sent<'a> {
+impl<'a> From<&'a Response> for ResponseBody<'a> {
     fn from(answer: &'a Response) -> Self {
         let data = (!never_executed(answer)).then_some(&answer.data);
         Self { data, errors: &answer.errors, extensions: &answer.extensions }
@@ -45,7 +45,7 @@ pub fn never_executed(answer: &Response) -> bool {
 }
 
 /// The answer to what could not be begun.
-pub fn failed(error: &Error) -> Response {
+pub fn error_response(error: &Error) -> Response {
     let mut shown = ServerError::new(error.message(), None);
     shown.extensions = Some(error.extensions());
     Response::from_errors(vec![shown])
@@ -86,7 +86,7 @@ const ERRORS_MAX: usize = 5;
 /// Gives what has no code yet the one it has: the library's own errors are of the whole document where they have no
 /// path, and otherwise of a value that does not fit its type. And tells the client of a mistake of ours by the name
 /// that it has in our log.
-pub fn finished(mut answer: Response, request_id: &str) -> Response {
+pub fn finalize(mut answer: Response, request_id: &str) -> Response {
     let internal: &str = ErrorCode::InternalServerError.into();
     if never_executed(&answer) {
         answer.errors.truncate(ERRORS_MAX);

@@ -29,7 +29,7 @@ const RECONNECT_LAST: Duration = Duration::from_secs(2);
 
 /// What the follower hears.
 #[derive(Debug)]
-pub enum News {
+pub enum BusMessage {
     /// Something was committed.
     Event(Box<Event>),
     /// Messages may have been missed: read the log.
@@ -58,14 +58,14 @@ impl RedisHealth {
 /// The way out for committed events.
 #[derive(Debug, Clone)]
 pub struct Bus {
-    inbox: mpsc::Sender<News>,
+    inbox: mpsc::Sender<BusMessage>,
     outbox: Option<mpsc::Sender<Event>>,
     redis: Option<Arc<RedisHealth>>,
 }
 
 impl Bus {
     /// A bus inside the process, and the follower's end of it.
-    pub fn in_process() -> (Self, Heard) {
+    pub fn in_process() -> (Self, BusReceiver) {
         let (inbox, news) = mpsc::channel(BACKLOG);
         (Self { inbox, outbox: None, redis: None }, ReceiverStream::new(news).boxed())
     }
@@ -76,7 +76,7 @@ impl Bus {
         channel: &str,
         tasks: &TaskTracker,
         stop: &CancellationToken,
-    ) -> (Self, Heard) {
+    ) -> (Self, BusReceiver) {
         let (inbox, news) = mpsc::channel(BACKLOG);
         let health = Arc::new(RedisHealth::default());
         let link = Link {
@@ -99,7 +99,7 @@ impl Bus {
         channel: &str,
         tasks: &TaskTracker,
         stop: &CancellationToken,
-    ) -> (Self, Heard) {
+    ) -> (Self, BusReceiver) {
         let (inbox, news) = mpsc::channel(BACKLOG);
         let outbox = outgoing(address, channel, tasks, stop);
         (Self { inbox, outbox: Some(outbox), redis: None }, ReceiverStream::new(news).boxed())
@@ -114,7 +114,7 @@ impl Bus {
             {
                 tracing::warn!(position = event.position, "the way to Redis is full");
             }
-            if self.inbox.try_send(News::Event(Box::new(event))).is_err() {
+            if self.inbox.try_send(BusMessage::Event(Box::new(event))).is_err() {
                 tracing::debug!("the follower is behind; it will read the log");
             }
         }
@@ -163,7 +163,7 @@ async fn publish(address: RedisConnector, channel: String, mut committed: mpsc::
 }
 
 /// What the follower listens to.
-pub type Heard = BoxStream<'static, News>;
+pub type BusReceiver = BoxStream<'static, BusMessage>;
 
 /// The way in from the other gateways, through every loss of the connection.
 struct Link {
@@ -183,7 +183,7 @@ struct Connection {
 
 impl Link {
     /// What is heard next.
-    async fn next(&mut self) -> News {
+    async fn next(&mut self) -> BusMessage {
         loop {
             let Some(connection) = &mut self.connection else {
                 tokio::time::sleep(self.pause).await;
@@ -193,7 +193,7 @@ impl Link {
                         tracing::info!("hearing other gateways through Redis");
                         self.connect(pubsub);
                         // What was published while nobody listened is in the log alone.
-                        return News::Look;
+                        return BusMessage::Look;
                     }
                     Err(error) => {
                         tracing::debug!(%error, "Redis is away");
@@ -204,7 +204,7 @@ impl Link {
             tokio::select! {
                 message = connection.messages.next() => match message {
                     Some(message) => match serde_json::from_slice(message.get_payload_bytes()) {
-                        Ok(event) => return News::Event(Box::new(event)),
+                        Ok(event) => return BusMessage::Event(Box::new(event)),
                         Err(error) => {
                             let count = self.health.poison.fetch_add(1, Ordering::Relaxed) + 1;
                             tracing::warn!(count, %error, "a message on the channel is no event");

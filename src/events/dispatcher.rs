@@ -13,7 +13,7 @@ pub const QUEUE: usize = 64;
 
 /// Where streams attach and events are handed on.
 #[derive(Debug, Default)]
-pub struct Hub {
+pub struct Dispatcher {
     topics: Mutex<Topics>,
     next_seat: AtomicU64,
 }
@@ -21,14 +21,14 @@ pub struct Hub {
 #[derive(Debug, Default)]
 struct Topics {
     /// The seats of each topic, by their numbers.
-    seats: HashMap<Topic, HashMap<u64, Arc<Seat>>>,
+    seats: HashMap<Topic, HashMap<u64, Arc<SubscriberQueue>>>,
     /// Nothing is handed on any more: the gateway stops.
     closed: bool,
 }
 
 /// One stream's place: what waits for it. An idle one holds no memory for a queue.
 #[derive(Debug, Default)]
-struct Seat(Mutex<Waiting>);
+struct SubscriberQueue(Mutex<Waiting>);
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -43,16 +43,16 @@ struct Waiting {
 
 /// A stream's end; detaches when dropped.
 #[derive(Debug)]
-pub struct Attachment {
-    hub: Arc<Hub>,
+pub struct QueueHandle {
+    dispatcher: Arc<Dispatcher>,
     topic: Topic,
     number: u64,
-    seat: Arc<Seat>,
+    seat: Arc<SubscriberQueue>,
 }
 
 /// What a stream's queue holds next.
 #[derive(Debug)]
-pub enum Queued {
+pub enum Next {
     Event(Arc<Event>),
     /// Events were left out: read the log, then the queue again.
     Overflow,
@@ -60,20 +60,20 @@ pub enum Queued {
     Closed,
 }
 
-impl Hub {
+impl Dispatcher {
     /// From now on, events of `topic` are queued for the attachment.
-    pub fn attach(self: &Arc<Self>, topic: Topic) -> Attachment {
+    pub fn attach(self: &Arc<Self>, topic: Topic) -> QueueHandle {
         let number = self.next_seat.fetch_add(1, Ordering::Relaxed);
         let mut topics = lock(&self.topics);
         let waiting = Waiting { closed: topics.closed, ..Waiting::default() };
-        let seat = Arc::new(Seat(Mutex::new(waiting)));
+        let seat = Arc::new(SubscriberQueue(Mutex::new(waiting)));
         topics.seats.entry(topic).or_default().insert(number, Arc::clone(&seat));
         drop(topics);
-        Attachment { hub: Arc::clone(self), topic, number, seat }
+        QueueHandle { dispatcher: Arc::clone(self), topic, number, seat }
     }
 
     /// Queues the event for every stream of its topics. A topic that nobody is about costs one look-up.
-    pub fn hand_on(&self, event: &Arc<Event>) {
+    pub fn dispatch(&self, event: &Arc<Event>) {
         let topics = lock(&self.topics);
         let seats = event.topics().into_iter().flatten().filter_map(|topic| topics.seats.get(&topic));
         let seats = seats.flat_map(HashMap::values);
@@ -104,7 +104,7 @@ impl Hub {
     }
 }
 
-impl Seat {
+impl SubscriberQueue {
     /// Changes what waits; the stream, to be woken.
     fn change(&self, change: impl FnOnce(&mut Waiting)) -> Option<Waker> {
         let mut waiting = lock(&self.0);
@@ -127,24 +127,24 @@ impl Waiting {
         }
     }
 
-    fn take(&mut self) -> Option<Queued> {
+    fn take(&mut self) -> Option<Next> {
         if self.closed {
-            return Some(Queued::Closed);
+            return Some(Next::Closed);
         }
         if let Some(event) = self.first.take() {
             self.first = self.more.pop_front();
             if self.first.is_none() && self.more.capacity() > 0 {
                 self.more = VecDeque::new();
             }
-            return Some(Queued::Event(event));
+            return Some(Next::Event(event));
         }
-        std::mem::take(&mut self.overflowed).then_some(Queued::Overflow)
+        std::mem::take(&mut self.overflowed).then_some(Next::Overflow)
     }
 }
 
-impl Attachment {
+impl QueueHandle {
     /// The next event, in order; or, once everything queued before it was taken, that some were left out.
-    pub fn poll_next(&mut self, task: &Context<'_>) -> Poll<Queued> {
+    pub fn poll_next(&mut self, task: &Context<'_>) -> Poll<Next> {
         let mut waiting = lock(&self.seat.0);
         if let Some(queued) = waiting.take() {
             return Poll::Ready(queued);
@@ -157,9 +157,9 @@ impl Attachment {
     }
 }
 
-impl Drop for Attachment {
+impl Drop for QueueHandle {
     fn drop(&mut self) {
-        let mut topics = lock(&self.hub.topics);
+        let mut topics = lock(&self.dispatcher.topics);
         if let Some(seats) = topics.seats.get_mut(&self.topic) {
             seats.remove(&self.number);
             if seats.is_empty() {
@@ -197,50 +197,50 @@ mod tests {
         })
     }
 
-    async fn next(attachment: &mut Attachment) -> Queued {
+    async fn next(attachment: &mut QueueHandle) -> Next {
         poll_fn(|task| attachment.poll_next(task)).await
     }
 
     #[tokio::test]
     async fn a_full_queue_is_bounded_told_of_and_open_again() {
-        let hub = Arc::new(Hub::default());
-        let mut attachment = hub.attach(Topic::ReviewQueue);
+        let dispatcher = Arc::new(Dispatcher::default());
+        let mut attachment = dispatcher.attach(Topic::ReviewQueue);
         let beyond = i64::try_from(QUEUE).expect("a small number") + 10;
         for position in 1..=beyond {
-            hub.hand_on(&event(position));
+            dispatcher.dispatch(&event(position));
         }
         for expected in 1..=beyond - 10 {
-            assert!(matches!(next(&mut attachment).await, Queued::Event(e) if e.position == expected));
+            assert!(matches!(next(&mut attachment).await, Next::Event(e) if e.position == expected));
         }
-        assert!(matches!(next(&mut attachment).await, Queued::Overflow));
-        hub.hand_on(&event(beyond + 1));
-        assert!(matches!(next(&mut attachment).await, Queued::Event(e) if e.position == beyond + 1));
+        assert!(matches!(next(&mut attachment).await, Next::Overflow));
+        dispatcher.dispatch(&event(beyond + 1));
+        assert!(matches!(next(&mut attachment).await, Next::Event(e) if e.position == beyond + 1));
     }
 
     #[tokio::test]
     async fn an_event_or_the_close_wakes_who_waits() {
-        let hub = Arc::new(Hub::default());
-        let mut attachment = hub.attach(Topic::ReviewQueue);
+        let dispatcher = Arc::new(Dispatcher::default());
+        let mut attachment = dispatcher.attach(Topic::ReviewQueue);
         let waiting = tokio::spawn(async move { (next(&mut attachment).await, next(&mut attachment).await) });
         tokio::task::yield_now().await;
-        hub.hand_on(&event(1));
+        dispatcher.dispatch(&event(1));
         tokio::task::yield_now().await;
-        hub.close();
+        dispatcher.close();
         let (first, second) = waiting.await.expect("it ends");
-        assert!(matches!(first, Queued::Event(e) if e.position == 1));
-        assert!(matches!(second, Queued::Closed));
-        assert!(matches!(next(&mut hub.attach(Topic::Published)).await, Queued::Closed));
+        assert!(matches!(first, Next::Event(e) if e.position == 1));
+        assert!(matches!(second, Next::Closed));
+        assert!(matches!(next(&mut dispatcher.attach(Topic::Published)).await, Next::Closed));
     }
 
     #[tokio::test]
     async fn who_detaches_leaves_nothing_behind() {
-        let hub = Arc::new(Hub::default());
-        let attachment = hub.attach(Topic::ReviewQueue);
-        let other = hub.attach(Topic::Published);
-        assert_eq!(hub.attached(), 2);
+        let dispatcher = Arc::new(Dispatcher::default());
+        let attachment = dispatcher.attach(Topic::ReviewQueue);
+        let other = dispatcher.attach(Topic::Published);
+        assert_eq!(dispatcher.attached(), 2);
         drop(attachment);
         drop(other);
-        assert_eq!(hub.attached(), 0);
-        assert!(lock(&hub.topics).seats.is_empty());
+        assert_eq!(dispatcher.attached(), 0);
+        assert!(lock(&dispatcher.topics).seats.is_empty());
     }
 }

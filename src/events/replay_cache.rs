@@ -7,8 +7,8 @@ use std::sync::Arc;
 use moka::future::Cache;
 
 use crate::domain::event::{Event, Topic};
-use crate::events::public_data_version::PublicVersion;
-use crate::events::tailer::HandedOn;
+use crate::events::public_data_version::PublicDataVersion;
+use crate::events::tailer::DispatchedPosition;
 use crate::store::{Database, event_log};
 
 /// Events read from the log at once.
@@ -19,7 +19,7 @@ const PAGES_KEPT: u64 = 256;
 
 /// What happened of one topic behind a position.
 #[derive(Debug)]
-pub struct Page {
+pub struct LogPage {
     pub events: Vec<Arc<Event>>,
     /// Up to here nothing of the topic is missing.
     pub covers: i64,
@@ -29,7 +29,7 @@ pub struct Page {
 
 /// Why there is no page.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum PageError {
+pub enum ReplayError {
     #[error("the log no longer keeps what came after this position")]
     Pruned,
     #[error(transparent)]
@@ -38,16 +38,16 @@ pub enum PageError {
 
 /// The reader of pages.
 #[derive(Debug, Clone)]
-pub struct Pages {
+pub struct ReplayCache {
     db: Database,
-    handed_on: HandedOn,
-    public_version: PublicVersion,
-    kept: Cache<(Topic, i64), Arc<Page>>,
+    dispatched: DispatchedPosition,
+    public_data_version: PublicDataVersion,
+    kept: Cache<(Topic, i64), Arc<LogPage>>,
 }
 
-impl Pages {
-    pub fn new(db: Database, handed_on: HandedOn, public_version: PublicVersion) -> Self {
-        Self { db, handed_on, public_version, kept: Cache::new(PAGES_KEPT) }
+impl ReplayCache {
+    pub fn new(db: Database, dispatched: DispatchedPosition, public_data_version: PublicDataVersion) -> Self {
+        Self { db, dispatched, public_data_version, kept: Cache::new(PAGES_KEPT) }
     }
 
     /// The first events of `topic` behind `after`. The page is full, or covers at least up to `target`, which this
@@ -55,11 +55,11 @@ impl Pages {
     ///
     /// # Errors
     /// Where the log has been pruned behind `after`, or the database does not answer.
-    pub async fn behind(&self, topic: Topic, after: i64, target: i64) -> Result<Arc<Page>, PageError> {
+    pub async fn behind(&self, topic: Topic, after: i64, target: i64) -> Result<Arc<LogPage>, ReplayError> {
         let key = (topic, after);
         loop {
             let page = self.kept.try_get_with(key, self.read(topic, after)).await;
-            let page = page.map_err(|error| PageError::clone(&error))?;
+            let page = page.map_err(|error| ReplayError::clone(&error))?;
             if page.full || page.covers >= target {
                 return Ok(page);
             }
@@ -68,27 +68,27 @@ impl Pages {
         }
     }
 
-    async fn read(&self, topic: Topic, after: i64) -> Result<Arc<Page>, PageError> {
+    async fn read(&self, topic: Topic, after: i64) -> Result<Arc<LogPage>, ReplayError> {
         // Read before the rows: all up to here is committed, so the rows are there to be seen.
-        let committed = self.handed_on.position();
+        let committed = self.dispatched.position();
         let limit = u64::try_from(PAGE).unwrap_or(u64::MAX);
         let events = event_log::page(self.db.read(), Some(topic), after, limit).await?;
         // Read behind them: rows that were pruned before they could be read are missed here, and not in silence.
         if event_log::tail(self.db.read()).await?.is_some_and(|tail| tail > after + 1) {
-            return Err(PageError::Pruned);
+            return Err(ReplayError::Pruned);
         }
         // Of what has not come to this gateway yet, too: who is told and then asks must not be shown what was before.
         for event in &events {
-            self.public_version.note(event);
+            self.public_data_version.note(event);
         }
         let full = events.len() == PAGE;
         let last = events.last().map_or(after, |event| event.position);
         let covers = if full { last } else { last.max(committed) };
-        Ok(Arc::new(Page { events: events.into_iter().map(Arc::new).collect(), covers, full }))
+        Ok(Arc::new(LogPage { events: events.into_iter().map(Arc::new).collect(), covers, full }))
     }
 }
 
-impl From<crate::store::Error> for PageError {
+impl From<crate::store::Error> for ReplayError {
     fn from(error: crate::store::Error) -> Self {
         Self::Store(Arc::new(error))
     }

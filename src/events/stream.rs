@@ -15,10 +15,10 @@ use uuid::Uuid;
 
 use crate::domain::event::{Event, Topic};
 use crate::events::cursor::Cursor;
-use crate::events::dispatcher::{Attachment, Hub, Queued};
-use crate::events::public_data_version::PublicVersion;
-use crate::events::replay_cache::{Page, PageError, Pages};
-use crate::events::tailer::HandedOn;
+use crate::events::dispatcher::{Dispatcher, Next, QueueHandle};
+use crate::events::public_data_version::PublicDataVersion;
+use crate::events::replay_cache::{LogPage, ReplayCache, ReplayError};
+use crate::events::tailer::DispatchedPosition;
 use crate::store::{Database, event_log};
 
 /// How an event came to the subscriber.
@@ -49,11 +49,11 @@ impl From<crate::store::Error> for StreamError {
     }
 }
 
-impl From<PageError> for StreamError {
-    fn from(error: PageError) -> Self {
+impl From<ReplayError> for StreamError {
+    fn from(error: ReplayError) -> Self {
         match error {
-            PageError::Pruned => Self::CursorExpired,
-            PageError::Store(error) => Self::Store(error),
+            ReplayError::Pruned => Self::CursorExpired,
+            ReplayError::Store(error) => Self::Store(error),
         }
     }
 }
@@ -65,26 +65,26 @@ pub struct Streams(Arc<Source>);
 #[derive(Debug)]
 struct Source {
     db: Database,
-    hub: Arc<Hub>,
-    handed_on: HandedOn,
-    pages: Pages,
+    dispatcher: Arc<Dispatcher>,
+    dispatched: DispatchedPosition,
+    pages: ReplayCache,
     epoch: Uuid,
 }
 
 impl Streams {
     /// The streams of the log that is named `epoch`.
-    pub fn new(db: Database, epoch: Uuid, public_version: PublicVersion) -> Self {
-        let handed_on = HandedOn::default();
-        let pages = Pages::new(db.clone(), handed_on.clone(), public_version);
-        Self(Arc::new(Source { db, hub: Arc::default(), handed_on, pages, epoch }))
+    pub fn new(db: Database, epoch: Uuid, public_data_version: PublicDataVersion) -> Self {
+        let dispatched = DispatchedPosition::default();
+        let pages = ReplayCache::new(db.clone(), dispatched.clone(), public_data_version);
+        Self(Arc::new(Source { db, dispatcher: Arc::default(), dispatched, pages, epoch }))
     }
 
-    pub fn hub(&self) -> &Arc<Hub> {
-        &self.0.hub
+    pub fn dispatcher(&self) -> &Arc<Dispatcher> {
+        &self.0.dispatcher
     }
 
-    pub fn handed_on(&self) -> &HandedOn {
-        &self.0.handed_on
+    pub fn dispatched(&self) -> &DispatchedPosition {
+        &self.0.dispatched
     }
 
     /// The log's random name.
@@ -99,9 +99,9 @@ impl Streams {
 
     /// A stream that begins now.
     pub fn live(&self, topic: Topic) -> EventStream {
-        let attachment = self.0.hub.attach(topic);
+        let attachment = self.0.dispatcher.attach(topic);
         // Read after attaching: what is handed on from here on is in the queue.
-        let last = self.0.handed_on.position();
+        let last = self.0.dispatched.position();
         EventStream { source: Arc::clone(&self.0), topic, attachment, last, mode: Mode::Live }
     }
 
@@ -128,12 +128,12 @@ enum Mode {
     Live,
     /// From the log, up to `target` at least: what comes behind that is in the queue.
     Replay {
-        page: Option<(Arc<Page>, usize)>,
+        page: Option<(Arc<LogPage>, usize)>,
         target: i64,
     },
     /// A page is being read, on a task of its own: others may want the same, and must not wait for a client that is slow.
     Reading {
-        page: AbortOnDropHandle<Result<Arc<Page>, PageError>>,
+        page: AbortOnDropHandle<Result<Arc<LogPage>, ReplayError>>,
         target: i64,
     },
 }
@@ -142,7 +142,7 @@ enum Mode {
 pub struct EventStream {
     source: Arc<Source>,
     topic: Topic,
-    attachment: Attachment,
+    attachment: QueueHandle,
     /// Up to here the subscriber has everything.
     last: i64,
     mode: Mode,
@@ -162,14 +162,14 @@ impl EventStream {
         loop {
             match &mut self.mode {
                 Mode::Live => match ready!(self.attachment.poll_next(task)) {
-                    Queued::Event(event) if event.position > self.last => {
+                    Next::Event(event) if event.position > self.last => {
                         self.last = event.position;
                         return Poll::Ready(Some(Ok((Delivery::Live, event))));
                     }
-                    Queued::Event(_) => {}
+                    Next::Event(_) => {}
                     // From the log: the queue, which is open again by now, has the rest.
-                    Queued::Overflow => self.replay(self.source.handed_on.position()),
-                    Queued::Closed => return Poll::Ready(None),
+                    Next::Overflow => self.replay(self.source.dispatched.position()),
+                    Next::Closed => return Poll::Ready(None),
                 },
                 Mode::Replay { page: Some((page, taken)), target } => {
                     if let Some(event) = page.events.get(*taken) {

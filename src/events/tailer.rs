@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 
-use crate::events::bus::{Bus, Heard, News};
-use crate::events::dispatcher::Hub;
-use crate::events::public_data_version::PublicVersion;
+use crate::events::bus::{Bus, BusMessage, BusReceiver};
+use crate::events::dispatcher::Dispatcher;
+use crate::events::public_data_version::PublicDataVersion;
 use crate::store;
 use crate::store::{Database, event_log};
 
@@ -27,9 +27,9 @@ const PAGE: u64 = 500;
 
 /// The last position this gateway has handed on: nothing it answers from now on is older.
 #[derive(Debug, Clone, Default)]
-pub struct HandedOn(Arc<AtomicI64>);
+pub struct DispatchedPosition(Arc<AtomicI64>);
 
-impl HandedOn {
+impl DispatchedPosition {
     pub fn position(&self) -> i64 {
         self.0.load(Ordering::Acquire)
     }
@@ -37,43 +37,43 @@ impl HandedOn {
 
 /// The gateway's one reader of the log.
 #[derive(Debug)]
-pub struct Follower {
+pub struct LogTailer {
     pub db: Database,
     pub bus: Bus,
-    pub hub: Arc<Hub>,
-    pub handed_on: HandedOn,
-    pub public_version: PublicVersion,
+    pub dispatcher: Arc<Dispatcher>,
+    pub dispatched: DispatchedPosition,
+    pub public_data_version: PublicDataVersion,
 }
 
-impl Follower {
+impl LogTailer {
     /// Begins at the log's end: what happened before, streams read themselves.
     ///
     /// # Errors
     /// Where the database does not answer.
     pub async fn start_at_head(&self) -> store::Result<()> {
         let head = event_log::head(self.db.read()).await?;
-        self.public_version.begin_at(head);
-        self.handed_on.0.store(head, Ordering::Release);
+        self.public_data_version.reset_to(head);
+        self.dispatched.0.store(head, Ordering::Release);
         Ok(())
     }
 
     /// Follows the log for as long as it is polled.
-    pub async fn run(self, mut heard: Heard) {
+    pub async fn run(self, mut heard: BusReceiver) {
         loop {
             let away = self.bus.redis().is_some_and(|redis| !redis.is_subscribed());
             let pause = if away { POLL_WITHOUT_REDIS } else { POLL_ALWAYS };
             let looked = match tokio::time::timeout(pause, heard.next()).await {
-                Ok(Some(News::Event(event))) => {
-                    match event.position.saturating_sub(self.handed_on.position()) {
+                Ok(Some(BusMessage::Event(event))) => {
+                    match event.position.saturating_sub(self.dispatched.position()) {
                         ..=0 => Ok(()),
                         1 => {
-                            self.hand_on(*event);
+                            self.dispatch(*event);
                             Ok(())
                         }
                         2.. => self.read_log().await,
                     }
                 }
-                Ok(Some(News::Look)) | Err(_) => self.read_log().await,
+                Ok(Some(BusMessage::Look)) | Err(_) => self.read_log().await,
                 Ok(None) => return,
             };
             if let Err(error) = looked {
@@ -85,22 +85,22 @@ impl Follower {
 
     async fn read_log(&self) -> store::Result<()> {
         loop {
-            let last = self.handed_on.position();
+            let last = self.dispatched.position();
             let events = event_log::page(self.db.read(), None, last, PAGE).await?;
             if events.is_empty() {
                 return Ok(());
             }
             for event in events {
-                self.hand_on(event);
+                self.dispatch(event);
             }
         }
     }
 
-    fn hand_on(&self, event: crate::domain::event::Event) {
+    fn dispatch(&self, event: crate::domain::event::Event) {
         // Before anybody can know of it: who is told and then asks must not be shown what was before.
-        self.public_version.note(&event);
+        self.public_data_version.note(&event);
         // Noted first: who attaches from here on reads the log up to this position, or has it queued.
-        self.handed_on.0.store(event.position, Ordering::Release);
-        self.hub.hand_on(&Arc::new(event));
+        self.dispatched.0.store(event.position, Ordering::Release);
+        self.dispatcher.dispatch(&Arc::new(event));
     }
 }

@@ -30,7 +30,7 @@ pub enum Caller {
     /// It came with credentials that are not good (any more). What everybody may do goes on, such as
     /// trading the refresh token; whatever depends on who is asking is refused, not answered as if
     /// to a stranger.
-    Rejected,
+    InvalidCredentials,
 }
 
 /// People who are shown the same, as long as it depends on nothing but what they have in common.
@@ -42,15 +42,15 @@ pub enum Audience {
 
 /// Whom an answer is for.
 #[derive(Debug, Clone)]
-pub enum Asking {
-    One(Caller),
+pub enum ExecutionScope {
+    Single(Caller),
     /// Many people at once: the answer goes to each of them, or to none where it would not be the same for all.
-    All(Audience),
+    Shared(Audience),
 }
 
 /// Where an operation comes from.
 #[derive(Debug, Clone)]
-pub struct Origin {
+pub struct RequestMeta {
     pub caller: Caller,
     /// The client's address.
     pub address: IpAddr,
@@ -61,47 +61,53 @@ pub struct Origin {
 /// One request, one operation of a socket, or one event of a subscription.
 pub struct RequestContext {
     services: Arc<Services>,
-    asking: Asking,
+    scope: ExecutionScope,
     address: IpAddr,
     request_id: Arc<str>,
     /// As whom to look at what an audience is shown.
-    sight: Option<Arc<Viewer>>,
+    visibility: Option<Arc<Viewer>>,
     cursor: Cursor,
     loader: DataLoader<Loader>,
     /// Set where an audience's answer would not be the same for all of it.
-    differs: AtomicBool,
+    is_viewer_dependent: AtomicBool,
     /// In place of `after:`, where a client's browser resumes by itself.
     last_event_id: Option<String>,
 }
 
 impl RequestContext {
     /// The context of a request that begins now.
-    pub fn new(services: Arc<Services>, origin: &Origin, begin: LoadSpawner) -> Self {
-        Self::asked(services, Asking::One(origin.caller.clone()), origin, begin)
+    pub fn new(services: Arc<Services>, meta: &RequestMeta, spawner: LoadSpawner) -> Self {
+        Self::with_scope(services, ExecutionScope::Single(meta.caller.clone()), meta, spawner)
     }
 
     /// The same, of an answer that may be for many.
-    pub fn asked(services: Arc<Services>, asking: Asking, origin: &Origin, begin: LoadSpawner) -> Self {
+    pub fn with_scope(
+        services: Arc<Services>,
+        scope: ExecutionScope,
+        meta: &RequestMeta,
+        spawner: LoadSpawner,
+    ) -> Self {
         // Read before anything else of the request, so that nothing it reads is older.
-        let cursor = services.streams.cursor(services.streams.handed_on().position());
-        let sight = match &asking {
-            Asking::One(Caller::Viewer(viewer)) => Some(Arc::clone(viewer)),
-            Asking::One(Caller::Anonymous | Caller::Rejected) | Asking::All(Audience::Everyone) => None,
-            Asking::All(Audience::Reviewers) => Some(Arc::new(Viewer::any_reviewer())),
+        let cursor = services.streams.cursor(services.streams.dispatched().position());
+        let visibility = match &scope {
+            ExecutionScope::Single(Caller::Viewer(viewer)) => Some(Arc::clone(viewer)),
+            ExecutionScope::Single(Caller::Anonymous | Caller::InvalidCredentials)
+            | ExecutionScope::Shared(Audience::Everyone) => None,
+            ExecutionScope::Shared(Audience::Reviewers) => Some(Arc::new(Viewer::any_reviewer())),
         };
         // Where it cannot be begun, the request has ended, and nobody waits for it.
-        let spawn = move |load| begin.send(load).is_ok();
+        let spawn = move |load| spawner.send(load).is_ok();
         // Without a cache: what it shows must be as of now.
-        let loader = DataLoader::new(Loader::new(Arc::clone(&services), sight.clone()), spawn);
+        let loader = DataLoader::new(Loader::new(Arc::clone(&services), visibility.clone()), spawn);
         Self {
             services,
-            asking,
-            address: origin.address,
-            request_id: Arc::clone(&origin.request_id),
-            sight,
+            scope,
+            address: meta.address,
+            request_id: Arc::clone(&meta.request_id),
+            visibility,
             cursor,
             loader: loader.delay(Duration::ZERO),
-            differs: AtomicBool::new(false),
+            is_viewer_dependent: AtomicBool::new(false),
             last_event_id: None,
         }
     }
@@ -112,17 +118,17 @@ impl RequestContext {
     }
 
     /// Whether an answer to an audience would not be the same for all of it, and must go to none.
-    pub fn differs(&self) -> bool {
-        self.differs.load(Ordering::Relaxed)
+    pub fn is_viewer_dependent(&self) -> bool {
+        self.is_viewer_dependent.load(Ordering::Relaxed)
     }
 
-    fn differ(&self) {
-        self.differs.store(true, Ordering::Relaxed);
+    fn mark(&self) {
+        self.is_viewer_dependent.store(true, Ordering::Relaxed);
     }
 }
 
 /// How resolvers ask.
-pub trait Ask<'a> {
+pub trait ContextExt<'a> {
     fn request(&self) -> &'a RequestContext;
 
     fn services(&self) -> &'a Services {
@@ -158,47 +164,47 @@ pub trait Ask<'a> {
     /// # Errors
     /// UNAUTHENTICATED where the credentials are not good.
     fn viewer(&self) -> Result<Option<&'a Viewer>> {
-        match &self.request().asking {
-            Asking::One(Caller::Anonymous) => Ok(None),
-            Asking::One(Caller::Viewer(viewer)) => Ok(Some(viewer)),
-            Asking::One(Caller::Rejected) => Err(Error::unauthenticated()),
-            Asking::All(_) => {
-                self.request().differ();
+        match &self.request().scope {
+            ExecutionScope::Single(Caller::Anonymous) => Ok(None),
+            ExecutionScope::Single(Caller::Viewer(viewer)) => Ok(Some(viewer)),
+            ExecutionScope::Single(Caller::InvalidCredentials) => Err(Error::unauthenticated()),
+            ExecutionScope::Shared(_) => {
+                self.request().mark();
                 Err(Error::unauthenticated())
             }
         }
     }
 
     /// As whom to look: who is asking or, for an audience, whoever has no more than its members have in common. What
-    /// is not seen by these eyes must be told as [`withheld`](Self::withheld).
+    /// is not seen by these eyes must be told as [`mark_viewer_dependent`](Self::mark_viewer_dependent).
     ///
     /// # Errors
     /// UNAUTHENTICATED where the credentials are not good.
-    fn sight(&self) -> Result<Option<&'a Viewer>> {
-        match &self.request().asking {
-            Asking::One(Caller::Rejected) => Err(Error::unauthenticated()),
-            _ => Ok(self.request().sight.as_deref()),
+    fn visibility(&self) -> Result<Option<&'a Viewer>> {
+        match &self.request().scope {
+            ExecutionScope::Single(Caller::InvalidCredentials) => Err(Error::unauthenticated()),
+            _ => Ok(self.request().visibility.as_deref()),
         }
     }
 
     /// Something is not shown, because of who is asking: one of an audience might see it.
-    fn withheld(&self) {
-        if matches!(self.request().asking, Asking::All(_)) {
-            self.request().differ();
+    fn mark_viewer_dependent(&self) {
+        if matches!(self.request().scope, ExecutionScope::Shared(_)) {
+            self.request().mark();
         }
     }
 
     /// In place of an error about something that is missing, where an audience may just not see it: each of them is
     /// asked about alone.
-    fn unseen(&self) -> Option<Error> {
-        self.request().differs().then(Error::unauthenticated)
+    fn hidden_error(&self) -> Option<Error> {
+        self.request().is_viewer_dependent().then(Error::unauthenticated)
     }
 
     /// Who is asking.
     ///
     /// # Errors
     /// UNAUTHENTICATED where nobody has signed in.
-    fn signed_in(&self) -> Result<&'a Viewer> {
+    fn require_viewer(&self) -> Result<&'a Viewer> {
         self.viewer()?.ok_or_else(Error::unauthenticated)
     }
 
@@ -207,12 +213,12 @@ pub trait Ask<'a> {
     /// # Errors
     /// UNAUTHENTICATED where nobody has signed in, FORBIDDEN where it is a member.
     fn reviewer(&self) -> Result<&'a Viewer> {
-        let viewer = self.signed_in()?;
+        let viewer = self.require_viewer()?;
         if viewer.role.reviews() { Ok(viewer) } else { Err(service::Error::Forbidden.into()) }
     }
 }
 
-impl<'a> Ask<'a> for Context<'a> {
+impl<'a> ContextExt<'a> for Context<'a> {
     fn request(&self) -> &'a RequestContext {
         self.data_unchecked::<Arc<RequestContext>>()
     }

@@ -11,7 +11,7 @@ use async_graphql::{ErrorExtensionValues, Value};
 use crate::events::stream::StreamError;
 use crate::service;
 use crate::service::error::VaultError;
-use crate::service::rate_limit::Spent;
+use crate::service::rate_limit::RateLimited;
 use crate::store;
 
 /// What every resolver returns.
@@ -190,8 +190,8 @@ impl From<Error> for async_graphql::Error {
 impl From<service::Error> for Error {
     fn from(error: service::Error) -> Self {
         match error {
-            service::Error::Refused(faults) => {
-                let messages: Vec<_> = faults.into_iter().map(|fault| fault.message).collect();
+            service::Error::Refused(violations) => {
+                let messages: Vec<_> = violations.into_iter().map(|violation| violation.message).collect();
                 Self::bad_input(messages.join(" "))
             }
             service::Error::Unauthenticated => Self::unauthenticated(),
@@ -210,9 +210,9 @@ impl From<service::Error> for Error {
     }
 }
 
-impl From<Spent> for Error {
-    fn from(spent: Spent) -> Self {
-        let Spent { budget, rule, again_in } = spent;
+impl From<RateLimited> for Error {
+    fn from(spent: RateLimited) -> Self {
+        let RateLimited { budget, rule, again_in } = spent;
         let message = format!(
             "This is more than you may do at a time: {} points, of which {} run in each minute. Try again later.",
             rule.capacity, rule.per_minute

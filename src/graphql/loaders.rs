@@ -20,10 +20,10 @@ use crate::graphql::error::{Error, Result};
 use crate::service::Services;
 use crate::store;
 use crate::store::gigs::facets::{Bucket, Facet};
-use crate::store::gigs::rows::{Listed, Parts};
+use crate::store::gigs::rows::{ColumnSet, GigRow};
 use crate::store::gigs::{facets, list};
-use crate::store::images::Seen;
-use crate::store::pagination::{Key, Page, PageRequest, Side};
+use crate::store::images::ImageView;
+use crate::store::pagination::{Page, PageKey, PageRequest, Side};
 use crate::store::{categories, gigs, images, reviews, users, verifications};
 
 /// One request's reader.
@@ -75,7 +75,7 @@ pub struct ReasonsOf(pub Uuid, pub i32);
 pub struct GigsOfSeller {
     pub seller_id: Uuid,
     pub request: PageRequest,
-    pub parts: Parts,
+    pub columns: ColumnSet,
 }
 
 /// How many ACTIVE gigs a seller has.
@@ -94,7 +94,7 @@ pub struct FacetOfSeller {
 pub struct SellerBeyond {
     pub seller_id: Uuid,
     pub side: Side,
-    pub key: Key,
+    pub key: PageKey,
 }
 
 type Loaded<K, V> = Result<HashMap<K, V>>;
@@ -133,10 +133,10 @@ impl dataloader::Loader<GigId> for Loader {
 }
 
 impl dataloader::Loader<ImageId> for Loader {
-    type Value = Seen;
+    type Value = ImageView;
     type Error = Error;
 
-    async fn load(&self, keys: &[ImageId]) -> Loaded<ImageId, Seen> {
+    async fn load(&self, keys: &[ImageId]) -> Loaded<ImageId, ImageView> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let found = images::find_all_visible(self.db(), self.viewer.as_deref(), &ids).await?;
         Ok(found.into_iter().map(|seen| (ImageId(seen.image.id), seen)).collect())
@@ -194,16 +194,16 @@ impl dataloader::Loader<ReasonsOf> for Loader {
 }
 
 impl dataloader::Loader<GigsOfSeller> for Loader {
-    type Value = Page<Arc<Listed>>;
+    type Value = Page<Arc<GigRow>>;
     type Error = Error;
 
-    async fn load(&self, keys: &[GigsOfSeller]) -> Loaded<GigsOfSeller, Page<Arc<Listed>>> {
-        let alike = grouped(keys.iter().map(|key| ((key.request.clone(), key.parts), key.seller_id)));
+    async fn load(&self, keys: &[GigsOfSeller]) -> Loaded<GigsOfSeller, Page<Arc<GigRow>>> {
+        let alike = grouped(keys.iter().map(|key| ((key.request.clone(), key.columns), key.seller_id)));
         let mut loaded = HashMap::new();
-        for ((request, parts), sellers) in alike {
-            let pages = list::pages_of_sellers(self.db(), &sellers, &request, parts).await?;
+        for ((request, columns), sellers) in alike {
+            let pages = list::pages_of_sellers(self.db(), &sellers, &request, columns).await?;
             for (seller_id, page) in pages {
-                loaded.insert(GigsOfSeller { seller_id, request: request.clone(), parts }, page);
+                loaded.insert(GigsOfSeller { seller_id, request: request.clone(), columns }, page);
             }
         }
         Ok(loaded)

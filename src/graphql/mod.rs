@@ -18,7 +18,7 @@ pub mod query;
 pub mod subscription;
 pub mod types;
 
-pub use context::{Caller, Origin};
+pub use context::{Caller, RequestMeta};
 
 /// The whole schema, ready to execute. What a request works with comes with the request, as its
 /// [`RequestContext`].

@@ -6,19 +6,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Counts what is in use, by whom.
 #[derive(Debug)]
-pub struct Quota<K> {
+pub struct ConnectionLimit<K> {
     most: usize,
     used: Mutex<HashMap<K, usize>>,
 }
 
 /// One that is in use; free again when dropped.
 #[derive(Debug)]
-pub struct Place<K: Eq + Hash> {
-    quota: Arc<Quota<K>>,
+pub struct Permit<K: Eq + Hash> {
+    quota: Arc<ConnectionLimit<K>>,
     key: Option<K>,
 }
 
-impl<K: Eq + Hash + Clone> Quota<K> {
+impl<K: Eq + Hash + Clone> ConnectionLimit<K> {
     pub fn new(most: usize) -> Arc<Self> {
         Arc::new(Self { most, used: Mutex::default() })
     }
@@ -34,7 +34,7 @@ impl<K: Eq + Hash + Clone> Quota<K> {
     }
 
     /// Takes one; `None` where there is none left for `key`.
-    pub fn take(self: &Arc<Self>, key: K) -> Option<Place<K>> {
+    pub fn take(self: &Arc<Self>, key: K) -> Option<Permit<K>> {
         let mut used = self.used();
         let count = used.entry(key.clone()).or_default();
         if *count >= self.most {
@@ -42,18 +42,18 @@ impl<K: Eq + Hash + Clone> Quota<K> {
         }
         *count += 1;
         drop(used);
-        Some(Place { quota: Arc::clone(self), key: Some(key) })
+        Some(Permit { quota: Arc::clone(self), key: Some(key) })
     }
 }
 
-impl<K: Eq + Hash> Quota<K> {
+impl<K: Eq + Hash> ConnectionLimit<K> {
     fn used(&self) -> MutexGuard<'_, HashMap<K, usize>> {
         // Nothing that holds this lock can panic half-way through a change of the map.
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<K: Eq + Hash> Drop for Place<K> {
+impl<K: Eq + Hash> Drop for Permit<K> {
     fn drop(&mut self) {
         let Some(key) = self.key.take() else { return };
         let mut used = self.quota.used();
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn each_has_so_many_and_gets_back_what_is_dropped() {
-        let quota = Quota::new(2);
+        let quota = ConnectionLimit::new(2);
         let first = quota.take("ann").expect("a place");
         let _second = quota.take("ann").expect("a place");
         assert!(quota.take("ann").is_none());

@@ -11,7 +11,7 @@ use crate::graphql::error::{Error, ErrorCode};
 use crate::http::log_fields::ErrorCodes;
 
 /// Refuses a request.
-pub fn refuse(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Response {
+pub fn reject(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Response {
     let code: &str = code.into();
     let message: String = message.into();
     let errors = json!({ "errors": [{ "message": message, "extensions": { "code": code } }] });
@@ -24,10 +24,10 @@ pub fn refuse(status: StatusCode, code: ErrorCode, message: impl Into<String>) -
 #[expect(clippy::needless_pass_by_value, reason = "the layer gives it away")]
 pub fn of_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
     let error = Error::panicked(panic.as_ref());
-    refuse(StatusCode::INTERNAL_SERVER_ERROR, error.code(), error.message())
+    reject(StatusCode::INTERNAL_SERVER_ERROR, error.code(), error.message())
 }
 
 pub fn too_many_connections(most: usize) -> Response {
     let message = format!("An address may have at most {most} sockets and streams open at a time.");
-    refuse(StatusCode::TOO_MANY_REQUESTS, ErrorCode::RateLimited, message)
+    reject(StatusCode::TOO_MANY_REQUESTS, ErrorCode::RateLimited, message)
 }

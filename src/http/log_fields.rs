@@ -2,7 +2,7 @@
 
 use async_graphql::parser::types::OperationType;
 
-use crate::engine::limits::Admitted;
+use crate::engine::limits::ValidatedOperation;
 
 /// The most characters of an operation's name that are logged.
 const OPERATION_NAME_MAX_CHARS: usize = 64;
@@ -23,8 +23,8 @@ pub struct Operation {
 }
 
 impl Operation {
-    pub fn of(admitted: &Admitted) -> Self {
-        Self::named(admitted.kind, admitted.name.as_deref())
+    pub fn of(operation: &ValidatedOperation) -> Self {
+        Self::named(operation.kind, operation.name.as_deref())
     }
 
     pub fn named(kind: OperationType, name: Option<&str>) -> Self {

@@ -17,11 +17,11 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use strum::VariantNames;
 
-use crate::engine::limits::Exceeded;
+use crate::engine::limits::LimitExceeded;
 use crate::engine::response::{codes, never_executed};
-use crate::engine::response_cache::Requests;
+use crate::engine::response_cache::CacheRequests;
 use crate::graphql::error::ErrorCode;
-use crate::service::rate_limit::Budget;
+use crate::service::rate_limit::RateLimitKind;
 
 /// The paths that are told apart; there is no telling what else clients ask for.
 const ROUTES: [&str; 5] = ["/graphql", "/livez", "/readyz", "/metrics", "/graphiql"];
@@ -52,12 +52,12 @@ pub struct Metrics {
     pub subscriptions: Gauge,
     pub log_position: Gauge,
     pub hears_redis: Gauge,
-    pub kept_answers: Gauge,
-    pub kept_bytes: Gauge,
+    pub cached_responses: Gauge,
+    pub cached_bytes: Gauge,
 }
 
 impl Metrics {
-    pub fn new(started_at: DateTime<Utc>, kept_requests: Requests) -> Self {
+    pub fn new(started_at: DateTime<Utc>, cache_requests: CacheRequests) -> Self {
         // From a quarter of a millisecond to eight seconds.
         let buckets: fn() -> Histogram = || Histogram::new(exponential_buckets(0.000_25, 2.0, 16));
         let mut metrics = Self {
@@ -72,8 +72,8 @@ impl Metrics {
             subscriptions: Gauge::default(),
             log_position: Gauge::default(),
             hears_redis: Gauge::default(),
-            kept_answers: Gauge::default(),
-            kept_bytes: Gauge::default(),
+            cached_responses: Gauge::default(),
+            cached_bytes: Gauge::default(),
         };
         let registry = &mut metrics.registry;
         registry.register("http_requests", "Requests that were answered", metrics.requests.clone());
@@ -95,10 +95,10 @@ impl Metrics {
         registry.register("redis_subscribed", help, metrics.hears_redis.clone());
         let help =
             "Requests whose answers are kept: there already, made, or made for another that came before";
-        registry.register("answer_cache_requests", help, kept_requests);
-        registry.register("answer_cache_answers", "Answers that are kept", metrics.kept_answers.clone());
+        registry.register("answer_cache_requests", help, cache_requests);
+        registry.register("answer_cache_answers", "Answers that are kept", metrics.cached_responses.clone());
         let help = "What the answers that are kept take";
-        registry.register_with_unit("answer_cache_size", help, Unit::Bytes, metrics.kept_bytes.clone());
+        registry.register_with_unit("answer_cache_size", help, Unit::Bytes, metrics.cached_bytes.clone());
         let started = Gauge::<i64>::default();
         started.set(started_at.timestamp());
         registry.register_with_unit("start_time", "When it began, since 1970", Unit::Seconds, started);
@@ -184,8 +184,8 @@ fn code_of(answer: &Answer) -> &'static str {
 fn limit_of(answer: &Answer) -> Option<&'static str> {
     let told = answer.errors.first()?.extensions.as_ref()?;
     match (told.get("limit"), told.get("budget")) {
-        (Some(Value::String(limit)), _) => Some(one_of(Exceeded::VARIANTS, limit)),
-        (None, Some(Value::String(budget))) => Some(one_of(Budget::VARIANTS, budget)),
+        (Some(Value::String(limit)), _) => Some(one_of(LimitExceeded::VARIANTS, limit)),
+        (None, Some(Value::String(budget))) => Some(one_of(RateLimitKind::VARIANTS, budget)),
         _ => None,
     }
 }
@@ -197,11 +197,11 @@ fn one_of(names: &[&'static str], name: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::response::failed;
+    use crate::engine::response::error_response;
     use crate::graphql::error::Error;
 
     fn metrics() -> Metrics {
-        Metrics::new(DateTime::UNIX_EPOCH, Requests::default())
+        Metrics::new(DateTime::UNIX_EPOCH, CacheRequests::default())
     }
 
     fn assert_tells(metrics: &Metrics, lines: &[&str]) {
@@ -234,11 +234,11 @@ mod tests {
         metrics.answered(&Method::POST, "/graphql", StatusCode::OK, Duration::from_millis(3));
         metrics.ran(OperationType::Query, 7, Some(&Answer::default()));
         metrics.ran(OperationType::Subscription, 2, None);
-        let mut answer = failed(&Error::new(ErrorCode::RateLimited, "Later."));
+        let mut answer = error_response(&Error::new(ErrorCode::RateLimited, "Later."));
         let told = answer.errors[0].extensions.get_or_insert_default();
         told.set("budget", "signIn");
         metrics.ran(OperationType::Mutation, 10, Some(&answer));
-        let mut answer = failed(&Error::new(ErrorCode::QueryTooComplex, "Less."));
+        let mut answer = error_response(&Error::new(ErrorCode::QueryTooComplex, "Less."));
         answer.errors[0].extensions.get_or_insert_default().set("limit", "depth");
         metrics.refused(&answer);
         let version = format!(r#"gigway_build_info{{version="{}"}} 1"#, env!("CARGO_PKG_VERSION"));

@@ -33,10 +33,10 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::http::state::Edge;
+use crate::http::state::AppState;
 
 /// Everything that is served.
-pub fn router(edge: Arc<Edge>) -> Router {
+pub fn router(state: Arc<AppState>) -> Router {
     let mut routes = Router::new()
         .route(
             "/graphql",
@@ -48,18 +48,18 @@ pub fn router(edge: Arc<Edge>) -> Router {
         .route("/identity-documents/{document}", get(routes::identity_documents::get))
         .route("/livez", get(routes::health::live))
         .route("/readyz", get(routes::health::ready));
-    if edge.development || edge.metrics_token.is_some() {
+    if state.development || state.metrics_token.is_some() {
         routes = routes.route("/metrics", get(routes::metrics::get));
     }
-    if edge.development {
+    if state.development {
         routes = routes.route("/graphiql", get(routes::graphiql::get));
     }
     routes
         .fallback(routes::fallback::not_found)
         .method_not_allowed_fallback(routes::fallback::only_get)
-        .layer(middleware::cors::cors(&edge))
+        .layer(middleware::cors::cors(&state))
         .layer(CatchPanicLayer::custom(error_response::of_panic))
-        .layer(from_fn_with_state(Arc::clone(&edge), middleware::security_headers::add))
-        .layer(from_fn_with_state(Arc::clone(&edge), middleware::request_log::log))
-        .with_state(edge)
+        .layer(from_fn_with_state(Arc::clone(&state), middleware::security_headers::add))
+        .layer(from_fn_with_state(Arc::clone(&state), middleware::request_log::log))
+        .with_state(state)
 }

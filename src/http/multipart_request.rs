@@ -13,9 +13,9 @@ use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use multer::{Constraints, Error, Field, Multipart, SizeLimit};
 
-use crate::engine::response::failed;
+use crate::engine::response::error_response;
 use crate::graphql::error::{Error as GraphqlError, ErrorCode};
-use crate::http::error_response::refuse;
+use crate::http::error_response::reject;
 use crate::http::operation_request::parse;
 use crate::http::response::answered;
 
@@ -32,7 +32,7 @@ const BODY_MAX_BYTES: u64 = FILE_MAX_BYTES + 2 * 1024 * 1024;
 /// The most bytes of the part `map`.
 const MAP_MAX_BYTES: u64 = 16 * 1024;
 
-/// The request in the body. Of each file the first `kept_bytes` are kept, the rest is read and dropped; `None`: no files
+/// The request in the body. Of each file the first `cached_bytes` are kept, the rest is read and dropped; `None`: no files
 /// are taken.
 ///
 /// # Errors
@@ -41,7 +41,7 @@ pub async fn read(
     content_type: &str,
     body: Body,
     document_max_bytes: usize,
-    kept_bytes: Option<usize>,
+    cached_bytes: Option<usize>,
 ) -> Result<Request, Response> {
     let boundary = multer::parse_boundary(content_type).map_err(|error| unreadable(&error))?;
     let document_max_bytes = u64::try_from(document_max_bytes).unwrap_or(u64::MAX);
@@ -61,8 +61,8 @@ pub async fn read(
             "map" => map.replace(whole(field).await?).is_some(),
             _ if files.len() == FILES_MAX => return Err(too_large()),
             _ => {
-                let kept_bytes = kept_bytes.ok_or_else(files_take_a_session)?;
-                files.insert(name, file(field, kept_bytes).await?).is_some()
+                let cached_bytes = cached_bytes.ok_or_else(files_take_a_session)?;
+                files.insert(name, file(field, cached_bytes).await?).is_some()
             }
         };
         if known {
@@ -95,12 +95,12 @@ async fn whole(field: Field<'_>) -> Result<Bytes, Response> {
     field.bytes().await.map_err(|error| unreadable(&error))
 }
 
-async fn file(mut field: Field<'_>, kept_bytes: usize) -> Result<UploadValue, Response> {
+async fn file(mut field: Field<'_>, cached_bytes: usize) -> Result<UploadValue, Response> {
     let filename = field.file_name().unwrap_or_default().to_owned();
     let content_type = field.content_type().map(ToString::to_string);
     let mut content = BytesMut::new();
     while let Some(chunk) = field.chunk().await.map_err(|error| unreadable(&error))? {
-        let room = kept_bytes.saturating_sub(content.len());
+        let room = cached_bytes.saturating_sub(content.len());
         content.extend_from_slice(&chunk[..chunk.len().min(room)]);
     }
     Ok(UploadValue { filename, content_type, content: content.freeze() })
@@ -117,16 +117,16 @@ fn unreadable(error: &Error) -> Response {
 
 fn bad(what: &str) -> Response {
     let message = format!("This is no GraphQL multipart request: {what}.");
-    refuse(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message)
+    reject(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message)
 }
 
 fn too_large() -> Response {
     let message =
         format!("A request may have at most {FILES_MAX} files, of at most {FILE_MAX_BYTES} bytes each.");
-    refuse(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::PayloadTooLarge, message)
+    reject(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::PayloadTooLarge, message)
 }
 
 /// The answer to a stranger's file: what the schema would say, had it been read.
 pub fn files_take_a_session() -> Response {
-    answered(&failed(&GraphqlError::unauthenticated()))
+    answered(&error_response(&GraphqlError::unauthenticated()))
 }

@@ -7,12 +7,12 @@ use serde::Deserialize;
 
 use crate::engine::persisted_documents::DOCUMENT_ID;
 use crate::graphql::error::ErrorCode;
-use crate::http::error_response::refuse;
+use crate::http::error_response::reject;
 
 /// One operation as JSON has it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Written {
+pub struct RequestFields {
     #[serde(default)]
     query: Option<String>,
     #[serde(default)]
@@ -25,7 +25,7 @@ pub struct Written {
     document_id: Option<String>,
 }
 
-impl Written {
+impl RequestFields {
     /// The request; `None` where it names no document and has none.
     pub fn into_request(self) -> Option<Request> {
         let Self { query, operation_name, variables, mut extensions, document_id } = self;
@@ -51,18 +51,18 @@ pub fn parse(json: &[u8]) -> Result<Request, Response> {
     if !json.trim_ascii_start().starts_with(b"{") {
         return Err(unreadable());
     }
-    let written: Written = serde_json::from_slice(json).map_err(|_| unreadable())?;
+    let written: RequestFields = serde_json::from_slice(json).map_err(|_| unreadable())?;
     written.into_request().ok_or_else(unreadable)
 }
 
 /// One operation, as JSON that is read already; `None` where it is none.
 pub fn request(json: serde_json::Value) -> Option<Request> {
-    serde_json::from_value::<Written>(json).ok()?.into_request()
+    serde_json::from_value::<RequestFields>(json).ok()?.into_request()
 }
 
 /// One operation, as parameters of an address; `None` where they hold none.
 pub fn parameters(parameters: &str) -> Option<Request> {
-    let mut written = Written {
+    let mut written = RequestFields {
         query: None,
         operation_name: None,
         variables: Variables::default(),
@@ -91,5 +91,5 @@ pub fn parameter(parameters: &str, wanted: &str) -> Option<String> {
 pub fn unreadable() -> Response {
     let message = "This is no GraphQL request: send one operation, as a JSON object with `query`, and where needed \
                    `variables` (an object) and `operationName` (a string).";
-    refuse(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message)
+    reject(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message)
 }

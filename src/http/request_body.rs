@@ -12,11 +12,11 @@ use tokio::time::timeout;
 
 use crate::engine::Caller;
 use crate::graphql::error::ErrorCode;
-use crate::http::error_response::refuse;
+use crate::http::error_response::reject;
 use crate::http::headers::{APOLLO_OPERATION_NAME, REQUIRE_PREFLIGHT};
 use crate::http::multipart_request;
-use crate::http::operation_request::{Written, parse, unreadable};
-use crate::http::state::Edge;
+use crate::http::operation_request::{RequestFields, parse, unreadable};
+use crate::http::state::AppState;
 
 /// How long a request may take to come in.
 const READ_WITHIN: Duration = Duration::from_mins(1);
@@ -28,57 +28,57 @@ pub const DOCUMENT_MAX_BYTES: usize = 1024 * 1024;
 const DROPPED_MAX_BYTES: usize = 16 * DOCUMENT_MAX_BYTES;
 
 /// What a body holds.
-pub enum Read {
+pub enum RequestBody {
     One(Box<Request>),
     /// Operations to be run one after the other.
     Many(Vec<Request>),
 }
 
-fn one(request: Request) -> Read {
-    Read::One(Box::new(request))
+fn one(request: Request) -> RequestBody {
+    RequestBody::One(Box::new(request))
 }
 
 /// What the body asks for.
 ///
 /// # Errors
 /// The answer to what asks for nothing, or is too large, or too slow.
-pub async fn body(edge: &Edge, headers: &HeaderMap, body: Body) -> Result<Read, Response> {
-    timeout(READ_WITHIN, read(edge, headers, body)).await.unwrap_or_else(|_| {
+pub async fn body(state: &AppState, headers: &HeaderMap, body: Body) -> Result<RequestBody, Response> {
+    timeout(READ_WITHIN, read(state, headers, body)).await.unwrap_or_else(|_| {
         let message = format!("A request must have come in within {} seconds.", READ_WITHIN.as_secs());
-        Err(refuse(StatusCode::REQUEST_TIMEOUT, ErrorCode::BadRequest, message))
+        Err(reject(StatusCode::REQUEST_TIMEOUT, ErrorCode::BadRequest, message))
     })
 }
 
-async fn read(edge: &Edge, headers: &HeaderMap, body: Body) -> Result<Read, Response> {
+async fn read(state: &AppState, headers: &HeaderMap, body: Body) -> Result<RequestBody, Response> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = content_type.unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/json") {
         let too_large = || {
             let message = format!("A request may have at most {DOCUMENT_MAX_BYTES} bytes.");
-            refuse(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::PayloadTooLarge, message)
+            reject(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::PayloadTooLarge, message)
         };
         let bytes = whole(body).await.ok_or_else(too_large)?;
-        return json(&bytes, edge.batch);
+        return json(&bytes, state.batch);
     }
     let has_preflight =
         [REQUIRE_PREFLIGHT, APOLLO_OPERATION_NAME].iter().any(|name| headers.contains_key(name));
     if essence.eq_ignore_ascii_case("multipart/form-data") {
         if !has_preflight {
             let message = "A multipart request needs the header Apollo-Require-Preflight: true.";
-            return Err(refuse(StatusCode::BAD_REQUEST, ErrorCode::PreflightRequired, message));
+            return Err(reject(StatusCode::BAD_REQUEST, ErrorCode::PreflightRequired, message));
         }
         // Only people upload: what a stranger sends is not kept, and not even read.
-        let takes_files = matches!(edge.caller_of(headers).await, Ok(Caller::Viewer(_)));
-        let _reading = edge.uploads.acquire().await.expect("it is never closed");
+        let takes_files = matches!(state.caller_of(headers).await, Ok(Caller::Viewer(_)));
+        let _reading = state.uploads.acquire().await.expect("it is never closed");
         // One byte more than allowed is enough to tell that there are too many.
-        let limits = &edge.services.limits;
+        let limits = &state.services.limits;
         let largest = limits.gig.image_upload_max_bytes.max(limits.verification.document_max_bytes);
-        let kept = if takes_files { Some(largest + 1) } else { None };
-        return multipart_request::read(content_type, body, DOCUMENT_MAX_BYTES, kept).await.map(one);
+        let cached = if takes_files { Some(largest + 1) } else { None };
+        return multipart_request::read(content_type, body, DOCUMENT_MAX_BYTES, cached).await.map(one);
     }
     let message = "Send the request as application/json, or with files as multipart/form-data.";
-    Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::UnsupportedMediaType, message))
+    Err(reject(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::UnsupportedMediaType, message))
 }
 
 /// All bytes of a body; `None` where there are too many, or it breaks off. What is too much is read and dropped, up to a
@@ -102,15 +102,15 @@ async fn whole(body: Body) -> Option<BytesMut> {
 }
 
 /// One operation as JSON, or up to `batch` of them.
-fn json(json: &[u8], batch: usize) -> Result<Read, Response> {
+fn json(json: &[u8], batch: usize) -> Result<RequestBody, Response> {
     if !json.trim_ascii_start().starts_with(b"[") || batch < 2 {
         return parse(json).map(one);
     }
-    let written: Vec<Written> = serde_json::from_slice(json).map_err(|_| unreadable())?;
+    let written: Vec<RequestFields> = serde_json::from_slice(json).map_err(|_| unreadable())?;
     if written.is_empty() || written.len() > batch {
         let message = format!("A list may have 1 to {batch} operations; this one has {}.", written.len());
-        return Err(refuse(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message));
+        return Err(reject(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message));
     }
-    let requests: Option<Vec<_>> = written.into_iter().map(Written::into_request).collect();
-    requests.map(Read::Many).ok_or_else(unreadable)
+    let requests: Option<Vec<_>> = written.into_iter().map(RequestFields::into_request).collect();
+    requests.map(RequestBody::Many).ok_or_else(unreadable)
 }

@@ -7,26 +7,26 @@ use axum::http::HeaderMap;
 
 use crate::http::client_address::client_address;
 use crate::http::media_type::MediaType;
-use crate::http::state::Edge;
+use crate::http::state::AppState;
 
 /// Who asks, from where, and for what kind of answer.
-pub struct Asking {
-    pub edge: Arc<Edge>,
+pub struct RequestInfo {
+    pub state: Arc<AppState>,
     pub address: IpAddr,
     pub request_id: Arc<str>,
     pub headers: HeaderMap,
     pub media_type: MediaType,
 }
 
-impl Asking {
+impl RequestInfo {
     pub fn new(
-        edge: Arc<Edge>,
+        state: Arc<AppState>,
         connection: SocketAddr,
         id: String,
         headers: HeaderMap,
         media_type: MediaType,
     ) -> Self {
-        let address = client_address(&headers, connection.ip(), edge.proxies);
-        Self { edge, address, request_id: id.into(), headers, media_type }
+        let address = client_address(&headers, connection.ip(), state.proxies);
+        Self { state, address, request_id: id.into(), headers, media_type }
     }
 }

@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
 use crate::engine::cache_policy::CachePolicy;
-use crate::engine::response::{Sent, codes, tag_of};
-use crate::engine::response_cache::Kept;
+use crate::engine::response::{ResponseBody, codes, tag_of};
+use crate::engine::response_cache::CachedResponse;
 use crate::http::log_fields::ErrorCodes;
 use crate::http::media_type::MediaType;
 
@@ -23,7 +23,7 @@ pub fn respond(answer: &Answer, media_type: MediaType) -> Response {
 }
 
 fn body_of(answer: &Answer) -> Bytes {
-    serde_json::to_vec(&Sent::from(answer)).expect("an answer is plain data").into()
+    serde_json::to_vec(&ResponseBody::from(answer)).expect("an answer is plain data").into()
 }
 
 fn written(answer: &Answer, media_type: MediaType, body: Bytes) -> Response {
@@ -45,7 +45,7 @@ fn written(answer: &Answer, media_type: MediaType, body: Bytes) -> Response {
 
 /// The answers to several operations, in their order.
 pub fn respond_all(answers: &[Arc<Answer>]) -> Response {
-    let sent: Vec<_> = answers.iter().map(|answer| Sent::from(answer.as_ref())).collect();
+    let sent: Vec<_> = answers.iter().map(|answer| ResponseBody::from(answer.as_ref())).collect();
     let body = serde_json::to_vec(&sent).expect("an answer is plain data");
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(MediaType::Json.content_type())),
@@ -79,20 +79,25 @@ pub fn respond_cacheable(
 }
 
 /// The answer to a stranger that is there already, which others may keep where the policy says so.
-pub fn respond_kept(kept: &Kept, media_type: MediaType, policy: CachePolicy, asked: &HeaderMap) -> Response {
+pub fn respond_kept(
+    cached: &CachedResponse,
+    media_type: MediaType,
+    policy: CachePolicy,
+    asked: &HeaderMap,
+) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(media_type.content_type())),
         (header::CACHE_CONTROL, PRIVATE),
     ];
-    let response = (headers, kept.body.clone()).into_response();
-    cacheable(response, &kept.tag, policy, asked)
+    let response = (headers, cached.body.clone()).into_response();
+    cacheable(response, &cached.tag, policy, asked)
 }
 
 /// The same, for others to keep where the policy says so; without its body where the client has it.
 fn cacheable(mut response: Response, tag: &str, policy: CachePolicy, asked: &HeaderMap) -> Response {
-    let CachePolicy::Public(kept) = policy else { return response };
+    let CachePolicy::Public(cached) = policy else { return response };
     let headers = response.headers_mut();
-    let policy = format!("public, max-age={}", kept.as_secs());
+    let policy = format!("public, max-age={}", cached.as_secs());
     headers.insert(header::CACHE_CONTROL, policy.parse().expect("a number is good in a header"));
     headers.insert(header::ETAG, tag.parse().expect("base64 is good in a header"));
     headers.append(header::VARY, HeaderValue::from_static("authorization, accept"));

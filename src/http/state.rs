@@ -13,13 +13,13 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::config::{Config, ConnectionLimits, GetRequests};
-use crate::engine::delivery::{Following, Identity};
-use crate::engine::limits::Admitted;
+use crate::engine::delivery::{CurrentCaller, SubscriptionStream};
+use crate::engine::limits::ValidatedOperation;
 use crate::engine::response;
-use crate::engine::response_cache::{Kept, Made};
-use crate::engine::{Asked, Caller, Engine, Origin};
+use crate::engine::response_cache::{CachedResponse, Outcome};
+use crate::engine::{Admission, Caller, Engine, RequestMeta};
 use crate::graphql::error::{Error, ErrorCode};
-use crate::http::connection_limit::{Place, Quota};
+use crate::http::connection_limit::{ConnectionLimit, Permit};
 use crate::http::credentials::Credentials;
 use crate::http::metrics::Metrics;
 use crate::http::middleware::origins::Origins;
@@ -36,14 +36,14 @@ pub enum Subscriber {
 }
 
 /// What every handler works with.
-pub struct Edge {
+pub struct AppState {
     pub services: Arc<Services>,
     pub engine: Arc<Engine>,
     pub limits: ConnectionLimits,
     /// Sockets and streams, by the client's address.
-    pub connections: Arc<Quota<IpAddr>>,
+    pub connections: Arc<ConnectionLimit<IpAddr>>,
     /// By whose they are.
-    pub subscriptions: Arc<Quota<Subscriber>>,
+    pub subscriptions: Arc<ConnectionLimit<Subscriber>>,
     pub origins: Origins,
     /// Proxies in front that each add to X-Forwarded-For.
     pub proxies: usize,
@@ -59,24 +59,24 @@ pub struct Edge {
     pub uploads: Semaphore,
     pub sockets: TaskTracker,
     /// The mutations under way.
-    pub acts: TaskTracker,
+    pub mutations: TaskTracker,
 }
 
-impl Edge {
+impl AppState {
     pub fn new(
         services: Arc<Services>,
         config: &Config,
         sockets: TaskTracker,
-        acts: TaskTracker,
+        mutations: TaskTracker,
     ) -> Arc<Self> {
         let development = !config.is_production();
         let engine = Arc::new(Engine::new(Arc::clone(&services), config));
         Arc::new(Self {
-            metrics: Metrics::new(services.now(), engine.kept_requests()),
+            metrics: Metrics::new(services.now(), engine.cache_requests()),
             engine,
             origins: Origins::new(config.allowed_origins.clone(), &services.public_url, development),
-            connections: Quota::new(config.connections.per_address),
-            subscriptions: Quota::new(config.connections.subscriptions_per_viewer),
+            connections: ConnectionLimit::new(config.connections.per_address),
+            subscriptions: ConnectionLimit::new(config.connections.subscriptions_per_viewer),
             limits: config.connections.clone(),
             is_over_tls: services.public_url.starts_with("https:"),
             metrics_token: config.metrics_token.clone(),
@@ -87,7 +87,7 @@ impl Edge {
             batch: config.operations.batch,
             uploads: Semaphore::new(UPLOADS_AT_ONCE),
             sockets,
-            acts,
+            mutations,
         })
     }
 
@@ -95,7 +95,7 @@ impl Edge {
     ///
     /// # Errors
     /// The answer to one that must not be.
-    pub fn admit(&self, request: GraphqlRequest) -> Result<Admitted, Answer> {
+    pub fn admit(&self, request: GraphqlRequest) -> Result<ValidatedOperation, Answer> {
         self.engine.admit(request).inspect_err(|answer| self.metrics.refused(answer))
     }
 
@@ -103,7 +103,7 @@ impl Edge {
     ///
     /// # Errors
     /// The answer to one that must not be.
-    pub fn admit_stranger(&self, request: GraphqlRequest) -> Result<Asked, Answer> {
+    pub fn admit_stranger(&self, request: GraphqlRequest) -> Result<Admission, Answer> {
         self.engine.admit_stranger(request).inspect_err(|answer| self.metrics.refused(answer))
     }
 
@@ -111,22 +111,22 @@ impl Edge {
     ///
     /// # Errors
     /// The answer to one who has asked too much.
-    pub async fn give(&self, address: IpAddr, kept: &Kept) -> Result<(), Answer> {
-        let given = self.engine.give(address, kept).await;
-        self.metrics.ran(OperationType::Query, kept.cost, given.as_ref().err());
+    pub async fn charge_cached(&self, address: IpAddr, cached: &CachedResponse) -> Result<(), Answer> {
+        let given = self.engine.charge_cached(address, cached).await;
+        self.metrics.ran(OperationType::Query, cached.cost, given.as_ref().err());
         given
     }
 
     /// Executes an operation over HTTP, where its answer may be kept.
-    pub async fn answer(&self, origin: Origin, admitted: Admitted) -> Made {
+    pub async fn answer(&self, meta: RequestMeta, admitted: ValidatedOperation) -> Outcome {
         if admitted.kind == OperationType::Mutation {
-            return Made::Other(Arc::new(self.execute(origin, admitted).await));
+            return Outcome::Other(Arc::new(self.execute(meta, admitted).await));
         }
         let (kind, points) = (admitted.kind, admitted.cost);
-        let made = Arc::clone(&self.engine).answer(origin, admitted).await;
+        let made = Arc::clone(&self.engine).answer(meta, admitted).await;
         let answer = match &made {
-            Made::Kept(_) => None,
-            Made::Other(answer) => Some(answer.as_ref()),
+            Outcome::CachedResponse(_) => None,
+            Outcome::Other(answer) => Some(answer.as_ref()),
         };
         self.metrics.ran(kind, points, answer);
         made
@@ -134,12 +134,12 @@ impl Edge {
 
     /// Executes an operation. A mutation runs to its end on a task of its own: also where its client goes meanwhile, what
     /// was begun is done and told, and a gateway that stops waits for it.
-    pub async fn execute(&self, origin: Origin, admitted: Admitted) -> Answer {
+    pub async fn execute(&self, meta: RequestMeta, admitted: ValidatedOperation) -> Answer {
         let (kind, points) = (admitted.kind, admitted.cost);
-        let executing = Arc::clone(&self.engine).execute(origin, admitted);
+        let executing = Arc::clone(&self.engine).execute(meta, admitted);
         let answer = if kind == OperationType::Mutation {
-            let executed = self.acts.spawn(executing.in_current_span()).await;
-            executed.unwrap_or_else(|error| response::failed(&Error::internal(&error)))
+            let executed = self.mutations.spawn(executing.in_current_span()).await;
+            executed.unwrap_or_else(|error| response::error_response(&Error::internal(&error)))
         } else {
             executing.await
         };
@@ -153,13 +153,13 @@ impl Edge {
     /// The answer to one that cannot begin.
     pub async fn subscribe(
         &self,
-        identity: Identity,
-        origin: Origin,
-        admitted: Admitted,
+        current_caller: CurrentCaller,
+        meta: RequestMeta,
+        admitted: ValidatedOperation,
         last_event_id: Option<String>,
-    ) -> Result<Following, Answer> {
+    ) -> Result<SubscriptionStream, Answer> {
         let points = admitted.cost;
-        let begun = self.engine.subscribe(identity, origin, admitted, last_event_id).await;
+        let begun = self.engine.subscribe(current_caller, meta, admitted, last_event_id).await;
         self.metrics.ran(OperationType::Subscription, points, begun.as_ref().err());
         begun
     }
@@ -172,12 +172,12 @@ impl Edge {
         let nobodys = |caller| Ok(Credentials { caller, expire_at: None });
         let Some(authorization) = authorization else { return nobodys(Caller::Anonymous) };
         let token = authorization.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let Some((_, token)) = token else { return nobodys(Caller::Rejected) };
+        let Some((_, token)) = token else { return nobodys(Caller::InvalidCredentials) };
         match accounts::authenticate(&self.services, token.trim()).await {
             Ok((viewer, expire_at)) => {
                 Ok(Credentials { caller: Caller::Viewer(Arc::new(viewer)), expire_at: Some(expire_at) })
             }
-            Err(service::Error::Unauthenticated) => nobodys(Caller::Rejected),
+            Err(service::Error::Unauthenticated) => nobodys(Caller::InvalidCredentials),
             Err(error) => Err(error),
         }
     }
@@ -189,7 +189,7 @@ impl Edge {
     pub async fn ticket_holder(&self, ticket: &str) -> service::Result<Credentials> {
         let caller = match accounts::redeem_stream_ticket(&self.services, ticket).await {
             Ok(viewer) => Caller::Viewer(Arc::new(viewer)),
-            Err(service::Error::Unauthenticated) => Caller::Rejected,
+            Err(service::Error::Unauthenticated) => Caller::InvalidCredentials,
             Err(error) => return Err(error),
         };
         Ok(Credentials { caller, expire_at: None })
@@ -199,10 +199,10 @@ impl Edge {
     ///
     /// # Errors
     /// RATE_LIMITED.
-    pub fn subscription_place(&self, caller: &Caller, address: IpAddr) -> Result<Place<Subscriber>, Error> {
+    pub fn subscription_permit(&self, caller: &Caller, address: IpAddr) -> Result<Permit<Subscriber>, Error> {
         let subscriber = match caller {
             Caller::Viewer(viewer) => Subscriber::Person(viewer.id()),
-            Caller::Anonymous | Caller::Rejected => Subscriber::Strangers(address),
+            Caller::Anonymous | Caller::InvalidCredentials => Subscriber::Strangers(address),
         };
         self.subscriptions.take(subscriber).ok_or_else(|| {
             let most = self.subscriptions.most();

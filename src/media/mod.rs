@@ -23,7 +23,7 @@ const DECODED_AT_ONCE: usize = 2;
 
 /// Which pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shelf {
+pub enum BlobKind {
     /// Pictures of gigs, as they are shown.
     GigImages,
     /// Pictures of identity documents, sealed.
@@ -69,13 +69,13 @@ impl Media {
     /// The outer where the work itself failed, the inner where the upload is no picture we take.
     pub async fn reencode(
         &self,
-        on: Shelf,
+        on: BlobKind,
         file: Bytes,
     ) -> Result<Result<Picture, Unreadable>, Box<dyn std::error::Error + Send + Sync>> {
         let permit = Arc::clone(&self.decoding).acquire_owned().await?;
         let bounds = match on {
-            Shelf::GigImages => self.gig_images,
-            Shelf::IdentityDocuments => self.identity_documents,
+            BlobKind::GigImages => self.gig_images,
+            BlobKind::IdentityDocuments => self.identity_documents,
         };
         let work = move || {
             let _permit = permit;
@@ -86,7 +86,7 @@ impl Media {
 
     /// # Errors
     /// Where the blobs are away.
-    pub async fn put(&self, on: Shelf, id: Uuid, bytes: Bytes) -> Result<(), object_store::Error> {
+    pub async fn put(&self, on: BlobKind, id: Uuid, bytes: Bytes) -> Result<(), object_store::Error> {
         self.blobs.put(&path(on, id), PutPayload::from(bytes)).await?;
         Ok(())
     }
@@ -95,7 +95,7 @@ impl Media {
     ///
     /// # Errors
     /// Where the blobs are away.
-    pub async fn get(&self, on: Shelf, id: Uuid) -> Result<Option<Bytes>, object_store::Error> {
+    pub async fn get(&self, on: BlobKind, id: Uuid) -> Result<Option<Bytes>, object_store::Error> {
         match self.blobs.get(&path(on, id)).await {
             Ok(found) => Ok(Some(found.bytes().await?)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
@@ -107,7 +107,7 @@ impl Media {
     ///
     /// # Errors
     /// Where the blobs are away.
-    pub async fn delete(&self, on: Shelf, id: Uuid) -> Result<(), object_store::Error> {
+    pub async fn delete(&self, on: BlobKind, id: Uuid) -> Result<(), object_store::Error> {
         match self.blobs.delete(&path(on, id)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
@@ -121,10 +121,10 @@ impl Media {
     }
 }
 
-fn path(on: Shelf, id: Uuid) -> BlobPath {
+fn path(on: BlobKind, id: Uuid) -> BlobPath {
     BlobPath::from(match on {
-        Shelf::GigImages => format!("gig-images/{}.jpg", id::encode(IdKind::GigImage, id)),
-        Shelf::IdentityDocuments => {
+        BlobKind::GigImages => format!("gig-images/{}.jpg", id::encode(IdKind::GigImage, id)),
+        BlobKind::IdentityDocuments => {
             format!("identity-documents/{}.sealed", id::encode(IdKind::IdentityDocument, id))
         }
     })

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::domain::account::{SESSION_LIFETIME, SignUpForm};
 use crate::domain::event::EventBody;
 use crate::domain::user::{Role, Viewer};
-use crate::domain::violation::{Fault, FaultCode};
+use crate::domain::violation::{Violation, ViolationCode};
 use crate::service::error::wrong_credentials;
 use crate::service::secrets::Secrets;
 use crate::service::user_admin::end_sessions;
@@ -63,7 +63,7 @@ async fn prepare(
     password: SecretString,
     role: Role,
 ) -> Result<NewUser> {
-    let form = form.check(password.expose_secret(), &services.limits.account)?;
+    let form = form.validate(password.expose_secret(), &services.limits.account)?;
     // Before the transaction: hashing is slow, and SQLite has one writer.
     let password_hash = services.secrets.hash_password(password).await?;
     Ok(NewUser {
@@ -78,11 +78,11 @@ async fn prepare(
 }
 
 async fn insert(work: &UnitOfWork<'_>, new: &NewUser) -> Result<()> {
-    if users::insert(&**work, new).await? {
+    if users::insert(work.tx(), new).await? {
         return Ok(());
     }
     let message = "There is an account with this e-mail already; sign in instead.";
-    Err(Fault::at("email", FaultCode::EmailTaken, message).into())
+    Err(Violation::at("email", ViolationCode::EmailTaken, message).into())
 }
 
 /// A session for whoever knows the password.
@@ -96,7 +96,7 @@ pub async fn sign_in(
     password: SecretString,
     address: IpAddr,
 ) -> Result<Session> {
-    let attempt = services.sign_in_limit.attempt(email, address)?;
+    let attempt = services.login_throttle.attempt(email, address)?;
     // Not every database takes such a text; nobody's e-mail is one.
     let plausible = email.len() <= EMAIL_MAX_BYTES && !email.contains(char::is_control);
     let known = if plausible { users::credentials(services.db.read(), email).await? } else { None };
@@ -110,7 +110,7 @@ pub async fn sign_in(
         return Err(wrong_credentials());
     };
     if known.blocked {
-        return Err(Fault::of_act(FaultCode::NotAllowed, "This account is blocked.").into());
+        return Err(Violation::of_act(ViolationCode::NotAllowed, "This account is blocked.").into());
     }
     let work = services.begin().await?;
     open_session(services, work, known.user_id).await
@@ -119,7 +119,7 @@ pub async fn sign_in(
 /// Commits the act, with a new session of the person.
 async fn open_session(services: &Services, work: UnitOfWork<'_>, user_id: Uuid) -> Result<Session> {
     let (id, now) = (services.new_id(), services.now());
-    sessions::insert(&*work, id, user_id, now, now + SESSION_LIFETIME).await?;
+    sessions::insert(work.tx(), id, user_id, now, now + SESSION_LIFETIME).await?;
     give_tokens(services, work, id).await
 }
 
@@ -127,9 +127,9 @@ async fn open_session(services: &Services, work: UnitOfWork<'_>, user_id: Uuid) 
 async fn give_tokens(services: &Services, work: UnitOfWork<'_>, session_id: Uuid) -> Result<Session> {
     let now = services.now();
     let refresh = services.secrets.refresh_token()?;
-    sessions::insert_token(&*work, &refresh.hash, session_id, now).await?;
+    sessions::insert_token(work.tx(), &refresh.hash, session_id, now).await?;
     // None where the person has been blocked meanwhile.
-    let viewer = sessions::find_viewer(&*work, session_id, now).await?.ok_or(Error::Unauthenticated)?;
+    let viewer = sessions::find_viewer(work.tx(), session_id, now).await?.ok_or(Error::Unauthenticated)?;
     let (access_token, access_token_expires_at) = services.secrets.access_token(session_id, now)?;
     work.commit().await?;
     Ok(Session { access_token, access_token_expires_at, refresh_token: refresh.token, viewer })
@@ -144,15 +144,15 @@ pub async fn refresh(services: &Services, token: &SecretString) -> Result<Sessio
     let hash = Secrets::hash_refresh_token(token.expose_secret());
     let now = services.now();
     let work = services.begin().await?;
-    let Some(known) = sessions::find_token(&*work, &hash).await? else {
+    let Some(known) = sessions::find_token(work.tx(), &hash).await? else {
         return Err(expired());
     };
-    let first_use = !known.used && sessions::use_token(&*work, &hash, now).await?;
+    let first_use = !known.used && sessions::use_token(work.tx(), &hash, now).await?;
     if !first_use {
         end_session(services, work, known.session_id).await?;
         return Err(expired());
     }
-    if !sessions::extend(&*work, known.session_id, now, now + SESSION_LIFETIME).await? {
+    if !sessions::extend(work.tx(), known.session_id, now, now + SESSION_LIFETIME).await? {
         return Err(expired());
     }
     give_tokens(services, work, known.session_id).await
@@ -160,12 +160,12 @@ pub async fn refresh(services: &Services, token: &SecretString) -> Result<Sessio
 
 fn expired() -> Error {
     let message = "This session has ended; sign in again.";
-    Fault::at("refreshToken", FaultCode::WrongCredentials, message).into()
+    Violation::at("refreshToken", ViolationCode::WrongCredentials, message).into()
 }
 
 /// Commits the act, with the session ended; whether it lived until now.
 async fn end_session(services: &Services, mut work: UnitOfWork<'_>, session_id: Uuid) -> Result<bool> {
-    let owner = sessions::end(&*work, session_id, services.now()).await?;
+    let owner = sessions::end(work.tx(), session_id, services.now()).await?;
     if let Some(user_id) = owner {
         work.record(EventBody::SessionEnded { session_id, user_id });
     }
@@ -191,7 +191,7 @@ pub async fn sign_out(services: &Services, viewer: &Viewer, everywhere: bool) ->
 ///
 /// # Errors
 /// [`Error::Unauthenticated`] where the session has ended.
-pub async fn look_again(services: &Services, viewer: &Viewer) -> Result<Viewer> {
+pub async fn refresh_viewer(services: &Services, viewer: &Viewer) -> Result<Viewer> {
     find_viewer(services, viewer.session_id).await
 }
 

@@ -32,5 +32,5 @@ pub(super) async fn leave(
         detail: detail.to_owned(),
         request_id: actor.request_id.to_owned(),
     };
-    Ok(audit::append(&**work, entry).await?)
+    Ok(audit::append(work.tx(), entry).await?)
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::domain::event::EventBody;
 use crate::domain::image::UNATTACHED_LIFETIME;
 use crate::domain::review::ReviewQueueChange;
-use crate::media::Shelf;
+use crate::media::BlobKind;
 use crate::service::gigs::record_queue;
 use crate::service::{Result, Services};
 use crate::store::{images, reviews, sessions};
@@ -67,7 +67,7 @@ pub async fn release_run_out_claims(services: &Services) -> Result<usize> {
         let mut item = before.clone();
         item.run_out();
         // Renewed, decided or cleared away by another gateway since it was read: nothing to do.
-        if reviews::update(&*work, &before, &item).await? {
+        if reviews::update(work.tx(), &before, &item).await? {
             record_queue(&mut work, &item, ReviewQueueChange::Released);
             work.commit().await?;
             released += 1;
@@ -101,11 +101,11 @@ pub async fn collect_unattached_images(services: &Services) -> Result<usize> {
 async fn collect(services: &Services, id: Uuid, moment: DateTime<Utc>) -> Result<bool> {
     let work = services.begin().await?;
     // Nobody else may take the picture from here on.
-    if !images::delete_unattached(&*work, id, moment).await? {
+    if !images::delete_unattached(work.tx(), id, moment).await? {
         return Ok(false);
     }
     // The blob first: a record without a blob is found again, a blob without a record never.
-    services.media.delete(Shelf::GigImages, id).await.map_err(crate::service::Error::internal)?;
+    services.media.delete(BlobKind::GigImages, id).await.map_err(crate::service::Error::internal)?;
     work.commit().await?;
     Ok(true)
 }
@@ -116,7 +116,7 @@ async fn collect(services: &Services, id: Uuid, moment: DateTime<Utc>) -> Result
 /// Where the database is away.
 pub async fn forget_old_sessions(services: &Services) -> Result<usize> {
     let mut work = services.begin().await?;
-    let forgotten = sessions::forget_before(&*work, services.now()).await?;
+    let forgotten = sessions::forget_before(work.tx(), services.now()).await?;
     for (session_id, user_id, had_ended) in &forgotten {
         if !had_ended {
             work.record(EventBody::SessionEnded { session_id: *session_id, user_id: *user_id });

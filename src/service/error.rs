@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::user::Viewer;
-use crate::domain::violation::{Fault, FaultCode};
+use crate::domain::violation::{Violation, ViolationCode};
 pub use crate::media::vault::VaultError;
 use crate::store;
 
@@ -15,7 +15,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// A person's mistakes, to be shown beside the form.
     #[error("refused: {0:?}")]
-    Refused(Vec<Fault>),
+    Refused(Vec<Violation>),
     /// It takes a session.
     #[error("not signed in")]
     Unauthenticated,
@@ -49,15 +49,15 @@ impl From<store::Error> for Error {
     }
 }
 
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Self {
-        Self::Refused(vec![fault])
+impl From<Violation> for Error {
+    fn from(violation: Violation) -> Self {
+        Self::Refused(vec![violation])
     }
 }
 
-impl From<Vec<Fault>> for Error {
-    fn from(faults: Vec<Fault>) -> Self {
-        Self::Refused(faults)
+impl From<Vec<Violation>> for Error {
+    fn from(violations: Vec<Violation>) -> Self {
+        Self::Refused(violations)
     }
 }
 
@@ -69,5 +69,5 @@ pub(super) fn require_reviewer(viewer: &Viewer) -> Result<()> {
 /// Wrong e-mail or wrong password: one answer, so that nobody learns who has an account.
 pub(super) fn wrong_credentials() -> Error {
     let message = "The e-mail or the password is wrong.";
-    Fault::of_act(FaultCode::WrongCredentials, message).into()
+    Violation::of_act(ViolationCode::WrongCredentials, message).into()
 }

@@ -16,7 +16,7 @@ pub async fn prune(services: &Services) -> Result<u64> {
     let mut pruned = 0;
     loop {
         let work = services.begin().await?;
-        let count = event_log::prune(&*work, moment, AT_ONCE).await?;
+        let count = event_log::prune(work.tx(), moment, AT_ONCE).await?;
         work.commit().await?;
         pruned += count;
         if count < AT_ONCE {
@@ -32,6 +32,6 @@ pub async fn prune(services: &Services) -> Result<u64> {
 /// Where the database is away.
 pub async fn renew_epoch(services: &Services) -> Result<()> {
     let work = services.begin().await?;
-    event_log::set_epoch(&*work, services.new_id()).await?;
+    event_log::set_epoch(work.tx(), services.new_id()).await?;
     work.commit().await
 }

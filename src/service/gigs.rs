@@ -3,13 +3,13 @@
 use uuid::Uuid;
 
 use crate::domain::event::EventBody;
-use crate::domain::gig::{Gig, GigAct, GigContent, GigStatus};
+use crate::domain::gig::{Gig, GigContent, GigStatus, GigTransition};
 use crate::domain::gig_form::{Completeness, GigForm};
 use crate::domain::permission;
 use crate::domain::review::{ReviewItem, ReviewQueueChange};
 use crate::domain::review_kind::ReviewKind;
 use crate::domain::user::Viewer;
-use crate::domain::violation::{Check, Fault, FaultCode};
+use crate::domain::violation::{Validator, Violation, ViolationCode};
 use crate::service::{Result, Services, UnitOfWork};
 use crate::store::{categories, gigs, images, reviews, users};
 
@@ -28,7 +28,7 @@ pub async fn save_draft(
         Some(id) => lock_own(&work, viewer, id, "id").await?,
         None => new_gig(services, &work, viewer).await?,
     };
-    let gig = write(services, &mut work, gig, form, Completeness::Draft, GigAct::SaveDraft).await?;
+    let gig = write(services, &mut work, gig, form, Completeness::Draft, GigTransition::SaveDraft).await?;
     work.commit().await?;
     Ok(gig)
 }
@@ -49,7 +49,7 @@ pub async fn post(
         Some(id) => lock_own(&work, viewer, id, "draftId").await?,
         None => new_gig(services, &work, viewer).await?,
     };
-    let gig = write(services, &mut work, gig, form, Completeness::Complete, GigAct::Post).await?;
+    let gig = write(services, &mut work, gig, form, Completeness::Complete, GigTransition::Post).await?;
     work.commit().await?;
     Ok(gig)
 }
@@ -69,9 +69,9 @@ pub async fn edit(
     check_may_work(services, &work, viewer.id()).await?;
     let gig = lock_own(&work, viewer, id, "id").await?;
     if expected_version.is_some_and(|version| version != gig.version) {
-        return Err(Fault::stale("expectedVersion", "gig").into());
+        return Err(Violation::stale("expectedVersion", "gig").into());
     }
-    let gig = write(services, &mut work, gig, form, Completeness::Complete, GigAct::Edit).await?;
+    let gig = write(services, &mut work, gig, form, Completeness::Complete, GigTransition::Edit).await?;
     work.commit().await?;
     Ok(gig)
 }
@@ -80,13 +80,18 @@ pub async fn edit(
 ///
 /// # Errors
 /// `NOT_FOUND`, `INVALID_TRANSITION`.
-pub async fn change(services: &Services, viewer: &Viewer, id: Uuid, act: GigAct) -> Result<Gig> {
+pub async fn change(
+    services: &Services,
+    viewer: &Viewer,
+    id: Uuid,
+    transition: GigTransition,
+) -> Result<Gig> {
     let mut work = services.begin().await?;
-    if act == GigAct::Resume {
+    if transition == GigTransition::Resume {
         check_may_work(services, &work, viewer.id()).await?;
     }
     let gig = lock_own(&work, viewer, id, "id").await?;
-    let gig = advance(services, &mut work, gig, act).await?;
+    let gig = advance(services, &mut work, gig, transition).await?;
     work.commit().await?;
     Ok(gig)
 }
@@ -98,46 +103,46 @@ pub(super) async fn check_may_work(
     work: &UnitOfWork<'_>,
     seller_id: Uuid,
 ) -> Result<()> {
-    users::lock(&**work, seller_id).await?;
-    let seller = users::find_all(&**work, &[seller_id]).await?;
+    users::lock(work.tx(), seller_id).await?;
+    let seller = users::find_all(work.tx(), &[seller_id]).await?;
     let missing = seller.first().and_then(|seller| permission::needs_verification(seller, &services.limits));
-    missing.map_or(Ok(()), |fault| Err(fault.into()))
+    missing.map_or(Ok(()), |violation| Err(violation.into()))
 }
 
 async fn lock_own(work: &UnitOfWork<'_>, viewer: &Viewer, id: Uuid, path: &str) -> Result<Gig> {
-    let gig = gigs::lock_own(&**work, viewer, id).await?;
-    gig.ok_or_else(|| Fault::not_found(path, "gig").into())
+    let gig = gigs::lock_own(work.tx(), viewer, id).await?;
+    gig.ok_or_else(|| Violation::not_found(path, "gig").into())
 }
 
 /// A gig that is not stored yet, where the seller may have one more.
 async fn new_gig(services: &Services, work: &UnitOfWork<'_>, viewer: &Viewer) -> Result<Gig> {
-    users::lock(&**work, viewer.id()).await?;
-    let unarchived = gigs::count_unarchived(&**work, viewer.id()).await?;
-    if let Some(fault) = permission::has_room(unarchived, &services.limits) {
-        return Err(fault.into());
+    users::lock(work.tx(), viewer.id()).await?;
+    let unarchived = gigs::count_unarchived(work.tx(), viewer.id()).await?;
+    if let Some(violation) = permission::has_room(unarchived, &services.limits) {
+        return Err(violation.into());
     }
-    let blank = GigContent::blank(&categories::first(&**work).await?);
+    let blank = GigContent::blank(&categories::first(work.tx()).await?);
     Ok(Gig::new(services.new_id(), viewer.id(), blank, services.now()))
 }
 
-/// Does `act` to the gig with what the form says.
+/// Does `transition` to the gig with what the form says.
 async fn write(
     services: &Services,
     work: &mut UnitOfWork<'_>,
     gig: Gig,
     form: GigForm,
     completeness: Completeness,
-    act: GigAct,
+    transition: GigTransition,
 ) -> Result<Gig> {
     let image_ids = form.image_ids.clone();
     let gig = fill(services, work, gig, form, completeness).await?;
-    let gig = advance(services, work, gig, act).await?;
-    gigs::index_tags(&**work, &gig).await?;
+    let gig = advance(services, work, gig, transition).await?;
+    gigs::index_tags(work.tx(), &gig).await?;
     if let Some(ids) = image_ids
-        && !images::attach(&**work, gig.seller_id, gig.id, &ids, services.now()).await?
+        && !images::attach(work.tx(), gig.seller_id, gig.id, &ids, services.now()).await?
     {
         // Another gig took one of them between the check and now.
-        return Err(Fault::not_found("imageIds", "picture").into());
+        return Err(Violation::not_found("imageIds", "picture").into());
     }
     Ok(gig)
 }
@@ -151,38 +156,40 @@ async fn fill(
     completeness: Completeness,
 ) -> Result<Gig> {
     let category_id = form.category_id.unwrap_or(gig.content.category_id);
-    let category = categories::find(&**work, category_id).await?;
+    let category = categories::find(work.tx(), category_id).await?;
     let image_ids = form.image_ids.clone().unwrap_or_default();
-    let mut check = Check::default();
+    let mut validator = Validator::default();
     let limits = &services.limits.gig;
-    gig.content = form.fill(gig.content, category.as_ref(), limits, completeness, &mut check);
+    gig.content = form.fill(gig.content, category.as_ref(), limits, completeness, &mut validator);
     let asked = &image_ids[..image_ids.len().min(limits.images_max)];
-    let attachable = images::find_attachable(&**work, gig.seller_id, gig.id, asked).await?;
+    let attachable = images::find_attachable(work.tx(), gig.seller_id, gig.id, asked).await?;
     for (index, id) in asked.iter().enumerate() {
         if !attachable.contains(id) {
             let message = "There is no such picture of yours that no other gig has.";
-            check.fault(&format!("imageIds.{index}"), FaultCode::NotFound, message);
+            validator.violation(&format!("imageIds.{index}"), ViolationCode::NotFound, message);
         }
     }
-    check.finish()?;
+    validator.finish()?;
     Ok(gig)
 }
 
-/// Does `act` to the gig: writes it, keeps the review queue in step, and records what the log is to know.
+/// Does `transition` to the gig: writes it, keeps the review queue in step, and records what the log is to know.
 pub(super) async fn advance(
     services: &Services,
     work: &mut UnitOfWork<'_>,
     mut gig: Gig,
-    act: GigAct,
+    transition: GigTransition,
 ) -> Result<Gig> {
     let (previous, now) = (gig.stored_status(), services.now());
-    gig.apply(act, &services.limits, now)?;
+    gig.apply(transition, &services.limits, now)?;
     if previous.is_none() {
-        gigs::insert(&**work, &gig).await?;
-    } else if !gigs::update(&**work, &gig).await? {
-        return Err(
-            Fault::of_act(FaultCode::StaleVersion, "The gig has changed meanwhile; read it again.").into()
-        );
+        gigs::insert(work.tx(), &gig).await?;
+    } else if !gigs::update(work.tx(), &gig).await? {
+        return Err(Violation::of_act(
+            ViolationCode::StaleVersion,
+            "The gig has changed meanwhile; read it again.",
+        )
+        .into());
     }
     if previous == Some(gig.status) {
         return Ok(gig);
@@ -191,14 +198,14 @@ pub(super) async fn advance(
     if gig.status == GigStatus::InReview {
         let limits = &services.limits.review;
         let item = ReviewItem::submitted(services.new_id(), ReviewKind::Gig, gig.id, limits, now);
-        reviews::insert(&**work, &item).await?;
+        reviews::insert(work.tx(), &item).await?;
         record_queue(work, &item, ReviewQueueChange::Submitted);
     }
     if previous == Some(GigStatus::InReview)
-        && act == GigAct::Archive
-        && let Some(item) = reviews::lock_undecided(&**work, gig.id).await?
+        && transition == GigTransition::Archive
+        && let Some(item) = reviews::lock_undecided(work.tx(), gig.id).await?
     {
-        reviews::delete(&**work, item.id).await?;
+        reviews::delete(work.tx(), item.id).await?;
         record_queue(work, &item, ReviewQueueChange::Withdrawn);
     }
     Ok(gig)

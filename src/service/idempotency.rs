@@ -43,7 +43,7 @@ impl Attempt {
 
 /// What becomes of a request with a key.
 #[derive(Debug)]
-pub enum Turn {
+pub enum KeyState {
     /// It is to be run now.
     Run(Arc<Attempt>),
     /// It has been, and answered this.
@@ -60,13 +60,13 @@ pub enum Turn {
 ///
 /// # Errors
 /// Where the database is away; [`Error::Sealed`].
-pub async fn take_turn(
+pub async fn claim_key(
     services: &Services,
     user_id: Uuid,
     key: &str,
     fingerprint: Vec<u8>,
     within: Duration,
-) -> Result<Turn> {
+) -> Result<KeyState> {
     let name = Name { user_id, key: key.to_owned() };
     let now = services.now();
     let running_until = now + TimeDelta::from_std(within).unwrap_or(KEPT) + GRACE;
@@ -80,30 +80,30 @@ pub async fn take_turn(
     store::forget_expired(&work, name, now).await?;
     if store::insert(&work, name, &new).await? {
         work.commit().await?;
-        return Ok(Turn::Run(attempt));
+        return Ok(KeyState::Run(attempt));
     }
     let Some(kept) = store::find(&work, name).await? else {
         // It was released between the two.
-        return Ok(Turn::Running);
+        return Ok(KeyState::Running);
     };
     if kept.fingerprint != new.fingerprint {
-        return Ok(Turn::OtherRequest);
+        return Ok(KeyState::OtherRequest);
     }
     if let Some((key, sealed)) = kept.answer {
         let opened = services.vault.unwrap(&key, kept.attempt)?.open(&place(name), &sealed)?;
         let answer = String::from_utf8(opened.to_vec()).map_err(Error::internal)?;
-        return Ok(Turn::Answered(answer));
+        return Ok(KeyState::Answered(answer));
     }
     if kept.running_until > now {
-        return Ok(Turn::Running);
+        return Ok(KeyState::Running);
     }
     if kept.acted {
-        return Ok(Turn::AnswerLost);
+        return Ok(KeyState::AnswerLost);
     }
     // Whoever ran it has gone, and has changed nothing.
     let taken = store::take_over(&work, name, kept.attempt, id, running_until).await?;
     work.commit().await?;
-    Ok(if taken { Turn::Run(attempt) } else { Turn::Running })
+    Ok(if taken { KeyState::Run(attempt) } else { KeyState::Running })
 }
 
 /// Runs what the attempt is for: each of its transactions is the attempt's, or is not committed.

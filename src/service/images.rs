@@ -8,12 +8,12 @@ use crate::domain::id;
 use crate::domain::id::IdKind;
 use crate::domain::image::GigImage;
 use crate::domain::user::Viewer;
-use crate::domain::violation::{Fault, FaultCode};
-use crate::media::Shelf;
+use crate::domain::violation::{Violation, ViolationCode};
+use crate::media::BlobKind;
 use crate::media::images::Unreadable;
 use crate::service::{Error, Result, Services};
 use crate::store::images;
-use crate::store::images::Seen;
+use crate::store::images::ImageView;
 
 /// How long the address of a picture that is not public works. It is rounded up to this, so that the same
 /// picture keeps the same address for a while and a browser need not fetch it again.
@@ -28,18 +28,18 @@ pub async fn upload(services: &Services, viewer: &Viewer, file: Bytes) -> Result
     if file.len() > max {
         return Err(too_large(max).into());
     }
-    let picture = services.media.reencode(Shelf::GigImages, file).await.map_err(Error::internal)?;
+    let picture = services.media.reencode(BlobKind::GigImages, file).await.map_err(Error::internal)?;
     let picture = picture.map_err(|unreadable: Unreadable| {
-        Fault::at("file", FaultCode::UnsupportedMedia, unreadable.to_string())
+        Violation::at("file", ViolationCode::UnsupportedMedia, unreadable.to_string())
     })?;
     store(services, viewer.id(), picture).await
 }
 
 /// The file has more than `max` bytes.
-pub fn too_large(max: usize) -> Fault {
+pub fn too_large(max: usize) -> Violation {
     let mebibytes = max / (1024 * 1024);
     let message = format!("A picture may have at most {max} bytes ({mebibytes} MiB).");
-    Fault::at("file", FaultCode::FileTooLarge, message)
+    Violation::at("file", ViolationCode::FileTooLarge, message)
 }
 
 /// Keeps a picture that is ready. The record comes first: where the blob cannot be written, or the process dies
@@ -59,9 +59,9 @@ pub(crate) async fn store(
         byte_size: i32::try_from(picture.bytes.len()).map_err(Error::internal)?,
     };
     let work = services.begin().await?;
-    images::insert(&*work, &image, services.now()).await?;
+    images::insert(work.tx(), &image, services.now()).await?;
     work.commit().await?;
-    services.media.put(Shelf::GigImages, image.id, picture.bytes).await.map_err(Error::internal)?;
+    services.media.put(BlobKind::GigImages, image.id, picture.bytes).await.map_err(Error::internal)?;
     Ok(image)
 }
 
@@ -74,7 +74,7 @@ pub struct AddressSignature {
 }
 
 /// Where the picture is, for whoever may see it: signed, unless everybody may.
-pub fn address(services: &Services, seen: &Seen) -> String {
+pub fn address(services: &Services, seen: &ImageView) -> String {
     let id = seen.image.id;
     let plain = format!("{}/media/{}.jpg", services.public_url, id::encode(IdKind::GigImage, id));
     if seen.public {
@@ -117,7 +117,7 @@ pub async fn show(
         images::find_all_visible(db, viewer, &[image_id]).await?
     };
     let Some(seen) = seen.into_iter().next() else { return Ok(None) };
-    let bytes = services.media.get(Shelf::GigImages, image_id).await.map_err(Error::internal)?;
+    let bytes = services.media.get(BlobKind::GigImages, image_id).await.map_err(Error::internal)?;
     Ok(bytes.map(|bytes| Shown { bytes, public: seen.public }))
 }
 

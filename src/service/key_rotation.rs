@@ -41,7 +41,7 @@ pub async fn rotate(services: &Services, done: impl Fn()) -> Result<()> {
             };
             let work = services.begin().await?;
             // Erased meanwhile, or wrapped anew by another run: there is nothing left to do.
-            data_keys::replace_key(&*work, user_id, &old, &new).await?;
+            data_keys::replace_key(work.tx(), user_id, &old, &new).await?;
             work.commit().await?;
             done();
         }

@@ -19,7 +19,7 @@ const REMEMBERED: u64 = 100_000;
 
 /// Counts failed sign-ins. Each gateway counts for itself.
 #[derive(Debug)]
-pub struct SignInLimit {
+pub struct LoginThrottle {
     per_account: u32,
     per_address: u32,
     /// By a hash of the e-mail: whatever is sent in its place takes no more room.
@@ -35,7 +35,7 @@ pub(super) struct Attempt {
     failed: bool,
 }
 
-impl SignInLimit {
+impl LoginThrottle {
     /// Allows so many failures in 15 minutes.
     pub fn new(per_account: u32, per_address: u32) -> Self {
         Self {
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn failures_are_counted_per_account_and_per_address_and_successes_are_not() {
-        let limit = SignInLimit::new(2, 3);
+        let limit = LoginThrottle::new(2, 3);
         let here = IpAddr::from([127, 0, 0, 1]);
         for _ in 0..5 {
             limit.attempt("ann@example.com", here).expect("no failure yet");

@@ -29,14 +29,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::{ContextV7, Timestamp, Uuid};
 
 pub use error::{Error, Result};
-pub use login_throttle::SignInLimit;
+pub use login_throttle::LoginThrottle;
 pub use unit_of_work::UnitOfWork;
 
 use crate::clock::Clock;
 use crate::domain::category::Catalogue;
 use crate::domain::limits::Limits;
 use crate::events::bus::Bus;
-use crate::events::public_data_version::PublicVersion;
+use crate::events::public_data_version::PublicDataVersion;
 use crate::events::stream::Streams;
 use crate::media::Media;
 use crate::media::vault::Vault;
@@ -51,30 +51,30 @@ pub struct Services {
     pub catalogue: Catalogue,
     pub bus: Bus,
     pub streams: Streams,
-    pub public_version: PublicVersion,
+    pub public_data_version: PublicDataVersion,
     pub media: Media,
     pub vault: Vault,
     pub secrets: secrets::Secrets,
-    pub sign_in_limit: SignInLimit,
-    pub budgets: rate_limit::Budgets,
+    pub login_throttle: LoginThrottle,
+    pub rate_limiter: rate_limit::RateLimiter,
     /// How long the log keeps what happened.
     pub events_kept: TimeDelta,
-    pub ids: Ids,
+    pub ids: IdGenerator,
     /// Where clients reach this installation, without a slash at the end.
     pub public_url: String,
 }
 
 /// Makes ids; those of one millisecond still sort in the order they were made.
 #[derive(Debug)]
-pub struct Ids(std::sync::Mutex<ContextV7>);
+pub struct IdGenerator(std::sync::Mutex<ContextV7>);
 
-impl Default for Ids {
+impl Default for IdGenerator {
     fn default() -> Self {
         Self(std::sync::Mutex::new(ContextV7::new()))
     }
 }
 
-impl Ids {
+impl IdGenerator {
     /// A new version 7 UUID that carries the time of `clock`.
     pub fn new_id(&self, clock: &dyn Clock) -> Uuid {
         let now = clock.now();

@@ -10,12 +10,12 @@ use strum::IntoEnumIterator;
 use uuid::Uuid;
 
 use crate::domain::event::EventBody;
-use crate::domain::gig::{GigAct, GigStatus};
+use crate::domain::gig::{GigStatus, GigTransition};
 use crate::domain::reason::ReviewReason;
 use crate::domain::review::ReviewQueueChange;
 use crate::domain::verification::VerificationStatus;
-use crate::domain::violation::{Fault, FaultCode};
-use crate::media::Shelf;
+use crate::domain::violation::{Violation, ViolationCode};
+use crate::media::BlobKind;
 use crate::service::audit;
 use crate::service::audit::NOBODY;
 use crate::service::gigs::{advance, record_queue};
@@ -70,21 +70,21 @@ pub async fn retain(services: &Services) -> Result<Retained> {
 /// Erases what has been kept too long of a person, where that is still so now that nobody else can change it.
 async fn erase(services: &Services, user_id: Uuid, span: Span, moment: DateTime<Utc>) -> Result<bool> {
     let mut work = services.begin().await?;
-    users::lock(&*work, user_id).await?;
-    let Some(sealed) = verifications::lock(&*work, user_id).await? else { return Ok(false) };
-    if !verifications::is_older_than(&*work, user_id, span, moment).await? {
+    users::lock(work.tx(), user_id).await?;
+    let Some(sealed) = verifications::lock(work.tx(), user_id).await? else { return Ok(false) };
+    if !verifications::is_older_than(work.tx(), user_id, span, moment).await? {
         return Ok(false);
     }
     match span {
         Span::Pictures => {
-            verifications::delete_documents(&*work, user_id).await?;
+            verifications::delete_documents(work.tx(), user_id).await?;
             audit::leave(services, &work, NOBODY, user_id, "ERASE_PICTURES", "").await?;
             delete_blobs(services, &sealed).await?;
         }
         Span::Abandoned => destroy_within(services, &mut work, sealed, "ABANDONED").await?,
         Span::Record => {
             destroy_within(services, &mut work, sealed, "RECORD_EXPIRED").await?;
-            reviews::delete_decisions(&*work, user_id).await?;
+            reviews::delete_decisions(work.tx(), user_id).await?;
         }
     }
     work.commit().await?;
@@ -114,8 +114,8 @@ async fn destroy_within(
         take(&mut verification.reasons).into_iter().map(ReviewReason::without_words).collect();
     verification.erased_at = Some(services.now());
     verification.version += 1;
-    verifications::write(&**work, &sealed, services.now()).await?;
-    reviews::strip_decisions(&**work, user_id).await?;
+    verifications::write(work.tx(), &sealed, services.now()).await?;
+    reviews::strip_decisions(work.tx(), user_id).await?;
     let status = sealed.verification.status;
     work.record(EventBody::verification_status(&sealed.verification, status));
     audit::leave(services, work, NOBODY, user_id, why, "").await
@@ -124,7 +124,7 @@ async fn destroy_within(
 /// The blobs go before the rows that name them: one that stayed behind would be found by nobody.
 async fn delete_blobs(services: &Services, sealed: &Sealed) -> Result<()> {
     for document in &sealed.verification.documents {
-        let deleted = services.media.delete(Shelf::IdentityDocuments, document.id).await;
+        let deleted = services.media.delete(BlobKind::IdentityDocuments, document.id).await;
         deleted.map_err(crate::service::Error::internal)?;
     }
     Ok(())
@@ -138,28 +138,28 @@ async fn delete_blobs(services: &Services, sealed: &Sealed) -> Result<()> {
 pub async fn erase_user(services: &Services, email: &str) -> Result<Uuid> {
     let user_id = user_admin::find(services, email).await?;
     let mut work = services.begin().await?;
-    users::lock(&*work, user_id).await?;
-    if users::is_held(&*work, user_id).await? {
+    users::lock(work.tx(), user_id).await?;
+    if users::is_held(work.tx(), user_id).await? {
         let message = "This person is under a legal hold; nothing of them may be erased.";
-        return Err(Fault::at("email", FaultCode::NotAllowed, message).into());
+        return Err(Violation::at("email", ViolationCode::NotAllowed, message).into());
     }
     let unarchived: Vec<_> = GigStatus::iter().filter(|status| *status != GigStatus::Archived).collect();
-    for gig in gigs::lock_of_seller(&*work, user_id, &unarchived).await? {
-        advance(services, &mut work, gig, GigAct::Archive).await?;
+    for gig in gigs::lock_of_seller(work.tx(), user_id, &unarchived).await? {
+        advance(services, &mut work, gig, GigTransition::Archive).await?;
     }
-    if let Some(sealed) = verifications::lock(&*work, user_id).await? {
+    if let Some(sealed) = verifications::lock(work.tx(), user_id).await? {
         if sealed.verification.status == VerificationStatus::InReview
-            && let Some(item) = reviews::lock_undecided(&*work, user_id).await?
+            && let Some(item) = reviews::lock_undecided(work.tx(), user_id).await?
         {
-            reviews::delete(&*work, item.id).await?;
+            reviews::delete(work.tx(), item.id).await?;
             record_queue(&mut work, &item, ReviewQueueChange::Withdrawn);
         }
         destroy_within(services, &mut work, sealed, "ERASED").await?;
     }
     let now = services.now();
     user_admin::end_sessions(&mut work, user_id, services).await?;
-    idempotency::forget_all_of(&*work, user_id).await?;
-    users::anonymise(&*work, user_id, now).await?;
+    idempotency::forget_all_of(work.tx(), user_id).await?;
+    users::anonymise(work.tx(), user_id, now).await?;
     work.record(EventBody::ProfileChanged { user_id });
     work.commit().await?;
     Ok(user_id)
@@ -172,7 +172,7 @@ pub async fn erase_user(services: &Services, email: &str) -> Result<Uuid> {
 pub async fn hold(services: &Services, email: &str, held: bool) -> Result<()> {
     let user_id = user_admin::find(services, email).await?;
     let work = services.begin().await?;
-    users::set_held(&*work, user_id, held).await?;
+    users::set_held(work.tx(), user_id, held).await?;
     audit::leave(services, &work, NOBODY, user_id, if held { "HOLD" } else { "LIFT_HOLD" }, "").await?;
     work.commit().await
 }

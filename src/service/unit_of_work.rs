@@ -1,7 +1,5 @@
 //! One act's transaction, and what it will have made happen.
 
-use std::ops::Deref;
-
 use crate::domain::event::EventBody;
 use crate::service::{Result, Services, idempotency};
 use crate::store::{Transaction, event_log};
@@ -11,18 +9,23 @@ use crate::store::{Transaction, event_log};
 pub struct UnitOfWork<'a> {
     services: &'a Services,
     transaction: Transaction,
-    happened: Vec<EventBody>,
+    events: Vec<EventBody>,
 }
 
 impl<'a> UnitOfWork<'a> {
     pub(super) async fn begin(services: &'a Services) -> Result<Self> {
         let transaction = services.db.begin().await?;
-        Ok(Self { services, transaction, happened: Vec::new() })
+        Ok(Self { services, transaction, events: Vec::new() })
+    }
+
+    /// The transaction, for the functions of `store`.
+    pub fn tx(&self) -> &Transaction {
+        &self.transaction
     }
 
     /// Notes what the commit will make true.
     pub fn record(&mut self, event: EventBody) {
-        self.happened.push(event);
+        self.events.push(event);
     }
 
     /// Appends what happened to the log, commits both together, and only then tells the bus.
@@ -32,21 +35,13 @@ impl<'a> UnitOfWork<'a> {
     pub async fn commit(self) -> Result<()> {
         let now = self.services.now();
         idempotency::mark(&self.transaction).await?;
-        let events = event_log::append(&self.transaction, self.happened, now).await?;
+        let events = event_log::append(&self.transaction, self.events, now).await?;
         self.transaction.commit().await?;
         idempotency::acted();
         for event in &events {
-            self.services.public_version.note(event);
+            self.services.public_data_version.note(event);
         }
         self.services.bus.publish(events);
         Ok(())
-    }
-}
-
-impl Deref for UnitOfWork<'_> {
-    type Target = Transaction;
-
-    fn deref(&self) -> &Transaction {
-        &self.transaction
     }
 }

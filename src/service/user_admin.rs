@@ -6,7 +6,7 @@ use crate::domain::account::new_display_name;
 use crate::domain::event::EventBody;
 use crate::domain::limits::POINTS_MAX;
 use crate::domain::user::Role;
-use crate::domain::violation::{Fault, FaultCode};
+use crate::domain::violation::{Violation, ViolationCode};
 use crate::service::{Result, Services, UnitOfWork};
 use crate::store::{sessions, users};
 
@@ -17,12 +17,12 @@ use crate::store::{sessions, users};
 pub async fn set_points(services: &Services, email: &str, points: i64) -> Result<()> {
     if !(0..=POINTS_MAX).contains(&points) {
         let message = format!("Points must be from 0 to {POINTS_MAX}; these are {points}.");
-        return Err(Fault::at("points", FaultCode::OutOfRange, message).into());
+        return Err(Violation::at("points", ViolationCode::OutOfRange, message).into());
     }
     let user_id = find(services, email).await?;
     let mut work = services.begin().await?;
     lock_unerased(&work, user_id).await?;
-    users::set_points(&*work, user_id, points).await?;
+    users::set_points(work.tx(), user_id, points).await?;
     work.record(EventBody::ProfileChanged { user_id });
     work.commit().await
 }
@@ -36,7 +36,7 @@ pub async fn set_display_name(services: &Services, email: &str, name: &str) -> R
     let user_id = find(services, email).await?;
     let mut work = services.begin().await?;
     lock_unerased(&work, user_id).await?;
-    users::set_display_name(&*work, user_id, &name).await?;
+    users::set_display_name(work.tx(), user_id, &name).await?;
     work.record(EventBody::ProfileChanged { user_id });
     work.commit().await
 }
@@ -48,7 +48,7 @@ pub async fn set_display_name(services: &Services, email: &str, name: &str) -> R
 pub async fn set_role(services: &Services, email: &str, role: Role) -> Result<()> {
     let user_id = find(services, email).await?;
     let mut work = services.begin().await?;
-    users::set_role(&*work, user_id, role).await?;
+    users::set_role(work.tx(), user_id, role).await?;
     work.record(EventBody::RoleChanged { user_id });
     work.commit().await
 }
@@ -60,7 +60,7 @@ pub async fn set_role(services: &Services, email: &str, role: Role) -> Result<()
 pub async fn block(services: &Services, email: &str) -> Result<()> {
     let user_id = find(services, email).await?;
     let mut work = services.begin().await?;
-    users::set_blocked(&*work, user_id, Some(services.now())).await?;
+    users::set_blocked(work.tx(), user_id, Some(services.now())).await?;
     end_sessions(&mut work, user_id, services).await?;
     // For a session that is being made at this moment: whoever looks at it again finds nobody.
     work.record(EventBody::RoleChanged { user_id });
@@ -74,7 +74,7 @@ pub async fn block(services: &Services, email: &str) -> Result<()> {
 pub async fn unblock(services: &Services, email: &str) -> Result<()> {
     let user_id = find(services, email).await?;
     let work = services.begin().await?;
-    users::set_blocked(&*work, user_id, None).await?;
+    users::set_blocked(work.tx(), user_id, None).await?;
     work.commit().await
 }
 
@@ -84,7 +84,7 @@ pub(super) async fn end_sessions(
     user_id: Uuid,
     services: &Services,
 ) -> Result<usize> {
-    let ended = sessions::end_all(&**work, user_id, services.now()).await?;
+    let ended = sessions::end_all(work.tx(), user_id, services.now()).await?;
     for session_id in &ended {
         work.record(EventBody::SessionEnded { session_id: *session_id, user_id });
     }
@@ -93,9 +93,9 @@ pub(super) async fn end_sessions(
 
 /// Keeps others from changing or erasing the person, who must not have been erased meanwhile.
 async fn lock_unerased(work: &UnitOfWork<'_>, user_id: Uuid) -> Result<()> {
-    users::lock(&**work, user_id).await?;
-    if users::is_erased(&**work, user_id).await? {
-        return Err(Fault::not_found("email", "person").into());
+    users::lock(work.tx(), user_id).await?;
+    if users::is_erased(work.tx(), user_id).await? {
+        return Err(Violation::not_found("email", "person").into());
     }
     Ok(())
 }
@@ -103,5 +103,5 @@ async fn lock_unerased(work: &UnitOfWork<'_>, user_id: Uuid) -> Result<()> {
 /// The person with that e-mail.
 pub(super) async fn find(services: &Services, email: &str) -> Result<Uuid> {
     let known = users::credentials(services.db.read(), email).await?;
-    Ok(known.ok_or_else(|| Fault::not_found("email", "person"))?.user_id)
+    Ok(known.ok_or_else(|| Violation::not_found("email", "person"))?.user_id)
 }

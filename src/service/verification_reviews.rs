@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use crate::domain::gig::{GigAct, GigStatus};
+use crate::domain::gig::{GigStatus, GigTransition};
 use crate::domain::id;
 use crate::domain::id::IdKind;
 use crate::domain::permission;
@@ -14,8 +14,8 @@ use crate::domain::review::{Decision, ReviewQueueChange, VerificationDecision};
 use crate::domain::review_kind::ReviewKind;
 use crate::domain::user::Viewer;
 use crate::domain::verification::{Verification, VerificationStatus};
-use crate::domain::violation::{Check, Fault, FaultCode};
-use crate::media::Shelf;
+use crate::domain::violation::{Validator, Violation, ViolationCode};
+use crate::media::BlobKind;
 use crate::service::audit;
 use crate::service::audit::Actor;
 use crate::service::error::require_reviewer;
@@ -30,7 +30,7 @@ const ADDRESS_LIFETIME: TimeDelta = TimeDelta::minutes(5);
 
 /// What a reviewer says of a verification.
 #[derive(Debug)]
-pub struct VerificationVerdict {
+pub struct VerificationDecisionInput {
     pub user_id: Uuid,
     pub decision: VerificationDecision,
     pub expected_version: i32,
@@ -47,42 +47,43 @@ pub struct VerificationVerdict {
 pub async fn decide(
     services: &Services,
     viewer: &Viewer,
-    verdict: VerificationVerdict,
+    verdict: VerificationDecisionInput,
     request_id: &str,
 ) -> Result<Verification> {
     require_reviewer(viewer)?;
     let (limits, now) = (&services.limits, services.now());
-    let mut check = Check::default();
-    verdict.decision.check_reasons(verdict.reasons.len(), &mut check);
-    let reasons = reason::resolve(verdict.reasons, ReviewKind::Verification, &limits.review, &mut check);
-    let note = checked_note(verdict.internal_note, &limits.review, &mut check);
-    check.finish()?;
+    let mut validator = Validator::default();
+    verdict.decision.check_reasons(verdict.reasons.len(), &mut validator);
+    let reasons = reason::resolve(verdict.reasons, ReviewKind::Verification, &limits.review, &mut validator);
+    let note = checked_note(verdict.internal_note, &limits.review, &mut validator);
+    validator.finish()?;
 
     let mut work = services.begin().await?;
     if verdict.user_id == viewer.id() {
         let message = "Nobody reviews a verification of their own.";
-        return Err(Fault::at("verificationId", FaultCode::NotAllowed, message).into());
+        return Err(Violation::at("verificationId", ViolationCode::NotAllowed, message).into());
     }
     // The person comes before what belongs to them.
-    users::lock(&*work, verdict.user_id).await?;
-    let mut sealed = verifications::lock(&*work, verdict.user_id)
+    users::lock(work.tx(), verdict.user_id).await?;
+    let mut sealed = verifications::lock(work.tx(), verdict.user_id)
         .await?
-        .ok_or_else(|| Fault::not_found("verificationId", "verification"))?;
+        .ok_or_else(|| Violation::not_found("verificationId", "verification"))?;
     if sealed.verification.version != verdict.expected_version {
-        return Err(Fault::stale("expectedVersion", "verification").into());
+        return Err(Violation::stale("expectedVersion", "verification").into());
     }
     if sealed.verification.status == VerificationStatus::InReview && sealed.key.is_none() {
         let message = "What this verification was about has been erased.";
-        return Err(Fault::of_act(FaultCode::InvalidTransition, message).into());
+        return Err(Violation::of_act(ViolationCode::InvalidTransition, message).into());
     }
     let previous = sealed.verification.status;
     let decision: &'static str = verdict.decision.into();
-    sealed.verification.apply(verdict.decision.act(), reasons.clone(), limits, now)?;
-    let item = reviews::lock_undecided(&*work, verdict.user_id).await?;
+    sealed.verification.apply(verdict.decision.transition(), reasons.clone(), limits, now)?;
+    let item = reviews::lock_undecided(work.tx(), verdict.user_id).await?;
     let decided = match &item {
         Some(item) => {
             let mut decided = item.clone();
-            let of_verification = |fault| Fault { field: vec!["verificationId".to_owned()], ..fault };
+            let of_verification =
+                |violation| Violation { field: vec!["verificationId".to_owned()], ..violation };
             decided.decide(viewer.id(), now).map_err(of_verification)?;
             Some(decided)
         }
@@ -95,7 +96,7 @@ pub async fn decide(
             Some((proposed, by)) if proposed == decision && *by != viewer.id() => {}
             Some((proposed, _)) if proposed == decision => {
                 let message = "Another reviewer must say the same before this takes effect.";
-                return Err(Fault::at("decision", FaultCode::NotAllowed, message).into());
+                return Err(Violation::at("decision", ViolationCode::NotAllowed, message).into());
             }
             _ => {
                 // Free for whoever is to say the same.
@@ -126,7 +127,7 @@ pub async fn decide(
         version: sealed.verification.version,
         decided_at: now,
     };
-    reviews::insert_decision(&*work, &kept).await?;
+    reviews::insert_decision(work.tx(), &kept).await?;
     audit::leave(services, &work, by(viewer, request_id), verdict.user_id, "DECIDE", decision).await?;
     work.commit().await?;
     Ok(sealed.verification)
@@ -149,8 +150,8 @@ async fn propose(
     request_id: &str,
 ) -> Result<Verification> {
     let Proposal { user_id, decision, reasons, note } = proposal;
-    verifications::set_proposal(&*work, user_id, decision, viewer.id()).await?;
-    let unchanged = verifications::find(&*work, user_id).await?;
+    verifications::set_proposal(work.tx(), user_id, decision, viewer.id()).await?;
+    let unchanged = verifications::find(work.tx(), user_id).await?;
     let unchanged = unchanged.ok_or_else(|| Error::internal("a locked verification is gone"))?.verification;
     let kept = Decision {
         id: services.new_id(),
@@ -163,7 +164,7 @@ async fn propose(
         version: unchanged.version,
         decided_at: services.now(),
     };
-    reviews::insert_decision(&*work, &kept).await?;
+    reviews::insert_decision(work.tx(), &kept).await?;
     audit::leave(services, &work, by(viewer, request_id), user_id, "PROPOSE", decision).await?;
     work.commit().await?;
     Ok(unchanged)
@@ -179,15 +180,15 @@ async fn follow(
     let user_id = verification.user_id;
     match decision {
         VerificationDecision::Clear => {
-            users::set_verified(&**work, user_id, verification.cleared_at).await?;
+            users::set_verified(work.tx(), user_id, verification.cleared_at).await?;
         }
         VerificationDecision::Revoke => {
-            users::set_verified(&**work, user_id, None).await?;
-            let people = users::find_all(&**work, &[user_id]).await?;
+            users::set_verified(work.tx(), user_id, None).await?;
+            let people = users::find_all(work.tx(), &[user_id]).await?;
             let needed = |user| permission::needs_verification(user, &services.limits).is_some();
             if people.first().is_some_and(needed) {
-                for gig in gigs::lock_of_seller(&**work, user_id, &[GigStatus::Active]).await? {
-                    advance(services, work, gig, GigAct::Pause).await?;
+                for gig in gigs::lock_of_seller(work.tx(), user_id, &[GigStatus::Active]).await? {
+                    advance(services, work, gig, GigTransition::Pause).await?;
                 }
             }
         }
@@ -267,7 +268,7 @@ pub async fn show_document(
     let Some(document) = verifications::find_document(db, document_id).await? else { return Ok(None) };
     let sealed = verifications::find(db, document.user_id).await?;
     let Some(wrapped) = sealed.and_then(|sealed| sealed.key) else { return Ok(None) };
-    let blob = services.media.get(Shelf::IdentityDocuments, document_id).await.map_err(Error::internal)?;
+    let blob = services.media.get(BlobKind::IdentityDocuments, document_id).await.map_err(Error::internal)?;
     let Some(blob) = blob else { return Ok(None) };
     let key = services.vault.unwrap(&wrapped, document.user_id)?;
     let picture = key.open(&document_place(document.user_id, document_id), &blob)?;

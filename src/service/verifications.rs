@@ -12,10 +12,10 @@ use crate::domain::review::{ReviewItem, ReviewQueueChange};
 use crate::domain::review_kind::ReviewKind;
 use crate::domain::user::Viewer;
 use crate::domain::verification::{
-    DocumentSide, DocumentType, IdentityDocument, Verification, VerificationAct, VerificationStatus,
+    DocumentSide, DocumentType, IdentityDocument, Verification, VerificationStatus, VerificationTransition,
 };
-use crate::domain::violation::{Fault, FaultCode};
-use crate::media::Shelf;
+use crate::domain::violation::{Violation, ViolationCode};
+use crate::media::BlobKind;
 use crate::media::vault::DataKey;
 use crate::service::gigs::record_queue;
 use crate::service::images::too_large;
@@ -50,7 +50,7 @@ async fn find(db: &impl store::Executor, user_id: Uuid) -> Result<Sealed> {
 ///
 /// # Errors
 /// Where the database is away.
-pub async fn missing(services: &Services, viewer: &Viewer, action: Action) -> Result<Vec<Fault>> {
+pub async fn missing(services: &Services, viewer: &Viewer, action: Action) -> Result<Vec<Violation>> {
     let db = services.db.read();
     let unarchived = gigs::count_unarchived(db, viewer.id()).await?;
     let verification = find(db, viewer.id()).await?.verification;
@@ -67,7 +67,7 @@ pub async fn save_personal_info(
     form: PersonalInfo,
 ) -> Result<Verification> {
     let now = services.now();
-    let form = form.check(&services.limits.verification, now)?;
+    let form = form.validate(&services.limits.verification, now)?;
     let mut work = services.begin().await?;
     let (mut sealed, previous) = provide(services, &work, viewer).await?;
     let key = data_key(services, &mut sealed)?;
@@ -98,16 +98,18 @@ pub async fn upload_document(
     }
     // Before the work of decoding: whether it may be uploaded at all.
     let mut tried = find(services.db.read(), viewer.id()).await?.verification;
-    tried.apply(VerificationAct::Provide, Vec::new(), &services.limits, services.now())?;
-    let picture = services.media.reencode(Shelf::IdentityDocuments, file).await.map_err(Error::internal)?;
-    let picture = picture
-        .map_err(|unreadable| Fault::at("file", FaultCode::UnsupportedMedia, unreadable.to_string()))?;
+    tried.apply(VerificationTransition::Provide, Vec::new(), &services.limits, services.now())?;
+    let picture =
+        services.media.reencode(BlobKind::IdentityDocuments, file).await.map_err(Error::internal)?;
+    let picture = picture.map_err(|unreadable| {
+        Violation::at("file", ViolationCode::UnsupportedMedia, unreadable.to_string())
+    })?;
     let (width, height, min) = (picture.width, picture.height, limits.document_min_pixels);
     if width.min(height) < min {
         let message = format!(
             "The picture must have at least {min} pixels along its shorter side; it has {width} x {height}."
         );
-        return Err(Fault::at("file", FaultCode::OutOfRange, message).into());
+        return Err(Violation::at("file", ViolationCode::OutOfRange, message).into());
     }
 
     let now = services.now();
@@ -126,7 +128,7 @@ pub async fn upload_document(
     let documents = &mut sealed.verification.documents;
     if documents.iter().any(|other| other.side != side && other.picture_hash == document.picture_hash) {
         let message = "This is the picture of another side; each side needs its own.";
-        return Err(Fault::at("file", FaultCode::Duplicate, message).into());
+        return Err(Violation::at("file", ViolationCode::Duplicate, message).into());
     }
     // A document of another type begins the pictures anew, but for the person's own.
     let replaced: Vec<_> = documents
@@ -137,7 +139,11 @@ pub async fn upload_document(
     documents.push(document.clone());
     sealed.verification.document_type = Some(document_type);
     let blob = key.seal(&document_place(viewer.id(), document.id), &picture.bytes)?;
-    services.media.put(Shelf::IdentityDocuments, document.id, blob.into()).await.map_err(Error::internal)?;
+    services
+        .media
+        .put(BlobKind::IdentityDocuments, document.id, blob.into())
+        .await
+        .map_err(Error::internal)?;
     let written = async {
         write(services, &mut work, &sealed, previous).await?;
         work.commit().await
@@ -145,12 +151,12 @@ pub async fn upload_document(
     if let Err(error) = written.await {
         // Unless the commit was done and only its answer lost, nobody knows of the picture.
         if let Ok(None) = verifications::find_document(services.db.read(), document.id).await {
-            services.media.delete(Shelf::IdentityDocuments, document.id).await.ok();
+            services.media.delete(BlobKind::IdentityDocuments, document.id).await.ok();
         }
         return Err(error);
     }
     for old in replaced {
-        if let Err(error) = services.media.delete(Shelf::IdentityDocuments, old.id).await {
+        if let Err(error) = services.media.delete(BlobKind::IdentityDocuments, old.id).await {
             tracing::warn!(%error, "a replaced picture could not be removed");
         }
     }
@@ -166,29 +172,29 @@ pub async fn submit(services: &Services, viewer: &Viewer) -> Result<Verification
     let (limits, now) = (&services.limits, services.now());
     let mut work = services.begin().await?;
     lock_person(&work, viewer).await?;
-    let sealed = verifications::lock(&*work, viewer.id()).await?;
+    let sealed = verifications::lock(work.tx(), viewer.id()).await?;
     let mut sealed = sealed.unwrap_or_else(|| Sealed::not_started(viewer.id()));
-    let faults =
+    let violations =
         permission::missing(Action::SubmitVerification, &viewer.user, 0, &sealed.verification, limits);
-    if !faults.is_empty() {
-        return Err(faults.into());
+    if !violations.is_empty() {
+        return Err(violations.into());
     }
     let previous = sealed.verification.status;
-    sealed.verification.apply(VerificationAct::Submit, Vec::new(), limits, now)?;
+    sealed.verification.apply(VerificationTransition::Submit, Vec::new(), limits, now)?;
     let hash = identity_hash(services, &sealed)?;
-    verifications::lock_submissions(&*work).await?;
-    let taken = verifications::is_identity_taken(&*work, &hash, viewer.id()).await?;
+    verifications::lock_submissions(work.tx()).await?;
+    let taken = verifications::is_identity_taken(work.tx(), &hash, viewer.id()).await?;
     sealed.identity_hash = Some(hash);
     write(services, &mut work, &sealed, previous).await?;
     if taken {
         let previous = sealed.verification.status;
         let reasons = vec![DUPLICATE_IDENTITY.reason()];
-        sealed.verification.apply(VerificationAct::RequestResubmission, reasons, limits, now)?;
+        sealed.verification.apply(VerificationTransition::RequestResubmission, reasons, limits, now)?;
         write(services, &mut work, &sealed, previous).await?;
     } else {
         let id = services.new_id();
         let item = ReviewItem::submitted(id, ReviewKind::Verification, viewer.id(), &limits.review, now);
-        reviews::insert(&*work, &item).await?;
+        reviews::insert(work.tx(), &item).await?;
         record_queue(&mut work, &item, ReviewQueueChange::Submitted);
     }
     work.commit().await?;
@@ -202,18 +208,23 @@ async fn provide(
     viewer: &Viewer,
 ) -> Result<(Sealed, VerificationStatus)> {
     lock_person(work, viewer).await?;
-    let sealed = verifications::lock(&**work, viewer.id()).await?;
+    let sealed = verifications::lock(work.tx(), viewer.id()).await?;
     let mut sealed = sealed.unwrap_or_else(|| Sealed::not_started(viewer.id()));
     let previous = sealed.verification.status;
-    sealed.verification.apply(VerificationAct::Provide, Vec::new(), &services.limits, services.now())?;
+    sealed.verification.apply(
+        VerificationTransition::Provide,
+        Vec::new(),
+        &services.limits,
+        services.now(),
+    )?;
     Ok((sealed, previous))
 }
 
 /// The person comes before what belongs to them, also the first time, when there is no verification to lock yet.
 async fn lock_person(work: &UnitOfWork<'_>, viewer: &Viewer) -> Result<()> {
-    users::lock(&**work, viewer.id()).await?;
+    users::lock(work.tx(), viewer.id()).await?;
     // Erased since the request came in: nothing of them may come back.
-    if users::is_erased(&**work, viewer.id()).await? { Err(Error::Unauthenticated) } else { Ok(()) }
+    if users::is_erased(work.tx(), viewer.id()).await? { Err(Error::Unauthenticated) } else { Ok(()) }
 }
 
 /// The key of the person's data, made where there is none yet.
@@ -258,7 +269,7 @@ pub(super) async fn write(
     sealed: &Sealed,
     previous: VerificationStatus,
 ) -> Result<()> {
-    if !verifications::write(&**work, sealed, services.now()).await? {
+    if !verifications::write(work.tx(), sealed, services.now()).await? {
         return Err(Error::internal("a verification that was locked has changed"));
     }
     work.record(EventBody::verification_status(&sealed.verification, previous));

@@ -224,8 +224,8 @@ async fn alone_with(file: &Path) -> Result<File> {
         let lock = File::create(file)?;
         lock.lock().map(|()| lock)
     });
-    let fault = |error: &dyn std::fmt::Display| DbErr::Custom(error.to_string());
-    locked.await.map_err(|error| fault(&error))?.map_err(|error| fault(&error))
+    let violation = |error: &dyn std::fmt::Display| DbErr::Custom(error.to_string());
+    locked.await.map_err(|error| violation(&error))?.map_err(|error| violation(&error))
 }
 
 /// Makes the file, where it is missing, so that nobody else on the machine may read it.
@@ -234,8 +234,8 @@ fn create_private(file: &Path) -> Result<()> {
     options.create(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let fault = |error: std::io::Error| DbErr::Custom(format!("{}: {error}", file.display()));
-    options.open(file).map(drop).map_err(fault)
+    let violation = |error: std::io::Error| DbErr::Custom(format!("{}: {error}", file.display()));
+    options.open(file).map(drop).map_err(violation)
 }
 
 /// Begins on a task of its own. A begin that is given up half-way (its client has gone) would leave its connection

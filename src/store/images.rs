@@ -154,7 +154,7 @@ pub async fn of_gigs(db: &impl ConnectionTrait, gig_ids: &[Uuid]) -> Result<Vec<
 
 /// A picture somebody may see, and how.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct ImageView {
     pub image: GigImage,
     /// Its gig is ACTIVE: everybody may see it.
     pub public: bool,
@@ -168,9 +168,9 @@ pub async fn find_all_visible(
     db: &impl ConnectionTrait,
     viewer: Option<&Viewer>,
     ids: &[Uuid],
-) -> Result<Vec<Seen>> {
+) -> Result<Vec<ImageView>> {
     let seen = find_all(db, ids).await?.into_iter();
-    let may_see = |seen: &Seen| {
+    let may_see = |seen: &ImageView| {
         seen.public || viewer.is_some_and(|v| v.role.reviews() || v.id() == seen.image.owner_id)
     };
     Ok(seen.filter(may_see).collect())
@@ -180,7 +180,7 @@ pub async fn find_all_visible(
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn find_all(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<Seen>> {
+pub async fn find_all(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<ImageView>> {
     let rows =
         gig_image::Entity::find().filter(gig_image::Column::Id.is_in(ids.iter().copied())).all(db).await?;
     let gig_ids: Vec<Uuid> = rows.iter().filter_map(|row| row.gig_id).collect();
@@ -188,7 +188,7 @@ pub async fn find_all(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<See
         if gig_ids.is_empty() { Vec::new() } else { gigs::find_all_visible(db, None, &gig_ids).await? };
     Ok(rows
         .into_iter()
-        .map(|row| Seen {
+        .map(|row| ImageView {
             public: public.iter().any(|gig| Some(gig.id) == row.gig_id),
             image: from_row(&row),
         })

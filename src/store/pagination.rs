@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 /// Where a row stands in its list: the values the list is ordered by, then its id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Key {
+pub struct PageKey {
     /// Names the order, so that a cursor of one order is not taken for one of another.
     pub order: &'static str,
     pub values: Vec<i64>,
@@ -18,7 +18,7 @@ pub struct Key {
 /// Beyond every value that a list is ordered by: as microseconds, the year 2255.
 const VALUE_BOUND: u64 = 1 << 53;
 
-impl Key {
+impl PageKey {
     /// The cursor that clients hold.
     pub fn to_cursor(&self) -> String {
         let values: Vec<_> = self.values.iter().map(i64::to_string).collect();
@@ -43,7 +43,7 @@ impl Key {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Paging {
+pub enum Direction {
     /// `first` rows after `after`.
     Forward,
     /// `last` rows before `before`.
@@ -54,15 +54,15 @@ pub enum Paging {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PageRequest {
     pub size: u64,
-    pub paging: Paging,
-    pub after: Option<Key>,
-    pub before: Option<Key>,
+    pub paging: Direction,
+    pub after: Option<PageKey>,
+    pub before: Option<PageKey>,
 }
 
 /// A part of a list, in the list's order.
 #[derive(Debug, Clone)]
 pub struct Page<T> {
-    pub rows: Vec<(Key, T)>,
+    pub rows: Vec<(PageKey, T)>,
     /// Whether rows follow in the direction of paging, within the bounds asked for.
     pub more: bool,
 }
@@ -75,11 +75,11 @@ impl<T> Default for Page<T> {
 
 impl<T> Page<T> {
     /// Makes the page of what was found by asking, in paging direction, for one row more than its size.
-    pub fn of_found(mut rows: Vec<(Key, T)>, request: &PageRequest) -> Self {
+    pub fn of_found(mut rows: Vec<(PageKey, T)>, request: &PageRequest) -> Self {
         let size = usize::try_from(request.size).unwrap_or(usize::MAX);
         let more = rows.len() > size;
         rows.truncate(size);
-        if request.paging == Paging::Backward {
+        if request.paging == Direction::Backward {
             rows.reverse();
         }
         Self { rows, more }
@@ -94,8 +94,8 @@ pub struct Ordering {
 
 impl Ordering {
     /// Whether rows must be fetched in descending order to page this way.
-    pub fn fetches_descending(&self, paging: Paging) -> bool {
-        self.descending == (paging == Paging::Forward)
+    pub fn fetches_descending(&self, paging: Direction) -> bool {
+        self.descending == (paging == Direction::Forward)
     }
 
     /// The rows that stand behind `values` in the list.
@@ -134,21 +134,21 @@ mod tests {
 
     #[test]
     fn a_cursor_reads_back_in_its_own_order_only() {
-        let key = Key { order: "newest", values: vec![-5, 7], id: Uuid::max() };
+        let key = PageKey { order: "newest", values: vec![-5, 7], id: Uuid::max() };
         let cursor = key.to_cursor();
-        assert_eq!(Key::from_cursor(&cursor, "newest", 2), Some(key));
-        assert_eq!(Key::from_cursor(&cursor, "oldest", 2), None);
-        assert_eq!(Key::from_cursor(&cursor, "newest", 1), None);
-        let far = Key { order: "newest", values: vec![1 << 53], id: Uuid::max() };
-        assert_eq!(Key::from_cursor(&far.to_cursor(), "newest", 1), None);
+        assert_eq!(PageKey::from_cursor(&cursor, "newest", 2), Some(key));
+        assert_eq!(PageKey::from_cursor(&cursor, "oldest", 2), None);
+        assert_eq!(PageKey::from_cursor(&cursor, "newest", 1), None);
+        let far = PageKey { order: "newest", values: vec![1 << 53], id: Uuid::max() };
+        assert_eq!(PageKey::from_cursor(&far.to_cursor(), "newest", 1), None);
         for bad in [
             "",
             "x",
             "bmV3ZXN0",
             "bmV3ZXN0OjE6eA",
-            &Key { values: vec![i64::MIN], ..far.clone() }.to_cursor(),
+            &PageKey { values: vec![i64::MIN], ..far.clone() }.to_cursor(),
         ] {
-            assert_eq!(Key::from_cursor(bad, "newest", 1), None, "{bad}");
+            assert_eq!(PageKey::from_cursor(bad, "newest", 1), None, "{bad}");
         }
     }
 }

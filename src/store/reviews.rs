@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::domain::reason::ReviewReason;
 use crate::domain::review::{Decision, ReviewItem, ReviewState};
 use crate::domain::review_kind::ReviewKind;
-use crate::store::pagination::{Key, Ordering, Page, PageRequest, Side};
+use crate::store::pagination::{Ordering, Page, PageKey, PageRequest, Side};
 use crate::store::{ROWS_AT_ONCE, Result, from_json, parse, to_json};
 
 /// Which part of the queue.
@@ -201,7 +201,7 @@ pub async fn page(
         .into_iter()
         .map(|row| {
             let values = vec![row.due_at.timestamp_micros()];
-            Ok((Key { order: KEY_SHAPE.0, values, id: row.id }, from_row(&row)?))
+            Ok((PageKey { order: KEY_SHAPE.0, values, id: row.id }, from_row(&row)?))
         })
         .collect::<Result<_>>()?;
     Ok(Page::of_found(rows, request))
@@ -211,7 +211,12 @@ pub async fn page(
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn exists_on(db: &impl ConnectionTrait, query: &QueueQuery, side: Side, key: &Key) -> Result<bool> {
+pub async fn exists_on(
+    db: &impl ConnectionTrait,
+    query: &QueueQuery,
+    side: Side,
+    key: &PageKey,
+) -> Result<bool> {
     let beyond = ordering().on(side, key_values(key));
     let select = review_item::Entity::find().filter(conditions(query)).filter(beyond);
     Ok(select.one(db).await?.is_some())
@@ -245,7 +250,7 @@ fn ordering() -> Ordering {
     Ordering { columns, descending: false }
 }
 
-fn key_values(key: &Key) -> Vec<Expr> {
+fn key_values(key: &PageKey) -> Vec<Expr> {
     let micros = key.values.first().copied().unwrap_or_default();
     let due_at = DateTime::from_timestamp_micros(micros).unwrap_or_default();
     vec![Expr::value(due_at), Expr::value(key.id)]

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use crate::authorization;
 use crate::support::client::{Client, error_codes, text};
 use crate::support::on_both_back_ends;
-use crate::support::people::{PASSWORD, Person};
 use crate::support::pictures::small;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
+use crate::support::test_users::{PASSWORD, TestUser};
 use crate::verification::{self, submitted};
 
 /// Fields that may be null for who may see them, too: there is nothing to show in any situation that a test can make
@@ -38,12 +38,12 @@ struct Field {
 }
 
 /// The fields of every type that has some.
-async fn schema(world: &World) -> BTreeMap<String, Vec<Field>> {
+async fn schema(app: &TestApp) -> BTreeMap<String, Vec<Field>> {
     let wrapped = "kind ofType { kind ofType { kind ofType { kind } } }";
     let query = format!(
         "{{ __schema {{ types {{ kind name fields(includeDeprecated: true) {{ name type {{ {wrapped} }} }} }} }} }}"
     );
-    let mut types = world.here().run(&query, json!({})).await["__schema"]["types"].take();
+    let mut types = app.gateway_a().run(&query, json!({})).await["__schema"]["types"].take();
     let types = types.as_array_mut().expect("a list").iter_mut();
     let own = |name: &Value| !text(name).starts_with('_');
     let with_fields = types.filter(|it| it["kind"] == "OBJECT" && own(&it["name"])).map(|it| {
@@ -63,8 +63,8 @@ async fn schema(world: &World) -> BTreeMap<String, Vec<Field>> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_field_of_the_schema_has_one_row_and_no_row_is_without_a_field() {
-    let world = World::on_sqlite().await;
-    let fields = schema(&world).await;
+    let app = TestApp::on_sqlite().await;
+    let fields = schema(&app).await;
     let of_schema: BTreeSet<String> = fields
         .iter()
         .flat_map(|(of, fields)| fields.iter().map(move |field| format!("{of}.{}", field.name)))
@@ -223,14 +223,14 @@ fn rank(cell: Cell) -> u8 {
 }
 
 /// Five callers, and what they ask about.
-struct Stage {
-    people: [Option<Person>; 5],
+struct FaultHarness {
+    people: [Option<TestUser>; 5],
     known: Vec<(&'static str, [String; 5])>,
 }
 
-impl Stage {
-    fn client(&self, world: &World, caller: usize) -> Client {
-        self.people[caller].as_ref().map_or_else(|| world.there(), |person| person.at(&world.there()))
+impl FaultHarness {
+    fn client(&self, app: &TestApp, caller: usize) -> Client {
+        self.people[caller].as_ref().map_or_else(|| app.gateway_b(), |person| person.at(&app.gateway_b()))
     }
 
     fn name(&mut self, name: &'static str, value: &Value) {
@@ -241,15 +241,15 @@ impl Stage {
         self.known.iter().fold(query.to_owned(), |query, (name, values)| query.replace(name, &values[caller]))
     }
 
-    async fn go(&self, world: &World, road: &Road, field: &str, caller: usize) -> Cell {
+    async fn go(&self, app: &TestApp, road: &Road, field: &str, caller: usize) -> Cell {
         let (Road::Query(query) | Road::Event(query) | Road::Fresh(query) | Road::Upload(query)) = road;
         let query = self.filled_in(&query.replace('%', field), caller);
-        let client = self.client(world, caller);
+        let client = self.client(app, caller);
         match road {
             Road::Query(_) => cell_of(&client.answer(&query, json!({})).await),
             Road::Fresh(_) => {
                 let fresh = match &self.people[caller] {
-                    Some(person) => world.sign_in(&person.email).await.client,
+                    Some(person) => app.sign_in(&person.email).await.client,
                     None => client,
                 };
                 cell_of(&fresh.answer(&query, json!({})).await)
@@ -278,14 +278,14 @@ impl Stage {
     }
 
     /// Asks for the field by every road, as every caller.
-    async fn check(&self, world: &World, of: &str, field: &Field, access: Access) {
+    async fn check(&self, app: &TestApp, of: &str, field: &Field, access: Access) {
         let name = format!("{of}.{}", field.name);
         let parts = if field.is_composite { " { __typename }" } else { "" };
         let selection = format!("it: {}{}{parts}", field.name, arguments(&name));
         for (caller, expected) in access.cells().into_iter().enumerate() {
             let mut best = Cell::Nowhere;
             for road in roads(of) {
-                let cell = self.go(world, &road, &selection, caller).await;
+                let cell = self.go(app, &road, &selection, caller).await;
                 if rank(cell) > rank(best) || best == Cell::Nowhere {
                     best = cell;
                 }
@@ -304,29 +304,29 @@ impl Stage {
 }
 
 /// Checks these types, or all others.
-async fn check_all(world: &World, stage: &Stage, is_wanted: impl Fn(&str) -> bool) {
-    let schema = schema(world).await;
+async fn check_all(app: &TestApp, stage: &FaultHarness, is_wanted: impl Fn(&str) -> bool) {
+    let schema = schema(app).await;
     for rows in TABLE.iter().filter(|rows| is_wanted(rows.of)) {
         for (access, names) in rows.fields {
             for field in schema[rows.of].iter().filter(|field| names.contains(&field.name.as_str())) {
-                stage.check(world, rows.of, field, *access).await;
+                stage.check(app, rows.of, field, *access).await;
             }
         }
     }
 }
 
-async fn every_field_gives_every_caller_what_its_row_says(world: World) {
-    let owner = world.member("Olga").await;
-    let rita = world.reviewer("Rita").await;
+async fn every_field_gives_every_caller_what_its_row_says(app: TestApp) {
+    let owner = app.member("Olga").await;
+    let rita = app.reviewer("Rita").await;
     let post = async |title: &str| {
-        let mut form = world.gig_form(title).await;
+        let mut form = app.gig_form(title).await;
         form["imageIds"] = json!([owner.client.upload_picture(small()).await]);
         form["links"] = json!(["https://example.com/"]);
         form["tags"] = json!(["song"]);
         owner.post(form).await
     };
     let listed = post("I will write a song for you").await;
-    let start = world.here().run("{ eventCursor }", json!({})).await["eventCursor"].take();
+    let start = app.gateway_a().run("{ eventCursor }", json!({})).await["eventCursor"].take();
     rita.approve(&listed).await;
     let rejected = post("I will write two songs for you").await;
     let reasons = json!([{ "code": "LOW_QUALITY_IMAGE", "field": ["imageIds"], "message": "Blurred." }]);
@@ -343,12 +343,12 @@ async fn every_field_gives_every_caller_what_its_row_says(world: World) {
 
     let people = [
         None,
-        Some(world.member("Mia").await),
+        Some(app.member("Mia").await),
         Some(owner),
-        Some(world.reviewer("Rob").await),
-        Some(world.admin("Ada").await),
+        Some(app.reviewer("Rob").await),
+        Some(app.admin("Ada").await),
     ];
-    let mut stage = Stage { people, known: Vec::new() };
+    let mut stage = FaultHarness { people, known: Vec::new() };
     stage.name("<listed>", &json!(listed));
     stage.name("<rejected>", &json!(rejected));
     stage.name("<waiting>", &json!(waiting));
@@ -363,17 +363,17 @@ async fn every_field_gives_every_caller_what_its_row_says(world: World) {
     stage.known.push(("<form>", CALLERS.map(|_| form.to_owned())));
 
     // While nobody has submitted anything yet: then the form is not to be changed.
-    check_all(&world, &stage, |of| of == "VerificationPayload").await;
+    check_all(&app, &stage, |of| of == "VerificationPayload").await;
     let owner = stage.people[2].as_ref().expect("the owner");
     let (verification, _) = submitted(owner, "AB7654321", 1).await;
     stage.name("<verification>", &json!(verification));
     // What acts give is checked by `authorization`, and that it is what the table says, below.
     let elsewhere = ["VerificationPayload", "Mutation", "Subscription"];
-    check_all(&world, &stage, |of| !elsewhere.contains(&of)).await;
+    check_all(&app, &stage, |of| !elsewhere.contains(&of)).await;
 }
 
-async fn a_document_is_uploaded_by_whoever_has_signed_in(world: World) {
-    let mia = world.member("Mia").await;
+async fn a_document_is_uploaded_by_whoever_has_signed_in(app: TestApp) {
+    let mia = app.member("Mia").await;
     assert_eq!(
         verification::upload(&mia.client, "PASSPORT", "FRONT", verification::document(1)).await["errors"],
         json!([])
@@ -385,7 +385,7 @@ async fn a_document_is_uploaded_by_whoever_has_signed_in(world: World) {
         .text("operations", operations.to_string())
         .text("map", r#"{"0":["variables.file"]}"#)
         .part("0", Part::bytes(verification::document(2)).file_name("passport.jpg"));
-    let request = world.here().post("/graphql").header("apollo-require-preflight", "1").multipart(form);
+    let request = app.gateway_a().post("/graphql").header("apollo-require-preflight", "1").multipart(form);
     let answer: Value = request.send().await.expect("an answer").json().await.expect("JSON");
     assert_eq!(error_codes(&answer), ["UNAUTHENTICATED"]);
 }

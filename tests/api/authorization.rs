@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use crate::support::client::Client;
 use crate::support::documents::{ARCHIVE_GIG, CLAIM, PAUSE_GIG, REFRESH, SAVE_DRAFT, SIGN_IN};
 use crate::support::on_both_back_ends;
-use crate::support::people::{PASSWORD, Person};
 use crate::support::pictures::small;
 use crate::support::proxy::until;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
+use crate::support::test_users::{PASSWORD, TestUser};
 
 const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
 const FORBIDDEN: &str = "FORBIDDEN";
@@ -31,32 +31,32 @@ const SEEN_IN_REVIEW: [&str; 5] = ["null", "null", "ok", "ok", "ok"];
 
 /// The five callers, and somebody who decides.
 struct Cast {
-    owner: Person,
-    member: Person,
-    reviewer: Person,
-    admin: Person,
+    owner: TestUser,
+    member: TestUser,
+    reviewer: TestUser,
+    admin: TestUser,
     /// Prepares things, and is none of the callers.
-    other_reviewer: Person,
+    other_reviewer: TestUser,
 }
 
 impl Cast {
-    async fn of(world: &World) -> Self {
+    async fn of(app: &TestApp) -> Self {
         Self {
-            owner: world.member("Olga").await,
-            member: world.member("Mia").await,
-            reviewer: world.reviewer("Rita").await,
-            admin: world.admin("Ada").await,
-            other_reviewer: world.reviewer("Rob").await,
+            owner: app.member("Olga").await,
+            member: app.member("Mia").await,
+            reviewer: app.reviewer("Rita").await,
+            admin: app.admin("Ada").await,
+            other_reviewer: app.reviewer("Rob").await,
         }
     }
 
-    fn client(&self, world: &World, caller: &str) -> Client {
+    fn client(&self, app: &TestApp, caller: &str) -> Client {
         match caller {
-            "anonymous" => world.there(),
-            "member" => self.member.at(&world.there()),
-            "owner" => self.owner.at(&world.there()),
-            "reviewer" => self.reviewer.at(&world.there()),
-            "admin" => self.admin.at(&world.there()),
+            "anonymous" => app.gateway_b(),
+            "member" => self.member.at(&app.gateway_b()),
+            "owner" => self.owner.at(&app.gateway_b()),
+            "reviewer" => self.reviewer.at(&app.gateway_b()),
+            "admin" => self.admin.at(&app.gateway_b()),
             other => panic!("{other} is no caller"),
         }
     }
@@ -77,8 +77,8 @@ fn outcome(answer: &Value) -> String {
 }
 
 /// Everything that an act could have changed.
-async fn fingerprint(world: &World) -> (i64, Vec<gig::Model>, [u64; 3], Vec<review_item::Model>) {
-    let db = world.services().db.read();
+async fn fingerprint(app: &TestApp) -> (i64, Vec<gig::Model>, [u64; 3], Vec<review_item::Model>) {
+    let db = app.services().db.read();
     let counts = [
         gig_image::Entity::find().count(db).await.expect("a count"),
         review_decision::Entity::find().count(db).await.expect("a count"),
@@ -112,27 +112,27 @@ const QUERIES: [(&str, &str, [&str; 5]); 13] = [
     ("node", "query($listed: ID!) { node(id: $listed) { id } }", ALL),
 ];
 
-async fn every_query_answers_each_caller_what_they_may_see(world: World) {
-    let cast = Cast::of(&world).await;
-    let listed = cast.owner.post(world.gig_form("I will write a song for you").await).await;
+async fn every_query_answers_each_caller_what_they_may_see(app: TestApp) {
+    let cast = Cast::of(&app).await;
+    let listed = cast.owner.post(app.gig_form("I will write a song for you").await).await;
     cast.other_reviewer.approve(&listed).await;
-    let waiting = cast.owner.post(world.gig_form("I will write two songs for you").await).await;
+    let waiting = cast.owner.post(app.gig_form("I will write two songs for you").await).await;
     let item = cast.other_reviewer.queue_item(&waiting).await["id"].clone();
     let ids = json!({ "listed": listed, "waiting": waiting, "item": item });
     for (_, query, expected) in QUERIES {
         for (caller, expected) in CALLERS.into_iter().zip(expected) {
-            let answer = cast.client(&world, caller).answer(query, ids.clone()).await;
+            let answer = cast.client(&app, caller).answer(query, ids.clone()).await;
             assert_eq!(outcome(&answer), expected, "{caller}: {query}: {answer}");
         }
     }
     // What the review says is for the seller and reviewers.
     let field = "query($waiting: ID!) { node(id: $waiting) { ... on Gig { reviewDueAt } } }";
     for caller in ["owner", "reviewer", "admin"] {
-        let data = cast.client(&world, caller).run(field, json!({ "waiting": waiting })).await;
+        let data = cast.client(&app, caller).run(field, json!({ "waiting": waiting })).await;
         assert!(data["node"]["reviewDueAt"].is_string(), "{caller}");
     }
     // And credentials that are not good are told so, where it matters who asks.
-    let rejected = world.here().with_token("nonsense");
+    let rejected = app.gateway_a().with_token("nonsense");
     for (field, query, _) in QUERIES {
         let expected =
             if ["categories", "limits", "eventCursor"].contains(&field) { "ok" } else { UNAUTHENTICATED };
@@ -146,7 +146,7 @@ enum Subject {
     None,
     Draft,
     Waiting,
-    Listed,
+    GigRow,
     Paused,
     Claimed,
 }
@@ -168,13 +168,13 @@ const MUTATIONS: [(&str, Subject, &str, [&str; 5]); 18] = [
     ("postGig", Subject::Draft, POST, OWNER),
     (
         "editGig",
-        Subject::Listed,
+        Subject::GigRow,
         "mutation($gig: ID!) { editGig(input: { id: $gig, deliveryDays: 5 }) { gig { id } errors { code } } }",
         OWNER,
     ),
     (
         "pauseGig",
-        Subject::Listed,
+        Subject::GigRow,
         "mutation($gig: ID!) { pauseGig(id: $gig) { gig { id } errors { code } } }",
         OWNER,
     ),
@@ -253,8 +253,8 @@ const POST: &str =
     gig { id } errors { code } } }";
 
 /// Makes the subject; what it is named by.
-async fn prepare(world: &World, cast: &Cast, subject: Subject) -> Value {
-    let category = world.category("Music").await;
+async fn prepare(app: &TestApp, cast: &Cast, subject: Subject) -> Value {
+    let category = app.category("Music").await;
     let mut ids = json!({ "category": category });
     match subject {
         Subject::None => {}
@@ -262,10 +262,10 @@ async fn prepare(world: &World, cast: &Cast, subject: Subject) -> Value {
             let draft = json!({ "input": { "title": "Song" } });
             ids["gig"] = cast.owner.client.done(SAVE_DRAFT, draft).await["gig"]["id"].take();
         }
-        Subject::Waiting | Subject::Listed | Subject::Paused | Subject::Claimed => {
-            let gig = cast.owner.post(world.gig_form("I will write a song for you").await).await;
+        Subject::Waiting | Subject::GigRow | Subject::Paused | Subject::Claimed => {
+            let gig = cast.owner.post(app.gig_form("I will write a song for you").await).await;
             ids["item"] = cast.other_reviewer.queue_item(&gig).await["id"].take();
-            if matches!(subject, Subject::Listed | Subject::Paused) {
+            if matches!(subject, Subject::GigRow | Subject::Paused) {
                 cast.other_reviewer.approve(&gig).await;
             }
             if subject == Subject::Paused {
@@ -280,17 +280,17 @@ async fn prepare(world: &World, cast: &Cast, subject: Subject) -> Value {
     ids
 }
 
-async fn every_mutation_does_for_each_caller_what_they_may_and_else_nothing(world: World) {
-    let cast = Cast::of(&world).await;
+async fn every_mutation_does_for_each_caller_what_they_may_and_else_nothing(app: TestApp) {
+    let cast = Cast::of(&app).await;
     for (number, (name, subject, mutation, expected)) in MUTATIONS.into_iter().enumerate() {
         for (caller, expected) in CALLERS.into_iter().zip(expected) {
-            let mut ids = prepare(&world, &cast, subject).await;
+            let mut ids = prepare(&app, &cast, subject).await;
             ids["email"] = json!(format!("new-{number}-{caller}@example.com"));
             ids["owner"] = json!(cast.owner.id.replace("usr_", "ver_"));
-            let before = fingerprint(&world).await;
-            let answer = cast.client(&world, caller).answer(mutation, ids.clone()).await;
+            let before = fingerprint(&app).await;
+            let answer = cast.client(&app, caller).answer(mutation, ids.clone()).await;
             assert_eq!(outcome(&answer), expected, "{caller}: {name}: {answer}");
-            let changed = fingerprint(&world).await != before;
+            let changed = fingerprint(&app).await != before;
             // A ticket is signed, and kept nowhere.
             assert_eq!(changed, expected == "ok" && name != "createStreamTicket", "{caller}: {name}");
             // Nobody has more than twenty, and there are many cases.
@@ -301,27 +301,27 @@ async fn every_mutation_does_for_each_caller_what_they_may_and_else_nothing(worl
     }
 }
 
-async fn an_upload_takes_a_session_and_nothing_else(world: World) {
-    let cast = Cast::of(&world).await;
+async fn an_upload_takes_a_session_and_nothing_else(app: TestApp) {
+    let cast = Cast::of(&app).await;
     for (caller, expected) in CALLERS.into_iter().zip(SIGNED_IN) {
-        let before = fingerprint(&world).await;
-        let request = cast.client(&world, caller).upload_request(small());
+        let before = fingerprint(&app).await;
+        let request = cast.client(&app, caller).upload_request(small());
         let answer: Value = request.send().await.expect("an answer").json().await.expect("JSON");
         assert_eq!(outcome(&answer), expected, "{caller}: {answer}");
-        assert_eq!(fingerprint(&world).await != before, expected == "ok", "{caller}");
+        assert_eq!(fingerprint(&app).await != before, expected == "ok", "{caller}");
     }
 }
 
-async fn signing_in_and_refreshing_take_credentials_and_no_session(world: World) {
-    let cast = Cast::of(&world).await;
+async fn signing_in_and_refreshing_take_credentials_and_no_session(app: TestApp) {
+    let cast = Cast::of(&app).await;
     let input = json!({ "input": { "email": cast.member.email, "password": PASSWORD } });
     for caller in CALLERS {
-        let client = cast.client(&world, caller);
+        let client = cast.client(&app, caller);
         let session = client.done(SIGN_IN, input.clone()).await["session"].take();
         client.done(REFRESH, json!({ "token": session["refreshToken"] })).await;
-        let before = fingerprint(&world).await;
+        let before = fingerprint(&app).await;
         assert!(!client.refused(REFRESH, json!({ "token": "nonsense" })).await.is_empty());
-        assert_eq!(fingerprint(&world).await, before);
+        assert_eq!(fingerprint(&app).await, before);
     }
 }
 
@@ -337,19 +337,19 @@ const SUBSCRIPTIONS: [(&str, &str, [&str; 5]); 5] = [
     ("reviewQueueChanged", "subscription { reviewQueueChanged { itemId } }", REVIEWERS),
 ];
 
-async fn every_subscription_begins_for_those_who_may_follow(world: World) {
-    let cast = Cast::of(&world).await;
+async fn every_subscription_begins_for_those_who_may_follow(app: TestApp) {
+    let cast = Cast::of(&app).await;
     // Listed, so that strangers see the gig itself: whose status it is stays its seller's affair.
-    let gig = cast.owner.post(world.gig_form("I will write a song for you").await).await;
+    let gig = cast.owner.post(app.gig_form("I will write a song for you").await).await;
     cast.other_reviewer.approve(&gig).await;
-    let hub = world.services_there().streams.hub();
+    let dispatcher = app.services_b().streams.dispatcher();
     for (name, subscription, expected) in SUBSCRIPTIONS {
         for (caller, expected) in CALLERS.into_iter().zip(expected) {
-            let mut socket = cast.client(&world, caller).socket().await;
-            let before = hub.attached();
+            let mut socket = cast.client(&app, caller).socket().await;
+            let before = dispatcher.attached();
             socket.subscribe("1", subscription, json!({ "gig": gig })).await;
             if expected == "ok" {
-                until("it is attached", async || hub.attached() > before).await;
+                until("it is attached", async || dispatcher.attached() > before).await;
                 if subscription.contains("gigId: $gig") {
                     assert_eq!(socket.event("1").await["gigId"], json!(gig));
                 }
@@ -361,7 +361,7 @@ async fn every_subscription_begins_for_those_who_may_follow(world: World) {
                 assert_eq!(socket.failure("1").await, [expected], "{caller}: {name}");
             }
             socket.leave().await;
-            until("all have left", async || hub.attached() == 0).await;
+            until("all have left", async || dispatcher.attached() == 0).await;
         }
     }
 }
@@ -389,10 +389,10 @@ pub fn checked() -> Vec<(&'static str, [&'static str; 5])> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_root_field_is_left_out() {
-    let world = World::on_sqlite().await;
+    let app = TestApp::on_sqlite().await;
     let introspection = "{ __schema { queryType { fields { name } } mutationType { fields { name } }
         subscriptionType { fields { name } } } }";
-    let schema = world.here().run(introspection, json!({})).await["__schema"].take();
+    let schema = app.gateway_a().run(introspection, json!({})).await["__schema"].take();
     let mut covered: Vec<&str> = QUERIES.iter().map(|case| case.0).collect();
     covered.extend(checked().iter().map(|(name, _)| *name));
     for root in ["queryType", "mutationType", "subscriptionType"] {

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use crate::support::client::{Client, text};
 use crate::support::documents::{ARCHIVE_GIG, PAUSE_GIG};
 use crate::support::on_both_back_ends;
-use crate::support::people::Person;
 use crate::support::pictures::small;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
+use crate::support::test_users::TestUser;
 
 pub const BROWSE: &str = "query($where: GigFilter, $search: String, $orderBy: GigOrder,
                             $first: Int, $after: String, $last: Int, $before: String) {
@@ -63,24 +63,23 @@ pub async fn expect_pages_of(client: &Client, list: &Value, size: i32, whole: &[
 }
 
 /// A listed gig with these changes to a good form.
-pub async fn list(world: &World, seller: &Person, rita: &Person, title: &str, changes: Value) -> String {
-    let mut form = world.gig_form(title).await;
+pub async fn list(app: &TestApp, seller: &TestUser, rita: &TestUser, title: &str, changes: Value) -> String {
+    let mut form = app.gig_form(title).await;
     for (field, value) in changes.as_object().expect("an object") {
         form[field] = value.clone();
     }
     let id = seller.post(form).await;
     rita.approve(&id).await;
-    world.pass(TimeDelta::seconds(1));
+    app.pass(TimeDelta::seconds(1));
     id
 }
 
-async fn every_filter_holds_and_they_hold_together(world: World) {
-    let (ann, bob, rita) =
-        (world.member("Ann").await, world.member("Bob").await, world.reviewer("Rita").await);
-    let web = world.category("Web Design").await;
-    let music = world.category("Music").await;
+async fn every_filter_holds_and_they_hold_together(app: TestApp) {
+    let (ann, bob, rita) = (app.member("Ann").await, app.member("Bob").await, app.reviewer("Rita").await);
+    let web = app.category("Web Design").await;
+    let music = app.category("Music").await;
     list(
-        &world,
+        &app,
         &ann,
         &rita,
         "Cheap music gig",
@@ -88,7 +87,7 @@ async fn every_filter_holds_and_they_hold_together(world: World) {
     )
     .await;
     list(
-        &world,
+        &app,
         &ann,
         &rita,
         "Dear music gig",
@@ -96,14 +95,14 @@ async fn every_filter_holds_and_they_hold_together(world: World) {
     )
     .await;
     list(
-        &world,
+        &app,
         &bob,
         &rita,
         "Cheap web gig",
         json!({ "price": "5.00", "category": web, "tags": ["piano", "css"] }),
     )
     .await;
-    let here = world.there();
+    let gateway_a = app.gateway_b();
     let cases: [(Value, &[&str]); 12] = [
         (json!({}), &["Cheap web gig", "Dear music gig", "Cheap music gig"]),
         (json!({ "category": [music] }), &["Dear music gig", "Cheap music gig"]),
@@ -122,40 +121,33 @@ async fn every_filter_holds_and_they_hold_together(world: World) {
         (json!({ "sellerVerified": false, "tags": ["css", "violin"] }), &["Cheap web gig", "Dear music gig"]),
     ];
     for (filter, expected) in cases {
-        let (titles, page) = browse(&here, json!({ "where": filter })).await;
+        let (titles, page) = browse(&gateway_a, json!({ "where": filter })).await;
         assert_eq!(titles, expected, "{filter}");
         assert_eq!(page["totalCount"], json!(expected.len()), "{filter}");
         // All of them have this word in their titles, so that a search changes nothing.
         let searched = json!({ "where": filter, "search": "gi", "orderBy": "RELEVANCE" });
-        let (titles, page) = browse(&here, searched).await;
+        let (titles, page) = browse(&gateway_a, searched).await;
         assert_eq!(titles, expected, "{filter}, searched");
         assert_eq!(page["totalCount"], json!(expected.len()), "{filter}, searched");
     }
     // A search and a filter hold together.
-    let (titles, _) = browse(&here, json!({ "search": "gig", "where": { "maxPrice": "10" } })).await;
+    let (titles, _) = browse(&gateway_a, json!({ "search": "gig", "where": { "maxPrice": "10" } })).await;
     assert_eq!(titles, ["Cheap web gig", "Cheap music gig"]);
 }
 
-async fn facets_count_what_the_list_holds(world: World) {
-    let (ann, bob, rita) =
-        (world.member("Ann").await, world.member("Bob").await, world.reviewer("Rita").await);
-    let web = world.category("Web Design").await;
-    list(&world, &ann, &rita, "Cheap music gig", json!({ "price": "5.00", "tags": ["Piano"] })).await;
-    list(&world, &ann, &rita, "Dear music gig", json!({ "price": "500.00", "tags": ["piano", "Violin"] }))
+async fn facets_count_what_the_list_holds(app: TestApp) {
+    let (ann, bob, rita) = (app.member("Ann").await, app.member("Bob").await, app.reviewer("Rita").await);
+    let web = app.category("Web Design").await;
+    list(&app, &ann, &rita, "Cheap music gig", json!({ "price": "5.00", "tags": ["Piano"] })).await;
+    list(&app, &ann, &rita, "Dear music gig", json!({ "price": "500.00", "tags": ["piano", "Violin"] }))
         .await;
-    list(
-        &world,
-        &bob,
-        &rita,
-        "Dear web gig",
-        json!({ "price": "2000.00", "category": web, "tags": ["css"] }),
-    )
-    .await;
-    bob.post(world.gig_form("A gig that waits").await).await;
+    list(&app, &bob, &rita, "Dear web gig", json!({ "price": "2000.00", "category": web, "tags": ["css"] }))
+        .await;
+    bob.post(app.gig_form("A gig that waits").await).await;
     let query = "query($where: GigFilter, $search: String) { gigs(where: $where, search: $search, first: 1) {
         totalCount facets { categories { category { name } count } tags { tag count }
             priceRanges { minimum { amount } maximum { amount } count } } } }";
-    let facets = async |variables: Value| world.there().run(query, variables).await["gigs"].take();
+    let facets = async |variables: Value| app.gateway_b().run(query, variables).await["gigs"].take();
     let all = facets(json!({})).await;
     assert_eq!(
         all["facets"]["categories"],
@@ -195,21 +187,21 @@ async fn facets_count_what_the_list_holds(world: World) {
     // And those of one seller among others.
     let of_sellers = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on User { gigs { facets {
         categories { count } tags { tag } priceRanges { count } } } } } }";
-    let both = world.there().run(of_sellers, json!({ "ids": [ann.id, bob.id] })).await;
+    let both = app.gateway_b().run(of_sellers, json!({ "ids": [ann.id, bob.id] })).await;
     assert_eq!(both["nodes"][0]["gigs"]["facets"]["categories"], json!([{ "count": 2 }]));
     assert_eq!(both["nodes"][0]["gigs"]["facets"]["tags"], json!([{ "tag": "piano" }, { "tag": "violin" }]));
     assert_eq!(both["nodes"][1]["gigs"]["facets"]["tags"], json!([{ "tag": "css" }]));
 }
 
 /// A list reads only the columns that are asked for: each field by itself shows what the whole gig shows.
-async fn every_field_of_a_list_shows_what_the_gig_shows(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+async fn every_field_of_a_list_shows_what_the_gig_shows(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let (first, second) =
         (ann.client.upload_picture(small()).await, ann.client.upload_picture(small()).await);
     let changes = json!({ "tags": ["Piano", "Waltz"], "links": ["https://example.com/a"], "revisions": 3,
         "deliveryDays": 9, "price": "31.50", "imageIds": [second, first] });
-    let id = list(&world, &ann, &rita, "A gig with everything", changes).await;
-    let rejected = ann.post(world.gig_form("A gig with faults").await).await;
+    let id = list(&app, &ann, &rita, "A gig with everything", changes).await;
+    let rejected = ann.post(app.gig_form("A gig with faults").await).await;
     rita.decide(&rejected, "REJECT", json!([{ "code": "SPAM" }])).await;
     let plain = "id title description deliveryDays revisions tags links status version createdAt submittedAt publishedAt
         reviewDueAt";
@@ -223,16 +215,16 @@ async fn every_field_of_a_list_shows_what_the_gig_shows(world: World) {
     let fields: Vec<&str> = plain.split_whitespace().chain(nested).collect();
     let whole = |id: &str| json!({ "id": id });
     let query = format!("query($id: ID!) {{ gig(id: $id) {{ {} }} }}", fields.join(" "));
-    let listed = world.there().run(&query, whole(&id)).await["gig"].take();
+    let listed = app.gateway_b().run(&query, whole(&id)).await["gig"].take();
     let own = ann.client.run(&query, whole(&rejected)).await["gig"].take();
     assert_eq!(listed["images"][0]["id"], json!(second));
     assert_eq!(own["reviewReasons"][0]["code"], "SPAM");
     for field in &fields {
         let name = field.split(' ').next().expect("a name");
         let lists = [
-            (world.there(), format!("{{ gigs {{ nodes {{ {field} }} }} }}"), "/gigs/nodes/0", &listed),
+            (app.gateway_b(), format!("{{ gigs {{ nodes {{ {field} }} }} }}"), "/gigs/nodes/0", &listed),
             (
-                world.there(),
+                app.gateway_b(),
                 format!(
                     "{{ gigs {{ edges {{ ...E }} }} }} fragment E on GigEdge {{ node {{ ... on Gig {{ {field} }} }} }}"
                 ),
@@ -240,7 +232,7 @@ async fn every_field_of_a_list_shows_what_the_gig_shows(world: World) {
                 &listed,
             ),
             (
-                world.there(),
+                app.gateway_b(),
                 format!(
                     "{{ node(id: \"{}\") {{ ... on User {{ gigs(last: 1) {{ nodes {{ {field} }} }} }} }} }}",
                     ann.id
@@ -263,35 +255,38 @@ async fn every_field_of_a_list_shows_what_the_gig_shows(world: World) {
     }
 }
 
-async fn a_page_stays_right_while_gigs_come_and_go(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+async fn a_page_stays_right_while_gigs_come_and_go(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let mut ids = Vec::new();
     for number in 1..=9 {
         let price = format!("{}.00", 10 - number % 4);
-        ids.push(list(&world, &ann, &rita, &format!("Gig number {number}"), json!({ "price": price })).await);
+        ids.push(list(&app, &ann, &rita, &format!("Gig number {number}"), json!({ "price": price })).await);
     }
-    let here = world.there();
+    let gateway_a = app.gateway_b();
     for order in ["NEWEST", "OLDEST", "PRICE_LOWEST", "PRICE_HIGHEST", "RELEVANCE"] {
         let ordered = json!({ "orderBy": order, "search": "gig" });
-        let whole = browse(&here, with(&ordered, &json!({ "first": 100 }))).await.0;
+        let whole = browse(&gateway_a, with(&ordered, &json!({ "first": 100 }))).await.0;
         assert_eq!(whole.len(), 9, "{order}");
-        expect_pages_of(&here, &ordered, 2, &whole).await;
-        expect_pages_of(&here, &ordered, 4, &whole).await;
+        expect_pages_of(&gateway_a, &ordered, 2, &whole).await;
+        expect_pages_of(&gateway_a, &ordered, 4, &whole).await;
     }
 
     // One goes that was read, one comes in front: the next page goes on where the first ended.
-    let (first, page) = browse(&here, json!({ "first": 3 })).await;
+    let (first, page) = browse(&gateway_a, json!({ "first": 3 })).await;
     assert_eq!(first, ["Gig number 9", "Gig number 8", "Gig number 7"]);
     ann.client.done(ARCHIVE_GIG, json!({ "id": ids[6] })).await;
-    list(&world, &ann, &rita, "Gig number 10", json!({})).await;
+    list(&app, &ann, &rita, "Gig number 10", json!({})).await;
     let after = json!({ "first": 3, "after": page["pageInfo"]["endCursor"] });
-    assert_eq!(browse(&here, after).await.0, ["Gig number 6", "Gig number 5", "Gig number 4"]);
+    assert_eq!(browse(&gateway_a, after).await.0, ["Gig number 6", "Gig number 5", "Gig number 4"]);
 }
 
-async fn a_page_that_cannot_be_is_refused(world: World) {
-    let here = world.here();
-    let far =
-        gigway::store::pagination::Key { order: "newest", values: vec![-(1 << 60)], id: uuid::Uuid::nil() };
+async fn a_page_that_cannot_be_is_refused(app: TestApp) {
+    let gateway_a = app.gateway_a();
+    let far = gigway::store::pagination::PageKey {
+        order: "newest",
+        values: vec![-(1 << 60)],
+        id: uuid::Uuid::nil(),
+    };
     let cursor_of_prices = "cHJpY2VfbG93ZXN0OjU6MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA";
     let cases = [
         (json!({ "first": -1 }), "BAD_USER_INPUT"),
@@ -304,26 +299,26 @@ async fn a_page_that_cannot_be_is_refused(world: World) {
         (json!({ "after": far.to_cursor() }), "INVALID_CURSOR"),
     ];
     for (bounds, code) in cases {
-        let codes = here.error_codes(BROWSE, bounds.clone()).await;
+        let codes = gateway_a.error_codes(BROWSE, bounds.clone()).await;
         assert_eq!(codes, [code], "{bounds}");
     }
     let endless = json!({ "where": { "tags": vec!["a"; 101] } });
-    assert_eq!(here.error_codes(BROWSE, endless).await, ["BAD_USER_INPUT"]);
+    assert_eq!(gateway_a.error_codes(BROWSE, endless).await, ["BAD_USER_INPUT"]);
     let odd = json!({ "where": { "tags": ["a\u{0}b", "\u{7}"] } });
-    assert_eq!(browse(&here, odd).await.1["totalCount"], 0);
-    let (titles, page) = browse(&here, json!({ "first": 0 })).await;
+    assert_eq!(browse(&gateway_a, odd).await.1["totalCount"], 0);
+    let (titles, page) = browse(&gateway_a, json!({ "first": 0 })).await;
     assert_eq!((titles.len(), &page["pageInfo"]["startCursor"]), (0, &Value::Null));
 }
 
-async fn a_seller_shows_what_is_listed_and_the_viewer_sees_their_own(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let first = list(&world, &ann, &rita, "Gig number one", json!({})).await;
-    list(&world, &ann, &rita, "Gig number two", json!({})).await;
-    let waiting = ann.post(world.gig_form("Gig number three").await).await;
+async fn a_seller_shows_what_is_listed_and_the_viewer_sees_their_own(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let first = list(&app, &ann, &rita, "Gig number one", json!({})).await;
+    list(&app, &ann, &rita, "Gig number two", json!({})).await;
+    let waiting = ann.post(app.gig_form("Gig number three").await).await;
     ann.client.done(PAUSE_GIG, json!({ "id": first })).await;
     let of_user = "query($id: ID!) { node(id: $id) { ... on User { displayName gigs(first: 5) { totalCount
         nodes { title } pageInfo { hasNextPage hasPreviousPage } } } } }";
-    let user = world.there().run(of_user, json!({ "id": ann.id })).await["node"].take();
+    let user = app.gateway_b().run(of_user, json!({ "id": ann.id })).await["node"].take();
     assert_eq!(user["gigs"]["nodes"], json!([{ "title": "Gig number two" }]));
     assert_eq!(user["gigs"]["totalCount"], 1);
     let of_viewer =
@@ -335,12 +330,11 @@ async fn a_seller_shows_what_is_listed_and_the_viewer_sees_their_own(world: Worl
     assert_eq!((text(&mine["nodes"][0]["id"]), text(&mine["nodes"][1]["id"])), (waiting, first));
 }
 
-async fn a_node_is_found_by_its_id_and_by_no_other(world: World) {
-    let (ann, bob, rita) =
-        (world.member("Ann").await, world.member("Bob").await, world.reviewer("Rita").await);
-    let music = world.category("Music").await;
-    let listed = list(&world, &ann, &rita, "Gig number one", json!({})).await;
-    let draft = ann.post(world.gig_form("Gig number two").await).await;
+async fn a_node_is_found_by_its_id_and_by_no_other(app: TestApp) {
+    let (ann, bob, rita) = (app.member("Ann").await, app.member("Bob").await, app.reviewer("Rita").await);
+    let music = app.category("Music").await;
+    let listed = list(&app, &ann, &rita, "Gig number one", json!({})).await;
+    let draft = ann.post(app.gig_form("Gig number two").await).await;
     let item = text(&rita.queue_item(&draft).await["id"]);
     let image = ann.client.upload_picture(small()).await;
     let ids = json!([
@@ -362,14 +356,14 @@ async fn a_node_is_found_by_its_id_and_by_no_other(world: World) {
     let (gig, category, user) = (json!("Gig"), json!("Category"), json!("User"));
     let (picture, review, null) = (json!("GigImage"), json!("ReviewItem"), Value::Null);
     let strangers = [&gig, &null, &category, &user, &null, &null, &null, &null, &null].map(Value::clone);
-    assert_eq!(types(&world.here()).await, strangers);
+    assert_eq!(types(&app.gateway_a()).await, strangers);
     assert_eq!(types(&bob.client).await, strangers);
     let anns = [&gig, &gig, &category, &user, &null, &picture, &null, &null, &null].map(Value::clone);
     assert_eq!(types(&ann.client).await, anns);
     let ritas = [&gig, &gig, &category, &user, &review, &picture, &null, &null, &null].map(Value::clone);
-    assert_eq!(types(&rita.at(&world.there())).await, ritas);
+    assert_eq!(types(&rita.at(&app.gateway_b())).await, ritas);
     let too_many = json!({ "ids": vec![&listed; 101] });
-    assert_eq!(world.here().error_codes(read, too_many).await, ["BAD_USER_INPUT"]);
+    assert_eq!(app.gateway_a().error_codes(read, too_many).await, ["BAD_USER_INPUT"]);
 }
 
 on_both_back_ends!(

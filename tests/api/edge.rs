@@ -9,7 +9,7 @@ use crate::protections::production;
 use crate::support::client::{Client, error_codes, text};
 use crate::support::on_both_back_ends;
 use crate::support::pictures::small;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
 
 async fn json_of(response: Response) -> Value {
     response.json().await.expect("JSON")
@@ -26,58 +26,62 @@ async fn post(client: &Client, content_type: &str, body: impl Into<reqwest::Body
     (response.status().as_u16(), error_codes(&json_of(response).await))
 }
 
-async fn requests_are_posted_as_json_or_queries_got(world: World) {
-    let here = world.here();
+async fn requests_are_posted_as_json_or_queries_got(app: TestApp) {
+    let gateway_a = app.gateway_a();
     let query = "query Named($first: Int) { gigs(first: $first) { totalCount } }";
     let body = json!({ "query": query, "variables": { "first": 1 }, "operationName": "Named" });
-    let response = here.post("/graphql").json(&body).send().await.expect("an answer");
+    let response = gateway_a.post("/graphql").json(&body).send().await.expect("an answer");
     assert_eq!(response.headers()["content-type"], "application/json; charset=utf-8");
     assert_eq!(json_of(response).await, json!({ "data": { "gigs": { "totalCount": 0 } } }));
-    let request = here.get("/graphql").query(&[("query", query), ("variables", r#"{"first":1}"#)]);
+    let request = gateway_a.get("/graphql").query(&[("query", query), ("variables", r#"{"first":1}"#)]);
     let request = request.header("accept", "application/graphql-response+json");
     let response = request.send().await.expect("an answer");
     assert_eq!(response.headers()["content-type"], "application/graphql-response+json; charset=utf-8");
     assert_eq!(json_of(response).await["data"]["gigs"]["totalCount"], 0);
     let two = [("query", "query A { a: __typename } query B { b: __typename }"), ("operationName", "B")];
-    let response = here.get("/graphql").query(&two).send().await.expect("an answer");
+    let response = gateway_a.get("/graphql").query(&two).send().await.expect("an answer");
     assert_eq!(json_of(response).await, json!({ "data": { "b": "Query" } }));
     let mutation = [("query", "mutation { signOut { sessionsEnded } }")];
-    let response = here.get("/graphql").query(&mutation).send().await.expect("an answer");
+    let response = gateway_a.get("/graphql").query(&mutation).send().await.expect("an answer");
     assert_eq!((response.status().as_u16(), header(&response, "allow")), (405, "POST"));
     let subscription = [("query", "subscription { gigPublished { gigId } }")];
-    let response = here.get("/graphql").query(&subscription).send().await.expect("an answer");
+    let response = gateway_a.get("/graphql").query(&subscription).send().await.expect("an answer");
     assert_eq!(response.status(), 405);
 }
 
-async fn what_is_no_request_is_refused_with_a_code(world: World) {
-    let here = world.here();
+async fn what_is_no_request_is_refused_with_a_code(app: TestApp) {
+    let gateway_a = app.gateway_a();
     let json = "application/json";
-    assert_eq!(post(&here, json, "nonsense").await, (400, vec!["BAD_REQUEST".into()]));
-    assert_eq!(post(&here, json, "[]").await, (400, vec!["BAD_REQUEST".into()]));
-    assert_eq!(post(&here, json, r#"[{"query":"{__typename}"}]"#).await, (400, vec!["BAD_REQUEST".into()]));
-    assert_eq!(post(&here, "text/plain", "{}").await, (415, vec!["UNSUPPORTED_MEDIA_TYPE".into()]));
+    assert_eq!(post(&gateway_a, json, "nonsense").await, (400, vec!["BAD_REQUEST".into()]));
+    assert_eq!(post(&gateway_a, json, "[]").await, (400, vec!["BAD_REQUEST".into()]));
+    assert_eq!(
+        post(&gateway_a, json, r#"[{"query":"{__typename}"}]"#).await,
+        (400, vec!["BAD_REQUEST".into()])
+    );
+    assert_eq!(post(&gateway_a, "text/plain", "{}").await, (415, vec!["UNSUPPORTED_MEDIA_TYPE".into()]));
     let large = format!(r#"{{"query":"{}"}}"#, " ".repeat(1024 * 1024));
-    assert_eq!(post(&here, json, large).await, (413, vec!["PAYLOAD_TOO_LARGE".into()]));
+    assert_eq!(post(&gateway_a, json, large).await, (413, vec!["PAYLOAD_TOO_LARGE".into()]));
     let form = "multipart/form-data; boundary=x";
-    assert_eq!(post(&here, form, "--x--").await, (400, vec!["PREFLIGHT_REQUIRED".into()]));
+    assert_eq!(post(&gateway_a, form, "--x--").await, (400, vec!["PREFLIGHT_REQUIRED".into()]));
     let request =
-        here.post("/graphql").header("accept", "text/html").json(&json!({ "query": "{ __typename }" }));
+        gateway_a.post("/graphql").header("accept", "text/html").json(&json!({ "query": "{ __typename }" }));
     assert_eq!(request.send().await.expect("an answer").status(), 406);
-    let response = here.get("/graphql").send().await.expect("an answer");
+    let response = gateway_a.get("/graphql").send().await.expect("an answer");
     assert_eq!(
         (response.status().as_u16(), error_codes(&json_of(response).await)),
         (400, vec!["BAD_REQUEST".into()])
     );
-    let response = here.http().request(Method::DELETE, here.url("/graphql")).send().await.expect("an answer");
+    let response =
+        gateway_a.http().request(Method::DELETE, gateway_a.url("/graphql")).send().await.expect("an answer");
     assert_eq!((response.status().as_u16(), header(&response, "allow")), (405, "GET, POST"));
-    assert_eq!(here.fetch("/nowhere").await.0, 404);
-    let request = here.http().post(here.url("/graphql")).header("apollo-require-preflight", "1");
+    assert_eq!(gateway_a.fetch("/nowhere").await.0, 404);
+    let request = gateway_a.http().post(gateway_a.url("/graphql")).header("apollo-require-preflight", "1");
     let request = request.header("content-type", form).body("--x\r\n\r\nnonsense\r\n--x--");
     assert_eq!(request.send().await.expect("an answer").status(), 400);
 }
 
-async fn every_error_has_a_code_and_no_data_where_nothing_ran(world: World) {
-    let here = world.here();
+async fn every_error_has_a_code_and_no_data_where_nothing_ran(app: TestApp) {
+    let gateway_a = app.gateway_a();
     let cases = [
         ("{", json!({}), "GRAPHQL_PARSE_FAILED"),
         ("", json!({}), "GRAPHQL_PARSE_FAILED"),
@@ -91,28 +95,28 @@ async fn every_error_has_a_code_and_no_data_where_nothing_ran(world: World) {
         ("subscription { gigPublished { gigId } }", json!({}), "BAD_USER_INPUT"),
     ];
     for (query, variables, code) in cases {
-        let answer = here.answer(query, variables).await;
+        let answer = gateway_a.answer(query, variables).await;
         assert_eq!(error_codes(&answer), [code], "{query}: {answer}");
         assert!(answer.get("data").is_none(), "{query}: {answer}");
     }
     // A field that may be null is null where it fails, and nothing around it is.
-    let rejected = here.with_token("nonsense");
+    let rejected = gateway_a.with_token("nonsense");
     let answer = rejected.answer("{ viewer { email } categories { slug } }", json!({})).await;
     assert_eq!(
         (error_codes(&answer), &answer["data"]["viewer"]),
         (vec!["UNAUTHENTICATED".into()], &Value::Null)
     );
     assert_eq!(answer["data"]["categories"].as_array().map(Vec::len), Some(27));
-    let answer = here.answer("{ categories { id } reviewQueue { totalCount } }", json!({})).await;
+    let answer = gateway_a.answer("{ categories { id } reviewQueue { totalCount } }", json!({})).await;
     assert_eq!((error_codes(&answer), &answer["data"]), (vec!["UNAUTHENTICATED".into()], &Value::Null));
     assert_eq!(answer["errors"][0]["path"], json!(["reviewQueue"]));
 }
 
-async fn a_request_that_is_not_whole_runs_nothing_of_it(world: World) {
-    let ann = world.member("Ann").await;
+async fn a_request_that_is_not_whole_runs_nothing_of_it(app: TestApp) {
+    let ann = app.member("Ann").await;
     let mutation = "mutation($i: PostGigInput!) { saveGigDraft(input: { title: \"Song\" }) { gig { id } }
         postGig(input: $i) { gig { id } } }";
-    let mut form = world.gig_form("I will write a song for you").await;
+    let mut form = app.gig_form("I will write a song for you").await;
     form["price"] = json!(25);
     for variables in [json!({}), json!({ "i": null }), json!({ "i": form })] {
         let answer = ann.client.answer(mutation, variables.clone()).await;
@@ -122,34 +126,34 @@ async fn a_request_that_is_not_whole_runs_nothing_of_it(world: World) {
     assert_eq!(mine["viewer"]["gigs"]["totalCount"], 0);
 }
 
-async fn the_defaults_of_variables_hold_everywhere(world: World) {
-    let here = world.here();
+async fn the_defaults_of_variables_hold_everywhere(app: TestApp) {
+    let gateway_a = app.gateway_a();
     let query = "query($t: Boolean = true, $f: Boolean = false) { a: eventCursor @include(if: $t)
         b: eventCursor @skip(if: $t) c: eventCursor @include(if: $f) d: eventCursor @skip(if: $f) }";
     let fields = async |variables: Value| -> Vec<String> {
-        here.run(query, variables).await.as_object().expect("an object").keys().cloned().collect()
+        gateway_a.run(query, variables).await.as_object().expect("an object").keys().cloned().collect()
     };
     assert_eq!(fields(json!({})).await, ["a", "d"]);
     assert_eq!(fields(json!({ "t": false })).await, ["b", "d"]);
 }
 
-async fn a_document_that_unfolds_is_refused_at_once(world: World) {
+async fn a_document_that_unfolds_is_refused_at_once(app: TestApp) {
     let mut query = "query { ...F0 }".to_owned();
     for level in 0..40 {
         query = format!("{query} fragment F{level} on Query {{ ...F{} ...F{} }}", level + 1, level + 1);
     }
     let query = format!("{query} fragment F40 on Query {{ __typename }}");
-    assert_eq!(world.here().error_codes(&query, json!({})).await, ["QUERY_TOO_COMPLEX"]);
-    let mut socket = world.here().socket().await;
+    assert_eq!(app.gateway_a().error_codes(&query, json!({})).await, ["QUERY_TOO_COMPLEX"]);
+    let mut socket = app.gateway_a().socket().await;
     socket.subscribe("1", &query, json!({})).await;
     assert_eq!(socket.failure("1").await, ["QUERY_TOO_COMPLEX"]);
 }
 
-async fn no_answer_speaks_of_what_is_inside(world: World) {
-    let here = world.here();
+async fn no_answer_speaks_of_what_is_inside(app: TestApp) {
+    let gateway_a = app.gateway_a();
     let mut said = String::new();
     for body in ["{\"query\":5}", "nonsense", "{\"query\":\"{\"}", "{\"query\":\"{ a(\",\"variables\":[]}"] {
-        let request = here.post("/graphql").header("content-type", "application/json").body(body);
+        let request = gateway_a.post("/graphql").header("content-type", "application/json").body(body);
         said += &request.send().await.expect("an answer").text().await.expect("text");
     }
     for path in [
@@ -157,7 +161,7 @@ async fn no_answer_speaks_of_what_is_inside(world: World) {
         "/media/img_01h455vb4pex5vsknk084sn02q.jpg?expires=abc&signature=x",
         "/graphql?query={a}&variables=x",
     ] {
-        let (status, response) = here.fetch(path).await;
+        let (status, response) = gateway_a.fetch(path).await;
         assert!(status.is_client_error(), "{path}");
         said += &response.text().await.expect("text");
     }
@@ -167,10 +171,10 @@ async fn no_answer_speaks_of_what_is_inside(world: World) {
     }
 }
 
-async fn fields_come_in_the_order_they_were_asked_for(world: World) {
+async fn fields_come_in_the_order_they_were_asked_for(app: TestApp) {
     let query = "{ categories { name id } b: eventCursor limits { levels { points level } } a: __typename }";
     let body = json!({ "query": query });
-    let response = world.here().post("/graphql").json(&body).send().await.expect("an answer");
+    let response = app.gateway_a().post("/graphql").json(&body).send().await.expect("an answer");
     let text = response.text().await.expect("text");
     let places: Vec<_> =
         ["\"categories\"", "\"name\"", "\"id\"", "\"b\"", "\"limits\"", "\"points\"", "\"level\"", "\"a\""]
@@ -180,8 +184,8 @@ async fn fields_come_in_the_order_they_were_asked_for(world: World) {
     assert!(places.is_sorted(), "{text}");
 }
 
-async fn a_placeholder_of_a_file_is_no_file(world: World) {
-    let ann = world.member("Ann").await;
+async fn a_placeholder_of_a_file_is_no_file(app: TestApp) {
+    let ann = app.member("Ann").await;
     let upload = "mutation($file: Upload!) { uploadGigImage(file: $file) { image { id } errors { code } } }";
     for fake in [json!("#__graphql_file__:0"), json!("#__graphql_file__:x"), json!("x"), json!(7)] {
         let codes = ann.client.error_codes(upload, json!({ "file": fake })).await;
@@ -189,8 +193,8 @@ async fn a_placeholder_of_a_file_is_no_file(world: World) {
     }
 }
 
-async fn an_upload_has_few_parts_in_whatever_order(world: World) {
-    let ann = world.member("Ann").await;
+async fn an_upload_has_few_parts_in_whatever_order(app: TestApp) {
+    let ann = app.member("Ann").await;
     let operations =
         json!({ "variables": { "a": null, "b": null }, "query": "mutation($a: Upload!, $b: Upload!) {
         a: uploadGigImage(file: $a) { image { width } errors { code } }
@@ -235,10 +239,10 @@ async fn an_upload_has_few_parts_in_whatever_order(world: World) {
     }
 }
 
-async fn every_answer_names_its_request(world: World) {
-    let here = world.here();
+async fn every_answer_names_its_request(app: TestApp) {
+    let gateway_a = app.gateway_a();
     let id = async |given: Option<&str>| {
-        let mut request = here.get("/livez");
+        let mut request = gateway_a.get("/livez");
         if let Some(given) = given {
             request = request.header("x-request-id", given);
         }
@@ -252,10 +256,10 @@ async fn every_answer_names_its_request(world: World) {
     assert_ne!(id(None).await, id(None).await);
 }
 
-async fn pages_of_listed_origins_may_call(world: World) {
-    let here = world.here();
+async fn pages_of_listed_origins_may_call(app: TestApp) {
+    let gateway_a = app.gateway_a();
     let allowed = async |origin: &str| {
-        let request = here.http().request(Method::OPTIONS, here.url("/graphql"));
+        let request = gateway_a.http().request(Method::OPTIONS, gateway_a.url("/graphql"));
         let request = request.header("origin", origin).header("access-control-request-method", "POST");
         let request = request.header("access-control-request-headers", "authorization,content-type");
         let response = request.send().await.expect("an answer");
@@ -268,10 +272,10 @@ async fn pages_of_listed_origins_may_call(world: World) {
     assert_eq!(allowed("https://evil.example.com").await, None);
 }
 
-async fn it_tells_how_it_is_doing(world: World) {
-    let here = world.here();
-    assert_eq!(here.fetch("/livez").await.0, 200);
-    let (status, response) = here.fetch("/readyz").await;
+async fn it_tells_how_it_is_doing(app: TestApp) {
+    let gateway_a = app.gateway_a();
+    assert_eq!(gateway_a.fetch("/livez").await.0, 200);
+    let (status, response) = gateway_a.fetch("/readyz").await;
     let report = json_of(response).await;
     assert_eq!((status.as_u16(), &report["status"]), (200, &json!("ready")), "{report}");
     let names: Vec<_> =
@@ -279,8 +283,8 @@ async fn it_tells_how_it_is_doing(world: World) {
     assert!(names.starts_with(&["database".into(), "blobs".into()]), "{names:?}");
 }
 
-async fn every_limit_that_a_form_needs_is_told(world: World) {
-    let limits = world.here().run("{ limits {
+async fn every_limit_that_a_form_needs_is_told(app: TestApp) {
+    let limits = app.gateway_a().run("{ limits {
         gig { titleMinChars titleMaxChars descriptionMaxChars imagesMax imageMaxBytes imageUploadMaxBytes linksMax
               tagsMax deliveryDaysMax revisionsMax maximumPrice { amount } unarchivedMax }
         verification { documentMaxBytes attemptsMax reviewDays requiredFromLevel minimumAge }
@@ -315,17 +319,17 @@ on_both_back_ends!(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn production_shows_no_graphiql_and_lets_no_local_page_in() {
     let settings = Settings { allowed_origins: Some("https://app.example.com".into()), ..production() };
-    let world = World::start(settings, 1).await;
-    assert_eq!(world.here().fetch("/graphiql").await.0, 404);
-    let request = world.here().get("/livez").header("origin", "http://localhost:3000");
+    let app = TestApp::start(settings, 1).await;
+    assert_eq!(app.gateway_a().fetch("/graphiql").await.0, 404);
+    let request = app.gateway_a().get("/livez").header("origin", "http://localhost:3000");
     assert!(!request.send().await.expect("an answer").headers().contains_key("access-control-allow-origin"));
-    let request = world.here().get("/livez").header("origin", "https://app.example.com");
+    let request = app.gateway_a().get("/livez").header("origin", "https://app.example.com");
     assert!(request.send().await.expect("an answer").headers().contains_key("access-control-allow-origin"));
-    let ann = world.member("Ann").await;
+    let ann = app.member("Ann").await;
     let url = text(&ann.client.upload(small()).await["image"]["url"]);
     assert!(url.starts_with("https://api.example.com/media/img_"), "{url}");
-    let development = World::on_sqlite().await;
-    let (status, response) = development.here().fetch("/graphiql").await;
+    let development = TestApp::on_sqlite().await;
+    let (status, response) = development.gateway_a().fetch("/graphiql").await;
     assert_eq!(status, 200);
     assert!(response.text().await.expect("a page").contains("/graphql"));
 }

@@ -1,13 +1,14 @@
 //! The programs in `examples/`, run against a gateway. Node and browser examples run in `tests/clients/examples.mjs`.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::json;
 
-use crate::support::people::PASSWORD;
+use crate::support::test_users::PASSWORD;
 use crate::support::servers::free_port;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
 use crate::support::{npm, on_both_back_ends};
 
 /// A script in `examples/curl`, with the gateway at `url`.
@@ -36,12 +37,12 @@ fn gig_id(output: &str) -> String {
     words.find(is_id).unwrap_or_else(|| panic!("no gig id: {output}")).to_owned()
 }
 
-async fn the_curl_examples_post_a_gig_and_approve_it(world: World) {
-    let (seller, reviewer) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let listed = seller.post(world.gig_form("I will write a song for you").await).await;
+async fn the_curl_examples_post_a_gig_and_approve_it(app: TestApp) {
+    let (seller, reviewer) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let listed = seller.post(app.gig_form("I will write a song for you").await).await;
     reviewer.approve(&listed).await;
 
-    let mut command = curl_example("browse-and-post.sh", &world.here().url(""));
+    let mut command = curl_example("browse-and-post.sh", &app.gateway_a().url(""));
     command.env("SELLER_EMAIL", &seller.email).env("SELLER_PASSWORD", PASSWORD);
     let output = npm::run(command).await;
     npm::expect_success("browse-and-post.sh", &output);
@@ -55,7 +56,7 @@ async fn the_curl_examples_post_a_gig_and_approve_it(world: World) {
     let gig = seller.client.run(images, json!({ "id": posted })).await;
     assert_eq!(gig["gig"]["images"], json!([{ "width": 480, "height": 320 }]));
 
-    let mut command = curl_example("approve.sh", &world.there().url(""));
+    let mut command = curl_example("approve.sh", &app.gateway_b().url(""));
     command.arg(&posted).env("REVIEWER_EMAIL", &reviewer.email).env("REVIEWER_PASSWORD", PASSWORD);
     let output = npm::run(command).await;
     npm::expect_success("approve.sh", &output);
@@ -63,11 +64,11 @@ async fn the_curl_examples_post_a_gig_and_approve_it(world: World) {
     assert_eq!(seller.status(&posted).await, "ACTIVE");
 }
 
-async fn the_curl_examples_report_what_went_wrong(world: World) {
-    let reviewer = world.reviewer("Rita").await;
-    let mut wrong_password = curl_example("browse-and-post.sh", &world.here().url(""));
+async fn the_curl_examples_report_what_went_wrong(app: TestApp) {
+    let reviewer = app.reviewer("Rita").await;
+    let mut wrong_password = curl_example("browse-and-post.sh", &app.gateway_a().url(""));
     wrong_password.env("SELLER_EMAIL", &reviewer.email).env("SELLER_PASSWORD", "another password");
-    let mut unknown_gig = curl_example("approve.sh", &world.here().url(""));
+    let mut unknown_gig = curl_example("approve.sh", &app.gateway_a().url(""));
     unknown_gig.arg("gig_00000000000000000000000000");
     unknown_gig.env("REVIEWER_EMAIL", &reviewer.email).env("REVIEWER_PASSWORD", PASSWORD);
     let no_gateway = curl_example("browse-and-post.sh", &format!("http://127.0.0.1:{}", free_port()));
@@ -82,11 +83,11 @@ async fn the_curl_examples_report_what_went_wrong(world: World) {
     }
 }
 
-async fn the_node_and_browser_examples_list_gigs_and_resume(world: World) {
-    let (seller, reviewer) = (world.member("Ann").await, world.reviewer("Rita").await);
+async fn the_node_and_browser_examples_list_gigs_and_resume(app: TestApp) {
+    let (seller, reviewer) = (app.member("Ann").await, app.reviewer("Rita").await);
     let mut node = npm::script("examples.mjs", &[]);
-    node.env("GATEWAY_FOR_ACTS", world.here().url(""))
-        .env("GATEWAY_FOR_STREAMS", world.there().url(""))
+    node.env("GATEWAY_FOR_ACTS", app.gateway_a().url(""))
+        .env("GATEWAY_FOR_STREAMS", app.gateway_b().url(""))
         .env("SELLER_TOKEN", seller.client.token().expect("a token"))
         .env("REVIEWER_TOKEN", reviewer.client.token().expect("a token"));
     npm::expect_success("examples.mjs", &npm::run(node).await);
@@ -104,9 +105,11 @@ fn the_readme_lists_every_example() {
     let readme = std::fs::read_to_string(examples().join("README.md")).expect("a README");
     for folder in ["curl", "node", "browser"] {
         for entry in std::fs::read_dir(examples().join(folder)).expect("a folder") {
-            let name = entry.expect("an entry").file_name().into_string().expect("text");
-            let is_program = name.ends_with(".sh") || name.ends_with(".mjs") || name.ends_with(".html");
-            let is_helper = ["graphql.sh", "request.mjs"].contains(&name.as_str());
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().expect("a name").to_str().expect("text");
+            let extension = path.extension().and_then(OsStr::to_str);
+            let is_program = matches!(extension, Some("sh" | "mjs" | "html"));
+            let is_helper = ["graphql.sh", "request.mjs"].contains(&name);
             assert!(!is_program || is_helper || readme.contains(&format!("`{folder}/{name}`")), "{name}");
         }
     }

@@ -1,6 +1,6 @@
 //! Whatever fails, each subscriber is told each of its events, once and in order.
 //!
-//! Each test lets one fault loose on [`support::stage`](crate::support::stage): two gateways as processes of their
+//! Each test lets one fault loose on [`support::fault_harness`](crate::support::fault_harness): two gateways as processes of their
 //! own, fifty subscribers, and five hundred changes by eight writers.
 
 use std::collections::BTreeSet;
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 
+use crate::support::fault_harness::FaultHarness;
 use crate::support::faulty_bus::FaultyBus;
 use crate::support::own_postgres::OwnPostgres;
 use crate::support::servers::{self, OwnRedis};
-use crate::support::stage::Stage;
 use crate::support::subscriber::Transport;
 
 /// How many changes are made in each test.
@@ -30,82 +30,82 @@ const SEED: u64 = 20_260_101;
 async fn redis_is_killed_and_comes_back_empty() {
     let mut redis = OwnRedis::away();
     redis.start().await;
-    let mut stage = Stage::set(&servers::new_postgres_database().await, &redis.url()).await;
-    stage.writers.go_on(BEFORE + 50);
-    stage.writers.have_done(BEFORE).await;
+    let mut harness = FaultHarness::set(&servers::new_postgres_database().await, &redis.url()).await;
+    harness.writers.go_on(BEFORE + 50);
+    harness.writers.have_done(BEFORE).await;
     redis.kill();
-    stage.writers.go_on(150);
+    harness.writers.go_on(150);
     tokio::time::sleep(Duration::from_secs(3)).await;
-    stage.writers.have_done(BEFORE + 200).await;
+    harness.writers.have_done(BEFORE + 200).await;
     redis.start().await;
-    stage.writers.go_on(CHANGES - BEFORE - 200);
-    stage.all_is_told(CHANGES).await;
+    harness.writers.go_on(CHANGES - BEFORE - 200);
+    harness.all_is_told(CHANGES).await;
     for gateway in 0..2 {
         // No client noticed.
-        assert!(stage.connections(gateway).iter().all(|times| *times == 1));
+        assert!(harness.connections(gateway).iter().all(|times| *times == 1));
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_is_killed_and_its_clients_resume() {
     let database = servers::new_postgres_database().await;
-    let mut stage = Stage::set(&database, &servers::redis_url()).await;
-    stage.writers.go_on(BEFORE + 150);
-    stage.writers.have_done(BEFORE).await;
-    stage.gateways.kill(1);
+    let mut harness = FaultHarness::set(&database, &servers::redis_url()).await;
+    harness.writers.go_on(BEFORE + 150);
+    harness.writers.have_done(BEFORE).await;
+    harness.gateways.kill(1);
     tokio::time::sleep(Duration::from_secs(1)).await;
-    stage.gateways.start_one(1);
-    stage.writers.go_on(CHANGES - BEFORE - 150);
-    stage.all_is_told(CHANGES).await;
-    assert!(stage.connections(0).iter().all(|times| *times == 1));
-    assert!(stage.connections(1).iter().all(|times| *times > 1));
+    harness.gateways.start_one(1);
+    harness.writers.go_on(CHANGES - BEFORE - 150);
+    harness.all_is_told(CHANGES).await;
+    assert!(harness.connections(0).iter().all(|times| *times == 1));
+    assert!(harness.connections(1).iter().all(|times| *times > 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_is_restarted_twice() {
     let mut postgres = OwnPostgres::started().await;
-    let mut stage = Stage::set(&postgres.url(), &servers::redis_url()).await;
+    let mut harness = FaultHarness::set(&postgres.url(), &servers::redis_url()).await;
     let mut done = 0;
     for signal in ["QUIT", "INT"] {
-        stage.writers.go_on(BEFORE + 50);
-        stage.writers.have_done(done + BEFORE).await;
+        harness.writers.go_on(BEFORE + 50);
+        harness.writers.have_done(done + BEFORE).await;
         postgres.stop(signal);
         tokio::time::sleep(Duration::from_secs(2)).await;
         postgres.start().await;
         done += BEFORE + 50;
-        stage.writers.have_done(done).await;
+        harness.writers.have_done(done).await;
     }
-    stage.writers.go_on(CHANGES - done);
-    stage.all_is_told(CHANGES).await;
+    harness.writers.go_on(CHANGES - done);
+    harness.all_is_told(CHANGES).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_subscriber_that_stops_reading_holds_up_nobody_else() {
     let database = servers::new_postgres_database().await;
-    let mut stage = Stage::set(&database, &servers::redis_url()).await;
+    let mut harness = FaultHarness::set(&database, &servers::redis_url()).await;
     let slow = [
-        stage.follow_at_length(0, Transport::WebSocket).await,
-        stage.follow_at_length(1, Transport::EventStream).await,
+        harness.follow_at_length(0, Transport::WebSocket).await,
+        harness.follow_at_length(1, Transport::EventStream).await,
     ];
-    stage.writers.go_on(20);
-    stage.writers.have_done(20).await;
-    stage.others_are_told(&[]).await;
-    let heard = slow.map(|number| stage.subscriber(number).notes().events.len());
+    harness.writers.go_on(20);
+    harness.writers.have_done(20).await;
+    harness.others_are_told(&[]).await;
+    let heard = slow.map(|number| harness.subscriber(number).notes().events.len());
     for number in slow {
-        stage.subscriber(number).stop_reading();
+        harness.subscriber(number).stop_reading();
     }
-    stage.writers.go_on(CHANGES - 20);
+    harness.writers.go_on(CHANGES - 20);
     tokio::time::sleep(PAUSE).await;
-    stage.writers.have_done(CHANGES).await;
-    stage.others_are_told(&slow).await;
+    harness.writers.have_done(CHANGES).await;
+    harness.others_are_told(&slow).await;
     for number in slow {
-        assert!(!stage.is_told(number).await);
-        stage.subscriber(number).read_on();
+        assert!(!harness.is_told(number).await);
+        harness.subscriber(number).read_on();
     }
-    stage.all_is_told(CHANGES).await;
+    harness.all_is_told(CHANGES).await;
     for (number, heard) in slow.into_iter().zip(heard) {
         // More had come than its queue and its connection hold: the rest is from the log.
-        let notes = stage.subscriber(number).notes();
+        let notes = harness.subscriber(number).notes();
         assert!(notes.events[heard..].iter().any(|event| event.delivery == "REPLAY"));
         assert_eq!(notes.connections, 1);
     }
@@ -114,13 +114,13 @@ async fn a_subscriber_that_stops_reading_holds_up_nobody_else() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_bus_drops_repeats_and_reorders() {
     let bus = FaultyBus::to(&servers::redis_url(), SEED).await;
-    let mut stage = Stage::set(&servers::new_postgres_database().await, &bus.url()).await;
-    stage.writers.go_on(CHANGES);
-    stage.all_is_told(CHANGES).await;
+    let mut harness = FaultHarness::set(&servers::new_postgres_database().await, &bus.url()).await;
+    harness.writers.go_on(CHANGES);
+    harness.all_is_told(CHANGES).await;
     let tally = bus.tally();
     assert!(tally.dropped > 10 && tally.repeated > 10 && tally.reordered > 10, "{tally:?}");
     for gateway in 0..2 {
-        assert!(stage.connections(gateway).iter().all(|times| *times == 1));
+        assert!(harness.connections(gateway).iter().all(|times| *times == 1));
     }
 }
 

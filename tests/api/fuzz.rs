@@ -26,17 +26,17 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::support::client::Client;
 use crate::support::documents::SAVE_DRAFT;
-use crate::support::garbage::dice::Dice;
-use crate::support::garbage::judge::{Judge, Verdict};
-use crate::support::garbage::known::{Known, Pictures};
-use crate::support::garbage::messages::{Frame, Talk};
-use crate::support::garbage::requests::Maker;
-use crate::support::garbage::schema::Schema;
-use crate::support::garbage::wire::{PATIENCE, Wire};
+use crate::support::fuzz::dice::Dice;
+use crate::support::fuzz::judge::{Judge, Verdict};
+use crate::support::fuzz::known::{Known, Pictures};
+use crate::support::fuzz::messages::{Frame, SocketSession};
+use crate::support::fuzz::requests::Maker;
+use crate::support::fuzz::schema::Schema;
+use crate::support::fuzz::wire::{PATIENCE, Wire};
 use crate::support::pictures::{picture, small};
 use crate::support::proxy::until;
 use crate::support::servers;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
 
 /// The number of the first request.
 const SEED: u64 = 20_261_122;
@@ -163,7 +163,7 @@ fn shown(frame: &Frame) -> String {
 }
 
 /// Says all of it, hears what is said to it, and asks at the end whether anybody is still there.
-async fn hold(address: SocketAddr, talk: &Talk, judge: &Judge) -> Result<(), String> {
+async fn hold(address: SocketAddr, talk: &SocketSession, judge: &Judge) -> Result<(), String> {
     let mut request =
         format!("ws://{address}/graphql").into_client_request().map_err(|error| error.to_string())?;
     if let Some(subprotocol) = talk.subprotocol {
@@ -214,7 +214,7 @@ async fn hold(address: SocketAddr, talk: &Talk, judge: &Judge) -> Result<(), Str
 }
 
 /// A message of the gateway, where nothing is wrong with it.
-fn judged(text: &str, talk: &Talk, judge: &Judge) -> Result<Value, String> {
+fn judged(text: &str, talk: &SocketSession, judge: &Judge) -> Result<Value, String> {
     let asked: Vec<String> = talk.messages.iter().map(|message| shown(&message.frame)).collect();
     judge.check_leaks(text.as_bytes(), asked.concat().as_bytes())?;
     let message: Value = serde_json::from_str(text).map_err(|error| format!("{text} is no JSON: {error}"))?;
@@ -257,9 +257,9 @@ async fn warm(gateway: &Client) {
     .await;
 }
 
-async fn is_alive(world: &World, email: &str) {
-    let witness = world.sign_in(email).await.client;
-    for gateway in [world.here(), world.there()] {
+async fn is_alive(app: &TestApp, email: &str) {
+    let witness = app.sign_in(email).await.client;
+    for gateway in [app.gateway_a(), app.gateway_b()] {
         assert_eq!(gateway.fetch("/livez").await.0, 200);
         let (status, response) = gateway.fetch("/readyz").await;
         let report: Value = response.json().await.expect("JSON");
@@ -283,15 +283,15 @@ async fn nothing_shakes_it(settings: Settings, gateways: usize, requests: u64) {
         sign_in_failures_per_address: Some("1000000".to_owned()),
         ..settings
     };
-    let world = World::start(settings, gateways).await;
-    let witness = world.member("Wilma").await.email;
-    let addresses = vec![world.here().address, world.there().address];
+    let app = TestApp::start(settings, gateways).await;
+    let witness = app.member("Wilma").await.email;
+    let addresses = vec![app.gateway_a().address, app.gateway_b().address];
     let pictures = Pictures { of_gig: small(), of_document: picture(900, 640, ImageFormat::Jpeg) };
-    let mut known = Known::furnish(world.services(), addresses[0], pictures).await;
-    let folder = world.blobs().ancestors().nth(2).map(Path::to_path_buf).expect("it is in the data folder");
+    let mut known = Known::furnish(app.services(), addresses[0], pictures).await;
+    let folder = app.blobs().ancestors().nth(2).map(Path::to_path_buf).expect("it is in the data folder");
     let secrets = [witness.clone(), TOKEN_SECRET.to_owned(), folder.display().to_string()];
 
-    for gateway in [world.here(), world.there()] {
+    for gateway in [app.gateway_a(), app.gateway_b()] {
         warm(&gateway).await;
     }
 
@@ -319,7 +319,7 @@ async fn nothing_shakes_it(settings: Settings, gateways: usize, requests: u64) {
         messages += all(tasks).await.iter().sum::<u64>();
         first = behind;
     }
-    is_alive(&world, &witness).await;
+    is_alive(&app, &witness).await;
 
     eprintln!("{tally:?}, and {messages} messages");
     assert_eq!(tally.requests, requests);

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::support::client::text;
 use crate::support::documents::{ARCHIVE_GIG, EDIT_GIG, PAUSE_GIG, POST_GIG, RESUME_GIG, SAVE_DRAFT};
 use crate::support::pictures::small;
-use crate::support::world::World;
-use crate::support::{on_both_back_ends, people::Person};
+use crate::support::test_app::TestApp;
+use crate::support::{on_both_back_ends, test_users::TestUser};
 
 const MINE: &str = "query($status: [GigStatus!]) { viewer { gigs(status: $status) { totalCount nodes {
     id status version title } } } }";
@@ -16,13 +16,13 @@ fn pair(code: &str, path: &str) -> (String, String) {
 }
 
 /// How many gigs this person has.
-async fn own(person: &Person) -> i64 {
+async fn own(person: &TestUser) -> i64 {
     let data = person.client.run(MINE, json!({})).await;
     data["viewer"]["gigs"]["totalCount"].as_i64().expect("a number")
 }
 
-async fn every_fault_of_a_form_is_told_at_once_and_nothing_is_made(world: World) {
-    let ann = world.member("Ann").await;
+async fn every_fault_of_a_form_is_told_at_once_and_nothing_is_made(app: TestApp) {
+    let ann = app.member("Ann").await;
     let form = json!({
         "title": "short",
         "description": "x".repeat(2049),
@@ -50,14 +50,14 @@ async fn every_fault_of_a_form_is_told_at_once_and_nothing_is_made(world: World)
     assert_eq!(own(&ann).await, 0);
 }
 
-async fn each_limit_of_the_form_has_its_own_error(world: World) {
-    let ann = world.member("Ann").await;
+async fn each_limit_of_the_form_has_its_own_error(app: TestApp) {
+    let ann = app.member("Ann").await;
     let mut images = Vec::new();
     for _ in 0..6 {
         images.push(ann.client.upload_picture(small()).await);
     }
     let links: Vec<_> = (1..=6).map(|n| format!("https://example.com/{n}")).collect();
-    let good = world.gig_form("I will write a song for you").await;
+    let good = app.gig_form("I will write a song for you").await;
     let cases: [(&str, Value, &str, &str); 8] = [
         ("description", json!("x".repeat(2049)), "TOO_LONG", "2048"),
         ("imageIds", json!(images), "TOO_MANY", "5"),
@@ -85,8 +85,8 @@ async fn each_limit_of_the_form_has_its_own_error(world: World) {
     ann.post(form).await;
 }
 
-async fn a_draft_grows_and_is_posted(world: World) {
-    let ann = world.member("Ann").await;
+async fn a_draft_grows_and_is_posted(app: TestApp) {
+    let ann = app.member("Ann").await;
     let payload = ann.client.done(SAVE_DRAFT, json!({ "input": { "title": "Song" } })).await;
     let draft = &payload["gig"];
     assert_eq!((&draft["status"], &draft["version"]), (&json!("DRAFT"), &json!(1)));
@@ -98,7 +98,7 @@ async fn a_draft_grows_and_is_posted(world: World) {
     assert_eq!(payload["gig"]["version"], 2);
     assert_eq!(payload["gig"]["images"][0]["id"], json!(image));
 
-    let mut form = world.gig_form("I will write a song for you").await;
+    let mut form = app.gig_form("I will write a song for you").await;
     form["draftId"] = json!(id);
     let payload = ann.client.done(POST_GIG, json!({ "input": form })).await;
     let gig = &payload["gig"];
@@ -115,14 +115,14 @@ async fn a_draft_grows_and_is_posted(world: World) {
     assert_eq!(ann.client.refused(SAVE_DRAFT, draft).await, [pair("INVALID_TRANSITION", "")]);
 }
 
-async fn a_listed_gig_is_paused_resumed_edited_and_archived(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let id = ann.post(world.gig_form("I will write a song for you").await).await;
+async fn a_listed_gig_is_paused_resumed_edited_and_archived(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let id = ann.post(app.gig_form("I will write a song for you").await).await;
     let named = json!({ "id": id });
     assert_eq!(ann.client.refused(PAUSE_GIG, named.clone()).await, [pair("INVALID_TRANSITION", "")]);
     rita.approve(&id).await;
     for (act, status, version) in [(PAUSE_GIG, "PAUSED", 3), (RESUME_GIG, "ACTIVE", 4)] {
-        let payload = ann.at(&world.there()).done(act, named.clone()).await;
+        let payload = ann.at(&app.gateway_b()).done(act, named.clone()).await;
         assert_eq!(payload["gig"], json!({ "id": id, "status": status, "version": version }));
     }
     let edit = json!({ "id": id, "title": "I will write a better song", "expectedVersion": 3 });
@@ -140,33 +140,33 @@ async fn a_listed_gig_is_paused_resumed_edited_and_archived(world: World) {
     assert_eq!(ann.client.refused(ARCHIVE_GIG, named).await, [pair("INVALID_TRANSITION", "")]);
 }
 
-async fn a_gig_that_waits_for_review_can_be_withdrawn(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let id = ann.post(world.gig_form("I will write a song for you").await).await;
+async fn a_gig_that_waits_for_review_can_be_withdrawn(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let id = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.queue_item(&id).await;
     ann.client.done(ARCHIVE_GIG, json!({ "id": id })).await;
     let queue = rita.client.run("{ reviewQueue { totalCount } }", json!({})).await;
     assert_eq!(queue["reviewQueue"]["totalCount"], 0);
 }
 
-async fn a_gig_rejected_for_good_is_not_edited(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let id = ann.post(world.gig_form("I will write a song for you").await).await;
+async fn a_gig_rejected_for_good_is_not_edited(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let id = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.decide(&id, "REJECT", json!([{ "code": "SPAM" }])).await;
     let edit = json!({ "input": { "id": id, "title": "I will write two songs" } });
     assert_eq!(ann.client.refused(EDIT_GIG, edit).await, [pair("INVALID_TRANSITION", "")]);
-    let other = ann.post(world.gig_form("I will write another song").await).await;
+    let other = ann.post(app.gig_form("I will write another song").await).await;
     rita.decide(&other, "REJECT", json!([{ "code": "LANGUAGE" }])).await;
     let edit = json!({ "input": { "id": other, "title": "I will write two songs" } });
     ann.client.done(EDIT_GIG, edit).await;
     assert_eq!(ann.status(&other).await, "IN_REVIEW");
 }
 
-async fn a_seller_has_at_most_twenty_gigs_that_are_not_archived(world: World) {
-    let ann = world.member("Ann").await;
+async fn a_seller_has_at_most_twenty_gigs_that_are_not_archived(app: TestApp) {
+    let ann = app.member("Ann").await;
     let draft = json!({ "input": { "title": "Song" } });
     let attempts = (0..22).map(|_| {
-        let (client, draft) = (ann.at(&world.there()), draft.clone());
+        let (client, draft) = (ann.at(&app.gateway_b()), draft.clone());
         async move { client.run(SAVE_DRAFT, draft).await["saveGigDraft"].take() }
     });
     let saved = futures_util::future::join_all(attempts).await;
@@ -178,14 +178,14 @@ async fn a_seller_has_at_most_twenty_gigs_that_are_not_archived(world: World) {
     ann.client.done(SAVE_DRAFT, draft).await;
 }
 
-async fn fifty_people_post_at_once(world: World) {
-    let ann = world.member("Ann").await;
-    let bob = world.member("Bob").await;
-    let cid = world.member("Cid").await;
-    let form = world.gig_form("I will write a song for you").await;
+async fn fifty_people_post_at_once(app: TestApp) {
+    let ann = app.member("Ann").await;
+    let bob = app.member("Bob").await;
+    let cid = app.member("Cid").await;
+    let form = app.gig_form("I will write a song for you").await;
     let posts = (0..51).map(|number| {
         let person = [&ann, &bob, &cid][number % 3];
-        let (client, form) = (person.at(&world.there()), form.clone());
+        let (client, form) = (person.at(&app.gateway_b()), form.clone());
         async move { client.done(POST_GIG, json!({ "input": form })).await }
     });
     let posted = futures_util::future::join_all(posts).await;
@@ -193,8 +193,8 @@ async fn fifty_people_post_at_once(world: World) {
     assert_eq!(own(&ann).await + own(&bob).await + own(&cid).await, 51);
 }
 
-async fn what_belongs_to_somebody_else_is_not_there(world: World) {
-    let (ann, bob) = (world.member("Ann").await, world.member("Bob").await);
+async fn what_belongs_to_somebody_else_is_not_there(app: TestApp) {
+    let (ann, bob) = (app.member("Ann").await, app.member("Bob").await);
     let payload = ann.client.done(SAVE_DRAFT, json!({ "input": { "title": "Song" } })).await;
     let id = text(&payload["gig"]["id"]);
     for act in [PAUSE_GIG, RESUME_GIG, ARCHIVE_GIG] {
@@ -204,11 +204,11 @@ async fn what_belongs_to_somebody_else_is_not_there(world: World) {
     assert_eq!(bob.client.refused(EDIT_GIG, edit).await, [pair("NOT_FOUND", "id")]);
     let save = json!({ "input": { "id": id, "title": "Mine now" } });
     assert_eq!(bob.client.refused(SAVE_DRAFT, save).await, [pair("NOT_FOUND", "id")]);
-    let mut form = world.gig_form("I will write a song for you").await;
+    let mut form = app.gig_form("I will write a song for you").await;
     form["draftId"] = json!(id);
     assert_eq!(bob.client.refused(POST_GIG, json!({ "input": form })).await, [pair("NOT_FOUND", "draftId")]);
     let image = ann.client.upload_picture(small()).await;
-    let mut form = world.gig_form("I will write a song for you").await;
+    let mut form = app.gig_form("I will write a song for you").await;
     form["imageIds"] = json!([image]);
     let refused = bob.client.refused(POST_GIG, json!({ "input": form })).await;
     assert_eq!(refused, [pair("NOT_FOUND", "imageIds.0")]);
@@ -220,9 +220,9 @@ async fn what_belongs_to_somebody_else_is_not_there(world: World) {
     assert_eq!(gig, json!({ "id": id, "status": "DRAFT", "version": 1, "title": "Song" }));
 }
 
-async fn a_price_is_a_string_and_exact(world: World) {
-    let ann = world.member("Ann").await;
-    let mut form = world.gig_form("I will write a song for you").await;
+async fn a_price_is_a_string_and_exact(app: TestApp) {
+    let ann = app.member("Ann").await;
+    let mut form = app.gig_form("I will write a song for you").await;
     for wrong in [json!(12.5), json!("12,50"), json!("")] {
         form["price"] = wrong;
         let codes = ann.client.error_codes(POST_GIG, json!({ "input": form })).await;

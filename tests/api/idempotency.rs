@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use entity::{gig_image, idempotent_request};
 use futures_util::future::join_all;
 use gigway::service::idempotency;
-use gigway::service::idempotency::{Turn, take_turn};
+use gigway::service::idempotency::{KeyState, claim_key};
 use gigway::service::{retention, user_admin};
 use reqwest::Response;
 use sea_orm::prelude::Uuid;
@@ -17,9 +17,9 @@ use serde_json::{Value, json};
 use crate::support::client::{Client, error_codes, text};
 use crate::support::documents::{PAUSE_GIG, POST_GIG, SAVE_DRAFT, SIGN_UP};
 use crate::support::on_both_back_ends;
-use crate::support::people::PASSWORD;
 use crate::support::pictures::{picture, small};
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
+use crate::support::test_users::PASSWORD;
 
 const MINE: &str = "{ viewer { gigs { totalCount } } }";
 
@@ -37,14 +37,14 @@ async fn gigs_of(client: &Client) -> i64 {
     client.run(MINE, json!({})).await["viewer"]["gigs"]["totalCount"].as_i64().expect("a number")
 }
 
-async fn kept(world: &World) -> u64 {
-    idempotent_request::Entity::find().count(world.services().db.read()).await.expect("a count")
+async fn kept(app: &TestApp) -> u64 {
+    idempotent_request::Entity::find().count(app.services().db.read()).await.expect("a count")
 }
 
-async fn sent_twenty_times_at_once_it_acts_once(world: World) {
-    let ann = world.member("Ann").await;
-    let gateways = [world.here(), world.there()];
-    let form = json!({ "input": world.gig_form("I will write a song for you").await });
+async fn sent_twenty_times_at_once_it_acts_once(app: TestApp) {
+    let ann = app.member("Ann").await;
+    let gateways = [app.gateway_a(), app.gateway_b()];
+    let form = json!({ "input": app.gig_form("I will write a song for you").await });
     let tries = (0..20).map(|number| {
         let client = ann.at(&gateways[number % 2]);
         let form = form.clone();
@@ -75,8 +75,8 @@ async fn sent_twenty_times_at_once_it_acts_once(world: World) {
     assert_eq!(gigs_of(&ann.client).await, 2);
 }
 
-async fn a_key_is_of_one_request_and_one_person(world: World) {
-    let (ann, bob) = (world.member("Ann").await, world.member("Bob").await);
+async fn a_key_is_of_one_request_and_one_person(app: TestApp) {
+    let (ann, bob) = (app.member("Ann").await, app.member("Bob").await);
     let draft = |title: &str| json!({ "input": { "title": title } });
     let first = answer(&ann.client, "a", SAVE_DRAFT, draft("A song")).await;
     let other = send(&ann.client, "a", SAVE_DRAFT, draft("Another song")).await;
@@ -86,21 +86,21 @@ async fn a_key_is_of_one_request_and_one_person(world: World) {
     assert_ne!(first["data"]["saveGigDraft"]["gig"]["id"], bobs["data"]["saveGigDraft"]["gig"]["id"]);
     assert_eq!((gigs_of(&ann.client).await, gigs_of(&bob.client).await), (1, 1));
     // A day later it is a new key.
-    world.pass(TimeDelta::hours(24));
-    let ann = world.sign_in(&ann.email).await;
+    app.pass(TimeDelta::hours(24));
+    let ann = app.sign_in(&ann.email).await;
     let third = answer(&ann.client, "a", SAVE_DRAFT, draft("Another song")).await;
     assert_eq!(third["data"]["saveGigDraft"]["gig"]["title"], "Another song");
     assert_eq!(gigs_of(&ann.client).await, 2);
 }
 
-async fn what_was_not_done_may_be_sent_again(world: World) {
-    let ann = world.member("Ann").await;
+async fn what_was_not_done_may_be_sent_again(app: TestApp) {
+    let ann = app.member("Ann").await;
     // Not executed: nothing is kept of it.
     let invalid = answer(&ann.client, "a", "mutation { nonsense }", json!({})).await;
     assert_eq!(error_codes(&invalid), ["GRAPHQL_VALIDATION_FAILED"]);
-    let stranger = answer(&world.here(), "b", PAUSE_GIG, json!({ "id": "gig_x" })).await;
+    let stranger = answer(&app.gateway_a(), "b", PAUSE_GIG, json!({ "id": "gig_x" })).await;
     assert_eq!(error_codes(&stranger), ["UNAUTHENTICATED"]);
-    assert_eq!(kept(&world).await, 0);
+    assert_eq!(kept(&app).await, 0);
     assert!(
         answer(&ann.client, "a", SAVE_DRAFT, json!({ "input": { "title": "A song" } })).await["data"]
             .is_object()
@@ -109,39 +109,39 @@ async fn what_was_not_done_may_be_sent_again(world: World) {
     let wrong = answer(&ann.client, "c", SAVE_DRAFT, json!({ "input": { "title": "" } })).await;
     assert!(!wrong["data"]["saveGigDraft"]["errors"].as_array().expect("a list").is_empty());
     assert_eq!(answer(&ann.client, "c", SAVE_DRAFT, json!({ "input": { "title": "" } })).await, wrong);
-    assert_eq!((gigs_of(&ann.client).await, kept(&world).await), (1, 2));
+    assert_eq!((gigs_of(&ann.client).await, kept(&app).await), (1, 2));
     for bad in ["", &"x".repeat(256), "\u{e9}"] {
         let refused = answer(&ann.client, bad, SAVE_DRAFT, json!({ "input": { "title": "A song" } })).await;
         assert_eq!(error_codes(&refused), ["BAD_USER_INPUT"], "{bad:?}");
     }
     // Queries are none of this.
     assert!(answer(&ann.client, "c", MINE, json!({})).await["data"]["viewer"].is_object());
-    assert_eq!(kept(&world).await, 2);
+    assert_eq!(kept(&app).await, 2);
 }
 
-async fn an_upload_is_known_by_its_bytes(world: World) {
-    let ann = world.member("Ann").await;
+async fn an_upload_is_known_by_its_bytes(app: TestApp) {
+    let ann = app.member("Ann").await;
     let upload = async |client: &Client, bytes: Vec<u8>| {
         let request = client.upload_request(bytes).header("idempotency-key", "picture");
         request.send().await.expect("an answer").json::<Value>().await.expect("JSON")
     };
     let first = upload(&ann.client, small()).await;
     let id = text(&first["data"]["uploadGigImage"]["image"]["id"]);
-    let again = upload(&ann.at(&world.there()), small()).await;
+    let again = upload(&ann.at(&app.gateway_b()), small()).await;
     assert_eq!(text(&again["data"]["uploadGigImage"]["image"]["id"]), id);
     let other = upload(&ann.client, picture(41, 30, image::ImageFormat::Png)).await;
     assert_eq!(error_codes(&other), ["IDEMPOTENCY_KEY_REUSED"]);
-    let pictures = gig_image::Entity::find().count(world.services().db.read()).await.expect("a count");
+    let pictures = gig_image::Entity::find().count(app.services().db.read()).await.expect("a count");
     assert_eq!(pictures, 1);
 }
 
-async fn a_session_is_opened_once_and_its_tokens_are_kept_sealed(world: World) {
+async fn a_session_is_opened_once_and_its_tokens_are_kept_sealed(app: TestApp) {
     let input =
         json!({ "input": { "email": "ann@example.com", "password": PASSWORD, "displayName": "Ann" } });
-    let first = answer(&world.here(), "sign-up", SIGN_UP, input.clone()).await;
+    let first = answer(&app.gateway_a(), "sign-up", SIGN_UP, input.clone()).await;
     let token = text(&first["data"]["signUp"]["session"]["refreshToken"]);
-    assert_eq!(answer(&world.there(), "sign-up", SIGN_UP, input.clone()).await, first);
-    let rows = idempotent_request::Entity::find().all(world.services().db.read()).await.expect("rows");
+    assert_eq!(answer(&app.gateway_b(), "sign-up", SIGN_UP, input.clone()).await, first);
+    let rows = idempotent_request::Entity::find().all(app.services().db.read()).await.expect("rows");
     let row = format!("{rows:?}");
     let bytes = rows[0].answer.clone().expect("it is kept");
     assert!(!row.contains(&token) && !bytes.windows(8).any(|part| part == &token.as_bytes()[..8]));
@@ -149,21 +149,21 @@ async fn a_session_is_opened_once_and_its_tokens_are_kept_sealed(world: World) {
     let mut guess = input;
     guess["input"]["password"] = json!("another password");
     assert_eq!(
-        error_codes(&answer(&world.here(), "sign-up", SIGN_UP, guess).await),
+        error_codes(&answer(&app.gateway_a(), "sign-up", SIGN_UP, guess).await),
         ["IDEMPOTENCY_KEY_REUSED"]
     );
 }
 
-async fn of_an_erased_person_no_answer_is_kept(world: World) {
-    let ann = world.member("Ann").await;
+async fn of_an_erased_person_no_answer_is_kept(app: TestApp) {
+    let ann = app.member("Ann").await;
     answer(&ann.client, "a", SAVE_DRAFT, json!({ "input": { "title": "A song" } })).await;
-    assert_eq!(kept(&world).await, 1);
-    retention::erase_user(world.services(), &ann.email).await.expect("she is erased");
-    assert_eq!(kept(&world).await, 0);
+    assert_eq!(kept(&app).await, 1);
+    retention::erase_user(app.services(), &ann.email).await.expect("she is erased");
+    assert_eq!(kept(&app).await, 0);
 }
 
-async fn over_a_socket_the_key_comes_with_the_operation(world: World) {
-    let ann = world.member("Ann").await;
+async fn over_a_socket_the_key_comes_with_the_operation(app: TestApp) {
+    let ann = app.member("Ann").await;
     let mut ids = Vec::new();
     for _ in 0..2 {
         let mut socket = ann.client.socket().await;
@@ -180,17 +180,17 @@ async fn over_a_socket_the_key_comes_with_the_operation(world: World) {
 }
 
 /// What a gateway that dies leaves behind, another takes up where nothing was done, and nobody where something was.
-async fn a_gateway_that_dies_leaves_no_act_half_known(world: World) {
-    let ann = world.member("Ann").await;
-    let services = world.services();
-    let there = world.services_there();
+async fn a_gateway_that_dies_leaves_no_act_half_known(app: TestApp) {
+    let ann = app.member("Ann").await;
+    let services = app.services();
+    let gateway_b = app.services_b();
     let nobody = Uuid::nil();
     let minute = Duration::from_mins(1);
     let turn = async |services, key: &str| {
-        take_turn(services, nobody, key, b"request".to_vec(), minute).await.expect("the database answers")
+        claim_key(services, nobody, key, b"request".to_vec(), minute).await.expect("the database answers")
     };
     let attempt = async |services, key: &str| match turn(services, key).await {
-        Turn::Run(attempt) => attempt,
+        KeyState::Run(attempt) => attempt,
         other => panic!("{other:?}"),
     };
     let points =
@@ -203,11 +203,11 @@ async fn a_gateway_that_dies_leaves_no_act_half_known(world: World) {
     points(Arc::clone(&lost), 1000).await.expect("it is done");
     assert!(lost.has_acted());
     let idle = attempt(services, "idle").await;
-    assert!(matches!(turn(there, "acted").await, Turn::Running));
-    assert!(matches!(turn(there, "idle").await, Turn::Running));
-    world.pass(TimeDelta::seconds(71));
-    assert!(matches!(turn(there, "acted").await, Turn::AnswerLost));
-    let taken_over = attempt(there, "idle").await;
+    assert!(matches!(turn(gateway_b, "acted").await, KeyState::Running));
+    assert!(matches!(turn(gateway_b, "idle").await, KeyState::Running));
+    app.pass(TimeDelta::seconds(71));
+    assert!(matches!(turn(gateway_b, "acted").await, KeyState::AnswerLost));
+    let taken_over = attempt(gateway_b, "idle").await;
     // It was not dead at all; but now it must not do what another does.
     points(Arc::clone(&idle), 9000).await.expect_err("it was taken over");
     assert!(!idle.has_acted());
@@ -216,10 +216,10 @@ async fn a_gateway_that_dies_leaves_no_act_half_known(world: World) {
     assert_eq!(level().await, 2);
     // One that gives up lets others begin at once, unless it has done something.
     idempotency::release(services, &lost).await.expect("the database answers");
-    assert!(matches!(turn(there, "acted").await, Turn::AnswerLost));
+    assert!(matches!(turn(gateway_b, "acted").await, KeyState::AnswerLost));
     let given_up = attempt(services, "given up").await;
     idempotency::release(services, &given_up).await.expect("the database answers");
-    attempt(there, "given up").await;
+    attempt(gateway_b, "given up").await;
 }
 
 on_both_back_ends!(

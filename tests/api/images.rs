@@ -9,7 +9,7 @@ use crate::support::client::{Client, error_codes, faults, text};
 use crate::support::documents::{ARCHIVE_GIG, EDIT_GIG, PAUSE_GIG, SAVE_DRAFT};
 use crate::support::on_both_back_ends;
 use crate::support::pictures::{picture, small};
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
 
 const THREE_MEBIBYTES: usize = 3 * 1024 * 1024;
 
@@ -28,13 +28,13 @@ async fn address(client: &Client, gig_id: &str) -> String {
     text(&data["gig"]["images"][0]["url"])
 }
 
-async fn pictures_are_found_by_content_and_stored_as_small_jpegs(world: World) {
-    let ann = world.member("Ann").await;
+async fn pictures_are_found_by_content_and_stored_as_small_jpegs(app: TestApp) {
+    let ann = app.member("Ann").await;
     for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {
         let payload = ann.client.upload(picture(3000, 1500, format)).await;
         let image = &payload["image"];
         assert_eq!((&image["width"], &image["height"]), (&json!(2048), &json!(1024)), "{format:?}");
-        let (status, kept, bytes) = fetch(&world.there(), &text(&image["url"])).await;
+        let (status, kept, bytes) = fetch(&app.gateway_b(), &text(&image["url"])).await;
         assert_eq!((status, kept.as_str()), (200, "private, max-age=3600"));
         assert_eq!(image["byteSize"], json!(bytes.len()));
         assert!(bytes.len() <= 1024 * 1024);
@@ -43,8 +43,8 @@ async fn pictures_are_found_by_content_and_stored_as_small_jpegs(world: World) {
     }
 }
 
-async fn what_is_no_picture_is_refused_and_leaves_nothing(world: World) {
-    let ann = world.member("Ann").await;
+async fn what_is_no_picture_is_refused_and_leaves_nothing(app: TestApp) {
+    let ann = app.member("Ann").await;
     let mut bomb = small();
     // The header's width and height: 30,000 each.
     bomb[16..24].copy_from_slice(&[0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30]);
@@ -72,66 +72,65 @@ async fn what_is_no_picture_is_refused_and_leaves_nothing(world: World) {
     if let Ok(response) = cut_off {
         assert_eq!(response.status(), 413);
     }
-    let strangers = world.here().upload_request(small()).send().await.expect("an answer");
+    let strangers = app.gateway_a().upload_request(small()).send().await.expect("an answer");
     assert_eq!(error_codes(&strangers.json().await.expect("JSON")), ["UNAUTHENTICATED"]);
-    let stored = tokio::fs::read_dir(world.blobs()).await;
+    let stored = tokio::fs::read_dir(app.blobs()).await;
     if let Ok(mut stored) = stored {
         assert!(stored.next_entry().await.expect("a folder").is_none(), "something stayed behind");
     }
 }
 
-async fn a_picture_is_everybodys_only_while_its_gig_is_listed(world: World) {
-    let (ann, bob, rita) =
-        (world.member("Ann").await, world.member("Bob").await, world.reviewer("Rita").await);
+async fn a_picture_is_everybodys_only_while_its_gig_is_listed(app: TestApp) {
+    let (ann, bob, rita) = (app.member("Ann").await, app.member("Bob").await, app.reviewer("Rita").await);
     let image = ann.client.upload_picture(small()).await;
-    let mut form = world.gig_form("I will write a song for you").await;
+    let mut form = app.gig_form("I will write a song for you").await;
     form["imageIds"] = json!([image]);
     let id = ann.post(form).await;
-    let plain = format!("{}/media/{image}.jpg", world.here().url(""));
+    let plain = format!("{}/media/{image}.jpg", app.gateway_a().url(""));
     let status = async |client: &Client| fetch(client, &plain).await.0;
 
     // In review: its seller and reviewers, by their token or by a signed address.
-    assert_eq!(status(&world.there()).await, 404);
+    assert_eq!(status(&app.gateway_b()).await, 404);
     assert_eq!(status(&bob.client).await, 404);
     assert_eq!(status(&ann.client).await, 200);
-    assert_eq!(status(&rita.at(&world.there())).await, 200);
+    assert_eq!(status(&rita.at(&app.gateway_b())).await, 200);
     let signed = address(&rita.client, &id).await;
-    assert_eq!(fetch(&world.there(), &signed).await.0, 200);
+    assert_eq!(fetch(&app.gateway_b(), &signed).await.0, 200);
     let forged = signed.replace("expires=1", "expires=2");
     assert_ne!(forged, signed);
-    assert_eq!(fetch(&world.there(), &forged).await.0, 404);
+    assert_eq!(fetch(&app.gateway_b(), &forged).await.0, 404);
     let of_another = ann.client.upload_picture(small()).await;
-    assert_eq!(fetch(&world.there(), &signed.replace(&image, &of_another)).await.0, 404);
+    assert_eq!(fetch(&app.gateway_b(), &signed.replace(&image, &of_another)).await.0, 404);
 
     // Listed: everybody, and every cache.
     rita.approve(&id).await;
-    assert_eq!(address(&world.here(), &id).await, plain);
-    let (code, kept, bytes) = fetch(&world.there(), &plain).await;
+    assert_eq!(address(&app.gateway_a(), &id).await, plain);
+    let (code, kept, bytes) = fetch(&app.gateway_b(), &plain).await;
     assert_eq!((code, kept.as_str()), (200, "public, max-age=31536000, immutable"));
-    let (code, response) = world.here().fetch(&format!("/media/{image}.jpg")).await;
+    let (code, response) = app.gateway_a().fetch(&format!("/media/{image}.jpg")).await;
     assert_eq!(
         (code.as_u16(), &response.headers()["content-type"]),
         (200, &"image/jpeg".parse().expect("a value"))
     );
     let tag = response.headers()["etag"].clone();
-    let again = world.here().get(&format!("/media/{image}.jpg")).header("if-none-match", tag).send().await;
+    let again = app.gateway_a().get(&format!("/media/{image}.jpg")).header("if-none-match", tag).send().await;
     assert_eq!(again.expect("an answer").status(), 304);
     assert_eq!(bytes, response.bytes().await.expect("bytes").to_vec());
 
     // Paused: no longer; and a signed address runs out.
     ann.client.done(PAUSE_GIG, json!({ "id": id })).await;
-    assert_eq!(status(&world.there()).await, 404);
-    world.pass(TimeDelta::hours(2));
-    assert_eq!(fetch(&world.there(), &signed).await.0, 404);
+    assert_eq!(status(&app.gateway_b()).await, 404);
+    app.pass(TimeDelta::hours(2));
+    assert_eq!(fetch(&app.gateway_b(), &signed).await.0, 404);
     for nothing in
         ["/media/img_00000000000000000000000000.jpg", "/media/x.jpg", "/media/..%2fkeys", "/media/x"]
     {
-        assert_eq!(world.here().fetch(nothing).await.0, 404, "{nothing}");
+        assert_eq!(app.gateway_a().fetch(nothing).await.0, 404, "{nothing}");
     }
 }
 
-async fn a_picture_belongs_to_one_gig(world: World) {
-    let ann = world.member("Ann").await;
+async fn a_picture_belongs_to_one_gig(app: TestApp) {
+    let ann = app.member("Ann").await;
     let image = ann.client.upload_picture(small()).await;
     let draft = json!({ "input": { "title": "Song", "imageIds": [image] } });
     let first = ann.client.done(SAVE_DRAFT, draft.clone()).await["gig"].take();
@@ -144,37 +143,37 @@ async fn a_picture_belongs_to_one_gig(world: World) {
     assert_eq!(second["gig"]["images"][0]["id"], json!(image));
 }
 
-async fn a_picture_that_belongs_to_no_gig_is_collected_after_a_day(world: World) {
-    let ann = world.member("Ann").await;
+async fn a_picture_that_belongs_to_no_gig_is_collected_after_a_day(app: TestApp) {
+    let ann = app.member("Ann").await;
     let (unused, used) = (ann.client.upload_picture(small()).await, ann.client.upload_picture(small()).await);
     ann.client.done(SAVE_DRAFT, json!({ "input": { "title": "Song", "imageIds": [used] } })).await;
     let count = async || {
-        let mut entries = tokio::fs::read_dir(world.blobs()).await.expect("a folder");
+        let mut entries = tokio::fs::read_dir(app.blobs()).await.expect("a folder");
         let mut count = 0;
         while entries.next_entry().await.expect("an entry").is_some() {
             count += 1;
         }
         count
     };
-    world.pass(TimeDelta::hours(24) - TimeDelta::seconds(30));
-    background_jobs::collect_unattached_images(world.services()).await.expect("a look");
+    app.pass(TimeDelta::hours(24) - TimeDelta::seconds(30));
+    background_jobs::collect_unattached_images(app.services()).await.expect("a look");
     assert_eq!(count().await, 2);
-    world.pass(TimeDelta::minutes(1));
-    background_jobs::collect_unattached_images(world.services()).await.expect("a look");
+    app.pass(TimeDelta::minutes(1));
+    background_jobs::collect_unattached_images(app.services()).await.expect("a look");
     assert_eq!(count().await, 1);
-    let ann = world.sign_in(&ann.email).await;
+    let ann = app.sign_in(&ann.email).await;
     let read = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
     let nodes = ann.client.run(read, json!({ "ids": [unused, used] })).await["nodes"].take();
     assert_eq!(nodes, json!([null, { "id": used }]));
 }
 
-async fn pictures_are_shown_in_the_order_of_the_form(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+async fn pictures_are_shown_in_the_order_of_the_form(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let mut images = Vec::new();
     for _ in 0..3 {
         images.push(ann.client.upload_picture(small()).await);
     }
-    let mut form = world.gig_form("I will write a song for you").await;
+    let mut form = app.gig_form("I will write a song for you").await;
     form["imageIds"] = json!(images);
     let id = ann.post(form).await;
     rita.approve(&id).await;

@@ -15,15 +15,14 @@ use crate::support::documents::{
 use crate::support::on_both_back_ends;
 use crate::support::proxy::until;
 use crate::support::socket::Socket;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
 
-async fn a_seller_follows_all_of_their_gigs(world: World) {
-    let (ann, bob, rita) =
-        (world.member("Ann").await, world.member("Bob").await, world.reviewer("Rita").await);
-    let mut screen = ann.at(&world.there()).socket().await;
-    follow(&world, &mut screen, "mine", GIG_STATUS_CHANGED, json!({})).await;
-    let first = ann.post(world.gig_form("I will write a song for you").await).await;
-    bob.post(world.gig_form("I will write a song for you").await).await;
+async fn a_seller_follows_all_of_their_gigs(app: TestApp) {
+    let (ann, bob, rita) = (app.member("Ann").await, app.member("Bob").await, app.reviewer("Rita").await);
+    let mut screen = ann.at(&app.gateway_b()).socket().await;
+    follow(&app, &mut screen, "mine", GIG_STATUS_CHANGED, json!({})).await;
+    let first = ann.post(app.gig_form("I will write a song for you").await).await;
+    bob.post(app.gig_form("I will write a song for you").await).await;
     rita.decide(&first, "REJECT", json!([{ "code": "LANGUAGE", "message": "Mind your words." }])).await;
     ann.client.done(EDIT_GIG, json!({ "input": { "id": first, "description": "Songs." } })).await;
     rita.approve(&first).await;
@@ -52,11 +51,11 @@ async fn a_seller_follows_all_of_their_gigs(world: World) {
 }
 
 /// Subscribes, and waits until the gateway listens for it.
-async fn follow(world: &World, socket: &mut Socket, id: &str, query: &str, variables: Value) {
-    let hub = world.services_there().streams.hub();
-    let before = hub.attached();
+async fn follow(app: &TestApp, socket: &mut Socket, id: &str, query: &str, variables: Value) {
+    let dispatcher = app.services_b().streams.dispatcher();
+    let before = dispatcher.attached();
     socket.subscribe(id, query, variables).await;
-    until("the stream is attached", async || hub.attached() == before + 1).await;
+    until("the stream is attached", async || dispatcher.attached() == before + 1).await;
 }
 
 /// The socket still answers.
@@ -66,11 +65,11 @@ async fn answers(socket: &mut Socket) {
     assert_eq!(socket.about("query").await["type"], "complete");
 }
 
-async fn a_snapshot_shows_the_gig_and_what_follows_is_told_once(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+async fn a_snapshot_shows_the_gig_and_what_follows_is_told_once(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     for number in 0..8 {
-        let id = ann.post(world.gig_form(&format!("I will write song number {number}")).await).await;
-        let mut screen = ann.at(&world.there()).socket().await;
+        let id = ann.post(app.gig_form(&format!("I will write song number {number}")).await).await;
+        let mut screen = ann.at(&app.gateway_b()).socket().await;
         // The decision falls before, into or after the snapshot.
         screen.subscribe("gig", GIG_STATUS_CHANGED, json!({ "id": id })).await;
         rita.approve(&id).await;
@@ -87,14 +86,14 @@ async fn a_snapshot_shows_the_gig_and_what_follows_is_told_once(world: World) {
     }
 }
 
-async fn after_a_cursor_a_stream_tells_all_that_was_missed(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let id = ann.post(world.gig_form("I will write a song for you").await).await;
+async fn after_a_cursor_a_stream_tells_all_that_was_missed(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let id = ann.post(app.gig_form("I will write a song for you").await).await;
     let data = ann.client.run("{ eventCursor viewer { gigs { nodes { status } } } }", json!({})).await;
     assert_eq!(data["viewer"]["gigs"]["nodes"][0]["status"], "IN_REVIEW");
     rita.approve(&id).await;
     ann.client.done(PAUSE_GIG, json!({ "id": id })).await;
-    let mut screen = ann.at(&world.there()).socket().await;
+    let mut screen = ann.at(&app.gateway_b()).socket().await;
     screen.subscribe("mine", GIG_STATUS_CHANGED, json!({ "after": data["eventCursor"] })).await;
     let mut cursor = Value::Null;
     for status in ["ACTIVE", "PAUSED"] {
@@ -111,15 +110,15 @@ async fn after_a_cursor_a_stream_tells_all_that_was_missed(world: World) {
     screen.expect_silence("one").await;
 }
 
-async fn a_cursor_that_is_none_ends_the_stream(world: World) {
-    let ann = world.member("Ann").await;
+async fn a_cursor_that_is_none_ends_the_stream(app: TestApp) {
+    let ann = app.member("Ann").await;
     let mut screen = ann.client.socket().await;
     for (id, cursor) in [("1", "nonsense"), ("2", ""), ("3", "AAAA")] {
         screen.subscribe(id, GIG_STATUS_CHANGED, json!({ "after": cursor })).await;
         assert_eq!(screen.failure(id).await, ["INVALID_CURSOR"], "{cursor:?}");
     }
     // Of another log, and of a time that has not come: both would leave a gap.
-    let epoch = world.services().streams.epoch();
+    let epoch = app.services().streams.epoch();
     let other = gigway::events::cursor::Cursor { epoch: uuid::Uuid::from_u128(7), position: 0 };
     let future = gigway::events::cursor::Cursor { epoch, position: 1_000_000 };
     for (id, cursor) in [("4", other), ("5", future)] {
@@ -128,15 +127,15 @@ async fn a_cursor_that_is_none_ends_the_stream(world: World) {
     }
 }
 
-async fn what_goes_live_is_told_to_those_who_look_for_it(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let mut stranger = world.there().socket().await;
-    let music = world.category("Music").await;
+async fn what_goes_live_is_told_to_those_who_look_for_it(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let mut stranger = app.gateway_b().socket().await;
+    let music = app.category("Music").await;
     let cheap = json!({ "where": { "category": [music], "maxPrice": "20" } });
-    follow(&world, &mut stranger, "all", GIG_PUBLISHED, json!({})).await;
-    follow(&world, &mut stranger, "cheap", GIG_PUBLISHED, cheap).await;
-    let dear = ann.post(world.gig_form("A dear song for you").await).await;
-    let mut form = world.gig_form("A cheap song for you").await;
+    follow(&app, &mut stranger, "all", GIG_PUBLISHED, json!({})).await;
+    follow(&app, &mut stranger, "cheap", GIG_PUBLISHED, cheap).await;
+    let dear = ann.post(app.gig_form("A dear song for you").await).await;
+    let mut form = app.gig_form("A cheap song for you").await;
     form["price"] = json!("5.00");
     let cheap = ann.post(form).await;
     rita.approve(&dear).await;
@@ -151,13 +150,12 @@ async fn what_goes_live_is_told_to_those_who_look_for_it(world: World) {
     stranger.expect_silence("cheap").await;
 }
 
-async fn reviewers_follow_the_queue(world: World) {
-    let (ann, rita, rob) =
-        (world.member("Ann").await, world.reviewer("Rita").await, world.reviewer("Rob").await);
-    let mut board = rob.at(&world.there()).socket().await;
-    follow(&world, &mut board, "queue", QUEUE_CHANGED, json!({ "kind": "GIG" })).await;
-    follow(&world, &mut board, "others", QUEUE_CHANGED, json!({ "kind": "VERIFICATION" })).await;
-    let gig = ann.post(world.gig_form("I will write a song for you").await).await;
+async fn reviewers_follow_the_queue(app: TestApp) {
+    let (ann, rita, rob) = (app.member("Ann").await, app.reviewer("Rita").await, app.reviewer("Rob").await);
+    let mut board = rob.at(&app.gateway_b()).socket().await;
+    follow(&app, &mut board, "queue", QUEUE_CHANGED, json!({ "kind": "GIG" })).await;
+    follow(&app, &mut board, "others", QUEUE_CHANGED, json!({ "kind": "VERIFICATION" })).await;
+    let gig = ann.post(app.gig_form("I will write a song for you").await).await;
     let event = board.event("queue").await;
     assert_eq!((&event["change"], &event["openCount"]), (&json!("SUBMITTED"), &json!(1)));
     assert_eq!((&event["overdueCount"], &event["kind"]), (&json!(0), &json!("GIG")));
@@ -171,15 +169,15 @@ async fn reviewers_follow_the_queue(world: World) {
     // A claim runs out by itself, and the board is told without being asked.
     rita.client.done(CLAIM, item).await;
     assert_eq!(board.event("queue").await["change"], "CLAIMED");
-    world.pass(TimeDelta::minutes(15));
+    app.pass(TimeDelta::minutes(15));
     let event = board.event("queue").await;
     assert_eq!((&event["change"], &event["item"]["state"]), (&json!("RELEASED"), &json!("OPEN")));
-    let rita = world.sign_in(&rita.email).await;
+    let rita = app.sign_in(&rita.email).await;
     rita.approve(&gig).await;
     let event = board.event("queue").await;
     assert_eq!((&event["change"], &event["openCount"]), (&json!("DECIDED"), &json!(0)));
-    let ann = world.sign_in(&ann.email).await;
-    let withdrawn = ann.post(world.gig_form("I will write a song for you").await).await;
+    let ann = app.sign_in(&ann.email).await;
+    let withdrawn = ann.post(app.gig_form("I will write a song for you").await).await;
     assert_eq!(board.event("queue").await["change"], "SUBMITTED");
     ann.client.done(ARCHIVE_GIG, json!({ "id": withdrawn })).await;
     let event = board.event("queue").await;
@@ -187,11 +185,11 @@ async fn reviewers_follow_the_queue(world: World) {
     board.expect_silence("others").await;
 }
 
-async fn a_socket_ends_with_its_session_and_no_other_does(world: World) {
-    let ann = world.member("Ann").await;
-    let elsewhere = world.sign_in(&ann.email).await;
-    let mut first = ann.at(&world.there()).socket().await;
-    let mut second = elsewhere.at(&world.there()).socket().await;
+async fn a_socket_ends_with_its_session_and_no_other_does(app: TestApp) {
+    let ann = app.member("Ann").await;
+    let elsewhere = app.sign_in(&ann.email).await;
+    let mut first = ann.at(&app.gateway_b()).socket().await;
+    let mut second = elsewhere.at(&app.gateway_b()).socket().await;
     ann.client.done(SIGN_OUT, json!({})).await;
     assert_eq!(first.closed().await, (4403, "The session has ended".to_owned()));
     answers(&mut second).await;
@@ -199,12 +197,12 @@ async fn a_socket_ends_with_its_session_and_no_other_does(world: World) {
     assert_eq!(second.closed().await.0, 4403);
 }
 
-async fn a_client_that_does_not_read_loses_nothing(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let id = ann.post(world.gig_form("I will write a song for you").await).await;
+async fn a_client_that_does_not_read_loses_nothing(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let id = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.approve(&id).await;
-    let mut screen = ann.at(&world.there()).socket().await;
-    follow(&world, &mut screen, "mine", GIG_STATUS_CHANGED, json!({})).await;
+    let mut screen = ann.at(&app.gateway_b()).socket().await;
+    follow(&app, &mut screen, "mine", GIG_STATUS_CHANGED, json!({})).await;
     // More than its queue and its buffers hold.
     for _ in 0..200 {
         ann.client.done(PAUSE_GIG, json!({ "id": id })).await;
@@ -218,20 +216,20 @@ async fn a_client_that_does_not_read_loses_nothing(world: World) {
 }
 
 /// The stream itself, without a socket's buffers: what its queue has no room for comes from the log.
-async fn a_stream_that_is_not_read_goes_back_to_the_log(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let id = ann.post(world.gig_form("I will write a song for you").await).await;
+async fn a_stream_that_is_not_read_goes_back_to_the_log(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let id = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.approve(&id).await;
-    let services = world.services_there();
+    let services = app.services_b();
     let row = gigway::domain::id::decode(&id).expect("an id").1;
     let head = event_log::head(services.db.read()).await.expect("a head");
-    until("all is handed on", async || services.streams.handed_on().position() == head).await;
+    until("all is handed on", async || services.streams.dispatched().position() == head).await;
     let mut stream = services.streams.live(Topic::Gig(row));
     for _ in 0..50 {
         ann.client.done(PAUSE_GIG, json!({ "id": id })).await;
         ann.client.done(RESUME_GIG, json!({ "id": id })).await;
     }
-    until("all is handed on", async || services.streams.handed_on().position() == head + 100).await;
+    until("all is handed on", async || services.streams.dispatched().position() == head + 100).await;
     let mut deliveries = Vec::new();
     for position in head + 1..=head + 100 {
         let (delivery, event) = stream.next().await.expect("an event").expect("the log");

@@ -12,7 +12,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::support::on_both_back_ends;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
 
 const WRITERS: u128 = 16;
 const EVENTS_PER_WRITER: u128 = 60;
@@ -27,14 +27,14 @@ fn body(id: u128) -> EventBody {
 
 /// Sixteen writers append, each in transactions that take their time before and after; one in eight is rolled
 /// back. Two readers look all the while, and each new page must go on exactly where the last one ended.
-async fn positions_are_dense_and_no_reader_sees_a_later_one_first(world: World) {
-    let db = world.services().db.clone();
+async fn positions_are_dense_and_no_reader_sees_a_later_one_first(app: TestApp) {
+    let db = app.services().db.clone();
     let start = event_log::head(db.read()).await.expect("a head");
-    let now = world.now();
+    let now = app.now();
     let done = Arc::new(AtomicBool::new(false));
     let readers: Vec<_> = (0..2)
         .map(|_| {
-            let (db, done) = (world.services_there().db.clone(), Arc::clone(&done));
+            let (db, done) = (app.services_b().db.clone(), Arc::clone(&done));
             tokio::spawn(async move {
                 let mut last = start;
                 loop {
@@ -53,8 +53,7 @@ async fn positions_are_dense_and_no_reader_sees_a_later_one_first(world: World) 
         .collect();
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
-            let db =
-                if writer % 2 == 0 { world.services().db.clone() } else { world.services_there().db.clone() };
+            let db = if writer % 2 == 0 { app.services().db.clone() } else { app.services_b().db.clone() };
             tokio::spawn(async move {
                 let mut appended = 0;
                 for number in 0..EVENTS_PER_WRITER {
@@ -91,16 +90,16 @@ async fn positions_are_dense_and_no_reader_sees_a_later_one_first(world: World) 
     assert_eq!(event_log::head(db.read()).await.expect("a head"), end);
 }
 
-async fn an_event_is_there_with_its_change_or_not_at_all(world: World) {
-    let ann = world.member("Ann").await;
-    let db = world.services().db.clone();
+async fn an_event_is_there_with_its_change_or_not_at_all(app: TestApp) {
+    let ann = app.member("Ann").await;
+    let db = app.services().db.clone();
     let before = event_log::head(db.read()).await.expect("a head");
-    let mut form = world.gig_form("I will write a song for you").await;
+    let mut form = app.gig_form("I will write a song for you").await;
     form["price"] = json!("0.01");
     let post = crate::support::documents::POST_GIG;
     ann.client.refused(post, json!({ "input": form })).await;
     assert_eq!(event_log::head(db.read()).await.expect("a head"), before);
-    ann.post(world.gig_form("I will write a song for you").await).await;
+    ann.post(app.gig_form("I will write a song for you").await).await;
     // The gig's own, and the queue's.
     assert_eq!(event_log::head(db.read()).await.expect("a head"), before + 2);
 }

@@ -13,12 +13,12 @@ use crate::support::documents::{
     GIG_PUBLISHED, GIG_STATUS_CHANGED, PAUSE_GIG, QUEUE_CHANGED, REFRESH, RESUME_GIG, SIGN_OUT,
 };
 use crate::support::event_stream::EventStream;
-use crate::support::people::{PASSWORD, Person};
 use crate::support::process::gigway;
 use crate::support::proxy::until;
 use crate::support::servers::{self, OwnRedis};
 use crate::support::socket::Socket;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
+use crate::support::test_users::{PASSWORD, TestUser};
 use crate::support::{documents, on_both_back_ends};
 
 /// Two seconds of grace, so that a test does not wait for thirty.
@@ -27,11 +27,11 @@ fn short_grace() -> Settings {
 }
 
 /// An access token of the person's session that expires in two seconds.
-fn expiring(world: &World, person: &Person) -> String {
-    let secrets = &world.services().secrets;
+fn expiring(app: &TestApp, person: &TestUser) -> String {
+    let secrets = &app.services().secrets;
     let (session, _) =
-        secrets.read_access_token(person.client.token().expect("a token"), world.now()).expect("good");
-    let issued = world.now() - TimeDelta::minutes(15) + TimeDelta::seconds(2);
+        secrets.read_access_token(person.client.token().expect("a token"), app.now()).expect("good");
+    let issued = app.now() - TimeDelta::minutes(15) + TimeDelta::seconds(2);
     secrets.access_token(session, issued).expect("a token").0
 }
 
@@ -40,7 +40,7 @@ fn bearer(token: &str) -> Value {
 }
 
 /// Fresh credentials for the person's session.
-async fn refreshed(person: &Person) -> String {
+async fn refreshed(person: &TestUser) -> String {
     let session =
         person.client.done(REFRESH, json!({ "token": person.refresh_token })).await["session"].take();
     session["accessToken"].as_str().expect("a token").to_owned()
@@ -48,11 +48,11 @@ async fn refreshed(person: &Person) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_socket_lives_on_by_fresh_credentials_and_ends_without() {
-    let world = World::start(short_grace(), 1).await;
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let id = ann.post(world.gig_form("I will write a song for you").await).await;
+    let app = TestApp::start(short_grace(), 1).await;
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let id = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.approve(&id).await;
-    let token = expiring(&world, &ann);
+    let token = expiring(&app, &ann);
     let mut keeps = Socket::silent(ann.client.address).await;
     keeps.introduce(Some(&token)).await;
     let acknowledged = keeps.receive().await;
@@ -85,8 +85,8 @@ async fn a_socket_lives_on_by_fresh_credentials_and_ends_without() {
     assert_eq!(keeps.event("mine").await["status"], "ACTIVE");
 }
 
-async fn credentials_in_a_ping_must_be_good_and_of_the_same_person(world: World) {
-    let (ann, bob) = (world.member("Ann").await, world.member("Bob").await);
+async fn credentials_in_a_ping_must_be_good_and_of_the_same_person(app: TestApp) {
+    let (ann, bob) = (app.member("Ann").await, app.member("Bob").await);
     for (token, reason) in [
         ("nonsense", "Forbidden"),
         (bob.client.token().expect("a token"), "These credentials are somebody else's"),
@@ -96,7 +96,7 @@ async fn credentials_in_a_ping_must_be_good_and_of_the_same_person(world: World)
         assert_eq!(socket.closed().await, (4403, reason.to_owned()));
     }
     // Another session of theirs will do, and is the one whose end counts from there on.
-    let elsewhere = world.sign_in(&ann.email).await;
+    let elsewhere = app.sign_in(&ann.email).await;
     let mut socket = ann.client.socket().await;
     socket
         .say(json!({ "type": "ping", "payload": bearer(elsewhere.client.token().expect("a token")) }))
@@ -130,34 +130,34 @@ async fn rest(mut stream: EventStream) -> Vec<String> {
     names
 }
 
-async fn who_is_blocked_is_out_everywhere(world: World) {
-    let ann = world.member("Ann").await;
-    let mut socket = ann.at(&world.there()).socket().await;
-    let stream = stream(&ann.at(&world.there()), GIG_STATUS_CHANGED, json!({})).await;
-    user_admin::block(world.services(), &ann.email).await.expect("blocked");
+async fn who_is_blocked_is_out_everywhere(app: TestApp) {
+    let ann = app.member("Ann").await;
+    let mut socket = ann.at(&app.gateway_b()).socket().await;
+    let stream = stream(&ann.at(&app.gateway_b()), GIG_STATUS_CHANGED, json!({})).await;
+    user_admin::block(app.services(), &ann.email).await.expect("blocked");
     assert_eq!(socket.closed().await, (4403, "The session has ended".to_owned()));
     assert_eq!(rest(stream).await, Vec::<String>::new());
     assert_eq!(ann.client.error_codes("{ viewer { email } }", json!({})).await, ["UNAUTHENTICATED"]);
     let input = json!({ "input": { "email": ann.email, "password": PASSWORD } });
-    let refused = world.here().refused(documents::SIGN_IN, input).await;
+    let refused = app.gateway_a().refused(documents::SIGN_IN, input).await;
     assert_eq!(refused, [("NOT_ALLOWED".to_owned(), String::new())]);
-    user_admin::unblock(world.services(), &ann.email).await.expect("free");
-    world.sign_in(&ann.email).await;
+    user_admin::unblock(app.services(), &ann.email).await.expect("free");
+    app.sign_in(&ann.email).await;
 }
 
-async fn a_role_that_is_taken_away_narrows_what_runs(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let id = ann.post(world.gig_form("I will write a song for you").await).await;
-    let mut socket = rita.at(&world.there()).socket().await;
+async fn a_role_that_is_taken_away_narrows_what_runs(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let id = ann.post(app.gig_form("I will write a song for you").await).await;
+    let mut socket = rita.at(&app.gateway_b()).socket().await;
     socket.subscribe("queue", QUEUE_CHANGED, json!({})).await;
     socket.subscribe("hers", GIG_STATUS_CHANGED, json!({ "id": id })).await;
     assert_eq!(socket.event("hers").await["delivery"], "SNAPSHOT");
     socket.subscribe("feed", GIG_PUBLISHED, json!({})).await;
     socket.subscribe("own", GIG_STATUS_CHANGED, json!({})).await;
-    let mut stream = stream(&rita.at(&world.there()), QUEUE_CHANGED, json!({})).await;
-    let hub = world.services_there().streams.hub();
-    until("all are attached", async || hub.attached() >= 7).await;
-    user_admin::set_role(world.services(), &rita.email, Role::Member).await.expect("a member");
+    let mut stream = stream(&rita.at(&app.gateway_b()), QUEUE_CHANGED, json!({})).await;
+    let dispatcher = app.services_b().streams.dispatcher();
+    until("all are attached", async || dispatcher.attached() >= 7).await;
+    user_admin::set_role(app.services(), &rita.email, Role::Member).await.expect("a member");
     assert_eq!(socket.failure("queue").await, ["FORBIDDEN"]);
     assert_eq!(socket.failure("hers").await, ["FORBIDDEN"]);
     let told = stream.next().await.expect("a stream").expect("an event");
@@ -165,7 +165,7 @@ async fn a_role_that_is_taken_away_narrows_what_runs(world: World) {
     assert!(told.data.contains("FORBIDDEN"), "{}", told.data);
     assert_eq!(rest(stream).await, ["complete"]);
     // What everybody may follow goes on.
-    world.reviewer("Rob").await.approve(&id).await;
+    app.reviewer("Rob").await.approve(&id).await;
     assert_eq!(socket.event("feed").await["gigId"], json!(id));
     socket.expect_silence("own").await;
 }
@@ -186,15 +186,15 @@ async fn sockets_end_on_every_gateway_with_redis_and_without() {
         redis_url: Some(redis.url()),
         ..Settings::default()
     };
-    let world = World::start(settings.clone(), 2).await;
+    let app = TestApp::start(settings.clone(), 2).await;
     let folder = tempfile::tempdir().expect("a folder");
     let (database, redis_url) = (settings.database_url.expect("one"), redis.url());
     for (name, up) in [("Ann", true), ("Bob", false)] {
-        let person = world.member(name).await;
+        let person = app.member(name).await;
         if !up {
             redis.kill();
         }
-        let mut sockets = [person.client.socket().await, person.at(&world.there()).socket().await];
+        let mut sockets = [person.client.socket().await, person.at(&app.gateway_b()).socket().await];
         let block = gigway(folder.path(), &["user", "block", "--email", &person.email])
             .env("DATABASE_URL", &database)
             .env("REDIS_URL", &redis_url)

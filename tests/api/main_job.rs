@@ -5,19 +5,19 @@ use serde_json::json;
 
 use crate::support::documents::{DECIDE_GIG, GIG_PUBLISHED, GIG_STATUS_CHANGED, POST_GIG, SIGN_UP};
 use crate::support::pictures::picture;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
 use crate::support::{client::text, on_both_back_ends};
 
 const FIND: &str = "query($where: GigFilter, $search: String) {
     gigs(where: $where, search: $search) { totalCount nodes { id title } } }";
 
-async fn a_new_account_posts_a_gig_and_everybody_finds_it_once_it_is_approved(world: World) {
+async fn a_new_account_posts_a_gig_and_everybody_finds_it_once_it_is_approved(app: TestApp) {
     // Somebody signs up, and uploads five pictures.
     let input = json!({ "input": {
         "email": "Ann@Example.com", "password": "long enough", "displayName": "Ann" } });
-    let session = world.here().done(SIGN_UP, input).await["session"].take();
+    let session = app.gateway_a().done(SIGN_UP, input).await["session"].take();
     assert_eq!(session["viewer"]["role"], "MEMBER");
-    let ann = world.here().with_token(&text(&session["accessToken"]));
+    let ann = app.gateway_a().with_token(&text(&session["accessToken"]));
     let mut images = Vec::new();
     for format in
         [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Png, ImageFormat::Jpeg]
@@ -26,10 +26,10 @@ async fn a_new_account_posts_a_gig_and_everybody_finds_it_once_it_is_approved(wo
     }
 
     // Strangers follow what goes live, at the other gateway where there is one.
-    let mut strangers = world.there().socket().await;
+    let mut strangers = app.gateway_b().socket().await;
     strangers.subscribe("live", GIG_PUBLISHED, json!({})).await;
 
-    let mut form = world.gig_form("I will compose a zither waltz").await;
+    let mut form = app.gig_form("I will compose a zither waltz").await;
     let category = form["category"].clone();
     form["imageIds"] = json!(images);
     form["links"] = json!((1..=5).map(|n| format!("https://example.com/{n}")).collect::<Vec<_>>());
@@ -44,22 +44,22 @@ async fn a_new_account_posts_a_gig_and_everybody_finds_it_once_it_is_approved(wo
     let by_category = json!({ "where": { "category": [category] } });
     let by_word = json!({ "search": "zither" });
     for filter in [&by_category, &by_word] {
-        let found = world.there().run(FIND, filter.clone()).await;
+        let found = app.gateway_b().run(FIND, filter.clone()).await;
         assert_eq!(found["gigs"]["totalCount"], 0, "{filter}");
     }
 
     // Ann follows it, also at the other gateway.
-    let mut screen = ann.at(&world.there()).socket().await;
-    screen.subscribe("mine", GIG_STATUS_CHANGED, json!({ "id": id })).await;
-    let snapshot = screen.event("mine").await;
+    let mut subscriber = ann.at(&app.gateway_b()).socket().await;
+    subscriber.subscribe("mine", GIG_STATUS_CHANGED, json!({ "id": id })).await;
+    let snapshot = subscriber.event("mine").await;
     assert_eq!((&snapshot["delivery"], &snapshot["status"]), (&json!("SNAPSHOT"), &json!("IN_REVIEW")));
 
     // A reviewer approves it.
-    let rita = world.reviewer("Rita").await;
+    let rita = app.reviewer("Rita").await;
     let input = json!({ "gigId": id, "decision": "APPROVE", "expectedVersion": 1 });
     rita.client.done(DECIDE_GIG, json!({ "input": input })).await;
 
-    let event = screen.event("mine").await;
+    let event = subscriber.event("mine").await;
     assert_eq!(event["delivery"], "LIVE");
     assert_eq!((&event["previousStatus"], &event["status"]), (&json!("IN_REVIEW"), &json!("ACTIVE")));
     assert_eq!((&event["version"], &event["gig"]["status"]), (&json!(2), &json!("ACTIVE")));
@@ -70,7 +70,7 @@ async fn a_new_account_posts_a_gig_and_everybody_finds_it_once_it_is_approved(wo
     );
 
     for filter in [&by_category, &by_word] {
-        let found = world.there().run(FIND, filter.clone()).await;
+        let found = app.gateway_b().run(FIND, filter.clone()).await;
         assert_eq!(found["gigs"]["nodes"][0]["id"], json!(id), "{filter}");
         assert_eq!(found["gigs"]["totalCount"], 1, "{filter}");
     }

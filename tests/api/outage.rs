@@ -8,7 +8,7 @@ use crate::support::documents::{GIG_STATUS_CHANGED, PAUSE_GIG, RESUME_GIG};
 use crate::support::proxy::{Proxy, until};
 use crate::support::servers::{self, OwnRedis};
 use crate::support::socket::Socket;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
 
 /// The status code, the status and which dependencies are up.
 async fn readiness(client: &Client) -> (u16, Value, Vec<(String, bool)>) {
@@ -20,9 +20,9 @@ async fn readiness(client: &Client) -> (u16, Value, Vec<(String, bool)>) {
     (status.as_u16(), report["status"].clone(), up.collect())
 }
 
-async fn redis_is(up: bool, world: &World) {
+async fn redis_is(up: bool, app: &TestApp) {
     let expected = if up { "ready" } else { "degraded" };
-    for client in [world.here(), world.there()] {
+    for client in [app.gateway_a(), app.gateway_b()] {
         until(expected, async || {
             let (code, status, dependencies) = readiness(&client).await;
             assert_eq!(code, 200);
@@ -40,61 +40,61 @@ async fn without_redis_events_are_late_and_none_is_lost() {
         redis_url: Some(redis.url()),
         ..Settings::default()
     };
-    let world = World::start(settings, 2).await;
-    redis_is(false, &world).await;
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let id = ann.post(world.gig_form("I will write a song for you").await).await;
+    let app = TestApp::start(settings, 2).await;
+    redis_is(false, &app).await;
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let id = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.approve(&id).await;
-    let mut screen = ann.at(&world.there()).socket().await;
-    screen.subscribe("gig", GIG_STATUS_CHANGED, json!({ "id": id })).await;
-    assert_eq!(screen.event("gig").await["version"], 2);
+    let mut subscriber = ann.at(&app.gateway_b()).socket().await;
+    subscriber.subscribe("gig", GIG_STATUS_CHANGED, json!({ "id": id })).await;
+    assert_eq!(subscriber.event("gig").await["version"], 2);
     let mut version = 2;
-    let mut pause_and_resume = async |screen: &mut Socket| {
+    let mut pause_and_resume = async |subscriber: &mut Socket| {
         for act in [PAUSE_GIG, RESUME_GIG] {
             ann.client.done(act, json!({ "id": id })).await;
         }
         for _ in 0..2 {
             version += 1;
-            assert_eq!(screen.event("gig").await["version"], json!(version));
+            assert_eq!(subscriber.event("gig").await["version"], json!(version));
         }
     };
-    pause_and_resume(&mut screen).await;
+    pause_and_resume(&mut subscriber).await;
     redis.start().await;
-    redis_is(true, &world).await;
-    pause_and_resume(&mut screen).await;
+    redis_is(true, &app).await;
+    pause_and_resume(&mut subscriber).await;
     redis.kill();
     // While nobody has noticed yet.
-    pause_and_resume(&mut screen).await;
-    redis_is(false, &world).await;
-    pause_and_resume(&mut screen).await;
+    pause_and_resume(&mut subscriber).await;
+    redis_is(false, &app).await;
+    pause_and_resume(&mut subscriber).await;
     redis.start().await;
-    redis_is(true, &world).await;
-    pause_and_resume(&mut screen).await;
-    screen.expect_silence("gig").await;
+    redis_is(true, &app).await;
+    pause_and_resume(&mut subscriber).await;
+    subscriber.expect_silence("gig").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_event_on_the_channel_is_counted_and_harms_nothing() {
-    let world = World::on_postgres_and_redis().await;
-    let there = world.services_there().bus.redis().expect("Redis is used");
-    until("it is heard", async || there.is_subscribed()).await;
+    let app = TestApp::on_postgres_and_redis().await;
+    let gateway_b = app.services_b().bus.redis().expect("Redis is used");
+    until("it is heard", async || gateway_b.is_subscribed()).await;
     let client = redis::Client::open(servers::redis_url()).expect("an address");
     let mut connection = client.get_multiplexed_async_connection().await.expect("Redis answers");
-    let channel = format!("gigway:events:{}", world.services().streams.epoch());
+    let channel = format!("gigway:events:{}", app.services().streams.epoch());
     let poison: [&[u8]; 3] = [b"nonsense", b"{\"position\":1}", &[0xff, 0xfe]];
     for message in poison {
         let command = redis::cmd("PUBLISH").arg(&channel).arg(message).to_owned();
         let heard: i32 = command.query_async(&mut connection).await.expect("published");
         assert_eq!(heard, 2);
     }
-    until("all were counted", async || there.poison_messages() == 3).await;
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let id = ann.post(world.gig_form("I will write a song for you").await).await;
-    let mut screen = ann.at(&world.there()).socket().await;
-    screen.subscribe("gig", GIG_STATUS_CHANGED, json!({ "id": id })).await;
-    screen.event("gig").await;
+    until("all were counted", async || gateway_b.poison_messages() == 3).await;
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let id = ann.post(app.gig_form("I will write a song for you").await).await;
+    let mut subscriber = ann.at(&app.gateway_b()).socket().await;
+    subscriber.subscribe("gig", GIG_STATUS_CHANGED, json!({ "id": id })).await;
+    subscriber.event("gig").await;
     rita.approve(&id).await;
-    assert_eq!(screen.event("gig").await["status"], "ACTIVE");
+    assert_eq!(subscriber.event("gig").await["status"], "ACTIVE");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -107,19 +107,19 @@ async fn a_database_that_goes_away_is_told_and_comes_back_by_itself() {
         database_url: Some(format!("{before}@{}/{database}", proxy.address)),
         ..Settings::default()
     };
-    let world = World::start(settings, 1).await;
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let id = ann.post(world.gig_form("I will write a song for you").await).await;
+    let app = TestApp::start(settings, 1).await;
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let id = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.approve(&id).await;
-    let mut screen = ann.client.socket().await;
-    screen.subscribe("gig", GIG_STATUS_CHANGED, json!({ "id": id })).await;
-    assert_eq!(screen.event("gig").await["version"], 2);
+    let mut subscriber = ann.client.socket().await;
+    subscriber.subscribe("gig", GIG_STATUS_CHANGED, json!({ "id": id })).await;
+    assert_eq!(subscriber.event("gig").await["version"], 2);
 
     proxy.cut();
-    let (code, status, up) = readiness(&world.here()).await;
+    let (code, status, up) = readiness(&app.gateway_a()).await;
     assert_eq!((code, status), (503, json!("unavailable")));
     assert!(up.contains(&("database".to_owned(), false)));
-    for client in [&world.here(), &ann.client] {
+    for client in [&app.gateway_a(), &ann.client] {
         let request = client.post("/graphql").json(&json!({ "query": "{ gigs { totalCount } }" }));
         let response = request.send().await.expect("an answer");
         assert_eq!(
@@ -133,16 +133,16 @@ async fn a_database_that_goes_away_is_told_and_comes_back_by_itself() {
     }
     let pause = "mutation($id: ID!) { pauseGig(id: $id) { gig { status } errors { code } } }";
     assert_eq!(ann.client.error_codes(pause, json!({ "id": id })).await, ["SERVICE_UNAVAILABLE"]);
-    assert_eq!(world.here().fetch("/livez").await.0, 200);
+    assert_eq!(app.gateway_a().fetch("/livez").await.0, 200);
     // Nobody can tell who this is.
-    let mut unknown = Socket::silent(world.here().address).await;
+    let mut unknown = Socket::silent(app.gateway_a().address).await;
     unknown.introduce(ann.client.token()).await;
     assert_eq!(unknown.closed().await, (1013, "Try again later".to_owned()));
 
     proxy.mend();
-    until("it is ready", async || readiness(&world.here()).await.0 == 200).await;
+    until("it is ready", async || readiness(&app.gateway_a()).await.0 == 200).await;
     assert_eq!(ann.status(&id).await, "ACTIVE");
     ann.client.done(PAUSE_GIG, json!({ "id": id })).await;
-    assert_eq!(screen.event("gig").await["status"], "PAUSED");
-    screen.expect_silence("gig").await;
+    assert_eq!(subscriber.event("gig").await["status"], "PAUSED");
+    subscriber.expect_silence("gig").await;
 }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::support::client::{Client, error_codes};
 use crate::support::on_both_back_ends;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
 
 const CATEGORIES: &str = "query Categories { categories { slug } }";
 
@@ -36,53 +36,53 @@ fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
     response.headers().get(name).map(|value| value.to_str().expect("text"))
 }
 
-async fn a_document_is_named_by_its_hash_once_it_was_sent(world: World) {
-    let here = world.here();
-    let unknown = post(&here, json!({ "extensions": persisted(CATEGORIES) })).await;
+async fn a_document_is_named_by_its_hash_once_it_was_sent(app: TestApp) {
+    let gateway_a = app.gateway_a();
+    let unknown = post(&gateway_a, json!({ "extensions": persisted(CATEGORIES) })).await;
     assert_eq!(error_codes(&unknown), ["PERSISTED_QUERY_NOT_FOUND"]);
     assert_eq!(unknown["errors"][0]["message"], "PersistedQueryNotFound");
-    let sent = post(&here, json!({ "query": CATEGORIES, "extensions": persisted(CATEGORIES) })).await;
+    let sent = post(&gateway_a, json!({ "query": CATEGORIES, "extensions": persisted(CATEGORIES) })).await;
     assert_eq!(sent["data"]["categories"].as_array().map(Vec::len), Some(27));
-    assert_eq!(post(&here, json!({ "extensions": persisted(CATEGORIES) })).await, sent);
+    assert_eq!(post(&gateway_a, json!({ "extensions": persisted(CATEGORIES) })).await, sent);
     let other = post(
-        &here,
+        &gateway_a,
         json!({ "query": "{ limits { levels { level } } }", "extensions": persisted(CATEGORIES) }),
     )
     .await;
     assert_eq!(error_codes(&other), ["BAD_USER_INPUT"]);
     // And by GET, which a CDN can keep.
     let extensions = persisted(CATEGORIES).to_string();
-    let response = get(&here, &[("extensions", &extensions)], &[]).await;
+    let response = get(&gateway_a, &[("extensions", &extensions)], &[]).await;
     assert_eq!(header(&response, "cache-control"), Some("public, max-age=300"));
     assert_eq!(response.json::<Value>().await.expect("JSON"), sent);
     let not_found = persisted("{ limits { levels { level } } }").to_string();
-    let response = get(&here, &[("extensions", &not_found)], &[]).await;
+    let response = get(&gateway_a, &[("extensions", &not_found)], &[]).await;
     assert_eq!(header(&response, "cache-control"), Some("private, no-store"));
     // Over a socket, too.
-    let mut socket = here.socket().await;
+    let mut socket = gateway_a.socket().await;
     socket
         .say(json!({ "type": "subscribe", "id": "1", "payload": { "extensions": persisted(CATEGORIES) } }))
         .await;
     assert_eq!(socket.about("1").await["payload"]["data"], sent["data"]);
 }
 
-async fn what_everybody_sees_may_be_kept_and_nothing_else(world: World) {
-    let here = world.here();
-    let ann = world.member("Ann").await;
+async fn what_everybody_sees_may_be_kept_and_nothing_else(app: TestApp) {
+    let gateway_a = app.gateway_a();
+    let ann = app.member("Ann").await;
     let policy = async |client: &Client, query: &str| {
         let response = get(client, &[("query", query)], &[]).await;
         header(&response, "cache-control").expect("a policy").to_owned()
     };
     let gigs = "{ gigs { totalCount } }";
-    assert_eq!(policy(&here, gigs).await, "public, max-age=5");
+    assert_eq!(policy(&gateway_a, gigs).await, "public, max-age=5");
     assert_eq!(
-        policy(&here, "{ categories { slug } limits { levels { level } } }").await,
+        policy(&gateway_a, "{ categories { slug } limits { levels { level } } }").await,
         "public, max-age=300"
     );
-    assert_eq!(policy(&here, "{ categories { slug } gigs { totalCount } }").await, "public, max-age=5");
+    assert_eq!(policy(&gateway_a, "{ categories { slug } gigs { totalCount } }").await, "public, max-age=5");
     let private = "private, no-store";
     assert_eq!(policy(&ann.client, gigs).await, private);
-    assert_eq!(policy(&here.with_token("nonsense"), "{ categories { slug } }").await, private);
+    assert_eq!(policy(&gateway_a.with_token("nonsense"), "{ categories { slug } }").await, private);
     for query in [
         "{ viewer { email } }",
         "{ eventCursor }",
@@ -90,28 +90,28 @@ async fn what_everybody_sees_may_be_kept_and_nothing_else(world: World) {
         "{ gigs(first: -1) { totalCount } }",
         "{ __typename }",
     ] {
-        assert_eq!(policy(&here, query).await, private, "{query}");
+        assert_eq!(policy(&gateway_a, query).await, private, "{query}");
     }
-    let posted = here.post("/graphql").json(&json!({ "query": gigs })).send().await.expect("an answer");
+    let posted = gateway_a.post("/graphql").json(&json!({ "query": gigs })).send().await.expect("an answer");
     assert_eq!(header(&posted, "cache-control"), Some(private));
 
     // Who has it is told that it is still so, and no more.
-    let first = get(&here, &[("query", gigs)], &[]).await;
+    let first = get(&gateway_a, &[("query", gigs)], &[]).await;
     let varies: Vec<_> =
         first.headers().get_all("vary").iter().map(|it| it.to_str().expect("text").to_lowercase()).collect();
     assert!(varies.join(",").contains("authorization") && varies.join(",").contains("accept"), "{varies:?}");
     let tag = header(&first, "etag").expect("a tag").to_owned();
     let many = format!("\"other\", W/{tag}");
     for had in [tag.as_str(), "*", &many] {
-        let again = get(&here, &[("query", gigs)], &[("if-none-match", had)]).await;
+        let again = get(&gateway_a, &[("query", gigs)], &[("if-none-match", had)]).await;
         assert_eq!((again.status().as_u16(), header(&again, "etag")), (304, Some(tag.as_str())), "{had}");
         assert_eq!(header(&again, "cache-control"), Some("public, max-age=5"));
         assert!(again.bytes().await.expect("a body").is_empty());
     }
-    let seller = world.member("Olga").await;
-    let gig = seller.post(world.gig_form("I will write a song for you").await).await;
-    world.reviewer("Rita").await.approve(&gig).await;
-    let changed = get(&here, &[("query", gigs)], &[("if-none-match", &tag)]).await;
+    let seller = app.member("Olga").await;
+    let gig = seller.post(app.gig_form("I will write a song for you").await).await;
+    app.reviewer("Rita").await.approve(&gig).await;
+    let changed = get(&gateway_a, &[("query", gigs)], &[("if-none-match", &tag)]).await;
     assert_eq!(changed.status(), 200);
     assert_ne!(header(&changed, "etag"), Some(tag.as_str()));
 }
@@ -122,7 +122,7 @@ on_both_back_ends!(
 );
 
 /// An installation with a manifest of one document.
-async fn trusting(mode: Option<&str>, get: Option<&str>) -> (World, tempfile::TempDir) {
+async fn trusting(mode: Option<&str>, get: Option<&str>) -> (TestApp, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("persisted-documents.json");
     let manifest = json!({ "format": "apollo-persisted-query-manifest", "version": 1,
@@ -134,13 +134,13 @@ async fn trusting(mode: Option<&str>, get: Option<&str>) -> (World, tempfile::Te
         get: get.map(str::to_owned),
         ..Settings::default()
     };
-    (World::start(settings, 1).await, folder)
+    (TestApp::start(settings, 1).await, folder)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_documents_are_trusted_no_other_is_run() {
-    let (world, _folder) = trusting(None, None).await;
-    let here = world.here();
+    let (app, _folder) = trusting(None, None).await;
+    let gateway_a = app.gateway_a();
     let id = sha256(CATEGORIES);
     for body in [
         json!({ "documentId": id }),
@@ -148,41 +148,41 @@ async fn where_documents_are_trusted_no_other_is_run() {
         json!({ "extensions": persisted(CATEGORIES) }),
         json!({ "query": CATEGORIES }),
     ] {
-        let answer = post(&here, body.clone()).await;
+        let answer = post(&gateway_a, body.clone()).await;
         assert_eq!(answer["data"]["categories"].as_array().map(Vec::len), Some(27), "{body}: {answer}");
     }
-    assert_eq!(get(&here, &[("documentId", &id)], &[]).await.status(), 200);
+    assert_eq!(get(&gateway_a, &[("documentId", &id)], &[]).await.status(), 200);
     let other = "{ limits { levels { level } } }";
-    assert_eq!(error_codes(&post(&here, json!({ "query": other })).await), ["DOCUMENT_NOT_TRUSTED"]);
+    assert_eq!(error_codes(&post(&gateway_a, json!({ "query": other })).await), ["DOCUMENT_NOT_TRUSTED"]);
     // Nor is it by a hash, or in the name of one that is trusted.
     let by_hash = json!({ "query": other, "extensions": persisted(other) });
-    assert_eq!(error_codes(&post(&here, by_hash).await), ["DOCUMENT_NOT_TRUSTED"]);
+    assert_eq!(error_codes(&post(&gateway_a, by_hash).await), ["DOCUMENT_NOT_TRUSTED"]);
     assert_eq!(
-        error_codes(&post(&here, json!({ "query": other, "documentId": id })).await),
+        error_codes(&post(&gateway_a, json!({ "query": other, "documentId": id })).await),
         ["DOCUMENT_NOT_TRUSTED"]
     );
     assert_eq!(
-        error_codes(&post(&here, json!({ "documentId": "other" })).await),
+        error_codes(&post(&gateway_a, json!({ "documentId": "other" })).await),
         ["PERSISTED_QUERY_NOT_FOUND"]
     );
-    let mut socket = here.socket().await;
+    let mut socket = gateway_a.socket().await;
     socket.say(json!({ "type": "subscribe", "id": "1", "payload": { "query": other } })).await;
     assert_eq!(socket.failure("1").await, ["DOCUMENT_NOT_TRUSTED"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_audit_runs_them_all_and_get_may_be_for_named_documents_alone() {
-    let (world, _folder) = trusting(Some("audit"), Some("persisted")).await;
-    let here = world.here();
+    let (app, _folder) = trusting(Some("audit"), Some("persisted")).await;
+    let gateway_a = app.gateway_a();
     let other = "{ limits { levels { level } } }";
-    assert!(post(&here, json!({ "query": other })).await["data"].is_object());
-    let refused = get(&here, &[("query", other)], &[]).await;
+    assert!(post(&gateway_a, json!({ "query": other })).await["data"].is_object());
+    let refused = get(&gateway_a, &[("query", other)], &[]).await;
     assert_eq!((refused.status().as_u16(), header(&refused, "allow")), (405, Some("POST")));
-    let as_stream = get(&here, &[("query", other)], &[("accept", "text/event-stream")]).await;
+    let as_stream = get(&gateway_a, &[("query", other)], &[("accept", "text/event-stream")]).await;
     assert_eq!(as_stream.status(), 405);
     let subscription = [("query", "subscription { gigPublished { gigId } }")];
-    assert_eq!(get(&here, &subscription, &[("accept", "text/event-stream")]).await.status(), 200);
-    let named = get(&here, &[("documentId", &sha256(CATEGORIES))], &[]).await;
+    assert_eq!(get(&gateway_a, &subscription, &[("accept", "text/event-stream")]).await.status(), 200);
+    let named = get(&gateway_a, &[("documentId", &sha256(CATEGORIES))], &[]).await;
     assert_eq!(
         (named.status().as_u16(), header(&named, "cache-control")),
         (200, Some("public, max-age=300"))

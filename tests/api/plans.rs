@@ -5,15 +5,15 @@ use gigway::domain::gig_filter::{GigFilter, GigOrder};
 use gigway::domain::search::Term;
 use gigway::store::gigs::list;
 use gigway::store::gigs::query::{GigQuery, Scope};
-use gigway::store::gigs::rows::{Part, Parts};
+use gigway::store::gigs::rows::{Column, ColumnSet};
 use gigway::store::gigs::sql::Search;
-use gigway::store::pagination::{Key, PageRequest, Paging};
+use gigway::store::pagination::{Direction, PageKey, PageRequest};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionTrait};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::support::on_both_back_ends;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
 
 /// So many that a look through all of them is worth avoiding.
 const GIGS: u32 = 60_000;
@@ -87,11 +87,11 @@ fn filters(category: Uuid, seller: Uuid) -> Vec<(&'static str, GigFilter)> {
 const ORDERS: [GigOrder; 5] =
     [GigOrder::Newest, GigOrder::Oldest, GigOrder::PriceLowest, GigOrder::PriceHighest, GigOrder::Relevance];
 
-async fn no_list_is_made_by_looking_through_all_gigs(world: World) {
-    let db = world.services().db.read();
+async fn no_list_is_made_by_looking_through_all_gigs(app: TestApp) {
+    let db = app.services().db.read();
     let backend = db.get_database_backend();
     let fill = if backend == DbBackend::Postgres { POSTGRES } else { SQLITE };
-    let transaction = world.services().db.begin().await.expect("a transaction");
+    let transaction = app.services().db.begin().await.expect("a transaction");
     transaction.execute_unprepared(fill).await.expect("many gigs");
     transaction.commit().await.expect("a commit");
     // As autovacuum does, in time.
@@ -118,10 +118,10 @@ async fn no_list_is_made_by_looking_through_all_gigs(world: World) {
         for order in ORDERS {
             for terms in [None, Some("common"), Some("scarce")] {
                 let words = terms.map(|word| vec![Term::Begins(word.to_owned())]);
-                let query = GigQuery { scope: Scope::Listed, filter: filter.clone(), terms: words, order };
+                let query = GigQuery { scope: Scope::GigRow, filter: filter.clone(), terms: words, order };
                 for after in [None, Some(key(&query, middle))] {
-                    let request = PageRequest { size: 20, paging: Paging::Forward, after, before: None };
-                    let parts: Parts = Part::Title | Part::Seller | Part::Images;
+                    let request = PageRequest { size: 20, paging: Direction::Forward, after, before: None };
+                    let parts: ColumnSet = Column::Title | Column::Seller | Column::Images;
                     for (search, statement) in list::statements(backend, &query, &request, parts) {
                         // The index is asked for what is common only where it was not among the first 5,000 of the
                         // list, and then it may be less work to look through all.
@@ -150,7 +150,7 @@ async fn no_list_is_made_by_looking_through_all_gigs(world: World) {
 }
 
 /// A place in the middle of the list.
-fn key(query: &GigQuery, middle: DateTime<Utc>) -> Key {
+fn key(query: &GigQuery, middle: DateTime<Utc>) -> PageKey {
     let (order, len) = query.key_shape();
     let moment = middle.timestamp_micros();
     let values = match (query.order, len) {
@@ -158,7 +158,7 @@ fn key(query: &GigQuery, middle: DateTime<Utc>) -> Key {
         (_, 1) => vec![moment],
         _ => vec![0, moment],
     };
-    Key { order, values, id: Uuid::max() }
+    PageKey { order, values, id: Uuid::max() }
 }
 
 /// By the plan for these very values, and by the one for any, which a prepared statement may come to have.

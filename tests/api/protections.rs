@@ -11,7 +11,7 @@ use crate::support::client::{Client, error_codes};
 use crate::support::documents::{PAUSE_GIG, SAVE_DRAFT, introspection};
 use crate::support::on_both_back_ends;
 use crate::support::servers;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
 
 /// What production must be told.
 pub fn production() -> Settings {
@@ -27,8 +27,8 @@ pub fn production() -> Settings {
     }
 }
 
-async fn limited(limits: Value) -> World {
-    World::start(Settings { operation_limits: Some(limits.to_string()), ..Settings::default() }, 1).await
+async fn limited(limits: Value) -> TestApp {
+    TestApp::start(Settings { operation_limits: Some(limits.to_string()), ..Settings::default() }, 1).await
 }
 
 /// Status and body of a POST of this JSON.
@@ -37,8 +37,8 @@ async fn post(client: &Client, body: &Value) -> (u16, Value) {
     (response.status().as_u16(), response.json().await.expect("JSON"))
 }
 
-async fn what_asks_for_too_much_is_told_which_limit_it_passes_and_where(world: World) {
-    let here = world.here();
+async fn what_asks_for_too_much_is_told_which_limit_it_passes_and_where(app: TestApp) {
+    let gateway_a = app.gateway_a();
     let nested = |depth: usize| format!("{{a{}{}}}", "{a".repeat(depth - 1), "}".repeat(depth - 1));
     let aliases = (0..101).map(|number| format!("a{number}: __typename ")).collect::<Vec<_>>().concat();
     let cases = [
@@ -59,7 +59,7 @@ async fn what_asks_for_too_much_is_told_which_limit_it_passes_and_where(world: W
         ("{a".repeat(2_000), "depth", 100),
     ];
     for (query, limit, allowed) in cases {
-        let (status, answer) = post(&here, &json!({ "query": query })).await;
+        let (status, answer) = post(&gateway_a, &json!({ "query": query })).await;
         let extensions = &answer["errors"][0]["extensions"];
         assert_eq!(extensions, &json!({ "code": "QUERY_TOO_COMPLEX", "limit": limit, "allowed": allowed }));
         assert!(
@@ -71,23 +71,25 @@ async fn what_asks_for_too_much_is_told_which_limit_it_passes_and_where(world: W
     }
     let variables =
         json!({ "query": "query($a: String) { __typename }", "variables": { "a": "x".repeat(65_536) } });
-    assert_eq!(post(&here, &variables).await.1["errors"][0]["extensions"]["limit"], "variablesBytes");
+    assert_eq!(post(&gateway_a, &variables).await.1["errors"][0]["extensions"]["limit"], "variablesBytes");
     // Over a socket, and as a stream, alike.
-    let mut socket = here.socket().await;
+    let mut socket = gateway_a.socket().await;
     socket.subscribe("1", &nested(16), json!({})).await;
     assert_eq!(socket.failure("1").await, ["QUERY_TOO_COMPLEX"]);
-    let stream =
-        here.post("/graphql").header("accept", "text/event-stream").json(&json!({ "query": nested(16) }));
+    let stream = gateway_a
+        .post("/graphql")
+        .header("accept", "text/event-stream")
+        .json(&json!({ "query": nested(16) }));
     let text = stream.send().await.expect("an answer").text().await.expect("a stream");
     assert!(text.contains(r#""limit":"depth""#), "{text}");
     // The query that tools send passes.
     let tools = &introspection();
-    let (_, answer) = post(&here, &json!({ "query": tools })).await;
+    let (_, answer) = post(&gateway_a, &json!({ "query": tools })).await;
     assert!(answer["data"]["__schema"]["types"].is_array(), "{answer}");
 }
 
-async fn bodies_that_a_page_can_send_without_asking_are_refused(world: World) {
-    let ann = world.member("Ann").await;
+async fn bodies_that_a_page_can_send_without_asking_are_refused(app: TestApp) {
+    let ann = app.member("Ann").await;
     let body = json!({ "query": SAVE_DRAFT, "variables": { "input": { "title": "A song" } } }).to_string();
     let form =
         format!("query={}", url::form_urlencoded::byte_serialize(SAVE_DRAFT.as_bytes()).collect::<String>());
@@ -116,12 +118,12 @@ async fn bodies_that_a_page_can_send_without_asking_are_refused(world: World) {
     assert_eq!(mine["viewer"]["gigs"]["totalCount"], 0);
 }
 
-async fn an_entity_is_found_by_its_key(world: World) {
-    let (ann, bob) = (world.member("Ann").await, world.member("Bob").await);
-    let listed = ann.post(world.gig_form("I will write a song for you").await).await;
-    world.reviewer("Rita").await.approve(&listed).await;
-    let waiting = ann.post(world.gig_form("I will write two songs for you").await).await;
-    let category = world.category("Music").await;
+async fn an_entity_is_found_by_its_key(app: TestApp) {
+    let (ann, bob) = (app.member("Ann").await, app.member("Bob").await);
+    let listed = ann.post(app.gig_form("I will write a song for you").await).await;
+    app.reviewer("Rita").await.approve(&listed).await;
+    let waiting = ann.post(app.gig_form("I will write two songs for you").await).await;
+    let category = app.category("Music").await;
     let query = "query($all: [_Any!]!) { _entities(representations: $all) { __typename ... on Gig { title }
         ... on User { displayName } ... on Category { slug } } }";
     let all = json!({ "all": [
@@ -159,10 +161,10 @@ on_both_back_ends!(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_operations_are_one_request_only_where_that_is_switched_on() {
     let draft = |title: &str| json!({ "query": SAVE_DRAFT, "variables": { "input": { "title": title } } });
-    let off = World::on_sqlite().await;
-    assert_eq!(post(&off.here(), &json!([draft("A song")])).await.0, 400);
-    let world = limited(json!({ "batch": 3, "aliases": 1 })).await;
-    let ann = world.member("Ann").await;
+    let off = TestApp::on_sqlite().await;
+    assert_eq!(post(&off.gateway_a(), &json!([draft("A song")])).await.0, 400);
+    let app = limited(json!({ "batch": 3, "aliases": 1 })).await;
+    let ann = app.member("Ann").await;
     let too_much = json!({ "query": "{ a: __typename b: __typename }" });
     let batch = json!([draft("A song"), too_much, { "query": "{ viewer { gigs { totalCount } } }" }]);
     let request = ann.client.post("/graphql").header("idempotency-key", "batch").json(&batch);
@@ -185,9 +187,9 @@ async fn several_operations_are_one_request_only_where_that_is_switched_on() {
         operation_limits: Some(limits.to_string()),
         ..Settings::default()
     };
-    let world = World::start(settings, 1).await;
+    let app = TestApp::start(settings, 1).await;
     let looks = vec![json!({ "query": "{ __schema { queryType { name } } }" }); 60];
-    let (_, answers) = post(&world.here(), &json!(looks)).await;
+    let (_, answers) = post(&app.gateway_a(), &json!(looks)).await;
     let refused =
         answers.as_array().expect("a list").iter().filter(|answer| !error_codes(answer).is_empty()).count();
     assert_eq!(refused, 60 - 5000 / 100);
@@ -202,15 +204,15 @@ async fn what_takes_too_long_is_stopped_and_leaves_nothing() {
         operation_limits: Some(limits.to_string()),
         ..Settings::default()
     };
-    let world = World::start(settings, 1).await;
-    let ann = world.member("Ann").await;
-    let gig = ann.post(world.gig_form("I will write a song for you").await).await;
-    world.reviewer("Rita").await.approve(&gig).await;
+    let app = TestApp::start(settings, 1).await;
+    let ann = app.member("Ann").await;
+    let gig = ann.post(app.gig_form("I will write a song for you").await).await;
+    app.reviewer("Rita").await.approve(&gig).await;
     // Somebody else holds the log, and does not let go: nothing can be committed.
     let other =
         Database::connect_postgres(&database_url, Duration::from_secs(30)).await.expect("PostgreSQL answers");
     let holding = other.begin().await.expect("a transaction");
-    event_log::append(&holding, Vec::new(), world.now()).await.expect("nothing");
+    event_log::append(&holding, Vec::new(), app.now()).await.expect("nothing");
     sea_orm::ConnectionTrait::execute_unprepared(&holding, "LOCK TABLE gig IN ACCESS EXCLUSIVE MODE")
         .await
         .expect("a lock");
@@ -219,7 +221,7 @@ async fn what_takes_too_long_is_stopped_and_leaves_nothing() {
     let response = request.json(&body).send().await.expect("an answer");
     assert_eq!(response.status(), 504);
     assert_eq!(error_codes(&response.json().await.expect("JSON")), ["TIMED_OUT"]);
-    let response = world.here().post("/graphql").json(&json!({ "query": "{ gigs { totalCount } }" }));
+    let response = app.gateway_a().post("/graphql").json(&json!({ "query": "{ gigs { totalCount } }" }));
     let response = response.send().await.expect("an answer");
     assert_eq!(response.status(), 504);
     assert_eq!(error_codes(&response.json().await.expect("JSON")), ["TIMED_OUT"]);
@@ -230,8 +232,8 @@ async fn what_takes_too_long_is_stopped_and_leaves_nothing() {
     let mut socket = ann.client.socket().await;
     socket.subscribe("1", "subscription { gigPublished { gigId } }", json!({})).await;
     tokio::time::sleep(Duration::from_millis(1500)).await;
-    let next = ann.post(world.gig_form("I will write two songs for you").await).await;
-    world.sign_in("rita@example.com").await.approve(&next).await;
+    let next = ann.post(app.gig_form("I will write two songs for you").await).await;
+    app.sign_in("rita@example.com").await.approve(&next).await;
     assert_eq!(socket.event("1").await["gigId"], json!(next));
     // And what was stopped can be sent again with the same key.
     let request = ann.client.post("/graphql").header("idempotency-key", "pause").json(&body);
@@ -241,21 +243,24 @@ async fn what_takes_too_long_is_stopped_and_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn production_shows_neither_its_schema_nor_nearly_right_names() {
-    let world = World::start(production(), 1).await;
-    let here = world.here();
+    let app = TestApp::start(production(), 1).await;
+    let gateway_a = app.gateway_a();
     let tools = introspection();
     for query in [tools.as_str(), "{ __type(name: \"Gig\") { name } }", "{ _service { sdl } }"] {
-        let answer = here.answer(query, json!({})).await;
+        let answer = gateway_a.answer(query, json!({})).await;
         assert_eq!(error_codes(&answer), ["GRAPHQL_VALIDATION_FAILED"], "{answer}");
         assert!(answer.get("data").is_none());
     }
-    let answer = here.answer("{ categorie { id } }", json!({})).await;
+    let answer = gateway_a.answer("{ categorie { id } }", json!({})).await;
     assert!(!answer.to_string().contains("categories"), "{answer}");
-    assert_eq!(here.run("{ __typename categories { __typename } }", json!({})).await["__typename"], "Query");
+    assert_eq!(
+        gateway_a.run("{ __typename categories { __typename } }", json!({})).await["__typename"],
+        "Query"
+    );
     let settings = Settings { introspection: Some("on".into()), ..production() };
-    let open = World::start(settings, 1).await;
-    assert!(open.here().run(&tools, json!({})).await["__schema"].is_object());
-    let development = World::on_sqlite().await;
-    let answer = development.here().answer("{ categorie { id } }", json!({})).await;
+    let open = TestApp::start(settings, 1).await;
+    assert!(open.gateway_a().run(&tools, json!({})).await["__schema"].is_object());
+    let development = TestApp::on_sqlite().await;
+    let answer = development.gateway_a().answer("{ categorie { id } }", json!({})).await;
     assert!(answer.to_string().contains("categories"), "{answer}");
 }

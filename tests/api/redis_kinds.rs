@@ -8,11 +8,11 @@ use gigway::config::Settings;
 use serde_json::json;
 
 use crate::support::documents::{GIG_STATUS_CHANGED, PAUSE_GIG, RESUME_GIG};
-use crate::support::people::Person;
 use crate::support::proxy::until;
 use crate::support::servers::{self, given, lasting_port};
 use crate::support::socket::Socket;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
+use crate::support::test_users::TestUser;
 
 /// A redis-server with a folder of its own, ended with the test.
 struct Server {
@@ -62,33 +62,33 @@ impl Drop for Server {
     }
 }
 
-async fn world(redis_url: String) -> World {
+async fn app(redis_url: String) -> TestApp {
     let settings = Settings {
         database_url: Some(servers::new_postgres_database().await),
         redis_url: Some(redis_url),
         ..Settings::default()
     };
-    World::start(settings, 2).await
+    TestApp::start(settings, 2).await
 }
 
-async fn heard(world: &World) {
-    for services in [world.services(), world.services_there()] {
+async fn heard(app: &TestApp) {
+    for services in [app.services(), app.services_b()] {
         let redis = services.bus.redis().expect("Redis is used");
         until("it is heard", async || redis.is_subscribed()).await;
     }
 }
 
 /// The messages that gateways publish, as this server hears them.
-async fn messages(world: &World, server: &Server) -> redis::aio::PubSub {
+async fn messages(app: &TestApp, server: &Server) -> redis::aio::PubSub {
     let client = redis::Client::open(format!("redis://127.0.0.1:{}", server.port)).expect("an address");
     let mut messages = client.get_async_pubsub().await.expect("it answers");
-    let channel = format!("gigway:events:{}", world.services().streams.epoch());
+    let channel = format!("gigway:events:{}", app.services().streams.epoch());
     messages.subscribe(channel).await.expect("subscribed");
     messages
 }
 
 /// The next act is heard at that server: the log has it in any case, and says nothing of Redis.
-async fn carried(messages: &mut redis::aio::PubSub, ann: &Person, id: &str, screen: &mut Socket) {
+async fn carried(messages: &mut redis::aio::PubSub, ann: &TestUser, id: &str, screen: &mut Socket) {
     pause_and_resume(ann, id, screen).await;
     let mut stream = messages.on_message();
     for status in ["PAUSED", "ACTIVE"] {
@@ -110,17 +110,17 @@ async fn carried(messages: &mut redis::aio::PubSub, ann: &Person, id: &str, scre
 }
 
 /// A seller with a listed gig, and their screen at the other gateway.
-async fn screen(world: &World) -> (Person, String, Socket) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let id = ann.post(world.gig_form("I will write a song for you").await).await;
+async fn screen(app: &TestApp) -> (TestUser, String, Socket) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let id = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.approve(&id).await;
-    let mut screen = ann.at(&world.there()).socket().await;
+    let mut screen = ann.at(&app.gateway_b()).socket().await;
     screen.subscribe("gig", GIG_STATUS_CHANGED, json!({ "id": id })).await;
     assert_eq!(screen.event("gig").await["version"], 2);
     (ann, id, screen)
 }
 
-async fn pause_and_resume(ann: &Person, id: &str, screen: &mut Socket) {
+async fn pause_and_resume(ann: &TestUser, id: &str, screen: &mut Socket) {
     for (act, status) in [(PAUSE_GIG, "PAUSED"), (RESUME_GIG, "ACTIVE")] {
         ann.client.done(act, json!({ "id": id })).await;
         assert_eq!(screen.event("gig").await["status"], status);
@@ -152,18 +152,18 @@ async fn a_cluster_carries_events_from_any_node_to_any_other() {
         .await;
     }
     let hosts: Vec<_> = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
-    let world = world(format!("redis+cluster://{}", hosts.join(","))).await;
-    heard(&world).await;
-    let (ann, id, mut screen) = screen(&world).await;
+    let app = app(format!("redis+cluster://{}", hosts.join(","))).await;
+    heard(&app).await;
+    let (ann, id, mut screen) = screen(&app).await;
     // Both gateways are at the first node: what they publish there is heard at the last.
-    let mut last = messages(&world, nodes.last().expect("a node")).await;
+    let mut last = messages(&app, nodes.last().expect("a node")).await;
     carried(&mut last, &ann, &id, &mut screen).await;
     drop(last);
     // They go on at the next.
     nodes.first_mut().expect("a node").kill();
     pause_and_resume(&ann, &id, &mut screen).await;
-    heard(&world).await;
-    let mut last = messages(&world, nodes.last().expect("a node")).await;
+    heard(&app).await;
+    let mut last = messages(&app, nodes.last().expect("a node")).await;
     carried(&mut last, &ann, &id, &mut screen).await;
     screen.expect_silence("gig").await;
 }
@@ -186,9 +186,9 @@ async fn sentinels_name_the_master_also_after_a_failover() {
     // The first one named is nobody: the next is asked.
     let nobody = lasting_port();
     let url = format!("redis+sentinel://127.0.0.1:{nobody},127.0.0.1:{}/main", sentinel.port);
-    let world = world(url).await;
-    heard(&world).await;
-    let (ann, id, mut screen) = screen(&world).await;
+    let app = app(url).await;
+    heard(&app).await;
+    let (ann, id, mut screen) = screen(&app).await;
     pause_and_resume(&ann, &id, &mut screen).await;
     master.kill();
     pause_and_resume(&ann, &id, &mut screen).await;
@@ -197,8 +197,8 @@ async fn sentinels_name_the_master_also_after_a_failover() {
         format!("{role:?}").contains("master")
     })
     .await;
-    heard(&world).await;
-    let mut new_master = messages(&world, &replica).await;
+    heard(&app).await;
+    let mut new_master = messages(&app, &replica).await;
     carried(&mut new_master, &ann, &id, &mut screen).await;
     screen.expect_silence("gig").await;
 }

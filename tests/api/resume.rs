@@ -15,13 +15,13 @@ use serde_json::json;
 use crate::support::client::text;
 use crate::support::documents::{GIG_STATUS_CHANGED, PAUSE_GIG, RESUME_GIG};
 use crate::support::on_both_back_ends;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
 
 /// A screen reads a cursor and a gig in one query, and follows behind the cursor, while a writer goes on all the while:
 /// whatever the query did not show, the stream tells, without a hole and once.
-async fn a_list_and_what_follows_it_have_no_gap_between_them(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let id = ann.post(world.gig_form("I will write a song for you").await).await;
+async fn a_list_and_what_follows_it_have_no_gap_between_them(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let id = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.approve(&id).await;
     let done = Arc::new(AtomicBool::new(false));
     let writer = {
@@ -34,11 +34,11 @@ async fn a_list_and_what_follows_it_have_no_gap_between_them(world: World) {
         })
     };
     for _ in 0..25 {
-        let there = ann.at(&world.there());
+        let gateway_b = ann.at(&app.gateway_b());
         let query = "query($id: ID!) { eventCursor gig(id: $id) { version } }";
-        let seen = there.run(query, json!({ "id": id })).await;
+        let seen = gateway_b.run(query, json!({ "id": id })).await;
         let shown = seen["gig"]["version"].as_i64().expect("a version");
-        let mut socket = there.socket().await;
+        let mut socket = gateway_b.socket().await;
         socket.subscribe("s", GIG_STATUS_CHANGED, json!({ "after": seen["eventCursor"] })).await;
         let mut last = None;
         // At least one that happened behind the query, and some more.
@@ -58,30 +58,30 @@ async fn a_list_and_what_follows_it_have_no_gap_between_them(world: World) {
 }
 
 /// The first and the last position that the log keeps.
-async fn kept(world: &World) -> (i64, i64) {
-    let db = world.services().db.read();
+async fn kept(app: &TestApp) -> (i64, i64) {
+    let db = app.services().db.read();
     let tail = event_log::tail(db).await.expect("a tail").expect("something has happened");
     (tail, event_log::head(db).await.expect("a head"))
 }
 
-async fn the_log_keeps_thirty_days_and_its_newest_event_for_ever(world: World) {
-    let ann = world.member("Ann").await;
+async fn the_log_keeps_thirty_days_and_its_newest_event_for_ever(app: TestApp) {
+    let ann = app.member("Ann").await;
     for number in 0..3 {
-        ann.post(world.gig_form(&format!("I will write {number} songs for you")).await).await;
+        ann.post(app.gig_form(&format!("I will write {number} songs for you")).await).await;
     }
-    let (_, before) = kept(&world).await;
-    world.pass(TimeDelta::days(29));
-    assert_eq!(keeping::prune(world.services()).await.expect("pruned"), 0);
-    let ann = world.sign_in(&ann.email).await;
-    ann.post(world.gig_form("I will write one song more").await).await;
-    world.pass(TimeDelta::days(2));
-    keeping::prune(world.services()).await.expect("pruned");
-    let (tail, head) = kept(&world).await;
+    let (_, before) = kept(&app).await;
+    app.pass(TimeDelta::days(29));
+    assert_eq!(keeping::prune(app.services()).await.expect("pruned"), 0);
+    let ann = app.sign_in(&ann.email).await;
+    ann.post(app.gig_form("I will write one song more").await).await;
+    app.pass(TimeDelta::days(2));
+    keeping::prune(app.services()).await.expect("pruned");
+    let (tail, head) = kept(&app).await;
     assert_eq!(tail, before + 1, "what is older than thirty days is gone, and nothing else");
-    world.pass(TimeDelta::days(60));
-    keeping::prune(world.services()).await.expect("pruned");
-    assert_eq!(kept(&world).await, (head, head), "the next position follows from the newest");
-    let streams = &world.services().streams;
+    app.pass(TimeDelta::days(60));
+    keeping::prune(app.services()).await.expect("pruned");
+    assert_eq!(kept(&app).await, (head, head), "the next position follows from the newest");
+    let streams = &app.services().streams;
     let resume = async |position: i64| {
         let cursor = streams.cursor(position).encode();
         streams.resume(Topic::ReviewQueue, &cursor).await.map(|_| ())
@@ -90,43 +90,43 @@ async fn the_log_keeps_thirty_days_and_its_newest_event_for_ever(world: World) {
     assert!(matches!(resume(head + 1).await, Err(StreamError::CursorExpired)));
     assert!(resume(head - 1).await.is_ok(), "what followed it is kept");
     assert!(resume(head).await.is_ok());
-    let bob = world.member("Bob").await;
-    bob.post(world.gig_form("I will sing a song for you").await).await;
-    assert_eq!(kept(&world).await.1, head + 2, "positions go on");
+    let bob = app.member("Bob").await;
+    bob.post(app.gig_form("I will sing a song for you").await).await;
+    assert_eq!(kept(&app).await.1, head + 2, "positions go on");
 }
 
 /// A stream that is behind when the log is pruned says so, and leaves nothing out in silence.
-async fn a_stream_that_the_log_was_pruned_under_ends(world: World) {
-    let ann = world.member("Ann").await;
-    ann.post(world.gig_form("I will write a song for you").await).await;
-    let services = world.services();
+async fn a_stream_that_the_log_was_pruned_under_ends(app: TestApp) {
+    let ann = app.member("Ann").await;
+    ann.post(app.gig_form("I will write a song for you").await).await;
+    let services = app.services();
     let row = gigway::domain::id::decode(&ann.id).expect("an id").1;
     let cursor = services.streams.cursor(0).encode();
     let mut stream = services.streams.resume(Topic::Seller(row), &cursor).await.expect("all is kept");
     // Before it has read a page.
-    world.pass(TimeDelta::days(31));
-    ann_posts_again(&world, &ann.email).await;
+    app.pass(TimeDelta::days(31));
+    ann_posts_again(&app, &ann.email).await;
     keeping::prune(services).await.expect("pruned");
     assert!(matches!(stream.next().await, Some(Err(StreamError::CursorExpired))));
 }
 
-async fn ann_posts_again(world: &World, email: &str) {
-    let ann = world.sign_in(email).await;
-    ann.post(world.gig_form("I will write another song for you").await).await;
+async fn ann_posts_again(app: &TestApp, email: &str) {
+    let ann = app.sign_in(email).await;
+    ann.post(app.gig_form("I will write another song for you").await).await;
 }
 
 /// Once a backup was restored, a position may be another event's.
-async fn a_log_that_is_named_anew_knows_no_cursor_from_before(mut world: World) {
-    let ann = world.member("Ann").await;
-    ann.post(world.gig_form("I will write a song for you").await).await;
+async fn a_log_that_is_named_anew_knows_no_cursor_from_before(mut app: TestApp) {
+    let ann = app.member("Ann").await;
+    ann.post(app.gig_form("I will write a song for you").await).await;
     let cursor = text(&ann.client.run("{ eventCursor }", json!({})).await["eventCursor"]);
-    keeping::renew_epoch(world.services()).await.expect("named anew");
-    world.stop_gateway().await;
-    world.start_gateway().await;
-    let mut socket = ann.at(&world.there()).socket().await;
+    keeping::renew_epoch(app.services()).await.expect("named anew");
+    app.stop_gateway().await;
+    app.start_gateway().await;
+    let mut socket = ann.at(&app.gateway_b()).socket().await;
     socket.subscribe("old", GIG_STATUS_CHANGED, json!({ "after": cursor })).await;
     assert_eq!(socket.failure("old").await, ["CURSOR_EXPIRED"]);
-    let fresh = ann.at(&world.there()).run("{ eventCursor }", json!({})).await;
+    let fresh = ann.at(&app.gateway_b()).run("{ eventCursor }", json!({})).await;
     let (old, new) = (Cursor::decode(&cursor), Cursor::decode(&text(&fresh["eventCursor"])));
     let (old, new) = (old.expect("a cursor"), new.expect("a cursor"));
     assert!(old.epoch != new.epoch && old.position <= new.position);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::client::text;
 use crate::support::documents::{ARCHIVE_GIG, CLAIM, DECIDE_GIG, EDIT_GIG, QUEUE, RELEASE};
 use crate::support::on_both_back_ends;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
 
 fn pair(code: &str, path: &str) -> (String, String) {
     (code.to_owned(), path.to_owned())
@@ -16,18 +16,18 @@ fn decision(gig_id: &str, decision: &str, version: i32, reasons: &Value) -> Valu
     json!({ "input": { "gigId": gig_id, "decision": decision, "expectedVersion": version, "reasons": reasons } })
 }
 
-async fn the_queue_holds_what_was_posted_the_first_due_first(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+async fn the_queue_holds_what_was_posted_the_first_due_first(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let mut posted = Vec::new();
     for number in 0..5 {
-        posted.push(ann.post(world.gig_form(&format!("I will write song number {number}")).await).await);
-        world.pass(TimeDelta::minutes(1));
+        posted.push(ann.post(app.gig_form(&format!("I will write song number {number}")).await).await);
+        app.pass(TimeDelta::minutes(1));
     }
     let read = "query($first: Int, $after: String, $last: Int, $before: String) {
         reviewQueue(state: OPEN, first: $first, after: $after, last: $last, before: $before) {
             totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
             edges { cursor node { overdue subject { ... on Gig { id } } } } } }";
-    let client = rita.at(&world.there());
+    let client = rita.at(&app.gateway_b());
     let ids = |page: &Value| -> Vec<String> {
         let edges = page["edges"].as_array().expect("a list").clone();
         edges.iter().map(|edge| text(&edge["node"]["subject"]["id"])).collect()
@@ -43,23 +43,22 @@ async fn the_queue_holds_what_was_posted_the_first_due_first(world: World) {
     assert_eq!(rest["pageInfo"]["hasPreviousPage"], true);
     let before = json!({ "last": 2, "before": rest["pageInfo"]["startCursor"] });
     assert_eq!(ids(&client.run(read, before).await["reviewQueue"].take()), posted[..2]);
-    world.pass(TimeDelta::days(7));
-    let rita = world.sign_in(&rita.email).await;
+    app.pass(TimeDelta::days(7));
+    let rita = app.sign_in(&rita.email).await;
     let late = rita.client.run(read, json!({})).await["reviewQueue"].take();
     assert!(late["edges"].as_array().expect("a list").iter().all(|edge| edge["node"]["overdue"] == true));
 }
 
-async fn a_claim_keeps_others_out_until_it_is_given_back_or_runs_out(world: World) {
-    let (ann, rita, rob) =
-        (world.member("Ann").await, world.reviewer("Rita").await, world.reviewer("Rob").await);
-    let gig = ann.post(world.gig_form("I will write a song for you").await).await;
+async fn a_claim_keeps_others_out_until_it_is_given_back_or_runs_out(app: TestApp) {
+    let (ann, rita, rob) = (app.member("Ann").await, app.reviewer("Rita").await, app.reviewer("Rob").await);
+    let gig = ann.post(app.gig_form("I will write a song for you").await).await;
     let item = rita.queue_item(&gig).await;
     assert_eq!((&item["state"], &item["kind"]), (&json!("OPEN"), &json!("GIG")));
     let id = json!({ "id": item["id"] });
     let claimed = rita.client.done(CLAIM, id.clone()).await["item"].take();
     assert_eq!((&claimed["state"], &claimed["claimedBy"]["id"]), (&json!("CLAIMED"), &json!(rita.id)));
 
-    let rob_there = rob.at(&world.there());
+    let rob_there = rob.at(&app.gateway_b());
     let taken = [pair("ALREADY_CLAIMED", "id")];
     assert_eq!(rob_there.refused(CLAIM, id.clone()).await, taken);
     assert_eq!(rob_there.refused(RELEASE, id.clone()).await, taken);
@@ -71,15 +70,15 @@ async fn a_claim_keeps_others_out_until_it_is_given_back_or_runs_out(world: Worl
     assert_eq!((&released["state"], &released["claimedBy"]), (&json!("OPEN"), &Value::Null));
     assert_eq!(rita.client.refused(RELEASE, id.clone()).await, [pair("INVALID_TRANSITION", "id")]);
     rob_there.done(CLAIM, id.clone()).await;
-    world.pass(TimeDelta::minutes(14));
+    app.pass(TimeDelta::minutes(14));
     assert_eq!(rita.client.refused(CLAIM, id.clone()).await, taken);
     // Claiming once more is for longer.
     rob_there.done(CLAIM, id.clone()).await;
-    world.pass(TimeDelta::minutes(14));
-    let rita = world.sign_in(&rita.email).await;
+    app.pass(TimeDelta::minutes(14));
+    let rita = app.sign_in(&rita.email).await;
     assert_eq!(rita.client.refused(CLAIM, id.clone()).await, taken);
-    world.pass(TimeDelta::minutes(2));
-    let rita = world.sign_in(&rita.email).await;
+    app.pass(TimeDelta::minutes(2));
+    let rita = app.sign_in(&rita.email).await;
     assert_eq!(rita.queue_item(&gig).await["state"], "OPEN");
     rita.client.done(CLAIM, id.clone()).await;
     rita.client.done(DECIDE_GIG, approve).await;
@@ -88,16 +87,15 @@ async fn a_claim_keeps_others_out_until_it_is_given_back_or_runs_out(world: Worl
     assert_eq!(rita.client.refused(CLAIM, id).await, [pair("INVALID_TRANSITION", "id")]);
 }
 
-async fn of_two_reviewers_who_decide_at_once_one_is_told_that_it_changed(world: World) {
-    let (ann, rita, rob) =
-        (world.member("Ann").await, world.reviewer("Rita").await, world.reviewer("Rob").await);
+async fn of_two_reviewers_who_decide_at_once_one_is_told_that_it_changed(app: TestApp) {
+    let (ann, rita, rob) = (app.member("Ann").await, app.reviewer("Rita").await, app.reviewer("Rob").await);
     for number in 0..5 {
-        let gig = ann.post(world.gig_form(&format!("I will write song number {number}")).await).await;
+        let gig = ann.post(app.gig_form(&format!("I will write song number {number}")).await).await;
         let (approve, reject) = (
             decision(&gig, "APPROVE", 1, &json!([])),
             decision(&gig, "REJECT", 1, &json!([{ "code": "SPAM" }])),
         );
-        let rob_there = rob.at(&world.there());
+        let rob_there = rob.at(&app.gateway_b());
         let (first, second) =
             tokio::join!(rita.client.run(DECIDE_GIG, approve), rob_there.run(DECIDE_GIG, reject));
         let mut codes = Vec::new();
@@ -109,11 +107,11 @@ async fn of_two_reviewers_who_decide_at_once_one_is_told_that_it_changed(world: 
     }
 }
 
-async fn a_gig_that_is_changed_while_it_is_decided_is_one_or_the_other(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+async fn a_gig_that_is_changed_while_it_is_decided_is_one_or_the_other(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     for number in 0..12 {
-        let gig = ann.post(world.gig_form(&format!("I will write song number {number}")).await).await;
-        let rita_there = rita.at(&world.there());
+        let gig = ann.post(app.gig_form(&format!("I will write song number {number}")).await).await;
+        let rita_there = rita.at(&app.gateway_b());
         let (decided, archived) = tokio::join!(
             rita_there.run(DECIDE_GIG, decision(&gig, "APPROVE", 1, &json!([]))),
             ann.client.run(ARCHIVE_GIG, json!({ "id": gig })),
@@ -129,9 +127,9 @@ async fn a_gig_that_is_changed_while_it_is_decided_is_one_or_the_other(world: Wo
     }
 }
 
-async fn a_decision_needs_what_goes_with_it(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let gig = ann.post(world.gig_form("I will write a song for you").await).await;
+async fn a_decision_needs_what_goes_with_it(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let gig = ann.post(app.gig_form("I will write a song for you").await).await;
     let cases = [
         ("REJECT", 1, json!([]), pair("REQUIRED", "reasons")),
         ("REJECT", 1, json!([{ "code": "NONSENSE" }]), pair("INVALID", "reasons.0.code")),
@@ -163,9 +161,9 @@ async fn a_decision_needs_what_goes_with_it(world: World) {
     assert_eq!(rita.queue_item(&gig).await["state"], "OPEN");
 }
 
-async fn nobody_reviews_a_gig_of_their_own(world: World) {
-    let (rita, rob) = (world.reviewer("Rita").await, world.reviewer("Rob").await);
-    let gig = rita.post(world.gig_form("I will write a song for you").await).await;
+async fn nobody_reviews_a_gig_of_their_own(app: TestApp) {
+    let (rita, rob) = (app.reviewer("Rita").await, app.reviewer("Rob").await);
+    let gig = rita.post(app.gig_form("I will write a song for you").await).await;
     let item = rita.queue_item(&gig).await;
     let refused = rita.client.refused(CLAIM, json!({ "id": item["id"] })).await;
     assert_eq!(refused, [pair("NOT_ALLOWED", "id")]);
@@ -174,9 +172,9 @@ async fn nobody_reviews_a_gig_of_their_own(world: World) {
     rob.approve(&gig).await;
 }
 
-async fn the_seller_reads_the_reasons_and_nobody_the_note(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let gig = ann.post(world.gig_form("I will write a song for you").await).await;
+async fn the_seller_reads_the_reasons_and_nobody_the_note(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let gig = ann.post(app.gig_form("I will write a song for you").await).await;
     let input = json!({ "input": {
         "gigId": gig, "decision": "REJECT", "expectedVersion": 1,
         "reasons": [{ "code": "LANGUAGE", "field": ["description"] },
@@ -200,40 +198,40 @@ async fn the_seller_reads_the_reasons_and_nobody_the_note(world: World) {
     ann.client.done(EDIT_GIG, json!({ "input": { "id": gig, "description": "Songs." } })).await;
     rita.approve(&gig).await;
     let read = "query($id: ID!) { gig(id: $id) { status reviewDueAt reviewReasons { code } } }";
-    let seen = world.there().run(read, json!({ "id": gig })).await["gig"].take();
+    let seen = app.gateway_b().run(read, json!({ "id": gig })).await["gig"].take();
     assert_eq!(seen, json!({ "status": "ACTIVE", "reviewDueAt": null, "reviewReasons": [] }));
 }
 
-async fn a_listed_gig_is_suspended_and_can_only_be_archived(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let gig = ann.post(world.gig_form("I will write a song for you").await).await;
+async fn a_listed_gig_is_suspended_and_can_only_be_archived(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let gig = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.approve(&gig).await;
     rita.decide(&gig, "SUSPEND", json!([{ "code": "COPYRIGHT" }])).await;
     let edit = json!({ "input": { "id": gig, "title": "I will write two songs" } });
     assert_eq!(ann.client.refused(EDIT_GIG, edit).await, [pair("INVALID_TRANSITION", "")]);
     assert_eq!(
-        world.there().run("query($id: ID!) { gig(id: $id) { id } }", json!({ "id": gig })).await["gig"],
+        app.gateway_b().run("query($id: ID!) { gig(id: $id) { id } }", json!({ "id": gig })).await["gig"],
         Value::Null
     );
     assert_eq!(ann.client.done(ARCHIVE_GIG, json!({ "id": gig })).await["gig"]["status"], "ARCHIVED");
 }
 
-async fn each_round_of_review_is_an_item_and_each_decision_is_kept(world: World) {
+async fn each_round_of_review_is_an_item_and_each_decision_is_kept(app: TestApp) {
     use sea_orm::EntityTrait;
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let gig = ann.post(world.gig_form("I will write a song for you").await).await;
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let gig = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.decide(&gig, "REJECT", json!([{ "code": "LANGUAGE" }])).await;
     ann.client.done(EDIT_GIG, json!({ "input": { "id": gig, "description": "Songs." } })).await;
     rita.approve(&gig).await;
     let queue = rita.client.run(QUEUE, json!({ "state": "DECIDED" })).await;
     assert_eq!(queue["reviewQueue"]["totalCount"], 2);
-    let rows = entity::review_decision::Entity::find().all(world.services().db.read()).await.expect("rows");
+    let rows = entity::review_decision::Entity::find().all(app.services().db.read()).await.expect("rows");
     let mut kept: Vec<_> =
         rows.iter().map(|row| (row.version, row.decision.as_str(), row.reasons.clone())).collect();
     kept.sort_by_key(|row| row.0);
     assert_eq!((kept[0].0, kept[0].1, &kept[0].2[0]["code"]), (2, "REJECT", &json!("LANGUAGE")));
     assert_eq!((kept[1].0, kept[1].1), (4, "APPROVE"));
-    assert!(rows.iter().all(|row| row.item_id.is_some() && row.decided_at <= world.now()));
+    assert!(rows.iter().all(|row| row.item_id.is_some() && row.decided_at <= app.now()));
 }
 
 on_both_back_ends!(

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::protections::production;
 use crate::support::client::Client;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
 
 struct Scanner {
     client: Client,
@@ -75,8 +75,8 @@ impl Scanner {
 }
 
 async fn report(settings: Settings) -> Vec<&'static str> {
-    let world = World::start(settings, 1).await;
-    Scanner { client: world.here() }.report().await
+    let app = TestApp::start(settings, 1).await;
+    Scanner { client: app.gateway_a() }.report().await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::npm;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
 
 /// What is described elsewhere: introspection (`__`) by the specification of GraphQL, `_service` and its like by that of
 /// Federation; and the library says nothing of `ID`.
@@ -17,11 +17,11 @@ fn the_committed_schema_is_the_one_that_is_served() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_type_field_argument_and_value_is_described() {
-    let world = World::on_sqlite().await;
+    let app = TestApp::on_sqlite().await;
     let introspection = "{ __schema { types { name description
         fields(includeDeprecated: true) { name description args { name description } }
         inputFields { name description } enumValues(includeDeprecated: true) { name description } } } }";
-    let types = world.here().run(introspection, json!({})).await["__schema"]["types"].take();
+    let types = app.gateway_a().run(introspection, json!({})).await["__schema"]["types"].take();
     let mut silent = Vec::new();
     let mut look = |path: String, described: &Value| {
         if described["description"].as_str().unwrap_or_default().is_empty() {

@@ -5,21 +5,21 @@ use serde_json::json;
 use crate::browse::{BROWSE, browse, expect_pages_of, list, with};
 use crate::support::documents::PAUSE_GIG;
 use crate::support::on_both_back_ends;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
 
-async fn words_are_found_where_they_begin_and_whatever_is_typed(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    list(&world, &ann, &rita, "Logo design, fast", json!({ "description": "Modern brands." })).await;
+async fn words_are_found_where_they_begin_and_whatever_is_typed(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    list(&app, &ann, &rita, "Logo design, fast", json!({ "description": "Modern brands." })).await;
     list(
-        &world,
+        &app,
         &ann,
         &rita,
         "A waltz for zither",
         json!({ "description": "My design of sound.", "tags": ["logo music"] }),
     )
     .await;
-    let here = world.here();
-    let find = async |search: &str| browse(&here, json!({ "search": search })).await.0;
+    let gateway_a = app.gateway_a();
+    let find = async |search: &str| browse(&gateway_a, json!({ "search": search })).await.0;
     assert_eq!(find("logo").await, ["A waltz for zither", "Logo design, fast"]);
     assert_eq!(find("LOG DES").await, ["A waltz for zither", "Logo design, fast"]);
     assert_eq!(find("zith").await, ["A waltz for zither"]);
@@ -27,14 +27,14 @@ async fn words_are_found_where_they_begin_and_whatever_is_typed(world: World) {
     assert_eq!(find("ogo").await, [""; 0]);
     assert_eq!(find("logo-design").await.len(), 2);
     assert_eq!(find("  ").await.len(), 2);
-    let (titles, _) = browse(&here, json!({ "search": "logo des", "orderBy": "RELEVANCE" })).await;
+    let (titles, _) = browse(&gateway_a, json!({ "search": "logo des", "orderBy": "RELEVANCE" })).await;
     assert_eq!(titles, ["Logo design, fast", "A waltz for zither"]);
     for nothing in [json!({}), json!({ "search": " " })] {
         let mut variables = nothing;
         variables["orderBy"] = json!("RELEVANCE");
-        assert_eq!(browse(&here, variables).await.0, ["A waltz for zither", "Logo design, fast"]);
+        assert_eq!(browse(&gateway_a, variables).await.0, ["A waltz for zither", "Logo design, fast"]);
     }
-    assert_eq!(browse(&here, json!({ "search": "*", "orderBy": "RELEVANCE" })).await.0, [""; 0]);
+    assert_eq!(browse(&gateway_a, json!({ "search": "*", "orderBy": "RELEVANCE" })).await.0, [""; 0]);
     let long = "x ".repeat(5000);
     for odd in [
         "*",
@@ -57,22 +57,22 @@ async fn words_are_found_where_they_begin_and_whatever_is_typed(world: World) {
         "-logo",
     ] {
         for order in ["NEWEST", "RELEVANCE", "PRICE_LOWEST"] {
-            let answer = here.answer(BROWSE, json!({ "search": odd, "orderBy": order })).await;
+            let answer = gateway_a.answer(BROWSE, json!({ "search": odd, "orderBy": order })).await;
             assert!(answer.get("errors").is_none(), "{odd:?}, {order}: {answer}");
         }
     }
     assert_eq!(find("😀 *").await, [""; 0]);
 }
 
-async fn a_mistyped_word_finds_what_it_was_meant_for(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+async fn a_mistyped_word_finds_what_it_was_meant_for(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let design =
-        list(&world, &ann, &rita, "Logo design, fast", json!({ "description": "Modern brands." })).await;
-    list(&world, &ann, &rita, "A waltz for zither", json!({ "tags": ["graphic score"] })).await;
+        list(&app, &ann, &rita, "Logo design, fast", json!({ "description": "Modern brands." })).await;
+    list(&app, &ann, &rita, "A waltz for zither", json!({ "tags": ["graphic score"] })).await;
     // Nobody else sees a draft, and its words stand for nothing.
-    ann.post(world.gig_form("Desgin of desgins, unlisted").await).await;
-    let here = world.here();
-    let find = async |search: &str| browse(&here, json!({ "search": search })).await.0;
+    ann.post(app.gig_form("Desgin of desgins, unlisted").await).await;
+    let gateway_a = app.gateway_a();
+    let find = async |search: &str| browse(&gateway_a, json!({ "search": search })).await.0;
     assert_eq!(find("desgin").await, ["Logo design, fast"]);
     assert_eq!(find("logo dseign").await, ["Logo design, fast"]);
     assert_eq!(find("zitther waltz").await, ["A waltz for zither"]);
@@ -82,9 +82,11 @@ async fn a_mistyped_word_finds_what_it_was_meant_for(world: World) {
     assert_eq!(find("lgo").await, [""; 0]);
     assert_eq!(find("accordion").await, [""; 0]);
     assert_eq!(find("desgin accordion").await, [""; 0]);
-    let (titles, page) =
-        browse(&here, json!({ "search": "desgin", "orderBy": "RELEVANCE", "where": { "maxPrice": "25" } }))
-            .await;
+    let (titles, page) = browse(
+        &gateway_a,
+        json!({ "search": "desgin", "orderBy": "RELEVANCE", "where": { "maxPrice": "25" } }),
+    )
+    .await;
     assert_eq!((titles.as_slice(), &page["totalCount"]), (&["Logo design, fast".to_owned()][..], &json!(1)));
     // Once it is not listed any more, no word of it is meant.
     ann.client.done(PAUSE_GIG, json!({ "id": design })).await;
@@ -93,8 +95,8 @@ async fn a_mistyped_word_finds_what_it_was_meant_for(world: World) {
 
 /// Gigs with the words in their titles, then those that have them elsewhere, each the newest first; over pages of every
 /// length, both ways, and while filters hold.
-async fn what_is_more_relevant_comes_first_on_every_page(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+async fn what_is_more_relevant_comes_first_on_every_page(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     for number in 1..=8 {
         let (title, description) = match number % 3 {
             0 => (format!("Logo and design {number}"), "Made for you."),
@@ -102,9 +104,9 @@ async fn what_is_more_relevant_comes_first_on_every_page(world: World) {
             _ => (format!("Design without mark {number}"), "And with a logo."),
         };
         let price = format!("{}.00", 10 + number);
-        list(&world, &ann, &rita, &title, json!({ "description": description, "price": price })).await;
+        list(&app, &ann, &rita, &title, json!({ "description": description, "price": price })).await;
     }
-    let here = world.there();
+    let gateway_a = app.gateway_b();
     let expected = [
         "Logo and design 6",
         "Logo and design 3",
@@ -117,9 +119,9 @@ async fn what_is_more_relevant_comes_first_on_every_page(world: World) {
     ];
     let searched = json!({ "search": "logo desi", "orderBy": "RELEVANCE" });
     for size in [1, 2, 3, 4, 5, 100] {
-        expect_pages_of(&here, &searched, size, &expected.map(str::to_owned)).await;
+        expect_pages_of(&gateway_a, &searched, size, &expected.map(str::to_owned)).await;
     }
-    let (titles, page) = browse(&here, with(&searched, &json!({ "where": { "maxPrice": "15" } }))).await;
+    let (titles, page) = browse(&gateway_a, with(&searched, &json!({ "where": { "maxPrice": "15" } }))).await;
     assert_eq!(
         titles,
         [

@@ -11,9 +11,9 @@ use serde_json::json;
 
 use crate::support::client::text;
 use crate::support::documents::{SIGN_IN, SIGN_UP};
-use crate::support::people::{PASSWORD, Person};
 use crate::support::process::{Served, add_user, gigway};
 use crate::support::servers::{self, OwnRedis};
+use crate::support::test_users::{PASSWORD, TestUser};
 use crate::verification::{decide, document, info, save, submit, upload, verdict};
 
 /// Every row of every table, as text; bytes are hexadecimal.
@@ -91,7 +91,7 @@ async fn a_stolen_disk_a_dump_a_log_and_a_capture_show_nothing() {
     assert!(added.status.success(), "{added:?}");
     let input = json!({ "input": { "email": "rita@example.com", "password": PASSWORD } });
     let session = served.client.done(SIGN_IN, input).await["session"].take();
-    let rita = Person {
+    let rita = TestUser {
         client: served.client.with_token(&text(&session["accessToken"])),
         id: text(&session["viewer"]["user"]["id"]),
         email: "rita@example.com".into(),

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use crate::support::documents::{EDIT_GIG, PAUSE_GIG, RESUME_GIG};
 use crate::support::on_both_back_ends;
-use crate::support::people::Person;
 use crate::support::proxy::until;
 use crate::support::socket::Socket;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
+use crate::support::test_users::TestUser;
 
 /// With everything that everybody may see.
 const PUBLIC: &str = "subscription($after: String) { gigPublished(after: $after) { cursor delivery gigId
@@ -18,70 +18,70 @@ const PUBLIC: &str = "subscription($after: String) { gigPublished(after: $after)
 const PRIVATE: &str = "subscription($after: String) { gigPublished(after: $after) { gigId
     gig { title status reviewReasons { code message } } } }";
 
-async fn follow(world: &World, person: &Person, query: &str) -> Socket {
-    let before = world.services_there().streams.hub().attached();
-    let mut socket = person.at(&world.there()).socket().await;
+async fn follow(app: &TestApp, person: &TestUser, query: &str) -> Socket {
+    let before = app.services_b().streams.dispatcher().attached();
+    let mut socket = person.at(&app.gateway_b()).socket().await;
     socket.subscribe("s", query, json!({})).await;
     // The socket's own, and its subscription's.
-    until("it is attached", async || world.services_there().streams.hub().attached() >= before + 2).await;
+    until("it is attached", async || app.services_b().streams.dispatcher().attached() >= before + 2).await;
     socket
 }
 
-async fn listed(world: &World) -> (Person, Person, String) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let id = ann.post(world.gig_form("I will write a song for you").await).await;
+async fn listed(app: &TestApp) -> (TestUser, TestUser, String) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let id = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.approve(&id).await;
     (ann, rita, id)
 }
 
 /// How many statements the other gateway makes of one event, and what each is told of it.
-async fn told(world: &World, ann: &Person, id: &str, sockets: &mut [Socket]) -> (u64, Vec<Value>) {
+async fn told(app: &TestApp, ann: &TestUser, id: &str, sockets: &mut [Socket]) -> (u64, Vec<Value>) {
     ann.client.done(PAUSE_GIG, json!({ "id": id })).await;
-    let before = world.services_there().db.statements();
+    let before = app.services_b().db.statements();
     ann.client.done(RESUME_GIG, json!({ "id": id })).await;
     let mut events = Vec::new();
     for socket in sockets.iter_mut() {
         events.push(socket.event("s").await);
     }
-    (world.services_there().db.statements() - before, events)
+    (app.services_b().db.statements() - before, events)
 }
 
 /// The least of some rounds: a gateway has work of its own beside it.
-async fn statements(world: &World, ann: &Person, id: &str, sockets: &mut [Socket]) -> u64 {
+async fn statements(app: &TestApp, ann: &TestUser, id: &str, sockets: &mut [Socket]) -> u64 {
     let mut least = u64::MAX;
     for _ in 0..5 {
-        least = least.min(told(world, ann, id, sockets).await.0);
+        least = least.min(told(app, ann, id, sockets).await.0);
     }
     least
 }
 
-async fn an_event_takes_as_many_statements_for_many_as_for_few(world: World) {
-    let (ann, rita, id) = listed(&world).await;
+async fn an_event_takes_as_many_statements_for_many_as_for_few(app: TestApp) {
+    let (ann, rita, id) = listed(&app).await;
     let mut sockets = Vec::new();
     for _ in 0..2 {
-        sockets.push(follow(&world, &rita, PUBLIC).await);
+        sockets.push(follow(&app, &rita, PUBLIC).await);
     }
-    let few = statements(&world, &ann, &id, &mut sockets).await;
+    let few = statements(&app, &ann, &id, &mut sockets).await;
     for name in ["Bob", "Cid", "Dot"] {
-        let person = world.member(name).await;
+        let person = app.member(name).await;
         for _ in 0..6 {
-            sockets.push(follow(&world, &person, PUBLIC).await);
+            sockets.push(follow(&app, &person, PUBLIC).await);
         }
     }
-    sockets.push(follow(&world, &ann, PUBLIC).await);
-    let many = statements(&world, &ann, &id, &mut sockets).await;
+    sockets.push(follow(&app, &ann, PUBLIC).await);
+    let many = statements(&app, &ann, &id, &mut sockets).await;
     assert!(many <= few, "{few} statements for two, {many} for twenty-one");
-    let (_, events) = told(&world, &ann, &id, &mut sockets).await;
+    let (_, events) = told(&app, &ann, &id, &mut sockets).await;
     assert!(events.iter().all(|event| *event == events[0]), "{events:#?}");
     assert_eq!(events[0]["gig"]["seller"]["gigs"]["totalCount"], json!(1));
 }
 
 /// The gig was listed, and is under review again by the time that all of these come to it, at once and in any order.
-async fn what_only_some_may_see_only_they_are_told(world: World) {
-    let (ann, rita, _) = listed(&world).await;
-    let bob = world.member("Bob").await;
-    let before = world.here().run("{ eventCursor }", json!({})).await["eventCursor"].take();
-    let id = ann.post(world.gig_form("I will sing a song for you").await).await;
+async fn what_only_some_may_see_only_they_are_told(app: TestApp) {
+    let (ann, rita, _) = listed(&app).await;
+    let bob = app.member("Bob").await;
+    let before = app.gateway_a().run("{ eventCursor }", json!({})).await["eventCursor"].take();
+    let id = ann.post(app.gig_form("I will sing a song for you").await).await;
     rita.approve(&id).await;
     ann.client.done(EDIT_GIG, json!({ "input": { "id": id, "title": "I will sing two songs" } })).await;
     let reasons = json!([{ "code": "CONTACT_DETAILS", "field": ["description"] }]);
@@ -91,7 +91,7 @@ async fn what_only_some_may_see_only_they_are_told(world: World) {
     for order in [[&ann, &bob, &rita, &bob, &ann], [&bob, &ann, &bob, &rita, &bob]] {
         let mut sockets = Vec::new();
         for person in order {
-            let mut socket = person.at(&world.there()).socket().await;
+            let mut socket = person.at(&app.gateway_b()).socket().await;
             socket.subscribe("s", PRIVATE, json!({ "after": before })).await;
             sockets.push((person, socket));
         }

@@ -11,10 +11,10 @@ use crate::support::documents::{GIG_PUBLISHED, GIG_STATUS_CHANGED, QUEUE_CHANGED
 use crate::support::on_both_back_ends;
 use crate::support::proxy::until;
 use crate::support::socket::Socket;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
 
-async fn a_socket_speaks_the_one_subprotocol(world: World) {
-    let address = world.here().address;
+async fn a_socket_speaks_the_one_subprotocol(app: TestApp) {
+    let address = app.gateway_a().address;
     for wrong in [None, Some("graphql-ws"), Some("nonsense")] {
         // By hand: a client's library would refuse by itself where it is given none of what it asked for.
         let mut stream = TcpStream::connect(address).await.expect("connected");
@@ -40,16 +40,16 @@ async fn a_socket_speaks_the_one_subprotocol(world: World) {
         .expect("one of both will do");
 }
 
-async fn a_client_that_does_not_introduce_itself_is_closed(world: World) {
+async fn a_client_that_does_not_introduce_itself_is_closed(app: TestApp) {
     let began = Instant::now();
-    let mut socket = Socket::silent(world.here().address).await;
+    let mut socket = Socket::silent(app.gateway_a().address).await;
     assert_eq!(socket.closed().await, (4408, "Connection initialisation timeout".to_owned()));
     assert!(began.elapsed() >= Duration::from_secs(3));
 }
 
-async fn what_is_no_message_is_4400(world: World) {
+async fn what_is_no_message_is_4400(app: TestApp) {
     for wrong in ["", "nonsense", "[]", "{}", r#"{"type":"start"}"#, r#"{"type":"subscribe","id":"1"}"#] {
-        let mut socket = world.here().socket().await;
+        let mut socket = app.gateway_a().socket().await;
         socket.say_text(wrong).await;
         let (code, reason) = socket.closed().await;
         assert_eq!(code, 4400, "{wrong}");
@@ -57,33 +57,33 @@ async fn what_is_no_message_is_4400(world: World) {
     }
 }
 
-async fn who_has_not_introduced_themselves_may_not_subscribe(world: World) {
-    let mut socket = Socket::silent(world.here().address).await;
+async fn who_has_not_introduced_themselves_may_not_subscribe(app: TestApp) {
+    let mut socket = Socket::silent(app.gateway_a().address).await;
     socket.subscribe("1", "{ __typename }", json!({})).await;
     assert_eq!(socket.closed().await, (4401, "Unauthorized".to_owned()));
 }
 
-async fn credentials_that_are_not_good_are_4403(world: World) {
-    let ann = world.member("Ann").await;
+async fn credentials_that_are_not_good_are_4403(app: TestApp) {
+    let ann = app.member("Ann").await;
     ann.client.done(SIGN_OUT, json!({})).await;
     for token in [ann.client.token().expect("a token"), "nonsense", ""] {
-        let mut socket = Socket::silent(world.there().address).await;
+        let mut socket = Socket::silent(app.gateway_b().address).await;
         socket.introduce(Some(token)).await;
         assert_eq!(socket.closed().await, (4403, "Forbidden".to_owned()));
     }
-    let mut socket = Socket::silent(world.here().address).await;
+    let mut socket = Socket::silent(app.gateway_a().address).await;
     socket.say(json!({ "type": "connection_init", "payload": { "authorization": 7 } })).await;
     assert_eq!(socket.closed().await.0, 4403);
 }
 
-async fn a_second_introduction_is_4429(world: World) {
-    let mut socket = world.here().socket().await;
+async fn a_second_introduction_is_4429(app: TestApp) {
+    let mut socket = app.gateway_a().socket().await;
     socket.introduce(None).await;
     assert_eq!(socket.closed().await, (4429, "Too many initialisation requests".to_owned()));
 }
 
-async fn an_id_that_is_in_use_is_4409_and_free_once_it_is_completed(world: World) {
-    let mut socket = world.here().socket().await;
+async fn an_id_that_is_in_use_is_4409_and_free_once_it_is_completed(app: TestApp) {
+    let mut socket = app.gateway_a().socket().await;
     for _ in 0..3 {
         socket.subscribe("1", GIG_PUBLISHED, json!({})).await;
         socket.complete("1").await;
@@ -93,8 +93,8 @@ async fn an_id_that_is_in_use_is_4409_and_free_once_it_is_completed(world: World
     assert_eq!(socket.closed().await, (4409, "Subscriber for 1 already exists".to_owned()));
 }
 
-async fn pings_are_answered_with_their_payload(world: World) {
-    let mut socket = Socket::silent(world.here().address).await;
+async fn pings_are_answered_with_their_payload(app: TestApp) {
+    let mut socket = Socket::silent(app.gateway_a().address).await;
     socket.say(json!({ "type": "ping", "payload": { "n": 1 } })).await;
     assert_eq!(socket.receive().await, json!({ "type": "pong", "payload": { "n": 1 } }));
     socket.say(json!({ "type": "ping" })).await;
@@ -104,21 +104,21 @@ async fn pings_are_answered_with_their_payload(world: World) {
     assert_eq!(socket.receive().await, json!({ "type": "connection_ack" }));
 }
 
-async fn a_binary_message_is_4400(world: World) {
-    let mut socket = world.here().socket().await;
+async fn a_binary_message_is_4400(app: TestApp) {
+    let mut socket = app.gateway_a().socket().await;
     socket.say_binary(br#"{"type":"ping"}"#).await;
     assert_eq!(socket.closed().await, (4400, "Messages are text".to_owned()));
 }
 
-async fn a_message_that_is_too_large_is_1009(world: World) {
-    let mut socket = world.here().socket().await;
+async fn a_message_that_is_too_large_is_1009(app: TestApp) {
+    let mut socket = app.gateway_a().socket().await;
     let filler = "x".repeat(1024 * 1024);
     socket.say(json!({ "type": "ping", "payload": { "filler": filler } })).await;
     assert_eq!(socket.closed().await, (1009, "A message may have at most 1048576 bytes".to_owned()));
 }
 
-async fn what_is_completed_or_unknown_says_nothing_more(world: World) {
-    let ann = world.member("Ann").await;
+async fn what_is_completed_or_unknown_says_nothing_more(app: TestApp) {
+    let ann = app.member("Ann").await;
     let mut socket = ann.client.socket().await;
     // Completing what never was is no fault: it may have ended meanwhile.
     socket.complete("nothing").await;
@@ -129,12 +129,12 @@ async fn what_is_completed_or_unknown_says_nothing_more(world: World) {
     socket.complete("mine").await;
     socket.say(json!({ "type": "ping" })).await;
     assert_eq!(socket.receive().await, json!({ "type": "pong" }));
-    ann.post(world.gig_form("I will write a song for you").await).await;
+    ann.post(app.gig_form("I will write a song for you").await).await;
     socket.expect_silence("mine").await;
 }
 
-async fn queries_and_mutations_go_over_the_socket(world: World) {
-    let ann = world.member("Ann").await;
+async fn queries_and_mutations_go_over_the_socket(app: TestApp) {
+    let ann = app.member("Ann").await;
     let mut socket = ann.client.socket().await;
     socket.subscribe("q", "{ viewer { email } }", json!({})).await;
     let expected =
@@ -152,8 +152,8 @@ async fn queries_and_mutations_go_over_the_socket(world: World) {
     assert_eq!((&message["type"], &message["payload"]["data"]), (&json!("next"), &json!(null)), "{message}");
 }
 
-async fn what_fails_before_execution_is_an_error_and_ends_the_operation(world: World) {
-    let mut socket = world.here().socket().await;
+async fn what_fails_before_execution_is_an_error_and_ends_the_operation(app: TestApp) {
+    let mut socket = app.gateway_a().socket().await;
     let cases = [
         ("{", "GRAPHQL_PARSE_FAILED"),
         ("{ nonsense }", "GRAPHQL_VALIDATION_FAILED"),
@@ -168,8 +168,8 @@ async fn what_fails_before_execution_is_an_error_and_ends_the_operation(world: W
     assert_eq!(socket.about("1").await["type"], "next");
 }
 
-async fn a_socket_has_at_most_a_hundred_operations(world: World) {
-    let mut socket = world.here().socket().await;
+async fn a_socket_has_at_most_a_hundred_operations(app: TestApp) {
+    let mut socket = app.gateway_a().socket().await;
     for number in 0..101 {
         socket.subscribe(&number.to_string(), GIG_PUBLISHED, json!({})).await;
     }
@@ -179,8 +179,8 @@ async fn a_socket_has_at_most_a_hundred_operations(world: World) {
     assert_eq!(socket.about("100").await["type"], "next");
 }
 
-async fn a_page_of_another_origin_opens_no_socket(world: World) {
-    let address = world.here().address;
+async fn a_page_of_another_origin_opens_no_socket(app: TestApp) {
+    let address = app.gateway_a().address;
     let open = async |origin: &str| {
         Socket::connect(address, Some("graphql-transport-ws"), &[("origin", origin)]).await.is_ok()
     };
@@ -209,8 +209,8 @@ on_both_back_ends!(
 /// One back end is enough for this: what stops is the edge.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_stops_says_so_to_its_sockets_and_ends_what_runs() {
-    let mut world = World::on_sqlite().await;
-    let client = world.here();
+    let mut app = TestApp::on_sqlite().await;
+    let client = app.gateway_a();
     let mut socket = client.socket().await;
     socket.subscribe("live", GIG_PUBLISHED, json!({})).await;
 
@@ -228,7 +228,7 @@ async fn a_gateway_that_stops_says_so_to_its_sockets_and_ends_what_runs() {
     assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
 
     let began = Instant::now();
-    let stopping = tokio::spawn(async move { world.stop_gateway().await });
+    let stopping = tokio::spawn(async move { app.stop_gateway().await });
     assert_eq!(socket.closed().await, (1001, "Going away".to_owned()));
     until("it takes no more work", async || TcpStream::connect(client.address).await.is_err()).await;
     running.write_all(body.as_bytes()).await.expect("sent");
@@ -243,9 +243,9 @@ async fn a_gateway_that_stops_says_so_to_its_sockets_and_ends_what_runs() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_is_asked_whether_it_is_there_and_dropped_when_it_is_not() {
     let settings = Settings { socket_ping_seconds: Some("1".into()), ..Settings::default() };
-    let world = World::start(settings, 1).await;
-    let mut answers = world.here().socket().await;
-    let mut silent = world.here().socket().await;
+    let app = TestApp::start(settings, 1).await;
+    let mut answers = app.gateway_a().socket().await;
+    let mut silent = app.gateway_a().socket().await;
     for _ in 0..4 {
         assert_eq!(answers.receive().await, json!({ "type": "ping" }));
         answers.say(json!({ "type": "pong" })).await;
@@ -261,7 +261,7 @@ async fn a_client_is_asked_whether_it_is_there_and_dropped_when_it_is_not() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_time_to_introduce_oneself_can_be_set() {
     let settings = Settings { socket_init_seconds: Some("1".into()), ..Settings::default() };
-    let world = World::start(settings, 1).await;
-    let mut socket = Socket::silent(world.here().address).await;
+    let app = TestApp::start(settings, 1).await;
+    let mut socket = Socket::silent(app.gateway_a().address).await;
     assert_eq!(socket.closed().await.0, 4408);
 }

@@ -10,9 +10,9 @@ use serde_json::json;
 
 use crate::support::client::Client;
 use crate::support::on_both_back_ends;
-use crate::support::people::Person;
 use crate::support::pictures::small;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
+use crate::support::test_users::TestUser;
 use crate::verification::submitted;
 
 /// Lists of lists, so deep.
@@ -166,42 +166,42 @@ fn base(of: &BaseType) -> String {
 
 /// How many statements the query takes. The gateway has work of its own beside it, which can only add to
 /// what is counted: so the least of several counts is the query's.
-async fn statements(world: &World, client: &Client, query: &str) -> u64 {
+async fn statements(app: &TestApp, client: &Client, query: &str) -> u64 {
     let mut least = u64::MAX;
     for _ in 0..3 {
-        let before = world.services().db.statements();
+        let before = app.services().db.statements();
         client.run(query, json!({})).await;
-        least = least.min(world.services().db.statements() - before);
+        least = least.min(app.services().db.statements() - before);
     }
     least
 }
 
 /// Three sellers with four listed gigs each, some with pictures, and verifications and gigs that wait.
-async fn market(world: &World) -> (Vec<Person>, Person) {
-    let rita = world.reviewer("Rita").await;
+async fn market(app: &TestApp) -> (Vec<TestUser>, TestUser) {
+    let rita = app.reviewer("Rita").await;
     let mut sellers = Vec::new();
     for (shade, name) in [(1, "Ann"), (9, "Bob"), (17, "Cid")] {
-        let seller = world.member(name).await;
+        let seller = app.member(name).await;
         submitted(&seller, &format!("P12345{shade}"), shade).await;
         sellers.push(seller);
     }
     for number in 0..12 {
         let seller = &sellers[number % 3];
         let image = seller.client.upload_picture(small()).await;
-        let mut form = world.gig_form(&format!("Gig number {number}")).await;
+        let mut form = app.gig_form(&format!("Gig number {number}")).await;
         form["imageIds"] = json!([image]);
-        form["category"] = json!(world.category(["Music", "Web Design"][number % 2]).await);
+        form["category"] = json!(app.category(["Music", "Web Design"][number % 2]).await);
         form["tags"] = json!(["one", "two"]);
         let id = seller.post(form).await;
         rita.approve(&id).await;
     }
     for number in 0..4 {
-        sellers[0].post(world.gig_form(&format!("Waiting gig {number}")).await).await;
+        sellers[0].post(app.gig_form(&format!("Waiting gig {number}")).await).await;
     }
     (sellers, rita)
 }
 
-async fn no_list_takes_more_statements_because_it_is_longer(world: World) {
+async fn no_list_takes_more_statements_because_it_is_longer(app: TestApp) {
     let schema = Schema::read();
     let ways = schema.ways();
     // Every list that a query comes to is among them.
@@ -216,44 +216,42 @@ async fn no_list_takes_more_statements_because_it_is_longer(world: World) {
     ] {
         assert!(lists.contains(list), "{list} is not among {lists:?}");
     }
-    let (sellers, rita) = market(&world).await;
+    let (sellers, rita) = market(&app).await;
     for way in &ways {
         // Somebody who has signed in: answers to strangers are kept, and take none.
         let is_own = way[0].field == "viewer";
         let client = if is_own { &sellers[0].client } else { &rita.client };
         // Five of the queue are of both kinds.
         let (short, long) = (schema.query(way, &[5, 1, 1]), schema.query(way, &[8, 4, 3]));
-        let of_short = statements(&world, client, &short).await;
-        let of_long = statements(&world, client, &long).await;
+        let of_short = statements(&app, client, &short).await;
+        let of_long = statements(&app, client, &long).await;
         assert!(of_long <= of_short.max(1), "{of_short} statements become {of_long}: {long}");
         assert!(of_long <= MOST, "{of_long} statements: {long}");
     }
 }
 
 /// What takes an argument, and so is on none of those ways.
-async fn neither_do_nodes_nor_searches(world: World) {
-    let (sellers, rita) = market(&world).await;
+async fn neither_do_nodes_nor_searches(app: TestApp) {
+    let (sellers, rita) = market(&app).await;
     let ids: Vec<_> = sellers.iter().map(|seller| seller.id.as_str()).collect();
     let gigs =
         "gigs(first: 3) { totalCount nodes { title images { url } category { name } seller { displayName } }
         facets { categories { count } priceRanges { count } tags { count } } }";
     let nodes =
         |ids: &[&str]| format!("{{ nodes(ids: {}) {{ ... on User {{ displayName {gigs} }} }} }}", json!(ids));
-    let one = statements(&world, &rita.client, &nodes(&ids[..1])).await;
-    assert_eq!(statements(&world, &rita.client, &nodes(&ids)).await, one);
+    let one = statements(&app, &rita.client, &nodes(&ids[..1])).await;
+    assert_eq!(statements(&app, &rita.client, &nodes(&ids)).await, one);
     let search = |first: i32| {
         let page = "nodes { title images { url } seller { displayName } }";
         format!("{{ gigs(first: {first}, search: \"gig\", orderBy: RELEVANCE) {{ {page} }} }}")
     };
-    let (short, long) = (
-        statements(&world, &rita.client, &search(2)).await,
-        statements(&world, &rita.client, &search(10)).await,
-    );
+    let (short, long) =
+        (statements(&app, &rita.client, &search(2)).await, statements(&app, &rita.client, &search(10)).await);
     assert_eq!(short, long);
 }
 
-async fn what_is_not_asked_for_takes_no_statement(world: World) {
-    let (_, rita) = market(&world).await;
+async fn what_is_not_asked_for_takes_no_statement(app: TestApp) {
+    let (_, rita) = market(&app).await;
     let cases = [
         // Who asks is one, and is not counted here.
         ("{ gigs(first: 5) { nodes { id title } } }", 1),
@@ -276,9 +274,9 @@ async fn what_is_not_asked_for_takes_no_statement(world: World) {
             2,
         ),
     ];
-    let caller = statements(&world, &rita.client, "{ __typename }").await;
+    let caller = statements(&app, &rita.client, "{ __typename }").await;
     for (query, expected) in cases {
-        let took = statements(&world, &rita.client, query).await - caller;
+        let took = statements(&app, &rita.client, query).await - caller;
         assert_eq!(took, expected, "{query}");
     }
     // Behind a cursor the other side is looked for, where it is asked for.
@@ -287,7 +285,7 @@ async fn what_is_not_asked_for_takes_no_statement(world: World) {
     for (asked, expected) in [("hasNextPage", 1), ("hasPreviousPage", 2)] {
         let query =
             format!("{{ gigs(first: 1, after: {after}) {{ nodes {{ id }} pageInfo {{ {asked} }} }} }}");
-        assert_eq!(statements(&world, &rita.client, &query).await - caller, expected, "{asked}");
+        assert_eq!(statements(&app, &rita.client, &query).await - caller, expected, "{asked}");
     }
 }
 

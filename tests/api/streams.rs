@@ -12,15 +12,15 @@ use crate::support::documents::{
 };
 use crate::support::event_stream::{EventStream, StreamEvent};
 use crate::support::on_both_back_ends;
-use crate::support::people::Person;
 use crate::support::process::{Served, gigway};
 use crate::support::proxy::until;
 use crate::support::socket::Socket;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
+use crate::support::test_users::TestUser;
 
 const TICKET: &str = "mutation { createStreamTicket { streamTicket { ticket expiresAt } errors { code } } }";
 
-async fn ticket(person: &Person) -> String {
+async fn ticket(person: &TestUser) -> String {
     text(&person.client.done(TICKET, json!({})).await["streamTicket"]["ticket"])
 }
 
@@ -45,17 +45,17 @@ async fn next(stream: &mut EventStream) -> (StreamEvent, Value) {
 }
 
 /// A gig that is listed, and whose it is.
-async fn listed(world: &World) -> (Person, String) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let id = ann.post(world.gig_form("I will write a song for you").await).await;
+async fn listed(app: &TestApp) -> (TestUser, String) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let id = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.approve(&id).await;
     (ann, id)
 }
 
-async fn every_event_has_its_cursor_as_id_and_the_header_resumes_behind_it(world: World) {
-    let (ann, id) = listed(&world).await;
+async fn every_event_has_its_cursor_as_id_and_the_header_resumes_behind_it(app: TestApp) {
+    let (ann, id) = listed(&app).await;
     let response =
-        post(&ann.at(&world.there()), GIG_STATUS_CHANGED, json!({ "id": id }), "text/event-stream").await;
+        post(&ann.at(&app.gateway_b()), GIG_STATUS_CHANGED, json!({ "id": id }), "text/event-stream").await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(response.headers()["content-type"], "text/event-stream; charset=utf-8");
     let mut stream = EventStream::of(response);
@@ -83,8 +83,8 @@ async fn every_event_has_its_cursor_as_id_and_the_header_resumes_behind_it(world
     }
 }
 
-async fn queries_mutations_and_what_fails_are_one_event_and_the_end(world: World) {
-    let ann = world.member("Ann").await;
+async fn queries_mutations_and_what_fails_are_one_event_and_the_end(app: TestApp) {
+    let ann = app.member("Ann").await;
     let refused = |code: &str| json!([code]);
     for (query, variables, expected) in [
         ("{ viewer { email } }", json!({}), json!({ "viewer": { "email": ann.email } })),
@@ -97,7 +97,7 @@ async fn queries_mutations_and_what_fails_are_one_event_and_the_end(world: World
         assert_eq!((end.name.as_str(), end.data.as_str()), ("complete", ""));
         assert!(stream.next().await.expect("a stream").is_none());
     }
-    let bob = world.member("Bob").await;
+    let bob = app.member("Bob").await;
     for (query, code) in [
         ("subscription { reviewQueueChanged { cursor } }", "FORBIDDEN"),
         ("subscription { gigStatusChanged(after: \"nonsense\") { cursor } }", "INVALID_CURSOR"),
@@ -111,39 +111,39 @@ async fn queries_mutations_and_what_fails_are_one_event_and_the_end(world: World
         assert!(answer.get("data").is_none(), "{query}: {answer}");
         assert_eq!(next(&mut stream).await.0.name, "complete");
     }
-    let response = open(&world.here(), "mutation { signOut { sessionsEnded } }", json!({}), &[]).await;
+    let response = open(&app.gateway_a(), "mutation { signOut { sessionsEnded } }", json!({}), &[]).await;
     assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
 }
 
-async fn a_ticket_opens_streams_of_its_session_and_nothing_else(world: World) {
-    let (ann, id) = listed(&world).await;
+async fn a_ticket_opens_streams_of_its_session_and_nothing_else(app: TestApp) {
+    let (ann, id) = listed(&app).await;
     let good = ticket(&ann).await;
     let with = [("ticket", good.as_str())];
     let mut stream =
-        EventStream::of(open(&world.there(), GIG_STATUS_CHANGED, json!({ "id": id }), &with).await);
+        EventStream::of(open(&app.gateway_b(), GIG_STATUS_CHANGED, json!({ "id": id }), &with).await);
     assert_eq!(next(&mut stream).await.1["data"]["gigStatusChanged"]["delivery"], "SNAPSHOT");
     // No query, no mutation, no access token.
     let viewer = [("query", "{ viewer { email } }"), ("ticket", &good)];
-    let response = world.here().get("/graphql").query(&viewer).send().await.expect("an answer");
+    let response = app.gateway_a().get("/graphql").query(&viewer).send().await.expect("an answer");
     let answer: Value = response.json().await.expect("JSON");
     assert_eq!(answer["data"]["viewer"], Value::Null);
-    let mut queried = EventStream::of(open(&world.here(), "{ viewer { email } }", json!({}), &with).await);
+    let mut queried = EventStream::of(open(&app.gateway_a(), "{ viewer { email } }", json!({}), &with).await);
     assert_eq!(next(&mut queried).await.1["data"]["viewer"], Value::Null);
-    let as_token = world.here().with_token(&good);
+    let as_token = app.gateway_a().with_token(&good);
     assert_eq!(as_token.error_codes("{ viewer { email } }", json!({})).await, ["UNAUTHENTICATED"]);
-    let mut socket = Socket::silent(world.here().address).await;
+    let mut socket = Socket::silent(app.gateway_a().address).await;
     socket.introduce(Some(&good)).await;
     assert_eq!(socket.closed().await.0, 4403);
     let token = ann.client.token().expect("a token");
     for wrong in ["", "nonsense", token] {
-        let response = open(&world.here(), GIG_STATUS_CHANGED, json!({}), &[("ticket", wrong)]).await;
+        let response = open(&app.gateway_a(), GIG_STATUS_CHANGED, json!({}), &[("ticket", wrong)]).await;
         assert_eq!(response.status(), StatusCode::FORBIDDEN, "{wrong}");
         let answer: Value = response.json().await.expect("JSON");
         assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
     }
     // After a minute it opens none, and what it has opened goes on.
-    world.pass(TimeDelta::seconds(61));
-    let response = open(&world.here(), GIG_STATUS_CHANGED, json!({}), &with).await;
+    app.pass(TimeDelta::seconds(61));
+    let response = open(&app.gateway_a(), GIG_STATUS_CHANGED, json!({}), &with).await;
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
     ann.client.done(PAUSE_GIG, json!({ "id": id })).await;
     assert_eq!(next(&mut stream).await.1["data"]["gigStatusChanged"]["status"], "PAUSED");
@@ -151,14 +151,14 @@ async fn a_ticket_opens_streams_of_its_session_and_nothing_else(world: World) {
     let fresh = ticket(&ann).await;
     ann.client.done(SIGN_OUT, json!({})).await;
     assert!(stream.next().await.expect("a stream").is_none());
-    let response = open(&world.here(), GIG_STATUS_CHANGED, json!({}), &[("ticket", &fresh)]).await;
+    let response = open(&app.gateway_a(), GIG_STATUS_CHANGED, json!({}), &[("ticket", &fresh)]).await;
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
 }
 
-async fn apollos_clients_get_parts(world: World) {
-    let (ann, id) = listed(&world).await;
+async fn apollos_clients_get_parts(app: TestApp) {
+    let (ann, id) = listed(&app).await;
     let accept = "multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json";
-    let mut response = post(&ann.at(&world.there()), GIG_STATUS_CHANGED, json!({ "id": id }), accept).await;
+    let mut response = post(&ann.at(&app.gateway_b()), GIG_STATUS_CHANGED, json!({ "id": id }), accept).await;
     assert_eq!(response.status(), StatusCode::OK);
     let content_type = "multipart/mixed; boundary=graphql; subscriptionSpec=1.0";
     assert_eq!(response.headers()["content-type"], content_type);
@@ -183,7 +183,7 @@ async fn apollos_clients_get_parts(world: World) {
     // Any other operation is answered as ever.
     let response = post(&ann.client, "{ viewer { email } }", json!({}), accept).await;
     assert_eq!(response.headers()["content-type"], "application/json; charset=utf-8");
-    let stranger = post(&world.here(), QUEUE_CHANGED, json!({}), accept).await;
+    let stranger = post(&app.gateway_a(), QUEUE_CHANGED, json!({}), accept).await;
     let body = stranger.text().await.expect("a whole body");
     assert!(body.contains("UNAUTHENTICATED") && body.ends_with("\r\n--graphql--\r\n"), "{body}");
 }
@@ -203,16 +203,16 @@ async fn connections_and_subscriptions_are_limited_and_places_come_back() {
         operations_per_socket: Some("3".into()),
         ..Settings::default()
     };
-    let world = World::start(settings, 1).await;
-    let ann = world.member("Ann").await;
+    let app = TestApp::start(settings, 1).await;
+    let ann = app.member("Ann").await;
     let mut first = ann.client.socket().await;
     let stream = post(&ann.client, GIG_STATUS_CHANGED, json!({}), "text/event-stream").await;
     assert_eq!(stream.status(), StatusCode::OK);
     first.subscribe("a", GIG_STATUS_CHANGED, json!({})).await;
     first.subscribe("b", GIG_STATUS_CHANGED, json!({})).await;
     assert_eq!(first.failure("b").await, ["RATE_LIMITED"]);
-    let second = Socket::silent(world.here().address).await;
-    assert!(Socket::connect(world.here().address, Some("graphql-transport-ws"), &[]).await.is_err());
+    let second = Socket::silent(app.gateway_a().address).await;
+    assert!(Socket::connect(app.gateway_a().address, Some("graphql-transport-ws"), &[]).await.is_err());
     let refused = post(&ann.client, GIG_PUBLISHED, json!({}), "text/event-stream").await;
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
     let answer: Value = refused.json().await.expect("JSON");
@@ -228,22 +228,24 @@ async fn connections_and_subscriptions_are_limited_and_places_come_back() {
     second.leave().await;
     let mut third = None;
     until("a place is free", async || {
-        third = Socket::connect(world.here().address, Some("graphql-transport-ws"), &[]).await.ok();
+        third = Socket::connect(app.gateway_a().address, Some("graphql-transport-ws"), &[]).await.ok();
         third.is_some()
     })
     .await;
     first.complete("a").await;
     let row = gigway::domain::id::decode(&ann.id).expect("an id").1;
     until("both are over", async || {
-        let streams = &world.services().streams;
-        streams.hub().attached_to(Topic::Seller(row)) == 0
+        let streams = &app.services().streams;
+        streams.dispatcher().attached_to(Topic::Seller(row)) == 0
     })
     .await;
     first.subscribe("c", GIG_STATUS_CHANGED, json!({})).await;
     first.subscribe("d", GIG_STATUS_CHANGED, json!({})).await;
-    until("both are attached", async || world.services().streams.hub().attached_to(Topic::Seller(row)) == 2)
-        .await;
-    ann.post(world.gig_form("I will write a song for you").await).await;
+    until("both are attached", async || {
+        app.services().streams.dispatcher().attached_to(Topic::Seller(row)) == 2
+    })
+    .await;
+    ann.post(app.gig_form("I will write a song for you").await).await;
     for id in ["c", "d"] {
         assert_eq!(first.event(id).await["status"], "IN_REVIEW");
     }

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use crate::support::client::{Client, error_codes};
 use crate::support::on_both_back_ends;
-use crate::support::people::Person;
 use crate::support::pictures::small;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
+use crate::support::test_users::TestUser;
 
 const UPLOAD: &str =
     "mutation($file: Upload!) { uploadGigImage(file: $file) { image { id } errors { code } } }";
@@ -38,8 +38,8 @@ fn has_id(payload: &Value) -> bool {
     payload["image"]["id"].is_string()
 }
 
-async fn files_go_where_the_map_says(world: World) {
-    let ann = world.member("Ann").await;
+async fn files_go_where_the_map_says(app: TestApp) {
+    let ann = app.member("Ann").await;
     let one = || operations(UPLOAD, &json!({ "file": null }));
     // As the specification has it, and in any other order.
     let in_order =
@@ -77,8 +77,8 @@ async fn files_go_where_the_map_says(world: World) {
     assert_eq!((status, error_codes(&answer)), (200, vec!["GRAPHQL_VALIDATION_FAILED".into()]), "{answer}");
 }
 
-async fn a_form_that_does_not_fit_together_is_refused(world: World) {
-    let ann = world.member("Ann").await;
+async fn a_form_that_does_not_fit_together_is_refused(app: TestApp) {
+    let ann = app.member("Ann").await;
     let one = || operations(UPLOAD, &json!({ "file": null }));
     let map = r#"{"0":["variables.file"]}"#;
     let forms = [
@@ -121,7 +121,7 @@ fn endless() -> (Body, Arc<AtomicU64>) {
     (Body::wrap_stream(stream::iter(chunks)), taken)
 }
 
-async fn send_endless(person: &Person) -> u64 {
+async fn send_endless(person: &TestUser) -> u64 {
     let (body, taken) = endless();
     let request = person.client.post("/graphql").header("apollo-require-preflight", "1");
     let request = request.header("content-type", "multipart/form-data; boundary=x").body(body);
@@ -132,8 +132,8 @@ async fn send_endless(person: &Person) -> u64 {
     taken.load(Ordering::Relaxed)
 }
 
-async fn a_gigabyte_is_cut_off_at_the_limit(world: World) {
-    let ann = world.member("Ann").await;
+async fn a_gigabyte_is_cut_off_at_the_limit(app: TestApp) {
+    let ann = app.member("Ann").await;
     for _ in 0..4 {
         let taken = send_endless(&ann).await;
         // 16 MiB, and what was on its way.

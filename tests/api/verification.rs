@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use crate::support::client::{Client, error_codes, faults, text};
 use crate::support::documents::{CLAIM, DECIDE_GIG, POST_GIG, QUEUE_CHANGED, RESUME_GIG};
 use crate::support::on_both_back_ends;
-use crate::support::people::Person;
 use crate::support::pictures::picture;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
+use crate::support::test_users::TestUser;
 
 const FIELDS: &str =
     "id status version attemptsUsed attemptsLeft reviewDueAt queuePosition submittedAt clearedAt
@@ -92,7 +92,7 @@ fn ticks(verification: &Value) -> Vec<bool> {
 }
 
 /// Somebody who has submitted a passport with this number; the verification's id and version.
-pub async fn submitted(person: &Person, number: &str, shade: u32) -> (String, i64) {
+pub async fn submitted(person: &TestUser, number: &str, shade: u32) -> (String, i64) {
     person.client.done(&save(), info(number)).await;
     let uploaded = upload(&person.client, "PASSPORT", "FRONT", document(shade)).await;
     assert_eq!(uploaded["errors"], json!([]));
@@ -106,11 +106,11 @@ pub fn verdict(id: &str, decision: &str, version: i64, reasons: &Value) -> Value
                        "reasons": reasons, "internalNote": "seen by the team" } })
 }
 
-async fn four_ticks_appear_one_after_another(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let mut screen = ann.at(&world.there()).socket().await;
-    screen.subscribe("status", CHANGED, json!({})).await;
-    let event = screen.event("status").await;
+async fn four_ticks_appear_one_after_another(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let mut subscriber = ann.at(&app.gateway_b()).socket().await;
+    subscriber.subscribe("status", CHANGED, json!({})).await;
+    let event = subscriber.event("status").await;
     assert_eq!((&event["delivery"], &event["status"]), (&json!("SNAPSHOT"), &json!("NOT_STARTED")));
     assert_eq!(ticks(&event["verification"]), [false; 4]);
     let labels: Vec<_> = event["verification"]["steps"]
@@ -128,36 +128,36 @@ async fn four_ticks_appear_one_after_another(world: World) {
     assert_eq!(labels, expected);
 
     ann.client.done(&save(), info("AB123456")).await;
-    let event = screen.event("status").await;
+    let event = subscriber.event("status").await;
     assert_eq!(ticks(&event["verification"]), [true, false, false, false]);
     assert_eq!((&event["previousStatus"], &event["status"]), (&json!("NOT_STARTED"), &json!("IN_PROGRESS")));
     assert_eq!(upload(&ann.client, "NATIONAL_ID", "FRONT", document(1)).await["errors"], json!([]));
-    assert_eq!(ticks(&screen.event("status").await["verification"]), [true, false, false, false]);
+    assert_eq!(ticks(&subscriber.event("status").await["verification"]), [true, false, false, false]);
     assert_eq!(upload(&ann.client, "NATIONAL_ID", "BACK", document(2)).await["errors"], json!([]));
-    assert_eq!(ticks(&screen.event("status").await["verification"]), [true, true, false, false]);
+    assert_eq!(ticks(&subscriber.event("status").await["verification"]), [true, true, false, false]);
     let payload = ann.client.done(&submit(), json!({})).await;
     let verification = &payload["verification"];
     assert_eq!((&verification["attemptsUsed"], &verification["attemptsLeft"]), (&json!(1), &json!(2)));
     assert_eq!(verification["queuePosition"], 1);
     assert!(verification["reviewDueAt"].is_string());
-    let event = screen.event("status").await;
+    let event = subscriber.event("status").await;
     assert_eq!(
         (ticks(&event["verification"]), &event["status"]),
         (vec![true, true, true, false], &json!("IN_REVIEW"))
     );
 
     let (id, version) = (text(&verification["id"]), verification["version"].as_i64().expect("a number"));
-    rita.at(&world.there()).done(&decide(), verdict(&id, "CLEAR", version, &json!([]))).await;
-    let event = screen.event("status").await;
+    rita.at(&app.gateway_b()).done(&decide(), verdict(&id, "CLEAR", version, &json!([]))).await;
+    let event = subscriber.event("status").await;
     assert_eq!((ticks(&event["verification"]), &event["status"]), (vec![true; 4], &json!("CLEARED")));
     let badge = "query($id: ID!) { node(id: $id) { ... on User { verified } } }";
-    let user = world.here().run(badge, json!({ "id": ann.id })).await;
+    let user = app.gateway_a().run(badge, json!({ "id": ann.id })).await;
     assert_eq!(user["node"]["verified"], true);
-    screen.expect_silence("status").await;
+    subscriber.expect_silence("status").await;
 }
 
-async fn each_thing_that_is_wrong_or_missing_is_told_and_changes_nothing(world: World) {
-    let ann = world.member("Ann").await;
+async fn each_thing_that_is_wrong_or_missing_is_told_and_changes_nothing(app: TestApp) {
+    let ann = app.member("Ann").await;
     let missing = ann.client.refused(&submit(), json!({})).await;
     assert_eq!(missing, [pair("REQUIRED", "personalInfo"), pair("REQUIRED", "documents.FRONT")]);
     for (field, value, code) in [
@@ -171,7 +171,7 @@ async fn each_thing_that_is_wrong_or_missing_is_told_and_changes_nothing(world: 
         form["input"][field] = value;
         assert_eq!(ann.client.refused(&save(), form).await, [pair(code, field)]);
     }
-    let young = (world.now() - TimeDelta::days(17 * 365)).format("%Y-%m-%d").to_string();
+    let young = (app.now() - TimeDelta::days(17 * 365)).format("%Y-%m-%d").to_string();
     let mut form = info("AB123456");
     form["input"]["dateOfBirth"] = json!(young);
     assert_eq!(ann.client.refused(&save(), form).await, [pair("OUT_OF_RANGE", "dateOfBirth")]);
@@ -210,8 +210,8 @@ async fn each_thing_that_is_wrong_or_missing_is_told_and_changes_nothing(world: 
     assert_eq!(own(&ann.client).await["status"], "IN_REVIEW");
 }
 
-async fn what_was_accepted_stays_done_and_the_third_failure_is_the_last(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
+async fn what_was_accepted_stays_done_and_the_third_failure_is_the_last(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let (id, mut version) = submitted(&ann, "AB123456", 1).await;
     let reasons = json!([{ "code": "IMAGE_UNREADABLE", "field": ["documents", "FRONT"] }]);
     for attempt in 1..=2 {
@@ -241,9 +241,8 @@ async fn what_was_accepted_stays_done_and_the_third_failure_is_the_last(world: W
     assert_eq!(ann.client.refused(&save(), info("AB123456")).await, [pair("INVALID_TRANSITION", "")]);
 }
 
-async fn a_decision_keeps_its_rules(world: World) {
-    let (ann, rita, rob) =
-        (world.member("Ann").await, world.reviewer("Rita").await, world.reviewer("Rob").await);
+async fn a_decision_keeps_its_rules(app: TestApp) {
+    let (ann, rita, rob) = (app.member("Ann").await, app.reviewer("Rita").await, app.reviewer("Rob").await);
     let (id, version) = submitted(&ann, "AB123456", 1).await;
     let spam = json!([{ "code": "SPAM" }]);
     let sanctioned = json!([{ "code": "SANCTIONED", "message": "on list 7" }]);
@@ -280,13 +279,12 @@ async fn a_decision_keeps_its_rules(world: World) {
     let read = rob.client.run(&query, json!({ "id": id })).await;
     assert_eq!(read["node"]["reasons"][0]["code"], "SANCTIONED");
     assert_eq!(read["node"]["personalInfo"]["documentNumber"], "AB123456");
-    let stranger = world.member("Mia").await;
+    let stranger = app.member("Mia").await;
     assert_eq!(stranger.client.run(&query, json!({ "id": id })).await["node"], Value::Null);
 }
 
-async fn the_same_document_is_not_used_twice(world: World) {
-    let (ann, bob, rita) =
-        (world.member("Ann").await, world.member("Bob").await, world.reviewer("Rita").await);
+async fn the_same_document_is_not_used_twice(app: TestApp) {
+    let (ann, bob, rita) = (app.member("Ann").await, app.member("Bob").await, app.reviewer("Rita").await);
     submitted(&ann, "AB 123-456", 1).await;
     let (id, _) = submitted(&bob, "ab123456", 2).await;
     let seen = own(&bob.client).await;
@@ -298,27 +296,27 @@ async fn the_same_document_is_not_used_twice(world: World) {
     assert_eq!(queue["reviewQueue"]["totalCount"], 1);
 }
 
-async fn from_level_five_work_takes_a_cleared_identity(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    user_admin::set_points(world.services(), &ann.email, 8000).await.expect("level 4");
-    let gig = ann.post(world.gig_form("I will write a song for you").await).await;
+async fn from_level_five_work_takes_a_cleared_identity(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    user_admin::set_points(app.services(), &ann.email, 8000).await.expect("level 4");
+    let gig = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.approve(&gig).await;
     let can = json!({ "action": "POST_GIG" });
     assert_eq!(ann.client.run(CAN, can.clone()).await["viewer"]["can"]["allowed"], true);
-    user_admin::set_points(world.services(), &ann.email, 11180).await.expect("level 5");
+    user_admin::set_points(app.services(), &ann.email, 11180).await.expect("level 5");
     let needed = json!({ "allowed": false, "reasons": [{ "code": "VERIFICATION_REQUIRED", "field": null }] });
     for action in ["POST_GIG", "TAKE_ORDER"] {
-        let answer = ann.at(&world.there()).run(CAN, json!({ "action": action })).await;
+        let answer = ann.at(&app.gateway_b()).run(CAN, json!({ "action": action })).await;
         assert_eq!(answer["viewer"]["can"], needed, "{action}");
     }
-    let form = world.gig_form("I will write another song").await;
-    let refused = ann.at(&world.there()).refused(POST_GIG, json!({ "input": form })).await;
+    let form = app.gig_form("I will write another song").await;
+    let refused = ann.at(&app.gateway_b()).refused(POST_GIG, json!({ "input": form })).await;
     assert_eq!(refused, [pair("VERIFICATION_REQUIRED", "")]);
 
     let (id, version) = submitted(&ann, "AB123456", 1).await;
-    let mut screen = ann.at(&world.there()).socket().await;
-    screen.subscribe("gig", crate::support::documents::GIG_STATUS_CHANGED, json!({ "id": gig })).await;
-    screen.event("gig").await;
+    let mut subscriber = ann.at(&app.gateway_b()).socket().await;
+    subscriber.subscribe("gig", crate::support::documents::GIG_STATUS_CHANGED, json!({ "id": gig })).await;
+    subscriber.event("gig").await;
     let cleared = rita.client.done(&decide(), verdict(&id, "CLEAR", version, &json!([]))).await;
     assert_eq!(ann.client.run(CAN, can.clone()).await["viewer"]["can"]["allowed"], true);
     let waiting = ann.post(form.clone()).await;
@@ -327,7 +325,7 @@ async fn from_level_five_work_takes_a_cleared_identity(world: World) {
     let version = cleared["verification"]["version"].as_i64().expect("a number");
     let reasons = json!([{ "code": "DOCUMENT_TAMPERED" }]);
     rita.client.done(&decide(), verdict(&id, "REVOKE", version, &reasons)).await;
-    assert_eq!(screen.event("gig").await["status"], "PAUSED");
+    assert_eq!(subscriber.event("gig").await["status"], "PAUSED");
     let mine = ann
         .client
         .run("{ viewer { user { verified } verification { status attemptsLeft } } }", json!({}))
@@ -346,13 +344,12 @@ async fn from_level_five_work_takes_a_cleared_identity(world: World) {
     assert_eq!(own(&ann.client).await["status"], "IN_PROGRESS");
 }
 
-async fn a_reviewer_sees_a_picture_within_their_session_and_leaves_a_trail(world: World) {
-    let (ann, rita, rob) =
-        (world.member("Ann").await, world.reviewer("Rita").await, world.reviewer("Rob").await);
+async fn a_reviewer_sees_a_picture_within_their_session_and_leaves_a_trail(app: TestApp) {
+    let (ann, rita, rob) = (app.member("Ann").await, app.reviewer("Rita").await, app.reviewer("Rob").await);
     let (id, _) = submitted(&ann, "AB123456", 1).await;
     assert_eq!(own(&ann.client).await["documents"][0]["url"], Value::Null);
     let query = "query($id: ID!) { node(id: $id) { ... on Verification { documents { url } } } }";
-    let read = rita.at(&world.there()).run(query, json!({ "id": id })).await;
+    let read = rita.at(&app.gateway_b()).run(query, json!({ "id": id })).await;
     let url = text(&read["node"]["documents"][0]["url"]);
     let path =
         format!("/identity-documents/{}", url.split_once("/identity-documents/").expect("an address").1);
@@ -363,12 +360,12 @@ async fn a_reviewer_sees_a_picture_within_their_session_and_leaves_a_trail(world
         (200, &"private, no-store".parse().expect("a value"))
     );
     image::load_from_memory(&response.bytes().await.expect("bytes")).expect("a picture");
-    assert_eq!(status(&world.here(), &path).await, 401);
+    assert_eq!(status(&app.gateway_a(), &path).await, 401);
     assert_eq!(status(&rob.client, &path).await, 404);
     assert_eq!(status(&ann.client, &path).await, 404);
-    assert_eq!(status(&world.sign_in(&rita.email).await.client, &path).await, 404);
+    assert_eq!(status(&app.sign_in(&rita.email).await.client, &path).await, 404);
     assert_eq!(status(&rita.client, &path.replace("expires=1", "expires=2")).await, 404);
-    world.pass(TimeDelta::minutes(5));
+    app.pass(TimeDelta::minutes(5));
     assert_eq!(status(&rita.client, &path).await, 404);
     rita.client
         .run(
@@ -379,25 +376,25 @@ async fn a_reviewer_sees_a_picture_within_their_session_and_leaves_a_trail(world
 
     let subject = gigway::domain::id::decode(&ann.id).expect("an id").1;
     let reviewer = gigway::domain::id::decode(&rita.id).expect("an id").1;
-    let trail = audit::of_subject(world.services().db.read(), subject).await.expect("a trail");
+    let trail = audit::of_subject(app.services().db.read(), subject).await.expect("a trail");
     let actions: Vec<_> = trail.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(actions, ["VIEW_DOCUMENT", "VIEW_PERSONAL_INFO"]);
     assert!(trail.iter().all(|entry| entry.actor_id == Some(reviewer) && !entry.request_id.is_empty()));
-    let db = world.services().db.read();
+    let db = app.services().db.read();
     for forbidden in ["DELETE FROM audit_entry", "UPDATE audit_entry SET action = 'x'"] {
         assert!(db.execute_unprepared(forbidden).await.is_err(), "{forbidden}");
     }
 }
 
-async fn what_has_been_altered_is_told_and_never_shown(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let bob = world.member("Bob").await;
+async fn what_has_been_altered_is_told_and_never_shown(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let bob = app.member("Bob").await;
     let (id, _) = submitted(&ann, "AB123456", 1).await;
     submitted(&bob, "CD123456", 2).await;
     // Another person's form in its place: it was sealed for its own.
     let bobs = gigway::domain::id::decode(&bob.id).expect("an id").1;
     let anns = gigway::domain::id::decode(&ann.id).expect("an id").1;
-    let (bobs, anns) = match world.services().db.backend() {
+    let (bobs, anns) = match app.services().db.backend() {
         sea_orm::DbBackend::Postgres => (format!("'{bobs}'"), format!("'{anns}'")),
         _ => (format!("x'{}'", bobs.simple()), format!("x'{}'", anns.simple())),
     };
@@ -405,7 +402,7 @@ async fn what_has_been_altered_is_told_and_never_shown(world: World) {
         "UPDATE verification SET personal_info = (SELECT personal_info FROM verification WHERE user_id = {bobs}),
             wrapped_key = (SELECT wrapped_key FROM verification WHERE user_id = {bobs}) WHERE user_id = {anns}"
     );
-    let db = world.services().db.begin().await.expect("a transaction");
+    let db = app.services().db.begin().await.expect("a transaction");
     let changed = db.execute_unprepared(&swap).await.expect("altered").rows_affected();
     assert_eq!(changed, 1);
     db.commit().await.expect("committed");
@@ -419,7 +416,7 @@ async fn what_has_been_altered_is_told_and_never_shown(world: World) {
         json!({ "id": bob.id.replace("usr_", "ver_") }),
     );
     let url = text(&read.await["node"]["documents"][0]["url"]);
-    for file in std::fs::read_dir(world.blobs().with_file_name("identity-documents")).expect("a folder") {
+    for file in std::fs::read_dir(app.blobs().with_file_name("identity-documents")).expect("a folder") {
         let file = file.expect("a file").path();
         let mut bytes = std::fs::read(&file).expect("bytes");
         let last = bytes.len() - 1;
@@ -432,21 +429,21 @@ async fn what_has_been_altered_is_told_and_never_shown(world: World) {
     assert_eq!(error_codes(&response.json().await.expect("JSON")), ["DATA_TAMPERED"]);
 }
 
-async fn the_queue_carries_both_kinds(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let mut board = rita.at(&world.there()).socket().await;
-    let hub = world.services_there().streams.hub();
-    let before = hub.attached();
+async fn the_queue_carries_both_kinds(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let mut board = rita.at(&app.gateway_b()).socket().await;
+    let dispatcher = app.services_b().streams.dispatcher();
+    let before = dispatcher.attached();
     board.subscribe("queue", QUEUE_CHANGED, json!({})).await;
-    crate::support::proxy::until("it is attached", async || hub.attached() > before).await;
-    ann.post(world.gig_form("I will write a song for you").await).await;
+    crate::support::proxy::until("it is attached", async || dispatcher.attached() > before).await;
+    ann.post(app.gig_form("I will write a song for you").await).await;
     submitted(&ann, "AB123456", 1).await;
     for (kind, open) in [("GIG", 1), ("VERIFICATION", 2)] {
         let event = board.event("queue").await;
         assert_eq!((&event["kind"], &event["change"]), (&json!(kind), &json!("SUBMITTED")));
         assert!(event["openCount"].as_i64() >= Some(open), "{event}");
     }
-    let bob = world.member("Bob").await;
+    let bob = app.member("Bob").await;
     submitted(&bob, "CD123456", 2).await;
     assert_eq!(own(&bob.client).await["queuePosition"], 2);
 }
@@ -469,9 +466,8 @@ async fn a_grave_decision_can_take_two_reviewers() {
         limits: Some(r#"{"verification":{"secondReviewer":true}}"#.into()),
         ..Settings::default()
     };
-    let world = World::start(settings, 1).await;
-    let (ann, rita, rob) =
-        (world.member("Ann").await, world.reviewer("Rita").await, world.reviewer("Rob").await);
+    let app = TestApp::start(settings, 1).await;
+    let (ann, rita, rob) = (app.member("Ann").await, app.reviewer("Rita").await, app.reviewer("Rob").await);
     let (id, version) = submitted(&ann, "AB123456", 1).await;
     let reject = verdict(&id, "REJECT", version, &json!([{ "code": "DOCUMENT_TAMPERED" }]));
     let payload = rita.client.done(&decide(), reject.clone()).await;

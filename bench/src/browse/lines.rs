@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::load::Seen;
+use super::load::ImageView;
 use crate::table::{float, median};
 
 /// What is known of one server: a line of the table, of rounds the median.
@@ -23,7 +23,7 @@ impl Line {
         Self { name: name.to_owned(), ..Self::default() }
     }
 
-    pub fn add(&mut self, seen: &Seen, processor: [Duration; 3]) {
+    pub fn add(&mut self, seen: &ImageView, processor: [Duration; 3]) {
         self.rates.push(seen.rate);
         self.p50.push(seen.p50);
         self.p99.push(seen.p99);

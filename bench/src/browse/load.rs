@@ -16,7 +16,7 @@ pub const CONNECTIONS: u32 = 32;
 
 /// What clients saw of one server.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct ImageView {
     pub requests: u64,
     /// Requests in a second.
     pub rate: f64,
@@ -25,7 +25,7 @@ pub struct Seen {
     pub p99: f64,
 }
 
-impl Seen {
+impl ImageView {
     /// What there is to say of so many answers within `took`.
     pub fn of(mut microseconds: Vec<u32>, took: Duration) -> Result<Self> {
         microseconds.sort_unstable();
@@ -58,7 +58,12 @@ pub async fn once(address: &str, request: &[u8]) -> Result<String> {
 }
 
 /// Asks for so long, each of so many clients any of the requests in turn.
-pub async fn run(address: &str, requests: &Arc<[Vec<u8>]>, clients: u32, within: Duration) -> Result<Seen> {
+pub async fn run(
+    address: &str,
+    requests: &Arc<[Vec<u8>]>,
+    clients: u32,
+    within: Duration,
+) -> Result<ImageView> {
     let began = Instant::now();
     let (count, mut clients) = (clients, JoinSet::new());
     for number in 0..count {
@@ -81,7 +86,7 @@ pub async fn run(address: &str, requests: &Arc<[Vec<u8>]>, clients: u32, within:
     while let Some(client) = clients.join_next().await {
         all.extend(client??);
     }
-    Seen::of(all, began.elapsed())
+    ImageView::of(all, began.elapsed())
 }
 
 /// Asks for each of `count` requests once, made by their number.

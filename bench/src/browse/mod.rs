@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gigway::domain::gig_filter::GigOrder;
-use gigway::store::pagination::Key;
+use gigway::store::pagination::PageKey;
 use sea_orm::prelude::Uuid;
 use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::{Value, json};
 
 use self::contenders::Contender;
 use self::lines::{Line, print};
-use self::load::{CONNECTIONS, Seen, post};
+use self::load::{CONNECTIONS, ImageView, post};
 use crate::Result;
 use crate::pgbench;
 use crate::process::{Server, tree_time};
@@ -221,7 +221,7 @@ impl Stock {
         let before = times()?;
         pgbench::run(&self.world.database_url, &arguments)?;
         let after = times()?;
-        let seen = Seen::of(pgbench::took(&prefix, WARM)?, ROUND)?;
+        let seen = ImageView::of(pgbench::took(&prefix, WARM)?, ROUND)?;
         // Of the warm seconds as of the others.
         let part = |time: Duration| {
             time * u32::try_from(ROUND.as_secs()).unwrap_or(1)
@@ -245,7 +245,7 @@ impl Stock {
         let row = row.ok_or("there are too few gigs for so many pages")?;
         let published_at: sea_orm::prelude::DateTimeUtc = row.try_get_by_index(0)?;
         let (order, values) = (GigOrder::Newest.into(), vec![published_at.timestamp_micros()]);
-        let after = Key { order, values, id: row.try_get_by_index(1)? }.to_cursor();
+        let after = PageKey { order, values, id: row.try_get_by_index(1)? }.to_cursor();
         let query = "query($after: String) { gigs(first: 20, after: $after) { nodes { id title price { amount } \
                      seller { displayName } images { url } } pageInfo { hasNextPage endCursor } } }";
         let page = |after: Value| -> Arc<[Vec<u8>]> {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::domain::limits::Limits;
 use crate::domain::reason::{ATTEMPTS_EXCEEDED, ReasonCategory, ReviewReason};
 use crate::domain::user::Viewer;
-use crate::domain::violation::{Fault, FaultCode};
+use crate::domain::violation::{Violation, ViolationCode};
 
 #[derive(
     Debug,
@@ -35,7 +35,7 @@ pub enum VerificationStatus {
 
 /// What can be done to a verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumIter)]
-pub enum VerificationAct {
+pub enum VerificationTransition {
     /// The person fills in the form or uploads a document.
     Provide,
     Submit,
@@ -46,20 +46,20 @@ pub enum VerificationAct {
 }
 
 impl VerificationStatus {
-    /// The status that `act` leads to; `None` where it leads nowhere. The whole table.
-    fn after(self, act: VerificationAct) -> Option<Self> {
+    /// The status that `transition` leads to; `None` where it leads nowhere. The whole table.
+    fn after(self, transition: VerificationTransition) -> Option<Self> {
         use VerificationStatus::{
             ActionRequired, Cleared, InProgress, InReview, NotStarted, Rejected, Revoked,
         };
-        match (self, act) {
-            (NotStarted | InProgress | ActionRequired | Revoked, VerificationAct::Provide) => {
+        match (self, transition) {
+            (NotStarted | InProgress | ActionRequired | Revoked, VerificationTransition::Provide) => {
                 Some(InProgress)
             }
-            (InProgress, VerificationAct::Submit) => Some(InReview),
-            (InReview, VerificationAct::Clear) => Some(Cleared),
-            (InReview, VerificationAct::RequestResubmission) => Some(ActionRequired),
-            (InReview, VerificationAct::Reject) => Some(Rejected),
-            (Cleared, VerificationAct::Revoke) => Some(Revoked),
+            (InProgress, VerificationTransition::Submit) => Some(InReview),
+            (InReview, VerificationTransition::Clear) => Some(Cleared),
+            (InReview, VerificationTransition::RequestResubmission) => Some(ActionRequired),
+            (InReview, VerificationTransition::Reject) => Some(Rejected),
+            (Cleared, VerificationTransition::Revoke) => Some(Revoked),
             _ => None,
         }
     }
@@ -185,44 +185,44 @@ impl Verification {
         (limits.verification.attempts_max - self.attempts_used).max(0)
     }
 
-    /// Does `act`: the status it leads to, the next version, and what goes with it. Of the last attempt nothing
+    /// Does `transition`: the status it leads to, the next version, and what goes with it. Of the last attempt nothing
     /// can be asked again: it is rejected.
     ///
     /// # Errors
     /// `INVALID_TRANSITION` where the status does not allow it, `ATTEMPTS_EXHAUSTED` where none is left.
     pub fn apply(
         &mut self,
-        act: VerificationAct,
+        transition: VerificationTransition,
         reasons: Vec<ReviewReason>,
         limits: &Limits,
         now: DateTime<Utc>,
-    ) -> Result<(), Fault> {
-        let Some(status) = self.status.after(act) else {
-            let (status, act): (&str, _) = (self.status.into(), verb(act));
-            let message = format!("A verification that is {status} cannot be {act}.");
-            return Err(Fault::of_act(FaultCode::InvalidTransition, message));
+    ) -> Result<(), Violation> {
+        let Some(status) = self.status.after(transition) else {
+            let (status, transition): (&str, _) = (self.status.into(), verb(transition));
+            let message = format!("A verification that is {status} cannot be {transition}.");
+            return Err(Violation::of_act(ViolationCode::InvalidTransition, message));
         };
         let last = self.attempts_left(limits) == 0;
-        if act == VerificationAct::Submit && last {
+        if transition == VerificationTransition::Submit && last {
             let max = limits.verification.attempts_max;
             let message = format!("All {max} attempts are used.");
-            return Err(Fault::of_act(FaultCode::AttemptsExhausted, message));
+            return Err(Violation::of_act(ViolationCode::AttemptsExhausted, message));
         }
         self.status = status;
         self.version += 1;
-        match act {
-            VerificationAct::Provide => {}
-            VerificationAct::Submit => {
+        match transition {
+            VerificationTransition::Provide => {}
+            VerificationTransition::Submit => {
                 self.attempts_used += 1;
                 self.reasons.clear();
                 self.submitted_at = Some(now);
                 self.review_due_at = Some(limits.review.due_at(now));
             }
-            VerificationAct::Clear => {
+            VerificationTransition::Clear => {
                 self.decided(reasons, now);
                 self.cleared_at = Some(now);
             }
-            VerificationAct::RequestResubmission => {
+            VerificationTransition::RequestResubmission => {
                 self.decided(reasons, now);
                 if last {
                     self.status = VerificationStatus::Rejected;
@@ -231,8 +231,8 @@ impl Verification {
                     self.ask_again();
                 }
             }
-            VerificationAct::Reject => self.decided(reasons, now),
-            VerificationAct::Revoke => {
+            VerificationTransition::Reject => self.decided(reasons, now),
+            VerificationTransition::Revoke => {
                 self.decided(reasons, now);
                 self.cleared_at = None;
                 // A new beginning.
@@ -298,16 +298,16 @@ impl Verification {
     }
 
     /// One fault for each thing that is missing before it can be submitted.
-    pub fn missing(&self, limits: &Limits) -> Vec<Fault> {
+    pub fn missing(&self, limits: &Limits) -> Vec<Violation> {
         let mut missing = Vec::new();
         if !self.has_personal_info() {
             let message = "Fill in your personal identity information first.";
-            missing.push(Fault::at("personalInfo", FaultCode::Required, message));
+            missing.push(Violation::at("personalInfo", ViolationCode::Required, message));
         }
         for side in self.missing_sides(limits.verification.selfie_required) {
             let name: &str = side.into();
             let message = format!("Upload a picture first: {name}.");
-            missing.push(Fault::at(&format!("documents.{name}"), FaultCode::Required, message));
+            missing.push(Violation::at(&format!("documents.{name}"), ViolationCode::Required, message));
         }
         missing
     }
@@ -330,14 +330,14 @@ impl Verification {
     }
 }
 
-fn verb(act: VerificationAct) -> &'static str {
-    match act {
-        VerificationAct::Provide => "changed",
-        VerificationAct::Submit => "submitted",
-        VerificationAct::Clear => "cleared",
-        VerificationAct::RequestResubmission => "sent back",
-        VerificationAct::Reject => "rejected",
-        VerificationAct::Revoke => "revoked",
+fn verb(transition: VerificationTransition) -> &'static str {
+    match transition {
+        VerificationTransition::Provide => "changed",
+        VerificationTransition::Submit => "submitted",
+        VerificationTransition::Clear => "cleared",
+        VerificationTransition::RequestResubmission => "sent back",
+        VerificationTransition::Reject => "rejected",
+        VerificationTransition::Revoke => "revoked",
     }
 }
 

@@ -23,7 +23,7 @@ fn allowed(from: VerificationStatus, to: VerificationStatus) -> bool {
 fn every_allowed_step_is_taken_by_some_act() {
     for from in VerificationStatus::iter() {
         for to in VerificationStatus::iter() {
-            let taken = VerificationAct::iter().any(|act| from.after(act) == Some(to));
+            let taken = VerificationTransition::iter().any(|transition| from.after(transition) == Some(to));
             assert_eq!(taken, allowed(from, to), "{from:?} -> {to:?}");
         }
     }
@@ -55,9 +55,9 @@ fn reasons(code: &str, field: Option<&[&str]>) -> Vec<ReviewReason> {
     let field = field.map(|path| path.iter().map(|step| (*step).to_owned()).collect());
     let forms = vec![ReasonForm { code: code.into(), field, message: Some("words".into()) }];
     let limits = Limits::default().review;
-    let mut check = crate::domain::violation::Check::default();
-    let found = reason::resolve(forms, ReviewKind::Verification, &limits, &mut check);
-    check.finish().expect("known reasons");
+    let mut validator = crate::domain::violation::Validator::default();
+    let found = reason::resolve(forms, ReviewKind::Verification, &limits, &mut validator);
+    validator.finish().expect("known reasons");
     found
 }
 
@@ -66,11 +66,11 @@ fn only_what_the_reasons_name_is_asked_again() {
     let limits = Limits::default();
     let sent_back = |code: &str, field: Option<&[&str]>| -> Vec<String> {
         let mut verification = in_review();
-        let act = VerificationAct::RequestResubmission;
+        let transition = VerificationTransition::RequestResubmission;
         verification
-            .apply(act, reasons(code, field), &limits, DateTime::UNIX_EPOCH)
+            .apply(transition, reasons(code, field), &limits, DateTime::UNIX_EPOCH)
             .expect("it is in review");
-        verification.missing(&limits).iter().map(|fault| fault.field.join(".")).collect()
+        verification.missing(&limits).iter().map(|violation| violation.field.join(".")).collect()
     };
     assert_eq!(sent_back("IMAGE_UNREADABLE", Some(&["documents", "BACK"])), ["documents.BACK"]);
     assert_eq!(sent_back("IMAGE_UNREADABLE", None), ["documents.FRONT", "documents.BACK"]);
@@ -86,9 +86,9 @@ fn the_last_attempt_that_fails_is_rejected() {
     let limits = Limits::default();
     let mut verification = in_review();
     verification.attempts_used = 3;
-    let act = VerificationAct::RequestResubmission;
+    let transition = VerificationTransition::RequestResubmission;
     verification
-        .apply(act, reasons("DATA_MISMATCH", None), &limits, DateTime::UNIX_EPOCH)
+        .apply(transition, reasons("DATA_MISMATCH", None), &limits, DateTime::UNIX_EPOCH)
         .expect("in review");
     assert_eq!(verification.status, VerificationStatus::Rejected);
     let codes: Vec<_> = verification.reasons.iter().map(|reason| reason.code.as_str()).collect();
@@ -102,16 +102,20 @@ fn the_four_steps_are_ticked_one_after_another() {
     let mut verification = Verification::not_started(Uuid::nil());
     assert_eq!(ticks(&verification), [false; 4]);
     verification
-        .apply(VerificationAct::Provide, Vec::new(), &limits, DateTime::UNIX_EPOCH)
+        .apply(VerificationTransition::Provide, Vec::new(), &limits, DateTime::UNIX_EPOCH)
         .expect("a beginning");
     verification.personal_info_at = Some(DateTime::UNIX_EPOCH);
     assert_eq!(ticks(&verification), [true, false, false, false]);
     verification.document_type = Some(DocumentType::Passport);
     verification.documents.push(document(DocumentSide::Front));
     assert_eq!(ticks(&verification), [true, true, false, false]);
-    verification.apply(VerificationAct::Submit, Vec::new(), &limits, DateTime::UNIX_EPOCH).expect("complete");
+    verification
+        .apply(VerificationTransition::Submit, Vec::new(), &limits, DateTime::UNIX_EPOCH)
+        .expect("complete");
     assert_eq!(ticks(&verification), [true, true, true, false]);
-    verification.apply(VerificationAct::Clear, Vec::new(), &limits, DateTime::UNIX_EPOCH).expect("in review");
+    verification
+        .apply(VerificationTransition::Clear, Vec::new(), &limits, DateTime::UNIX_EPOCH)
+        .expect("in review");
     assert_eq!(ticks(&verification), [true; 4]);
     let labels = verification.steps(&limits).map(|(step, _)| step.label());
     assert_eq!(labels[0], "Personal Identity Information");
@@ -122,22 +126,22 @@ proptest! {
     #[test]
     fn no_path_leaves_the_table_the_version_only_grows_and_attempts_are_never_exceeded(
         acts in prop::collection::vec(
-            prop::sample::select(VerificationAct::iter().collect::<Vec<_>>()), 1..80)
+            prop::sample::select(VerificationTransition::iter().collect::<Vec<_>>()), 1..80)
     ) {
         let limits = Limits::default();
         let mut verification = in_review();
         verification.status = VerificationStatus::NotStarted;
         verification.attempts_used = 0;
-        for act in acts {
+        for transition in acts {
             let before = verification.clone();
-            match verification.apply(act, reasons("OTHER", None), &limits, DateTime::UNIX_EPOCH) {
+            match verification.apply(transition, reasons("OTHER", None), &limits, DateTime::UNIX_EPOCH) {
                 Ok(()) => {
                     prop_assert!(allowed(before.status, verification.status));
                     prop_assert_eq!(verification.version, before.version + 1);
                 }
-                Err(fault) => {
+                Err(violation) => {
                     prop_assert!(matches!(
-                        fault.code, FaultCode::InvalidTransition | FaultCode::AttemptsExhausted));
+                        violation.code, ViolationCode::InvalidTransition | ViolationCode::AttemptsExhausted));
                     prop_assert_eq!(&verification, &before);
                 }
             }

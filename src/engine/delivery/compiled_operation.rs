@@ -50,8 +50,8 @@ impl HandoffSlot {
 
 impl SourceHandoff {
     /// What executing takes besides an operation, and is the same for all of them.
-    pub fn executor(&self) -> Executor {
-        Executor { schema: self.schema.clone(), extensions: self.query.extensions.clone() }
+    pub fn execution_env(&self) -> ExecutionEnv {
+        ExecutionEnv { schema: self.schema.clone(), extensions: self.query.extensions.clone() }
     }
 
     pub fn variables(&self) -> &Variables {
@@ -60,22 +60,22 @@ impl SourceHandoff {
 }
 
 /// What executing takes besides an operation.
-pub struct Executor {
+pub struct ExecutionEnv {
     schema: SchemaEnv,
     extensions: Extensions,
 }
 
 /// One operation.
-pub struct Prepared {
+pub struct CompiledOperation {
     /// Where others find it.
-    _entry: Option<Entry<Document, Self>>,
+    _entry: Option<Entry<OperationKey, Self>>,
     name: Option<String>,
     operation: Positioned<OperationDefinition>,
     fragments: HashMap<Name, Positioned<FragmentDefinition>>,
 }
 
-impl Prepared {
-    fn new(query: &QueryEnv, entry: Option<Entry<Document, Self>>) -> Self {
+impl CompiledOperation {
+    fn new(query: &QueryEnv, entry: Option<Entry<OperationKey, Self>>) -> Self {
         Self {
             _entry: entry,
             name: query.operation_name.clone(),
@@ -109,7 +109,7 @@ impl Prepared {
     /// Shows one event to whomever the context is of.
     pub async fn show(
         &self,
-        executor: &Executor,
+        execution_env: &ExecutionEnv,
         variables: &Variables,
         context: Arc<RequestContext>,
         event: &Event,
@@ -117,7 +117,7 @@ impl Prepared {
         let mut data = Data::default();
         data.insert(context);
         let query = QueryEnv::new(QueryEnvInner {
-            extensions: executor.extensions.clone(),
+            extensions: execution_env.extensions.clone(),
             variables: variables.clone(),
             operation_name: self.name.clone(),
             operation: self.operation.clone(),
@@ -132,7 +132,8 @@ impl Prepared {
         let field = root_field(&query.operation.node).expect("it was begun by its root field");
         let key = &field.node.response_key().node;
         let path = QueryPathNode { parent: None, segment: QueryPathSegment::Name(key) };
-        let selected = query.create_context(&executor.schema, Some(path), &field.node.selection_set, None);
+        let selected =
+            query.create_context(&execution_env.schema, Some(path), &field.node.selection_set, None);
         let mut response = match event.resolve(&selected, field).await {
             Ok(value) => Response::new(Value::Object(IndexMap::from([(key.clone(), value)]))),
             Err(error) => Response::from_errors(vec![error]),
@@ -198,21 +199,21 @@ impl<'a> Uses<'a> {
 /// Operations by their documents: subscribers with the same document share one copy, whatever their variables. Each is
 /// forgotten with its last subscriber.
 #[derive(Clone, Default)]
-pub struct Documents(Registry<Document, Prepared>);
+pub struct OperationCache(Registry<OperationKey, CompiledOperation>);
 
 /// A document, and which of its operations.
 #[derive(PartialEq, Eq, Hash)]
-pub struct Document(String, Option<String>);
+pub struct OperationKey(String, Option<String>);
 
-impl Documents {
+impl OperationCache {
     /// The operation of the deposit, which `document` was parsed to.
-    pub fn prepared(&self, document: &str, deposit: &SourceHandoff) -> Arc<Prepared> {
+    pub fn get_or_compile(&self, document: &str, deposit: &SourceHandoff) -> Arc<CompiledOperation> {
         // What is skipped depends on the variables, and that takes a directive: such an operation is its subscriber's
         // own.
         if document.contains('@') {
-            return Arc::new(Prepared::new(&deposit.query, None));
+            return Arc::new(CompiledOperation::new(&deposit.query, None));
         }
-        let key = Document(document.to_owned(), deposit.query.operation_name.clone());
-        self.0.get_or_make(key, |entry| Prepared::new(&deposit.query, Some(entry)))
+        let key = OperationKey(document.to_owned(), deposit.query.operation_name.clone());
+        self.0.get_or_make(key, |entry| CompiledOperation::new(&deposit.query, Some(entry)))
     }
 }

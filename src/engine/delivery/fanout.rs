@@ -17,14 +17,14 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, ready};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::domain::event::{Event as Happened, Topic};
-use crate::engine::delivery::compiled_operation::{Executor, Prepared};
+use crate::domain::event::{Event as LogEvent, Topic};
+use crate::engine::delivery::compiled_operation::{CompiledOperation, ExecutionEnv};
 use crate::engine::delivery::registry::{Entry, Registry};
-use crate::engine::load_scheduler::Loads;
-use crate::engine::response::{Sent, failed, finished, is_unavailable, to_json};
+use crate::engine::load_scheduler::LoadScheduler;
+use crate::engine::response::{ResponseBody, error_response, finalize, is_unavailable, to_json};
 use crate::events::RETRY;
 use crate::events::stream::Delivery;
-use crate::graphql::context::{Asking, Origin, RequestContext};
+use crate::graphql::context::{ExecutionScope, RequestContext, RequestMeta};
 use crate::graphql::error::Error;
 use crate::graphql::subscription::Event;
 use crate::graphql::subscription::source::{EventResolver, FanoutScope};
@@ -38,31 +38,31 @@ const KEPT_MAX_BYTES: usize = 256 * 1024;
 
 /// What a subscriber is told of an event.
 #[derive(Debug, Clone)]
-pub enum Answer {
+pub enum EventResult {
     /// Nothing: it is not one of those asked for.
-    LeftOut,
+    Skipped,
     /// The `payload` of a `next`, as JSON.
     Next(Arc<str>),
     /// It could not be shown: the errors, as JSON. The subscription ends, and does not go on as if there had been none.
     Failed(Arc<str>),
     /// It is not the same for all: each must be answered on their own.
-    Differs,
+    ViewerDependent,
 }
 
-impl Answer {
+impl EventResult {
     /// What it takes to keep it.
     fn bytes(&self) -> usize {
         let text = match self {
             Self::Next(text) | Self::Failed(text) => text.len(),
-            Self::LeftOut | Self::Differs => 0,
+            Self::Skipped | Self::ViewerDependent => 0,
         };
-        text + size_of::<Kept>() + size_of::<Self>()
+        text + size_of::<CachedResult>() + size_of::<Self>()
     }
 }
 
 /// What subscribers of one document must have in common to be answered alike.
 #[derive(PartialEq, Eq, Hash)]
-pub struct Alike {
+pub struct FanoutKey {
     pub topic: Topic,
     pub by: FanoutScope,
     /// As JSON, without the one that only says where to begin.
@@ -71,27 +71,27 @@ pub struct Alike {
 
 /// The cohorts that have members.
 #[derive(Clone, Default)]
-pub struct Cohorts(Registry<Key, Cohort>);
+pub struct FanoutGroups(Registry<Key, FanoutGroup>);
 
 /// With the place of the document, of which there is one copy.
-type Key = (usize, Alike);
+type Key = (usize, FanoutKey);
 
-impl Cohorts {
+impl FanoutGroups {
     /// The cohort of a new subscriber. The variables are those that its answers depend on.
     pub fn join(
         &self,
-        alike: Alike,
-        prepared: Arc<Prepared>,
-        executor: Arc<Executor>,
+        key: FanoutKey,
+        operation: Arc<CompiledOperation>,
+        execution_env: Arc<ExecutionEnv>,
         variables: Variables,
         show: EventResolver,
-    ) -> Arc<Cohort> {
-        let shared_by = alike.by.clone();
-        let key = (Arc::as_ptr(&prepared) as usize, alike);
-        self.0.get_or_make(key, |entry| Cohort {
+    ) -> Arc<FanoutGroup> {
+        let shared_by = key.by.clone();
+        let key = (Arc::as_ptr(&operation) as usize, key);
+        self.0.get_or_make(key, |entry| FanoutGroup {
             _entry: entry,
-            prepared,
-            executor,
+            operation,
+            execution_env,
             variables,
             show,
             shared_by,
@@ -101,46 +101,49 @@ impl Cohorts {
 }
 
 /// Subscribers who can be answered alike.
-pub struct Cohort {
+pub struct FanoutGroup {
     /// Where others find it.
     _entry: Entry<Key, Self>,
-    prepared: Arc<Prepared>,
-    executor: Arc<Executor>,
+    operation: Arc<CompiledOperation>,
+    execution_env: Arc<ExecutionEnv>,
     variables: Variables,
     show: EventResolver,
     shared_by: FanoutScope,
-    answers: Mutex<Answers>,
+    answers: Mutex<ResultCache>,
 }
 
 /// One that many wait for.
-type SharedAnswer = Shared<BoxFuture<'static, Answer>>;
+type SharedResult = Shared<BoxFuture<'static, EventResult>>;
 
 /// The answers to the last events.
 #[derive(Default)]
-struct Answers {
-    by_event: BTreeMap<(i64, Delivery), Kept>,
+struct ResultCache {
+    by_event: BTreeMap<(i64, Delivery), CachedResult>,
     bytes: usize,
 }
 
-struct Kept {
+struct CachedResult {
     since: Instant,
-    answer: SharedAnswer,
+    answer: SharedResult,
     /// 0 until it is there.
     bytes: usize,
 }
 
-impl Kept {
+impl CachedResult {
     fn is_fresh(&self) -> bool {
         self.since.elapsed() < FRESH
     }
 }
 
-impl Cohort {
+impl FanoutGroup {
     /// The answer to an event, where it is there.
-    pub fn known(&self, delivery: Delivery, position: i64) -> Option<Answer> {
+    pub fn known(&self, delivery: Delivery, position: i64) -> Option<EventResult> {
         let answers = self.answers();
         let kept = answers.by_event.get(&(position, delivery))?;
-        kept.answer.peek().filter(|answer| !matches!(answer, Answer::Differs) && kept.is_fresh()).cloned()
+        kept.answer
+            .peek()
+            .filter(|answer| !matches!(answer, EventResult::ViewerDependent) && kept.is_fresh())
+            .cloned()
     }
 
     /// What a member is told of an event: what all are told, or, where that differs, what they alone are. Executions run
@@ -148,26 +151,26 @@ impl Cohort {
     pub fn answer(
         self: &Arc<Self>,
         services: &Arc<Services>,
-        origin: Origin,
+        meta: RequestMeta,
         delivery: Delivery,
-        event: Arc<Happened>,
-    ) -> BoxFuture<'static, Answer> {
-        let (cohort, services) = (Arc::clone(self), Arc::clone(services));
+        event: Arc<LogEvent>,
+    ) -> BoxFuture<'static, EventResult> {
+        let (group, services) = (Arc::clone(self), Arc::clone(services));
         // Nobody to share it with: one holds the member, and one this.
         let shared = (Arc::strong_count(self) > 2).then(|| {
             self.answers()
-                .shared(delivery, event.position, || self.execute(&services, &origin, delivery, &event))
+                .shared(delivery, event.position, || self.execute(&services, &meta, delivery, &event))
         });
         async move {
             if let Some(shared) = shared {
                 let answer = shared.clone().await;
-                cohort.answers().measure(delivery, event.position, &shared);
-                if !matches!(answer, Answer::Differs) {
+                group.answers().measure(delivery, event.position, &shared);
+                if !matches!(answer, EventResult::ViewerDependent) {
                     return answer;
                 }
             }
-            let asking = Asking::One(origin.caller.clone());
-            run(async move { cohort.told(&services, &origin, asking, delivery, &event).await }).await
+            let scope = ExecutionScope::Single(meta.caller.clone());
+            run(async move { group.told(&services, &meta, scope, delivery, &event).await }).await
         }
         .boxed()
     }
@@ -176,11 +179,11 @@ impl Cohort {
     pub fn snapshot(
         self: Arc<Self>,
         services: Arc<Services>,
-        origin: Origin,
+        meta: RequestMeta,
         event: Event,
-    ) -> BoxFuture<'static, Answer> {
-        let asking = Asking::One(origin.caller.clone());
-        let showing = async move { self.shown(&services, &origin, asking, &event).await };
+    ) -> BoxFuture<'static, EventResult> {
+        let scope = ExecutionScope::Single(meta.caller.clone());
+        let showing = async move { self.shown(&services, &meta, scope, &event).await };
         run(showing)
     }
 
@@ -188,21 +191,21 @@ impl Cohort {
     fn execute(
         self: &Arc<Self>,
         services: &Arc<Services>,
-        origin: &Origin,
+        meta: &RequestMeta,
         delivery: Delivery,
-        event: &Arc<Happened>,
-    ) -> SharedAnswer {
-        let (cohort, services) = (Arc::clone(self), Arc::clone(services));
-        let (mut origin, event) = (origin.clone(), Arc::clone(event));
-        let asking = match self.shared_by {
+        event: &Arc<LogEvent>,
+    ) -> SharedResult {
+        let (group, services) = (Arc::clone(self), Arc::clone(services));
+        let (mut meta, event) = (meta.clone(), Arc::clone(event));
+        let scope = match self.shared_by {
             FanoutScope::All(audience) => {
                 // Named after nobody's request.
-                origin.request_id = services.new_id().simple().to_string().into();
-                Asking::All(audience)
+                meta.request_id = services.new_id().simple().to_string().into();
+                ExecutionScope::Shared(audience)
             }
-            FanoutScope::Session(..) => Asking::One(origin.caller.clone()),
+            FanoutScope::Session(..) => ExecutionScope::Single(meta.caller.clone()),
         };
-        let executing = async move { cohort.told(&services, &origin, asking, delivery, &event).await };
+        let executing = async move { group.told(&services, &meta, scope, delivery, &event).await };
         run(executing).shared()
     }
 
@@ -210,17 +213,17 @@ impl Cohort {
     async fn told(
         &self,
         services: &Arc<Services>,
-        origin: &Origin,
-        asking: Asking,
+        meta: &RequestMeta,
+        scope: ExecutionScope,
         delivery: Delivery,
-        event: &Arc<Happened>,
-    ) -> Answer {
+        event: &Arc<LogEvent>,
+    ) -> EventResult {
         loop {
             match (self.show)(Arc::clone(services), delivery, Arc::clone(event)).await {
-                Ok(None) => return Answer::LeftOut,
-                Ok(Some(event)) => return self.shown(services, origin, asking, &event).await,
+                Ok(None) => return EventResult::Skipped,
+                Ok(Some(event)) => return self.shown(services, meta, scope, &event).await,
                 Err(error) if error.is_unavailable() => tokio::time::sleep(RETRY).await,
-                Err(error) => return answer_of(&finished(failed(&error), &origin.request_id)),
+                Err(error) => return answer_of(&finalize(error_response(&error), &meta.request_id)),
             }
         }
     }
@@ -229,40 +232,41 @@ impl Cohort {
     async fn shown(
         &self,
         services: &Arc<Services>,
-        origin: &Origin,
-        asking: Asking,
+        meta: &RequestMeta,
+        scope: ExecutionScope,
         event: &Event,
-    ) -> Answer {
+    ) -> EventResult {
         loop {
-            let (begin, mut loads) = Loads::new();
-            let context = RequestContext::asked(Arc::clone(services), asking.clone(), origin, begin);
+            let (begin, mut scheduler) = LoadScheduler::new();
+            let context = RequestContext::with_scope(Arc::clone(services), scope.clone(), meta, begin);
             let context = Arc::new(context);
-            let showing = self.prepared.show(&self.executor, &self.variables, Arc::clone(&context), event);
-            let response = loads.run_beside(showing).await;
-            if context.differs() {
-                return Answer::Differs;
+            let showing =
+                self.operation.show(&self.execution_env, &self.variables, Arc::clone(&context), event);
+            let response = scheduler.drive(showing).await;
+            if context.is_viewer_dependent() {
+                return EventResult::ViewerDependent;
             }
             if !is_unavailable(&response) {
-                return answer_of(&finished(response, &origin.request_id));
+                return answer_of(&finalize(response, &meta.request_id));
             }
             tokio::time::sleep(RETRY).await;
         }
     }
 
-    fn answers(&self) -> MutexGuard<'_, Answers> {
+    fn answers(&self) -> MutexGuard<'_, ResultCache> {
         // Nothing that holds this lock can panic half-way through a change.
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Answers {
+impl ResultCache {
     /// The answer to an event, which is begun by `execute` where it is not under way.
     fn shared(
         &mut self,
         delivery: Delivery,
         position: i64,
-        execute: impl FnOnce() -> SharedAnswer,
-    ) -> SharedAnswer {
+        execute: impl FnOnce() -> SharedResult,
+    ) -> SharedResult {
         let key = (position, delivery);
         if let Some(kept) = self.by_event.get(&key).filter(|kept| kept.is_fresh()) {
             return kept.answer.clone();
@@ -275,17 +279,17 @@ impl Answers {
         }
         self.forget(key);
         let answer = execute();
-        self.by_event.insert(key, Kept { since: Instant::now(), answer: answer.clone(), bytes: 0 });
+        self.by_event.insert(key, CachedResult { since: Instant::now(), answer: answer.clone(), bytes: 0 });
         answer
     }
 
     /// Takes note of how large an answer has become, where it is still kept.
-    fn measure(&mut self, delivery: Delivery, position: i64, answer: &SharedAnswer) {
+    fn measure(&mut self, delivery: Delivery, position: i64, answer: &SharedResult) {
         if let Some(kept) = self.by_event.get_mut(&(position, delivery))
             && kept.answer.ptr_eq(answer)
             && kept.bytes == 0
         {
-            kept.bytes = answer.peek().map_or(0, Answer::bytes);
+            kept.bytes = answer.peek().map_or(0, EventResult::bytes);
             self.bytes += kept.bytes;
         }
     }
@@ -299,7 +303,7 @@ impl Answers {
 
 /// Runs an execution at once as far as it goes, and from where it must wait on a task of its own. Most wait for nothing.
 /// A panic ends the subscriptions that wait for it, and nothing else.
-fn run(executing: impl Future<Output = Answer> + Send + 'static) -> BoxFuture<'static, Answer> {
+fn run(executing: impl Future<Output = EventResult> + Send + 'static) -> BoxFuture<'static, EventResult> {
     let executing = AssertUnwindSafe(executing).catch_unwind();
     let mut executing = executing.map(|executed| executed.unwrap_or_else(|_| broken(&"a panic"))).boxed();
     if let Some(answer) = (&mut executing).now_or_never() {
@@ -309,14 +313,14 @@ fn run(executing: impl Future<Output = Answer> + Send + 'static) -> BoxFuture<'s
     task.map(|ended| ended.unwrap_or_else(|error| broken(&error))).boxed()
 }
 
-fn broken(error: &dyn std::fmt::Display) -> Answer {
-    Answer::Failed(to_json(&failed(&Error::internal(error)).errors).into())
+fn broken(error: &dyn std::fmt::Display) -> EventResult {
+    EventResult::Failed(to_json(&error_response(&Error::internal(error)).errors).into())
 }
 
-fn answer_of(response: &Response) -> Answer {
+fn answer_of(response: &Response) -> EventResult {
     if response.data == Value::Null && !response.errors.is_empty() {
-        Answer::Failed(to_json(&response.errors).into())
+        EventResult::Failed(to_json(&response.errors).into())
     } else {
-        Answer::Next(to_json(&Sent::from(response)).into())
+        EventResult::Next(to_json(&ResponseBody::from(response)).into())
     }
 }

@@ -1,7 +1,7 @@
 //! One client's subscription under way: what it is told of each event, once and in order.
 //!
 //! [`compiled_operation`] holds an operation, checked once; [`fanout`] executes it once for all who can be answered alike; a
-//! [`Following`] takes the events of its own stream to its cohort's answers.
+//! [`SubscriptionStream`] takes the events of its own stream to its cohort's answers.
 
 mod compiled_operation;
 mod fanout;
@@ -16,14 +16,16 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, Stream, StreamExt};
 use tokio::time::{Sleep, sleep};
 
-pub use crate::engine::delivery::compiled_operation::{Documents, Executor, HandoffSlot, SourceHandoff};
-pub use crate::engine::delivery::fanout::{Alike, Cohorts};
+pub use crate::engine::delivery::compiled_operation::{
+    ExecutionEnv, HandoffSlot, OperationCache, SourceHandoff,
+};
+pub use crate::engine::delivery::fanout::{FanoutGroups, FanoutKey};
 
-use crate::engine::delivery::fanout::{Answer, Cohort};
-use crate::engine::response::{failed, finished, to_json};
+use crate::engine::delivery::fanout::{EventResult, FanoutGroup};
+use crate::engine::response::{error_response, finalize, to_json};
 use crate::events::RETRY;
 use crate::events::stream::{EventStream, StreamError};
-use crate::graphql::context::{Caller, Origin};
+use crate::graphql::context::{Caller, RequestMeta};
 use crate::graphql::error::Error;
 use crate::graphql::subscription::source::SubscriptionSource;
 use crate::service;
@@ -32,9 +34,9 @@ use crate::store;
 
 /// Who is at the other end of a connection, as they are by now.
 #[derive(Debug, Clone)]
-pub struct Identity(Arc<Mutex<Caller>>);
+pub struct CurrentCaller(Arc<Mutex<Caller>>);
 
-impl Identity {
+impl CurrentCaller {
     pub fn new(caller: Caller) -> Self {
         Self(Arc::new(Mutex::new(caller)))
     }
@@ -55,7 +57,7 @@ impl Identity {
 
 /// What a subscriber is told.
 #[derive(Debug, Clone)]
-pub enum Told {
+pub enum Message {
     /// An event.
     Next {
         /// What a client reads, as JSON.
@@ -69,129 +71,131 @@ pub enum Told {
 
 /// One client's subscription. There are many, nearly all of them idle: it is polled by hand, so that it is no larger
 /// than what it must remember.
-pub struct Following {
+pub struct SubscriptionStream {
     services: Arc<Services>,
-    cohort: Arc<Cohort>,
+    group: Arc<FanoutGroup>,
     stream: EventStream,
-    asker: Asker,
-    doing: Doing,
+    recipient: Recipient,
+    state: State,
 }
 
 /// Who is told, and by which right.
-struct Asker {
-    identity: Identity,
+struct Recipient {
+    current_caller: CurrentCaller,
     address: IpAddr,
     request_id: Arc<str>,
     by_role: bool,
 }
 
 /// What it is doing.
-enum Doing {
+enum State {
     /// It waits for an event.
     Waiting,
     /// A snapshot, or an event, is being shown.
-    Showing(BoxFuture<'static, Answer>, i64),
+    Showing(BoxFuture<'static, EventResult>, i64),
     /// The database is away.
     Pausing(Pin<Box<Sleep>>),
     Ended,
 }
 
-impl Following {
+impl SubscriptionStream {
     pub fn new(
         services: Arc<Services>,
-        cohort: Arc<Cohort>,
+        group: Arc<FanoutGroup>,
         handoff: SourceHandoff,
-        identity: Identity,
-        origin: Origin,
+        current_caller: CurrentCaller,
+        meta: RequestMeta,
     ) -> Self {
         let SubscriptionSource { stream, first, by_role, .. } = handoff.source;
-        let asker = Asker { identity, address: origin.address, request_id: origin.request_id, by_role };
-        let mut following = Self { services, cohort, stream, asker, doing: Doing::Waiting };
+        let recipient =
+            Recipient { current_caller, address: meta.address, request_id: meta.request_id, by_role };
+        let mut subscription_stream = Self { services, group, stream, recipient, state: State::Waiting };
         if let Some((position, event)) = first {
-            let (services, cohort) = (Arc::clone(&following.services), Arc::clone(&following.cohort));
-            let origin = following.asker.as_origin();
-            following.doing = Doing::Showing(cohort.snapshot(services, origin, event), position);
+            let (services, group) =
+                (Arc::clone(&subscription_stream.services), Arc::clone(&subscription_stream.group));
+            let meta = subscription_stream.recipient.as_origin();
+            subscription_stream.state = State::Showing(group.snapshot(services, meta, event), position);
         }
-        following
+        subscription_stream
     }
 
-    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Option<Told>> {
+    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Option<Message>> {
         loop {
-            let (answer, position) = match &mut self.doing {
-                Doing::Ended => return Poll::Ready(None),
-                Doing::Showing(answer, position) => (ready!(answer.poll_unpin(task)), *position),
-                Doing::Pausing(pause) => {
+            let (answer, position) = match &mut self.state {
+                State::Ended => return Poll::Ready(None),
+                State::Showing(answer, position) => (ready!(answer.poll_unpin(task)), *position),
+                State::Pausing(pause) => {
                     ready!(pause.as_mut().poll(task));
-                    self.doing = Doing::Waiting;
+                    self.state = State::Waiting;
                     continue;
                 }
-                Doing::Waiting => {
-                    if self.asker.is_refused() {
+                State::Waiting => {
+                    if self.recipient.is_refused() {
                         return Poll::Ready(Some(self.fail(&service::Error::Forbidden.into())));
                     }
                     let (delivery, event) = match ready!(self.stream.poll_next_unpin(task)) {
                         Some(Ok(next)) => next,
                         // The gateway stops.
                         None => {
-                            self.doing = Doing::Ended;
+                            self.state = State::Ended;
                             continue;
                         }
                         Some(Err(StreamError::Store(error))) if store::is_unavailable(&error) => {
-                            self.doing = Doing::Pausing(Box::pin(sleep(RETRY)));
+                            self.state = State::Pausing(Box::pin(sleep(RETRY)));
                             continue;
                         }
                         Some(Err(error)) => return Poll::Ready(Some(self.fail(&error.into()))),
                     };
-                    let Some(answer) = self.cohort.known(delivery, event.position) else {
-                        let (origin, position) = (self.asker.as_origin(), event.position);
-                        let answer = self.cohort.answer(&self.services, origin, delivery, event);
-                        self.doing = Doing::Showing(answer, position);
+                    let Some(answer) = self.group.known(delivery, event.position) else {
+                        let (meta, position) = (self.recipient.as_origin(), event.position);
+                        let answer = self.group.answer(&self.services, meta, delivery, event);
+                        self.state = State::Showing(answer, position);
                         continue;
                     };
                     (answer, event.position)
                 }
             };
-            self.doing = Doing::Waiting;
+            self.state = State::Waiting;
             // It may have taken a while.
-            if self.asker.is_refused() {
+            if self.recipient.is_refused() {
                 return Poll::Ready(Some(self.fail(&service::Error::Forbidden.into())));
             }
             match answer {
-                Answer::Next(payload) => return Poll::Ready(Some(Told::Next { payload, position })),
-                Answer::Failed(errors) => {
-                    self.doing = Doing::Ended;
-                    return Poll::Ready(Some(Told::Failed(errors)));
+                EventResult::Next(payload) => return Poll::Ready(Some(Message::Next { payload, position })),
+                EventResult::Failed(errors) => {
+                    self.state = State::Ended;
+                    return Poll::Ready(Some(Message::Failed(errors)));
                 }
-                Answer::LeftOut | Answer::Differs => {}
+                EventResult::Skipped | EventResult::ViewerDependent => {}
             }
         }
     }
 
-    fn fail(&mut self, error: &Error) -> Told {
-        self.doing = Doing::Ended;
-        Told::Failed(to_json(&finished(failed(error), &self.asker.request_id).errors).into())
+    fn fail(&mut self, error: &Error) -> Message {
+        self.state = State::Ended;
+        Message::Failed(to_json(&finalize(error_response(error), &self.recipient.request_id).errors).into())
     }
 }
 
-/// What the client is told; it ends once nothing is told any more. Whoever sets the client's [`Identity`] polls this
+/// What the client is told; it ends once nothing is told any more. Whoever sets the client's [`CurrentCaller`] polls this
 /// anew.
-impl Stream for Following {
-    type Item = Told;
+impl Stream for SubscriptionStream {
+    type Item = Message;
 
-    fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Told>> {
+    fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Message>> {
         self.poll(task)
     }
 }
 
-impl Asker {
+impl Recipient {
     /// Whether they may not have it any more.
     fn is_refused(&self) -> bool {
-        self.by_role && !self.identity.reviews()
+        self.by_role && !self.current_caller.reviews()
     }
 
-    fn as_origin(&self) -> Origin {
-        Origin {
-            caller: self.identity.caller(),
+    fn as_origin(&self) -> RequestMeta {
+        RequestMeta {
+            caller: self.current_caller.caller(),
             address: self.address,
             request_id: Arc::clone(&self.request_id),
         }

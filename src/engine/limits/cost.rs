@@ -12,7 +12,7 @@ use async_graphql::parser::types::{
 use async_graphql::{Name, Value, Variables};
 use async_graphql_value::Value as Argument;
 
-use crate::engine::limits::schema_index::{FieldOutline, Outline};
+use crate::engine::limits::schema_index::{FieldInfo, SchemaIndex};
 use crate::graphql::types::pagination::DEFAULT_SIZE;
 
 /// What a mutation costs besides what it answers with; a subscription, too, as it begins.
@@ -54,7 +54,7 @@ pub fn is_introspection(name: &str) -> bool {
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Counted {
+pub enum CostKind {
     /// The objects that the operation can answer with, at most.
     Objects,
     /// What its fields cost besides, however little they find: searching and counting.
@@ -63,8 +63,8 @@ pub enum Counted {
 
 /// The points of all fields of the operation.
 pub fn count(
-    counted: Counted,
-    outline: &Outline,
+    kind: CostKind,
+    schema_index: &SchemaIndex,
     document: &ExecutableDocument,
     operation: &OperationDefinition,
     variables: &Variables,
@@ -74,20 +74,20 @@ pub fn count(
         OperationType::Mutation => "Mutation",
         OperationType::Subscription => "Subscription",
     };
-    let mut count = Count { counted, outline, document, variables, known: HashMap::new() };
+    let mut count = CostCounter { kind, schema_index, document, variables, known: HashMap::new() };
     count.of_set(&operation.selection_set.node, root, None)
 }
 
-struct Count<'a> {
-    counted: Counted,
-    outline: &'a Outline,
+struct CostCounter<'a> {
+    kind: CostKind,
+    schema_index: &'a SchemaIndex,
     document: &'a ExecutableDocument,
     variables: &'a Variables,
     /// By fragment, and how long the page is that it is spread in.
     known: HashMap<(&'a Name, Option<u64>), u64>,
 }
 
-impl<'a> Count<'a> {
+impl<'a> CostCounter<'a> {
     /// `page`: how long the lists are that this object is a page of.
     fn of_set(&mut self, set: &'a SelectionSet, of: &str, page: Option<u64>) -> u64 {
         let each = set.items.iter().map(|selection| match &selection.node {
@@ -116,10 +116,10 @@ impl<'a> Count<'a> {
     }
 
     fn of_field(&mut self, field: &'a Field, of: &str, page: Option<u64>) -> u64 {
-        let outline = self.outline;
-        let Some(known) = outline.field(of, &field.name.node) else { return 0 };
+        let schema_index = self.schema_index;
+        let Some(known) = schema_index.field(of, &field.name.node) else { return 0 };
         if !known.is_composite {
-            let counts = self.counted == Counted::Work && field.name.node == TOTAL_COUNT;
+            let counts = self.kind == CostKind::Work && field.name.node == TOTAL_COUNT;
             return if counts { COUNT } else { 0 };
         }
         let facet = COUNTED.iter().find(|(name, ..)| of == FACETS && *name == field.name.node);
@@ -127,9 +127,9 @@ impl<'a> Count<'a> {
         let times = if known.is_list { page.unwrap_or_else(|| length(self)) } else { 1 };
         let inner_page = known.is_paged.then(|| self.page(field));
         let inner = self.of_set(&field.selection_set.node, &known.of, inner_page);
-        match self.counted {
-            Counted::Objects => times.saturating_mul(inner.saturating_add(1)),
-            Counted::Work => {
+        match self.kind {
+            CostKind::Objects => times.saturating_mul(inner.saturating_add(1)),
+            CostKind::Work => {
                 let searches =
                     known.is_paged && self.argument(field, "search").is_some_and(|it| it != Value::Null);
                 let own = if searches { SEARCH } else { facet.map_or(0, |facet| facet.2) };
@@ -147,7 +147,7 @@ impl<'a> Count<'a> {
         asked.unwrap_or(DEFAULT_SIZE)
     }
 
-    fn length(&self, field: &Field, known: &FieldOutline) -> u64 {
+    fn length(&self, field: &Field, known: &FieldInfo) -> u64 {
         let listed = known.list_argument.as_ref().and_then(|name| self.argument(field, name));
         match listed {
             Some(Value::List(list)) => u64::try_from(list.len()).unwrap_or(u64::MAX),

@@ -1,7 +1,7 @@
 //! What is looked at before the library validates and executes a document, so that what must not run costs nearly
 //! nothing: its size, its shape, its variables, and what it would cost.
 //!
-//! To add a limit: a field in `config/operation_limits.rs`, a value of [`Exceeded`], the check in the file here that
+//! To add a limit: a field in `config/operation_limits.rs`, a value of [`LimitExceeded`], the check in the file here that
 //! looks at such things, and a row in docs/API-DESIGN.md.
 
 mod cost;
@@ -20,15 +20,15 @@ use async_graphql::parser::{Error as ParseError, parse_query};
 use async_graphql::{Name, Pos, Positioned, Request, ServerError, Value};
 
 use crate::config::OperationLimits;
-use crate::engine::cache_key::Key;
+use crate::engine::cache_key::CacheKey;
 use crate::engine::cache_policy::CachePolicy;
 use crate::engine::idempotency::IDEMPOTENCY_KEY;
-use crate::engine::limits::cost::Counted;
-use crate::engine::limits::schema_index::Outline;
+use crate::engine::limits::cost::CostKind;
+use crate::engine::limits::schema_index::SchemaIndex;
 use crate::graphql::error::{Error, ErrorCode};
 
 /// An operation that may be executed, as far as can be told before.
-pub struct Admitted {
+pub struct ValidatedOperation {
     pub request: Request,
     pub kind: OperationType,
     /// As the document has it.
@@ -42,7 +42,7 @@ pub struct Admitted {
     /// Whether an answer to a stranger may be kept.
     pub cache: CachePolicy,
     /// Under what the answer is kept, where it is.
-    pub key: Option<Key>,
+    pub key: Option<CacheKey>,
     /// Names this attempt to change something, so that it happens once however often it is sent.
     pub idempotency_key: Option<String>,
 }
@@ -50,7 +50,7 @@ pub struct Admitted {
 /// `extensions.limit` of what asks for too much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantNames)]
 #[strum(serialize_all = "camelCase")]
-pub enum Exceeded {
+pub enum LimitExceeded {
     DocumentBytes,
     VariablesBytes,
     Tokens,
@@ -65,17 +65,17 @@ pub enum Exceeded {
 }
 
 /// Lets operations in.
-pub struct Guard {
+pub struct LimitChecker {
     limits: OperationLimits,
-    outline: Outline,
+    schema_index: SchemaIndex,
     /// Whether the schema shows itself.
     introspection: bool,
 }
 
-impl Guard {
+impl LimitChecker {
     /// The guard of the schema of which this is the definition.
     pub fn new(limits: OperationLimits, introspection: bool, sdl: &str) -> Self {
-        Self { limits, outline: Outline::of(sdl), introspection }
+        Self { limits, schema_index: SchemaIndex::of(sdl), introspection }
     }
 
     pub fn limits(&self) -> &OperationLimits {
@@ -86,12 +86,12 @@ impl Guard {
     ///
     /// # Errors
     /// GRAPHQL_PARSE_FAILED, QUERY_TOO_COMPLEX, BAD_USER_INPUT, GRAPHQL_VALIDATION_FAILED.
-    pub fn admit(&self, mut request: Request) -> Result<Admitted, ServerError> {
+    pub fn admit(&self, mut request: Request) -> Result<ValidatedOperation, ServerError> {
         let limits = &self.limits;
         let (bytes, most) = (request.query.len(), limits.document_bytes);
         if bytes > most {
             let message = format!("The document may have at most {most} bytes; it has {bytes}.");
-            return Err(exceeded(Exceeded::DocumentBytes, most, message, None));
+            return Err(exceeded(LimitExceeded::DocumentBytes, most, message, None));
         }
         variables::check_size(&request, limits)?;
         tokens::check(&request.query, limits.tokens)?;
@@ -101,8 +101,8 @@ impl Guard {
         let mut document = parse_query(&request.query).map_err(|error| unreadable(&error))?;
         shape::check(&document, limits)?;
         variables::check_lists(&document, limits)?;
-        variables::check_types(&document, &self.outline)?;
-        let (name, operation) = meant(&document, asked.as_deref())?;
+        variables::check_types(&document, &self.schema_index)?;
+        let (name, operation) = selected_operation(&document, asked.as_deref())?;
         let (name, kind, pos) = (name.map(ToString::to_string), operation.node.ty, operation.pos);
         if kind == OperationType::Subscription {
             check_subscription(&operation.node)?;
@@ -118,16 +118,17 @@ impl Guard {
             request.variables.entry(name).or_insert(default);
         }
 
-        let count =
-            |counted| cost::count(counted, &self.outline, &document, &operation.node, &request.variables);
-        let base_cost = cost::base(kind, &root_fields).saturating_add(count(Counted::Work));
-        let objects = count(Counted::Objects);
+        let count = |counted| {
+            cost::count(counted, &self.schema_index, &document, &operation.node, &request.variables)
+        };
+        let base_cost = cost::base(kind, &root_fields).saturating_add(count(CostKind::Work));
+        let objects = count(CostKind::Objects);
         let cost = base_cost.saturating_add(objects);
         if cost > limits.cost {
             let most = limits.cost;
             let message = format!("An operation may cost at most {most} points; this one costs {cost}.");
             let allowed = usize::try_from(most).unwrap_or(usize::MAX);
-            return Err(exceeded(Exceeded::Cost, allowed, message, Some(pos)));
+            return Err(exceeded(LimitExceeded::Cost, allowed, message, Some(pos)));
         }
         duplicates::remove(&mut document);
         request.set_parsed_query(document);
@@ -138,11 +139,21 @@ impl Guard {
             // No good key, and told so.
             _ => String::new(),
         });
-        Ok(Admitted { request, kind, name, root_fields, cost, base_cost, cache, key: None, idempotency_key })
+        Ok(ValidatedOperation {
+            request,
+            kind,
+            name,
+            root_fields,
+            cost,
+            base_cost,
+            cache,
+            key: None,
+            idempotency_key,
+        })
     }
 }
 
-impl Admitted {
+impl ValidatedOperation {
     /// Whether the client has asked what this costs.
     pub fn asks_for_cost(&self) -> bool {
         self.request.extensions.get("cost") == Some(&Value::Boolean(true))
@@ -153,11 +164,11 @@ impl Admitted {
 ///
 /// # Errors
 /// BAD_USER_INPUT.
-fn meant<'a>(
+fn selected_operation<'a>(
     document: &'a ExecutableDocument,
     asked: Option<&str>,
 ) -> Result<(Option<&'a Name>, &'a Positioned<OperationDefinition>), ServerError> {
-    chosen(document, asked).ok_or_else(|| {
+    find_operation(document, asked).ok_or_else(|| {
         let message = match asked {
             Some(name) => format!("The document has no operation named {name:?}."),
             None => "The document has several operations: say which by operationName.".to_owned(),
@@ -186,7 +197,7 @@ fn check_subscription(operation: &OperationDefinition) -> Result<(), ServerError
 
 /// The operation that a request means, and its name in the document; `None` where there is no such, or no telling
 /// which.
-fn chosen<'a>(
+fn find_operation<'a>(
     document: &'a ExecutableDocument,
     asked: Option<&str>,
 ) -> Option<(Option<&'a Name>, &'a Positioned<OperationDefinition>)> {
@@ -214,7 +225,12 @@ fn unreadable(error: &ParseError) -> ServerError {
 }
 
 /// The refusal of what asks for more than `allowed`.
-fn exceeded(limit: Exceeded, allowed: usize, message: impl Into<String>, at: Option<Pos>) -> ServerError {
+fn exceeded(
+    limit: LimitExceeded,
+    allowed: usize,
+    message: impl Into<String>,
+    at: Option<Pos>,
+) -> ServerError {
     let mut shown = refused(ErrorCode::QueryTooComplex, message, at);
     let extensions = shown.extensions.get_or_insert_default();
     let limit: &str = limit.into();

@@ -10,16 +10,16 @@ const BUILT_IN: [&str; 5] = ["Boolean", "Float", "ID", "Int", "String"];
 
 /// The types.
 #[derive(Debug)]
-pub struct Outline {
+pub struct SchemaIndex {
     /// Those with fields, by name.
-    composite: HashMap<String, HashMap<String, FieldOutline>>,
+    composite: HashMap<String, HashMap<String, FieldInfo>>,
     /// Those that variables can be of.
     input: HashSet<String>,
 }
 
 /// One field.
 #[derive(Debug)]
-pub struct FieldOutline {
+pub struct FieldInfo {
     /// The type of its value, or of what is in its list.
     pub of: String,
     /// Whether that has fields of its own, or is one of several types that have.
@@ -31,7 +31,7 @@ pub struct FieldOutline {
     pub list_argument: Option<String>,
 }
 
-impl Outline {
+impl SchemaIndex {
     /// Reads the schema definition language.
     pub fn of(sdl: &str) -> Self {
         let schema = parse_schema(sdl).expect("our own schema is well-formed");
@@ -52,8 +52,8 @@ impl Outline {
             |name: &str| types.contains_key(name) || abstract_types.iter().any(|it| it == name);
         let outlines = types.iter().map(|(name, fields)| {
             let fields = fields.iter().map(|field| {
-                let outline = FieldOutline::of(&field.node, is_composite);
-                (field.node.name.node.to_string(), outline)
+                let schema_index = FieldInfo::of(&field.node, is_composite);
+                (field.node.name.node.to_string(), schema_index)
             });
             (name.clone(), fields.collect())
         });
@@ -65,12 +65,12 @@ impl Outline {
         self.input.contains(name)
     }
 
-    pub fn field(&self, of: &str, name: &str) -> Option<&FieldOutline> {
+    pub fn field(&self, of: &str, name: &str) -> Option<&FieldInfo> {
         self.composite.get(of)?.get(name)
     }
 }
 
-impl FieldOutline {
+impl FieldInfo {
     fn of(field: &FieldDefinition, is_composite: impl Fn(&str) -> bool) -> Self {
         let (of, is_list) = named(&field.ty.node.base, false);
         let list = field.arguments.iter().find(|argument| named(&argument.node.ty.node.base, false).1);

@@ -12,7 +12,7 @@ use async_graphql::parser::types::{
 use async_graphql::{Name, Pos, Positioned, ServerError};
 
 use crate::config::OperationLimits;
-use crate::engine::limits::{Exceeded, exceeded};
+use crate::engine::limits::{LimitExceeded, exceeded};
 
 /// The most fields and fragments inside one another: whoever walks a document goes one call deeper at each.
 const LEVELS_MAX: usize = 100;
@@ -26,7 +26,7 @@ const INTROSPECTION_LISTS: [&str; 8] =
 /// # Errors
 /// QUERY_TOO_COMPLEX.
 pub fn check(document: &ExecutableDocument, limits: &OperationLimits) -> Result<(), ServerError> {
-    let mut walk = Walk { document, limits, known: HashMap::new(), level: 0 };
+    let mut walk = ShapeVisitor { document, limits, known: HashMap::new(), level: 0 };
     for (_, operation) in document.operations.iter() {
         let directives = Shape::of_directives(&operation.node.directives);
         let shape = walk.of_set(&operation.node.selection_set.node, false)?.with(&directives);
@@ -56,7 +56,7 @@ pub fn root_fields(
         Some(_) => {
             let most = limits.root_fields;
             let message = format!("The operation itself may have at most {most} fields.");
-            Err(exceeded(Exceeded::RootFields, most, message, Some(operation.selection_set.pos)))
+            Err(exceeded(LimitExceeded::RootFields, most, message, Some(operation.selection_set.pos)))
         }
         None => Ok(fields),
     }
@@ -121,12 +121,12 @@ impl Shape {
     /// QUERY_TOO_COMPLEX.
     fn check(&self, limits: &OperationLimits, at: Pos) -> Result<(), ServerError> {
         let counted = [
-            (Exceeded::Selections, self.selections, limits.selections, "fields and fragments"),
-            (Exceeded::Aliases, self.aliases, limits.aliases, "aliases"),
-            (Exceeded::Directives, self.directives, limits.directives, "directives"),
-            (Exceeded::Depth, self.depth, limits.depth, "levels of fields"),
+            (LimitExceeded::Selections, self.selections, limits.selections, "fields and fragments"),
+            (LimitExceeded::Aliases, self.aliases, limits.aliases, "aliases"),
+            (LimitExceeded::Directives, self.directives, limits.directives, "directives"),
+            (LimitExceeded::Depth, self.depth, limits.depth, "levels of fields"),
             (
-                Exceeded::IntrospectionLists,
+                LimitExceeded::IntrospectionLists,
                 self.introspection_lists,
                 limits.introspection_lists,
                 "lists inside one another of an introspection",
@@ -144,7 +144,7 @@ impl Shape {
     }
 }
 
-struct Walk<'a> {
+struct ShapeVisitor<'a> {
     document: &'a ExecutableDocument,
     limits: &'a OperationLimits,
     /// By fragment, and whether it is spread in an introspection.
@@ -153,7 +153,7 @@ struct Walk<'a> {
     level: usize,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> ShapeVisitor<'a> {
     fn of_set(&mut self, set: &'a SelectionSet, introspects: bool) -> Result<Shape, ServerError> {
         set.items.iter().try_fold(Shape::default(), |sum, selection| {
             self.level += 1;
@@ -176,7 +176,7 @@ impl<'a> Walk<'a> {
         }
         let message =
             format!("An operation may have at most {LEVELS_MAX} fields and fragments inside one another.");
-        Err(exceeded(Exceeded::Depth, LEVELS_MAX, message, Some(at)))
+        Err(exceeded(LimitExceeded::Depth, LEVELS_MAX, message, Some(at)))
     }
 
     fn of_selection(

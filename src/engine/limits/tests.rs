@@ -4,8 +4,8 @@ use serde_json::json;
 
 use crate::engine::limits::*;
 
-fn guard(limits: OperationLimits) -> Guard {
-    Guard::new(limits, true, &crate::graphql::sdl())
+fn guard(limits: OperationLimits) -> LimitChecker {
+    LimitChecker::new(limits, true, &crate::graphql::sdl())
 }
 
 fn of_error(error: &ServerError, name: &str) -> String {
@@ -24,7 +24,7 @@ fn variables(json: serde_json::Value) -> async_graphql::Variables {
 
 /// A limit, and a request that is as large as that.
 struct Case {
-    limit: Exceeded,
+    limit: LimitExceeded,
     most: usize,
     request: fn(usize) -> Request,
 }
@@ -38,21 +38,21 @@ fn cases() -> Vec<Case> {
     let limits = OperationLimits::default();
     let case = |limit, most, request| Case { limit, most, request };
     vec![
-        case(Exceeded::DocumentBytes, limits.document_bytes, |bytes| {
+        case(LimitExceeded::DocumentBytes, limits.document_bytes, |bytes| {
             Request::new(format!("{{ __typename }}{}", " ".repeat(bytes - 14)))
         }),
-        case(Exceeded::VariablesBytes, limits.variables_bytes, |bytes| {
+        case(LimitExceeded::VariablesBytes, limits.variables_bytes, |bytes| {
             let text = "x".repeat(bytes - r#"{"a":""}"#.len());
             Request::new("{ __typename }").variables(variables(json!({ "a": text })))
         }),
-        case(Exceeded::Tokens, limits.tokens, |tokens| {
+        case(LimitExceeded::Tokens, limits.tokens, |tokens| {
             // The braces, and colons of aliases would be more.
             Request::new(format!("query A{{{}}}", "... ".repeat(tokens - 4)))
         }),
-        case(Exceeded::Depth, limits.depth, |depth| {
+        case(LimitExceeded::Depth, limits.depth, |depth| {
             Request::new(format!("{{a{}{}}}", "{a".repeat(depth - 1), "}".repeat(depth - 1)))
         }),
-        case(Exceeded::Selections, limits.selections, |selections| {
+        case(LimitExceeded::Selections, limits.selections, |selections| {
             // One that is spread in another counts wherever that is.
             let uses = (selections - 2) / 50;
             let rest = selections - 50 * uses;
@@ -60,22 +60,22 @@ fn cases() -> Vec<Case> {
             let fragment = format!("fragment F on Query {{ categories {{ {} }} }}", "id ".repeat(48));
             Request::new(format!("{{ {spreads} categories {{ {} }} }} {fragment}", "id ".repeat(rest - 1)))
         }),
-        case(Exceeded::Aliases, limits.aliases, |aliases| {
+        case(LimitExceeded::Aliases, limits.aliases, |aliases| {
             let aliased = repeated(aliases, |number| format!("a{number}:id "));
             Request::new(format!("{{ categories {{ {aliased} }} }}"))
         }),
-        case(Exceeded::Directives, limits.directives, |directives| {
+        case(LimitExceeded::Directives, limits.directives, |directives| {
             Request::new(format!("{{ __typename {} }}", "@skip(if:false)".repeat(directives)))
         }),
-        case(Exceeded::RootFields, limits.root_fields, |fields| {
+        case(LimitExceeded::RootFields, limits.root_fields, |fields| {
             Request::new(format!("{{ {} }}", "__typename ".repeat(fields)))
         }),
-        case(Exceeded::ListLength, limits.list_length, |length| {
+        case(LimitExceeded::ListLength, limits.list_length, |length| {
             let ids = vec![""; length];
             let query = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename } }";
             Request::new(query).variables(variables(json!({ "ids": ids })))
         }),
-        case(Exceeded::IntrospectionLists, limits.introspection_lists, |lists| {
+        case(LimitExceeded::IntrospectionLists, limits.introspection_lists, |lists| {
             let inner = lists - 1;
             Request::new(format!(
                 "{{ __schema {{ types {{ {} name {} }} }} }}",
@@ -83,7 +83,7 @@ fn cases() -> Vec<Case> {
                 "}".repeat(inner)
             ))
         }),
-        case(Exceeded::Cost, usize::try_from(limits.cost).unwrap(), |cost| {
+        case(LimitExceeded::Cost, usize::try_from(limits.cost).unwrap(), |cost| {
             // The page and what is on it.
             let first = cost - 1;
             let query = "query($n: Int) { gigs(first: $n) { nodes { id } } }";
@@ -98,8 +98,10 @@ fn each_limit_lets_in_what_keeps_it_and_names_itself_where_it_is_passed_by_one()
     for Case { limit, most, request } in cases() {
         // A list costs what it has, and a selection a token: of those the other limit is out of the way.
         let guard = match limit {
-            Exceeded::ListLength => &self::guard(OperationLimits { cost: 10_000, ..guard.limits.clone() }),
-            Exceeded::Selections => {
+            LimitExceeded::ListLength => {
+                &self::guard(OperationLimits { cost: 10_000, ..guard.limits.clone() })
+            }
+            LimitExceeded::Selections => {
                 &self::guard(OperationLimits { root_fields: 200, cost: 1_000_000, ..guard.limits.clone() })
             }
             _ => &guard,
@@ -108,14 +110,16 @@ fn each_limit_lets_in_what_keeps_it_and_names_itself_where_it_is_passed_by_one()
         // Not every one of them is GraphQL; but what is wrong with it then is not its size.
         if let Err(refused) = &admitted {
             assert_eq!(of_error(refused, "code"), "GRAPHQL_PARSE_FAILED", "{limit:?}: {refused:?}");
-            assert_eq!(limit, Exceeded::Tokens);
+            assert_eq!(limit, LimitExceeded::Tokens);
         }
         let refused = guard.admit(request(most + 1)).err().unwrap_or_else(|| panic!("{limit:?}"));
         let told = ["code", "limit", "allowed"].map(|name| of_error(&refused, name));
         let name: &str = limit.into();
         assert_eq!(told, ["QUERY_TOO_COMPLEX".to_owned(), name.to_owned(), most.to_string()], "{refused:?}");
-        let of_no_document =
-            matches!(limit, Exceeded::DocumentBytes | Exceeded::VariablesBytes | Exceeded::ListLength);
+        let of_no_document = matches!(
+            limit,
+            LimitExceeded::DocumentBytes | LimitExceeded::VariablesBytes | LimitExceeded::ListLength
+        );
         assert_eq!(refused.locations.is_empty(), of_no_document, "{refused:?}");
     }
 }
@@ -134,7 +138,7 @@ fn a_million_past_a_limit_is_refused_by_the_first_limit_that_it_passes() {
     let large = OperationLimits { document_bytes: usize::MAX, variables_bytes: usize::MAX, ..guard.limits };
     let guard = self::guard(large);
     for Case { limit, most, request } in cases() {
-        if !matches!(limit, Exceeded::DocumentBytes | Exceeded::VariablesBytes) {
+        if !matches!(limit, LimitExceeded::DocumentBytes | LimitExceeded::VariablesBytes) {
             let refused = guard.admit(request(most + 1_000_000)).err().unwrap_or_else(|| panic!("{limit:?}"));
             assert_eq!(of_error(&refused, "code"), "QUERY_TOO_COMPLEX", "{limit:?}");
         }
@@ -247,7 +251,7 @@ fn a_subscription_has_one_field() {
 
 #[test]
 fn the_schema_shows_itself_only_where_it_may() {
-    let closed = Guard::new(OperationLimits::default(), false, &crate::graphql::sdl());
+    let closed = LimitChecker::new(OperationLimits::default(), false, &crate::graphql::sdl());
     for query in
         ["{ __schema { types { name } } }", "{ ...F } fragment F on Query { __type(name: \"Gig\") { name } }"]
     {

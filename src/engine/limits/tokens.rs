@@ -3,7 +3,7 @@
 
 use async_graphql::{Pos, ServerError};
 
-use crate::engine::limits::{Exceeded, exceeded};
+use crate::engine::limits::{LimitExceeded, exceeded};
 
 /// The most brackets inside one another. The parser has a bound of its own, and what is beyond it cannot be parsed, which
 /// says nothing of why.
@@ -25,12 +25,17 @@ pub fn check(document: &str, most: usize) -> Result<(), ServerError> {
         }
         if count > most {
             let message = format!("The document may have at most {most} tokens.");
-            return Err(exceeded(Exceeded::Tokens, most, message, Some(position(document, start))));
+            return Err(exceeded(LimitExceeded::Tokens, most, message, Some(position(document, start))));
         }
         if brackets > BRACKETS_MAX {
             let message =
                 format!("The document may have at most {BRACKETS_MAX} brackets inside one another.");
-            return Err(exceeded(Exceeded::Depth, BRACKETS_MAX, message, Some(position(document, start))));
+            return Err(exceeded(
+                LimitExceeded::Depth,
+                BRACKETS_MAX,
+                message,
+                Some(position(document, start)),
+            ));
         }
     }
     Ok(())

@@ -7,8 +7,8 @@ use async_graphql::{Name, Pos, Positioned, Request, ServerError, Value};
 use async_graphql_value::Value as Argument;
 
 use crate::config::OperationLimits;
-use crate::engine::limits::schema_index::{Outline, named};
-use crate::engine::limits::{Exceeded, exceeded, refused};
+use crate::engine::limits::schema_index::{SchemaIndex, named};
+use crate::engine::limits::{LimitExceeded, exceeded, refused};
 use crate::graphql::error::ErrorCode;
 
 /// Refuses variables that are too large.
@@ -20,7 +20,7 @@ pub fn check_size(request: &Request, limits: &OperationLimits) -> Result<(), Ser
     let bytes = serde_json::to_vec(&request.variables).map_or(usize::MAX, |json| json.len());
     if bytes > most {
         let message = format!("The variables may have at most {most} bytes as JSON; they have {bytes}.");
-        return Err(exceeded(Exceeded::VariablesBytes, most, message, None));
+        return Err(exceeded(LimitExceeded::VariablesBytes, most, message, None));
     }
     for (name, value) in request.variables.iter() {
         if let Some(length) = longest(value).filter(|length| *length > limits.list_length) {
@@ -91,19 +91,19 @@ fn longest_argument(value: &Argument) -> Option<usize> {
 fn too_long(what: &str, length: usize, limits: &OperationLimits, at: Option<Pos>) -> ServerError {
     let most = limits.list_length;
     let message = format!("A list may have at most {most} entries; one in {what} has {length}.");
-    exceeded(Exceeded::ListLength, most, message, at)
+    exceeded(LimitExceeded::ListLength, most, message, at)
 }
 
 /// Refuses variables of types that are none, or none of a variable's: the library panics over them.
 ///
 /// # Errors
 /// GRAPHQL_VALIDATION_FAILED.
-pub fn check_types(document: &ExecutableDocument, outline: &Outline) -> Result<(), ServerError> {
+pub fn check_types(document: &ExecutableDocument, schema_index: &SchemaIndex) -> Result<(), ServerError> {
     let operations = document.operations.iter();
     let mut variables = operations.flat_map(|(_, operation)| &operation.node.variable_definitions);
     variables.try_for_each(|variable| {
         let (name, _) = named(&variable.node.var_type.node.base, false);
-        if outline.has_input(&name) {
+        if schema_index.has_input(&name) {
             return Ok(());
         }
         let message = format!("A variable cannot be of type `{name}`.");

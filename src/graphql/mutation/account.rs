@@ -4,7 +4,7 @@ use async_graphql::{Context, Object, SimpleObject};
 use secrecy::SecretString;
 
 use crate::domain::account::SignUpForm;
-use crate::graphql::context::Ask;
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::inputs::account::{SignInInput, SignUpInput};
 use crate::graphql::types::account::Session;
@@ -100,7 +100,7 @@ impl AccountMutation {
         #[graphql(desc = "Every session of the viewer, on every device.", default_with = "Some(false)")]
         everywhere: Option<bool>,
     ) -> Result<SignOutPayload> {
-        let viewer = ctx.signed_in()?;
+        let viewer = ctx.require_viewer()?;
         let (ended, errors) =
             payload(accounts::sign_out(ctx.services(), viewer, everywhere == Some(true)).await)?;
         let sessions_ended = i32::try_from(ended.unwrap_or_default()).unwrap_or(i32::MAX);
@@ -111,7 +111,7 @@ impl AccountMutation {
     /// EventSource. It takes a session.
     #[expect(clippy::unused_async, reason = "the library takes async methods")]
     async fn create_stream_ticket(&self, ctx: &Context<'_>) -> Result<StreamTicketPayload> {
-        let made = accounts::stream_ticket(ctx.services(), ctx.signed_in()?);
+        let made = accounts::stream_ticket(ctx.services(), ctx.require_viewer()?);
         let (made, errors) = payload(made)?;
         let stream_ticket =
             made.map(|(ticket, expires_at)| StreamTicket { ticket, expires_at: expires_at.into() });

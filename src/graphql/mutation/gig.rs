@@ -3,11 +3,11 @@
 use async_graphql::{Context, ID, Object, SimpleObject};
 
 use crate::domain::gig;
-use crate::domain::gig::GigAct;
+use crate::domain::gig::GigTransition;
 use crate::domain::gig_form::GigForm;
 use crate::domain::id::IdKind;
 use crate::domain::user::Viewer;
-use crate::graphql::context::Ask;
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::inputs::gig::{EditGigInput, PostGigInput, SaveGigDraftInput};
 use crate::graphql::types::gig::{Gig, GigImage};
@@ -16,7 +16,7 @@ use crate::graphql::types::scalar::Upload;
 use crate::graphql::types::user_error::{UserError, payload};
 use crate::service;
 use crate::service::{gigs, images};
-use crate::store::images::Seen;
+use crate::store::images::ImageView;
 
 /// A picture, or why there is none.
 #[derive(SimpleObject)]
@@ -60,11 +60,11 @@ impl GigMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The file, by a GraphQL multipart request.")] file: Upload,
     ) -> Result<UploadGigImagePayload> {
-        let (services, viewer) = (ctx.services(), ctx.signed_in()?);
+        let (services, viewer) = (ctx.services(), ctx.require_viewer()?);
         // One byte more than allowed is enough to tell that there are too many.
         let bytes = file.read(ctx, services.limits.gig.image_upload_max_bytes + 1)?;
         let (image, errors) = payload(images::upload(services, viewer, bytes).await)?;
-        let image = image.map(|image| Seen { image, public: false }.into());
+        let image = image.map(|image| ImageView { image, public: false }.into());
         Ok(UploadGigImagePayload { image, errors })
     }
 
@@ -74,7 +74,7 @@ impl GigMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What is written so far.")] input: SaveGigDraftInput,
     ) -> Result<GigPayload> {
-        let viewer = ctx.signed_in()?;
+        let viewer = ctx.require_viewer()?;
         let id = input.id.map(|id| row_id(IdKind::Gig, &id));
         let form = GigForm {
             title: Some(input.title),
@@ -96,7 +96,7 @@ impl GigMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The form.")] input: PostGigInput,
     ) -> Result<GigPayload> {
-        let viewer = ctx.signed_in()?;
+        let viewer = ctx.require_viewer()?;
         let draft_id = input.draft_id.map(|id| row_id(IdKind::Gig, &id));
         let form = GigForm {
             title: Some(input.title),
@@ -118,7 +118,7 @@ impl GigMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The changes.")] input: EditGigInput,
     ) -> Result<GigPayload> {
-        let viewer = ctx.signed_in()?;
+        let viewer = ctx.require_viewer()?;
         let id = row_id(IdKind::Gig, &input.id);
         let form = GigForm {
             title: input.title,
@@ -137,7 +137,7 @@ impl GigMutation {
 
     /// Takes an ACTIVE gig off the list for a while.
     async fn pause_gig(&self, ctx: &Context<'_>, #[graphql(desc = "The gig.")] id: ID) -> Result<GigPayload> {
-        change(ctx, &id, GigAct::Pause).await
+        change(ctx, &id, GigTransition::Pause).await
     }
 
     /// Lists a PAUSED gig again.
@@ -146,7 +146,7 @@ impl GigMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The gig.")] id: ID,
     ) -> Result<GigPayload> {
-        change(ctx, &id, GigAct::Resume).await
+        change(ctx, &id, GigTransition::Resume).await
     }
 
     /// Ends a gig for good, whatever its status.
@@ -155,12 +155,12 @@ impl GigMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The gig.")] id: ID,
     ) -> Result<GigPayload> {
-        change(ctx, &id, GigAct::Archive).await
+        change(ctx, &id, GigTransition::Archive).await
     }
 }
 
-async fn change(ctx: &Context<'_>, id: &ID, act: GigAct) -> Result<GigPayload> {
-    let viewer = ctx.signed_in()?;
+async fn change(ctx: &Context<'_>, id: &ID, act: GigTransition) -> Result<GigPayload> {
+    let viewer = ctx.require_viewer()?;
     let id = row_id(IdKind::Gig, id);
     GigPayload::of(gigs::change(ctx.services(), viewer, id, act).await, viewer)
 }

@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 
 use crate::domain::id::IdKind;
 use crate::domain::review;
-use crate::graphql::context::Ask;
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::inputs::review::DecideGigInput;
 use crate::graphql::mutation::gig::GigPayload;
@@ -13,7 +13,7 @@ use crate::graphql::types::review::ReviewItem;
 use crate::graphql::types::user_error::{UserError, payload};
 use crate::service;
 use crate::service::reviews;
-use crate::service::reviews::GigVerdict;
+use crate::service::reviews::GigDecisionInput;
 
 /// An item of the review queue as it is now, or why it was not changed.
 #[derive(SimpleObject)]
@@ -65,7 +65,7 @@ impl ReviewMutation {
         #[graphql(desc = "The decision.")] input: DecideGigInput,
     ) -> Result<GigPayload> {
         let viewer = ctx.reviewer()?;
-        let verdict = GigVerdict {
+        let verdict = GigDecisionInput {
             gig_id: row_id(IdKind::Gig, &input.gig_id),
             decision: input.decision.into(),
             expected_version: input.expected_version,

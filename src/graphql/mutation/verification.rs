@@ -6,7 +6,7 @@ use crate::domain::id::IdKind;
 use crate::domain::personal_info::PersonalInfo;
 use crate::domain::user::Viewer;
 use crate::domain::verification;
-use crate::graphql::context::Ask;
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::inputs::review::DecideVerificationInput;
 use crate::graphql::inputs::verification::{PersonalInfoInput, UploadIdentityDocumentInput};
@@ -15,7 +15,7 @@ use crate::graphql::types::user_error::{UserError, payload};
 use crate::graphql::types::verification::Verification;
 use crate::service;
 use crate::service::verification_reviews;
-use crate::service::verification_reviews::VerificationVerdict;
+use crate::service::verification_reviews::VerificationDecisionInput;
 use crate::service::verifications;
 
 /// A verification as it is now, or why it was not changed.
@@ -46,7 +46,7 @@ impl VerificationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The form.")] input: PersonalInfoInput,
     ) -> Result<VerificationPayload> {
-        let viewer = ctx.signed_in()?;
+        let viewer = ctx.require_viewer()?;
         let form = PersonalInfo {
             first_name: input.first_name,
             last_name: input.last_name,
@@ -69,7 +69,7 @@ impl VerificationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The picture.")] input: UploadIdentityDocumentInput,
     ) -> Result<VerificationPayload> {
-        let (services, viewer) = (ctx.services(), ctx.signed_in()?);
+        let (services, viewer) = (ctx.services(), ctx.require_viewer()?);
         let bytes = input.file.read(ctx, services.limits.verification.document_max_bytes + 1)?;
         let (kind, side) = (input.document_type.into(), input.side.into());
         let uploaded = verifications::upload_document(services, viewer, kind, side, bytes).await;
@@ -78,7 +78,7 @@ impl VerificationMutation {
 
     /// Hands the viewer's verification in for review, which takes up to `limits.verification.reviewDays`.
     async fn submit_verification(&self, ctx: &Context<'_>) -> Result<VerificationPayload> {
-        let viewer = ctx.signed_in()?;
+        let viewer = ctx.require_viewer()?;
         VerificationPayload::of(verifications::submit(ctx.services(), viewer).await, viewer)
     }
 
@@ -90,7 +90,7 @@ impl VerificationMutation {
         #[graphql(desc = "The decision.")] input: DecideVerificationInput,
     ) -> Result<VerificationPayload> {
         let viewer = ctx.reviewer()?;
-        let verdict = VerificationVerdict {
+        let verdict = VerificationDecisionInput {
             user_id: row_id(IdKind::Verification, &input.verification_id),
             decision: input.decision.into(),
             expected_version: input.expected_version,

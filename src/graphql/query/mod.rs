@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 
 use crate::domain::id::IdKind;
 use crate::domain::search;
-use crate::graphql::context::Ask;
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Result, nullable};
 use crate::graphql::inputs::gig_filter::{GigFilter, GigOrder};
 use crate::graphql::inputs::list_length::bounded;
@@ -102,7 +102,7 @@ impl Query {
             None => None,
         };
         let query = GigQuery {
-            scope: Scope::Listed,
+            scope: Scope::GigRow,
             filter: filter.unwrap_or_default().parse()?,
             terms,
             order: order.into(),

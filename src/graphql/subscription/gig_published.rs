@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::domain::event::{EventBody, Topic};
 use crate::domain::gig_filter::GigFilter as Filter;
 use crate::domain::id::IdKind;
-use crate::graphql::context::{Ask, Audience};
+use crate::graphql::context::{Audience, ContextExt};
 use crate::graphql::error::{Result, nullable};
 use crate::graphql::inputs::gig_filter::GigFilter;
 use crate::graphql::subscription::source::{FanoutScope, hand_over};

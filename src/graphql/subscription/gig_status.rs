@@ -10,7 +10,7 @@ use crate::domain::gig;
 use crate::domain::gig::GigStatus as Status;
 use crate::domain::id::IdKind;
 use crate::domain::user::Viewer;
-use crate::graphql::context::Ask;
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Error, ErrorCode, Result, nullable};
 use crate::graphql::loaders::ReasonsOf;
 use crate::graphql::subscription::source::hand_over;
@@ -100,7 +100,7 @@ impl GigStatusSubscription {
         )]
         after: Option<String>,
     ) -> Result<impl Stream<Item = Result<GigStatusEvent>>> {
-        let viewer = ctx.signed_in()?;
+        let viewer = ctx.require_viewer()?;
         let gig_id = gig_id.map(|id| row_id(IdKind::Gig, &id));
         let topic = gig_id.map_or(Topic::Seller(viewer.id()), Topic::Gig);
         let alike = (topic, of_session(viewer));
@@ -144,7 +144,7 @@ async fn now(services: &Services, viewer: &Viewer, gig_id: Uuid) -> Result<(i64,
     let head = event_log::head(&moment).await?;
     let gig = gigs::find_visible(&moment, Some(viewer), gig_id).await?;
     moment.rollback().await?;
-    services.public_version.begin_at(head);
+    services.public_data_version.reset_to(head);
     let gig = gig.filter(|gig| gig.review_visible_to(Some(viewer))).ok_or_else(|| {
         Error::new(ErrorCode::NotFound, "There is no such gig whose status you may follow.")
     })?;

@@ -19,10 +19,10 @@ use async_graphql::{
 };
 use futures_util::FutureExt;
 
-use crate::domain::event::{Event as Happened, Topic};
+use crate::domain::event::{Event as LogEvent, Topic};
 use crate::domain::user::Viewer;
 use crate::events::stream;
-use crate::graphql::context::Ask;
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::subscription::source::{EventResolver, FanoutScope, SubscriptionSource};
 use crate::graphql::types::scalar::DateTime;
@@ -96,7 +96,7 @@ async fn begin<F, S>(
     show: F,
 ) -> Result<SubscriptionSource>
 where
-    F: Fn(Arc<Services>, stream::Delivery, Arc<Happened>) -> S + Send + Sync + 'static,
+    F: Fn(Arc<Services>, stream::Delivery, Arc<LogEvent>) -> S + Send + Sync + 'static,
     S: Future<Output = Result<Option<Event>>> + Send + 'static,
 {
     let streams = &ctx.services().streams;

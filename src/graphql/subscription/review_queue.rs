@@ -10,7 +10,7 @@ use crate::domain::id::IdKind;
 use crate::domain::review;
 use crate::domain::review::ReviewState;
 use crate::domain::review_kind::ReviewKind as Kind;
-use crate::graphql::context::{Ask, Audience};
+use crate::graphql::context::{Audience, ContextExt};
 use crate::graphql::error::{Result, nullable};
 use crate::graphql::loaders::ReviewItemId;
 use crate::graphql::subscription::source::{FanoutScope, SubscriptionSource, hand_over};

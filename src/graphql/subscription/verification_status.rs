@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::domain::event::{EventBody, Topic};
 use crate::domain::verification as domain;
-use crate::graphql::context::Ask;
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::loaders::{ReasonsOf, VerificationOf};
 use crate::graphql::subscription::source::hand_over;
@@ -62,7 +62,7 @@ impl VerificationStatusEvent {
 
     /// The verification as it stands now.
     async fn verification(&self, ctx: &Context<'_>) -> Result<Verification> {
-        let viewer = ctx.signed_in()?;
+        let viewer = ctx.require_viewer()?;
         let now = ctx.loader().load_one(VerificationOf(self.user_row)).await?;
         let now = now.unwrap_or_else(|| domain::Verification::not_started(self.user_row));
         Ok(Verification::seen_by(now, viewer))
@@ -84,7 +84,7 @@ impl VerificationStatusSubscription {
         )]
         after: Option<String>,
     ) -> Result<impl Stream<Item = Result<VerificationStatusEvent>>> {
-        let (services, viewer) = (ctx.services(), ctx.signed_in()?);
+        let (services, viewer) = (ctx.services(), ctx.require_viewer()?);
         let user_id = viewer.id();
         let alike = (Topic::Verification(user_id), of_session(viewer));
         let mut source = begin(ctx, alike, after.as_deref(), |services, delivery, event| {
@@ -112,7 +112,7 @@ impl VerificationStatusSubscription {
             let head = event_log::head(&moment).await?;
             let found = verifications::find(&moment, user_id).await?;
             moment.rollback().await?;
-            services.public_version.begin_at(head);
+            services.public_data_version.reset_to(head);
             let now = found.map(|sealed| sealed.verification);
             let now = now.unwrap_or_else(|| domain::Verification::not_started(user_id));
             source.stream.skip_to(head);

@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 
 use crate::domain::gig_filter::{GigFilter, GigOrder};
 use crate::domain::user;
-use crate::graphql::context::Ask;
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::inputs::list_length::bounded;
 use crate::graphql::types::gig::GigStatus;

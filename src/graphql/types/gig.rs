@@ -12,7 +12,7 @@ use crate::domain::gig::GigStatus as Status;
 use crate::domain::id::IdKind;
 use crate::domain::user::Viewer;
 use crate::domain::{category, gig, image, money};
-use crate::graphql::context::Ask;
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Error, Result};
 use crate::graphql::loaders::{CategoryId, GigId, ImagesOfGig, Loader, UserId};
 use crate::graphql::types::node::public_id;
@@ -20,8 +20,8 @@ use crate::graphql::types::review::ReviewReason;
 use crate::graphql::types::scalar::{DateTime, Decimal, Url};
 use crate::graphql::types::user::User;
 use crate::service::images::address;
-use crate::store::gigs::rows::{Listed, Part};
-use crate::store::images::Seen;
+use crate::store::gigs::rows::{Column, GigRow};
+use crate::store::images::ImageView;
 
 /// Where a gig stands between its first draft and the archive.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +98,7 @@ pub struct GigImage {
     /// At most `limits.gig.imageMaxBytes`.
     byte_size: i32,
     #[graphql(skip)]
-    seen: Seen,
+    seen: ImageView,
 }
 
 #[ComplexObject]
@@ -110,29 +110,29 @@ impl GigImage {
     }
 }
 
-impl From<Seen> for GigImage {
-    fn from(seen: Seen) -> Self {
+impl From<ImageView> for GigImage {
+    fn from(seen: ImageView) -> Self {
         let image::GigImage { id, width, height, byte_size, .. } = seen.image;
         Self { id: public_id(IdKind::GigImage, id), width, height, byte_size, seen }
     }
 }
 
 /// The part of a gig that a list must be read for to show this field; `None` where it has that anyway.
-pub fn part_of(field: &str) -> Option<Part> {
+pub fn column_for(field: &str) -> Option<Column> {
     Some(match field {
-        "title" => Part::Title,
-        "description" => Part::Description,
-        "deliveryDays" => Part::DeliveryDays,
-        "revisions" => Part::Revisions,
-        "tags" => Part::Tags,
-        "links" => Part::Links,
-        "version" => Part::Version,
-        "createdAt" => Part::CreatedAt,
-        "submittedAt" => Part::SubmittedAt,
-        "reviewDueAt" => Part::ReviewDueAt,
-        "reviewReasons" => Part::ReviewReasons,
-        "seller" => Part::Seller,
-        "images" => Part::Images,
+        "title" => Column::Title,
+        "description" => Column::Description,
+        "deliveryDays" => Column::DeliveryDays,
+        "revisions" => Column::Revisions,
+        "tags" => Column::Tags,
+        "links" => Column::Links,
+        "version" => Column::Version,
+        "createdAt" => Column::CreatedAt,
+        "submittedAt" => Column::SubmittedAt,
+        "reviewDueAt" => Column::ReviewDueAt,
+        "reviewReasons" => Column::ReviewReasons,
+        "seller" => Column::Seller,
+        "images" => Column::Images,
         _ => return None,
     })
 }
@@ -160,7 +160,7 @@ pub async fn category(ctx: &Context<'_>, id: Uuid) -> Result<Category> {
 }
 
 pub struct Gig {
-    listed: Arc<Listed>,
+    listed: Arc<GigRow>,
     /// Whether what the review says may be shown.
     review_visible: bool,
 }
@@ -172,7 +172,7 @@ impl Gig {
     }
 
     /// The gig of a list, with what came along.
-    pub fn listed(listed: Arc<Listed>, viewer: Option<&Viewer>) -> Self {
+    pub fn listed(listed: Arc<GigRow>, viewer: Option<&Viewer>) -> Self {
         let review_visible = listed.gig.review_visible_to(viewer);
         Self { listed, review_visible }
     }
@@ -188,16 +188,16 @@ impl Gig {
     pub async fn now(ctx: &Context<'_>, id: Uuid) -> Result<Option<Self>> {
         let gig = ctx.loader().load_one(GigId(id)).await?;
         if gig.is_none() {
-            ctx.withheld();
+            ctx.mark_viewer_dependent();
         }
-        let sight = ctx.sight()?;
-        Ok(gig.map(|gig| Self::seen_by(gig, sight)))
+        let visibility = ctx.visibility()?;
+        Ok(gig.map(|gig| Self::seen_by(gig, visibility)))
     }
 
     /// Whether what the review says is shown.
     fn shows_review(&self, ctx: &Context<'_>) -> bool {
         if !self.review_visible {
-            ctx.withheld();
+            ctx.mark_viewer_dependent();
         }
         self.review_visible
     }
@@ -253,7 +253,7 @@ impl Gig {
             None => loaded(ctx, ImagesOfGig(self.gig().id)).await?.unwrap_or_default(),
         };
         let public = self.gig().is_listed();
-        Ok(images.into_iter().map(|image| Seen { image, public }.into()).collect())
+        Ok(images.into_iter().map(|image| ImageView { image, public }.into()).collect())
     }
 
     /// At most 5 addresses of the seller's work elsewhere.

@@ -6,22 +6,22 @@ use async_graphql::{Context, Object, SimpleObject};
 use uuid::Uuid;
 
 use crate::domain::user::Viewer;
-use crate::graphql::context::Ask;
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::loaders::{GigCountOfSeller, GigsOfSeller, SellerBeyond};
-use crate::graphql::types::gig::{Gig, part_of};
+use crate::graphql::types::gig::{Gig, column_for};
 use crate::graphql::types::gig_facets::GigFacets;
 use crate::graphql::types::pagination::{PageArguments, PageInfo, other_side, other_side_field, page_info};
 use crate::store::gigs::list;
 use crate::store::gigs::query::GigQuery;
-use crate::store::gigs::rows::{Listed, Parts};
+use crate::store::gigs::rows::{ColumnSet, GigRow};
 use crate::store::pagination::{Page, PageRequest};
 
 pub struct GigConnection {
     list: List,
     /// Who looks.
     viewer: Option<Viewer>,
-    page: Page<Arc<Listed>>,
+    page: Page<Arc<GigRow>>,
     request: PageRequest,
 }
 
@@ -53,8 +53,8 @@ impl GigConnection {
         arguments: PageArguments,
     ) -> Result<Self> {
         let request = arguments.parse(query.key_shape())?;
-        let parts = parts_asked_for(ctx);
-        let page = list::page(ctx.services().db.read(), &query, &request, parts).await?;
+        let columns = selected_columns(ctx);
+        let page = list::page(ctx.services().db.read(), &query, &request, columns).await?;
         Ok(Self { list: List::Query(query), viewer: viewer.cloned(), page, request })
     }
 
@@ -63,33 +63,33 @@ impl GigConnection {
     /// # Errors
     /// Where the arguments ask for no page of it, or the database is away.
     pub async fn of_seller(ctx: &Context<'_>, seller_id: Uuid, arguments: PageArguments) -> Result<Self> {
-        let viewer = ctx.sight()?.cloned();
+        let viewer = ctx.visibility()?.cloned();
         let request = arguments.parse(GigQuery::listed_of(seller_id).key_shape())?;
-        let key = GigsOfSeller { seller_id, request: request.clone(), parts: parts_asked_for(ctx) };
+        let key = GigsOfSeller { seller_id, request: request.clone(), columns: selected_columns(ctx) };
         let page = ctx.loader().load_one(key).await?.unwrap_or_default();
         Ok(Self { list: List::OfSeller(seller_id), viewer, page, request })
     }
 
-    fn gig(&self, listed: &Arc<Listed>) -> Gig {
+    fn gig(&self, listed: &Arc<GigRow>) -> Gig {
         Gig::listed(Arc::clone(listed), self.viewer.as_ref())
     }
 }
 
 /// The parts of its gigs that a field of this type is asked for.
-fn parts_asked_for(ctx: &Context<'_>) -> Parts {
-    let mut parts = Parts::new();
+fn selected_columns(ctx: &Context<'_>) -> ColumnSet {
+    let mut columns = ColumnSet::new();
     for field in ctx.field().selection_set() {
         match field.name() {
-            "nodes" => parts.extend(field.selection_set().filter_map(|field| part_of(field.name()))),
+            "nodes" => columns.extend(field.selection_set().filter_map(|field| column_for(field.name()))),
             "edges" => {
                 for node in field.selection_set().filter(|field| field.name() == "node") {
-                    parts.extend(node.selection_set().filter_map(|field| part_of(field.name())));
+                    columns.extend(node.selection_set().filter_map(|field| column_for(field.name())));
                 }
             }
             _ => {}
         }
     }
-    parts
+    columns
 }
 
 /// One page of a list of gigs.

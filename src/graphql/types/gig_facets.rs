@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 
 use crate::domain::gig_filter::{PRICE_RANGES, price_range_end};
 use crate::domain::money;
-use crate::graphql::context::Ask;
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Error, Result};
 use crate::graphql::loaders::FacetOfSeller;
 use crate::graphql::types::gig::{Category, Money, category};

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::domain::id;
 use crate::domain::id::IdKind;
 use crate::domain::verification as domain;
-use crate::graphql::context::Ask;
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::loaders::{CategoryId, GigId, ImageId, ReviewItemId, UserId, VerificationOf};
 use crate::graphql::types::gig::{Category, Gig, GigImage};

@@ -3,7 +3,7 @@
 use async_graphql::SimpleObject;
 
 use crate::graphql::error::{Error, ErrorCode, Result};
-use crate::store::pagination::{Key, Page, PageRequest, Paging, Side};
+use crate::store::pagination::{Direction, Page, PageKey, PageRequest, Side};
 
 /// Rows of a page for which nobody said how many.
 pub const DEFAULT_SIZE: u64 = 20;
@@ -43,11 +43,13 @@ impl PageArguments {
             (Some(_), Some(_)) => {
                 return Err(Error::bad_input("Give `first` or `last`, not both."));
             }
-            (None, Some(last)) => (size("last", last)?, Paging::Backward),
-            (Some(first), None) => (size("first", first)?, Paging::Forward),
+            (None, Some(last)) => (size("last", last)?, Direction::Backward),
+            (Some(first), None) => (size("first", first)?, Direction::Forward),
             // Asked for what comes before a cursor, and not how much of it.
-            (None, None) if self.before.is_some() && self.after.is_none() => (DEFAULT_SIZE, Paging::Backward),
-            (None, None) => (DEFAULT_SIZE, Paging::Forward),
+            (None, None) if self.before.is_some() && self.after.is_none() => {
+                (DEFAULT_SIZE, Direction::Backward)
+            }
+            (None, None) => (DEFAULT_SIZE, Direction::Forward),
         };
         Ok(PageRequest {
             size,
@@ -65,9 +67,9 @@ fn size(name: &str, given: i32) -> Result<u64> {
     }
 }
 
-fn key(name: &str, given: Option<String>, shape: (&'static str, usize)) -> Result<Option<Key>> {
+fn key(name: &str, given: Option<String>, shape: (&'static str, usize)) -> Result<Option<PageKey>> {
     let Some(cursor) = given else { return Ok(None) };
-    let key = Key::from_cursor(&cursor, shape.0, shape.1);
+    let key = PageKey::from_cursor(&cursor, shape.0, shape.1);
     key.map(Some).ok_or_else(|| {
         let message = format!("`{name}` is no cursor of this list in this order.");
         Error::new(ErrorCode::InvalidCursor, message)
@@ -75,18 +77,18 @@ fn key(name: &str, given: Option<String>, shape: (&'static str, usize)) -> Resul
 }
 
 /// What must be asked to know whether the list has rows on the side that the page was not read towards.
-pub fn other_side(request: &PageRequest) -> Option<(Side, &Key)> {
+pub fn other_side(request: &PageRequest) -> Option<(Side, &PageKey)> {
     match request.paging {
-        Paging::Forward => request.after.as_ref().map(|key| (Side::UpTo, key)),
-        Paging::Backward => request.before.as_ref().map(|key| (Side::From, key)),
+        Direction::Forward => request.after.as_ref().map(|key| (Side::UpTo, key)),
+        Direction::Backward => request.before.as_ref().map(|key| (Side::From, key)),
     }
 }
 
 /// The page's place, where `other` says whether there are rows on that other side.
 pub fn page_info<T>(page: &Page<T>, request: &PageRequest, other: bool) -> PageInfo {
     let (has_next_page, has_previous_page) = match request.paging {
-        Paging::Forward => (page.more, other),
-        Paging::Backward => (other, page.more),
+        Direction::Forward => (page.more, other),
+        Direction::Backward => (other, page.more),
     };
     PageInfo {
         has_next_page,
@@ -99,7 +101,7 @@ pub fn page_info<T>(page: &Page<T>, request: &PageRequest, other: bool) -> PageI
 /// The field of [`PageInfo`] that takes a question of its own to answer.
 pub fn other_side_field(request: &PageRequest) -> &'static str {
     match request.paging {
-        Paging::Forward => "hasPreviousPage",
-        Paging::Backward => "hasNextPage",
+        Direction::Forward => "hasPreviousPage",
+        Direction::Backward => "hasNextPage",
     }
 }

@@ -3,7 +3,7 @@
 use async_graphql::{Enum, SimpleObject};
 
 use crate::domain::permission;
-use crate::domain::violation::Fault;
+use crate::domain::violation::Violation;
 use crate::graphql::types::user_error::UserError;
 
 /// Something that takes more than a session.
@@ -27,8 +27,8 @@ pub struct Permission {
     reasons: Vec<UserError>,
 }
 
-impl From<Vec<Fault>> for Permission {
-    fn from(missing: Vec<Fault>) -> Self {
+impl From<Vec<Violation>> for Permission {
+    fn from(missing: Vec<Violation>) -> Self {
         Self { allowed: missing.is_empty(), reasons: missing.into_iter().map(UserError::from).collect() }
     }
 }

@@ -5,7 +5,7 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject, Union};
 use crate::domain::id::IdKind;
 use crate::domain::reason;
 use crate::domain::{review, review_kind};
-use crate::graphql::context::Ask;
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Error, Result, nullable};
 use crate::graphql::loaders::{UserId, VerificationOf};
 use crate::graphql::types::gig::Gig;
@@ -116,7 +116,7 @@ impl ReviewItem {
         let id = self.0.subject_id;
         Ok(match self.0.kind {
             review_kind::ReviewKind::Gig => ReviewSubject::Gig(
-                Gig::now(ctx, id).await?.ok_or_else(|| ctx.unseen().unwrap_or_else(missing))?,
+                Gig::now(ctx, id).await?.ok_or_else(|| ctx.hidden_error().unwrap_or_else(missing))?,
             ),
             review_kind::ReviewKind::Verification => {
                 let viewer = ctx.reviewer()?;

@@ -3,7 +3,7 @@
 use async_graphql::{Context, Object, SimpleObject};
 
 use crate::domain::review;
-use crate::graphql::context::Ask;
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::types::pagination::{PageArguments, PageInfo, other_side, other_side_field, page_info};
 use crate::graphql::types::review::ReviewItem;

@@ -2,13 +2,13 @@
 
 use async_graphql::{Enum, SimpleObject};
 
-use crate::domain::violation::{Fault, FaultCode};
+use crate::domain::violation::{Violation, ViolationCode};
 use crate::graphql::error::Result;
 use crate::service;
 
 /// Why something was refused.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
-#[graphql(remote = "FaultCode")]
+#[graphql(remote = "ViolationCode")]
 pub enum UserErrorCode {
     /// The field must be filled in.
     Required,
@@ -64,12 +64,12 @@ pub struct UserError {
     field: Option<Vec<String>>,
 }
 
-impl From<Fault> for UserError {
-    fn from(fault: Fault) -> Self {
+impl From<Violation> for UserError {
+    fn from(violation: Violation) -> Self {
         Self {
-            code: fault.code.into(),
-            message: fault.message,
-            field: Some(fault.field).filter(|path| !path.is_empty()),
+            code: violation.code.into(),
+            message: violation.message,
+            field: Some(violation.field).filter(|path| !path.is_empty()),
         }
     }
 }
@@ -81,7 +81,9 @@ impl From<Fault> for UserError {
 pub fn payload<T>(done: service::Result<T>) -> Result<(Option<T>, Vec<UserError>)> {
     match done {
         Ok(result) => Ok((Some(result), Vec::new())),
-        Err(service::Error::Refused(faults)) => Ok((None, faults.into_iter().map(UserError::from).collect())),
+        Err(service::Error::Refused(violations)) => {
+            Ok((None, violations.into_iter().map(UserError::from).collect()))
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -5,7 +5,7 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use crate::domain::id::IdKind;
 use crate::domain::user::Viewer;
 use crate::domain::{personal_info, verification};
-use crate::graphql::context::Ask;
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Result, nullable};
 use crate::graphql::types::node::public_id;
 use crate::graphql::types::review::ReviewReason;
@@ -224,7 +224,7 @@ impl Verification {
     /// record.
     async fn personal_info(&self, ctx: &Context<'_>) -> Option<Result<PersonalInfo>> {
         nullable(async {
-            let (services, viewer) = (ctx.services(), ctx.signed_in()?);
+            let (services, viewer) = (ctx.services(), ctx.require_viewer()?);
             let user_id = self.verification.user_id;
             let info =
                 verification_reviews::personal_info(services, viewer, user_id, ctx.request_id()).await?;

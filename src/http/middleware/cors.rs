@@ -8,13 +8,13 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::engine::idempotency::REPLAYED;
 use crate::http::headers::{self, header_name};
-use crate::http::state::Edge;
+use crate::http::state::AppState;
 
 /// How long a browser may remember what CORS allows.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
 
-pub fn cors(edge: &Arc<Edge>) -> CorsLayer {
-    let allowed = Arc::clone(edge);
+pub fn cors(state: &Arc<AppState>) -> CorsLayer {
+    let allowed = Arc::clone(state);
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(move |origin, _| allowed.origins.allow(origin)))
         .allow_methods([Method::GET, Method::POST])

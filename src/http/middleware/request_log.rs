@@ -11,14 +11,14 @@ use tracing::{Instrument, Span};
 
 use crate::http::headers::REQUEST_ID;
 use crate::http::log_fields::{ErrorCodes, Operation, RequestId};
-use crate::http::state::Edge;
+use crate::http::state::AppState;
 
 /// The longest id that is taken over from a client or a proxy.
 const ID_MAX_CHARS: usize = 64;
 
 /// Gives the request its id, and logs it once it is answered, or its client has gone.
-pub async fn log(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
-    let id = given_id(request.headers()).unwrap_or_else(|| edge.services.new_id().simple().to_string());
+pub async fn log(State(state): State<Arc<AppState>>, mut request: Request, next: Next) -> Response {
+    let id = given_id(request.headers()).unwrap_or_else(|| state.services.new_id().simple().to_string());
     let span = tracing::info_span!("request", id);
     let mut line = Line {
         began: Instant::now(),
@@ -33,7 +33,7 @@ pub async fn log(State(edge): State<Arc<Edge>>, mut request: Request, next: Next
         response.headers_mut().insert(REQUEST_ID, value);
     }
     line.answered(&response);
-    edge.metrics.answered(&line.method, &line.path, response.status(), line.began.elapsed());
+    state.metrics.answered(&line.method, &line.path, response.status(), line.began.elapsed());
     response
 }
 

@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::http::headers::header_name;
-use crate::http::state::Edge;
+use crate::http::state::AppState;
 
 /// What all have.
 const ALWAYS: [(HeaderName, &str); 7] = [
@@ -31,10 +31,10 @@ const PICTURES: &str = "/media/";
 const ONLY_TLS: HeaderValue = HeaderValue::from_static("max-age=63072000");
 
 /// Adds what a handler has not set itself.
-pub async fn add(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
+pub async fn add(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     let shows_pictures = request.uri().path().starts_with(PICTURES);
     let mut response = next.run(request).await;
-    complete(response.headers_mut(), shows_pictures, edge.is_over_tls);
+    complete(response.headers_mut(), shows_pictures, state.is_over_tls);
     response
 }
 

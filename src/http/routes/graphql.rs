@@ -16,55 +16,57 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use crate::config::GetRequests;
-use crate::engine::Asked;
-use crate::engine::Origin;
+use crate::engine::Admission;
+use crate::engine::RequestMeta;
 use crate::engine::cache_policy::CachePolicy;
-use crate::engine::limits::Admitted;
-use crate::engine::response::failed;
-use crate::engine::response_cache::{Kept, Made};
+use crate::engine::limits::ValidatedOperation;
+use crate::engine::response::error_response;
+use crate::engine::response_cache::{CachedResponse, Outcome};
 use crate::graphql::error::ErrorCode;
 use crate::http::client_address::client_address;
-use crate::http::error_response::refuse;
+use crate::http::error_response::reject;
 use crate::http::headers::IDEMPOTENCY_KEY;
 use crate::http::log_fields::{Operation, RequestId};
 use crate::http::media_type::MediaType;
 use crate::http::operation_request::{self, unreadable};
 use crate::http::request_body;
-use crate::http::request_body::Read;
-use crate::http::request_info::Asking;
+use crate::http::request_body::RequestBody;
+use crate::http::request_info::RequestInfo;
 use crate::http::response::{respond, respond_all, respond_cacheable, respond_kept};
-use crate::http::state::Edge;
+use crate::http::state::AppState;
 use crate::http::{streaming, websocket};
 
 pub async fn post(
-    State(edge): State<Arc<Edge>>,
+    State(state): State<Arc<AppState>>,
     ConnectInfo(connection): ConnectInfo<SocketAddr>,
     Extension(RequestId(id)): Extension<RequestId>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let Some(media_type) = MediaType::accepted(&headers) else { return not_acceptable() };
-    let asked = match request_body::body(&edge, &headers, body).await {
+    let asked = match request_body::body(&state, &headers, body).await {
         Ok(asked) => asked,
         Err(refusal) => return refusal,
     };
-    let asking = Asking::new(edge, connection, id, headers, media_type);
+    let info = RequestInfo::new(state, connection, id, headers, media_type);
     match asked {
-        Read::One(request) if asking.may_be_given() => match asking.edge.admit_stranger(*request) {
-            Ok(Asked::Kept(kept)) => asking.give(&kept, CachePolicy::Private).await,
-            Ok(Asked::Admitted(admitted)) => asking.answer(Ok(*admitted), CachePolicy::Private).await,
-            Err(refused) => asking.answer(Err(refused), CachePolicy::Private).await,
+        RequestBody::One(request) if info.may_be_given() => match info.state.admit_stranger(*request) {
+            Ok(Admission::CachedResponse(cached)) => info.charge_cached(&cached, CachePolicy::Private).await,
+            Ok(Admission::ValidatedOperation(admitted)) => {
+                info.answer(Ok(*admitted), CachePolicy::Private).await
+            }
+            Err(refused) => info.answer(Err(refused), CachePolicy::Private).await,
         },
-        Read::One(request) => {
-            let admitted = asking.admit(*request);
-            asking.answer(admitted, CachePolicy::Private).await
+        RequestBody::One(request) => {
+            let admitted = info.admit(*request);
+            info.answer(admitted, CachePolicy::Private).await
         }
-        Read::Many(requests) => asking.answer_all(requests).await,
+        RequestBody::Many(requests) => info.answer_all(requests).await,
     }
 }
 
 pub async fn get(
-    State(edge): State<Arc<Edge>>,
+    State(state): State<Arc<AppState>>,
     ConnectInfo(connection): ConnectInfo<SocketAddr>,
     Extension(RequestId(id)): Extension<RequestId>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -72,28 +74,28 @@ pub async fn get(
     RawQuery(query): RawQuery,
 ) -> Response {
     if let Ok(upgrade) = upgrade {
-        let address = client_address(&headers, connection.ip(), edge.proxies);
-        return websocket::open(edge, upgrade, &headers, address, id);
+        let address = client_address(&headers, connection.ip(), state.proxies);
+        return websocket::open(state, upgrade, &headers, address, id);
     }
     let Some(media_type) = MediaType::accepted(&headers) else { return not_acceptable() };
     let parameters = query.unwrap_or_default();
     if parameters.is_empty() {
         let message = "Send a GraphQL request: POST it as JSON, or give ?query=. There is no page here.";
-        return refuse(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message);
+        return reject(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message);
     }
     let Some(request) = operation_request::parameters(&parameters) else { return unreadable() };
     let streams = matches!(media_type, MediaType::EventStream | MediaType::MultipartSubscription);
     let is_stranger = !headers.contains_key(header::AUTHORIZATION);
-    let is_unnamed = edge.get_requests == GetRequests::Persisted && !request.query.is_empty();
-    let asking = Asking::new(edge, connection, id, headers, media_type);
-    let admitted = if asking.may_be_given() && !is_unnamed {
-        match asking.edge.admit_stranger(request) {
-            Ok(Asked::Kept(kept)) => return asking.give(&kept, kept.policy).await,
-            Ok(Asked::Admitted(admitted)) => Ok(*admitted),
+    let is_unnamed = state.get_requests == GetRequests::Persisted && !request.query.is_empty();
+    let info = RequestInfo::new(state, connection, id, headers, media_type);
+    let admitted = if info.may_be_given() && !is_unnamed {
+        match info.state.admit_stranger(request) {
+            Ok(Admission::CachedResponse(cached)) => return info.charge_cached(&cached, cached.policy).await,
+            Ok(Admission::ValidatedOperation(admitted)) => Ok(*admitted),
             Err(refused) => Err(refused),
         }
     } else {
-        asking.admit(request)
+        info.admit(request)
     };
     let kind = admitted.as_ref().ok().map(|admitted| admitted.kind);
     // A browser's EventSource can do nothing but GET; all else can name what it asks for.
@@ -112,17 +114,17 @@ pub async fn get(
         && kind.is_none_or(|kind| kind == OperationType::Subscription)
         && let Some(ticket) = operation_request::parameter(&parameters, "ticket")
     {
-        let credentials = asking.edge.ticket_holder(&ticket).await;
-        return streaming::open(asking, admitted, credentials).await;
+        let credentials = info.state.ticket_holder(&ticket).await;
+        return streaming::open(info, admitted, credentials).await;
     }
     let policy = match &admitted {
         Ok(admitted) if is_stranger => admitted.cache,
         _ => CachePolicy::Private,
     };
-    asking.answer(admitted, policy).await
+    info.answer(admitted, policy).await
 }
 
-impl Asking {
+impl RequestInfo {
     /// Whether an answer that is there already may be given: to a stranger who wants one answer, and changes nothing.
     fn may_be_given(&self) -> bool {
         let is_single = matches!(self.media_type, MediaType::GraphqlResponse | MediaType::Json);
@@ -131,18 +133,18 @@ impl Asking {
     }
 
     /// Gives an answer that is there already.
-    async fn give(self, kept: &Kept, policy: CachePolicy) -> Response {
-        let mut response = match self.edge.give(self.address, kept).await {
-            Ok(()) => respond_kept(kept, self.media_type, policy, &self.headers),
+    async fn charge_cached(self, cached: &CachedResponse, policy: CachePolicy) -> Response {
+        let mut response = match self.state.charge_cached(self.address, cached).await {
+            Ok(()) => respond_kept(cached, self.media_type, policy, &self.headers),
             Err(refused) => respond(&refused, self.media_type),
         };
-        response.extensions_mut().insert(Operation::named(OperationType::Query, kept.name.as_deref()));
+        response.extensions_mut().insert(Operation::named(OperationType::Query, cached.name.as_deref()));
         response
     }
 
     /// The request as it may be executed, or the answer to it.
-    fn admit(&self, request: Request) -> Result<Admitted, Answer> {
-        let mut admitted = self.edge.admit(request)?;
+    fn admit(&self, request: Request) -> Result<ValidatedOperation, Answer> {
+        let mut admitted = self.state.admit(request)?;
         // One that is no text is no good one, and told so.
         let key = self.headers.get(IDEMPOTENCY_KEY).map(|key| key.to_str().unwrap_or_default().to_owned());
         admitted.idempotency_key = key.or(admitted.idempotency_key);
@@ -150,7 +152,7 @@ impl Asking {
     }
 
     /// Runs one operation.
-    async fn answer(self, admitted: Result<Admitted, Answer>, policy: CachePolicy) -> Response {
+    async fn answer(self, admitted: Result<ValidatedOperation, Answer>, policy: CachePolicy) -> Response {
         let streams = match self.media_type {
             MediaType::EventStream => true,
             MediaType::MultipartSubscription => {
@@ -159,13 +161,13 @@ impl Asking {
             MediaType::GraphqlResponse | MediaType::Json => false,
         };
         if streams {
-            let credentials = self.edge.credentials_of(&self.headers).await;
+            let credentials = self.state.credentials_of(&self.headers).await;
             return streaming::open(self, admitted, credentials).await;
         }
         let operation = admitted.as_ref().ok().map(Operation::of);
         let mut response = match self.run(admitted).await {
-            Made::Kept(kept) => respond_kept(&kept, self.media_type, policy, &self.headers),
-            Made::Other(answer) => respond_cacheable(&answer, self.media_type, policy, &self.headers),
+            Outcome::CachedResponse(cached) => respond_kept(&cached, self.media_type, policy, &self.headers),
+            Outcome::Other(answer) => respond_cacheable(&answer, self.media_type, policy, &self.headers),
         };
         if let Some(operation) = operation {
             response.extensions_mut().insert(operation);
@@ -178,35 +180,35 @@ impl Asking {
         let mut answers = Vec::with_capacity(requests.len());
         for (number, request) in requests.into_iter().enumerate() {
             let mut admitted = self.admit(request);
-            if let Ok(Admitted { idempotency_key: Some(key), .. }) = &mut admitted {
+            if let Ok(ValidatedOperation { idempotency_key: Some(key), .. }) = &mut admitted {
                 *key = format!("{key}#{number}");
             }
             // Not of the kind that is kept: it was let in as anybody's.
             match self.run(admitted).await {
-                Made::Other(answer) => answers.push(answer),
-                Made::Kept(_) => unreachable!("what is let in so has no key"),
+                Outcome::Other(answer) => answers.push(answer),
+                Outcome::CachedResponse(_) => unreachable!("what is let in so has no key"),
             }
         }
         respond_all(&answers)
     }
 
-    async fn run(&self, admitted: Result<Admitted, Answer>) -> Made {
-        let other = |answer| Made::Other(Arc::new(answer));
+    async fn run(&self, admitted: Result<ValidatedOperation, Answer>) -> Outcome {
+        let other = |answer| Outcome::Other(Arc::new(answer));
         let admitted = match admitted {
             Ok(admitted) => admitted,
             Err(answer) => return other(answer),
         };
-        let caller = match self.edge.caller_of(&self.headers).await {
+        let caller = match self.state.caller_of(&self.headers).await {
             Ok(caller) => caller,
-            Err(error) => return other(failed(&error.into())),
+            Err(error) => return other(error_response(&error.into())),
         };
         let request_id = Arc::clone(&self.request_id);
-        self.edge.answer(Origin { caller, address: self.address, request_id }, admitted).await
+        self.state.answer(RequestMeta { caller, address: self.address, request_id }, admitted).await
     }
 }
 
 fn post_this(message: &str) -> Response {
-    let mut refusal = refuse(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::MethodNotAllowed, message);
+    let mut refusal = reject(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::MethodNotAllowed, message);
     refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
     refusal
 }
@@ -214,5 +216,5 @@ fn post_this(message: &str) -> Response {
 fn not_acceptable() -> Response {
     let message = "Answers are application/graphql-response+json, application/json, text/event-stream or, of \
                    subscriptions, multipart/mixed with subscriptionSpec=1.0.";
-    refuse(StatusCode::NOT_ACCEPTABLE, ErrorCode::NotAcceptable, message)
+    reject(StatusCode::NOT_ACCEPTABLE, ErrorCode::NotAcceptable, message)
 }

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::http::state::Edge;
+use crate::http::state::AppState;
 use crate::service::{Services, key_rotation};
 
 /// A dependency that takes longer than this counts as away.
@@ -46,8 +46,8 @@ pub async fn live() -> &'static str {
 }
 
 /// Whether requests can be answered: 200, or 503 where they cannot.
-pub async fn ready(State(edge): State<Arc<Edge>>) -> Response {
-    let (database, blobs) = tokio::join!(database(&edge.services), blobs(&edge.services));
+pub async fn ready(State(state): State<Arc<AppState>>) -> Response {
+    let (database, blobs) = tokio::join!(database(&state.services), blobs(&state.services));
     let mut dependencies = vec![
         Dependency {
             name: "database",
@@ -60,7 +60,7 @@ pub async fn ready(State(edge): State<Arc<Edge>>) -> Response {
             note: (!blobs).then(|| "no picture can be stored or shown".to_owned()),
         },
     ];
-    let missing = if database { key_rotation::missing_keys(&edge.services).await } else { Vec::new() };
+    let missing = if database { key_rotation::missing_keys(&state.services).await } else { Vec::new() };
     let mut degraded = !blobs || !missing.is_empty();
     dependencies.push(Dependency {
         name: "keys",
@@ -68,7 +68,7 @@ pub async fn ready(State(edge): State<Arc<Edge>>) -> Response {
         note: (!missing.is_empty())
             .then(|| format!("keys that data are sealed by are missing: {}", missing.join(", "))),
     });
-    if let Some(redis) = edge.services.bus.redis() {
+    if let Some(redis) = state.services.bus.redis() {
         let up = redis.is_subscribed();
         let note = (!up).then(|| "changes made at other gateways are up to a second late".to_owned());
         dependencies.push(Dependency { name: "redis", up, note });

@@ -1,4 +1,4 @@
-//! `/identity-documents`: pictures of identity documents, for the reviewer whom the address was made for.
+//! `/current_caller-documents`: pictures of identity documents, for the reviewer whom the address was made for.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use crate::domain::id;
 use crate::domain::id::IdKind;
 use crate::engine::Caller;
 use crate::graphql::error::ErrorCode;
-use crate::http::error_response::refuse;
+use crate::http::error_response::reject;
 use crate::http::log_fields::RequestId;
-use crate::http::routes::media::failed;
-use crate::http::state::Edge;
+use crate::http::routes::media::error_response;
+use crate::http::state::AppState;
 use crate::service::verification_reviews::{DocumentSignature, show_document};
 
 #[derive(Deserialize)]
@@ -25,7 +25,7 @@ pub struct Signed {
 }
 
 pub async fn get(
-    State(edge): State<Arc<Edge>>,
+    State(state): State<Arc<AppState>>,
     Extension(RequestId(request_id)): Extension<RequestId>,
     document: Result<Path<String>, PathRejection>,
     signed: Result<Query<Signed>, QueryRejection>,
@@ -33,16 +33,16 @@ pub async fn get(
 ) -> Response {
     let (Ok(Path(document)), Ok(Query(signed))) = (document, signed) else { return nothing() };
     let Some(document_id) = id::decode_as(IdKind::IdentityDocument, &document) else { return nothing() };
-    let viewer = match edge.caller_of(&headers).await {
+    let viewer = match state.caller_of(&headers).await {
         Ok(Caller::Viewer(viewer)) => viewer,
-        Ok(Caller::Anonymous | Caller::Rejected) => {
+        Ok(Caller::Anonymous | Caller::InvalidCredentials) => {
             let message = "This takes the access token of the session that the address was made for.";
-            return refuse(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, message);
+            return reject(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, message);
         }
-        Err(error) => return failed(&error.into()),
+        Err(error) => return error_response(&error.into()),
     };
     let given = DocumentSignature { expires: signed.expires, signature: signed.signature };
-    match show_document(&edge.services, &viewer, document_id, &given, &request_id).await {
+    match show_document(&state.services, &viewer, document_id, &given, &request_id).await {
         Ok(Some(picture)) => {
             let headers = [
                 (header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),
@@ -52,11 +52,11 @@ pub async fn get(
             (headers, picture).into_response()
         }
         Ok(None) => nothing(),
-        Err(error) => failed(&error.into()),
+        Err(error) => error_response(&error.into()),
     }
 }
 
 fn nothing() -> Response {
     let message = "There is no such picture for you, or its address has run out.";
-    refuse(StatusCode::NOT_FOUND, ErrorCode::NotFound, message)
+    reject(StatusCode::NOT_FOUND, ErrorCode::NotFound, message)
 }

@@ -12,9 +12,9 @@ use crate::domain::id;
 use crate::domain::id::IdKind;
 use crate::engine::Caller;
 use crate::graphql::error::{Error, ErrorCode};
-use crate::http::error_response::refuse;
+use crate::http::error_response::reject;
 use crate::http::response::has_tag;
-use crate::http::state::Edge;
+use crate::http::state::AppState;
 use crate::service::images;
 use crate::service::images::AddressSignature;
 
@@ -31,7 +31,7 @@ pub struct Signed {
 }
 
 pub async fn get(
-    State(edge): State<Arc<Edge>>,
+    State(state): State<Arc<AppState>>,
     file: Result<Path<String>, PathRejection>,
     signed: Result<Query<Signed>, QueryRejection>,
     headers: HeaderMap,
@@ -42,40 +42,40 @@ pub async fn get(
     let signature = signed.expires.zip(signed.signature);
     let signature = signature.map(|(expires, signature)| AddressSignature { expires, signature });
     let shown = async {
-        let viewer = match edge.caller_of(&headers).await? {
+        let viewer = match state.caller_of(&headers).await? {
             Caller::Viewer(viewer) => Some(viewer),
-            Caller::Anonymous | Caller::Rejected => None,
+            Caller::Anonymous | Caller::InvalidCredentials => None,
         };
-        images::show(&edge.services, viewer.as_deref(), image_id, signature.as_ref()).await
+        images::show(&state.services, viewer.as_deref(), image_id, signature.as_ref()).await
     };
     let shown = match shown.await {
         Ok(Some(shown)) => shown,
         Ok(None) => return nothing(),
-        Err(error) => return failed(&error.into()),
+        Err(error) => return error_response(&error.into()),
     };
     let tag = format!("\"{name}\"");
-    let kept = [
+    let cached = [
         (header::CACHE_CONTROL, if shown.public { PUBLIC } else { PRIVATE }),
         (header::ETAG, HeaderValue::from_str(&tag).expect("an id is plain text")),
     ];
     if has_tag(&headers, &tag) {
-        return (StatusCode::NOT_MODIFIED, kept).into_response();
+        return (StatusCode::NOT_MODIFIED, cached).into_response();
     }
     let plain = [
         (header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
-    (kept, plain, shown.bytes).into_response()
+    (cached, plain, shown.bytes).into_response()
 }
 
 fn nothing() -> Response {
-    refuse(StatusCode::NOT_FOUND, ErrorCode::NotFound, "There is no such picture that you may see.")
+    reject(StatusCode::NOT_FOUND, ErrorCode::NotFound, "There is no such picture that you may see.")
 }
 
-pub fn failed(error: &Error) -> Response {
+pub fn error_response(error: &Error) -> Response {
     let status = match error.code() {
         ErrorCode::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    refuse(status, error.code(), error.message())
+    reject(status, error.code(), error.message())
 }

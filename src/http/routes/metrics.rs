@@ -10,32 +10,32 @@ use sha2::{Digest, Sha256};
 
 use crate::events::bus::RedisHealth;
 use crate::graphql::error::ErrorCode;
-use crate::http::error_response::refuse;
-use crate::http::state::Edge;
+use crate::http::error_response::reject;
+use crate::http::state::AppState;
 
 const CONTENT_TYPE: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
 /// What there is to tell, to whoever may read it.
-pub async fn get(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response {
-    if edge.metrics_token.as_ref().is_some_and(|token| !has_token(&headers, token.expose_secret())) {
+pub async fn get(State(state): State<Arc<AppState>>, headers: HeaderMap) -> Response {
+    if state.metrics_token.as_ref().is_some_and(|token| !has_token(&headers, token.expose_secret())) {
         let message = "This takes the token for /metrics.";
-        let mut refusal = refuse(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, message);
+        let mut refusal = reject(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, message);
         refusal.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         return refusal;
     }
     let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-    let metrics = &edge.metrics;
-    let sockets = edge.sockets.len();
+    let metrics = &state.metrics;
+    let sockets = state.sockets.len();
     metrics.sockets.set(count(sockets));
     // A socket has its place a little before it is open.
-    metrics.streams.set(count(edge.connections.in_use().saturating_sub(sockets)));
-    metrics.subscriptions.set(count(edge.subscriptions.in_use()));
-    metrics.log_position.set(edge.services.streams.handed_on().position());
-    metrics.hears_redis.set(edge.services.bus.redis().is_some_and(RedisHealth::is_subscribed).into());
-    let kept = edge.engine.kept_size();
-    metrics.kept_answers.set(i64::try_from(kept.answers).unwrap_or(i64::MAX));
-    metrics.kept_bytes.set(i64::try_from(kept.bytes).unwrap_or(i64::MAX));
+    metrics.streams.set(count(state.connections.in_use().saturating_sub(sockets)));
+    metrics.subscriptions.set(count(state.subscriptions.in_use()));
+    metrics.log_position.set(state.services.streams.dispatched().position());
+    metrics.hears_redis.set(state.services.bus.redis().is_some_and(RedisHealth::is_subscribed).into());
+    let cached = state.engine.cache_size();
+    metrics.cached_responses.set(i64::try_from(cached.answers).unwrap_or(i64::MAX));
+    metrics.cached_bytes.set(i64::try_from(cached.bytes).unwrap_or(i64::MAX));
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.to_text()).into_response()
 }
 

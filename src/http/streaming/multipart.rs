@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::http::streaming::{Format, Part};
+use crate::http::streaming::{Format, StreamItem};
 
 /// Every part is followed by the boundary in front of the next one: so a client need not wait for what comes after it
 /// to know that it is whole.
@@ -15,11 +15,11 @@ pub const FORMAT: Format = Format {
     write,
 };
 
-fn write(part: &Part) -> String {
+fn write(part: &StreamItem) -> String {
     match part {
-        Part::Next { payload, .. } => {
+        StreamItem::Next { payload, .. } => {
             format!("\r\ncontent-type: application/json\r\n\r\n{{\"payload\":{payload}}}\r\n--graphql")
         }
-        Part::Complete => "--\r\n".to_owned(),
+        StreamItem::Complete => "--\r\n".to_owned(),
     }
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::http::streaming::{Format, Part};
+use crate::http::streaming::{Format, StreamItem};
 
 pub const FORMAT: Format = Format {
     content_type: "text/event-stream; charset=utf-8",
@@ -16,14 +16,14 @@ pub const FORMAT: Format = Format {
     write,
 };
 
-fn write(part: &Part) -> String {
+fn write(part: &StreamItem) -> String {
     match part {
         // JSON as it is written here has no line ends.
-        Part::Next { payload, cursor: Some(cursor) } => {
+        StreamItem::Next { payload, cursor: Some(cursor) } => {
             format!("event: next\nid: {cursor}\ndata: {payload}\n\n")
         }
-        Part::Next { payload, cursor: None } => format!("event: next\ndata: {payload}\n\n"),
+        StreamItem::Next { payload, cursor: None } => format!("event: next\ndata: {payload}\n\n"),
         // An event without a line of data is none to a browser.
-        Part::Complete => "event: complete\ndata:\n\n".to_owned(),
+        StreamItem::Complete => "event: complete\ndata:\n\n".to_owned(),
     }
 }

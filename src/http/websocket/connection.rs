@@ -13,10 +13,10 @@ use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_stream::StreamMap;
 
-use crate::http::connection_limit::Place;
-use crate::http::session_watch::{Change, Presence};
-use crate::http::state::Edge;
-use crate::http::websocket::operation::{Operation, Said};
+use crate::http::connection_limit::Permit;
+use crate::http::session_watch::{SessionEvent, SessionWatch};
+use crate::http::state::AppState;
+use crate::http::websocket::operation::{Operation, Outbound};
 use crate::http::websocket::protocol::{Close, EXPIRED, SESSION_ENDED, ServerMessage};
 
 /// How long a client may take nothing of what is sent to it.
@@ -31,53 +31,53 @@ const BATCH: usize = 32;
 /// What happens next.
 enum Step {
     Heard(Message),
-    Changed(Change),
+    Changed(SessionEvent),
     /// The clock has struck.
     Strike,
 }
 
 pub struct Connection {
-    pub edge: Arc<Edge>,
+    pub state: Arc<AppState>,
     pub address: IpAddr,
     pub request_id: Arc<str>,
-    pub presence: Presence,
+    pub session_watch: SessionWatch,
     /// They have introduced themselves.
-    pub introduced: bool,
+    pub initialized: bool,
     pub operations: StreamMap<Arc<str>, Operation>,
-    introduce_by: Instant,
+    init_deadline: Instant,
     ping_at: Instant,
     pings_unanswered: u8,
     clock_set_to: Option<Instant>,
     /// What to say before anything else.
-    say: Option<String>,
+    pending: Option<String>,
     /// Something was said that may still be here.
     unflushed: bool,
     /// There is no room for more until the client takes some.
     blocked: bool,
     /// Since when the client has taken nothing of what it was told.
     untaken_since: Option<Instant>,
-    _place: Place<IpAddr>,
+    _permit: Permit<IpAddr>,
 }
 
 impl Connection {
-    pub fn new(edge: Arc<Edge>, address: IpAddr, request_id: Arc<str>, place: Place<IpAddr>) -> Self {
+    pub fn new(state: Arc<AppState>, address: IpAddr, request_id: Arc<str>, permit: Permit<IpAddr>) -> Self {
         let now = Instant::now();
         Self {
             address,
             request_id,
-            presence: Presence::of_nobody(Arc::clone(&edge)),
-            introduced: false,
+            session_watch: SessionWatch::of_nobody(Arc::clone(&state)),
+            initialized: false,
             operations: StreamMap::new(),
-            introduce_by: now + edge.limits.socket_init,
-            ping_at: now + edge.limits.ping_every,
+            init_deadline: now + state.limits.socket_init,
+            ping_at: now + state.limits.ping_every,
             pings_unanswered: 0,
             clock_set_to: None,
-            say: None,
+            pending: None,
             unflushed: false,
             blocked: false,
             untaken_since: None,
-            _place: place,
-            edge,
+            _permit: permit,
+            state,
         }
     }
 
@@ -86,29 +86,29 @@ impl Connection {
     pub fn serve(mut self, mut socket: WebSocket) -> impl Future<Output = ()> + Send {
         async move {
             let close = match socket.protocol() {
-                Some(_) => self.talk(&mut socket).await,
+                Some(_) => self.run_loop(&mut socket).await,
                 None => Err(Some(Close::SubprotocolNotAcceptable)),
             };
             // Nothing runs for nobody.
             self.operations.clear();
             if let Err(Some(close)) = close {
                 tracing::debug!(socket = &*self.request_id, ?close, "closing");
-                Box::pin(timeout(CLOSE_WITHIN, farewell(&mut socket, &close))).await.ok();
+                Box::pin(timeout(CLOSE_WITHIN, close_handshake(&mut socket, &close))).await.ok();
             }
         }
     }
 
     /// Goes on until the client is gone (`None`), or the socket must be closed.
-    async fn talk(&mut self, socket: &mut WebSocket) -> Result<(), Option<Close>> {
+    async fn run_loop(&mut self, socket: &mut WebSocket) -> Result<(), Option<Close>> {
         let mut clock = pin!(sleep_until(self.due()));
         loop {
             match poll_fn(|task| self.poll_step(socket, clock.as_mut(), task)).await? {
                 Step::Heard(message) => {
                     self.pings_unanswered = 0;
                     // Boxed, so that a socket that is told something now and then does not hold the room for it.
-                    self.say = Box::pin(self.hear(message)).await?;
+                    self.pending = Box::pin(self.handle_message(message)).await?;
                 }
-                Step::Strike => self.say = self.say.take().or(self.strike()?),
+                Step::Strike => self.pending = self.pending.take().or(self.on_timer()?),
                 Step::Changed(change) => changed(change)?,
             }
         }
@@ -126,7 +126,7 @@ impl Connection {
             Ok(taken) => taken,
             Err(close) => return Poll::Ready(Err(close)),
         };
-        if let Poll::Ready(change) = self.presence.poll_change(task) {
+        if let Poll::Ready(change) = self.session_watch.poll_event(task) {
             return Poll::Ready(Ok(Step::Changed(change)));
         }
         // Polled once for each time that it is set: this is one task, which it then wakes.
@@ -144,7 +144,7 @@ impl Connection {
             return Poll::Ready(Ok(Step::Strike));
         }
         // A client that takes nothing is not listened to either; nor is one that has not been answered yet.
-        if !taken || self.say.is_some() {
+        if !taken || self.pending.is_some() {
             return Poll::Pending;
         }
         match ready!(socket.poll_next_unpin(task)) {
@@ -168,24 +168,24 @@ impl Connection {
             }
             // What has become of the client counts before what it is told: nothing is told to somebody who may not be who
             // they were.
-            if let Poll::Ready(change) = self.presence.poll_change(task) {
+            if let Poll::Ready(change) = self.session_watch.poll_event(task) {
                 changed(change)?;
             }
-            let text = match self.say.take() {
+            let text = match self.pending.take() {
                 Some(text) => text,
-                None if self.presence.is_looking() => break,
+                None if self.session_watch.is_rechecking() => break,
                 None => match self.operations.poll_next_unpin(task) {
-                    Poll::Ready(Some((id, Said::Last(text)))) => {
+                    Poll::Ready(Some((id, Outbound::Last(text)))) => {
                         self.operations.remove(&id);
                         text
                     }
-                    Poll::Ready(Some((_, Said::Next(text)))) => text,
-                    Poll::Ready(Some((_, Said::Close(close)))) => return Err(Some(close)),
+                    Poll::Ready(Some((_, Outbound::Next(text)))) => text,
+                    Poll::Ready(Some((_, Outbound::Close(close)))) => return Err(Some(close)),
                     Poll::Ready(None) | Poll::Pending => break,
                 },
             };
             // And behind: nothing that happened after its end is told to a session.
-            if let Poll::Ready(change) = self.presence.poll_change(task) {
+            if let Poll::Ready(change) = self.session_watch.poll_event(task) {
                 changed(change)?;
             }
             socket.start_send_unpin(Message::text(text)).map_err(|_| None)?;
@@ -209,18 +209,18 @@ impl Connection {
 
     /// When the clock strikes next.
     fn due(&self) -> Instant {
-        let by = if self.introduced { self.presence.ends_at() } else { Some(self.introduce_by) };
+        let by = if self.initialized { self.session_watch.ends_at() } else { Some(self.init_deadline) };
         let taken_by = self.untaken_since.map(|since| since + TAKE_WITHIN);
         [by, taken_by].into_iter().flatten().fold(self.ping_at, Instant::min)
     }
 
     /// The clock has struck: what to say, or why to close.
-    fn strike(&mut self) -> Result<Option<String>, Option<Close>> {
+    fn on_timer(&mut self) -> Result<Option<String>, Option<Close>> {
         let now = Instant::now();
-        if !self.introduced && now >= self.introduce_by {
+        if !self.initialized && now >= self.init_deadline {
             return Err(Some(Close::InitTimeout));
         }
-        if self.presence.ends_at().is_some_and(|ends_at| now >= ends_at) {
+        if self.session_watch.ends_at().is_some_and(|ends_at| now >= ends_at) {
             return Err(Some(Close::Forbidden(EXPIRED)));
         }
         if self.untaken_since.is_some_and(|since| now >= since + TAKE_WITHIN) {
@@ -233,22 +233,22 @@ impl Connection {
             return Err(None);
         }
         self.pings_unanswered += 1;
-        self.ping_at = now + self.edge.limits.ping_every;
+        self.ping_at = now + self.state.limits.ping_every;
         Ok(Some(ServerMessage::Ping.to_text()))
     }
 }
 
 /// Whether what has become of a client closes its socket.
-fn changed(change: Change) -> Result<(), Option<Close>> {
+fn changed(change: SessionEvent) -> Result<(), Option<Close>> {
     match change {
-        Change::SessionEnded => Err(Some(Close::Forbidden(SESSION_ENDED))),
-        Change::GoingAway => Err(Some(Close::GoingAway)),
+        SessionEvent::SessionEnded => Err(Some(Close::Forbidden(SESSION_ENDED))),
+        SessionEvent::GoingAway => Err(Some(Close::GoingAway)),
         // Subscriptions that only a reviewer may have end by themselves.
-        Change::RoleChanged => Ok(()),
+        SessionEvent::RoleChanged => Ok(()),
     }
 }
 
-async fn farewell(socket: &mut WebSocket, close: &Close) {
+async fn close_handshake(socket: &mut WebSocket, close: &Close) {
     socket.send(Message::Close(Some(close.frame()))).await.ok();
     // Its answer is awaited: a connection dropped before would take the close's code with it.
     while let Some(Ok(_)) = socket.recv().await {}

@@ -8,19 +8,19 @@ use axum::extract::ws::Message;
 use serde_json::{Map, Value};
 
 use crate::engine::Caller;
-use crate::engine::limits::Admitted;
-use crate::engine::response::failed;
+use crate::engine::limits::ValidatedOperation;
+use crate::engine::response::error_response;
 use crate::graphql::error::{Error, ErrorCode};
 use crate::http::credentials::Credentials;
-use crate::http::log_fields::Operation as Asked;
+use crate::http::log_fields::Operation as OperationLogFields;
 use crate::http::request_body::DOCUMENT_MAX_BYTES;
 use crate::http::websocket::connection::Connection;
-use crate::http::websocket::operation::{Asker, Operation};
+use crate::http::websocket::operation::{Operation, Requester};
 use crate::http::websocket::protocol::{Acknowledged, ClientMessage, Close, ServerMessage, request};
 
 impl Connection {
     /// What to say to it at once.
-    pub async fn hear(&mut self, message: Message) -> Result<Option<String>, Option<Close>> {
+    pub async fn handle_message(&mut self, message: Message) -> Result<Option<String>, Option<Close>> {
         let text = match message {
             Message::Text(text) if text.len() > DOCUMENT_MAX_BYTES => return Err(Some(Close::TooLarge)),
             Message::Text(text) => text,
@@ -30,11 +30,11 @@ impl Connection {
         };
         match ClientMessage::parse(&text).map_err(Close::from)? {
             ClientMessage::ConnectionInit { payload } => {
-                if self.introduced {
+                if self.initialized {
                     return Err(Some(Close::TooManyInits));
                 }
-                let payload = self.learn(&payload.unwrap_or_default()).await?;
-                self.introduced = true;
+                let payload = self.authenticate(&payload.unwrap_or_default()).await?;
+                self.initialized = true;
                 Ok(Some(ServerMessage::ConnectionAck { payload }.to_text()))
             }
             ClientMessage::Ping { payload } => self.pinged(payload).await,
@@ -53,10 +53,10 @@ impl Connection {
     /// Answers a ping; one with credentials has fresh ones, to go on beyond those from before.
     async fn pinged(&mut self, payload: Option<Map<String, Value>>) -> Result<Option<String>, Option<Close>> {
         let payload = match payload {
-            Some(payload) if self.introduced && authorization(&payload).is_some() => {
-                let before = self.presence.identity().caller();
-                let acknowledged = self.learn(&payload).await?;
-                let same = match (before, self.presence.identity().caller()) {
+            Some(payload) if self.initialized && authorization(&payload).is_some() => {
+                let before = self.session_watch.current_caller().caller();
+                let acknowledged = self.authenticate(&payload).await?;
+                let same = match (before, self.session_watch.current_caller().caller()) {
                     (Caller::Viewer(before), Caller::Viewer(now)) => before.id() == now.id(),
                     _ => false,
                 };
@@ -74,21 +74,26 @@ impl Connection {
     }
 
     /// Learns whose the credentials in a payload are.
-    async fn learn(&mut self, payload: &Map<String, Value>) -> Result<Option<Acknowledged>, Option<Close>> {
+    async fn authenticate(
+        &mut self,
+        payload: &Map<String, Value>,
+    ) -> Result<Option<Acknowledged>, Option<Close>> {
         let authorization = authorization(payload);
         let credentials = self.credentials(authorization).await?;
-        self.presence.watch(&credentials);
+        self.session_watch.watch(&credentials);
         if matches!(credentials.caller, Caller::Viewer(_)) {
             // Once more, now that nothing goes by unheard: they may have another role, or no session, by now.
             let now = self.credentials(authorization).await?;
-            self.presence.identity().set(now.caller);
+            self.session_watch.current_caller().set(now.caller);
         }
         Ok(credentials.expire_at.map(|access_token_expires_at| Acknowledged { access_token_expires_at }))
     }
 
     async fn credentials(&mut self, authorization: Option<&str>) -> Result<Credentials, Option<Close>> {
-        match self.edge.credentials(authorization).await {
-            Ok(Credentials { caller: Caller::Rejected, .. }) => Err(Some(Close::Forbidden("Forbidden"))),
+        match self.state.credentials(authorization).await {
+            Ok(Credentials { caller: Caller::InvalidCredentials, .. }) => {
+                Err(Some(Close::Forbidden("Forbidden")))
+            }
             Ok(credentials) => Ok(credentials),
             Err(error) => {
                 tracing::warn!(socket = &*self.request_id, %error, "cannot tell who this is");
@@ -99,14 +104,14 @@ impl Connection {
 
     /// Begins an operation.
     fn begin(&mut self, id: String, request: Request) -> Result<(), Option<Close>> {
-        if !self.introduced {
+        if !self.initialized {
             return Err(Some(Close::Unauthorized));
         }
         if self.operations.contains_key(id.as_str()) {
             return Err(Some(Close::SubscriberExists(id)));
         }
-        let admitted = self.edge.admit(request);
-        let operation = admitted.as_ref().ok().map(Asked::of);
+        let admitted = self.state.admit(request);
+        let operation = admitted.as_ref().ok().map(OperationLogFields::of);
         tracing::info!(
             socket = &*self.request_id,
             kind = operation.as_ref().map(|operation| operation.kind.to_string()),
@@ -114,7 +119,8 @@ impl Connection {
             "began"
         );
         let id: Arc<str> = id.into();
-        let running = admitted.and_then(|admitted| self.run(&id, admitted).map_err(|error| failed(&error)));
+        let running =
+            admitted.and_then(|admitted| self.run(&id, admitted).map_err(|error| error_response(&error)));
         let running = running.unwrap_or_else(|answer| Operation::refused(&id, &answer));
         self.operations.insert(id, running);
         Ok(())
@@ -122,20 +128,21 @@ impl Connection {
 
     /// # Errors
     /// RATE_LIMITED.
-    fn run(&self, id: &Arc<str>, admitted: Admitted) -> Result<Operation, Error> {
-        let most = self.edge.limits.operations_per_socket;
+    fn run(&self, id: &Arc<str>, admitted: ValidatedOperation) -> Result<Operation, Error> {
+        let most = self.state.limits.operations_per_socket;
         if self.operations.len() >= most {
             let message = format!("A socket may have at most {most} operations at a time.");
             return Err(Error::new(ErrorCode::RateLimited, message));
         }
-        let identity = self.presence.identity().clone();
-        let caller = identity.caller();
-        let asker = Asker { identity, address: self.address, request_id: Arc::clone(&self.request_id) };
+        let current_caller = self.session_watch.current_caller().clone();
+        let caller = current_caller.caller();
+        let requester =
+            Requester { current_caller, address: self.address, request_id: Arc::clone(&self.request_id) };
         if admitted.kind == OperationType::Subscription {
-            let place = self.edge.subscription_place(&caller, self.address)?;
-            return Ok(Operation::follow(&self.edge, id, asker, admitted, place));
+            let permit = self.state.subscription_permit(&caller, self.address)?;
+            return Ok(Operation::follow(&self.state, id, requester, admitted, permit));
         }
-        Ok(Operation::run(&self.edge, id, asker, admitted))
+        Ok(Operation::run(&self.state, id, requester, admitted))
     }
 }
 

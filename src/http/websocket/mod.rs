@@ -17,9 +17,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use crate::graphql::error::ErrorCode;
-use crate::http::error_response::{refuse, too_many_connections};
+use crate::http::error_response::{reject, too_many_connections};
 use crate::http::request_body::DOCUMENT_MAX_BYTES;
-use crate::http::state::Edge;
+use crate::http::state::AppState;
 use crate::http::websocket::connection::Connection;
 
 /// Small, since there are many sockets and nearly all of them are idle.
@@ -27,18 +27,18 @@ const BUFFER_BYTES: usize = 2048;
 
 /// Upgrades the request, where it comes from a page that may open sockets here.
 pub fn open(
-    edge: Arc<Edge>,
+    state: Arc<AppState>,
     upgrade: WebSocketUpgrade,
     headers: &HeaderMap,
     address: IpAddr,
     request_id: String,
 ) -> Response {
-    if !edge.origins.allow_socket(headers) {
+    if !state.origins.allow_socket(headers) {
         let message = "Pages of this origin may not open sockets here.";
-        return refuse(StatusCode::FORBIDDEN, ErrorCode::Forbidden, message);
+        return reject(StatusCode::FORBIDDEN, ErrorCode::Forbidden, message);
     }
-    let Some(place) = edge.connections.take(address) else {
-        return too_many_connections(edge.connections.most());
+    let Some(permit) = state.connections.take(address) else {
+        return too_many_connections(state.connections.most());
     };
     upgrade
         .protocols([protocol::SUBPROTOCOL])
@@ -48,7 +48,7 @@ pub fn open(
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES)
         .on_upgrade(move |socket| {
-            let connection = Connection::new(Arc::clone(&edge), address, request_id.into(), place);
-            edge.sockets.track_future(connection.serve(socket))
+            let connection = Connection::new(Arc::clone(&state), address, request_id.into(), permit);
+            state.sockets.track_future(connection.serve(socket))
         })
 }

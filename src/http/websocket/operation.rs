@@ -12,20 +12,20 @@ use futures_util::{FutureExt, Stream, StreamExt};
 use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::engine::delivery::{Following, Identity, Told};
-use crate::engine::limits::Admitted;
-use crate::engine::response::{Sent, failed, never_executed, to_json};
-use crate::engine::{Caller, Origin};
+use crate::engine::delivery::{CurrentCaller, Message, SubscriptionStream};
+use crate::engine::limits::ValidatedOperation;
+use crate::engine::response::{ResponseBody, error_response, never_executed, to_json};
+use crate::engine::{Caller, RequestMeta};
 use crate::graphql::error::Error;
-use crate::http::connection_limit::Place;
-use crate::http::state::{Edge, Subscriber};
+use crate::http::connection_limit::Permit;
+use crate::http::state::{AppState, Subscriber};
 use crate::http::websocket::protocol::{Close, Header, SESSION_ENDED, ServerMessage};
 use crate::service;
 use crate::service::accounts;
 
 /// What an operation says.
 #[derive(Debug)]
-pub enum Said {
+pub enum Outbound {
     Next(String),
     /// Nothing more comes of it.
     Last(String),
@@ -34,8 +34,8 @@ pub enum Said {
 }
 
 /// Who begins an operation, and from where.
-pub struct Asker {
-    pub identity: Identity,
+pub struct Requester {
+    pub current_caller: CurrentCaller,
     pub address: IpAddr,
     pub request_id: Arc<str>,
 }
@@ -44,7 +44,7 @@ pub struct Asker {
 /// of its own: the client may be slow, and must not keep what others need, such as a connection to the database.
 pub enum Operation {
     /// What it says is little, and comes soon.
-    Answer(BoxStream<'static, Said>),
+    Answer(BoxStream<'static, Outbound>),
     Subscription(Box<Subscription>),
 }
 
@@ -54,59 +54,64 @@ pub struct Subscription {
     header: Header,
     state: State,
     /// Free again once this is over.
-    _place: Place<Subscriber>,
+    _permit: Permit<Subscriber>,
 }
 
 #[expect(clippy::large_enum_variant, reason = "it is boxed, and nearly all of them are following")]
 enum State {
-    Beginning(AbortOnDropHandle<Result<Result<Following, Response>, Close>>),
-    Following(Following),
+    Beginning(AbortOnDropHandle<Result<Result<SubscriptionStream, Response>, Close>>),
+    SubscriptionStream(SubscriptionStream),
     Ended,
 }
 
 impl Operation {
     /// Runs a query or mutation.
-    pub fn run(edge: &Arc<Edge>, id: &Arc<str>, asker: Asker, admitted: Admitted) -> Self {
-        let edge = Arc::clone(edge);
+    pub fn run(
+        state: &Arc<AppState>,
+        id: &Arc<str>,
+        requester: Requester,
+        admitted: ValidatedOperation,
+    ) -> Self {
+        let state = Arc::clone(state);
         let running = async move {
-            let origin = asker.origin(&edge).await?;
-            Ok(edge.execute(origin, admitted).await)
+            let meta = requester.meta(&state).await?;
+            Ok(state.execute(meta, admitted).await)
         };
         let id = Arc::clone(id);
         let said = AbortOnDropHandle::new(tokio::spawn(running)).map(move |ran| {
             let response = match ran {
                 Ok(Ok(response)) => response,
-                Ok(Err(close)) => return stream::iter(vec![Said::Close(close)]),
+                Ok(Err(close)) => return stream::iter(vec![Outbound::Close(close)]),
                 Err(ended) => broken(&ended),
             };
             if never_executed(&response) {
                 return stream::iter(vec![error(&id, &to_json(&response.errors))]);
             }
-            let next = Header::of_next(&id).with(&to_json(&Sent::from(&response)));
+            let next = Header::of_next(&id).with(&to_json(&ResponseBody::from(&response)));
             let complete = ServerMessage::Complete { id: &id }.to_text();
-            stream::iter(vec![Said::Next(next), Said::Last(complete)])
+            stream::iter(vec![Outbound::Next(next), Outbound::Last(complete)])
         });
         Self::Answer(said.flatten_stream().boxed())
     }
 
     /// Begins a subscription.
     pub fn follow(
-        edge: &Arc<Edge>,
+        state: &Arc<AppState>,
         id: &Arc<str>,
-        asker: Asker,
-        admitted: Admitted,
-        place: Place<Subscriber>,
+        requester: Requester,
+        admitted: ValidatedOperation,
+        permit: Permit<Subscriber>,
     ) -> Self {
-        let edge = Arc::clone(edge);
+        let state = Arc::clone(state);
         let begin = async move {
-            let origin = asker.origin(&edge).await?;
-            Ok(edge.subscribe(asker.identity, origin, admitted, None).await)
+            let meta = requester.meta(&state).await?;
+            Ok(state.subscribe(requester.current_caller, meta, admitted, None).await)
         };
         Self::Subscription(Box::new(Subscription {
             id: Arc::clone(id),
             header: Header::of_next(id),
             state: State::Beginning(AbortOnDropHandle::new(tokio::spawn(begin))),
-            _place: place,
+            _permit: permit,
         }))
     }
 
@@ -117,25 +122,25 @@ impl Operation {
     }
 }
 
-impl Asker {
+impl Requester {
     /// Who asks, as they are now: the session may have ended, or the person may have another role.
-    async fn origin(&self, edge: &Edge) -> Result<Origin, Close> {
-        let caller = match self.identity.caller() {
-            Caller::Viewer(viewer) => match accounts::look_again(&edge.services, &viewer).await {
+    async fn meta(&self, state: &AppState) -> Result<RequestMeta, Close> {
+        let caller = match self.current_caller.caller() {
+            Caller::Viewer(viewer) => match accounts::refresh_viewer(&state.services, &viewer).await {
                 Ok(now) => Caller::Viewer(Arc::new(now)),
                 Err(service::Error::Unauthenticated) => return Err(Close::Forbidden(SESSION_ENDED)),
                 Err(_) => return Err(Close::TryAgainLater),
             },
             other => other,
         };
-        Ok(Origin { caller, address: self.address, request_id: Arc::clone(&self.request_id) })
+        Ok(RequestMeta { caller, address: self.address, request_id: Arc::clone(&self.request_id) })
     }
 }
 
 impl Stream for Operation {
-    type Item = Said;
+    type Item = Outbound;
 
-    fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Said>> {
+    fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Outbound>> {
         match &mut *self {
             Self::Answer(said) => said.poll_next_unpin(task),
             Self::Subscription(subscription) => subscription.poll(task),
@@ -144,26 +149,28 @@ impl Stream for Operation {
 }
 
 impl Subscription {
-    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Option<Said>> {
+    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Option<Outbound>> {
         loop {
             let last = match &mut self.state {
                 State::Beginning(beginning) => match ready!(beginning.poll_unpin(task)) {
-                    Ok(Ok(Ok(following))) => {
-                        self.state = State::Following(following);
+                    Ok(Ok(Ok(subscription_stream))) => {
+                        self.state = State::SubscriptionStream(subscription_stream);
                         continue;
                     }
                     Ok(Ok(Err(response))) => error(&self.id, &to_json(&response.errors)),
-                    Ok(Err(close)) => Said::Close(close),
+                    Ok(Err(close)) => Outbound::Close(close),
                     Err(ended) => error(&self.id, &to_json(&broken(&ended).errors)),
                 },
-                State::Following(following) => match ready!(following.poll_next_unpin(task)) {
-                    Some(Told::Next { payload, .. }) => {
-                        return Poll::Ready(Some(Said::Next(self.header.with(&payload))));
+                State::SubscriptionStream(subscription_stream) => {
+                    match ready!(subscription_stream.poll_next_unpin(task)) {
+                        Some(Message::Next { payload, .. }) => {
+                            return Poll::Ready(Some(Outbound::Next(self.header.with(&payload))));
+                        }
+                        Some(Message::Failed(errors)) => error(&self.id, &errors),
+                        // The gateway stops, and the socket closes with that.
+                        None => return Poll::Ready(None),
                     }
-                    Some(Told::Failed(errors)) => error(&self.id, &errors),
-                    // The gateway stops, and the socket closes with that.
-                    None => return Poll::Ready(None),
-                },
+                }
                 State::Ended => return Poll::Ready(None),
             };
             self.state = State::Ended;
@@ -172,11 +179,11 @@ impl Subscription {
     }
 }
 
-fn error(id: &str, errors: &str) -> Said {
-    Said::Last(Header::of_error(id).with(errors))
+fn error(id: &str, errors: &str) -> Outbound {
+    Outbound::Last(Header::of_error(id).with(errors))
 }
 
 /// The answer of a task that has panicked: it ends its operation, and no other.
 fn broken(ended: &JoinError) -> Response {
-    failed(&Error::internal(ended))
+    error_response(&Error::internal(ended))
 }

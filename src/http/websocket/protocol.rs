@@ -162,7 +162,7 @@ impl Close {
             Self::GoingAway => (1001, "Going away".to_owned()),
             Self::TooLarge => (1009, format!("A message may have at most {DOCUMENT_MAX_BYTES} bytes")),
             Self::TryAgainLater => (1013, "Try again later".to_owned()),
-            Self::InvalidMessage(fault) => (4400, fault.clone()),
+            Self::InvalidMessage(violation) => (4400, violation.clone()),
             Self::Unauthorized => (4401, "Unauthorized".to_owned()),
             Self::Forbidden(reason) => (4403, (*reason).to_owned()),
             Self::SubprotocolNotAcceptable => (4406, "Subprotocol not acceptable".to_owned()),

@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use moka::sync::Cache;
 use uuid::Uuid;
 
-use crate::domain::rate_limits::BudgetRules;
+use crate::domain::rate_limits::RateLimitRules;
 use crate::domain::token_bucket::{Bucket, BucketRule};
 use crate::events::redis_connector::RedisConnector;
 use crate::service::rate_limit::shared::{Drawn, SharedBuckets};
@@ -25,15 +25,15 @@ const REMEMBERED: u64 = 100_000;
 const FORGOTTEN_AFTER: Duration = Duration::from_mins(10);
 
 /// Of a bucket's capacity, what a gateway draws at once.
-const LUMP: f64 = 0.05;
+const LEASE: f64 = 0.05;
 
 /// What was drawn and not spent is no longer here after this: another gateway may need it, and it has run in again.
-const LUMP_KEPT: TimeDelta = TimeDelta::seconds(10);
+const LEASE_LIFETIME: TimeDelta = TimeDelta::seconds(10);
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::VariantNames)]
 #[strum(serialize_all = "camelCase")]
-pub enum Budget {
+pub enum RateLimitKind {
     /// The points of operations.
     Operations,
     SignIn,
@@ -43,7 +43,7 @@ pub enum Budget {
 
 /// Who spends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Spender {
+pub enum RateLimitKey {
     Person(Uuid),
     /// Strangers of one network.
     Network(IpAddr),
@@ -59,26 +59,26 @@ pub struct Balance {
 
 /// There are too few points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Spent {
-    pub budget: Budget,
+pub struct RateLimited {
+    pub budget: RateLimitKind,
     pub rule: BucketRule,
     /// When there will be enough.
     pub again_in: Duration,
 }
 
-type Key = (Budget, Spender);
+type Key = (RateLimitKind, RateLimitKey);
 
 /// The buckets.
 #[derive(Debug)]
-pub struct Budgets {
-    rules: BudgetRules,
-    purses: Cache<Key, Arc<Mutex<Purse>>>,
+pub struct RateLimiter {
+    rules: RateLimitRules,
+    purses: Cache<Key, Arc<Mutex<LocalBucket>>>,
     shared: Option<SharedBuckets>,
 }
 
 /// What a gateway has of a caller's points.
 #[derive(Debug)]
-struct Purse {
+struct LocalBucket {
     /// Counted by itself: all there is without Redis.
     own: Bucket,
     /// Drawn from Redis and not spent yet.
@@ -88,14 +88,14 @@ struct Purse {
     left: f64,
 }
 
-impl Purse {
+impl LocalBucket {
     fn new(rule: BucketRule, now: DateTime<Utc>) -> Self {
         Self { own: Bucket::new(rule, now), drawn: 0.0, drawn_at: now, left: f64::from(rule.capacity) }
     }
 
     /// Spends what was drawn; how much more must be, where that is too little.
     fn spend(&mut self, points: f64, now: DateTime<Utc>) -> Result<(), f64> {
-        if now - self.drawn_at > LUMP_KEPT {
+        if now - self.drawn_at > LEASE_LIFETIME {
             self.drawn = 0.0;
         }
         if self.drawn < points {
@@ -106,20 +106,20 @@ impl Purse {
     }
 }
 
-impl Budgets {
+impl RateLimiter {
     /// The buckets of one gateway, or of all that share this Redis and `name`.
-    pub fn new(rules: BudgetRules, redis: Option<&RedisConnector>, name: &str) -> Self {
+    pub fn new(rules: RateLimitRules, redis: Option<&RedisConnector>, name: &str) -> Self {
         let purses = Cache::builder().max_capacity(REMEMBERED).time_to_idle(FORGOTTEN_AFTER).build();
         Self { rules, purses, shared: redis.map(|address| SharedBuckets::new(address.clone(), name)) }
     }
 
-    fn rule(&self, budget: Budget, spender: Spender) -> BucketRule {
-        match (budget, spender) {
-            (Budget::Operations, Spender::Person(_)) => self.rules.viewer,
-            (Budget::Operations, Spender::Network(_)) => self.rules.anonymous,
-            (Budget::SignIn, _) => self.rules.sign_in,
-            (Budget::SignUp, _) => self.rules.sign_up,
-            (Budget::Upload, _) => self.rules.upload,
+    fn rule(&self, budget: RateLimitKind, rate_limit_key: RateLimitKey) -> BucketRule {
+        match (budget, rate_limit_key) {
+            (RateLimitKind::Operations, RateLimitKey::Person(_)) => self.rules.viewer,
+            (RateLimitKind::Operations, RateLimitKey::Network(_)) => self.rules.anonymous,
+            (RateLimitKind::SignIn, _) => self.rules.sign_in,
+            (RateLimitKind::SignUp, _) => self.rules.sign_up,
+            (RateLimitKind::Upload, _) => self.rules.upload,
         }
     }
 
@@ -129,18 +129,18 @@ impl Budgets {
     /// Where there are too few; then none are spent.
     pub async fn charge(
         &self,
-        budget: Budget,
-        spender: Spender,
+        budget: RateLimitKind,
+        rate_limit_key: RateLimitKey,
         points: u64,
         now: DateTime<Utc>,
-    ) -> Result<Option<Balance>, Spent> {
-        let rule = self.rule(budget, spender);
+    ) -> Result<Option<Balance>, RateLimited> {
+        let rule = self.rule(budget, rate_limit_key);
         if rule.capacity == 0 {
             return Ok(None);
         }
         let points = f64::from(u32::try_from(points).unwrap_or(u32::MAX));
-        let purse = self.purse(budget, spender, rule, now);
-        let charged = self.charge_shared(&purse, budget, spender, rule, points, now).await;
+        let purse = self.purse(budget, rate_limit_key, rule, now);
+        let charged = self.charge_shared(&purse, budget, rate_limit_key, rule, points, now).await;
         let remaining = charged.unwrap_or_else(|| {
             let mut purse = lock(&purse);
             purse.own.take(rule, points, now).map(|()| purse.own.points())
@@ -150,16 +150,16 @@ impl Budgets {
                 let BucketRule { capacity, per_minute } = rule;
                 Ok(Some(Balance { capacity, per_minute, remaining: whole(remaining) }))
             }
-            Err(again_in) => Err(Spent { budget, rule, again_in }),
+            Err(again_in) => Err(RateLimited { budget, rule, again_in }),
         }
     }
 
     /// What remains of the points that the gateways share; `None` where they share none, or cannot.
     async fn charge_shared(
         &self,
-        purse: &Mutex<Purse>,
-        budget: Budget,
-        spender: Spender,
+        purse: &Mutex<LocalBucket>,
+        budget: RateLimitKind,
+        rate_limit_key: RateLimitKey,
         rule: BucketRule,
         points: f64,
         now: DateTime<Utc>,
@@ -174,10 +174,10 @@ impl Budgets {
         };
         // What is counted by ones is counted exactly.
         let lump = match budget {
-            Budget::Operations => missing.max(f64::from(rule.capacity) * LUMP),
-            Budget::SignIn | Budget::SignUp | Budget::Upload => missing,
+            RateLimitKind::Operations => missing.max(f64::from(rule.capacity) * LEASE),
+            RateLimitKind::SignIn | RateLimitKind::SignUp | RateLimitKind::Upload => missing,
         };
-        match shared.draw(budget, spender, rule, missing, lump).await? {
+        match shared.draw(budget, rate_limit_key, rule, missing, lump).await? {
             Drawn::Points { drawn, left } => {
                 let mut purse = lock(purse);
                 purse.drawn += drawn;
@@ -191,13 +191,19 @@ impl Budgets {
     }
 
     /// Gives points back that were charged and not needed.
-    pub fn give_back(&self, budget: Budget, spender: Spender, points: u64, now: DateTime<Utc>) {
-        let rule = self.rule(budget, spender);
+    pub fn give_back(
+        &self,
+        budget: RateLimitKind,
+        rate_limit_key: RateLimitKey,
+        points: u64,
+        now: DateTime<Utc>,
+    ) {
+        let rule = self.rule(budget, rate_limit_key);
         if rule.capacity == 0 || points == 0 {
             return;
         }
         let points = f64::from(u32::try_from(points).unwrap_or(u32::MAX));
-        let purse = self.purse(budget, spender, rule, now);
+        let purse = self.purse(budget, rate_limit_key, rule, now);
         let mut purse = lock(&purse);
         if self.shared.as_ref().is_some_and(SharedBuckets::is_there) {
             purse.drawn += points;
@@ -208,16 +214,16 @@ impl Budgets {
 
     fn purse(
         &self,
-        budget: Budget,
-        spender: Spender,
+        budget: RateLimitKind,
+        rate_limit_key: RateLimitKey,
         rule: BucketRule,
         now: DateTime<Utc>,
-    ) -> Arc<Mutex<Purse>> {
-        self.purses.get_with((budget, spender), || Arc::new(Mutex::new(Purse::new(rule, now))))
+    ) -> Arc<Mutex<LocalBucket>> {
+        self.purses.get_with((budget, rate_limit_key), || Arc::new(Mutex::new(LocalBucket::new(rule, now))))
     }
 }
 
-fn lock(purse: &Mutex<Purse>) -> std::sync::MutexGuard<'_, Purse> {
+fn lock(purse: &Mutex<LocalBucket>) -> std::sync::MutexGuard<'_, LocalBucket> {
     // Nothing that holds this lock can panic half-way through a change.
     purse.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -233,33 +239,36 @@ fn whole(points: f64) -> u32 {
 mod tests {
     use super::*;
 
-    fn budgets(anonymous: BucketRule) -> Budgets {
+    fn rate_limiter(anonymous: BucketRule) -> RateLimiter {
         let viewer = BucketRule::new(20_000, 60_000);
-        let rules = BudgetRules { anonymous, viewer, sign_in: viewer, sign_up: viewer, upload: viewer };
-        Budgets::new(rules, None, "test")
+        let rules = RateLimitRules { anonymous, viewer, sign_in: viewer, sign_up: viewer, upload: viewer };
+        RateLimiter::new(rules, None, "test")
     }
 
     #[tokio::test]
     async fn each_caller_spends_their_own_and_gets_back_what_was_not_needed() {
-        let budgets = budgets(BucketRule::new(100, 60));
+        let rate_limiter = rate_limiter(BucketRule::new(100, 60));
         let now = DateTime::<Utc>::UNIX_EPOCH;
-        let here = Spender::Network(IpAddr::from([192, 0, 2, 1]));
-        let charge = async |spender, points| budgets.charge(Budget::Operations, spender, points, now).await;
-        let remaining = |balance: Result<Option<Balance>, Spent>| balance.unwrap().unwrap().remaining;
+        let here = RateLimitKey::Network(IpAddr::from([192, 0, 2, 1]));
+        let charge = async |rate_limit_key, points| {
+            rate_limiter.charge(RateLimitKind::Operations, rate_limit_key, points, now).await
+        };
+        let remaining = |balance: Result<Option<Balance>, RateLimited>| balance.unwrap().unwrap().remaining;
         assert_eq!(remaining(charge(here, 70).await), 30);
         let spent = charge(here, 40).await.unwrap_err();
-        assert_eq!((spent.budget, spent.again_in), (Budget::Operations, Duration::from_secs(10)));
-        budgets.give_back(Budget::Operations, here, 20, now);
+        assert_eq!((spent.budget, spent.again_in), (RateLimitKind::Operations, Duration::from_secs(10)));
+        rate_limiter.give_back(RateLimitKind::Operations, here, 20, now);
         assert_eq!(remaining(charge(here, 40).await), 10);
-        assert_eq!(remaining(charge(Spender::Network(IpAddr::from([192, 0, 2, 2])), 100).await), 0);
-        assert_eq!(remaining(charge(Spender::Person(Uuid::nil()), 1).await), 19_999);
+        assert_eq!(remaining(charge(RateLimitKey::Network(IpAddr::from([192, 0, 2, 2])), 100).await), 0);
+        assert_eq!(remaining(charge(RateLimitKey::Person(Uuid::nil()), 1).await), 19_999);
     }
 
     #[tokio::test]
     async fn nothing_is_counted_where_there_is_no_capacity() {
-        let budgets = budgets(BucketRule::new(0, 0));
-        let here = Spender::Network(IpAddr::from([192, 0, 2, 1]));
-        let charged = budgets.charge(Budget::Operations, here, u64::MAX, DateTime::<Utc>::UNIX_EPOCH).await;
+        let rate_limiter = rate_limiter(BucketRule::new(0, 0));
+        let here = RateLimitKey::Network(IpAddr::from([192, 0, 2, 1]));
+        let charged =
+            rate_limiter.charge(RateLimitKind::Operations, here, u64::MAX, DateTime::<Utc>::UNIX_EPOCH).await;
         assert_eq!(charged, Ok(None));
     }
 }

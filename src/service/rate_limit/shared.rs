@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::domain::token_bucket::BucketRule;
 use crate::events::redis_connector::RedisConnector;
-use crate::service::rate_limit::{Budget, Spender};
+use crate::service::rate_limit::{RateLimitKey, RateLimitKind};
 
 /// A Redis that takes longer than this is one that an operation does not wait for.
 const ANSWER_WITHIN: Duration = Duration::from_millis(250);
@@ -81,8 +81,8 @@ impl SharedBuckets {
     /// Draws `needed` points or none, and up to `wanted`; `None` where Redis is away.
     pub async fn draw(
         &self,
-        budget: Budget,
-        spender: Spender,
+        budget: RateLimitKind,
+        rate_limit_key: RateLimitKey,
         rule: BucketRule,
         needed: f64,
         wanted: f64,
@@ -91,7 +91,7 @@ impl SharedBuckets {
         if matches!(link, Link::Down(until) if until > Instant::now()) {
             return None;
         }
-        match timeout(ANSWER_WITHIN, self.ask(link, budget, spender, rule, needed, wanted)).await {
+        match timeout(ANSWER_WITHIN, self.ask(link, budget, rate_limit_key, rule, needed, wanted)).await {
             Ok(Ok((connection, drawn))) => {
                 self.set(Link::Up(connection));
                 return Some(drawn);
@@ -122,8 +122,8 @@ impl SharedBuckets {
     async fn ask(
         &self,
         link: Link,
-        budget: Budget,
-        spender: Spender,
+        budget: RateLimitKind,
+        rate_limit_key: RateLimitKey,
         rule: BucketRule,
         needed: f64,
         wanted: f64,
@@ -136,12 +136,12 @@ impl SharedBuckets {
             }
         };
         let budget: &str = budget.into();
-        let spender = match spender {
-            Spender::Person(id) => id.simple().to_string(),
-            Spender::Network(address) => address.to_string(),
+        let rate_limit_key = match rate_limit_key {
+            RateLimitKey::Person(id) => id.simple().to_string(),
+            RateLimitKey::Network(address) => address.to_string(),
         };
         let mut draw = self.draw.prepare_invoke();
-        draw.key(format!("{}:{budget}:{spender}", self.prefix));
+        draw.key(format!("{}:{budget}:{rate_limit_key}", self.prefix));
         draw.arg(rule.capacity).arg(rule.per_millisecond()).arg(needed).arg(wanted);
         let (drawn, left, wait): (f64, f64, u64) = draw.invoke_async(&mut connection).await?;
         let drawn = if drawn > 0.0 || needed <= 0.0 {

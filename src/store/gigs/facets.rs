@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::domain::gig_filter::PRICE_RANGES;
 use crate::store::Result;
 use crate::store::gigs::query::GigQuery;
-use crate::store::gigs::search::Place;
+use crate::store::gigs::search::MatchField;
 use crate::store::gigs::sql::conditions;
 use crate::store::sql::Sql;
 
@@ -41,7 +41,7 @@ const TAGS_MAX: usize = 20;
 pub async fn counts(db: &impl ConnectionTrait, query: &GigQuery, facet: Facet) -> Result<Vec<(Bucket, i64)>> {
     let mut sql = Sql::new(db.get_database_backend());
     select(&mut sql, facet, "");
-    conditions(&mut sql, query, Some(Place::Anywhere));
+    conditions(&mut sql, query, Some(MatchField::Anywhere));
     sql.push(" GROUP BY bucket ORDER BY COUNT(*) DESC, bucket");
     if facet == Facet::Tag {
         sql.push(" LIMIT ").push_number(TAGS_MAX as u64);

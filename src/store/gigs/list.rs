@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use crate::store::Result;
 use crate::store::gigs::query::GigQuery;
-use crate::store::gigs::rows::{Listed, Parts};
-use crate::store::gigs::search::Place;
+use crate::store::gigs::rows::{ColumnSet, GigRow};
+use crate::store::gigs::search::MatchField;
 use crate::store::gigs::sql::{
-    Bounds, Search, Tier, WHOLE, bounds, bounds_on, conditions, layout, searches, statement, tiers,
+    Bounds, RelevanceTier, Search, WHOLE, bounds, bounds_on, conditions, layout, searches, statement, tiers,
 };
-use crate::store::pagination::{Key, Page, PageRequest, Paging, Side};
+use crate::store::pagination::{Direction, Page, PageKey, PageRequest, Side};
 use crate::store::sql::Sql;
 
 /// One page of a list, with these parts of each gig.
@@ -24,14 +24,14 @@ pub async fn page(
     db: &impl ConnectionTrait,
     query: &GigQuery,
     request: &PageRequest,
-    parts: Parts,
-) -> Result<Page<Arc<Listed>>> {
+    columns: ColumnSet,
+) -> Result<Page<Arc<GigRow>>> {
     let wanted = request.size + 1;
     let mut found = Vec::new();
     for tier in tiers(query, request.paging) {
         let Some(bounds) = bounds(query, tier, request) else { continue };
         let missing = wanted - found.len() as u64;
-        found.extend(of_tier(db, query, tier, &bounds, missing, parts).await?);
+        found.extend(of_tier(db, query, tier, &bounds, missing, columns).await?);
         if found.len() as u64 == wanted {
             break;
         }
@@ -43,16 +43,16 @@ pub async fn page(
 async fn of_tier(
     db: &impl ConnectionTrait,
     query: &GigQuery,
-    tier: Tier,
+    tier: RelevanceTier,
     bounds: &Bounds,
     wanted: u64,
-    parts: Parts,
-) -> Result<Vec<(Key, Arc<Listed>)>> {
+    columns: ColumnSet,
+) -> Result<Vec<(PageKey, Arc<GigRow>)>> {
     let backend = db.get_database_backend();
     let mut found = Vec::new();
     for search in searches(query, backend) {
-        let statement = statement(backend, query, tier, bounds, wanted, parts, *search);
-        found = layout(query, parts).read(&db.query_all_raw(statement).await?)?;
+        let statement = statement(backend, query, tier, bounds, wanted, columns, *search);
+        found = layout(query, columns).read(&db.query_all_raw(statement).await?)?;
         if found.len() as u64 == wanted {
             break;
         }
@@ -65,13 +65,13 @@ pub fn statements(
     backend: DbBackend,
     query: &GigQuery,
     request: &PageRequest,
-    parts: Parts,
+    columns: ColumnSet,
 ) -> Vec<(Search, Statement)> {
     let mut all = Vec::new();
     for tier in tiers(query, request.paging) {
         let Some(bounds) = bounds(query, tier, request) else { continue };
         for search in searches(query, backend) {
-            let statement = statement(backend, query, tier, &bounds, request.size + 1, parts, *search);
+            let statement = statement(backend, query, tier, &bounds, request.size + 1, columns, *search);
             all.push((*search, statement));
         }
     }
@@ -86,10 +86,10 @@ pub async fn pages_of_sellers(
     db: &impl ConnectionTrait,
     sellers: &[Uuid],
     request: &PageRequest,
-    parts: Parts,
-) -> Result<HashMap<Uuid, Page<Arc<Listed>>>> {
+    columns: ColumnSet,
+) -> Result<HashMap<Uuid, Page<Arc<GigRow>>>> {
     let query = GigQuery::listed();
-    let layout = layout(&query, parts);
+    let layout = layout(&query, columns);
     let Some(bounds) = bounds(&query, WHOLE, request) else { return Ok(HashMap::new()) };
     let order = bounds.order(query.order);
     let mut sql = Sql::new(db.get_database_backend());
@@ -103,7 +103,7 @@ pub async fn pages_of_sellers(
         bounds.write(sql, query.order);
         sql.push(") AS gig WHERE number <= ").push_number(request.size + 1);
     });
-    let mut of_sellers: HashMap<Uuid, Vec<(Key, Arc<Listed>)>> = HashMap::new();
+    let mut of_sellers: HashMap<Uuid, Vec<(PageKey, Arc<GigRow>)>> = HashMap::new();
     for (key, listed) in layout.read(&db.query_all_raw(sql.into_statement()).await?)? {
         of_sellers.entry(listed.gig.seller_id).or_default().push((key, listed));
     }
@@ -117,7 +117,7 @@ pub async fn pages_of_sellers(
 pub async fn count(db: &impl ConnectionTrait, query: &GigQuery) -> Result<i32> {
     let mut sql = Sql::new(db.get_database_backend());
     sql.push("SELECT COUNT(*) FROM gig WHERE ");
-    conditions(&mut sql, query, Some(Place::Anywhere));
+    conditions(&mut sql, query, Some(MatchField::Anywhere));
     let row = db.query_one_raw(sql.into_statement()).await?;
     let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
     Ok(i32::try_from(count).unwrap_or(i32::MAX))
@@ -141,12 +141,17 @@ pub async fn counts_of_sellers(db: &impl ConnectionTrait, sellers: &[Uuid]) -> R
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn exists_on(db: &impl ConnectionTrait, query: &GigQuery, side: Side, key: &Key) -> Result<bool> {
+pub async fn exists_on(
+    db: &impl ConnectionTrait,
+    query: &GigQuery,
+    side: Side,
+    key: &PageKey,
+) -> Result<bool> {
     // As a page of one that is read from the key away.
-    let paging = if side == Side::UpTo { Paging::Backward } else { Paging::Forward };
+    let paging = if side == Side::UpTo { Direction::Backward } else { Direction::Forward };
     for tier in tiers(query, paging) {
         let Some(bounds) = bounds_on(query, tier, side, key) else { continue };
-        if !of_tier(db, query, tier, &bounds, 1, Parts::new()).await?.is_empty() {
+        if !of_tier(db, query, tier, &bounds, 1, ColumnSet::new()).await?.is_empty() {
             return Ok(true);
         }
     }
@@ -161,7 +166,7 @@ pub async fn sellers_on(
     db: &impl ConnectionTrait,
     sellers: &[Uuid],
     side: Side,
-    key: &Key,
+    key: &PageKey,
 ) -> Result<HashSet<Uuid>> {
     let query = GigQuery::listed();
     let Some(bounds) = bounds_on(&query, WHOLE, side, key) else { return Ok(HashSet::new()) };

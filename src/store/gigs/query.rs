@@ -10,7 +10,7 @@ use crate::domain::search::Term;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// What everybody sees: ACTIVE gigs.
-    Listed,
+    GigRow,
     /// One seller's own, in these statuses, or in all.
     Own { seller_id: Uuid, statuses: Option<Vec<GigStatus>> },
 }
@@ -34,7 +34,7 @@ impl GigQuery {
 
     /// All ACTIVE gigs, newest first.
     pub fn listed() -> Self {
-        Self { scope: Scope::Listed, filter: GigFilter::default(), terms: None, order: GigOrder::Newest }
+        Self { scope: Scope::GigRow, filter: GigFilter::default(), terms: None, order: GigOrder::Newest }
     }
 
     /// The name of the order in cursors, and how many values its keys have.

@@ -12,13 +12,13 @@ use crate::domain::gig_filter::GigOrder;
 use crate::domain::image::GigImage;
 use crate::domain::money::Money;
 use crate::domain::user::User;
-use crate::store::pagination::Key;
+use crate::store::pagination::PageKey;
 use crate::store::sql::Sql;
 use crate::store::{Result, from_json, parse};
 
 /// What a list may be read for, beyond what decides who sees a gig and where it stands.
 #[derive(Debug, EnumSetType, Hash)]
-pub enum Part {
+pub enum Column {
     Title,
     Description,
     DeliveryDays,
@@ -36,11 +36,11 @@ pub enum Part {
     Images,
 }
 
-pub type Parts = EnumSet<Part>;
+pub type ColumnSet = EnumSet<Column>;
 
 /// A gig of a list. What the list was not read for is blank.
 #[derive(Debug, Clone)]
-pub struct Listed {
+pub struct GigRow {
     pub gig: Gig,
     /// Where it came along.
     pub seller: Option<User>,
@@ -48,7 +48,7 @@ pub struct Listed {
     pub images: Option<Vec<GigImage>>,
 }
 
-impl From<Gig> for Listed {
+impl From<Gig> for GigRow {
     /// A whole gig, which was read by itself.
     fn from(gig: Gig) -> Self {
         Self { gig, seller: None, images: None }
@@ -57,8 +57,8 @@ impl From<Gig> for Listed {
 
 /// How the rows of a list look.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Layout {
-    pub parts: Parts,
+pub(super) struct RowLayout {
+    pub parts: ColumnSet,
     pub order: GigOrder,
     /// Whether it holds ACTIVE gigs alone, so that their status need not be read.
     pub is_listed: bool,
@@ -69,7 +69,7 @@ const SELLER: [&str; 4] =
     ["seller.display_name", "seller.points", "seller.verified_at IS NOT NULL", "seller.created_at"];
 const IMAGE: [&str; 4] = ["image.id", "image.width", "image.height", "image.byte_size"];
 
-impl Part {
+impl Column {
     /// Its column, where it is one of `gig`.
     fn column(self) -> Option<&'static str> {
         Some(match self {
@@ -89,10 +89,10 @@ impl Part {
     }
 }
 
-impl Layout {
-    pub fn new(mut parts: Parts, order: GigOrder, is_listed: bool) -> Self {
+impl RowLayout {
+    pub fn new(mut parts: ColumnSet, order: GigOrder, is_listed: bool) -> Self {
         if order == GigOrder::Created {
-            parts.insert(Part::CreatedAt);
+            parts.insert(Column::CreatedAt);
         }
         Self { parts, order, is_listed }
     }
@@ -100,30 +100,30 @@ impl Layout {
     /// The columns of `gig`, as [`Reader`] reads them.
     pub fn columns(self) -> impl Iterator<Item = &'static str> + use<> {
         let status = (!self.is_listed).then_some("status");
-        ALWAYS.into_iter().chain(status).chain(self.parts.iter().filter_map(Part::column))
+        ALWAYS.into_iter().chain(status).chain(self.parts.iter().filter_map(Column::column))
     }
 
     /// Writes the statement that reads the gigs which `found` selects, with what comes along, in this order.
     pub fn write(self, sql: &mut Sql, order: &str, found: impl FnOnce(&mut Sql)) {
         let relevance = (self.order == GigOrder::Relevance).then_some("relevance");
         sql.push("SELECT ").push_list(self.columns().chain(relevance).map(|column| format!("gig.{column}")));
-        if self.parts.contains(Part::Seller) {
+        if self.parts.contains(Column::Seller) {
             sql.push(", ").push_list(SELLER);
         }
-        if self.parts.contains(Part::Images) {
+        if self.parts.contains(Column::Images) {
             sql.push(", ").push_list(IMAGE);
         }
         sql.push(" FROM (");
         found(sql);
         sql.push(") AS gig");
-        if self.parts.contains(Part::Seller) {
+        if self.parts.contains(Column::Seller) {
             sql.push(" JOIN \"user\" AS seller ON seller.id = gig.seller_id");
         }
-        if self.parts.contains(Part::Images) {
+        if self.parts.contains(Column::Images) {
             sql.push(" LEFT JOIN gig_image AS image ON image.gig_id = gig.id");
         }
         sql.push(" ORDER BY ").push(order);
-        if self.parts.contains(Part::Images) {
+        if self.parts.contains(Column::Images) {
             sql.push(", image.ordinal");
         }
     }
@@ -132,8 +132,8 @@ impl Layout {
     ///
     /// # Errors
     /// Where a row holds what nothing of ours has written.
-    pub fn read(self, rows: &[QueryResult]) -> Result<Vec<(Key, Arc<Listed>)>> {
-        let mut read: Vec<(Key, Listed)> = Vec::with_capacity(rows.len());
+    pub fn read(self, rows: &[QueryResult]) -> Result<Vec<(PageKey, Arc<GigRow>)>> {
+        let mut read: Vec<(PageKey, GigRow)> = Vec::with_capacity(rows.len());
         for row in rows {
             let mut reader = Reader { row, next: 0 };
             let id: Uuid = reader.next()?;
@@ -152,12 +152,12 @@ impl Layout {
     /// How many columns come before those of a picture.
     fn before_image(self) -> usize {
         let relevance = usize::from(self.order == GigOrder::Relevance);
-        let seller = if self.parts.contains(Part::Seller) { SELLER.len() } else { 0 };
+        let seller = if self.parts.contains(Column::Seller) { SELLER.len() } else { 0 };
         self.columns().count() + relevance + seller
     }
 
     /// Reads in the order of [`write`](Self::write).
-    fn read_gig(self, id: Uuid, reader: &mut Reader<'_>) -> Result<(Key, Listed)> {
+    fn read_gig(self, id: Uuid, reader: &mut Reader<'_>) -> Result<(PageKey, GigRow)> {
         let parts = self.parts;
         let seller_id = reader.next()?;
         let category_id = reader.next()?;
@@ -174,18 +174,18 @@ impl Layout {
             content: GigContent {
                 category_id,
                 price: Money::from_cents(price_cents),
-                title: reader.part(parts, Part::Title)?,
-                description: reader.part(parts, Part::Description)?,
-                delivery_days: reader.part(parts, Part::DeliveryDays)?,
-                revisions: reader.part(parts, Part::Revisions)?,
-                tags: reader.json(parts, Part::Tags)?,
-                links: reader.json(parts, Part::Links)?,
+                title: reader.part(parts, Column::Title)?,
+                description: reader.part(parts, Column::Description)?,
+                delivery_days: reader.part(parts, Column::DeliveryDays)?,
+                revisions: reader.part(parts, Column::Revisions)?,
+                tags: reader.json(parts, Column::Tags)?,
+                links: reader.json(parts, Column::Links)?,
             },
-            version: reader.part(parts, Part::Version)?,
-            created_at: reader.part(parts, Part::CreatedAt)?,
-            submitted_at: reader.part(parts, Part::SubmittedAt)?,
-            review_due_at: reader.part(parts, Part::ReviewDueAt)?,
-            review_reasons: reader.json(parts, Part::ReviewReasons)?,
+            version: reader.part(parts, Column::Version)?,
+            created_at: reader.part(parts, Column::CreatedAt)?,
+            submitted_at: reader.part(parts, Column::SubmittedAt)?,
+            review_due_at: reader.part(parts, Column::ReviewDueAt)?,
+            review_reasons: reader.json(parts, Column::ReviewReasons)?,
         };
         let micros = published_at.unwrap_or_default().timestamp_micros();
         let values = match self.order {
@@ -194,10 +194,10 @@ impl Layout {
             GigOrder::PriceLowest | GigOrder::PriceHighest => vec![price_cents],
             GigOrder::Relevance => vec![i64::from(reader.next::<i32>()?), micros],
         };
-        let seller = parts.contains(Part::Seller).then(|| reader.seller(seller_id)).transpose()?;
-        let image = parts.contains(Part::Images).then(|| reader.image(id, seller_id)).transpose()?;
+        let seller = parts.contains(Column::Seller).then(|| reader.seller(seller_id)).transpose()?;
+        let image = parts.contains(Column::Images).then(|| reader.image(id, seller_id)).transpose()?;
         let images = image.map(|first| first.into_iter().collect());
-        Ok((Key { order: self.order.into(), values, id }, Listed { gig, seller, images }))
+        Ok((PageKey { order: self.order.into(), values, id }, GigRow { gig, seller, images }))
     }
 }
 
@@ -214,11 +214,15 @@ impl Reader<'_> {
     }
 
     /// The part, or nothing where it was not read.
-    fn part<T: TryGetable + Default>(&mut self, parts: Parts, part: Part) -> Result<T> {
+    fn part<T: TryGetable + Default>(&mut self, parts: ColumnSet, part: Column) -> Result<T> {
         if parts.contains(part) { self.next() } else { Ok(T::default()) }
     }
 
-    fn json<T: serde::de::DeserializeOwned + Default>(&mut self, parts: Parts, part: Part) -> Result<T> {
+    fn json<T: serde::de::DeserializeOwned + Default>(
+        &mut self,
+        parts: ColumnSet,
+        part: Column,
+    ) -> Result<T> {
         if parts.contains(part) {
             from_json(part.column().unwrap_or_default(), self.next()?)
         } else {

@@ -19,7 +19,7 @@ const NEAR_AT_ONCE: usize = 20;
 
 /// Where words are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum MatchField {
     /// All of them in the title.
     Title,
     /// Anywhere, but not all of them in the title.
@@ -89,9 +89,9 @@ async fn listed(db: &impl ConnectionTrait, terms: &[Term]) -> Result<Vec<bool>> 
             sql.push("ORDER BY published_at DESC, id DESC LIMIT ")
                 .push_number(COMMON_WITHIN)
                 .push(") AS gig WHERE ");
-            matches(&mut sql, term, Place::Anywhere);
+            matches(&mut sql, term, MatchField::Anywhere);
             sql.push(") THEN TRUE ELSE (SELECT COUNT(*) > 0 FROM gig WHERE status = 'ACTIVE' AND ");
-            matches(&mut sql, term, Place::Anywhere);
+            matches(&mut sql, term, MatchField::Anywhere);
             sql.push(") END");
         } else {
             sql.push(
@@ -125,24 +125,24 @@ async fn similar(db: &impl ConnectionTrait, typed: &str) -> Result<Vec<String>> 
 }
 
 /// Writes the condition that the gig has every one of the words there. No words at all find nothing.
-pub(super) fn matches(sql: &mut Sql, terms: &[Term], place: Place) {
+pub(super) fn matches(sql: &mut Sql, terms: &[Term], place: MatchField) {
     if terms.is_empty() {
         sql.push("1 = 0");
         return;
     }
     match (sql.backend, place) {
-        (DbBackend::Postgres, Place::Anywhere) => {
+        (DbBackend::Postgres, MatchField::Anywhere) => {
             sql.push("gig.search @@ to_tsquery('simple', ").bind(ts_query(terms)).push(")");
         }
-        (DbBackend::Postgres, Place::Title) => {
+        (DbBackend::Postgres, MatchField::Title) => {
             sql.push("ts_filter(gig.search, '{a}') @@ to_tsquery('simple', ").bind(ts_query(terms)).push(")");
         }
-        (_, Place::Anywhere) => fts(sql, &fts_query(terms, "")),
-        (_, Place::Title) => fts(sql, &fts_query(terms, "{title} : ")),
-        (_, Place::Elsewhere) => {
-            matches(sql, terms, Place::Anywhere);
+        (_, MatchField::Anywhere) => fts(sql, &fts_query(terms, "")),
+        (_, MatchField::Title) => fts(sql, &fts_query(terms, "{title} : ")),
+        (_, MatchField::Elsewhere) => {
+            matches(sql, terms, MatchField::Anywhere);
             sql.push(" AND NOT (");
-            matches(sql, terms, Place::Title);
+            matches(sql, terms, MatchField::Title);
             sql.push(")");
         }
     }

@@ -6,22 +6,24 @@ use sea_orm::{DbBackend, Statement, Value};
 use crate::domain::gig_filter::GigOrder;
 use crate::store::gigs;
 use crate::store::gigs::query::{GigQuery, Scope};
-use crate::store::gigs::rows::{Layout, Parts};
+use crate::store::gigs::rows::{ColumnSet, RowLayout};
 use crate::store::gigs::search;
-use crate::store::gigs::search::Place;
-use crate::store::pagination::{Key, PageRequest, Paging, Side};
+use crate::store::gigs::search::MatchField;
+use crate::store::pagination::{Direction, PageKey, PageRequest, Side};
 use crate::store::sql::Sql;
 
 /// A part of a list by itself, one behind the other: of what is searched for by relevance there are two.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Tier {
+pub(super) struct RelevanceTier {
     relevance: i64,
-    place: Place,
+    place: MatchField,
 }
 
-pub(super) const WHOLE: Tier = Tier { relevance: 0, place: Place::Anywhere };
-const BY_RELEVANCE: [Tier; 2] =
-    [Tier { relevance: 1, place: Place::Title }, Tier { relevance: 0, place: Place::Elsewhere }];
+pub(super) const WHOLE: RelevanceTier = RelevanceTier { relevance: 0, place: MatchField::Anywhere };
+const BY_RELEVANCE: [RelevanceTier; 2] = [
+    RelevanceTier { relevance: 1, place: MatchField::Title },
+    RelevanceTier { relevance: 0, place: MatchField::Elsewhere },
+];
 
 /// Of a list in its order, so many gigs are looked through for what is searched for, before the index is asked for all
 /// that have it: what is common is found there at once, and of what is not there is little to read.
@@ -37,11 +39,11 @@ pub enum Search {
 }
 
 /// The tiers of the list in the order in which a page is read.
-pub(super) fn tiers(query: &GigQuery, paging: Paging) -> Vec<Tier> {
+pub(super) fn tiers(query: &GigQuery, paging: Direction) -> Vec<RelevanceTier> {
     let is_ranked =
         query.order == GigOrder::Relevance && query.terms.as_ref().is_some_and(|it| !it.is_empty());
     let mut tiers = if is_ranked { BY_RELEVANCE.to_vec() } else { vec![WHOLE] };
-    if paging == Paging::Backward {
+    if paging == Direction::Backward {
         tiers.reverse();
     }
     tiers
@@ -63,17 +65,17 @@ pub(super) struct Bounds {
 }
 
 /// The bounds of a page in a tier; `None` where the page has nothing of it.
-pub(super) fn bounds(query: &GigQuery, tier: Tier, request: &PageRequest) -> Option<Bounds> {
+pub(super) fn bounds(query: &GigQuery, tier: RelevanceTier, request: &PageRequest) -> Option<Bounds> {
     let descending = is_descending(query.order);
     let (behind, in_front) = if descending { ("<", ">") } else { (">", "<") };
     let keys = [(&request.after, behind), (&request.before, in_front)];
     let keys = keys.into_iter().filter_map(|(key, sign)| Some((key.as_ref()?, sign)));
-    let reads_descending = descending == (request.paging == Paging::Forward);
+    let reads_descending = descending == (request.paging == Direction::Forward);
     Bounds::between(query.order, tier, keys, reads_descending)
 }
 
 /// The same of what is at the key, or on that side of it.
-pub(super) fn bounds_on(query: &GigQuery, tier: Tier, side: Side, key: &Key) -> Option<Bounds> {
+pub(super) fn bounds_on(query: &GigQuery, tier: RelevanceTier, side: Side, key: &PageKey) -> Option<Bounds> {
     let sign = if is_descending(query.order) == (side == Side::UpTo) { ">=" } else { "<=" };
     Bounds::between(query.order, tier, [(key, sign)].into_iter(), sign == "<=")
 }
@@ -98,8 +100,8 @@ impl Bounds {
     /// What is on these sides of the keys; `None` where nothing of the tier is.
     fn between<'a>(
         order: GigOrder,
-        tier: Tier,
-        keys: impl Iterator<Item = (&'a Key, &'static str)>,
+        tier: RelevanceTier,
+        keys: impl Iterator<Item = (&'a PageKey, &'static str)>,
         reads_descending: bool,
     ) -> Option<Self> {
         let mut between = Vec::new();
@@ -142,10 +144,10 @@ impl Bounds {
 pub(super) fn statement(
     backend: DbBackend,
     query: &GigQuery,
-    tier: Tier,
+    tier: RelevanceTier,
     bounds: &Bounds,
     size: u64,
-    parts: Parts,
+    parts: ColumnSet,
     search: Search,
 ) -> Statement {
     let layout = layout(query, parts);
@@ -189,7 +191,7 @@ pub(super) fn statement(
 }
 
 /// Writes what a gig of the list must fulfil; of the search only where it says in which place.
-pub(super) fn conditions(sql: &mut Sql, query: &GigQuery, place: Option<Place>) {
+pub(super) fn conditions(sql: &mut Sql, query: &GigQuery, place: Option<MatchField>) {
     within_index(sql, query);
     further(sql, query);
     if let (Some(terms), Some(place)) = (&query.terms, place) {
@@ -202,7 +204,7 @@ pub(super) fn conditions(sql: &mut Sql, query: &GigQuery, place: Option<Place>) 
 fn within_index(sql: &mut Sql, query: &GigQuery) {
     let filter = &query.filter;
     match &query.scope {
-        Scope::Listed => {
+        Scope::GigRow => {
             sql.push("gig.status = 'ACTIVE'");
         }
         Scope::Own { seller_id, statuses } => {
@@ -247,6 +249,6 @@ fn further(sql: &mut Sql, query: &GigQuery) {
 }
 
 /// How the rows of the list look.
-pub(super) fn layout(query: &GigQuery, parts: Parts) -> Layout {
-    Layout::new(parts, query.order, query.scope == Scope::Listed)
+pub(super) fn layout(query: &GigQuery, parts: ColumnSet) -> RowLayout {
+    RowLayout::new(parts, query.order, query.scope == Scope::GigRow)
 }

@@ -29,7 +29,7 @@ pub async fn new_postgres_database() -> String {
 
 /// A name that no other test has.
 pub fn new_name() -> String {
-    let ids = gigway::service::Ids::default();
+    let ids = gigway::service::IdGenerator::default();
     ids.new_id(&gigway::clock::SystemClock).simple().to_string()
 }
 

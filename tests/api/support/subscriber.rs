@@ -81,7 +81,7 @@ struct Shared {
 enum End {
     /// It was lost: connect again, and resume.
     Lost(String),
-    Fault(String),
+    Violation(String),
 }
 
 impl From<tungstenite::Error> for End {
@@ -128,7 +128,7 @@ async fn follow(shared: Arc<Shared>) {
             let mut notes = shared.notes();
             match end {
                 End::Lost(reason) => notes.loss = Some(reason),
-                End::Fault(fault) => {
+                End::Violation(fault) => {
                     notes.fault = Some(fault);
                     return;
                 }
@@ -157,7 +157,8 @@ async fn over_socket(shared: &Shared) -> Result<Infallible, End> {
             Message::Close(frame) => return Err(closed(frame)),
             _ => continue,
         };
-        let message: Value = serde_json::from_str(&text).map_err(|_| End::Fault(text.as_str().to_owned()))?;
+        let message: Value =
+            serde_json::from_str(&text).map_err(|_| End::Violation(text.as_str().to_owned()))?;
         match message["type"].as_str() {
             Some("connection_ack") => {
                 shared.notes().connections += 1;
@@ -167,8 +168,8 @@ async fn over_socket(shared: &Shared) -> Result<Infallible, End> {
             Some("ping") => say(&mut socket, json!({ "type": "pong" })).await?,
             Some("next") => shared.note(&message["payload"], None)?,
             Some("error") => return Err(failed(&json!({ "errors": message["payload"] }))),
-            Some("complete") => return Err(End::Fault("the operation was completed".to_owned())),
-            _ => return Err(End::Fault(message.to_string())),
+            Some("complete") => return Err(End::Violation("the operation was completed".to_owned())),
+            _ => return Err(End::Violation(message.to_string())),
         }
     }
 }
@@ -182,7 +183,7 @@ fn closed(frame: Option<tungstenite::protocol::CloseFrame>) -> End {
     let Some(frame) = frame else { return End::Lost("closed".to_owned()) };
     let code = u16::from(frame.code);
     let reason = format!("closed by {code}: {}", frame.reason);
-    if code >= 4000 { End::Fault(reason) } else { End::Lost(reason) }
+    if code >= 4000 { End::Violation(reason) } else { End::Lost(reason) }
 }
 
 /// As a browser does it: the same request each time, and the last event's id in a header.
@@ -213,11 +214,12 @@ async fn over_event_stream(shared: &Shared) -> Result<Infallible, End> {
         shared.notes().retry = stream.retry;
         match event.name.as_str() {
             "next" => {
-                let answer = serde_json::from_str(&event.data).map_err(|_| End::Fault(event.data.clone()))?;
+                let answer =
+                    serde_json::from_str(&event.data).map_err(|_| End::Violation(event.data.clone()))?;
                 shared.note(&answer, Some(&event.id))?;
             }
-            "complete" => return Err(End::Fault("the operation was completed".to_owned())),
-            _ => return Err(End::Fault(format!("{event:?}"))),
+            "complete" => return Err(End::Violation("the operation was completed".to_owned())),
+            _ => return Err(End::Violation(format!("{event:?}"))),
         }
     }
 }
@@ -233,7 +235,7 @@ fn failed(answer: &Value) -> End {
     if !codes.is_empty() && codes.iter().all(|code| code == "SERVICE_UNAVAILABLE") {
         End::Lost("the service is not available".to_owned())
     } else {
-        End::Fault(answer.to_string())
+        End::Violation(answer.to_string())
     }
 }
 
@@ -261,7 +263,7 @@ impl Shared {
         if answer.get("errors").is_some() {
             return Err(failed(answer));
         }
-        let fault = |what: &str| Err(End::Fault(format!("{what}: {answer}")));
+        let fault = |what: &str| Err(End::Violation(format!("{what}: {answer}")));
         let event = answer["data"].as_object().and_then(|data| data.values().next()).unwrap_or(&Value::Null);
         let field = |name: &str| event[name].as_str().map(str::to_owned);
         let (Some(cursor), Some(gig_id), Some(delivery)) =

@@ -10,9 +10,9 @@ use tempfile::TempDir;
 
 use super::client::{Client, text};
 use super::documents::SIGN_IN;
-use super::people::{PASSWORD, Person};
 use super::process::{Served, add_user, gigway};
 use super::servers::lasting_port;
+use super::test_users::{PASSWORD, TestUser};
 
 /// Two gateways on one PostgreSQL, one Redis and one data folder.
 pub struct TwoGateways {
@@ -58,12 +58,12 @@ impl TwoGateways {
     }
 
     /// A new person, who has signed in at the first gateway.
-    pub async fn person(&self, email: &str, role: &str) -> Person {
+    pub async fn person(&self, email: &str, role: &str) -> TestUser {
         let added = add_user(|arguments| self.command(arguments), email, role);
         assert!(added.status.success(), "{added:?}");
         let input = json!({ "input": { "email": email, "password": PASSWORD } });
         let session = self.client(0).done(SIGN_IN, input).await["session"].take();
-        Person {
+        TestUser {
             client: self.client(0).with_token(&text(&session["accessToken"])),
             id: text(&session["viewer"]["user"]["id"]),
             email: email.to_owned(),

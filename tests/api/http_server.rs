@@ -11,13 +11,13 @@ use tokio::time::timeout;
 use crate::protections::production;
 use crate::support::pictures::small;
 use crate::support::proxy::until;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a connection reads until it is closed, where it says this.
-async fn said(world: &World, text: &str) -> String {
-    let mut connection = TcpStream::connect(world.here().address).await.expect("a connection");
+async fn said(app: &TestApp, text: &str) -> String {
+    let mut connection = TcpStream::connect(app.gateway_a().address).await.expect("a connection");
     connection.write_all(text.as_bytes()).await.expect("an open connection");
     let mut read = Vec::new();
     timeout(PATIENCE, connection.read_to_end(&mut read)).await.expect("it is closed").ok();
@@ -27,34 +27,39 @@ async fn said(world: &World, text: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_does_not_say_what_it_wants_is_closed() {
     let settings = Settings { header_seconds: Some("1".into()), ..Settings::default() };
-    let world = World::start(settings, 1).await;
-    assert_eq!(said(&world, "").await, "");
-    let half = said(&world, "POST /graphql HTTP/1.1\r\nhost: gigway\r\ncontent-type: appl").await;
+    let app = TestApp::start(settings, 1).await;
+    assert_eq!(said(&app, "").await, "");
+    let half = said(&app, "POST /graphql HTTP/1.1\r\nhost: gigway\r\ncontent-type: appl").await;
     assert!(!half.starts_with("HTTP/1.1 200"), "{half}");
     // One that was answered and then says nothing, too; and what is under way is none of this.
-    let idle = said(&world, "GET /livez HTTP/1.1\r\nhost: gigway\r\n\r\n").await;
+    let idle = said(&app, "GET /livez HTTP/1.1\r\nhost: gigway\r\n\r\n").await;
     assert!(idle.starts_with("HTTP/1.1 200") && idle.ends_with("ok\n"), "{idle}");
-    let mut socket = world.here().socket().await;
+    let mut socket = app.gateway_a().socket().await;
     socket.subscribe("1", "subscription { gigPublished { gigId } }", json!({})).await;
     tokio::time::sleep(Duration::from_millis(2500)).await;
     socket.subscribe("2", "{ __typename }", json!({})).await;
     assert_eq!(socket.about("2").await["payload"]["data"]["__typename"], "Query");
     // Headers without end are not read without end.
     let endless =
-        said(&world, &format!("GET /livez HTTP/1.1\r\nhost: gigway\r\nx: {}", "x".repeat(1024 * 1024))).await;
+        said(&app, &format!("GET /livez HTTP/1.1\r\nhost: gigway\r\nx: {}", "x".repeat(1024 * 1024))).await;
     assert!(endless.starts_with("HTTP/1.1 431"), "{endless}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_answer_says_what_a_browser_may_do_with_it() {
-    let world = World::start(production(), 1).await;
-    let ann = world.member("Ann").await;
+    let app = TestApp::start(production(), 1).await;
+    let ann = app.member("Ann").await;
     ann.client.upload_picture(small()).await;
-    let here = world.here();
-    let graphql = here.post("/graphql").json(&json!({ "query": "{ __typename }" }));
-    let refused = here.post("/graphql").body("nonsense");
-    for request in [graphql, refused, here.get("/livez"), here.get("/nowhere"), here.get("/media/img_x.jpg")]
-    {
+    let gateway_a = app.gateway_a();
+    let graphql = gateway_a.post("/graphql").json(&json!({ "query": "{ __typename }" }));
+    let refused = gateway_a.post("/graphql").body("nonsense");
+    for request in [
+        graphql,
+        refused,
+        gateway_a.get("/livez"),
+        gateway_a.get("/nowhere"),
+        gateway_a.get("/media/img_x.jpg"),
+    ] {
         let response = request.send().await.expect("an answer");
         let header =
             |name: &str| response.headers().get(name).map(|value| value.to_str().expect("text").to_owned());
@@ -71,36 +76,36 @@ async fn every_answer_says_what_a_browser_may_do_with_it() {
         assert!(header("cache-control").is_some_and(|policy| policy.contains("no-store")), "{url}");
         assert!(header("server").is_none() && header("x-powered-by").is_none(), "{url}");
     }
-    let development = World::on_sqlite().await;
-    let page = development.here().fetch("/graphiql").await.1;
+    let development = TestApp::on_sqlite().await;
+    let page = development.gateway_a().fetch("/graphiql").await.1;
     assert!(!page.headers().contains_key("strict-transport-security"));
     assert_eq!(page.headers()["content-security-policy"], "frame-ancestors 'none'");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn metrics_are_told_to_who_may_read_them() {
-    let world = World::on_sqlite().await;
-    let here = world.here();
-    here.run("{ categories { slug } }", json!({})).await;
-    here.answer("{ nonsense }", json!({})).await;
-    let mut socket = here.socket().await;
+    let app = TestApp::on_sqlite().await;
+    let gateway_a = app.gateway_a();
+    gateway_a.run("{ categories { slug } }", json!({})).await;
+    gateway_a.answer("{ nonsense }", json!({})).await;
+    let mut socket = gateway_a.socket().await;
     socket.subscribe("1", "subscription { gigPublished { gigId } }", json!({})).await;
     socket.subscribe("2", "{ __typename }", json!({})).await;
     socket.about("2").await;
-    here.fetch("/nowhere/at/all").await;
+    gateway_a.fetch("/nowhere/at/all").await;
     // However an operation comes, it is counted once, by what became of it.
     let refused = json!({ "query": "subscription { reviewQueueChanged { cursor } }" });
-    let stream = here.post("/graphql").header("accept", "text/event-stream").json(&refused);
+    let stream = gateway_a.post("/graphql").header("accept", "text/event-stream").json(&refused);
     stream.send().await.expect("an answer").text().await.expect("a stream");
     socket.subscribe("3", "{ reviewQueue { totalCount } }", json!({})).await;
     socket.about("3").await;
-    here.answer(&"{a".repeat(200), json!({})).await;
+    gateway_a.answer(&"{a".repeat(200), json!({})).await;
     let begun = r#"gigway_graphql_operations_total{kind="subscription",code="OK"} 1"#;
     until("the subscription has begun", async || {
-        here.fetch("/metrics").await.1.text().await.expect("a text").contains(begun)
+        gateway_a.fetch("/metrics").await.1.text().await.expect("a text").contains(begun)
     })
     .await;
-    let (status, response) = here.fetch("/metrics").await;
+    let (status, response) = gateway_a.fetch("/metrics").await;
     let content_type = response.headers()["content-type"].to_str().expect("text").to_owned();
     let text = response.text().await.expect("a text");
     assert_eq!(status, 200);
@@ -125,14 +130,14 @@ async fn metrics_are_told_to_who_may_read_them() {
     assert!(text.contains(r#"gigway_graphql_operation_cost_total{kind="query"} "#), "{text}");
     assert!(!text.contains("nowhere"), "{text}");
 
-    let closed = World::start(production(), 1).await;
-    assert_eq!(closed.here().fetch("/metrics").await.0, 404);
+    let closed = TestApp::start(production(), 1).await;
+    assert_eq!(closed.gateway_a().fetch("/metrics").await.0, 404);
     // Nothing tells that there could be something.
-    assert_eq!(closed.here().post("/metrics").send().await.expect("an answer").status(), 404);
+    assert_eq!(closed.gateway_a().post("/metrics").send().await.expect("an answer").status(), 404);
     let token = "a token of at least 32 characters!";
-    let guarded = World::start(Settings { metrics_token: Some(token.into()), ..production() }, 1).await;
-    let (status, response) = guarded.here().fetch("/metrics").await;
+    let guarded = TestApp::start(Settings { metrics_token: Some(token.into()), ..production() }, 1).await;
+    let (status, response) = guarded.gateway_a().fetch("/metrics").await;
     assert_eq!((status.as_u16(), &response.headers()["www-authenticate"]), (401, &"Bearer".parse().unwrap()));
-    assert_eq!(guarded.here().with_token("another").fetch("/metrics").await.0, 401);
-    assert_eq!(guarded.here().with_token(token).fetch("/metrics").await.0, 200);
+    assert_eq!(guarded.gateway_a().with_token("another").fetch("/metrics").await.0, 401);
+    assert_eq!(guarded.gateway_a().with_token(token).fetch("/metrics").await.0, 200);
 }

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::client::text;
-use super::people::Person;
 use super::subscriber::{Subscriber, Transport, Wish};
+use super::test_users::TestUser;
 use super::two_gateways::TwoGateways;
 use super::writers::{Held, Writers};
 
@@ -58,7 +58,7 @@ impl Interest {
 /// (position, gig, version); `gigPublished` tells no version.
 type Told = (i64, Uuid, Option<i64>);
 
-struct Following {
+struct SubscriptionStream {
     interest: Interest,
     gateway: usize,
     transport: Transport,
@@ -67,7 +67,7 @@ struct Following {
     subscriber: Subscriber,
 }
 
-impl Following {
+impl SubscriptionStream {
     fn describe(&self) -> String {
         let (interest, gateway, transport) = (self.interest, self.gateway, self.transport);
         let notes = self.subscriber.notes();
@@ -135,21 +135,21 @@ impl Following {
 }
 
 /// A gig as it was approved, and whose it is.
-struct Listed {
+struct GigRow {
     id: String,
     seller: usize,
 }
 
-pub struct Stage {
+pub struct FaultHarness {
     pub gateways: TwoGateways,
     pub writers: Writers,
     database_url: String,
     /// The log's end before the writers began.
     began: i64,
-    followings: Vec<Following>,
+    followings: Vec<SubscriptionStream>,
 }
 
-impl Stage {
+impl FaultHarness {
     /// Everybody is there, and follows; the writers wait.
     pub async fn set(database_url: &str, redis_url: &str) -> Self {
         let gateways = TwoGateways::start(database_url, redis_url);
@@ -164,17 +164,17 @@ impl Stage {
         }
         let writers = Writers::start(writers);
         let database_url = database_url.to_owned();
-        let mut stage = Self { gateways, writers, database_url, began, followings: Vec::new() };
-        let cursors = [stage.cursor(0).await, stage.cursor(1).await];
+        let mut harness = Self { gateways, writers, database_url, began, followings: Vec::new() };
+        let cursors = [harness.cursor(0).await, harness.cursor(1).await];
         for number in 0..SUBSCRIBERS {
-            stage.follow(number, &sellers, &gigs, &cursors);
+            harness.follow(number, &sellers, &gigs, &cursors);
         }
-        stage.all_begin().await;
-        stage
+        harness.all_begin().await;
+        harness
     }
 
     /// One more subscriber: both gateways, both transports and all three kinds have their share.
-    fn follow(&mut self, number: usize, sellers: &[Person], gigs: &[Listed], cursors: &[String]) {
+    fn follow(&mut self, number: usize, sellers: &[TestUser], gigs: &[GigRow], cursors: &[String]) {
         let gateway = number % 2;
         let transport = [Transport::WebSocket, Transport::EventStream][number / 2 % 2];
         let after = json!({ "after": cursors[gateway] });
@@ -215,7 +215,7 @@ impl Stage {
         &self,
         gateway: usize,
         transport: Transport,
-        person: Option<&Person>,
+        person: Option<&TestUser>,
         query: &str,
         variables: Value,
     ) -> Wish {
@@ -228,7 +228,7 @@ impl Stage {
         let after = wish.variables["after"].as_str();
         let after = after.map(|it| gigway::events::cursor::Cursor::decode(it).expect("a cursor").position);
         let (transport, subscriber) = (wish.transport, Subscriber::start(wish));
-        self.followings.push(Following { interest, gateway, transport, after, subscriber });
+        self.followings.push(SubscriptionStream { interest, gateway, transport, after, subscriber });
     }
 
     /// Waits until every subscriber is connected, and has its snapshot where it gets one.
@@ -242,7 +242,7 @@ impl Stage {
     }
 
     /// Waits until each subscriber but those has done something.
-    async fn each_but(&self, but: &[usize], what: &str, has_done: impl Fn(&Following) -> bool) {
+    async fn each_but(&self, but: &[usize], what: &str, has_done: impl Fn(&SubscriptionStream) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         for (_, following) in self.followings.iter().enumerate().filter(|(number, _)| !but.contains(number)) {
             while !has_done(following) {
@@ -290,13 +290,13 @@ impl Stage {
 
     /// How often each subscriber of that gateway was connected.
     pub fn connections(&self, gateway: usize) -> Vec<usize> {
-        let here = self.followings.iter().filter(|following| following.gateway == gateway);
-        here.map(|following| following.subscriber.notes().connections).collect()
+        let gateway_a = self.followings.iter().filter(|following| following.gateway == gateway);
+        gateway_a.map(|following| following.subscriber.notes().connections).collect()
     }
 }
 
 /// Sellers, and gigs of theirs that a reviewer has approved.
-async fn list_gigs(gateways: &TwoGateways) -> (Vec<Person>, Vec<Listed>) {
+async fn list_gigs(gateways: &TwoGateways) -> (Vec<TestUser>, Vec<GigRow>) {
     let reviewer = gateways.person("rita@example.com", "REVIEWER").await;
     let categories = reviewer.client.run("{ categories { id name } }", json!({})).await["categories"].take();
     let categories = categories.as_array().expect("a list");
@@ -315,7 +315,7 @@ async fn list_gigs(gateways: &TwoGateways) -> (Vec<Person>, Vec<Listed>) {
         for _ in 0..GIGS_EACH {
             let id = seller.post(form.clone()).await;
             reviewer.approve(&id).await;
-            gigs.push(Listed { id, seller: number });
+            gigs.push(GigRow { id, seller: number });
         }
         sellers.push(seller);
     }

@@ -7,32 +7,32 @@ use serde_json::{Value, json};
 
 use super::client::{Client, text};
 use super::documents::{DECIDE_GIG, GIG, POST_GIG, QUEUE, SIGN_IN};
-use super::world::World;
+use super::test_app::TestApp;
 
 pub const PASSWORD: &str = "a good password";
 
 /// Somebody who has signed in at the first gateway.
-pub struct Person {
+pub struct TestUser {
     pub client: Client,
     pub id: String,
     pub email: String,
     pub refresh_token: String,
 }
 
-impl World {
-    pub async fn member(&self, name: &str) -> Person {
+impl TestApp {
+    pub async fn member(&self, name: &str) -> TestUser {
         self.person(name, Role::Member).await
     }
 
-    pub async fn reviewer(&self, name: &str) -> Person {
+    pub async fn reviewer(&self, name: &str) -> TestUser {
         self.person(name, Role::Reviewer).await
     }
 
-    pub async fn admin(&self, name: &str) -> Person {
+    pub async fn admin(&self, name: &str) -> TestUser {
         self.person(name, Role::Admin).await
     }
 
-    async fn person(&self, name: &str, role: Role) -> Person {
+    async fn person(&self, name: &str, role: Role) -> TestUser {
         let email = format!("{}@example.com", name.to_lowercase());
         let form = SignUpForm { email: email.clone(), display_name: name.to_owned() };
         accounts::add_user(self.services(), form, PASSWORD.into(), role).await.expect("a new person");
@@ -40,11 +40,11 @@ impl World {
     }
 
     /// A new session of the person with that e-mail.
-    pub async fn sign_in(&self, email: &str) -> Person {
+    pub async fn sign_in(&self, email: &str) -> TestUser {
         let input = json!({ "input": { "email": email, "password": PASSWORD } });
-        let session = self.here().done(SIGN_IN, input).await["session"].take();
-        Person {
-            client: self.here().with_token(session["accessToken"].as_str().expect("a token")),
+        let session = self.gateway_a().done(SIGN_IN, input).await["session"].take();
+        TestUser {
+            client: self.gateway_a().with_token(session["accessToken"].as_str().expect("a token")),
             id: text(&session["viewer"]["user"]["id"]),
             email: email.to_owned(),
             refresh_token: text(&session["refreshToken"]),
@@ -53,7 +53,7 @@ impl World {
 
     /// The id of the category of that name.
     pub async fn category(&self, name: &str) -> String {
-        let data = self.here().run("{ categories { id name } }", json!({})).await;
+        let data = self.gateway_a().run("{ categories { id name } }", json!({})).await;
         let all = data["categories"].as_array().expect("a list");
         let found = all.iter().find(|category| category["name"] == name).expect("such a category");
         text(&found["id"])
@@ -72,7 +72,7 @@ impl World {
     }
 }
 
-impl Person {
+impl TestUser {
     /// The same person at another gateway.
     pub fn at(&self, other: &Client) -> Client {
         self.client.at(other)

@@ -28,7 +28,7 @@ impl Clock for TestClock {
 }
 
 /// An installation.
-pub struct World {
+pub struct TestApp {
     clock: Arc<TestClock>,
     gateways: Vec<App>,
     settings: Settings,
@@ -36,7 +36,7 @@ pub struct World {
     _folder: TempDir,
 }
 
-impl World {
+impl TestApp {
     /// SQLite, events inside the process, one gateway.
     pub async fn on_sqlite() -> Self {
         Self::start(Settings::default(), 1).await
@@ -57,11 +57,11 @@ impl World {
         let folder = tempfile::tempdir().expect("a folder");
         let data_dir = settings.data_dir.clone().unwrap_or_else(|| folder.path().display().to_string());
         let settings = Settings { data_dir: Some(data_dir), listen: Some("127.0.0.1:0".into()), ..settings };
-        let mut world = Self { clock: Arc::default(), gateways: Vec::new(), settings, _folder: folder };
+        let mut app = Self { clock: Arc::default(), gateways: Vec::new(), settings, _folder: folder };
         for _ in 0..gateways {
-            world.start_gateway().await;
+            app.start_gateway().await;
         }
-        world
+        app
     }
 
     /// One more gateway.
@@ -77,12 +77,12 @@ impl World {
     }
 
     /// A stranger at the first gateway.
-    pub fn here(&self) -> Client {
+    pub fn gateway_a(&self) -> Client {
         Client::new(self.gateways.first().expect("a gateway").address)
     }
 
     /// A stranger at the last gateway: another one, where there are two.
-    pub fn there(&self) -> Client {
+    pub fn gateway_b(&self) -> Client {
         Client::new(self.gateways.last().expect("a gateway").address)
     }
 
@@ -92,7 +92,7 @@ impl World {
     }
 
     /// What the last gateway works with.
-    pub fn services_there(&self) -> &Services {
+    pub fn services_b(&self) -> &Services {
         &self.gateways.last().expect("a gateway").services
     }
 

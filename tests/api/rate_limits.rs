@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use crate::support::client::{Client, error_codes};
 use crate::support::documents::{REFRESH, SIGN_IN};
-use crate::support::people::PASSWORD;
 use crate::support::pictures::small;
 use crate::support::servers::{self, OwnRedis};
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
+use crate::support::test_users::PASSWORD;
 
 /// A page of 1,000 points: the page, 100 gigs, a seller and a category each, and pictures.
 const PAGE: &str =
@@ -47,21 +47,21 @@ async fn ask(client: &Client, query: &str, variables: Value) -> Result<Value, u6
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_is_charged_what_an_operation_takes_and_told_so() {
     let budgets = json!({ "anonymous": { "capacity": 6000, "perMinute": 600 } });
-    let world = World::start(settings(&budgets), 1).await;
-    let here = world.here();
-    let ann = world.member("Ann").await;
-    world.pass(TimeDelta::minutes(1)); // what signing in took has run in again
-    let answer = ask(&here, PAGE, json!({})).await.expect("there are points");
+    let app = TestApp::start(settings(&budgets), 1).await;
+    let gateway_a = app.gateway_a();
+    let ann = app.member("Ann").await;
+    app.pass(TimeDelta::minutes(1)); // what signing in took has run in again
+    let answer = ask(&gateway_a, PAGE, json!({})).await.expect("there are points");
     let cost = &answer["extensions"]["cost"];
     // Nothing is listed: it took the page alone, and the rest came back.
     let expected =
         json!({ "requested": PAGE_COST, "actual": 1, "limit": 6000, "remaining": 5999, "perMinute": 600 });
     assert_eq!(cost, &expected);
-    assert!(here.answer(PAGE, json!({})).await.get("extensions").is_none(), "nobody asked");
+    assert!(gateway_a.answer(PAGE, json!({})).await.get("extensions").is_none(), "nobody asked");
     let looks = "{ a: __schema { queryType { name } } b: __schema { queryType { name } } c: __schema { queryType { name } } }";
     let mut answered = 0;
     let pause = loop {
-        match ask(&here, looks, json!({})).await {
+        match ask(&gateway_a, looks, json!({})).await {
             Ok(_) => answered += 1,
             Err(pause) => break pause,
         }
@@ -69,8 +69,8 @@ async fn a_caller_is_charged_what_an_operation_takes_and_told_so() {
     // 300 points each of 5,998, and ten run in each second.
     assert!((19..=20).contains(&answered), "{answered}");
     assert!((1..=30).contains(&pause), "{pause}");
-    world.pass(TimeDelta::seconds(i64::try_from(pause).expect("few seconds")));
-    ask(&here, looks, json!({})).await.expect("they have run in again");
+    app.pass(TimeDelta::seconds(i64::try_from(pause).expect("few seconds")));
+    ask(&gateway_a, looks, json!({})).await.expect("they have run in again");
     // A person has their own.
     ask(&ann.client, looks, json!({})).await.expect("hers are all there");
 }
@@ -78,21 +78,21 @@ async fn a_caller_is_charged_what_an_operation_takes_and_told_so() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn signing_in_and_up_and_uploading_have_budgets_of_their_own() {
     let rule = json!({ "capacity": 3, "perMinute": 1 });
-    let world = World::start(settings(&json!({ "signIn": rule, "signUp": rule, "upload": rule })), 1).await;
-    let ann = world.member("Ann").await; // the first of three
-    let here = world.here();
+    let app = TestApp::start(settings(&json!({ "signIn": rule, "signUp": rule, "upload": rule })), 1).await;
+    let ann = app.member("Ann").await; // the first of three
+    let gateway_a = app.gateway_a();
     let input = json!({ "input": { "email": ann.email, "password": PASSWORD } });
-    here.done(SIGN_IN, input.clone()).await;
+    gateway_a.done(SIGN_IN, input.clone()).await;
     // Trades of refresh tokens count with them, and so does each of several in one operation.
-    here.done(REFRESH, json!({ "token": ann.refresh_token })).await;
-    let pause = ask(&here, SIGN_IN, input.clone()).await.expect_err("it was the last");
+    gateway_a.done(REFRESH, json!({ "token": ann.refresh_token })).await;
+    let pause = ask(&gateway_a, SIGN_IN, input.clone()).await.expect_err("it was the last");
     assert!((50..=60).contains(&pause), "{pause}");
-    world.pass(TimeDelta::minutes(1));
+    app.pass(TimeDelta::minutes(1));
     let twice = "mutation($i: SignInInput!) { a: signIn(input: $i) { errors { code } } b: signIn(input: $i) { errors { code } } }";
-    ask(&here, twice, json!({ "i": input["input"] })).await.expect_err("there is one, and no two");
+    ask(&gateway_a, twice, json!({ "i": input["input"] })).await.expect_err("there is one, and no two");
     // No token makes more of them.
     ask(&ann.client, twice, json!({ "i": input["input"] })).await.expect_err("it is the network's");
-    here.done(SIGN_IN, input).await;
+    gateway_a.done(SIGN_IN, input).await;
     for _ in 0..3 {
         ann.client.upload_picture(small()).await;
     }
@@ -104,10 +104,10 @@ async fn signing_in_and_up_and_uploading_have_budgets_of_their_own() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn gateways_count_together() {
     let budgets = json!({ "anonymous": { "capacity": 10_000, "perMinute": 1 } });
-    let world = World::start(shared(&budgets, servers::redis_url()).await, 2).await;
+    let app = TestApp::start(shared(&budgets, servers::redis_url()).await, 2).await;
     let look = "{ __schema { queryType { name } } }";
     let mut answered = 0;
-    let gateways = [world.here(), world.there()];
+    let gateways = [app.gateway_a(), app.gateway_b()];
     let mut refused = [false; 2];
     while refused != [true; 2] {
         for (gateway, refused) in gateways.iter().zip(&mut refused) {
@@ -126,7 +126,7 @@ async fn gateways_count_together() {
 async fn sign_ins_are_counted_also_while_redis_is_away() {
     let mut redis = OwnRedis::away();
     let rule = json!({ "capacity": 3, "perMinute": 0 });
-    let world = World::start(shared(&json!({ "signIn": rule }), redis.url()).await, 2).await;
+    let app = TestApp::start(shared(&json!({ "signIn": rule }), redis.url()).await, 2).await;
     let wrong = json!({ "input": { "email": "nobody@example.com", "password": "not the password" } });
     let spend = async |client: &Client| {
         let mut answered = 0;
@@ -136,12 +136,12 @@ async fn sign_ins_are_counted_also_while_redis_is_away() {
         }
         answered
     };
-    assert_eq!(spend(&world.here()).await, 3, "by itself");
+    assert_eq!(spend(&app.gateway_a()).await, 3, "by itself");
     redis.start().await;
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
-    assert_eq!(spend(&world.there()).await, 3, "in Redis, which knows of none");
+    assert_eq!(spend(&app.gateway_b()).await, 3, "in Redis, which knows of none");
     redis.kill();
-    assert_eq!(spend(&world.there()).await, 3, "by itself, which it has not done yet");
-    assert_eq!(spend(&world.there()).await, 0);
-    assert_eq!(spend(&world.here()).await, 0);
+    assert_eq!(spend(&app.gateway_b()).await, 3, "by itself, which it has not done yet");
+    assert_eq!(spend(&app.gateway_b()).await, 0);
+    assert_eq!(spend(&app.gateway_a()).await, 0);
 }

@@ -19,9 +19,9 @@ use crate::support::documents::{
     ARCHIVE_GIG, DECIDE_GIG, EDIT_GIG, GIG_PUBLISHED, PAUSE_GIG, POST_GIG, RESUME_GIG,
 };
 use crate::support::on_both_back_ends;
-use crate::support::people::Person;
 use crate::support::servers;
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
+use crate::support::test_users::TestUser;
 use crate::verification::{decide, submitted, verdict};
 
 /// Changes and reads of one run.
@@ -47,10 +47,10 @@ struct Known {
 
 /// What the changes are made to.
 struct Market<'a> {
-    world: &'a World,
+    app: &'a TestApp,
     random: StdRng,
-    reviewer: Person,
-    sellers: Vec<Person>,
+    reviewer: TestUser,
+    sellers: Vec<TestUser>,
     /// Verifications that wait for a decision, and those that can be revoked: their seller, id and version.
     submitted: Vec<(usize, String, i64)>,
     cleared: Vec<(usize, String, i64)>,
@@ -69,11 +69,11 @@ enum At {
 }
 
 impl<'a> Market<'a> {
-    async fn open(world: &'a World, seed: u64) -> Self {
-        let reviewer = world.reviewer("Rita").await;
+    async fn open(app: &'a TestApp, seed: u64) -> Self {
+        let reviewer = app.reviewer("Rita").await;
         let (mut sellers, mut waiting) = (Vec::new(), Vec::new());
         for (number, name) in ["Ann", "Bob", "Cid", "Dora", "Eve"].into_iter().enumerate() {
-            let seller = world.member(name).await;
+            let seller = app.member(name).await;
             let shade = u32::try_from(number).expect("few") * 7 + 1;
             let (id, version) = submitted(&seller, &format!("P123456{number}"), shade).await;
             waiting.push((number, id, version));
@@ -81,10 +81,10 @@ impl<'a> Market<'a> {
         }
         let mut categories = Vec::new();
         for name in ["Music", "Web Design", "Legal Consulting"] {
-            categories.push(world.category(name).await);
+            categories.push(app.category(name).await);
         }
         Self {
-            world,
+            app,
             random: StdRng::seed_from_u64(seed),
             reviewer,
             sellers,
@@ -93,17 +93,17 @@ impl<'a> Market<'a> {
             erased: Vec::new(),
             gigs: Vec::new(),
             categories,
-            form: world.gig_form("A gig").await,
+            form: app.gig_form("A gig").await,
             changes: 0,
         }
     }
 
     fn gateway(&self, at: At) -> Client {
-        if at == At::Here { self.world.here() } else { self.world.there() }
+        if at == At::Here { self.app.gateway_a() } else { self.app.gateway_b() }
     }
 
     fn services(&self, at: At) -> &'a Services {
-        if at == At::Here { self.world.services() } else { self.world.services_there() }
+        if at == At::Here { self.app.services() } else { self.app.services_b() }
     }
 
     /// Changes something at random.
@@ -274,29 +274,29 @@ async fn ask(client: &Client, question: &Value) -> Value {
 async fn caught_up(services: &Services) {
     let head = event_log::head(services.db.read()).await.expect("the log answers");
     let deadline = Instant::now() + PATIENCE;
-    while services.streams.handed_on().position() < head {
+    while services.streams.dispatched().position() < head {
         assert!(Instant::now() < deadline, "it does not catch up");
         sleep(Duration::from_micros(200)).await;
     }
 }
 
 /// Two gateways that hear each other, over either database.
-async fn two_gateways(postgres: bool) -> World {
+async fn two_gateways(postgres: bool) -> TestApp {
     let database_url = if postgres { Some(servers::new_postgres_database().await) } else { None };
     let settings = Settings { database_url, redis_url: Some(servers::redis_url()), ..Settings::default() };
-    World::start(settings, 2).await
+    TestApp::start(settings, 2).await
 }
 
-async fn no_answer_is_older_than_what_the_gateway_knows(world: World) {
+async fn no_answer_is_older_than_what_the_gateway_knows(app: TestApp) {
     let seed = std::env::var("GIGWAY_MARKET_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(SEED);
-    let mut market = Market::open(&world, seed).await;
-    let somebody = world.member("Nobody").await;
+    let mut market = Market::open(&app, seed).await;
+    let somebody = app.member("Nobody").await;
     // What is asked by somebody is made anew, whatever is kept.
-    let before = asked(&world.here()).await;
+    let before = asked(&app.gateway_a()).await;
     for _ in 0..3 {
         ask(&somebody.client, &json!({ "query": BROWSE, "variables": { "n": 1 } })).await;
     }
-    assert_eq!(asked(&world.here()).await, before);
+    assert_eq!(asked(&app.gateway_a()).await, before);
     let mut compared = 0;
     for step in 0..STEPS {
         let at = if market.random.random() { At::Here } else { At::There };
@@ -327,7 +327,7 @@ async fn no_answer_is_older_than_what_the_gateway_knows(world: World) {
         assert_eq!(kept, anew, "step {step}, {at:?}, seed {seed}: {question}");
         compared += 1;
     }
-    let hits = hits(&world.here()).await + hits(&world.there()).await;
+    let hits = hits(&app.gateway_a()).await + hits(&app.gateway_b()).await;
     assert!(hits * 5 > compared, "{hits} hits of {compared}: too few to have proved anything");
 }
 
@@ -361,19 +361,19 @@ async fn no_answer_is_older_than_what_the_gateway_knows_on_sqlite() {
 }
 
 /// On one thread: between a commit and what comes behind it, nothing else can run.
-async fn a_gateway_knows_of_its_own_changes_before_it_tells_of_them(world: World) {
-    let ann = world.member("Ann").await;
-    let services = world.services();
+async fn a_gateway_knows_of_its_own_changes_before_it_tells_of_them(app: TestApp) {
+    let ann = app.member("Ann").await;
+    let services = app.services();
     for points in 1..20 {
-        let before = services.public_version.current();
+        let before = services.public_data_version.current();
         user_admin::set_points(services, &ann.email, points).await.expect("other points");
-        assert!(services.public_version.current() > before);
+        assert!(services.public_data_version.current() > before);
     }
     // What strangers do not see leaves what is kept as it is.
-    let before = services.public_version.current();
-    ann.post(world.gig_form("A gig that waits").await).await;
+    let before = services.public_data_version.current();
+    ann.post(app.gig_form("A gig that waits").await).await;
     caught_up(services).await;
-    assert_eq!(services.public_version.current(), before);
+    assert_eq!(services.public_data_version.current(), before);
 }
 
 #[tokio::test]
@@ -390,105 +390,112 @@ async fn a_gateway_knows_of_its_own_changes_on_postgres() {
 /// follows the log reads it at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_was_told_of_an_event_is_shown_it_before_the_gateway_hears_of_it() {
-    let world = World::start(Settings::default(), 2).await;
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let there = world.there();
+    let app = TestApp::start(Settings::default(), 2).await;
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let gateway_b = app.gateway_b();
     for number in 1..=5 {
         let title = format!("A gig for everybody, number {number}");
-        let id = ann.post(world.gig_form(&title).await).await;
-        caught_up(world.services_there()).await;
-        let begun = text(&there.run("{ eventCursor }", json!({})).await["eventCursor"]);
+        let id = ann.post(app.gig_form(&title).await).await;
+        caught_up(app.services_b()).await;
+        let begun = text(&gateway_b.run("{ eventCursor }", json!({})).await["eventCursor"]);
         for _ in 0..2 {
-            let page = there.run(BROWSE, json!({ "n": 1 })).await;
+            let page = gateway_b.run(BROWSE, json!({ "n": 1 })).await;
             assert_ne!(page["gigs"]["nodes"][0]["title"], json!(title));
         }
         rita.approve(&id).await;
-        let mut stranger = there.socket().await;
+        let mut stranger = gateway_b.socket().await;
         stranger.subscribe("feed", GIG_PUBLISHED, json!({ "after": begun })).await;
         assert_eq!(stranger.event("feed").await["gig"]["title"], json!(title));
-        assert_eq!(there.run(BROWSE, json!({ "n": 1 })).await["gigs"]["nodes"][0]["title"], json!(title));
-        world.pass(TimeDelta::seconds(1));
+        assert_eq!(gateway_b.run(BROWSE, json!({ "n": 1 })).await["gigs"]["nodes"][0]["title"], json!(title));
+        app.pass(TimeDelta::seconds(1));
     }
 }
 
 const BROWSE: &str = "query($n: Int) { gigs(first: $n) { nodes { title seller { displayName } } } }";
 
-async fn a_thousand_identical_requests_take_one_look_at_the_database(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let id = ann.post(world.gig_form("A gig for everybody").await).await;
+async fn a_thousand_identical_requests_take_one_look_at_the_database(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let id = ann.post(app.gig_form("A gig for everybody").await).await;
     rita.approve(&id).await;
-    let here = world.here();
+    let gateway_a = app.gateway_a();
     let came_of = async |result: &str| {
-        counted(&here, &format!("gigway_answer_cache_requests_total{{result=\"{result}\"}} ")).await
+        counted(&gateway_a, &format!("gigway_answer_cache_requests_total{{result=\"{result}\"}} ")).await
     };
-    let (misses, before) = (came_of("miss").await, world.services().db.statements());
+    let (misses, before) = (came_of("miss").await, app.services().db.statements());
     let mut clients = JoinSet::new();
     for _ in 0..1000 {
-        let client = here.clone();
+        let client = gateway_a.clone();
         clients.spawn(async move { client.run(BROWSE, json!({ "n": 3 })).await });
     }
     for answer in clients.join_all().await {
         assert_eq!(answer["gigs"]["nodes"][0]["title"], "A gig for everybody");
     }
-    let took = world.services().db.statements() - before;
+    let took = app.services().db.statements() - before;
     // The gateway looks at its log meanwhile, once a second.
     assert!(took < 30, "{took} statements");
     assert_eq!(came_of("miss").await - misses, 1);
     assert!(came_of("joined").await + came_of("hit").await >= 999);
 }
 
-async fn what_is_not_everybodys_is_not_kept(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let id = ann.post(world.gig_form("A gig for everybody").await).await;
+async fn what_is_not_everybodys_is_not_kept(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let id = ann.post(app.gig_form("A gig for everybody").await).await;
     rita.approve(&id).await;
-    let here = world.here();
-    let statements = || world.services().db.statements();
+    let gateway_a = app.gateway_a();
+    let statements = || app.services().db.statements();
     let cost = json!({ "query": BROWSE, "variables": { "n": 2 }, "extensions": { "cost": true } });
     for _ in 0..2 {
-        let asked = asked(&here).await;
+        let asked = asked(&gateway_a).await;
         ann.client.run(BROWSE, json!({ "n": 2 })).await;
-        assert_eq!(asked, self::asked(&here).await, "somebody who has signed in");
+        assert_eq!(asked, self::asked(&gateway_a).await, "somebody who has signed in");
         let before = statements();
-        let answer: Value =
-            here.post("/graphql").json(&cost).send().await.expect("an answer").json().await.expect("JSON");
+        let answer: Value = gateway_a
+            .post("/graphql")
+            .json(&cost)
+            .send()
+            .await
+            .expect("an answer")
+            .json()
+            .await
+            .expect("JSON");
         assert!(statements() > before && answer["extensions"]["cost"].is_object(), "{answer}");
         let before = statements();
-        here.run("{ eventCursor gigs(first: 1) { totalCount } }", json!({})).await;
+        gateway_a.run("{ eventCursor gigs(first: 1) { totalCount } }", json!({})).await;
         assert!(statements() > before, "the log's position");
     }
     // By GET it is the same answer, with the tag that names it.
-    here.run(BROWSE, json!({ "n": 2 })).await;
-    let kept = hits(&here).await;
+    gateway_a.run(BROWSE, json!({ "n": 2 })).await;
+    let kept = hits(&gateway_a).await;
     let query = [("query", BROWSE), ("variables", r#"{"n":2}"#)];
-    let got = here.get("/graphql").query(&query).send().await.expect("an answer");
+    let got = gateway_a.get("/graphql").query(&query).send().await.expect("an answer");
     let tag = got.headers()["etag"].clone();
     assert_eq!(got.headers()["cache-control"], "public, max-age=5");
     let body: Value = got.json().await.expect("JSON");
-    assert_eq!(body["data"], here.run(BROWSE, json!({ "n": 2 })).await);
+    assert_eq!(body["data"], gateway_a.run(BROWSE, json!({ "n": 2 })).await);
     let again =
-        here.get("/graphql").query(&query).header("if-none-match", tag).send().await.expect("an answer");
+        gateway_a.get("/graphql").query(&query).header("if-none-match", tag).send().await.expect("an answer");
     assert_eq!(again.status(), 304);
-    assert_eq!(hits(&here).await - kept, 3);
+    assert_eq!(hits(&gateway_a).await - kept, 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_more_bytes_are_kept_than_allowed_and_none_where_it_is_switched_off() {
     let settings = Settings { cache_bytes: Some("100000".into()), ..Settings::default() };
-    let world = World::start(settings, 1).await;
+    let app = TestApp::start(settings, 1).await;
     for number in 0..500 {
         let query = format!("{{ a{number}: categories {{ id name slug }} }}");
-        world.here().run(&query, json!({})).await;
+        app.gateway_a().run(&query, json!({})).await;
     }
-    let bytes = counted(&world.here(), "gigway_answer_cache_size_bytes ").await;
+    let bytes = counted(&app.gateway_a(), "gigway_answer_cache_size_bytes ").await;
     assert!((20_000..=100_000).contains(&bytes), "{bytes}");
     let settings = Settings { cache_bytes: Some("0".into()), ..Settings::default() };
-    let world = World::start(settings, 1).await;
+    let app = TestApp::start(settings, 1).await;
     for _ in 0..2 {
-        let before = world.services().db.statements();
-        world.here().run(BROWSE, json!({ "n": 2 })).await;
-        assert!(world.services().db.statements() > before);
+        let before = app.services().db.statements();
+        app.gateway_a().run(BROWSE, json!({ "n": 2 })).await;
+        assert!(app.services().db.statements() > before);
     }
-    assert_eq!(hits(&world.here()).await, 0);
+    assert_eq!(hits(&app.gateway_a()).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -499,15 +506,15 @@ async fn an_answer_that_is_there_costs_what_is_in_it() {
         operation_limits: Some(json!({ "cost": 10 }).to_string()),
         ..Settings::default()
     };
-    let world = World::start(settings, 1).await;
-    let here = world.here();
+    let app = TestApp::start(settings, 1).await;
+    let gateway_a = app.gateway_a();
     // A page, its gigs if there were any, and nothing that is not there: one point.
     for number in 0..10 {
-        let answer = here.answer(BROWSE, json!({ "n": 1 })).await;
+        let answer = gateway_a.answer(BROWSE, json!({ "n": 1 })).await;
         assert!(answer.get("errors").is_none(), "{number}: {answer}");
     }
-    assert_eq!(hits(&here).await, 9);
-    let codes = here.error_codes(BROWSE, json!({ "n": 1 })).await;
+    assert_eq!(hits(&gateway_a).await, 9);
+    let codes = gateway_a.error_codes(BROWSE, json!({ "n": 1 })).await;
     assert_eq!(codes, ["RATE_LIMITED"]);
 }
 

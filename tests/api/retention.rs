@@ -14,39 +14,39 @@ use serde_json::{Value, json};
 use crate::support::client::{error_codes, text};
 use crate::support::documents::SIGN_IN;
 use crate::support::on_both_back_ends;
-use crate::support::people::PASSWORD;
 use crate::support::process::{Served, gigway};
-use crate::support::world::World;
+use crate::support::test_app::TestApp;
+use crate::support::test_users::PASSWORD;
 use crate::verification::{decide, document, info, own, save, submitted, upload, verdict};
 
 /// 32 bytes, each a 7 or each an 8.
 const OLD: &str = "old:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 const NEW: &str = "new:CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=";
 
-fn blobs(world: &World) -> usize {
-    let folder = world.blobs().with_file_name("identity-documents");
+fn blobs(app: &TestApp) -> usize {
+    let folder = app.blobs().with_file_name("identity-documents");
     std::fs::read_dir(folder).map(Iterator::count).unwrap_or_default()
 }
 
 const READ: &str = "query($id: ID!) { node(id: $id) { ... on Verification { status submittedAt clearedAt erased: documents { id }
     personalInfo { city } reasons { code } steps { done } } } }";
 
-async fn pictures_go_after_a_time_and_the_record_stays(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let (bob, cid) = (world.member("Bob").await, world.member("Cid").await);
+async fn pictures_go_after_a_time_and_the_record_stays(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let (bob, cid) = (app.member("Bob").await, app.member("Cid").await);
     let (id, version) = submitted(&ann, "AB123456", 1).await;
     rita.client.done(&decide(), verdict(&id, "CLEAR", version, &json!([]))).await;
     let (held, version) = submitted(&cid, "EF123456", 3).await;
     rita.client.done(&decide(), verdict(&held, "CLEAR", version, &json!([]))).await;
-    retention::hold(world.services(), &cid.email, true).await.expect("a hold");
+    retention::hold(app.services(), &cid.email, true).await.expect("a hold");
     bob.client.done(&save(), info("CD123456")).await;
     upload(&bob.client, "PASSPORT", "FRONT", document(2)).await;
-    assert_eq!(blobs(&world), 3);
+    assert_eq!(blobs(&app), 3);
 
-    world.pass(TimeDelta::days(31));
-    let done = retention::retain(world.services()).await.expect("a run");
+    app.pass(TimeDelta::days(31));
+    let done = retention::retain(app.services()).await.expect("a run");
     assert_eq!((done.abandoned, done.pictures, done.records), (1, 0, 0));
-    let bob = world.sign_in(&bob.email).await;
+    let bob = app.sign_in(&bob.email).await;
     let seen = own(&bob.client).await;
     assert_eq!(
         (&seen["status"], &seen["personalInfo"], &seen["documents"]),
@@ -56,18 +56,18 @@ async fn pictures_go_after_a_time_and_the_record_stays(world: World) {
     bob.client.done(&save(), info("CD123456")).await;
     assert_eq!(own(&bob.client).await["personalInfo"]["firstName"], "Annabella");
 
-    world.pass(TimeDelta::days(150));
-    retention::retain(world.services()).await.expect("a run");
-    assert_eq!(blobs(&world), 1, "that of the person under a legal hold");
-    let rita = world.sign_in(&rita.email).await;
+    app.pass(TimeDelta::days(150));
+    retention::retain(app.services()).await.expect("a run");
+    assert_eq!(blobs(&app), 1, "that of the person under a legal hold");
+    let rita = app.sign_in(&rita.email).await;
     let seen = rita.client.run(READ, json!({ "id": id })).await["node"].take();
     assert_eq!((&seen["status"], &seen["erased"]), (&json!("CLEARED"), &json!([])));
     assert_eq!(seen["personalInfo"]["city"], "Leeds");
     assert!(seen["steps"].as_array().expect("a list").iter().all(|step| step["done"] == true), "{seen}");
 
-    world.pass(TimeDelta::days(5 * 365));
-    retention::retain(world.services()).await.expect("a run");
-    let rita = world.sign_in(&rita.email).await;
+    app.pass(TimeDelta::days(5 * 365));
+    retention::retain(app.services()).await.expect("a run");
+    let rita = app.sign_in(&rita.email).await;
     let seen = rita.client.run(READ, json!({ "id": id })).await["node"].take();
     assert_eq!((&seen["status"], &seen["personalInfo"]), (&json!("CLEARED"), &Value::Null));
     assert!(seen["clearedAt"].is_string() && seen["submittedAt"].is_string());
@@ -75,24 +75,24 @@ async fn pictures_go_after_a_time_and_the_record_stays(world: World) {
     assert_eq!(seen["personalInfo"]["city"], "Leeds");
 }
 
-async fn a_person_who_is_erased_is_nobody_and_the_record_stays(world: World) {
-    let (ann, rita) = (world.member("Ann").await, world.reviewer("Rita").await);
-    let gig = ann.post(world.gig_form("I will write a song for you").await).await;
+async fn a_person_who_is_erased_is_nobody_and_the_record_stays(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let gig = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.approve(&gig).await;
     let (id, version) = submitted(&ann, "AB123456", 1).await;
     rita.client.done(&decide(), verdict(&id, "CLEAR", version, &json!([]))).await;
-    retention::hold(world.services(), &ann.email, true).await.expect("a hold");
-    retention::erase_user(world.services(), &ann.email).await.expect_err("a hold");
-    assert_eq!(blobs(&world), 1);
-    retention::hold(world.services(), &ann.email, false).await.expect("no hold");
-    retention::erase_user(world.services(), &ann.email).await.expect("erased");
-    assert_eq!(blobs(&world), 0);
+    retention::hold(app.services(), &ann.email, true).await.expect("a hold");
+    retention::erase_user(app.services(), &ann.email).await.expect_err("a hold");
+    assert_eq!(blobs(&app), 1);
+    retention::hold(app.services(), &ann.email, false).await.expect("no hold");
+    retention::erase_user(app.services(), &ann.email).await.expect("erased");
+    assert_eq!(blobs(&app), 0);
     assert_eq!(ann.client.error_codes("{ viewer { email } }", json!({})).await, ["UNAUTHENTICATED"]);
     let sign_in = json!({ "input": { "email": ann.email, "password": PASSWORD } });
-    assert!(!world.here().refused(SIGN_IN, sign_in).await.is_empty());
+    assert!(!app.gateway_a().refused(SIGN_IN, sign_in).await.is_empty());
     let profile =
         "query($id: ID!) { node(id: $id) { ... on User { displayName verified gigs { totalCount } } } }";
-    let seen = world.there().run(profile, json!({ "id": ann.id })).await["node"].take();
+    let seen = app.gateway_b().run(profile, json!({ "id": ann.id })).await["node"].take();
     assert_eq!(seen, json!({ "displayName": "Erased", "verified": false, "gigs": { "totalCount": 0 } }));
     let seen = rita.client.run(READ, json!({ "id": id })).await["node"].take();
     assert_eq!(
@@ -101,14 +101,14 @@ async fn a_person_who_is_erased_is_nobody_and_the_record_stays(world: World) {
     );
     assert!(seen["clearedAt"].is_string());
     // One that waits is withdrawn, and nothing of it can be decided any more.
-    let bob = world.member("Bob").await;
+    let bob = app.member("Bob").await;
     let (id, version) = submitted(&bob, "CD123456", 2).await;
-    retention::erase_user(world.services(), &bob.email).await.expect("erased");
+    retention::erase_user(app.services(), &bob.email).await.expect("erased");
     let clear = verdict(&id, "CLEAR", version + 1, &json!([]));
     let refused = rita.client.refused(&decide(), clear).await;
     assert_eq!(refused, [("INVALID_TRANSITION".to_owned(), String::new())]);
     // The e-mail is free again.
-    world.member("Ann").await;
+    app.member("Ann").await;
 }
 
 on_both_back_ends!(
@@ -117,7 +117,7 @@ on_both_back_ends!(
 );
 
 /// With a database that two installations of keys can share.
-async fn with_keys(keys: &str, database_url: &str, data_dir: &std::path::Path) -> World {
+async fn with_keys(keys: &str, database_url: &str, data_dir: &std::path::Path) -> TestApp {
     let settings = Settings {
         database_url: Some(database_url.to_owned()),
         data_dir: Some(data_dir.display().to_string()),
@@ -126,7 +126,7 @@ async fn with_keys(keys: &str, database_url: &str, data_dir: &std::path::Path) -
         token_secret: Some("a secret of at least 32 characters".into()),
         ..Settings::default()
     };
-    World::start(settings, 1).await
+    TestApp::start(settings, 1).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -142,10 +142,10 @@ async fn keys_are_changed_while_people_read_and_write() {
             people.push(person.email);
         }
     }
-    let world = Arc::new(with_keys(&format!("{OLD},{NEW}"), &url, folder.path()).await);
+    let app = Arc::new(with_keys(&format!("{OLD},{NEW}"), &url, folder.path()).await);
     let mut clients = Vec::new();
     for email in &people {
-        clients.push(world.sign_in(email).await.client);
+        clients.push(app.sign_in(email).await.client);
     }
     let started = Arc::new(AtomicBool::new(false));
     let work: Vec<_> = (0..200)
@@ -164,17 +164,17 @@ async fn keys_are_changed_while_people_read_and_write() {
         })
         .collect();
     let rotation = tokio::spawn({
-        let world = Arc::clone(&world);
+        let app = Arc::clone(&app);
         async move {
             while !started.load(Ordering::SeqCst) {
                 tokio::task::yield_now().await;
             }
-            key_rotation::rotate(world.services(), || ()).await
+            key_rotation::rotate(app.services(), || ()).await
         }
     });
     futures_util::stream::iter(work).buffer_unordered(8).collect::<Vec<_>>().await;
     rotation.await.expect("it ends").expect("rotated");
-    assert_eq!(key_rotation::remaining(world.services()).await.expect("a count"), 0);
+    assert_eq!(key_rotation::remaining(app.services()).await.expect("a count"), 0);
     // The old key is not needed any more.
     let new = with_keys(NEW, &url, folder.path()).await;
     for email in &people {

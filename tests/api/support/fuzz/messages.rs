@@ -10,7 +10,7 @@ use super::requests::Maker;
 use super::shapes::{envelope, odd_value, spoiled, with_odd_fields};
 
 /// What one client says, from the first message to the last.
-pub struct Talk {
+pub struct SocketSession {
     pub subprotocol: Option<&'static str>,
     pub messages: Vec<Message>,
     /// Some of it is no WebSocket at all: the connection may end without a word.
@@ -42,9 +42,12 @@ impl Message {
 }
 
 impl Maker<'_> {
-    pub fn talk(&self, dice: &mut Dice) -> Talk {
-        let mut talk =
-            Talk { subprotocol: Some("graphql-transport-ws"), messages: Vec::new(), is_mangled: false };
+    pub fn talk(&self, dice: &mut Dice) -> SocketSession {
+        let mut talk = SocketSession {
+            subprotocol: Some("graphql-transport-ws"),
+            messages: Vec::new(),
+            is_mangled: false,
+        };
         if dice.percent(5) {
             talk.subprotocol = None;
         }
