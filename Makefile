@@ -1,20 +1,32 @@
 # The everyday commands. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint schema need-cargo need-cc
+.PHONY: help run check test test-one lint schema need-cargo need-cc need-name
 
 help: ## List these commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '%-14s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '%-16s %s\n' "$$name" "$$what"; done
 
 run: need-cargo need-cc ## Start gigway with demo data
 	cargo run --bin gigway -- serve --demo
 
+check: need-cargo need-cc ## Check that everything compiles, in seconds
+	cargo check --workspace --all-targets --locked
+
 test: need-cargo ## Run all tests, with a PostgreSQL and a Redis of their own
 	tests/with-services cargo test --workspace --locked
 
-lint: need-cargo need-cc ## Check the formatting, then clippy; a warning is an error
+test-one: need-cargo need-name ## Run the tests whose path contains NAME: make test-one NAME=browse::
+	tests/with-services cargo test --workspace --locked -- '$(NAME)'
+
+# Advisories are left to CI: a new one would fail a change that has nothing to do with it. Documentation may link to
+# private items: this is not a library, and its readers have the source.
+lint: need-cargo need-cc ## Check formatting, clippy, documentation and dependencies; warnings are errors
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' cargo doc --workspace --no-deps --locked
+	@if cargo deny --version >/dev/null 2>&1; \
+	then echo 'cargo deny check bans licenses sources'; cargo deny --locked --log-level error check bans licenses sources; \
+	else echo 'make: dependencies not checked: cargo-deny is not installed (cargo install cargo-deny --locked)'; fi
 
 # By way of a second file, so that a build that fails leaves the old schema in place.
 schema: need-cargo need-cc ## Write schema.graphql, and docs/AUTHORIZATION.md
@@ -23,10 +35,13 @@ schema: need-cargo need-cc ## Write schema.graphql, and docs/AUTHORIZATION.md
 	cargo run -q --bin gigway -- schema --authorization > docs/AUTHORIZATION.md.new || { rm -f docs/AUTHORIZATION.md.new; exit 1; }
 	mv docs/AUTHORIZATION.md.new docs/AUTHORIZATION.md
 
-# Not listed: these say what to install, before cargo fails with a page of linker errors. `test` goes without
-# the second, because tests/with-services looks for the compiler and can install it.
+# Not listed: these report what is missing, before cargo fails with a page of linker errors. `test` and `test-one` do
+# without need-cc, because tests/with-services looks for the compiler and can install it.
 need-cargo:
 	@command -v cargo >/dev/null || { echo 'make: gigway is built with Rust, and there is no cargo here. Install it from https://rustup.rs and open a new shell.' >&2; exit 1; }
 
 need-cc:
 	@command -v cc >/dev/null || { echo 'make: gigway needs a C compiler (SQLite is compiled from C), and there is no cc here. Install it with: sudo apt-get install gcc libc6-dev' >&2; exit 1; }
+
+need-name:
+	@[ -n '$(NAME)' ] || { echo 'make: test-one needs a name: make test-one NAME=editing_an_active_gig' >&2; exit 1; }

@@ -1,14 +1,14 @@
-//! The time, as an argument: whoever needs it is given a clock, so that a test can move it.
+//! The clock, an argument of everything that needs the time, so that tests can control it.
 
 use chrono::{DateTime, SubsecRound, Utc};
 
-/// Tells the time.
+/// A source of the current time.
 pub trait Clock: Send + Sync + std::fmt::Debug {
-    /// Now, in whole milliseconds: what every database here can keep and compare.
+    /// The current time in whole milliseconds, a precision that both databases store exactly.
     fn now(&self) -> DateTime<Utc>;
 }
 
-/// The machine's own clock.
+/// The clock of the machine.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock;
 

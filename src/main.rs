@@ -1,4 +1,4 @@
-//! The command line.
+//! The `gigway` binary.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
@@ -7,13 +7,13 @@ use std::time::Duration;
 use clap::Parser;
 use gigway::cli::{self, Cli};
 
-/// Sockets come and go by the thousand: what they take while they come must be given back, also from between what
-/// those that stay hold.
+/// Thousands of sockets come and go. mimalloc returns the memory of closed ones even if others next to them
+/// stay open.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How long work on blocking threads, which cannot be stopped, may keep the process after everything else ended.
-const LAST_WORK_WITHIN: Duration = Duration::from_millis(500);
+/// How long the process waits for tasks on blocking threads, which cannot be cancelled.
+const BLOCKING_TASKS_TIMEOUT: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -25,6 +25,6 @@ fn main() -> ExitCode {
         }
     };
     let code = runtime.block_on(cli::run(cli));
-    runtime.shutdown_timeout(LAST_WORK_WITHIN);
+    runtime.shutdown_timeout(BLOCKING_TASKS_TIMEOUT);
     code
 }

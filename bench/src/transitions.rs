@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use gigway::domain::gig::GigStatus;
+use gigway::domain::id::{GigId, SessionId, UserId};
 use gigway::domain::user::Role;
 use gigway::service::accounts;
 use gigway::store::users;
@@ -74,12 +75,12 @@ pub async fn run() -> Result<Report> {
 }
 
 /// People who never sign in.
-async fn add_sellers(world: &World) -> Result<Vec<Uuid>> {
-    let (ids, transaction) = (world.new_ids(SELLERS), world.services.db.begin().await?);
+async fn add_sellers(world: &World) -> Result<Vec<UserId>> {
+    let (ids, transaction) = (world.new_ids::<UserId>(SELLERS), world.services.db.begin().await?);
     for id in &ids {
         let seller = NewUser {
             id: *id,
-            email: format!("{}@example.com", id.simple()),
+            email: format!("{}@example.com", id.uuid().simple()),
             display_name: "Seller".to_owned(),
             password_hash: "none".to_owned(),
             role: Role::Member,
@@ -93,10 +94,10 @@ async fn add_sellers(world: &World) -> Result<Vec<Uuid>> {
 }
 
 /// The ids of pgbench's gigs, which it can tell from the number of its client and a count.
-fn numbered() -> Vec<Uuid> {
+fn numbered() -> Vec<GigId> {
     let firsts = (0_u128..).step_by(usize::try_from(NUMBERS_OF_A_CLIENT).expect("it fits")).take(CLIENTS);
     let numbers = firsts.flat_map(|first| (first + 1..).take(EACH * (ROUNDS + 1)));
-    numbers.map(Uuid::from_u128).collect()
+    numbers.map(|number| GigId::from_uuid(Uuid::from_u128(number))).collect()
 }
 
 /// Approves each gig once, by so many clients; how many a second.
@@ -121,8 +122,8 @@ async fn decide_all(reviewer: &Person, gigs: &[String]) -> Result<f64> {
 
 struct Pgbench {
     script: PathBuf,
-    reviewer: Uuid,
-    session: Uuid,
+    reviewer: UserId,
+    session: SessionId,
 }
 
 impl Pgbench {

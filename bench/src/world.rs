@@ -7,12 +7,10 @@ use gigway::clock::SystemClock;
 use gigway::config::{Config, Settings};
 use gigway::domain::account::SignUpForm;
 use gigway::domain::gig::{Gig, GigContent, GigStatus};
-use gigway::domain::id;
-use gigway::domain::id::IdKind;
+use gigway::domain::id::{GigId, ImageId, PublicId, SubjectId, UserId};
 use gigway::domain::image::GigImage;
 use gigway::domain::money::Money;
 use gigway::domain::review::ReviewItem;
-use gigway::domain::review_kind::ReviewKind;
 use gigway::domain::user::Role;
 use gigway::service::{IdGenerator, accounts};
 use gigway::store::{categories, gigs, images, reviews};
@@ -51,7 +49,7 @@ pub struct World {
 /// Somebody who has signed in.
 #[derive(Debug, Clone)]
 pub struct Person {
-    pub id: Uuid,
+    pub id: UserId,
     pub token: String,
     email: String,
     http: reqwest::Client,
@@ -115,17 +113,22 @@ impl World {
     }
 
     /// So many ids that no row has.
-    pub fn new_ids(&self, count: usize) -> Vec<Uuid> {
+    pub fn new_ids<Id: From<Uuid>>(&self, count: usize) -> Vec<Id> {
         std::iter::repeat_with(|| self.services.new_id()).take(count).collect()
     }
 
     /// A gig with pictures for each of `ids`, offered by each of `sellers` in turn, straight into the
     /// database. One IN_REVIEW has its item in the queue. Their public ids.
-    pub async fn add_gigs(&self, ids: &[Uuid], sellers: &[Uuid], status: GigStatus) -> Result<Vec<String>> {
+    pub async fn add_gigs(
+        &self,
+        ids: &[GigId],
+        sellers: &[UserId],
+        status: GigStatus,
+    ) -> Result<Vec<String>> {
         let (services, now) = (&self.services, self.services.now());
         let category = categories::first(services.db.read()).await?;
         let waits = status == GigStatus::InReview;
-        let gig = |(id, seller): (&Uuid, &Uuid)| {
+        let gig = |(id, seller): (&GigId, &UserId)| {
             let content = GigContent {
                 title: "A jingle for your podcast, in two styles".to_owned(),
                 description: "Three minutes of music, made for you alone.".to_owned(),
@@ -148,7 +151,7 @@ impl World {
         let waiting = made.iter().filter(|_| waits);
         let item = |gig: &Gig| {
             let limits = &services.limits.review;
-            ReviewItem::submitted(services.new_id(), ReviewKind::Gig, gig.id, limits, now)
+            ReviewItem::new(services.new_id(), SubjectId::Gig(gig.id), limits, now)
         };
         let items: Vec<_> = waiting.map(item).collect();
         let mut pictures = Vec::with_capacity(made.len() * PICTURES);
@@ -162,7 +165,7 @@ impl World {
         transaction.commit().await?;
         // The planner must know of them, also where nothing vacuums.
         services.db.read().execute_unprepared("ANALYZE").await?;
-        Ok(made.iter().map(|gig| id::encode(IdKind::Gig, gig.id)).collect())
+        Ok(made.iter().map(|gig| gig.id.to_public()).collect())
     }
 }
 
@@ -211,7 +214,7 @@ pub async fn trigger(http: &reqwest::Client, url: &str, text: String) -> Result<
     Ok(())
 }
 
-fn picture(id: Uuid, gig: &Gig) -> GigImage {
+fn picture(id: ImageId, gig: &Gig) -> GigImage {
     let (width, height, byte_size) = (640, 480, 50_000);
     GigImage { id, owner_id: gig.seller_id, gig_id: Some(gig.id), width, height, byte_size }
 }

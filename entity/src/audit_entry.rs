@@ -1,4 +1,4 @@
-//! Who has seen or decided what of whom; added to and never changed.
+//! An entry of the audit trail: who saw or decided what about whom. Appended and never changed.
 
 use sea_orm::entity::prelude::*;
 
@@ -8,12 +8,12 @@ pub struct Model {
     #[sea_orm(primary_key)]
     pub number: i64,
     pub at: DateTimeUtc,
-    /// Null for what happened by itself or by the command line.
+    /// Null for background jobs and the command line.
     pub actor_id: Option<Uuid>,
-    /// The person it is about.
+    /// The user whom the entry is about.
     pub subject_id: Uuid,
     pub action: String,
-    /// What exactly, without personal data.
+    /// Details, without personal data.
     pub detail: String,
     pub request_id: String,
 }

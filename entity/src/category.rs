@@ -1,4 +1,4 @@
-//! One of the catalogue's categories.
+//! A category of the catalogue.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A small job offered by its seller.
+//! A gig: a small job that a seller offers.
 
 use sea_orm::entity::prelude::*;
 
@@ -14,18 +14,18 @@ pub struct Model {
     pub price_cents: i64,
     pub delivery_days: i32,
     pub revisions: i32,
-    /// The tags as written, an array of strings; `gig_tag` is its index.
+    /// The tags as the seller wrote them, an array of strings. `gig_tag` is their index.
     pub tags: Json,
-    /// An array of https:// addresses.
+    /// An array of https:// URLs.
     pub links: Json,
     pub status: String,
-    /// Goes up by one at every change.
+    /// Incremented by every change.
     pub version: i32,
-    /// The last decision's reasons.
+    /// The reasons of the last decision.
     pub review_reasons: Json,
     pub created_at: DateTimeUtc,
     pub submitted_at: Option<DateTimeUtc>,
-    /// When it first became ACTIVE.
+    /// When the gig first became ACTIVE.
     pub published_at: Option<DateTimeUtc>,
     pub review_due_at: Option<DateTimeUtc>,
 }

@@ -1,4 +1,4 @@
-//! A picture of a gig, or one just uploaded and not yet part of any.
+//! An image of a gig, or an uploaded image that no gig uses yet.
 
 use sea_orm::entity::prelude::*;
 
@@ -9,7 +9,7 @@ pub struct Model {
     pub id: Uuid,
     pub owner_id: Uuid,
     pub gig_id: Option<Uuid>,
-    /// Its place among the gig's pictures, from 0.
+    /// The position among the images of the gig, from 0.
     pub ordinal: i32,
     /// Pixels.
     pub width: i32,
@@ -17,7 +17,7 @@ pub struct Model {
     pub height: i32,
     pub byte_size: i32,
     pub created_at: DateTimeUtc,
-    /// Null while a gig has it; the collector takes it a day after.
+    /// Since when no gig uses the image; null while one does. It is deleted after a day.
     pub unattached_since: Option<DateTimeUtc>,
 }
 

@@ -1,4 +1,4 @@
-//! The index of `gig.tags`: one row per tag, in lower case.
+//! The index of `gig.tags`: one row per normalized tag.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,28 +1,28 @@
-//! What became of a mutation that was sent with a key.
+//! A mutation that was sent with an idempotency key, and its response.
 
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotent_request")]
 pub struct Model {
-    /// Whose it is; nil where a stranger sent it.
+    /// The user who sent it; nil for anonymous clients.
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
     pub idempotency_key: String,
-    /// A keyed hash of what was sent.
+    /// A keyed hash of the request.
     pub fingerprint: Vec<u8>,
-    /// Who runs it, or did: changes where another takes over.
+    /// The last attempt to run it.
     pub attempt: Uuid,
-    /// Whoever runs it has stopped by then.
+    /// From then on the attempt counts as abandoned.
     pub running_until: DateTimeUtc,
-    /// Set in the transaction of what it changed.
+    /// Whether the attempt has changed data. Set in the transaction of the change.
     pub acted: bool,
-    /// Sealed.
+    /// The response, encrypted.
     pub answer: Option<Vec<u8>>,
-    /// The key of the installation that wraps the answer's.
+    /// The key of the installation that wraps `wrapped_key`.
     pub key_id: Option<String>,
-    /// The answer's key, wrapped.
+    /// The key that decrypts the response, wrapped.
     pub wrapped_key: Option<Vec<u8>>,
     pub expires_at: DateTimeUtc,
 }

@@ -1,4 +1,4 @@
-//! A picture of one side of an identity document. The picture itself is a sealed blob.
+//! The record of an image of one side of an identity document. The image is an encrypted blob.
 
 use sea_orm::entity::prelude::*;
 
@@ -10,9 +10,9 @@ pub struct Model {
     pub user_id: Uuid,
     pub r#type: String,
     pub side: String,
-    /// A keyed hash of the pixels, to know the same picture again.
+    /// A keyed hash of the pixels, to recognize the same image.
     pub picture_hash: Vec<u8>,
-    /// Whether it must be uploaded anew.
+    /// Whether a reviewer asked to upload it again.
     pub asked_again: bool,
     pub uploaded_at: DateTimeUtc,
 }

@@ -1,8 +1,7 @@
-//! The tables, one module each, for SeaORM alone.
+//! The tables as SeaORM entities, one module each.
 //!
-//! These are rows, not the API: what clients see is in `gigway::graphql`, what the rows mean is in
-//! `gigway::domain`, and only `gigway::store` turns one into the other. To add a table: a migration,
-//! a module here, a file in `gigway::store`.
+//! These types are rows. `gigway::store` converts them to the types of `gigway::domain`, and nothing else
+//! uses them. To add a table: a migration, a module here, and a file in `gigway::store`.
 #![forbid(unsafe_code)]
 
 pub mod audit_entry;

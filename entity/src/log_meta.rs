@@ -1,4 +1,4 @@
-//! The log's one row about itself.
+//! Metadata of the event log. The table has exactly one row.
 
 use sea_orm::entity::prelude::*;
 
@@ -7,7 +7,8 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i32,
-    /// Random; cursors name it, so that those of another log are known.
+    /// A random id of the log. Cursors contain it, so cursors of another log, or from before a restore, are
+    /// recognized.
     pub epoch: Uuid,
 }
 

@@ -1,4 +1,4 @@
-//! Every refresh token ever given for a session that may still live.
+//! A refresh token, used or not. Deleted with its session.
 
 use sea_orm::entity::prelude::*;
 
@@ -10,7 +10,7 @@ pub struct Model {
     pub hash: Vec<u8>,
     pub session_id: Uuid,
     pub created_at: DateTimeUtc,
-    /// Set when traded; a second trade ends the session.
+    /// When the token was used. A second use ends the session.
     pub used_at: Option<DateTimeUtc>,
 }
 

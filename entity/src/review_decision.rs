@@ -1,4 +1,4 @@
-//! Who decided what, when and why; never changed.
+//! A decision of a reviewer. Decisions never change; erasure removes their texts.
 
 use sea_orm::entity::prelude::*;
 
@@ -8,14 +8,14 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub subject_id: Uuid,
-    /// Null for a suspension, which no queue item asked for.
+    /// Null for a suspension, which has no queue item.
     pub item_id: Option<Uuid>,
     pub reviewer_id: Uuid,
     pub decision: String,
     pub reasons: Json,
-    /// For reviewers only.
+    /// Visible to reviewers only.
     pub internal_note: Option<String>,
-    /// The subject's version that the decision made.
+    /// The version of the subject that the decision created.
     pub version: i32,
     pub decided_at: DateTimeUtc,
 }

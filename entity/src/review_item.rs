@@ -1,4 +1,4 @@
-//! One round of review of one subject.
+//! An item of the review queue: one round of review of a gig or verification.
 
 use sea_orm::entity::prelude::*;
 

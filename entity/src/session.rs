@@ -1,4 +1,4 @@
-//! One sign-in of one person on one device.
+//! A session: one user signed in on one device.
 
 use sea_orm::entity::prelude::*;
 
@@ -9,9 +9,9 @@ pub struct Model {
     pub id: Uuid,
     pub user_id: Uuid,
     pub created_at: DateTimeUtc,
-    /// Moved ahead by every refresh.
+    /// Extended by every refresh.
     pub expires_at: DateTimeUtc,
-    /// Set once, by sign-out or by a reused refresh token.
+    /// When the session was ended, by signing out for example. Never reset.
     pub ended_at: Option<DateTimeUtc>,
 }
 

@@ -1,4 +1,4 @@
-//! A person with an account.
+//! A user account.
 
 use sea_orm::entity::prelude::*;
 
@@ -7,24 +7,24 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// As the person wrote it.
+    /// As the user wrote it.
     pub email: String,
-    /// The e-mail in lower case: what must be unique.
+    /// The normalized email address, which is unique.
     pub email_key: String,
     pub display_name: String,
     /// argon2id, in PHC string form.
     pub password_hash: String,
     pub role: String,
-    /// Worker points; the level follows from them.
+    /// Worker points, which determine the level.
     pub points: i64,
-    /// When the identity was cleared; null while it is not.
+    /// Since when the identity is verified; null if it is not.
     pub verified_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
-    /// Nothing of this person may be erased while it is set.
+    /// While this is set, no data of the user may be erased.
     pub legal_hold: bool,
     /// When the account was erased.
     pub erased_at: Option<DateTimeUtc>,
-    /// Since when they cannot sign in; null while they can.
+    /// Since when the user is blocked; null if they are not.
     pub blocked_at: Option<DateTimeUtc>,
 }
 

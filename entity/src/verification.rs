@@ -1,4 +1,4 @@
-//! What is known of a person's identity; one row a person, once they have begun.
+//! The identity verification of a user. A user has a row once they have started.
 
 use sea_orm::entity::prelude::*;
 
@@ -8,23 +8,23 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: Uuid,
     pub status: String,
-    /// Goes up by one at every change.
+    /// Incremented by every change.
     pub version: i32,
     pub attempts_used: i32,
-    /// The key that `wrapped_key` is wrapped by; null once erased.
+    /// The key of the installation that wraps `wrapped_key`; null after erasure.
     pub key_id: Option<String>,
-    /// The key of this person's data, wrapped; null once erased.
+    /// The data key of the user, wrapped; null after erasure.
     pub wrapped_key: Option<Vec<u8>>,
-    /// The form, sealed.
+    /// The form, encrypted.
     pub personal_info: Option<Vec<u8>>,
     pub personal_info_at: Option<DateTimeUtc>,
-    /// Whether it must be filled in anew.
+    /// Whether a reviewer asked to fill in the form again.
     pub personal_info_asked: bool,
-    /// Of the documents uploaded.
+    /// The type of the uploaded documents.
     pub document_type: Option<String>,
-    /// A keyed hash of the document's type, country and number, from the submission on.
+    /// A keyed hash of the document's type, country and number. Set by the submission.
     pub identity_hash: Option<Vec<u8>>,
-    /// The last decision's reasons.
+    /// The reasons of the last decision.
     pub reasons: Json,
     pub submitted_at: Option<DateTimeUtc>,
     pub review_due_at: Option<DateTimeUtc>,
@@ -34,7 +34,7 @@ pub struct Model {
     pub proposed_decision: Option<String>,
     pub proposed_by: Option<Uuid>,
     pub changed_at: DateTimeUtc,
-    /// When the person's data were destroyed.
+    /// When the personal data was erased.
     pub erased_at: Option<DateTimeUtc>,
 }
 

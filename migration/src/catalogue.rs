@@ -1,6 +1,6 @@
-//! The catalogue's 27 categories, in the order people see them.
+//! The 27 categories of the catalogue, in display order.
 
-/// The name of each category.
+/// The names of the categories.
 pub const CATEGORIES: [&str; 27] = [
     "Architecture and Interior Design",
     "Artificial Intelligence",
@@ -31,10 +31,11 @@ pub const CATEGORIES: [&str; 27] = [
     "White Board & Animated Explainers",
 ];
 
-/// The least a gig may cost in any of them, in cents.
+/// The minimum price of a gig in every category, in cents.
 pub const MINIMUM_PRICE_CENTS: i64 = 100;
 
-/// The name in lower case, every run of other characters a hyphen.
+/// The slug of a name: lower case, with a hyphen for every run of other characters than ASCII letters and
+/// digits.
 #[must_use]
 pub fn slug(name: &str) -> String {
     name.to_lowercase()

@@ -1,7 +1,8 @@
-//! The database's shape, step by step, the same on PostgreSQL and SQLite.
+//! The migrations of the database schema, for PostgreSQL and SQLite.
 //!
-//! To add a step: a module named after its date and what it does, and a line in [`Migrator`]. A step
-//! that has been released is never edited.
+//! To add a migration: a module named `mYYYYMMDD_NNNNNN_what_it_does` with `up` and `down`, and a line at the
+//! end of [`Migrator`]; then the fields in `entity`. The name of the module is stored in the database. A
+//! released migration is never changed or renamed.
 #![forbid(unsafe_code)]
 
 pub use sea_orm_migration::prelude::MigratorTrait;
@@ -16,7 +17,7 @@ mod m20261124_000005_blocking;
 mod m20261127_000001_idempotency;
 mod m20261127_000002_browsing;
 
-/// All steps, oldest first.
+/// All migrations, oldest first.
 #[derive(Debug)]
 pub struct Migrator;
 

@@ -1,6 +1,6 @@
-//! People, sessions, gigs, reviews and the log.
+//! Creates the tables of users, sessions, gigs, reviews and the event log.
 //!
-//! A status is text: the states and what leads from one to another are `gigway::domain`'s to know.
+//! A status is a text column: `gigway::domain` defines the states and their transitions.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
@@ -19,7 +19,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in [people(), sessions(), refresh_tokens(), categories()] {
+        for table in [users(), sessions(), refresh_tokens(), categories()] {
             manager.create_table(table).await?;
         }
         for table in [gigs(), gig_tags(), gig_images()] {
@@ -33,7 +33,7 @@ impl MigrationTrait for Migration {
         }
         #[expect(
             clippy::disallowed_methods,
-            reason = "drawn once for a log, and nothing depends on which it is"
+            reason = "created once per database, and nothing depends on its value"
         )]
         let epoch = Uuid::new_v4();
         let epoch = Query::insert()
@@ -64,7 +64,8 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// The browse orders and the lists of one seller; the review queue; the log by topic.
+/// Indexes for the orders of the lists of gigs, the gigs of a seller, the review queue, and the events of a
+/// topic.
 const INDEXES: [&str; 15] = [
     "CREATE INDEX session_of_user ON session (user_id) WHERE ended_at IS NULL",
     "CREATE INDEX refresh_token_session ON refresh_token (session_id)",
@@ -83,7 +84,7 @@ const INDEXES: [&str; 15] = [
     "CREATE INDEX event_owner ON event (owner_id, position)",
 ];
 
-fn people() -> TableCreateStatement {
+fn users() -> TableCreateStatement {
     Table::create()
         .table("user")
         .col(pk_uuid("id"))
@@ -234,7 +235,7 @@ fn log_meta() -> TableCreateStatement {
     Table::create().table("log_meta").col(integer("id").primary_key()).col(uuid("epoch")).to_owned()
 }
 
-/// `table.column` holds the id of a row of `target`.
+/// A foreign key from `table.column` to the id of `target`.
 fn reference(table: &'static str, column: &'static str, target: &'static str) -> ForeignKeyCreateStatement {
     ForeignKey::create().name(format!("{table}_{column}")).from(table, column).to(target, "id").to_owned()
 }

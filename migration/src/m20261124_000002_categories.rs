@@ -1,11 +1,11 @@
-//! The rows of the catalogue. Their ids are fixed, so that every installation has the same.
+//! Inserts the categories of the catalogue. Their ids are fixed, so they are the same in every installation.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::prelude::Uuid;
 
 use crate::catalogue::{CATEGORIES, MINIMUM_PRICE_CENTS, slug};
 
-/// A version 7 UUID of 1 January 2025; the category's number is added to it.
+/// The id of the first category: a version 7 UUID of 1 January 2025. The index of a category is added to it.
 const FIRST_ID: u128 = 0x0194_1f29_7c00_7000_8000_0000_0000_0001;
 
 #[derive(DeriveMigrationName)]

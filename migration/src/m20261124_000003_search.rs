@@ -1,9 +1,9 @@
-//! Full text of a gig: its title (weight A), tags (B) and description (C).
+//! Creates the full-text index of gigs: title (weight A), tags (B) and description (C).
 //!
-//! PostgreSQL keeps a generated column with a GIN index. SQLite keeps an FTS5 table that triggers
-//! fill; since the row numbers of `gig` may change when the file is vacuumed, `gig_search_key` gives
-//! each gig a number of its own. Both split words at everything but letters and digits, and neither
-//! stems, so that one query finds the same gigs in both.
+//! PostgreSQL has a generated column with a GIN index. SQLite has an FTS5 table that triggers fill. Since the
+//! row ids of `gig` may change when the file is vacuumed, `gig_search_key` gives each gig a stable number.
+//! Both split words at every character that is not a letter or digit, without stemming, so a query finds the
+//! same gigs in both.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;

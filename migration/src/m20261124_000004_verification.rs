@@ -1,7 +1,7 @@
-//! Identity verification: one row a person, its documents, and the audit trail.
+//! Creates the tables of identity verifications, their documents, and the audit trail.
 //!
-//! What is personal is sealed before it gets here (`gigway::media::vault`): the columns `personal_info` and
-//! `wrapped_key`. The audit trail can be added to and nothing else, which the database itself sees to.
+//! Personal data is encrypted before it is stored (`gigway::media::vault`). Triggers prevent changes of the
+//! audit trail: entries can only be added.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
@@ -32,11 +32,11 @@ impl MigrationTrait for Migration {
         for sql in INDEXES {
             manager.get_connection().execute_unprepared(sql).await?;
         }
-        let guard = match manager.get_database_backend() {
-            DbBackend::Postgres => POSTGRES_GUARD,
-            _ => SQLITE_GUARD,
+        let triggers = match manager.get_database_backend() {
+            DbBackend::Postgres => POSTGRES_AUDIT_TRIGGERS,
+            _ => SQLITE_AUDIT_TRIGGERS,
         };
-        manager.get_connection().execute_unprepared(guard).await?;
+        manager.get_connection().execute_unprepared(triggers).await?;
         Ok(())
     }
 
@@ -61,14 +61,14 @@ const INDEXES: [&str; 4] = [
     "CREATE INDEX audit_entry_subject ON audit_entry (subject_id, number)",
 ];
 
-const POSTGRES_GUARD: &str = r"
+const POSTGRES_AUDIT_TRIGGERS: &str = r"
 CREATE FUNCTION audit_entry_is_kept() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'the audit trail can only be added to'; END $$;
 CREATE TRIGGER audit_entry_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_entry
     FOR EACH STATEMENT EXECUTE FUNCTION audit_entry_is_kept();
 ";
 
-const SQLITE_GUARD: &str = r"
+const SQLITE_AUDIT_TRIGGERS: &str = r"
 CREATE TRIGGER audit_entry_not_updated BEFORE UPDATE ON audit_entry BEGIN
     SELECT RAISE(ABORT, 'the audit trail can only be added to');
 END;

@@ -1,4 +1,4 @@
-//! People can be blocked.
+//! Adds the column by which a user is blocked.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Mutations that were sent with a key are done once: what became of each.
+//! Creates the table of mutations that were sent with an idempotency key, and their responses.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{

@@ -1,8 +1,9 @@
-//! What browsing needs: the words of listed gigs, which a mistyped one is compared with; an index of titles; an index
-//! of a seller's listed gigs.
+//! Adds what the lists of gigs need: the words of listed gigs, to correct misspelled search terms; a
+//! full-text index of titles; an index of the listed gigs of a seller.
 //!
-//! PostgreSQL keeps the words in a table that triggers fill, when a gig is listed; SQLite reads them from the full-text
-//! index. Where pg_trgm can be had, words are found by the trigrams they share; elsewhere all of them are compared.
+//! PostgreSQL has a table of words that triggers fill when a gig is listed. SQLite reads the words from its
+//! full-text index. If the extension pg_trgm is available, similar words are found by trigrams; otherwise a
+//! search compares all words of a similar length.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
@@ -62,8 +63,8 @@ const SQLITE: &str = r"
 CREATE VIRTUAL TABLE gig_search_word USING fts5vocab (gig_search, row);
 ";
 
-/// A seller's listed gigs in their order.
-const SELLER: &str =
+/// The listed gigs of a seller, in the order of publication.
+const SELLER_INDEX: &str =
     "CREATE INDEX gig_seller_newest ON gig (seller_id, published_at, id) WHERE status = 'ACTIVE'";
 
 #[derive(DeriveMigrationName)]
@@ -80,7 +81,7 @@ impl MigrationTrait for Migration {
             DbBackend::Postgres => POSTGRES,
             _ => SQLITE,
         };
-        for sql in [sql, SELLER] {
+        for sql in [sql, SELLER_INDEX] {
             manager.get_connection().execute_unprepared(sql).await?;
         }
         Ok(())

@@ -1,5 +1,5 @@
-//! The keys of an installation: from the environment, or, in development, generated and kept in the data
-//! folder.
+//! The keys of an installation, from the environment. In development, missing keys are generated and stored
+//! in the data folder.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -9,48 +9,52 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use rand::TryRngCore;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::config::{Config, SECRET_MIN_CHARS, named_keys};
+use crate::config::{Config, SECRET_MIN_CHARS, parse_key_list};
 use crate::media::vault::Vault;
 
 const TOKEN_SECRET: &str = "keys/token-secret";
 const INDEX_KEY: &str = "keys/index-key";
 const ENCRYPTION_KEYS: &str = "keys/encryption-keys";
 
-/// What tokens and picture addresses are signed with.
+/// Returns the secret that signs tokens and picture URLs.
 ///
 /// # Errors
-/// Where a generated one can be neither read nor written.
+/// If a generated secret cannot be read or written.
 pub fn token_secret(config: &Config) -> std::io::Result<SecretString> {
-    secret(config, config.token_secret.as_ref(), TOKEN_SECRET)
+    load_secret(config, config.token_secret.as_ref(), TOKEN_SECRET)
 }
 
-/// What seals personal data.
+/// Returns the vault that encrypts personal data.
 ///
 /// # Errors
-/// Where generated keys can be neither read nor written, or are none.
+/// If generated keys cannot be read or written, or are malformed.
 pub fn vault(config: &Config) -> std::io::Result<Vault> {
-    let index_key = secret(config, config.index_key.as_ref(), INDEX_KEY)?;
+    let index_key = load_secret(config, config.index_key.as_ref(), INDEX_KEY)?;
     let mut keys = config.encryption_keys.clone();
     if keys.is_empty() {
         let file = config.data_dir.join(ENCRYPTION_KEYS);
-        let generate = || Ok(format!("development-1:{}", BASE64_STANDARD.encode(random::<32>()?)));
+        let generate = || Ok(format!("development-1:{}", BASE64_STANDARD.encode(random_bytes::<32>()?)));
         let list = read_or_generate(&file, generate)?;
-        let wrong = |violation| std::io::Error::other(format!("{} {violation}", file.display()));
-        keys = named_keys(list.expose_secret()).map_err(wrong)?;
+        let invalid = |problem| std::io::Error::other(format!("{} is invalid: {problem}", file.display()));
+        keys = parse_key_list(list.expose_secret()).map_err(invalid)?;
     }
     let keys: Vec<_> = keys.iter().map(|key| (key.id.as_str(), &*key.bytes)).collect();
     let vault = Vault::new(&keys, index_key.expose_secret().as_bytes());
-    vault.ok_or_else(|| std::io::Error::other("there is no encryption key"))
+    vault.ok_or_else(|| std::io::Error::other("no encryption key is configured"))
 }
 
-fn secret(config: &Config, given: Option<&SecretString>, file: &str) -> std::io::Result<SecretString> {
-    if let Some(secret) = given {
+fn load_secret(
+    config: &Config,
+    configured: Option<&SecretString>,
+    file: &str,
+) -> std::io::Result<SecretString> {
+    if let Some(secret) = configured {
         return Ok(secret.clone());
     }
-    read_or_generate(&config.data_dir.join(file), || Ok(BASE64_URL_SAFE_NO_PAD.encode(random::<48>()?)))
+    read_or_generate(&config.data_dir.join(file), || Ok(BASE64_URL_SAFE_NO_PAD.encode(random_bytes::<48>()?)))
 }
 
-fn random<const N: usize>() -> std::io::Result<[u8; N]> {
+fn random_bytes<const N: usize>() -> std::io::Result<[u8; N]> {
     let mut bytes = [0; N];
     rand::rngs::OsRng.try_fill_bytes(&mut bytes).map_err(std::io::Error::other)?;
     Ok(bytes)
@@ -67,19 +71,19 @@ fn read_or_generate(
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    // Written whole under another name first, so that a process that dies here leaves no half a key; and
-    // then linked, which fails where another process was faster, so that both have the same.
-    let unfinished = file.with_extension(std::process::id().to_string());
+    // Write the whole file under a temporary name, so that a process that dies here leaves no partial key.
+    // Then link it, which fails if another process was faster, so that both use the same key.
+    let temporary_path = file.with_extension(std::process::id().to_string());
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut written = options.open(&unfinished)?;
-    written.write_all(secret.as_bytes())?;
-    written.sync_all()?;
-    let linked = std::fs::hard_link(&unfinished, file);
-    std::fs::remove_file(&unfinished)?;
-    match linked {
+    let mut temporary = options.open(&temporary_path)?;
+    temporary.write_all(secret.as_bytes())?;
+    temporary.sync_all()?;
+    let link_result = std::fs::hard_link(&temporary_path, file);
+    std::fs::remove_file(&temporary_path)?;
+    match link_result {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
         _ => read(file)?.ok_or_else(|| ErrorKind::NotFound.into()),
     }
@@ -88,7 +92,9 @@ fn read_or_generate(
 fn read(file: &Path) -> std::io::Result<Option<SecretString>> {
     match std::fs::read_to_string(file) {
         Ok(secret) if secret.trim().chars().count() >= SECRET_MIN_CHARS => Ok(Some(secret.trim().into())),
-        Ok(_) => Err(std::io::Error::other(format!("{} holds no whole key; remove it", file.display()))),
+        Ok(_) => {
+            Err(std::io::Error::other(format!("{} does not hold a valid key; remove it", file.display())))
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -99,10 +105,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_generated_secret_is_kept_and_nobody_else_may_read_it() {
+    fn a_generated_secret_is_stored_and_only_its_owner_can_read_it() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(TOKEN_SECRET);
-        let generate = || Ok(BASE64_URL_SAFE_NO_PAD.encode(random::<48>()?));
+        let generate = || Ok(BASE64_URL_SAFE_NO_PAD.encode(random_bytes::<48>()?));
         let first = read_or_generate(&file, generate).unwrap();
         assert_eq!(first.expose_secret().len(), 64);
         assert_eq!(read_or_generate(&file, generate).unwrap().expose_secret(), first.expose_secret());

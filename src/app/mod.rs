@@ -1,4 +1,5 @@
-//! Builds everything from a configuration, and takes it down in order.
+//! Builds the gateway from a [`Config`], starts it and stops it. Also opens the services for a command of the
+//! command line ([`CliContext`]).
 
 pub mod keys;
 
@@ -26,24 +27,27 @@ use crate::http;
 use crate::http::state::AppState;
 use crate::media::Media;
 use crate::media::images::Bounds;
+use crate::service::passwords::PasswordHasher;
 use crate::service::rate_limit::RateLimiter;
-use crate::service::secrets::Secrets;
+use crate::service::tokens::TokenIssuer;
+use crate::service::url_signing::UrlSigner;
 use crate::service::{IdGenerator, LoginThrottle, Services, background_jobs};
 use crate::store::{Database, categories, event_log};
 
-/// How long a statement may take, where no operation may take longer: housekeeping and commands have some, too.
-const STATEMENT_WITHIN: Duration = Duration::from_secs(30);
+/// The shortest statement timeout of PostgreSQL. Background jobs and commands run statements that are longer
+/// than those of operations.
+const MIN_STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long running requests and open sockets are given to end.
-const DRAIN_WITHIN: Duration = Duration::from_secs(7);
+/// How long `stop` waits for running requests and open sockets.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(7);
 
-/// How long everything else is given.
-const FINISH_WITHIN: Duration = Duration::from_secs(1);
+/// How long `stop` waits for background tasks and the database.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a command that is done waits for Redis.
-const TELL_WITHIN: Duration = Duration::from_secs(3);
+/// How long a finished command waits until its events are published to Redis.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Why the gateway could not start. One line each, and no secret in it.
+/// Why the gateway could not start. Messages have one line and contain no secrets.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("cannot listen on {address}: {error}")]
@@ -54,14 +58,14 @@ pub enum StartError {
     Database(#[from] crate::store::Error),
     #[error("cannot use REDIS_URL: {0}")]
     Redis(#[from] redis::RedisError),
-    #[error("cannot make keys: {0}")]
-    Keys(crate::service::Error),
+    #[error("cannot set up password hashing: {0}")]
+    PasswordHashing(crate::service::Error),
 }
 
-/// A gateway that serves.
+/// A running gateway.
 #[derive(Debug)]
 pub struct App {
-    /// Where it listens, also where the configuration left the port open.
+    /// The address that it listens on, with the actual port if port 0 was configured.
     pub address: SocketAddr,
     pub services: Arc<Services>,
     stop: CancellationToken,
@@ -71,108 +75,113 @@ pub struct App {
     background: Background,
 }
 
-/// What goes on beside the requests.
+/// Tasks that run beside the requests.
 #[derive(Debug)]
 struct Background {
     stop: CancellationToken,
-    /// Set where one of the tasks has ended by itself, so that the gateway is none any more.
-    broken: CancellationToken,
+    /// Set if a task ended by itself: the gateway then cannot work any more.
+    has_failed: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl App {
-    /// Starts a gateway: brings the database to the newest shape, then listens.
+    /// Migrates the database, starts the background tasks and listens.
     ///
     /// # Errors
-    /// Where something that it cannot do without is not there. Redis is not among that.
+    /// If a required dependency is unavailable. Redis is not required to start.
     pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let listen = |error| StartError::Listen { address: config.listen, error };
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
 
         let background = Background::new();
-        let (services, heard) = connect(config, clock, address, &background, Bus::over_redis).await?;
+        let (services, bus_receiver) = connect(config, clock, address, &background, Bus::over_redis).await?;
         let services = Arc::new(services);
-        background.follow(&services, heard).await?;
+        background.start_tailer(&services, bus_receiver).await?;
         background.spawn(background_jobs::run(Arc::clone(&services)));
 
         let (stop, sockets, mutations) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
         let state = AppState::new(Arc::clone(&services), config, sockets.clone(), mutations.clone());
-        let serving = http::server::serve(listener, http::router(state), stop.clone(), config.headers_within);
-        let server = tokio::spawn(serving);
+        let server_future =
+            http::server::serve(listener, http::router(state), stop.clone(), config.header_timeout);
+        let server = tokio::spawn(server_future);
         Ok(Self { address, services, stop, sockets, mutations, server, background })
     }
 
-    /// Waits until the gateway cannot go on: then it is best stopped, and started anew.
-    pub async fn broken(&self) {
-        self.background.broken.cancelled().await;
+    /// Waits until a background task has failed. The gateway must then be restarted.
+    pub async fn wait_for_failure(&self) {
+        self.background.has_failed.cancelled().await;
     }
 
-    /// Takes no more work, lets what runs end, tells open sockets that it goes away, and closes everything:
-    /// within 10 seconds, whatever clients do.
+    /// Stops accepting connections, waits for running requests, closes open sockets, and then closes
+    /// everything else. Takes less than 10 seconds, whatever clients do.
     pub async fn stop(self) {
         self.stop.cancel();
         self.services.streams.dispatcher().close();
         self.sockets.close();
         self.mutations.close();
-        let aborted = self.server.abort_handle();
-        let drained = async {
+        let server_abort = self.server.abort_handle();
+        let drain = async {
             let _ = self.server.await;
             self.sockets.wait().await;
             self.mutations.wait().await;
         };
-        if tokio::time::timeout(DRAIN_WITHIN, drained).await.is_err() {
-            tracing::warn!("requests that did not end in time are cut off");
-            aborted.abort();
+        if tokio::time::timeout(DRAIN_TIMEOUT, drain).await.is_err() {
+            tracing::warn!("drain timed out; aborting running requests");
+            server_abort.abort();
         }
         self.background.stop.cancel();
         self.background.tasks.close();
-        let finished = async {
+        let close_all = async {
             self.background.tasks.wait().await;
             self.services.db.close().await
         };
-        match tokio::time::timeout(FINISH_WITHIN, finished).await {
+        match tokio::time::timeout(CLOSE_TIMEOUT, close_all).await {
             Ok(Ok(())) => tracing::info!("stopped"),
-            Ok(Err(error)) => tracing::warn!(%error, "stopped; the database was not closed in order"),
-            Err(_) => tracing::warn!("stopped; something did not end in time"),
+            Ok(Err(error)) => tracing::warn!(%error, "stopped; closing the database failed"),
+            Err(_) => tracing::warn!("stopped; closing timed out"),
         }
     }
 }
 
 impl Background {
     fn new() -> Self {
-        Self { stop: CancellationToken::new(), broken: CancellationToken::new(), tasks: TaskTracker::new() }
+        Self {
+            stop: CancellationToken::new(),
+            has_failed: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        }
     }
 
     /// Runs the task until the gateway stops.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let (stop, broken) = (self.stop.clone(), self.broken.clone());
+        let (stop, has_failed) = (self.stop.clone(), self.has_failed.clone());
         self.tasks.spawn(async move {
-            let running = AssertUnwindSafe(task).catch_unwind();
-            if let Some(ended) = stop.run_until_cancelled(running).await {
-                tracing::error!(panicked = ended.is_err(), "a task that must not end has ended");
-                broken.cancel();
+            let task = AssertUnwindSafe(task).catch_unwind();
+            if let Some(result) = stop.run_until_cancelled(task).await {
+                tracing::error!(panicked = result.is_err(), "background task ended unexpectedly");
+                has_failed.cancel();
             }
         });
     }
 
-    /// Begins to follow the log.
-    async fn follow(&self, services: &Services, heard: BusReceiver) -> Result<(), StartError> {
-        let follower = LogTailer {
+    /// Starts to tail the event log.
+    async fn start_tailer(&self, services: &Services, bus_receiver: BusReceiver) -> Result<(), StartError> {
+        let tailer = LogTailer {
             db: services.db.clone(),
             bus: services.bus.clone(),
             dispatcher: Arc::clone(services.streams.dispatcher()),
             dispatched: services.streams.dispatched().clone(),
             public_data_version: services.public_data_version.clone(),
         };
-        follower.start_at_head().await?;
-        self.spawn(follower.run(heard));
+        tailer.start_at_newest().await?;
+        self.spawn(tailer.run(bus_receiver));
         Ok(())
     }
 }
 
-/// Everything that acts work with, for one command of the command line. It serves nobody; what it does is told to the
-/// gateways as soon as it is done.
+/// The services for one command of the command line. It does not listen; its events are published to the
+/// running gateways.
 #[derive(Debug)]
 pub struct CliContext {
     services: Services,
@@ -180,24 +189,27 @@ pub struct CliContext {
 }
 
 impl CliContext {
+    /// Migrates the database and opens the services.
+    ///
     /// # Errors
-    /// Where something that it cannot do without is not there.
+    /// If a required dependency is unavailable.
     pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let background = Background::new();
-        let (services, _) = connect(config, clock, config.listen, &background, Bus::to_redis).await?;
+        let (services, _) = connect(config, clock, config.listen, &background, Bus::publish_only).await?;
         Ok(Self { services, background })
     }
 
-    /// Closes everything, once all is told that can be told soon: the rest, gateways find in the log.
+    /// Waits a short time until the events are published, then closes everything. Gateways read events that
+    /// were not published from the log.
     ///
     /// # Errors
-    /// Where the database cannot be closed in order.
+    /// If the database cannot be closed.
     pub async fn close(self) -> Result<(), StartError> {
         let Self { services, background } = self;
         let db = services.db.clone();
         drop(services);
         background.tasks.close();
-        tokio::time::timeout(TELL_WITHIN, background.tasks.wait()).await.ok();
+        tokio::time::timeout(PUBLISH_TIMEOUT, background.tasks.wait()).await.ok();
         Ok(db.close().await?)
     }
 }
@@ -210,10 +222,10 @@ impl Deref for CliContext {
     }
 }
 
-/// The database as the configuration names it, in whatever shape it is.
+/// Opens the configured database without migrating it.
 ///
 /// # Errors
-/// Where it does not answer, or the file cannot be made.
+/// If it cannot be reached or created.
 pub async fn open_database(config: &Config) -> Result<Database, StartError> {
     match &config.database {
         DatabaseAddress::Sqlite(file) => {
@@ -223,21 +235,23 @@ pub async fn open_database(config: &Config) -> Result<Database, StartError> {
             Ok(Database::open_sqlite(file).await?)
         }
         DatabaseAddress::Postgres(url) => {
-            let within = config.operations.query_within().max(config.operations.mutation_within());
-            Ok(Database::connect_postgres(url.expose_secret(), within.max(STATEMENT_WITHIN)).await?)
+            let operation_timeout =
+                config.operations.query_timeout().max(config.operations.mutation_timeout());
+            Ok(Database::connect_postgres(url.expose_secret(), operation_timeout.max(MIN_STATEMENT_TIMEOUT))
+                .await?)
         }
     }
 }
 
-/// The pictures' folder.
+/// Opens the folder of the pictures, and creates it if needed.
 ///
 /// # Errors
-/// Where it cannot be made.
+/// If it cannot be created.
 pub fn open_media(config: &Config) -> Result<Media, StartError> {
     let bounds = Bounds { stored_max_bytes: config.limits.gig.image_max_bytes, ..Bounds::default() };
-    // Larger than gig images: what is printed small must stay legible.
+    // Larger than gig images, so that small print stays legible.
     let documents = Bounds { stored_max_side: 3000, stored_max_bytes: 4 * 1024 * 1024, ..Bounds::default() };
-    Media::in_folder(&config.data_dir.join("blobs"), bounds, documents)
+    Media::in_directory(&config.data_dir.join("blobs"), bounds, documents)
         .map_err(|error| data_dir(config, &error))
 }
 
@@ -245,15 +259,16 @@ fn data_dir(config: &Config, error: &dyn std::fmt::Display) -> StartError {
     StartError::DataDir { folder: config.data_dir.display().to_string(), error: error.to_string() }
 }
 
+/// Migrates the database and builds the services. `make_bus` is called only if Redis is configured.
 async fn connect(
     config: &Config,
     clock: Arc<dyn Clock>,
     address: SocketAddr,
     background: &Background,
-    over_redis: impl FnOnce(&RedisConnector, &str, &TaskTracker, &CancellationToken) -> (Bus, BusReceiver),
+    make_bus: impl FnOnce(&RedisConnector, &str, &TaskTracker, &CancellationToken) -> (Bus, BusReceiver),
 ) -> Result<(Services, BusReceiver), StartError> {
     let token_secret = keys::token_secret(config).map_err(|error| data_dir(config, &error))?;
-    let secrets = Secrets::new(&token_secret).map_err(StartError::Keys)?;
+    let passwords = PasswordHasher::new().map_err(StartError::PasswordHashing)?;
     let vault = keys::vault(config).map_err(|error| data_dir(config, &error))?;
     let media = open_media(config)?;
     let db = open_database(config).await?;
@@ -261,15 +276,16 @@ async fn connect(
     let catalogue = categories::all(db.read()).await?.into_iter().collect();
     let epoch = event_log::epoch(db.read()).await?;
     let redis = config.redis.as_ref().map(redis_connector).transpose()?;
-    let (bus, heard) = match &redis {
+    let (bus, bus_receiver) = match &redis {
         None => Bus::in_process(),
         Some(connector) => {
-            // Named after the log, so that two installations on one Redis never hear each other.
+            // Named after the log's epoch, so that two installations on one Redis do not receive each other's
+            // events.
             let channel = format!("gigway:events:{epoch}");
-            over_redis(connector, &channel, &background.tasks, &background.stop)
+            make_bus(connector, &channel, &background.tasks, &background.stop)
         }
     };
-    let rate_limiter = RateLimiter::new(config.budgets.clone(), redis.as_ref(), &epoch.to_string());
+    let rate_limiter = RateLimiter::new(config.rate_limits.clone(), redis.as_ref(), &epoch.to_string());
     let public_data_version = PublicDataVersion::default();
     let streams = Streams::new(db.clone(), epoch, public_data_version.clone());
     let services = Services {
@@ -282,20 +298,22 @@ async fn connect(
         public_data_version,
         media,
         vault,
-        secrets,
+        tokens: TokenIssuer::new(&token_secret),
+        passwords,
+        url_signer: UrlSigner::new(&token_secret),
         login_throttle: LoginThrottle::new(config.sign_in_failures, config.sign_in_failures_per_address),
         rate_limiter,
-        events_kept: config.events_kept,
+        event_retention: config.event_retention,
         ids: IdGenerator::default(),
         public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
     };
-    Ok((services, heard))
+    Ok((services, bus_receiver))
 }
 
-/// How to reach the Redis of the configuration.
+/// Returns a connector to the configured Redis.
 ///
 /// # Errors
-/// Where an address is none.
+/// If an address is malformed.
 pub fn redis_connector(address: &RedisAddress) -> Result<RedisConnector, StartError> {
     Ok(match address {
         RedisAddress::Nodes(nodes) => {

@@ -14,8 +14,8 @@ use crate::service::key_rotation;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
-    /// Wrap every data key by the newest of GIGWAY_ENCRYPTION_KEYS, after which the older ones can be removed. It can
-    /// be stopped and run again, and gateways may serve meanwhile
+    /// Rewrap every data key with the newest of GIGWAY_ENCRYPTION_KEYS. Afterwards the older keys can be
+    /// removed. Can be stopped and run again while gateways are running
     Rotate,
 }
 
@@ -25,18 +25,19 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
     let style =
         ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}").expect("the template is well-formed");
     let bar = ProgressBar::new(key_rotation::remaining(&services).await?).with_style(style);
-    let bar = bar.with_message("Wrapping data keys");
+    let bar = bar.with_message("Rewrapping data keys");
     key_rotation::rotate(&services, || bar.inc(1)).await?;
     bar.finish_and_clear();
-    let newest = services.vault.newest().to_owned();
-    let left = key_rotation::remaining(&services).await?;
+    let newest = services.vault.newest_key_id().to_owned();
+    let remaining = key_rotation::remaining(&services).await?;
     services.close().await?;
-    if left > 0 {
+    if remaining > 0 {
         println!(
-            "{left} data keys were made meanwhile by another key: give every gateway {newest:?}, and run this again."
+            "{remaining} data keys were wrapped with another key meanwhile. \
+             Restart every gateway with {newest:?}, then run this again."
         );
         return Ok(ExitCode::FAILURE);
     }
-    println!("Every data key is wrapped by {newest:?}; older keys can be removed.");
+    println!("Every data key is wrapped with {newest:?}. Older keys can be removed.");
     Ok(ExitCode::SUCCESS)
 }

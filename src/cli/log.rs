@@ -13,16 +13,16 @@ use crate::service::event_log;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
-    /// Name the log anew, with every gateway stopped: after a backup was restored, so that no client resumes behind an
-    /// event that no longer is what it was
+    /// Start a new epoch of the event log, which makes all cursors expire. Run it after restoring a backup,
+    /// with every gateway stopped: otherwise clients would resume at positions that hold other events now
     NewEpoch,
 }
 
 pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, Failure> {
     let Command::NewEpoch = command;
     let services = CliContext::open(config, Arc::new(SystemClock)).await?;
-    event_log::renew_epoch(&services).await?;
+    event_log::start_new_epoch(&services).await?;
     services.close().await?;
-    println!("The log has a new name: cursors from before are expired.");
+    println!("The event log has a new epoch. Cursors from before have expired.");
     Ok(ExitCode::SUCCESS)
 }

@@ -10,9 +10,9 @@ use crate::config::Config;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
-    /// Bring the database to the newest shape (`serve` does so, too)
+    /// Apply pending migrations (`serve` does this, too)
     Up,
-    /// Say which steps are missing; exit code 1 where any is
+    /// List pending migrations; exits with 1 if there are any
     Status,
 }
 
@@ -24,9 +24,9 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
     let pending = db.pending_migrations().await?;
     db.close().await?;
     if pending.is_empty() {
-        println!("The database has the newest shape.");
+        println!("The database is up to date.");
         return Ok(ExitCode::SUCCESS);
     }
-    println!("These steps are missing: {}. Run: gigway migrate up", pending.join(", "));
+    println!("Pending migrations: {}. Run: gigway migrate up", pending.join(", "));
     Ok(ExitCode::FAILURE)
 }

@@ -1,4 +1,8 @@
-//! The command line: what it says, and which command does it.
+//! The command line.
+//!
+//! To add a command: a file here with its arguments (`clap`) and a `run` function, and a variant of
+//! `Command`. Commands that change data open a [`crate::app::CliContext`]. The help texts are the doc
+//! comments, without a full stop.
 
 mod audit;
 mod doctor;
@@ -18,7 +22,7 @@ use crate::app::StartError;
 use crate::config::{Config, ConfigError, Settings};
 use crate::service;
 
-/// A GraphQL gateway for a marketplace of small paid jobs, with live status that loses nothing.
+/// A GraphQL gateway for a marketplace of small paid jobs, with subscriptions that lose no event
 #[derive(Parser, Debug)]
 #[command(version, propagate_version = true, max_term_width = 100)]
 pub struct Cli {
@@ -30,42 +34,42 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Serve the API
+    /// Run the gateway
     Serve {
-        /// First fill an empty installation with demo data (development only)
+        /// Add demo data if the installation is empty (development only)
         #[arg(long)]
         demo: bool,
     },
-    /// Bring the database to the newest shape, or say whether it has it
+    /// Migrate the database, or show pending migrations
     Migrate {
         #[command(subcommand)]
         command: migrate::Command,
     },
     /// Print the GraphQL schema
     Schema(schema::Schema),
-    /// Look after people
+    /// Manage users
     User {
         #[command(subcommand)]
         command: user::Command,
     },
-    /// Look after the keys that personal data are sealed by
+    /// Manage the keys that encrypt personal data
     Keys {
         #[command(subcommand)]
         command: keys::Command,
     },
-    /// Look after the log of what happened
+    /// Manage the event log
     Log {
         #[command(subcommand)]
         command: log::Command,
     },
-    /// Print who has seen or decided what of a person
+    /// Print the audit trail of a person
     Audit(audit::Audit),
-    /// Erase what has been kept long enough
+    /// Erase data whose retention period is over
     Retention {
         #[command(subcommand)]
         command: retention::Command,
     },
-    /// Check configuration, database, Redis, pictures, keys and clock
+    /// Check the configuration, database, Redis, pictures, keys and clock
     Doctor,
 }
 
@@ -77,7 +81,7 @@ enum Failure {
     #[error(transparent)]
     Start(#[from] StartError),
     #[error("{0}")]
-    Refused(String),
+    Rejected(String),
     #[error("{0}")]
     Io(#[from] std::io::Error),
 }
@@ -85,14 +89,14 @@ enum Failure {
 impl From<service::Error> for Failure {
     fn from(error: service::Error) -> Self {
         match error {
-            service::Error::Refused(violations) => {
-                let told = violations.into_iter().map(|violation| match violation.field.as_slice() {
+            service::Error::Violations(violations) => {
+                let messages = violations.into_iter().map(|violation| match violation.field.as_slice() {
                     [] => violation.message,
                     path => format!("{}: {}", path.join("."), violation.message),
                 });
-                Self::Refused(told.collect::<Vec<_>>().join(" "))
+                Self::Rejected(messages.collect::<Vec<_>>().join(" "))
             }
-            error => Self::Refused(error.to_string()),
+            error => Self::Rejected(error.to_string()),
         }
     }
 }
@@ -103,8 +107,8 @@ impl From<crate::store::Error> for Failure {
     }
 }
 
-/// Runs the command: exit code 0 where it was done, 2 where the configuration is not good, else 1, and then
-/// one line that says why.
+/// Runs the command. Exits with 0 on success, 2 on invalid configuration, and 1 on other failures, with a
+/// one-line explanation.
 pub async fn run(cli: Cli) -> ExitCode {
     match Box::pin(execute(cli)).await {
         Ok(code) => code,
@@ -131,6 +135,6 @@ async fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Audit(arguments) => audit::run(&config, arguments).await,
         Command::Retention { command } => retention::run(&config, command).await,
         Command::Doctor => doctor::run(&config).await,
-        Command::Schema(_) => unreachable!("done before the configuration is read"),
+        Command::Schema(_) => unreachable!("handled before the configuration is read"),
     }
 }

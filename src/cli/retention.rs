@@ -13,20 +13,20 @@ use crate::service::{event_log, retention};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
-    /// Erase what has been kept long enough (`serve` does so once a day, too)
+    /// Erase data whose retention period is over (`serve` does this once a day, too)
     Run,
 }
 
 pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, Failure> {
     let Command::Run = command;
     let services = CliContext::open(config, Arc::new(SystemClock)).await?;
-    let done = retention::retain(&services).await?;
+    let summary = retention::apply(&services).await?;
     let pruned = event_log::prune(&services).await?;
     services.close().await?;
     println!(
-        "Erased: the pictures of {} decided verifications, {} abandoned ones, {} records whose time was over, \
-         {pruned} events of the log.",
-        done.pictures, done.abandoned, done.records
+        "Erased: pictures of {} verifications, {} abandoned verifications, {} expired records, \
+         {pruned} events.",
+        summary.pictures, summary.abandoned, summary.records
     );
     Ok(ExitCode::SUCCESS)
 }

@@ -1,19 +1,18 @@
-//! `gigway schema`: what clients see, in print.
+//! `gigway schema`: prints the GraphQL schema or the authorization document.
 
 use clap::Args;
 
-/// Which form of the schema.
+/// The form of the output.
 #[derive(Args, Debug)]
 pub(super) struct Schema {
-    /// As a subgraph of Apollo Federation 2
+    /// Print the schema as an Apollo Federation 2 subgraph
     #[arg(long)]
     federation: bool,
-    /// Who gets to see and do what, as docs/AUTHORIZATION.md
+    /// Print docs/AUTHORIZATION.md: who can see and do what
     #[arg(long, conflicts_with = "federation")]
     authorization: bool,
 }
 
-/// Prints it.
 pub(super) fn print(form: &Schema) {
     if form.authorization {
         print!("{}", crate::graphql::authorization::document());

@@ -14,18 +14,15 @@ use crate::config::{Config, ConfigError, LogFormat};
 
 pub(super) async fn run(config: &Config, demo: bool) -> Result<ExitCode, Failure> {
     if demo && config.is_production() {
-        return Err(Failure::Config(ConfigError {
-            variable: "--demo",
-            violation: "would put made-up people into production".into(),
-            example: "GIGWAY_ENV=development",
-        }));
+        let problem = "is set in production: demo data is only for development";
+        return Err(Failure::Config(ConfigError::new("--demo", problem, "GIGWAY_ENV=development")));
     }
-    start_log(config);
-    let mut stopping = pin!(stopping()?);
-    // A signal may come while it starts, for instance while it waits for the database.
+    init_logging(config);
+    let mut stop_signal = pin!(stop_signal()?);
+    // A signal can arrive during the start, for example while it waits for the database.
     let app = tokio::select! {
-        signal = &mut stopping => {
-            tracing::info!(signal, "stopped before it had started");
+        signal = &mut stop_signal => {
+            tracing::info!(signal, "stopped during the start");
             return Ok(ExitCode::SUCCESS);
         }
         started = App::start(config, Arc::new(SystemClock)) => started?,
@@ -38,24 +35,24 @@ pub(super) async fn run(config: &Config, demo: bool) -> Result<ExitCode, Failure
         }
         Ok::<(), Failure>(())
     };
-    let served = async {
+    let serve_until_failure = async {
         greeting.await?;
-        app.broken().await;
+        app.wait_for_failure().await;
         Ok(ExitCode::FAILURE)
     };
     let code = tokio::select! {
-        signal = &mut stopping => {
+        signal = &mut stop_signal => {
             tracing::info!(signal, "stopping");
             Ok(ExitCode::SUCCESS)
         }
-        broken = served => broken,
+        failure = serve_until_failure => failure,
     };
     app.stop().await;
     code
 }
 
-/// Waits for the signal to stop; its name.
-fn stopping() -> std::io::Result<impl Future<Output = &'static str>> {
+/// Waits for SIGTERM or SIGINT, and returns its name.
+fn stop_signal() -> std::io::Result<impl Future<Output = &'static str>> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {
@@ -65,7 +62,7 @@ fn stopping() -> std::io::Result<impl Future<Output = &'static str>> {
     })
 }
 
-fn start_log(config: &Config) {
+fn init_logging(config: &Config) {
     let filter = tracing_subscriber::EnvFilter::new(&config.log);
     let colored = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt()
@@ -79,23 +76,23 @@ fn start_log(config: &Config) {
     }
 }
 
-/// Where everything is.
+/// The URLs of the gateway, for the terminal.
 fn greeting(app: &App, production: bool) -> String {
     let url = format!("http://{}", app.address);
     let graphiql = if production { String::new() } else { format!("  GraphiQL   {url}/graphiql\n") };
     format!(
-        "\ngigway serves\n  API        {url}/graphql (HTTP and WebSocket)\n{graphiql}  Health     {url}/readyz\n"
+        "\ngigway is listening\n  API        {url}/graphql (HTTP and WebSocket)\n{graphiql}  Health     {url}/readyz\n"
     )
 }
 
-/// Demo data, and how to start with it.
+/// Seeds demo data, and prints how to use it.
 #[cfg(feature = "demo")]
 mod demo_data {
     use crate::app::App;
     use crate::cli::Failure;
     use crate::demo;
 
-    /// Fills an empty installation, and prints whom to sign in as and what to paste.
+    /// Seeds an empty installation, and prints the accounts and example operations.
     pub async fn seed(app: &App) -> Result<(), Failure> {
         if !demo::seed(&app.services).await? {
             println!("\nNo demo data: this installation already has users.\n");
@@ -117,7 +114,7 @@ A query to paste into a shell
   curl -s {url}/graphql -H 'content-type: application/json' \
     -d '{{"query":"{{ gigs(first: 3, search: \"logo\") {{ totalCount nodes {{ title price {{ amount }} seller {{ displayName }} }} }} }}"}}'
 
-A subscription to paste into GraphiQL: it tells of each gig that a reviewer approves
+A subscription to paste into GraphiQL: it sends each gig that a reviewer approves
   subscription {{ gigPublished {{ occurredAt gig {{ title seller {{ displayName }} }} }} }}
 
 "#

@@ -12,26 +12,25 @@ use crate::cli::Failure;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::domain::account::SignUpForm;
-use crate::domain::id;
-use crate::domain::id::IdKind;
+use crate::domain::id::PublicId;
 use crate::domain::user;
-use crate::service::{accounts, retention, user_admin};
+use crate::service::{accounts, erasure, user_admin};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
-    /// Add a person, and print their id
+    /// Create an account, and print its id
     Add(Add),
-    /// Block a person: their sessions end, and they cannot sign in
+    /// Block a person: end their sessions and reject their sign-ins
     Block(Block),
-    /// Erase a person: their identity data, sessions and profile; the record of decisions stays
+    /// Erase a person's identity data, sessions and profile; the record of decisions stays
     Erase(Erase),
-    /// Set or lift a legal hold, under which nothing of a person is erased
+    /// Set or lift a legal hold, which prevents the erasure of a person
     Hold(Hold),
-    /// Give a person another display name
+    /// Change a person's display name
     Name(Name),
-    /// Set a person's worker points, from which their level follows
+    /// Set a person's worker points, which determine their level
     Points(Points),
-    /// Give a person another role; what their open connections may follow narrows with it
+    /// Change a person's role; takes effect on their open connections, too
     Role(SetRole),
 }
 
@@ -43,7 +42,7 @@ pub(super) struct Add {
     display_name: String,
     #[arg(long, value_enum, ignore_case = true)]
     role: Role,
-    /// Read the password from standard input: an argument would be there for everybody on the machine to read
+    /// Read the password from standard input (other users of the machine can read arguments)
     #[arg(long, required = true)]
     password_stdin: bool,
 }
@@ -70,7 +69,7 @@ pub(super) struct Name {
 pub(super) struct Block {
     #[arg(long)]
     email: String,
-    /// Let them sign in again instead
+    /// Unblock the person instead
     #[arg(long)]
     lift: bool,
 }
@@ -94,7 +93,7 @@ pub(super) struct Erase {
 pub(super) struct Hold {
     #[arg(long)]
     email: String,
-    /// Lift it instead
+    /// Lift the hold instead
     #[arg(long)]
     lift: bool,
 }
@@ -123,13 +122,13 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
         Command::Add(add) => {
             let form = SignUpForm { email: add.email, display_name: add.display_name };
             let id = accounts::add_user(&services, form, password()?, add.role.into()).await?;
-            println!("{}", id::encode(IdKind::User, id));
+            println!("{}", id.to_public());
         }
         Command::Erase(erase) => {
-            let id = retention::erase_user(&services, &erase.email).await?;
-            println!("{} is erased.", id::encode(IdKind::User, id));
+            let id = erasure::erase_user(&services, &erase.email).await?;
+            println!("Erased {}.", id.to_public());
         }
-        Command::Hold(hold) => retention::hold(&services, &hold.email, !hold.lift).await?,
+        Command::Hold(hold) => erasure::set_legal_hold(&services, &hold.email, !hold.lift).await?,
         Command::Name(name) => user_admin::set_display_name(&services, &name.email, &name.set).await?,
         Command::Points(points) => user_admin::set_points(&services, &points.email, points.set).await?,
         Command::Role(role) => user_admin::set_role(&services, &role.email, role.set.into()).await?,
@@ -140,7 +139,7 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
     Ok(ExitCode::SUCCESS)
 }
 
-/// The password, without the line's end that `echo` puts behind it.
+/// Reads the password without the line break that `echo` appends.
 fn password() -> std::io::Result<SecretString> {
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text)?;

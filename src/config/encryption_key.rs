@@ -1,8 +1,8 @@
-//! A key that personal data is encrypted with, as the configuration names it.
+//! A key that encrypts personal data, from `GIGWAY_ENCRYPTION_KEYS`.
 
 use secrecy::zeroize::Zeroizing;
 
-/// One key: its id and its 32 bytes.
+/// A 32-byte key and its id. The id is stored with what the key encrypts.
 pub struct EncryptionKey {
     pub id: String,
     pub bytes: Zeroizing<[u8; 32]>,

@@ -1,4 +1,20 @@
-//! The configuration: what the environment and the command line say, checked once into one value.
+//! The configuration: read once at the start, validated, and passed on as one value.
+//!
+//! [`Settings`] is the text of every option, as clap reads it from the command line and the environment.
+//! [`Config`] is the validated form, with types and defaults. Nothing else reads environment variables.
+//! Invalid configuration exits with status 2 and a one-line explanation, the [`ConfigError`].
+//!
+//! To add a setting:
+//! 1. `settings.rs`: a field of [`Settings`]. Its doc comment is the help text: name the unit and the
+//!    default. If the value is a secret, add `hide_env_values = true` and a row in
+//!    `Settings::read_secret_files`.
+//! 2. This file: a field of [`Config`], and one entry in [`Config::from_settings`] that parses the text and
+//!    has the default. `parsing.rs` has parsers for numbers, seconds, switches and secrets, and is the place
+//!    for more.
+//! 3. README.md: a row in the table of variables. `tests.rs`: an invalid value.
+//!
+//! A limit that the domain's rules check is a row in `src/domain/limits.rs` instead, and a limit of
+//! operations is a row in `operation_limits.rs`. Each of these tables is one setting, with a JSON value.
 
 mod encryption_key;
 mod operation_limits;
@@ -16,234 +32,255 @@ use chrono::TimeDelta;
 use secrecy::SecretString;
 
 pub use crate::config::encryption_key::EncryptionKey;
+pub use crate::config::operation_limits::OperationLimits;
+pub use crate::config::parsing::parse_key_list;
+use crate::config::parsing::{
+    parse_database_url, parse_encryption_keys, parse_environment, parse_get_requests, parse_limits,
+    parse_listen_address, parse_log_filter, parse_log_format, parse_number, parse_operation_limits,
+    parse_origins, parse_public_url, parse_rate_limits, parse_redis_url, parse_seconds, parse_secret,
+    parse_switch,
+};
 pub use crate::config::redis_address::RedisAddress;
+pub use crate::config::settings::Settings;
+pub use crate::config::trusted_documents::{TrustMode, TrustedDocuments, document_hash};
 use crate::domain::limits::Limits;
 use crate::domain::rate_limits::RateLimitRules;
 
-pub use crate::config::operation_limits::OperationLimits;
-pub use crate::config::parsing::named_keys;
-use crate::config::parsing::{
-    budgets, database, encryption_keys, environment, get_requests, limits, listen, log, log_format, number,
-    operation_limits, origins, public_url, redis, seconds, secret, switch,
-};
-pub use crate::config::settings::Settings;
-pub use crate::config::trusted_documents::{Trust, TrustedDocuments, hash_of};
-
-/// Where it runs.
+/// The kind of installation. Production has stricter defaults, and needs its secrets to be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Environment {
     Development,
     Production,
 }
 
-/// Where the rows are.
+/// The database to use.
 #[derive(Debug, Clone)]
 pub enum DatabaseAddress {
+    /// The path of the file.
     Sqlite(PathBuf),
+    /// The URL, which can contain a password.
     Postgres(SecretString),
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     Text,
     Json,
 }
 
-/// What GET may ask for.
+/// Which queries a client can send by HTTP GET.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GetRequests {
     /// Any query.
     Queries,
-    /// A query by its hash or its id alone.
+    /// Only persisted queries, by their hash or id.
     Persisted,
 }
 
-/// What connections that last may have, and how long.
+/// Limits of WebSockets and streams.
 #[derive(Debug, Clone)]
 pub struct ConnectionLimits {
-    /// How long a socket's client may take to introduce itself.
-    pub socket_init: Duration,
-    /// How often to ask a socket's client whether it is still there. One that has said nothing through two of these
-    /// is not.
-    pub ping_every: Duration,
-    /// How long a connection lives on behind its credentials.
+    /// How long a new WebSocket may take to send `connection_init`.
+    pub init_timeout: Duration,
+    /// The time between pings. A WebSocket that sends nothing during two intervals is closed.
+    pub ping_interval: Duration,
+    /// How long a connection stays open after its access token has expired.
     pub token_grace: Duration,
-    /// Sockets and streams from one address, on one gateway.
+    /// Open WebSockets and streams per client address, on one gateway.
     pub per_address: usize,
-    /// Queries, mutations and subscriptions of one socket at a time.
+    /// Concurrent operations per WebSocket.
     pub operations_per_socket: usize,
-    /// On one gateway.
+    /// Concurrent subscriptions per user, on one gateway.
     pub subscriptions_per_viewer: usize,
 }
 
-/// A whole configuration, every value of which is good.
+/// The validated configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub listen: SocketAddr,
-    /// Without a slash at the end; `None` follows `listen`.
+    /// The base URL that clients use, without a slash at the end. If `None`: `http://` and the listen
+    /// address.
     pub public_url: Option<String>,
     pub data_dir: PathBuf,
     pub database: DatabaseAddress,
     pub redis: Option<RedisAddress>,
     pub environment: Environment,
-    /// `None` generates one, in development alone.
+    /// `None` only in development, which generates one.
     pub token_secret: Option<SecretString>,
-    /// Empty generates one, in development alone. The newest last.
+    /// Newest last. Empty only in development, which generates one.
     pub encryption_keys: Vec<EncryptionKey>,
-    /// `None` generates one, in development alone.
+    /// `None` only in development, which generates one.
     pub index_key: Option<SecretString>,
-    /// As browsers send them, such as `https://app.example.com`.
+    /// In the form of the Origin header, such as `https://app.example.com`.
     pub allowed_origins: Vec<String>,
+    /// The number of trusted proxies that append to X-Forwarded-For.
     pub proxies: usize,
+    /// Failed sign-ins per account in 15 minutes.
     pub sign_in_failures: u32,
+    /// Failed sign-ins per client address in 15 minutes.
     pub sign_in_failures_per_address: u32,
     pub connections: ConnectionLimits,
-    /// How long a connection may take to say what it wants, also after it has been answered.
-    pub headers_within: Duration,
+    /// How long a connection may take to send the headers of its next request, and so may be idle.
+    pub header_timeout: Duration,
     pub operations: OperationLimits,
-    pub budgets: RateLimitRules,
-    /// Whether the schema shows itself, and names that are nearly right are told.
+    pub rate_limits: RateLimitRules,
+    /// Whether introspection works and error messages suggest similar names.
     pub introspection: bool,
     pub get_requests: GetRequests,
-    /// Whether a document that a client has sent once can be asked for by its hash.
+    /// Whether clients can send the hash of a document that they have sent before.
     pub automatic_persisted_queries: bool,
     pub trusted_documents: TrustedDocuments,
-    /// What `/metrics` takes; without one, production has no `/metrics`.
+    /// The bearer token for `/metrics`. If `None`, production has no `/metrics`.
     pub metrics_token: Option<SecretString>,
-    /// Bytes of answers to strangers that are kept; 0 keeps none.
+    /// Memory for cached responses to anonymous clients, in bytes; 0 turns the cache off.
     pub cache_bytes: u64,
-    /// How long the log keeps what happened, and so for how long a client may be away.
-    pub events_kept: TimeDelta,
+    /// How long the event log keeps events. A client can resume for that long.
+    pub event_retention: TimeDelta,
     pub limits: Limits,
+    /// A filter of `tracing_subscriber`.
     pub log: String,
     pub log_format: LogFormat,
 }
 
-/// A value that is not good: which, why, and what would be.
+/// An invalid setting. Its text is one line, such as
+/// `GIGWAY_LISTEN is "x": expected an IP address and a port, for example 0.0.0.0:8080`.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{variable} {violation}; a good value: {example}")]
+#[error("{variable} {problem}, for example {example}")]
 pub struct ConfigError {
     pub variable: &'static str,
-    /// Never the value itself where that is a secret.
-    pub violation: String,
-    pub example: &'static str,
+    /// What is wrong and what is expected. Never contains the value of a secret.
+    pub problem: String,
+    /// A valid value.
+    pub example: String,
 }
 
 impl ConfigError {
-    fn new(variable: &'static str, violation: impl Into<String>, example: &'static str) -> Self {
-        Self { variable, violation: violation.into(), example }
+    pub fn new(variable: &'static str, problem: impl Into<String>, example: impl Into<String>) -> Self {
+        Self { variable, problem: problem.into(), example: example.into() }
     }
 }
 
-/// The fewest characters of a secret: 32 of base64 hold 192 random bits.
+/// The minimum length of a secret: 32 characters of base64 hold 192 random bits.
 pub const SECRET_MIN_CHARS: usize = 32;
 
-/// Bytes of answers that are kept where nobody says how many.
+/// The default of `GIGWAY_CACHE_BYTES`.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
 const SECRET_EXAMPLE: &str = "the output of: openssl rand -base64 48";
 
 impl Config {
-    /// Checks what was written.
+    /// Validates the settings.
     ///
     /// # Errors
-    /// The first value that is not good.
+    /// The first invalid setting.
     pub fn from_settings(settings: Settings) -> Result<Self, ConfigError> {
-        let settings = settings.with_files()?;
-        let environment = environment(settings.env.as_deref())?;
+        let settings = settings.read_secret_files()?;
+        let environment = parse_environment(settings.env.as_deref())?;
         let production = environment == Environment::Production;
         let data_dir = PathBuf::from(settings.data_dir.unwrap_or_else(|| "./data".into()));
-        let token_secret = secret("GIGWAY_TOKEN_SECRET", settings.token_secret, production)?;
-        let index_key = secret("GIGWAY_INDEX_KEY", settings.index_key, production)?;
-        let operations = operation_limits(settings.operation_limits.as_deref())?;
+        let token_secret = parse_secret("GIGWAY_TOKEN_SECRET", settings.token_secret, production)?;
+        let index_key = parse_secret("GIGWAY_INDEX_KEY", settings.index_key, production)?;
+        let operations = parse_operation_limits(settings.operation_limits.as_deref())?;
         Ok(Self {
-            listen: listen(settings.listen.as_deref())?,
-            public_url: public_url(settings.public_url.as_deref(), production)?,
-            database: database(settings.database_url, &data_dir)?,
+            listen: parse_listen_address(settings.listen.as_deref())?,
+            public_url: parse_public_url(settings.public_url.as_deref(), production)?,
+            database: parse_database_url(settings.database_url, &data_dir)?,
             data_dir,
-            redis: settings.redis_url.as_deref().map(redis).transpose()?,
+            redis: settings.redis_url.as_deref().map(parse_redis_url).transpose()?,
             environment,
             token_secret,
-            encryption_keys: encryption_keys(settings.encryption_keys.as_deref(), production)?,
+            encryption_keys: parse_encryption_keys(settings.encryption_keys.as_deref(), production)?,
             index_key,
-            allowed_origins: origins(settings.allowed_origins.as_deref())?,
-            proxies: number("GIGWAY_PROXIES", settings.proxies.as_deref(), (0, 0), "1")?,
-            sign_in_failures: number(
+            allowed_origins: parse_origins(settings.allowed_origins.as_deref())?,
+            proxies: parse_number("GIGWAY_PROXIES", settings.proxies.as_deref(), 0, 0)?,
+            sign_in_failures: parse_number(
                 "GIGWAY_SIGN_IN_FAILURES",
                 settings.sign_in_failures.as_deref(),
-                (1, 10),
-                "10",
+                1,
+                10,
             )?,
-            sign_in_failures_per_address: number(
+            sign_in_failures_per_address: parse_number(
                 "GIGWAY_SIGN_IN_FAILURES_PER_ADDRESS",
                 settings.sign_in_failures_per_address.as_deref(),
-                (1, 100),
-                "100",
+                1,
+                100,
             )?,
             connections: ConnectionLimits {
-                ping_every: seconds(
+                ping_interval: parse_seconds(
                     "GIGWAY_SOCKET_PING_SECONDS",
                     settings.socket_ping_seconds.as_deref(),
-                    (1, 25),
+                    1,
+                    25,
                 )?,
-                socket_init: seconds(
+                init_timeout: parse_seconds(
                     "GIGWAY_SOCKET_INIT_SECONDS",
                     settings.socket_init_seconds.as_deref(),
-                    (1, 3),
+                    1,
+                    3,
                 )?,
-                token_grace: seconds(
+                token_grace: parse_seconds(
                     "GIGWAY_TOKEN_GRACE_SECONDS",
                     settings.token_grace_seconds.as_deref(),
-                    (0, 30),
+                    0,
+                    30,
                 )?,
-                per_address: number(
+                per_address: parse_number(
                     "GIGWAY_CONNECTIONS_PER_ADDRESS",
                     settings.connections_per_address.as_deref(),
-                    (1, if production { 1_000 } else { 10_000 }),
-                    "1000",
+                    1,
+                    if production { 1_000 } else { 10_000 },
                 )?,
-                operations_per_socket: number(
+                operations_per_socket: parse_number(
                     "GIGWAY_OPERATIONS_PER_SOCKET",
                     settings.operations_per_socket.as_deref(),
-                    (1, 100),
-                    "100",
+                    1,
+                    100,
                 )?,
-                subscriptions_per_viewer: number(
+                subscriptions_per_viewer: parse_number(
                     "GIGWAY_SUBSCRIPTIONS_PER_VIEWER",
                     settings.subscriptions_per_viewer.as_deref(),
-                    (1, if production { 1_000 } else { 10_000 }),
-                    "1000",
+                    1,
+                    if production { 1_000 } else { 10_000 },
                 )?,
             },
-            headers_within: seconds("GIGWAY_HEADER_SECONDS", settings.header_seconds.as_deref(), (1, 65))?,
-            budgets: budgets(settings.budgets.as_deref(), environment, &operations)?,
+            header_timeout: parse_seconds(
+                "GIGWAY_HEADER_SECONDS",
+                settings.header_seconds.as_deref(),
+                1,
+                65,
+            )?,
+            rate_limits: parse_rate_limits(settings.budgets.as_deref(), environment, &operations)?,
             operations,
-            introspection: switch("GIGWAY_INTROSPECTION", settings.introspection.as_deref(), !production)?,
-            get_requests: get_requests(settings.get.as_deref())?,
-            automatic_persisted_queries: switch(
+            introspection: parse_switch(
+                "GIGWAY_INTROSPECTION",
+                settings.introspection.as_deref(),
+                !production,
+            )?,
+            get_requests: parse_get_requests(settings.get.as_deref())?,
+            automatic_persisted_queries: parse_switch(
                 "GIGWAY_AUTOMATIC_PERSISTED_QUERIES",
                 settings.automatic_persisted_queries.as_deref(),
                 true,
             )?,
-            trusted_documents: TrustedDocuments::read(
+            trusted_documents: TrustedDocuments::load(
                 settings.trusted_documents.as_deref(),
                 settings.trusted_documents_mode.as_deref(),
             )?,
-            metrics_token: secret("GIGWAY_METRICS_TOKEN", settings.metrics_token, false)?,
-            cache_bytes: number(
+            metrics_token: parse_secret("GIGWAY_METRICS_TOKEN", settings.metrics_token, false)?,
+            cache_bytes: parse_number(
                 "GIGWAY_CACHE_BYTES",
                 settings.cache_bytes.as_deref(),
-                (0_u64, CACHE_BYTES),
-                "67108864",
+                0_u64,
+                CACHE_BYTES,
             )?,
-            events_kept: TimeDelta::days(
-                number("GIGWAY_EVENTS_KEPT_DAYS", settings.events_kept_days.as_deref(), (1_u16, 30), "30")?
+            event_retention: TimeDelta::days(
+                parse_number("GIGWAY_EVENTS_KEPT_DAYS", settings.events_kept_days.as_deref(), 1_u16, 30)?
                     .into(),
             ),
-            limits: limits(settings.limits.as_deref())?,
-            log: log(settings.log)?,
-            log_format: log_format(settings.log_format.as_deref(), production)?,
+            limits: parse_limits(settings.limits.as_deref())?,
+            log: parse_log_filter(settings.log)?,
+            log_format: parse_log_format(settings.log_format.as_deref(), production)?,
         })
     }
 

@@ -1,98 +1,57 @@
-//! What one operation may ask for.
+//! Limits of one GraphQL operation, from `GIGWAY_OPERATION_LIMITS`.
+//!
+//! To add a limit: a row in the table below, its check in `src/engine/limits`, and a row in
+//! docs/API-DESIGN.md.
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use crate::domain::limit_table::limit_table;
 
-/// The most levels of fields that the library executes.
+/// The highest depth that async-graphql executes.
 const DEPTH_MAX: usize = 30;
 
-/// What one operation may ask for; each can be set by `GIGWAY_OPERATION_LIMITS`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct OperationLimits {
-    /// Of the document.
-    pub document_bytes: usize,
-    /// Of the variables, as JSON without spaces.
-    pub variables_bytes: usize,
-    /// Names, numbers, strings and punctuators of the document.
-    pub tokens: usize,
-    /// Levels of fields.
-    pub depth: usize,
-    /// Fields and fragments, those of a fragment counted at each use.
-    pub selections: usize,
-    /// Counted at each use, too.
-    pub aliases: usize,
-    /// Counted at each use, too.
-    pub directives: usize,
-    /// Fields of the operation itself.
-    pub root_fields: usize,
-    /// Of any list, in the document or a variable.
-    pub list_length: usize,
-    /// Lists within lists of an introspection; the query that tools send has three.
-    pub introspection_lists: usize,
-    /// Points: see docs/API-DESIGN.md.
-    pub cost: u64,
-    /// Operations of one HTTP request; one: a list of them is refused.
-    pub batch: usize,
-    /// How long a query may take.
-    pub query_seconds: u64,
-    /// How long a mutation may take.
-    pub mutation_seconds: u64,
-}
-
-impl Default for OperationLimits {
-    fn default() -> Self {
-        Self {
-            document_bytes: 64 * 1024,
-            variables_bytes: 64 * 1024,
-            tokens: 5_000,
-            depth: 15,
-            selections: 5_000,
-            aliases: 100,
-            directives: 50,
-            root_fields: 30,
-            list_length: 1_000,
-            introspection_lists: 3,
-            cost: 5_000,
-            batch: 1,
-            query_seconds: 10,
-            mutation_seconds: 30,
-        }
+limit_table! {
+    /// Limits of one GraphQL operation. Each can be set in `GIGWAY_OPERATION_LIMITS`.
+    pub struct OperationLimits {
+        /// Bytes of the document.
+        document_bytes: usize = 64 * 1024, in 1..;
+        /// Bytes of the variables, as JSON without spaces.
+        variables_bytes: usize = 64 * 1024;
+        /// Lexical tokens of the document: names, numbers, strings and punctuators.
+        tokens: usize = 5_000, in 1..;
+        /// Levels of nested fields.
+        depth: usize = 15, in 1..=DEPTH_MAX;
+        /// Fields and fragments. The content of a fragment counts at each use.
+        selections: usize = 5_000, in 1..;
+        /// Aliases. Those in a fragment count at each use.
+        aliases: usize = 100;
+        /// Directives. Those in a fragment count at each use.
+        directives: usize = 50;
+        /// Root fields of the operation.
+        root_fields: usize = 30, in 1..;
+        /// Items of any list in the document or the variables.
+        list_length: usize = 1_000;
+        /// Nested lists of an introspection query. The standard query of tools has three.
+        introspection_lists: usize = 3;
+        /// Cost of the operation; docs/API-DESIGN.md has the formula.
+        cost: u64 = 5_000;
+        /// Operations in one HTTP request. With 1, batches are rejected.
+        batch: usize = 1, in 1..;
+        /// Seconds that a query may take.
+        query_seconds: u64 = 10, in 1..;
+        /// Seconds that a mutation may take.
+        mutation_seconds: u64 = 30, in 1..;
     }
 }
 
 impl OperationLimits {
-    /// # Errors
-    /// What cannot be kept.
-    pub fn validate(&self) -> Result<(), String> {
-        if self.depth > DEPTH_MAX {
-            return Err(format!("depth is {}, and may be {DEPTH_MAX}", self.depth));
-        }
-        let some = [
-            ("documentBytes", self.document_bytes),
-            ("tokens", self.tokens),
-            ("depth", self.depth),
-            ("selections", self.selections),
-            ("rootFields", self.root_fields),
-            ("batch", self.batch),
-        ];
-        if let Some((name, _)) = some.iter().find(|(_, most)| *most == 0) {
-            return Err(format!("{name} is 0, and must be 1 or more"));
-        }
-        if self.query_seconds == 0 || self.mutation_seconds == 0 {
-            return Err("querySeconds and mutationSeconds must be 1 or more".to_owned());
-        }
-        Ok(())
-    }
-
     /// How long a query may take.
-    pub fn query_within(&self) -> Duration {
+    pub fn query_timeout(&self) -> Duration {
         Duration::from_secs(self.query_seconds)
     }
 
     /// How long a mutation may take.
-    pub fn mutation_within(&self) -> Duration {
+    pub fn mutation_timeout(&self) -> Duration {
         Duration::from_secs(self.mutation_seconds)
     }
 }

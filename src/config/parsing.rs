@@ -1,4 +1,6 @@
-//! What is written, read: each function says what is wrong with a value, and what a good one would be.
+//! One function per kind of value: turns the text of an option into its type, or into a [`ConfigError`].
+//!
+//! Messages have the form "is VALUE: expected WHAT". They never repeat the value of a secret.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -11,7 +13,7 @@ use secrecy::zeroize::Zeroizing;
 use url::Url;
 
 use crate::config::encryption_key::EncryptionKey;
-use crate::config::rate_limits::{self, GivenRules};
+use crate::config::rate_limits::{self, RateLimitOverrides};
 use crate::config::redis_address::RedisAddress;
 use crate::config::{
     ConfigError, DatabaseAddress, Environment, GetRequests, LogFormat, OperationLimits, SECRET_EXAMPLE,
@@ -20,25 +22,22 @@ use crate::config::{
 use crate::domain::limits::Limits;
 use crate::domain::rate_limits::RateLimitRules;
 
-pub(super) fn listen(given: Option<&str>) -> Result<SocketAddr, ConfigError> {
-    let address = given.unwrap_or("127.0.0.1:8080");
+pub(super) fn parse_listen_address(text: Option<&str>) -> Result<SocketAddr, ConfigError> {
+    let address = text.unwrap_or("127.0.0.1:8080");
     address.parse().map_err(|_| {
-        let violation = format!("is {address:?}, which is no IP address and port");
-        ConfigError::new("GIGWAY_LISTEN", violation, "0.0.0.0:8080")
+        let problem = format!("is {address:?}: expected an IP address and a port");
+        ConfigError::new("GIGWAY_LISTEN", problem, "0.0.0.0:8080")
     })
 }
 
-pub(super) fn public_url(given: Option<&str>, production: bool) -> Result<Option<String>, ConfigError> {
-    let violation =
-        |violation: String| ConfigError::new("GIGWAY_PUBLIC_URL", violation, "https://api.example.com");
-    match given {
-        // The address that it listens on is seldom the one that clients see.
-        None if production => {
-            Err(violation("is not set, and production needs it for the addresses it gives".into()))
-        }
+pub(super) fn parse_public_url(text: Option<&str>, production: bool) -> Result<Option<String>, ConfigError> {
+    let error = |problem: String| ConfigError::new("GIGWAY_PUBLIC_URL", problem, "https://api.example.com");
+    match text {
+        // Behind a proxy, the listen address is not the one that clients use.
+        None if production => Err(error("is not set: required in production".into())),
         None => Ok(None),
         Some(text) => {
-            let plain = Url::parse(text).is_ok_and(|url| {
+            let is_base_url = Url::parse(text).is_ok_and(|url| {
                 matches!(url.scheme(), "http" | "https")
                     && text.starts_with(&format!("{}://", url.scheme()))
                     && url.username().is_empty()
@@ -46,16 +45,19 @@ pub(super) fn public_url(given: Option<&str>, production: bool) -> Result<Option
                     && url.query().is_none()
                     && url.fragment().is_none()
             });
-            if plain {
+            if is_base_url {
                 return Ok(Some(text.trim_end_matches('/').to_owned()));
             }
-            Err(violation(format!("is {text:?}, which is no http:// or https:// address")))
+            Err(error(format!("is {text:?}: expected an http:// or https:// URL")))
         }
     }
 }
 
-pub(super) fn database(given: Option<String>, data_dir: &Path) -> Result<DatabaseAddress, ConfigError> {
-    let Some(url) = given else {
+pub(super) fn parse_database_url(
+    text: Option<String>,
+    data_dir: &Path,
+) -> Result<DatabaseAddress, ConfigError> {
+    let Some(url) = text else {
         return Ok(DatabaseAddress::Sqlite(data_dir.join("gigway.sqlite")));
     };
     if let Some(file) = url.strip_prefix("sqlite:") {
@@ -68,210 +70,211 @@ pub(super) fn database(given: Option<String>, data_dir: &Path) -> Result<Databas
     if matches!(scheme.as_deref(), Some("postgres" | "postgresql")) {
         return Ok(DatabaseAddress::Postgres(url.into()));
     }
-    let violation = "is neither a postgres:// address nor sqlite: and a file";
-    Err(ConfigError::new("DATABASE_URL", violation, "postgres://gigway:password@db.example.com/gigway"))
+    let problem = "is invalid: expected a postgres:// URL, or sqlite: and a file";
+    Err(ConfigError::new("DATABASE_URL", problem, "postgres://gigway:password@db.example.com/gigway"))
 }
 
-pub(super) fn redis(given: &str) -> Result<RedisAddress, ConfigError> {
-    RedisAddress::parse(given).map_err(|_| {
-        let violation = "is no redis://, rediss://, redis+cluster:// or redis+sentinel:// address";
-        ConfigError::new("REDIS_URL", violation, "redis://redis.example.com:6379")
+pub(super) fn parse_redis_url(text: &str) -> Result<RedisAddress, ConfigError> {
+    RedisAddress::parse(text).map_err(|_| {
+        let problem = "is invalid: expected a redis://, rediss://, redis+cluster:// or redis+sentinel:// URL";
+        ConfigError::new("REDIS_URL", problem, "redis://redis.example.com:6379")
     })
 }
 
-pub(super) fn environment(given: Option<&str>) -> Result<Environment, ConfigError> {
-    match given.unwrap_or("development") {
+pub(super) fn parse_environment(text: Option<&str>) -> Result<Environment, ConfigError> {
+    match text.unwrap_or("development") {
         "development" => Ok(Environment::Development),
         "production" => Ok(Environment::Production),
         other => {
-            let violation = format!("is {other:?}, which is neither development nor production");
-            Err(ConfigError::new("GIGWAY_ENV", violation, "production"))
+            let problem = format!("is {other:?}: expected development or production");
+            Err(ConfigError::new("GIGWAY_ENV", problem, "production"))
         }
     }
 }
 
-pub(super) fn secret(
+/// A secret of at least [`SECRET_MIN_CHARS`] characters.
+pub(super) fn parse_secret(
     variable: &'static str,
-    given: Option<String>,
-    production: bool,
+    text: Option<String>,
+    is_required: bool,
 ) -> Result<Option<SecretString>, ConfigError> {
-    let violation = |violation: &str| ConfigError::new(variable, violation, SECRET_EXAMPLE);
-    match given {
-        None if production => Err(violation("is not set, and production generates no keys")),
+    let error = |problem: &str| ConfigError::new(variable, problem, SECRET_EXAMPLE);
+    match text {
+        None if is_required => Err(error("is not set: required in production")),
         None => Ok(None),
         Some(secret) if secret.chars().count() < SECRET_MIN_CHARS => {
-            Err(violation(&format!("has fewer than {SECRET_MIN_CHARS} characters")))
+            Err(error(&format!("is too short: expected at least {SECRET_MIN_CHARS} characters")))
         }
         Some(secret) => Ok(Some(secret.into())),
     }
 }
 
-pub(super) fn encryption_keys(
-    given: Option<&str>,
+pub(super) fn parse_encryption_keys(
+    text: Option<&str>,
     production: bool,
 ) -> Result<Vec<EncryptionKey>, ConfigError> {
-    let variable = "GIGWAY_ENCRYPTION_KEYS";
-    let violation = |violation: &str| {
-        ConfigError::new(variable, violation, "2026-11:, then the output of: openssl rand -base64 32")
-    };
-    match given {
-        None if production => Err(violation("is not set, and production generates no keys")),
+    let example = "2026-11: followed by the output of: openssl rand -base64 32";
+    let error = |problem: &str| ConfigError::new("GIGWAY_ENCRYPTION_KEYS", problem, example);
+    match text {
+        None if production => Err(error("is not set: required in production")),
         None => Ok(Vec::new()),
-        Some(list) => named_keys(list).map_err(|wrong| violation(&wrong)),
+        Some(list) => parse_key_list(list).map_err(|problem| error(&format!("is invalid: {problem}"))),
     }
 }
 
-/// Keys as they are written: `id:base64`, separated by commas or line ends.
+/// Parses keys of the form `id:base64`, separated by commas or line breaks.
 ///
 /// # Errors
-/// What is wrong with the first that is none; never the key itself.
-pub fn named_keys(list: &str) -> Result<Vec<EncryptionKey>, String> {
+/// What is wrong with the first invalid entry. The message never contains a key.
+pub fn parse_key_list(list: &str) -> Result<Vec<EncryptionKey>, String> {
     let mut keys: Vec<EncryptionKey> = Vec::new();
     for (number, entry) in
         list.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty()).enumerate()
     {
         let number = number + 1;
         let (id, key) =
-            entry.split_once(':').ok_or_else(|| format!("has no id and colon in entry {number}"))?;
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        if id.is_empty() || id.len() > 64 || !id.bytes().all(plain) {
-            return Err(format!("has an id that is not 1 to 64 letters, digits, - _ or . in entry {number}"));
+            entry.split_once(':').ok_or_else(|| format!("entry {number} is not of the form id:base64"))?;
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if id.is_empty() || id.len() > 64 || !id.bytes().all(is_allowed) {
+            return Err(format!("the id of entry {number} must have 1 to 64 letters, digits, - _ or ."));
         }
         if keys.iter().any(|key| key.id == id) {
-            return Err(format!("has the id {id:?} twice"));
+            return Err(format!("the id {id:?} is used twice"));
         }
         let bytes = BASE64_STANDARD.decode(key).ok().and_then(|bytes| bytes.try_into().ok());
-        let bytes = bytes.ok_or_else(|| format!("has no base64 of 32 bytes in entry {number}"))?;
+        let bytes = bytes.ok_or_else(|| format!("the key of entry {number} must be 32 bytes in base64"))?;
         keys.push(EncryptionKey { id: id.to_owned(), bytes: Zeroizing::new(bytes) });
     }
-    if keys.is_empty() { Err("has no key".to_owned()) } else { Ok(keys) }
+    if keys.is_empty() { Err("there is no key".to_owned()) } else { Ok(keys) }
 }
 
-pub(super) fn origins(given: Option<&str>) -> Result<Vec<String>, ConfigError> {
-    let listed = given.unwrap_or_default().split(',').map(str::trim).filter(|text| !text.is_empty());
-    listed
-        .map(|text| {
-            let origin = Url::parse(text).ok().map(|url| url.origin());
+pub(super) fn parse_origins(text: Option<&str>) -> Result<Vec<String>, ConfigError> {
+    let entries = text.unwrap_or_default().split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    entries
+        .map(|entry| {
+            let origin = Url::parse(entry).ok().map(|url| url.origin());
             match origin {
-                Some(origin) if origin.is_tuple() && origin.ascii_serialization() == text => {
-                    Ok(text.to_owned())
+                Some(origin) if origin.is_tuple() && origin.ascii_serialization() == entry => {
+                    Ok(entry.to_owned())
                 }
                 _ => {
-                    let violation = format!("has {text:?}, which is no origin (scheme, host, port, no path)");
+                    let problem =
+                        format!("contains {entry:?}: expected an origin (scheme, host and port, no path)");
                     let example = "https://app.example.com,https://admin.example.com";
-                    Err(ConfigError::new("GIGWAY_ALLOWED_ORIGINS", violation, example))
+                    Err(ConfigError::new("GIGWAY_ALLOWED_ORIGINS", problem, example))
                 }
             }
         })
         .collect()
 }
 
-pub(super) fn number<T: std::str::FromStr + PartialOrd + std::fmt::Display>(
+/// A whole number of `min` or more.
+pub(super) fn parse_number<T: std::str::FromStr + PartialOrd + std::fmt::Display>(
     variable: &'static str,
-    given: Option<&str>,
-    (least, default): (T, T),
-    example: &'static str,
+    text: Option<&str>,
+    min: T,
+    default: T,
 ) -> Result<T, ConfigError> {
-    let Some(text) = given else { return Ok(default) };
+    let Some(text) = text else { return Ok(default) };
     match text.parse() {
-        Ok(number) if number >= least => Ok(number),
+        Ok(number) if number >= min => Ok(number),
         _ => {
-            let violation = format!("is {text:?}, which is no whole number of {least} or more");
-            Err(ConfigError::new(variable, violation, example))
+            let problem = format!("is {text:?}: expected a whole number of {min} or more");
+            Err(ConfigError::new(variable, problem, default.to_string()))
         }
     }
 }
 
-pub(super) fn seconds(
+/// A duration, written as a whole number of seconds.
+pub(super) fn parse_seconds(
     variable: &'static str,
-    given: Option<&str>,
-    (least, default): (u16, u16),
+    text: Option<&str>,
+    min: u16,
+    default: u16,
 ) -> Result<Duration, ConfigError> {
-    let number: u16 = number(variable, given, (least, default), "30")?;
-    Ok(Duration::from_secs(number.into()))
+    Ok(Duration::from_secs(parse_number(variable, text, min, default)?.into()))
 }
 
-pub(super) fn limits(given: Option<&str>) -> Result<Limits, ConfigError> {
-    let Some(json) = given else { return Ok(Limits::default()) };
-    let violation =
-        |violation: String| ConfigError::new("GIGWAY_LIMITS", violation, r#"{"gig":{"imagesMax":8}}"#);
-    let limits: Limits =
-        serde_json::from_str(json).map_err(|error| violation(format!("cannot be read: {error}")))?;
-    limits.validate().map_err(|wrong| violation(format!("cannot be kept: {wrong}")))?;
-    Ok(limits)
-}
-
-pub(super) fn log(given: Option<String>) -> Result<String, ConfigError> {
-    let filter = given.unwrap_or_else(|| "info".into());
-    if tracing_subscriber::EnvFilter::try_new(&filter).is_ok() {
-        return Ok(filter);
-    }
-    let violation = format!("is {filter:?}, which is no log filter");
-    Err(ConfigError::new("GIGWAY_LOG", violation, "info,gigway=debug"))
-}
-
-pub(super) fn log_format(given: Option<&str>, production: bool) -> Result<LogFormat, ConfigError> {
-    match given {
-        None if production => Ok(LogFormat::Json),
-        None | Some("text") => Ok(LogFormat::Text),
-        Some("json") => Ok(LogFormat::Json),
-        Some(other) => {
-            let violation = format!("is {other:?}, which is neither text nor json");
-            Err(ConfigError::new("GIGWAY_LOG_FORMAT", violation, "json"))
-        }
-    }
-}
-
-pub(super) fn operation_limits(given: Option<&str>) -> Result<OperationLimits, ConfigError> {
-    let Some(json) = given else { return Ok(OperationLimits::default()) };
-    let violation =
-        |violation: String| ConfigError::new("GIGWAY_OPERATION_LIMITS", violation, r#"{"depth":20}"#);
-    let limits: OperationLimits =
-        serde_json::from_str(json).map_err(|error| violation(format!("cannot be read: {error}")))?;
-    limits.validate().map_err(|wrong| violation(format!("cannot be kept: {wrong}")))?;
-    Ok(limits)
-}
-
-pub(super) fn budgets(
-    given: Option<&str>,
-    environment: Environment,
-    limits: &OperationLimits,
-) -> Result<RateLimitRules, ConfigError> {
-    let example = r#"{"viewer":{"capacity":20000,"perMinute":60000}}"#;
-    let violation = |violation: String| ConfigError::new("GIGWAY_BUDGETS", violation, example);
-    let given: GivenRules = match given {
-        Some(json) => {
-            serde_json::from_str(json).map_err(|error| violation(format!("cannot be read: {error}")))?
-        }
-        None => GivenRules::default(),
-    };
-    let rules = rate_limits::with_given(&rate_limits::defaults(environment), &given, limits.cost);
-    rules.map_err(|wrong| violation(format!("cannot be kept: {wrong}")))
-}
-
-pub(super) fn switch(
+/// `on` or `off`.
+pub(super) fn parse_switch(
     variable: &'static str,
-    given: Option<&str>,
+    text: Option<&str>,
     default: bool,
 ) -> Result<bool, ConfigError> {
-    match given {
+    match text {
         None => Ok(default),
         Some("on") => Ok(true),
         Some("off") => Ok(false),
         Some(other) => {
-            let violation = format!("is {other:?}, which is neither on nor off");
-            Err(ConfigError::new(variable, violation, "off"))
+            let problem = format!("is {other:?}: expected on or off");
+            Err(ConfigError::new(variable, problem, "off"))
         }
     }
 }
 
-pub(super) fn get_requests(given: Option<&str>) -> Result<GetRequests, ConfigError> {
-    match given {
+pub(super) fn parse_limits(text: Option<&str>) -> Result<Limits, ConfigError> {
+    let Some(json) = text else { return Ok(Limits::default()) };
+    let error = |problem: String| {
+        ConfigError::new("GIGWAY_LIMITS", format!("is invalid: {problem}"), r#"{"gig":{"imagesMax":8}}"#)
+    };
+    let limits: Limits = serde_json::from_str(json).map_err(|problem| error(problem.to_string()))?;
+    limits.validate().map_err(error)?;
+    Ok(limits)
+}
+
+pub(super) fn parse_operation_limits(text: Option<&str>) -> Result<OperationLimits, ConfigError> {
+    let Some(json) = text else { return Ok(OperationLimits::default()) };
+    let error = |problem: String| {
+        ConfigError::new("GIGWAY_OPERATION_LIMITS", format!("is invalid: {problem}"), r#"{"depth":20}"#)
+    };
+    let limits: OperationLimits = serde_json::from_str(json).map_err(|problem| error(problem.to_string()))?;
+    limits.check_ranges().map_err(error)?;
+    Ok(limits)
+}
+
+pub(super) fn parse_rate_limits(
+    text: Option<&str>,
+    environment: Environment,
+    limits: &OperationLimits,
+) -> Result<RateLimitRules, ConfigError> {
+    let example = r#"{"viewer":{"capacity":20000,"perMinute":60000}}"#;
+    let error =
+        |problem: String| ConfigError::new("GIGWAY_BUDGETS", format!("is invalid: {problem}"), example);
+    let overrides: RateLimitOverrides = match text {
+        Some(json) => serde_json::from_str(json).map_err(|problem| error(problem.to_string()))?,
+        None => RateLimitOverrides::default(),
+    };
+    overrides.apply_to(&rate_limits::defaults(environment), limits.cost).map_err(error)
+}
+
+pub(super) fn parse_get_requests(text: Option<&str>) -> Result<GetRequests, ConfigError> {
+    match text {
         None | Some("queries") => Ok(GetRequests::Queries),
         Some("persisted") => Ok(GetRequests::Persisted),
         Some(other) => {
-            let violation = format!("is {other:?}, which is neither queries nor persisted");
-            Err(ConfigError::new("GIGWAY_GET", violation, "persisted"))
+            let problem = format!("is {other:?}: expected queries or persisted");
+            Err(ConfigError::new("GIGWAY_GET", problem, "persisted"))
+        }
+    }
+}
+
+pub(super) fn parse_log_filter(text: Option<String>) -> Result<String, ConfigError> {
+    let filter = text.unwrap_or_else(|| "info".into());
+    if tracing_subscriber::EnvFilter::try_new(&filter).is_ok() {
+        return Ok(filter);
+    }
+    let problem = format!("is {filter:?}: expected a log filter");
+    Err(ConfigError::new("GIGWAY_LOG", problem, "info,gigway=debug"))
+}
+
+pub(super) fn parse_log_format(text: Option<&str>, production: bool) -> Result<LogFormat, ConfigError> {
+    match text {
+        None if production => Ok(LogFormat::Json),
+        None | Some("text") => Ok(LogFormat::Text),
+        Some("json") => Ok(LogFormat::Json),
+        Some(other) => {
+            let problem = format!("is {other:?}: expected text or json");
+            Err(ConfigError::new("GIGWAY_LOG_FORMAT", problem, "json"))
         }
     }
 }

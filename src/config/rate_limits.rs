@@ -1,4 +1,7 @@
-//! What callers may spend over time.
+//! The default rate limits, and their overrides by `GIGWAY_BUDGETS`.
+//!
+//! To add a rate limit: a field of [`RateLimitRules`] in `src/domain/rate_limits.rs`, the same field in the
+//! three places below, and its use in `src/service/rate_limit`.
 
 use serde::Deserialize;
 
@@ -6,10 +9,10 @@ use crate::config::Environment;
 use crate::domain::rate_limits::RateLimitRules;
 use crate::domain::token_bucket::BucketRule;
 
-/// Those that are to be other than by default.
+/// The rate limits that `GIGWAY_BUDGETS` names. The others keep their defaults.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct GivenRules {
+pub(super) struct RateLimitOverrides {
     anonymous: Option<BucketRule>,
     viewer: Option<BucketRule>,
     sign_in: Option<BucketRule>,
@@ -17,10 +20,10 @@ pub(super) struct GivenRules {
     upload: Option<BucketRule>,
 }
 
-/// One machine is many people in development.
+/// The defaults. In development they are 100 times as high, because one machine stands for many users.
 pub fn defaults(environment: Environment) -> RateLimitRules {
-    let times = if environment == Environment::Production { 1 } else { 100 };
-    let rule = |capacity: u32, per_minute: u32| BucketRule::new(capacity * times, per_minute * times);
+    let factor = if environment == Environment::Production { 1 } else { 100 };
+    let rule = |capacity: u32, per_minute: u32| BucketRule::new(capacity * factor, per_minute * factor);
     RateLimitRules {
         anonymous: rule(20_000, 60_000),
         viewer: rule(20_000, 60_000),
@@ -30,25 +33,32 @@ pub fn defaults(environment: Environment) -> RateLimitRules {
     }
 }
 
-/// # Errors
-/// What cannot be kept.
-pub(super) fn with_given(
-    defaults: &RateLimitRules,
-    given: &GivenRules,
-    dearest: u64,
-) -> Result<RateLimitRules, String> {
-    let rules = RateLimitRules {
-        anonymous: given.anonymous.unwrap_or(defaults.anonymous),
-        viewer: given.viewer.unwrap_or(defaults.viewer),
-        sign_in: given.sign_in.unwrap_or(defaults.sign_in),
-        sign_up: given.sign_up.unwrap_or(defaults.sign_up),
-        upload: given.upload.unwrap_or(defaults.upload),
-    };
-    for (name, rule) in [("anonymous", rules.anonymous), ("viewer", rules.viewer)] {
-        if rule.capacity > 0 && u64::from(rule.capacity) < dearest {
-            let capacity = rule.capacity;
-            return Err(format!("{name}.capacity is {capacity}, and one operation may cost {dearest}"));
+impl RateLimitOverrides {
+    /// The rules in effect.
+    ///
+    /// # Errors
+    /// A bucket is too small for the most expensive operation, whose cost is `max_operation_cost`.
+    pub(super) fn apply_to(
+        &self,
+        defaults: &RateLimitRules,
+        max_operation_cost: u64,
+    ) -> Result<RateLimitRules, String> {
+        let rules = RateLimitRules {
+            anonymous: self.anonymous.unwrap_or(defaults.anonymous),
+            viewer: self.viewer.unwrap_or(defaults.viewer),
+            sign_in: self.sign_in.unwrap_or(defaults.sign_in),
+            sign_up: self.sign_up.unwrap_or(defaults.sign_up),
+            upload: self.upload.unwrap_or(defaults.upload),
+        };
+        for (name, rule) in [("anonymous", rules.anonymous), ("viewer", rules.viewer)] {
+            if rule.capacity > 0 && u64::from(rule.capacity) < max_operation_cost {
+                let capacity = rule.capacity;
+                return Err(format!(
+                    "{name}.capacity is {capacity}: it must be 0 or at least the cost limit of an operation, \
+                     {max_operation_cost}"
+                ));
+            }
         }
+        Ok(rules)
     }
-    Ok(rules)
 }

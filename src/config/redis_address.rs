@@ -1,14 +1,14 @@
-//! Where Redis is: one server, the nodes of a cluster, or whatever the sentinels say is the master.
+//! The address of Redis: one server, the nodes of a cluster, or the sentinels that know the master.
 
 use redis::sentinel::SentinelNodeConnectionInfo;
 use redis::{
     ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisConnectionInfo, RedisError, RedisResult, TlsMode,
 };
 
-/// Where Redis is. It is looked up anew at each connection, and so follows a failover.
+/// The address of Redis. Each connection resolves it again, and so follows a failover.
 #[derive(Debug, Clone)]
 pub enum RedisAddress {
-    /// Any of these will do: the nodes of a cluster pass on to each other what is published at one.
+    /// Any one of these is enough: the nodes of a cluster forward published messages to each other.
     Nodes(Vec<ConnectionInfo>),
     Sentinels {
         sentinels: Vec<ConnectionInfo>,
@@ -18,40 +18,41 @@ pub enum RedisAddress {
 }
 
 impl RedisAddress {
-    /// Reads `redis://HOST:PORT`, `redis+cluster://HOST:PORT,HOST:PORT..` or `redis+sentinel://HOST:PORT,..
-    /// /MASTER`; with `rediss` in place of `redis` over TLS, and with `USER:PASSWORD@` in front of the hosts, which is for the
-    /// servers: sentinels are asked without.
+    /// Parses `redis://HOST:PORT`, `redis+cluster://HOST:PORT,HOST:PORT..` or
+    /// `redis+sentinel://HOST:PORT,HOST:PORT../MASTER`. `rediss` instead of `redis` uses TLS.
+    /// `USER:PASSWORD@` in front of the hosts is the login at the servers; connections to sentinels have no
+    /// login.
     ///
     /// # Errors
-    /// Where it is none of these; the text is not repeated.
+    /// The URL has another form. The message does not repeat it, because it may contain a password.
     pub fn parse(url: &str) -> RedisResult<Self> {
         let (scheme, rest) = url.split_once("://").ok_or_else(malformed)?;
-        let (plain, kind) = scheme.split_once('+').unwrap_or((scheme, ""));
-        if !matches!(plain, "redis" | "rediss") {
+        let (protocol, kind) = scheme.split_once('+').unwrap_or((scheme, ""));
+        if !matches!(protocol, "redis" | "rediss") {
             return Err(malformed());
         }
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (login, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
         let hosts: Vec<_> = hosts.split(',').collect();
-        let each = |login: &str| {
+        let node_urls = |login: &str| {
             let at = if login.is_empty() { "" } else { "@" };
-            hosts.iter().map(|host| format!("{plain}://{login}{at}{host}")).collect::<Vec<_>>()
+            hosts.iter().map(|host| format!("{protocol}://{login}{at}{host}")).collect::<Vec<_>>()
         };
         match kind {
             "" => Ok(Self::Nodes(vec![url.into_connection_info()?])),
             "cluster" if path.is_empty() => Ok(Self::Nodes(
-                each(login)
+                node_urls(login)
                     .into_iter()
                     .map(IntoConnectionInfo::into_connection_info)
                     .collect::<RedisResult<_>>()?,
             )),
             "sentinel" if !path.is_empty() && !path.contains('/') => {
-                let sentinels = each("").into_iter().map(IntoConnectionInfo::into_connection_info);
+                let sentinels = node_urls("").into_iter().map(IntoConnectionInfo::into_connection_info);
                 Ok(Self::Sentinels {
                     sentinels: sentinels.collect::<RedisResult<_>>()?,
                     master: path.to_owned(),
-                    node: Box::new(node(
-                        plain == "rediss",
+                    node: Box::new(sentinel_node(
+                        protocol == "rediss",
                         login,
                         hosts.first().copied().unwrap_or_default(),
                     )?),
@@ -62,8 +63,8 @@ impl RedisAddress {
     }
 }
 
-/// How to connect to whatever the sentinels name: with the login of the address.
-fn node(tls: bool, login: &str, host: &str) -> RedisResult<SentinelNodeConnectionInfo> {
+/// How to connect to the server that the sentinels name as master.
+fn sentinel_node(tls: bool, login: &str, host: &str) -> RedisResult<SentinelNodeConnectionInfo> {
     let mut node = SentinelNodeConnectionInfo::default();
     if tls {
         node = node.set_tls_mode(TlsMode::Secure);
@@ -77,7 +78,7 @@ fn node(tls: bool, login: &str, host: &str) -> RedisResult<SentinelNodeConnectio
 }
 
 fn malformed() -> RedisError {
-    RedisError::from((ErrorKind::InvalidClientConfig, "this is no address of Redis"))
+    RedisError::from((ErrorKind::InvalidClientConfig, "invalid Redis URL"))
 }
 
 #[cfg(test)]
@@ -93,7 +94,9 @@ mod tests {
         assert_eq!(nodes("redis://a.example.com:1/3"), ["a.example.com:1"]);
         assert_eq!(nodes("redis+cluster://user:secret@a:1,b:2"), ["a:1", "b:2"]);
         let parsed = RedisAddress::parse("rediss+sentinel://:secret@a:1,b:2/main").expect("an address");
-        let RedisAddress::Sentinels { sentinels, master, .. } = parsed else { panic!("no sentinels") };
+        let RedisAddress::Sentinels { sentinels, master, .. } = parsed else {
+            panic!("not an address of sentinels")
+        };
         assert_eq!((sentinels.len(), master.as_str()), (2, "main"));
         for bad in [
             "a:1",

@@ -3,68 +3,80 @@ use base64::prelude::BASE64_STANDARD;
 
 use crate::config::*;
 
-fn violation(change: impl FnOnce(&mut Settings)) -> Option<&'static str> {
+/// The variable that the error names, if the settings are invalid.
+fn invalid_variable(change: impl FnOnce(&mut Settings)) -> Option<&'static str> {
     let mut settings = Settings::default();
     change(&mut settings);
     Config::from_settings(settings).err().map(|error| error.variable)
 }
 
 #[test]
-fn nothing_needs_to_be_set() {
-    let config = Config::from_settings(Settings::default()).expect("the defaults are good");
+fn all_settings_are_optional_in_development() {
+    let config = Config::from_settings(Settings::default()).expect("the defaults are valid");
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert!(matches!(config.database, DatabaseAddress::Sqlite(file) if file.ends_with("gigway.sqlite")));
     assert!(config.redis.is_none() && config.limits == Limits::default());
 }
 
 #[test]
-fn a_wrong_value_is_told_by_its_variable() {
+fn an_invalid_value_is_reported_with_its_variable() {
     let text = |text: &str| Some(text.to_owned());
-    assert_eq!(violation(|s| s.listen = text("8080")), Some("GIGWAY_LISTEN"));
-    assert_eq!(violation(|s| s.public_url = text("example.com")), Some("GIGWAY_PUBLIC_URL"));
+    assert_eq!(invalid_variable(|s| s.listen = text("8080")), Some("GIGWAY_LISTEN"));
+    assert_eq!(invalid_variable(|s| s.public_url = text("example.com")), Some("GIGWAY_PUBLIC_URL"));
     for bad in ["mysql://x/y", "sqlite:", "sqlite::memory:", "nonsense"] {
-        assert_eq!(violation(|s| s.database_url = text(bad)), Some("DATABASE_URL"), "{bad}");
+        assert_eq!(invalid_variable(|s| s.database_url = text(bad)), Some("DATABASE_URL"), "{bad}");
     }
-    assert_eq!(violation(|s| s.redis_url = text("localhost:6379")), Some("REDIS_URL"));
-    assert_eq!(violation(|s| s.env = text("staging")), Some("GIGWAY_ENV"));
-    assert_eq!(violation(|s| s.token_secret = text("short")), Some("GIGWAY_TOKEN_SECRET"));
-    assert_eq!(violation(|s| s.env = text("production")), Some("GIGWAY_TOKEN_SECRET"));
+    assert_eq!(invalid_variable(|s| s.redis_url = text("localhost:6379")), Some("REDIS_URL"));
+    assert_eq!(invalid_variable(|s| s.env = text("staging")), Some("GIGWAY_ENV"));
+    assert_eq!(invalid_variable(|s| s.token_secret = text("short")), Some("GIGWAY_TOKEN_SECRET"));
+    assert_eq!(invalid_variable(|s| s.env = text("production")), Some("GIGWAY_TOKEN_SECRET"));
     for bad in ["https://a.example/", "a.example", "https://a.example,*"] {
-        assert_eq!(violation(|s| s.allowed_origins = text(bad)), Some("GIGWAY_ALLOWED_ORIGINS"), "{bad}");
+        assert_eq!(
+            invalid_variable(|s| s.allowed_origins = text(bad)),
+            Some("GIGWAY_ALLOWED_ORIGINS"),
+            "{bad}"
+        );
     }
-    assert_eq!(violation(|s| s.proxies = text("-1")), Some("GIGWAY_PROXIES"));
-    assert_eq!(violation(|s| s.sign_in_failures = text("0")), Some("GIGWAY_SIGN_IN_FAILURES"));
-    assert_eq!(violation(|s| s.limits = text(r#"{"review":{"days":2147483647}}"#)), Some("GIGWAY_LIMITS"));
+    assert_eq!(invalid_variable(|s| s.proxies = text("-1")), Some("GIGWAY_PROXIES"));
+    assert_eq!(invalid_variable(|s| s.sign_in_failures = text("0")), Some("GIGWAY_SIGN_IN_FAILURES"));
+    assert_eq!(
+        invalid_variable(|s| s.limits = text(r#"{"review":{"days":2147483647}}"#)),
+        Some("GIGWAY_LIMITS")
+    );
     let production = |s: &mut Settings| {
         s.env = text("production");
         s.token_secret = text("a secret of at least 32 characters");
         s.index_key = text("a secret of at least 32 characters");
         s.encryption_keys = Some(format!("a:{}", BASE64_STANDARD.encode([7; 32])));
     };
-    assert_eq!(violation(production), Some("GIGWAY_PUBLIC_URL"));
+    assert_eq!(invalid_variable(production), Some("GIGWAY_PUBLIC_URL"));
     for bad in ["", "a", "a:short", ":AAAA", "a b:AAAA"] {
-        assert_eq!(violation(|s| s.encryption_keys = text(bad)), Some("GIGWAY_ENCRYPTION_KEYS"), "{bad}");
+        assert_eq!(
+            invalid_variable(|s| s.encryption_keys = text(bad)),
+            Some("GIGWAY_ENCRYPTION_KEYS"),
+            "{bad}"
+        );
     }
-    assert_eq!(violation(|s| s.index_key = text("@/nowhere/at/all")), Some("GIGWAY_INDEX_KEY"));
+    assert_eq!(invalid_variable(|s| s.index_key = text("@/nowhere/at/all")), Some("GIGWAY_INDEX_KEY"));
     let key = BASE64_STANDARD.encode([7; 32]);
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), format!("a:{key}\nb:{key}\n")).unwrap();
-    assert_eq!(violation(|s| s.encryption_keys = Some(format!("@{}", file.path().display()))), None);
+    assert_eq!(invalid_variable(|s| s.encryption_keys = Some(format!("@{}", file.path().display()))), None);
     assert_eq!(
-        violation(|s| s.encryption_keys = Some(format!("a:{key},a:{key}"))),
+        invalid_variable(|s| s.encryption_keys = Some(format!("a:{key},a:{key}"))),
         Some("GIGWAY_ENCRYPTION_KEYS")
     );
-    assert_eq!(violation(|s| s.encryption_keys = Some(format!("a:{key},\nb:{key}"))), None);
-    assert_eq!(violation(|s| s.limits = text(r#"{"gig":{"picturesMax":8}}"#)), Some("GIGWAY_LIMITS"));
-    assert_eq!(violation(|s| s.log = text("gigway=loud")), Some("GIGWAY_LOG"));
-    assert_eq!(violation(|s| s.log_format = text("xml")), Some("GIGWAY_LOG_FORMAT"));
+    assert_eq!(invalid_variable(|s| s.encryption_keys = Some(format!("a:{key},\nb:{key}"))), None);
+    assert_eq!(invalid_variable(|s| s.limits = text(r#"{"gig":{"picturesMax":8}}"#)), Some("GIGWAY_LIMITS"));
+    assert_eq!(invalid_variable(|s| s.log = text("gigway=loud")), Some("GIGWAY_LOG"));
+    assert_eq!(invalid_variable(|s| s.log_format = text("xml")), Some("GIGWAY_LOG_FORMAT"));
 }
 
 #[test]
-fn an_error_is_one_line_and_tells_no_secret() {
+fn an_error_is_one_line_and_contains_no_secret() {
     let secret = "postgres//user:hunter2@host";
     let settings = Settings { database_url: Some(secret.into()), ..Settings::default() };
-    let error = Config::from_settings(settings).expect_err("no address").to_string();
+    let error = Config::from_settings(settings).expect_err("not a URL").to_string();
     assert!(!error.contains("hunter2") && !error.contains('\n'), "{error}");
     assert!(error.starts_with("DATABASE_URL is ") && error.contains("postgres://gigway"), "{error}");
 }

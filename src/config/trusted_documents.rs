@@ -1,4 +1,6 @@
-//! The documents that clients may send, by their ids: a manifest that a client's build tools write.
+//! Trusted documents: the GraphQL documents that clients may send, by id.
+//!
+//! The build tools of a client write them to a manifest, the file that `GIGWAY_TRUSTED_DOCUMENTS` names.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -8,33 +10,33 @@ use sha2::{Digest, Sha256};
 
 use crate::config::ConfigError;
 
-/// What is done about documents that are in no manifest.
+/// What happens to documents that are not in the manifest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Trust {
-    /// They are run.
+pub enum TrustMode {
+    /// They run.
     #[default]
     Off,
-    /// They are run, and logged.
+    /// They run, and are logged.
     Audit,
-    /// They are refused.
+    /// They are rejected.
     Enforce,
 }
 
-/// A manifest, and what it is for.
+/// The content of the manifest, and the mode.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedDocuments {
-    pub trust: Trust,
+    pub mode: TrustMode,
     by_id: Arc<HashMap<String, Arc<str>>>,
     hashes: Arc<HashSet<[u8; 32]>>,
 }
 
-/// A manifest as it is written.
+/// The formats of a manifest.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Manifest {
-    /// As Apollo's tools write it.
+    /// Apollo's persisted query manifest.
     Operations { operations: Vec<Operation> },
-    /// As those of Relay and GraphQL Code Generator do.
+    /// An object of ids and documents, as Relay and GraphQL Code Generator write it.
     ById(HashMap<String, String>),
 }
 
@@ -45,61 +47,62 @@ struct Operation {
 }
 
 impl TrustedDocuments {
-    /// Reads the file.
+    /// Loads the manifest.
     ///
     /// # Errors
-    /// Where it is no manifest; where the mode is none, or has no file.
-    pub(super) fn read(file: Option<&str>, mode: Option<&str>) -> Result<Self, ConfigError> {
+    /// The file cannot be read or is not a manifest; the mode is unknown, or needs a file and has none.
+    pub(super) fn load(file: Option<&str>, mode: Option<&str>) -> Result<Self, ConfigError> {
         let variable = "GIGWAY_TRUSTED_DOCUMENTS_MODE";
-        let trust = match (mode, file) {
-            (Some("off"), _) | (None, None) => Trust::Off,
-            (Some("audit"), Some(_)) => Trust::Audit,
-            (Some("enforce") | None, Some(_)) => Trust::Enforce,
+        let mode = match (mode, file) {
+            (Some("off"), _) | (None, None) => TrustMode::Off,
+            (Some("audit"), Some(_)) => TrustMode::Audit,
+            (Some("enforce") | None, Some(_)) => TrustMode::Enforce,
             (Some("audit" | "enforce"), None) => {
-                let violation = "is set without GIGWAY_TRUSTED_DOCUMENTS";
-                return Err(ConfigError::new(variable, violation, "off"));
+                let problem = "needs GIGWAY_TRUSTED_DOCUMENTS: expected both or off";
+                return Err(ConfigError::new(variable, problem, "off"));
             }
             (Some(other), _) => {
-                let violation = format!("is {other:?}, which is neither off, audit nor enforce");
-                return Err(ConfigError::new(variable, violation, "enforce"));
+                let problem = format!("is {other:?}: expected off, audit or enforce");
+                return Err(ConfigError::new(variable, problem, "enforce"));
             }
         };
-        let documents = file.map(documents).transpose()?.unwrap_or_default();
-        let hashes = documents.values().map(|document| hash_of(document)).collect();
-        let by_id = documents.into_iter().map(|(id, document)| (bare(&id).to_owned(), document.into()));
-        Ok(Self { trust, by_id: Arc::new(by_id.collect()), hashes: Arc::new(hashes) })
+        let documents = file.map(read_manifest).transpose()?.unwrap_or_default();
+        let hashes = documents.values().map(|document| document_hash(document)).collect();
+        let by_id =
+            documents.into_iter().map(|(id, document)| (without_prefix(&id).to_owned(), document.into()));
+        Ok(Self { mode, by_id: Arc::new(by_id.collect()), hashes: Arc::new(hashes) })
     }
 
-    /// The document of that id.
+    /// The document with this id, which may have the prefix `sha256:`.
     pub fn get(&self, id: &str) -> Option<Arc<str>> {
-        self.by_id.get(bare(id)).cloned()
+        self.by_id.get(without_prefix(id)).cloned()
     }
 
-    /// Whether the manifest has this document.
-    pub fn has(&self, document: &str) -> bool {
-        self.hashes.contains(&hash_of(document))
+    /// Whether the manifest contains this document, byte for byte.
+    pub fn contains(&self, document: &str) -> bool {
+        self.hashes.contains(&document_hash(document))
     }
 }
 
 /// The SHA-256 of a document.
-pub fn hash_of(document: &str) -> [u8; 32] {
+pub fn document_hash(document: &str) -> [u8; 32] {
     Sha256::digest(document.as_bytes()).into()
 }
 
-/// An id without the name of the hash that it may be.
-fn bare(id: &str) -> &str {
+/// The id without the prefix `sha256:`.
+fn without_prefix(id: &str) -> &str {
     id.strip_prefix("sha256:").unwrap_or(id)
 }
 
-fn documents(file: &str) -> Result<HashMap<String, String>, ConfigError> {
-    let violation = |violation: String| {
-        ConfigError::new("GIGWAY_TRUSTED_DOCUMENTS", violation, "persisted-documents.json")
-    };
+/// The documents in the file, by id.
+fn read_manifest(file: &str) -> Result<HashMap<String, String>, ConfigError> {
+    let error =
+        |problem: String| ConfigError::new("GIGWAY_TRUSTED_DOCUMENTS", problem, "persisted-documents.json");
     let text = std::fs::read_to_string(file)
-        .map_err(|error| violation(format!("names the file {file:?}, which cannot be read: {error}")))?;
+        .map_err(|cause| error(format!("is a file that cannot be read: {file:?}: {cause}")))?;
     let manifest = serde_json::from_str(&text).map_err(|_| {
-        let expected = "neither a manifest with `operations` nor an object of ids and documents";
-        violation(format!("names the file {file:?}, which is {expected}"))
+        let expected = "a manifest with `operations`, or an object of ids and documents";
+        error(format!("is not a manifest: {file:?}: expected {expected}"))
     })?;
     Ok(match manifest {
         Manifest::ById(documents) => documents,
@@ -114,27 +117,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_kinds_of_manifests_are_read() {
+    fn both_manifest_formats_are_supported() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("manifest.json");
-        let read = |text: &str, mode: Option<&str>| {
+        let load = |text: &str, mode: Option<&str>| {
             std::fs::write(&file, text).unwrap();
-            TrustedDocuments::read(file.to_str(), mode)
+            TrustedDocuments::load(file.to_str(), mode)
         };
         let apollo = r#"{"format":"apollo-persisted-query-manifest","version":1,"operations":[
             {"id":"a","name":"A","type":"query","body":"query A { a }"}]}"#;
         for text in [apollo, r#"{"sha256:a":"query A { a }"}"#] {
-            let documents = read(text, None).unwrap();
-            assert_eq!(documents.trust, Trust::Enforce);
+            let documents = load(text, None).unwrap();
+            assert_eq!(documents.mode, TrustMode::Enforce);
             assert_eq!(documents.get("a").as_deref(), Some("query A { a }"));
             assert_eq!(documents.get("sha256:a").as_deref(), Some("query A { a }"));
-            assert!(documents.has("query A { a }") && !documents.has("query A {a}"));
+            assert!(documents.contains("query A { a }") && !documents.contains("query A {a}"));
         }
-        assert_eq!(read("{}", Some("audit")).unwrap().trust, Trust::Audit);
-        assert!(read("[]", None).is_err());
-        assert!(read("{}", Some("always")).is_err());
-        assert!(TrustedDocuments::read(None, Some("enforce")).is_err());
-        assert!(TrustedDocuments::read(Some("nowhere.json"), None).is_err());
-        assert_eq!(TrustedDocuments::read(None, None).unwrap().trust, Trust::Off);
+        assert_eq!(load("{}", Some("audit")).unwrap().mode, TrustMode::Audit);
+        assert!(load("[]", None).is_err());
+        assert!(load("{}", Some("always")).is_err());
+        assert!(TrustedDocuments::load(None, Some("enforce")).is_err());
+        assert!(TrustedDocuments::load(Some("nowhere.json"), None).is_err());
+        assert_eq!(TrustedDocuments::load(None, None).unwrap().mode, TrustMode::Off);
     }
 }

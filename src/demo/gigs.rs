@@ -1,7 +1,6 @@
-//! The offers of the demo: `gigs.json` holds what sellers wrote, category by category.
+//! The gigs of the demo. `gigs.json` holds their texts, by category.
 //!
-//! They go through the form as every other gig does, so that the demo shows nothing that the form
-//! would refuse.
+//! To add a gig, add it to `gigs.json`. It is validated by the same form as every other gig.
 
 use serde::Deserialize;
 
@@ -12,16 +11,16 @@ use crate::domain::limits::GigLimits;
 use crate::domain::money::Money;
 use crate::domain::violation::{Validator, Violation};
 
-/// The offers of one category.
+/// The gigs of one category.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct BlobKind {
+pub(super) struct CategoryOffers {
     /// The category's slug.
     pub category: String,
     pub gigs: Vec<Offer>,
 }
 
-/// What one seller wrote.
+/// The content of one gig.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Offer {
@@ -34,19 +33,16 @@ pub(super) struct Offer {
     links: Vec<String>,
 }
 
-/// All offers.
-///
-/// # Errors
-/// Where the file is not what it should be.
-pub(super) fn shelves() -> serde_json::Result<Vec<BlobKind>> {
+/// Parses `gigs.json`.
+pub(super) fn load_offers() -> serde_json::Result<Vec<CategoryOffers>> {
     serde_json::from_str(include_str!("gigs.json"))
 }
 
 impl Offer {
-    /// What a gig says whose seller fills in the whole form with this.
+    /// Validates the content by the form of a gig.
     ///
     /// # Errors
-    /// Every fault of the form.
+    /// The violations of the form.
     pub(super) fn content(
         self,
         category: &Category,
@@ -63,10 +59,10 @@ impl Offer {
             image_ids: None,
             links: Some(self.links),
         };
-        let (blank, mut check) = (GigContent::blank(category), Validator::default());
+        let (blank, mut validator) = (GigContent::blank(category), Validator::default());
         let complete = Completeness::Complete;
-        let content = form.fill(blank, Some(category), limits, complete, &mut check);
-        check.finish()?;
+        let content = form.merge_into(blank, Some(category), limits, complete, &mut validator);
+        validator.finish()?;
         Ok(content)
     }
 }
@@ -81,20 +77,20 @@ mod tests {
     use crate::demo::tests::catalogue;
 
     #[test]
-    fn every_offer_passes_the_form_and_every_category_has_some() {
+    fn every_gig_is_valid_and_every_category_has_gigs() {
         let (catalogue, limits) = (catalogue(), GigLimits::default());
         let (mut titles, mut slugs) = (HashSet::new(), HashSet::new());
-        for shelf in shelves().unwrap() {
-            let found = catalogue.iter().find(|found| found.slug == shelf.category);
-            let category = found.unwrap_or_else(|| panic!("there is no {}", shelf.category));
-            assert!(shelf.gigs.len() >= 6, "{}", shelf.category);
-            for offer in shelf.gigs {
+        for group in load_offers().unwrap() {
+            let category = catalogue.iter().find(|category| category.slug == group.category);
+            let category = category.unwrap_or_else(|| panic!("there is no {}", group.category));
+            assert!(group.gigs.len() >= 6, "{}", group.category);
+            for offer in group.gigs {
                 let title = offer.title.clone();
                 let content = offer.content(category, &limits);
                 assert!(content.is_ok(), "{title}: {content:?}");
-                assert!(titles.insert(title.clone()), "{title} is there twice");
+                assert!(titles.insert(title.clone()), "{title} occurs twice");
             }
-            assert!(slugs.insert(shelf.category));
+            assert!(slugs.insert(group.category));
         }
         assert_eq!(slugs.len(), CATEGORIES.len());
         assert!((300..=400).contains(&titles.len()), "{}", titles.len());

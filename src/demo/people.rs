@@ -1,15 +1,15 @@
-//! The people of the demo: sellers of five trades, two reviewers and an administrator.
+//! The demo accounts: sellers of five trades, two reviewers and an administrator.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::Rng;
 use rand::rngs::StdRng;
 
 use crate::demo::NewId;
-use crate::domain::limits::points_of_level;
+use crate::domain::limits::points_for_level;
 use crate::domain::user::Role;
 use crate::store::users::NewUser;
 
-/// The categories of each trade, by their slugs: nobody offers both legal advice and drum patterns.
+/// The slugs of each trade's categories. A seller offers gigs of one trade only.
 const TRADES: [&[&str]; 5] = [
     &[
         "architecture-and-interior-design",
@@ -38,11 +38,10 @@ const TRADES: [&[&str]; 5] = [
     ],
 ];
 
-/// So many sellers share each trade.
-const SELLERS_OF_TRADE: usize = 4;
+const SELLERS_PER_TRADE: usize = 4;
 
-/// The name, the mailbox and the worker level of each seller, trade by trade.
-const SELLERS: [(&str, &str, i32); TRADES.len() * SELLERS_OF_TRADE] = [
+/// The name, the mailbox and the worker level of each seller, by trade.
+const SELLERS: [(&str, &str, i32); TRADES.len() * SELLERS_PER_TRADE] = [
     ("Sofia Marino", "sofia", 4),
     ("Mei Tanaka", "mei", 6),
     ("Nikola Petrović", "nikola", 1),
@@ -69,32 +68,31 @@ const REVIEWERS: [(&str, &str); 2] = [("Miriam Castel", "miriam"), ("Owen Hartle
 
 const ADMIN: (&str, &str) = ("Ada Lindholm", "ada");
 
-/// Days since the youngest and the oldest account was made: before every gig.
-const MEMBER_FOR: std::ops::Range<i64> = 130..900;
+/// How many days ago the accounts were created: before every gig.
+const ACCOUNT_AGE_DAYS: std::ops::Range<i64> = 130..900;
 
-/// Everybody, with accounts that are ready to be stored.
+/// The demo accounts, ready to be stored.
 #[derive(Debug)]
 pub(super) struct People {
-    /// In the order that [`seller_of`] counts.
+    /// In the order of [`seller_index`].
     pub sellers: Vec<NewUser>,
     pub reviewers: Vec<NewUser>,
     pub admin: NewUser,
 }
 
 impl People {
-    /// All accounts.
     pub(super) fn all(&self) -> impl Iterator<Item = &NewUser> {
         let staff = self.reviewers.iter().chain(std::iter::once(&self.admin));
         self.sellers.iter().chain(staff)
     }
 }
 
-/// Makes everybody's account.
+/// Generates the accounts.
 pub(super) fn people(now: DateTime<Utc>, password_hash: &str, rng: &mut StdRng, new_id: NewId<'_>) -> People {
     let mut account = |(name, mailbox): (&str, &str), role: Role, points: i64| {
-        let minutes = rng.random_range(MEMBER_FOR.start * 24 * 60..MEMBER_FOR.end * 24 * 60);
+        let minutes = rng.random_range(ACCOUNT_AGE_DAYS.start * 24 * 60..ACCOUNT_AGE_DAYS.end * 24 * 60);
         NewUser {
-            id: new_id(),
+            id: new_id().into(),
             email: format!("{mailbox}@example.com"),
             display_name: name.to_owned(),
             password_hash: password_hash.to_owned(),
@@ -106,8 +104,8 @@ pub(super) fn people(now: DateTime<Utc>, password_hash: &str, rng: &mut StdRng, 
     let sellers = (0_i64..)
         .zip(SELLERS)
         .map(|(number, (name, mailbox, level))| {
-            // Some way into the level, and another one for each.
-            let (reached, next) = (points_of_level(level), points_of_level(level + 1));
+            // Somewhere within the level, different for each seller.
+            let (reached, next) = (points_for_level(level), points_for_level(level + 1));
             let points = reached + (next - reached) * (number * 37 % 100) / 100;
             account((name, mailbox), Role::Member, points)
         })
@@ -116,10 +114,11 @@ pub(super) fn people(now: DateTime<Utc>, password_hash: &str, rng: &mut StdRng, 
     People { sellers, reviewers, admin: account(ADMIN, Role::Admin, 0) }
 }
 
-/// Which seller offers gig number `number` of the category; `None` where it is nobody's trade.
-pub(super) fn seller_of(category: &str, number: usize) -> Option<usize> {
+/// Returns the index of the seller who offers gig number `number` of the category; `None` if no trade has the
+/// category.
+pub(super) fn seller_index(category: &str, number: usize) -> Option<usize> {
     let trade = TRADES.iter().position(|slugs| slugs.contains(&category))?;
-    Some(trade * SELLERS_OF_TRADE + number % SELLERS_OF_TRADE)
+    Some(trade * SELLERS_PER_TRADE + number % SELLERS_PER_TRADE)
 }
 
 #[cfg(test)]
@@ -132,10 +131,10 @@ mod tests {
     use super::*;
     use crate::demo::{PASSWORD, REVIEWER_EMAIL, SELLER_EMAIL};
     use crate::domain::account::{SignUpForm, email_key};
-    use crate::domain::limits::{AccountLimits, LEVELS_SHOWN, level_of_points};
+    use crate::domain::limits::{AccountLimits, LEVELS_SHOWN, level_for_points};
 
     #[test]
-    fn everybody_could_have_signed_up_and_every_level_is_there() {
+    fn every_account_is_valid_and_every_level_occurs() {
         let mut rng = StdRng::seed_from_u64(1);
         let people = people(DateTime::UNIX_EPOCH, "hash", &mut rng, &Uuid::nil);
         let mut emails = HashSet::new();
@@ -146,11 +145,11 @@ mod tests {
             assert!(emails.insert(email_key(&user.email)), "{}", user.email);
         }
         assert!(emails.contains(SELLER_EMAIL) && emails.contains(REVIEWER_EMAIL));
-        let levels = people.sellers.iter().map(|seller| level_of_points(seller.points));
+        let levels = people.sellers.iter().map(|seller| level_for_points(seller.points));
         let levels: HashSet<i32> = levels.collect();
         assert_eq!(levels, (0..=LEVELS_SHOWN).collect());
         let wanted = SELLERS.iter().map(|(_, _, level)| *level);
         let points = people.sellers.iter().map(|seller| seller.points);
-        assert!(wanted.eq(points.map(level_of_points)));
+        assert!(wanted.eq(points.map(level_for_points)));
     }
 }

@@ -1,7 +1,7 @@
-//! The pictures of the demo, drawn rather than shipped.
+//! Draws the pictures of the demo, so that no image files are shipped.
 //!
-//! A debug build runs the demo, too, and there our own loops are slow while the picture library is
-//! not. So a picture is composed on a canvas of few pixels, and the library enlarges it.
+//! A picture is composed on a small canvas and enlarged by the image library. In debug builds this is much
+//! faster than drawing at full size, because dependencies are optimised there and this code is not.
 
 use std::f32::consts::FRAC_1_SQRT_2;
 
@@ -10,17 +10,17 @@ use image::{DynamicImage, Rgb, RgbImage};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::media::images::{Bounds, Picture, Unreadable, encode};
+use crate::media::images::{Bounds, EncodedImage, InvalidImage, encode};
 
-/// Each category has so many pictures of its own.
+/// How many pictures each category has.
 pub(super) const PER_CATEGORY: u16 = 3;
 
 /// The size of the canvas in pixels.
 const WIDTH: u16 = 72;
 const HEIGHT: u16 = 48;
 
-/// How many times longer a side of the picture is than the canvas's. Most of the time is taken by
-/// encoding, and grows with the square of this.
+/// The factor by which the canvas is enlarged. Encoding takes most of the time, which grows with the square
+/// of this.
 const SCALE: u16 = 6;
 
 const SEED: u64 = 27;
@@ -29,11 +29,11 @@ const SEED: u64 = 27;
 type Colour = [f32; 3];
 type Point = (f32, f32);
 
-/// Picture number `number`, ready to be stored.
+/// Draws and encodes picture number `number`.
 ///
 /// # Errors
-/// Where `bounds` allow too few bytes.
-pub(super) fn draw(number: u16, bounds: &Bounds) -> Result<Picture, Unreadable> {
+/// If `bounds` allow too few bytes.
+pub(super) fn draw(number: u16, bounds: &Bounds) -> Result<EncodedImage, InvalidImage> {
     let (width, height) = (u32::from(WIDTH * SCALE), u32::from(HEIGHT * SCALE));
     let canvas = DynamicImage::ImageRgb8(paint(&compose(number)));
     let enlarged = canvas.resize_exact(width, height, FilterType::CatmullRom);
@@ -41,23 +41,23 @@ pub(super) fn draw(number: u16, bounds: &Bounds) -> Result<Picture, Unreadable> 
 }
 
 enum Shape {
-    /// Its middle, its radius, and half the width of its line.
+    /// Centre, radius, and half the line width.
     Ring(Point, f32, f32),
-    /// Two corners, the first the upper left one.
+    /// The upper left and the lower right corner.
     Block(Point, Point),
-    /// Everything below a wavy line: its height, how far it swings, how long, and its start.
+    /// Everything below a wavy line: height, amplitude, wavelength and phase.
     Hill([f32; 4]),
-    /// On the slant: how far its middle is from the upper left corner, and half its width.
+    /// A diagonal stripe: the distance of its centre from the upper left corner, and half its width.
     Stripe(f32, f32),
 }
 
-/// A ring without a hole.
+/// A filled circle: a ring of radius 0.
 fn disc(middle: Point, radius: f32) -> Shape {
     Shape::Ring(middle, 0.0, radius)
 }
 
 impl Shape {
-    /// How far the point is outside, in pixels of the canvas; below zero inside.
+    /// The signed distance of the point from the edge, in pixels of the canvas; negative inside.
     fn distance(&self, (x, y): Point) -> f32 {
         match *self {
             Self::Ring((left, top), radius, half_width) => {
@@ -73,8 +73,7 @@ impl Shape {
     }
 }
 
-/// What is on the canvas: a ground that fades from one colour to the other, and shapes upon it,
-/// each with its colour and its opacity.
+/// A background gradient, and shapes on it with their colour and opacity.
 struct Scene {
     ground: [Colour; 2],
     shapes: Vec<(Shape, Colour, f32)>,
@@ -92,15 +91,15 @@ impl Scene {
 
     fn colour_at(&self, at: Point) -> Colour {
         let down = (at.1 / f32::from(HEIGHT) + 0.3 * at.0 / f32::from(WIDTH)) / 1.3;
-        let mut seen = mix(self.ground[0], self.ground[1], down);
+        let mut pixel = mix(self.ground[0], self.ground[1], down);
         for (shape, colour, opacity) in &self.shapes {
-            // An edge is one pixel wide.
+            // Antialiasing: the edge is one pixel wide.
             let cover = (0.5 - shape.distance(at)).clamp(0.0, 1.0);
             if cover > 0.0 {
-                seen = mix(seen, *colour, cover * opacity);
+                pixel = mix(pixel, *colour, cover * opacity);
             }
         }
-        seen
+        pixel
     }
 }
 
@@ -115,7 +114,7 @@ fn paint(scene: &Scene) -> RgbImage {
     canvas
 }
 
-/// The colours of one category, and the chance that composes one picture of it.
+/// The colours of one category, and the random numbers of one picture.
 struct Composer {
     deep: Colour,
     strong: Colour,
@@ -125,10 +124,10 @@ struct Composer {
     rng: StdRng,
 }
 
-/// A category has three of the six kinds of picture, and the next one the other three.
+/// Each category uses three of the six kinds of picture. The next category uses the other three.
 fn compose(number: u16) -> Scene {
     let (category, variant) = (number / PER_CATEGORY, number % PER_CATEGORY);
-    // Turned on by the golden angle, so that neighbours differ most and no hue comes twice.
+    // Steps of the golden angle give neighbouring categories very different hues, and never the same twice.
     let hue = f32::from(category) * 137.5 % 360.0;
     let mut composer = Composer {
         deep: hsl(hue, 0.50, 0.20),
@@ -149,90 +148,91 @@ fn compose(number: u16) -> Scene {
 }
 
 impl Composer {
-    fn between(&mut self, low: f32, high: f32) -> f32 {
+    fn random_between(&mut self, low: f32, high: f32) -> f32 {
         self.rng.random_range(low..high)
     }
 
-    fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+    fn choose<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.rng.random_range(0..choices.len())]
     }
 
-    /// A sun above hills, each line of them darker than the one behind.
+    /// A sun above four rows of hills, each darker than the one behind.
     fn hills(&mut self) -> Scene {
         let mut scene = Scene::on(self.pale, mix(self.pale, self.bright, 0.55));
-        let middle = (self.between(14.0, 58.0), self.between(10.0, 20.0));
+        let middle = (self.random_between(14.0, 58.0), self.random_between(10.0, 20.0));
         scene.add(disc(middle, 12.0), self.contrast, 0.25);
         scene.add(disc(middle, 7.0), self.contrast, 1.0);
         for step in 0..4_u8 {
             let height = 22.0 + 6.5 * f32::from(step);
-            let (swing, length) = (self.between(1.5, 4.5), self.between(7.0, 13.0));
-            let hill = Shape::Hill([height, swing, length, self.between(0.0, 60.0)]);
+            let (swing, length) = (self.random_between(1.5, 4.5), self.random_between(7.0, 13.0));
+            let hill = Shape::Hill([height, swing, length, self.random_between(0.0, 60.0)]);
             let colour = mix(self.bright, self.deep, f32::from(step) / 3.0);
             scene.add(hill, colour, 1.0);
         }
         scene
     }
 
-    /// The bars of a chart, one of them in another colour.
+    /// A bar chart with one bar in a contrasting colour.
     fn bars(&mut self) -> Scene {
         let mut scene = Scene::on(self.deep, self.strong);
         let count = self.rng.random_range(6..10_u8);
         let step = f32::from(WIDTH) / f32::from(count);
         for number in 0..count {
             let left = f32::from(number) * step;
-            let from = (left + 1.2, self.between(8.0, 36.0));
+            let from = (left + 1.2, self.random_between(8.0, 36.0));
             let bar = Shape::Block(from, (left + step - 1.2, f32::from(HEIGHT) + 1.0));
-            let paler = self.between(0.0, 0.8);
+            let paler = self.random_between(0.0, 0.8);
             let colour = if number == count / 2 { self.contrast } else { mix(self.bright, self.pale, paler) };
             scene.add(bar, colour, 0.95);
         }
         scene
     }
 
-    /// Rings around a corner.
+    /// Concentric rings around a corner.
     fn arcs(&mut self) -> Scene {
         let mut scene = Scene::on(self.pale, self.pale);
         let colours = [self.strong, self.bright, self.contrast];
-        let left = self.one_of(&[0.0, f32::from(WIDTH)]);
-        let top = self.one_of(&[0.0, f32::from(HEIGHT)]);
-        let mut edge = self.between(5.0, 9.0);
+        let left = self.choose(&[0.0, f32::from(WIDTH)]);
+        let top = self.choose(&[0.0, f32::from(HEIGHT)]);
+        let mut edge = self.random_between(5.0, 9.0);
         for colour in colours.into_iter().cycle().take(14) {
-            let half_width = self.between(1.6, 4.2);
+            let half_width = self.random_between(1.6, 4.2);
             let ring = Shape::Ring((left, top), edge + half_width, half_width);
             scene.add(ring, colour, 1.0);
-            edge += 2.0 * half_width + self.between(1.2, 3.0);
+            edge += 2.0 * half_width + self.random_between(1.2, 3.0);
         }
         scene
     }
 
-    /// Discs that show through each other.
+    /// Translucent discs.
     fn bubbles(&mut self) -> Scene {
         let mut scene = Scene::on(self.strong, self.deep);
         let colours = [self.bright, self.contrast, self.pale];
         for colour in colours.into_iter().cycle().take(8) {
-            let middle = (self.between(0.0, f32::from(WIDTH)), self.between(0.0, f32::from(HEIGHT)));
-            let bubble = disc(middle, self.between(4.0, 15.0));
-            scene.add(bubble, colour, self.between(0.45, 0.95));
+            let middle =
+                (self.random_between(0.0, f32::from(WIDTH)), self.random_between(0.0, f32::from(HEIGHT)));
+            let bubble = disc(middle, self.random_between(4.0, 15.0));
+            scene.add(bubble, colour, self.random_between(0.45, 0.95));
         }
         scene
     }
 
-    /// Stripes on the slant behind a disc.
+    /// Diagonal stripes behind a disc.
     fn stripes(&mut self) -> Scene {
         let mut scene = Scene::on(self.bright, self.strong);
         let colours = [self.deep, self.pale, self.contrast, self.bright];
-        let mut edge = self.between(-2.0, 4.0);
+        let mut edge = self.random_between(-2.0, 4.0);
         for colour in colours.into_iter().cycle().take(12) {
-            let half_width = self.between(1.5, 5.0);
+            let half_width = self.random_between(1.5, 5.0);
             scene.add(Shape::Stripe(edge + half_width, half_width), colour, 0.9);
-            edge += 2.0 * half_width + self.between(1.5, 6.0);
+            edge += 2.0 * half_width + self.random_between(1.5, 6.0);
         }
-        let middle = (self.between(24.0, 48.0), self.between(16.0, 32.0));
-        scene.add(disc(middle, self.between(9.0, 14.0)), self.pale, 1.0);
+        let middle = (self.random_between(24.0, 48.0), self.random_between(16.0, 32.0));
+        scene.add(disc(middle, self.random_between(9.0, 14.0)), self.pale, 1.0);
         scene
     }
 
-    /// Tiles with something small on each.
+    /// Tiles with a small shape on each.
     fn tiles(&mut self) -> Scene {
         let mut scene = Scene::on(self.deep, self.deep);
         let grounds = [self.deep, self.strong, self.bright, self.pale];
@@ -240,13 +240,13 @@ impl Composer {
         for tile in 0..24_u8 {
             let (x, y) = (f32::from(tile % 6) * 12.0, f32::from(tile / 6) * 12.0);
             let ground = Shape::Block((x, y), (x + 12.0, y + 12.0));
-            scene.add(ground, self.one_of(&grounds), 1.0);
+            scene.add(ground, self.choose(&grounds), 1.0);
             let mark = match self.rng.random_range(0..3_u8) {
                 0 => disc((x + 6.0, y + 6.0), 4.0),
                 1 => Shape::Ring((x + 6.0, y + 6.0), 3.4, 1.1),
                 _ => Shape::Block((x + 3.0, y + 3.0), (x + 9.0, y + 9.0)),
             };
-            scene.add(mark, self.one_of(&colours), 1.0);
+            scene.add(mark, self.choose(&colours), 1.0);
         }
         scene
     }
@@ -256,7 +256,7 @@ fn mix(from: Colour, to: Colour, part: f32) -> Colour {
     [0, 1, 2].map(|channel| from[channel] + (to[channel] - from[channel]) * part)
 }
 
-/// The colour of a hue in degrees, with saturation and lightness from 0 to 1.
+/// Converts HSL to RGB. The hue is in degrees; saturation and lightness are from 0 to 1.
 fn hsl(hue: f32, saturation: f32, lightness: f32) -> Colour {
     let reach = saturation * lightness.min(1.0 - lightness);
     [0.0_f32, 8.0, 4.0].map(|start| {
@@ -265,8 +265,8 @@ fn hsl(hue: f32, saturation: f32, lightness: f32) -> Colour {
     })
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "it is within a byte")]
-#[expect(clippy::cast_sign_loss, reason = "it is not below zero")]
+#[expect(clippy::cast_possible_truncation, reason = "the value is at most 255")]
+#[expect(clippy::cast_sign_loss, reason = "the value is not negative")]
 fn byte(part: f32) -> u8 {
     (part.clamp(0.0, 1.0) * 255.0).round() as u8
 }
@@ -278,12 +278,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture_is_the_same_each_time_and_like_no_other() {
+    fn each_picture_is_deterministic_and_unique() {
         let mut seen = HashSet::new();
         for number in 0..27 * PER_CATEGORY {
             let pixels = paint(&compose(number)).into_raw();
             assert!(pixels == paint(&compose(number)).into_raw(), "{number}");
-            assert!(seen.insert(pixels), "{number} is there twice");
+            assert!(seen.insert(pixels), "{number} occurs twice");
         }
         let picture = draw(1, &Bounds::default()).unwrap();
         assert_eq!((picture.width, picture.height), (432, 288));

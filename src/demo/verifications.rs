@@ -1,15 +1,16 @@
-//! The demo's identity verifications: somebody in every status, with documents that are drawn here and say so.
+//! The demo's identity verifications: at least one in every status, with drawn documents that are marked
+//! SPECIMEN.
 //!
-//! They are made by the acts themselves, as an applicant and a reviewer would do them. Whoever has begun already is
-//! left alone, so that a start that was killed in the middle is completed by the next one.
+//! They are created by the use cases of `service`, as an applicant and a reviewer would. People who have
+//! begun already are skipped, so that a start completes what an interrupted one has left.
 
 use bytes::Bytes;
 use chrono::NaiveDate;
 use futures_util::stream::{self, TryStreamExt};
 use image::imageops::FilterType;
 use image::{DynamicImage, Rgb, RgbImage};
-use uuid::Uuid;
 
+use crate::domain::id::SessionId;
 use crate::domain::personal_info::PersonalInfo;
 use crate::domain::reason::ReasonForm;
 use crate::domain::review::VerificationDecision;
@@ -22,51 +23,52 @@ use crate::service::verification_reviews::VerificationDecisionInput;
 use crate::service::{Error, Result, Services, verifications};
 use crate::store::users;
 
-/// How far each of these people has come, by their mailboxes. Those who crossed level 5 are cleared, but for one
-/// who waits; the seller of the printed account has not begun.
-const FATES: [(&str, Fate); 11] = [
-    ("mei", Fate::Cleared),
-    ("ingrid", Fate::Cleared),
-    ("grace", Fate::Cleared),
-    ("thandiwe", Fate::Cleared),
-    ("oleksandr", Fate::Cleared),
-    ("leila", Fate::Waits),
-    ("jonas", Fate::Waits),
-    ("diego", Fate::Began),
-    ("claire", Fate::SentBack),
-    ("callum", Fate::Rejected),
-    ("hannah", Fate::Revoked),
+/// The status of each applicant's verification, by mailbox. Sellers of level 5 or higher are cleared, except
+/// one who is in review. The seller whose account is printed has not begun.
+const OUTCOMES: [(&str, Outcome); 11] = [
+    ("mei", Outcome::Cleared),
+    ("ingrid", Outcome::Cleared),
+    ("grace", Outcome::Cleared),
+    ("thandiwe", Outcome::Cleared),
+    ("oleksandr", Outcome::Cleared),
+    ("leila", Outcome::InReview),
+    ("jonas", Outcome::InReview),
+    ("diego", Outcome::InProgress),
+    ("claire", Outcome::ActionRequired),
+    ("callum", Outcome::Rejected),
+    ("hannah", Outcome::Revoked),
 ];
 
-/// As many as there are cores nearly everywhere, and one more for those that wait.
-const AT_ONCE: usize = 3;
+/// How many verifications are seeded at the same time.
+const CONCURRENCY: usize = 3;
 
 const REVIEWER: &str = "owen@example.com";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Began,
-    Waits,
-    SentBack,
+enum Outcome {
+    InProgress,
+    InReview,
+    ActionRequired,
     Cleared,
     Rejected,
     Revoked,
 }
 
-/// Makes those that are not there yet; while the gateway serves, since pictures take their time.
+/// Seeds the verifications that do not exist yet. The gateway is already listening, since drawing takes some
+/// time.
 ///
 /// # Errors
-/// Where the database or the blobs are away, or the limits are too narrow for the demo.
+/// For example, if the configured limits reject the demo data.
 pub async fn seed(services: &Services) -> Result<()> {
     let Some(reviewer) = viewer(services, REVIEWER, Role::Reviewer).await? else { return Ok(()) };
-    let people = stream::iter((1_u32..).zip(FATES).map(Ok));
+    let people = stream::iter((1_u32..).zip(OUTCOMES).map(Ok));
     people
-        .try_for_each_concurrent(AT_ONCE, async |(number, (mailbox, fate))| {
+        .try_for_each_concurrent(CONCURRENCY, async |(number, (mailbox, outcome))| {
             let applicant = viewer(services, &format!("{mailbox}@example.com"), Role::Member).await?;
             if let Some(applicant) = applicant
-                && verifications::of_person(services, applicant.id()).await?.version == 0
+                && verifications::find_for_user(services, applicant.id()).await?.version == 0
             {
-                live(services, &applicant, &reviewer, number, fate).await?;
+                seed_verification(services, &applicant, &reviewer, number, outcome).await?;
             }
             Ok(())
         })
@@ -75,20 +77,20 @@ pub async fn seed(services: &Services) -> Result<()> {
 
 async fn viewer(services: &Services, email: &str, role: Role) -> Result<Option<Viewer>> {
     let db = services.db.read();
-    let Some(known) = users::credentials(db, email).await? else { return Ok(None) };
-    let user = users::find_all(db, &[known.user_id]).await?.pop();
-    Ok(user.map(|user| Viewer { user, email: email.to_owned(), role, session_id: Uuid::nil() }))
+    let Some(credentials) = users::credentials(db, email).await? else { return Ok(None) };
+    let user = users::find_all(db, &[credentials.user_id]).await?.pop();
+    Ok(user.map(|user| Viewer { user, email: email.to_owned(), role, session_id: SessionId::nil() }))
 }
 
-async fn live(
+async fn seed_verification(
     services: &Services,
     applicant: &Viewer,
     reviewer: &Viewer,
     number: u32,
-    fate: Fate,
+    outcome: Outcome,
 ) -> Result<()> {
-    verifications::save_personal_info(services, applicant, form(applicant, number)).await?;
-    if fate == Fate::Began {
+    verifications::save_personal_info(services, applicant, personal_info(applicant, number)).await?;
+    if outcome == Outcome::InProgress {
         return Ok(());
     }
     let drawn = tokio::task::spawn_blocking(move || specimen(number)).await;
@@ -96,32 +98,32 @@ async fn live(
     let (kind, side) = (DocumentType::Passport, DocumentSide::Front);
     verifications::upload_document(services, applicant, kind, side, picture).await?;
     verifications::submit(services, applicant).await?;
-    let decisions: &[(VerificationDecision, Option<&str>)] = match fate {
-        Fate::Began | Fate::Waits => &[],
-        Fate::SentBack => &[(VerificationDecision::RequestResubmission, Some("IMAGE_UNREADABLE"))],
-        Fate::Cleared => &[(VerificationDecision::Clear, None)],
-        Fate::Rejected => &[(VerificationDecision::Reject, Some("DOCUMENT_TAMPERED"))],
-        Fate::Revoked => {
+    let decisions: &[(VerificationDecision, Option<&str>)] = match outcome {
+        Outcome::InProgress | Outcome::InReview => &[],
+        Outcome::ActionRequired => &[(VerificationDecision::RequestResubmission, Some("IMAGE_UNREADABLE"))],
+        Outcome::Cleared => &[(VerificationDecision::Clear, None)],
+        Outcome::Rejected => &[(VerificationDecision::Reject, Some("DOCUMENT_TAMPERED"))],
+        Outcome::Revoked => {
             &[(VerificationDecision::Clear, None), (VerificationDecision::Revoke, Some("DOCUMENT_EXPIRED"))]
         }
     };
     for (decision, reason) in decisions {
-        let version = verifications::of_person(services, applicant.id()).await?.version;
+        let version = verifications::find_for_user(services, applicant.id()).await?.version;
         let reasons =
             reason.iter().map(|code| ReasonForm { code: (*code).to_owned(), field: None, message: None });
-        let verdict = VerificationDecisionInput {
+        let input = VerificationDecisionInput {
             user_id: applicant.id(),
             decision: *decision,
             expected_version: version,
             reasons: reasons.collect(),
             internal_note: None,
         };
-        verification_reviews::decide(services, reviewer, verdict, "demo").await?;
+        verification_reviews::decide(services, reviewer, input, "demo").await?;
     }
     Ok(())
 }
 
-fn form(applicant: &Viewer, number: u32) -> PersonalInfo {
+fn personal_info(applicant: &Viewer, number: u32) -> PersonalInfo {
     let (first_name, last_name) = applicant.user.display_name.split_once(' ').unwrap_or(("Robin", "Doe"));
     PersonalInfo {
         first_name: first_name.to_owned(),
@@ -137,7 +139,7 @@ fn form(applicant: &Viewer, number: u32) -> PersonalInfo {
     }
 }
 
-/// The letters of SPECIMEN, five by seven each, a row a number.
+/// The letters of SPECIMEN as bitmaps of five by seven pixels.
 const LETTERS: [[u8; 7]; 8] = [
     [0b01111, 0b10000, 0b10000, 0b01110, 0b00001, 0b00001, 0b11110],
     [0b11110, 0b10001, 0b10001, 0b11110, 0b10000, 0b10000, 0b10000],
@@ -149,8 +151,8 @@ const LETTERS: [[u8; 7]; 8] = [
     [0b10001, 0b11001, 0b10101, 0b10011, 0b10001, 0b10001, 0b10001],
 ];
 
-/// A passport's page: a portrait, lines, and SPECIMEN across it. Drawn small and enlarged, which is quick also where
-/// this code is not optimised.
+/// Draws a page of a passport: a portrait, lines, and SPECIMEN across it. It is drawn small and enlarged,
+/// which is fast even in debug builds.
 fn specimen(number: u32) -> Result<Bytes> {
     let tint = u8::try_from(150 + number * 7 % 80).unwrap_or(u8::MAX);
     let (paper, ink, red) = (Rgb([235, tint, 215]), Rgb([70, 80, 110]), Rgb([190, 30, 40]));
@@ -168,10 +170,10 @@ fn specimen(number: u32) -> Result<Bytes> {
     for line in 0..5 {
         fill(28, 8 + line * 4, 20 + (number + line * 5) % 18, 1, ink);
     }
-    for (place, letter) in (0_u32..).zip(LETTERS) {
+    for (position, letter) in (0_u32..).zip(LETTERS) {
         for (y, row) in (0_u32..).zip(letter) {
             for x in (0..5).filter(|x| row & (0b10000 >> x) != 0) {
-                fill(12 + place * 6 + x, 34 + y, 1, 1, red);
+                fill(12 + position * 6 + x, 34 + y, 1, 1, red);
             }
         }
     }
@@ -185,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_specimen_is_large_enough_and_no_two_are_the_same() {
+    fn a_specimen_is_large_enough_and_unique() {
         let first = image::load_from_memory(&specimen(1).unwrap()).unwrap();
         assert!(first.width().min(first.height()) >= 600);
         assert_ne!(specimen(1).unwrap(), specimen(2).unwrap());

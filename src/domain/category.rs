@@ -1,28 +1,27 @@
-//! A category of the catalogue.
+//! The categories of gigs.
 
 use std::collections::HashMap;
 
-use uuid::Uuid;
-
+use crate::domain::id::CategoryId;
 use crate::domain::money::Money;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Category {
-    pub id: Uuid,
-    /// Its name in an address, such as `logo-design`.
+    pub id: CategoryId,
+    /// The name in URLs, such as `logo-design`.
     pub slug: String,
     pub name: String,
-    /// The least a gig in it may cost.
+    /// The lowest price of a gig in this category.
     pub minimum_price: Money,
 }
 
-/// The categories as the gateway found them when it began. They change with the database's shape alone: one that a newer
-/// gateway has added meanwhile is not here.
+/// All categories, as read when the gateway started. Only migrations change them. A category that the
+/// migration of a newer gateway adds is missing here until the next start.
 #[derive(Debug)]
-pub struct Catalogue(HashMap<Uuid, Category>);
+pub struct Catalogue(HashMap<CategoryId, Category>);
 
 impl Catalogue {
-    pub fn find(&self, id: Uuid) -> Option<&Category> {
+    pub fn find(&self, id: CategoryId) -> Option<&Category> {
         self.0.get(&id)
     }
 }

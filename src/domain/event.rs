@@ -1,61 +1,71 @@
-//! What the log remembers: ids, states and times, never personal data.
+//! Events of the event log. They hold ids, states, reason codes and times, never personal data.
+//!
+//! Events have dense positions (1, 2, 3 ..) in the order of the commits. The log as a whole has a random id,
+//! its *epoch*. A cursor is an epoch and a position, so a cursor of another log never selects the wrong
+//! events. After a backup is restored, positions are assigned a second time: `gigway log new-epoch` then
+//! makes old cursors invalid.
+//!
+//! To add an event: a variant of [`EventBody`] (older gateways skip it as `Unknown`), whether it changes
+//! public data in [`EventBody::changes_public_data`], its topics in [`Event::topics`], and the use case in
+//! `src/service` that records it. A new subscription also needs a [`Topic`] and a file in
+//! `src/graphql/subscription`.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use crate::domain::gig::{Gig, GigStatus};
+use crate::domain::id::{GigId, ReviewItemId, SessionId, UserId};
 use crate::domain::review::ReviewQueueChange;
 use crate::domain::review_kind::ReviewKind;
 use crate::domain::verification::{Verification, VerificationStatus};
 
-/// Something that happened, before it has its place in the log.
+/// The content of an event, without its position in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum EventBody {
     GigStatus {
-        gig_id: Uuid,
-        seller_id: Uuid,
+        gig_id: GigId,
+        seller_id: UserId,
         version: i32,
         previous: Option<GigStatus>,
         status: GigStatus,
         reason_codes: Vec<String>,
     },
     VerificationStatus {
-        user_id: Uuid,
+        user_id: UserId,
         version: i32,
         previous: VerificationStatus,
         status: VerificationStatus,
         reason_codes: Vec<String>,
     },
     ReviewQueue {
-        item_id: Uuid,
+        item_id: ReviewItemId,
         review_kind: ReviewKind,
         change: ReviewQueueChange,
     },
-    /// A session that its sockets must not outlive.
+    /// A session ended. Connections that use it must close.
     SessionEnded {
-        session_id: Uuid,
-        user_id: Uuid,
+        session_id: SessionId,
+        user_id: UserId,
     },
-    /// Somebody has another role: what they may follow must be looked at again.
+    /// The role of a user changed. What they may subscribe to must be checked again.
     RoleChanged {
-        user_id: Uuid,
+        user_id: UserId,
     },
-    /// What everybody sees of somebody is another: their name, or their level.
+    /// The public profile of a user changed: their name or their level.
     ProfileChanged {
-        user_id: Uuid,
+        user_id: UserId,
     },
-    /// Of a kind that a newer gateway knows. It keeps its position, and is nobody's news here.
+    /// An event that only a newer gateway knows. It keeps its position, and nobody receives it here.
     #[serde(other)]
     Unknown,
 }
 
 impl EventBody {
-    /// `gig` has just gone from `previous` to the status it has.
+    /// `gig` changed from the status `previous` to its current status.
     pub fn gig_status(gig: &Gig, previous: Option<GigStatus>) -> Self {
-        let decided = matches!(gig.status, GigStatus::Rejected | GigStatus::Suspended);
-        let reasons = gig.review_reasons.iter().filter(|_| decided);
+        let has_reasons = matches!(gig.status, GigStatus::Rejected | GigStatus::Suspended);
+        let reasons = gig.review_reasons.iter().filter(|_| has_reasons);
         Self::GigStatus {
             gig_id: gig.id,
             seller_id: gig.seller_id,
@@ -65,10 +75,8 @@ impl EventBody {
             reason_codes: reasons.map(|reason| reason.code.clone()).collect(),
         }
     }
-}
 
-impl EventBody {
-    /// `verification` has just gone from `previous` to the status it has, or stayed and changed.
+    /// `verification` changed from the status `previous` to its current status, or changed within it.
     pub fn verification_status(verification: &Verification, previous: VerificationStatus) -> Self {
         Self::VerificationStatus {
             user_id: verification.user_id,
@@ -78,12 +86,9 @@ impl EventBody {
             reason_codes: verification.reasons.iter().map(|reason| reason.code.clone()).collect(),
         }
     }
-}
 
-impl EventBody {
-    /// Whether strangers are shown something else from here on, of any gig or anybody. Of what it does not know, it
-    /// says so to be sure.
-    pub fn changes_what_everybody_sees(&self) -> bool {
+    /// Whether anonymous clients may see other data after this event. True for unknown events, to be safe.
+    pub fn changes_public_data(&self) -> bool {
         match self {
             Self::GigStatus { previous, status, .. } => {
                 *status == GigStatus::Active || *previous == Some(GigStatus::Active)
@@ -97,34 +102,34 @@ impl EventBody {
     }
 }
 
-/// An event in the log.
+/// An event of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// 1, 2, 3 .. in the order of the commits, without a hole.
+    /// 1, 2, 3 .. in the order of the commits, without gaps.
     pub position: i64,
     pub occurred_at: DateTime<Utc>,
     #[serde(flatten)]
     pub body: EventBody,
 }
 
-/// What a stream can be about. An event belongs to each of its topics.
+/// What a client can subscribe to. An event can belong to several topics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Topic {
     /// One gig.
-    Gig(Uuid),
-    /// All gigs of one person.
-    Seller(Uuid),
-    /// Gigs as they go live.
+    Gig(GigId),
+    /// All gigs of one seller.
+    Seller(UserId),
+    /// Gigs that become ACTIVE.
     Published,
     ReviewQueue,
-    /// The verification of one person.
-    Verification(Uuid),
-    /// The sessions of one person.
-    Sessions(Uuid),
+    /// The verification of one user.
+    Verification(UserId),
+    /// The sessions and the role of one user.
+    Sessions(UserId),
 }
 
 impl Event {
-    /// Its topics; at most three.
+    /// The topics of the event, at most three.
     pub fn topics(&self) -> [Option<Topic>; 3] {
         match self.body {
             EventBody::GigStatus { gig_id, seller_id, status, .. } => [

@@ -1,9 +1,14 @@
-//! A gig and its life: which act leads from which status to which other.
+//! Gigs: statuses, transitions, and what a transition changes. Limits: `ReviewLimits` in `limits.rs`.
+//!
+//! To add a status: a variant of [`GigStatus`], its transitions in `GigStatus::next`, the expected ones in
+//! the test's `is_allowed`, and the value of the schema's enum in `src/graphql/types/gig.rs`. To add a
+//! transition: a variant of [`GigTransition`] with the word for error messages, its rows in
+//! `GigStatus::next`, what it changes in [`Gig::apply`], and the function in `src/service` that applies it.
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
 use crate::domain::category::Category;
+use crate::domain::id::{CategoryId, GigId, UserId};
 use crate::domain::limits::Limits;
 use crate::domain::money::Money;
 use crate::domain::reason::ReviewReason;
@@ -35,26 +40,36 @@ pub enum GigStatus {
     Archived,
 }
 
-/// What can be done to a gig.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumIter)]
+/// What can be done to a gig. The text completes the message "A gig that is ACTIVE cannot be ..".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumIter, strum::IntoStaticStr)]
 pub enum GigTransition {
-    /// The seller goes on writing a draft.
+    /// The seller saves a new or existing draft.
+    #[strum(serialize = "saved as a draft")]
     SaveDraft,
-    /// The seller sends a draft for approval.
+    /// The seller submits a draft for review.
+    #[strum(serialize = "posted")]
     Post,
-    /// The seller changes it and sends it for approval again.
+    /// The seller changes the content, which submits the gig for review again.
+    #[strum(serialize = "edited")]
     Edit,
+    #[strum(serialize = "paused")]
     Pause,
+    #[strum(serialize = "resumed")]
     Resume,
+    #[strum(serialize = "archived")]
     Archive,
+    #[strum(serialize = "approved")]
     Approve,
+    #[strum(serialize = "rejected")]
     Reject,
+    #[strum(serialize = "suspended")]
     Suspend,
 }
 
 impl GigStatus {
-    /// The status that `transition` leads to; `None` where it leads nowhere. The whole table of a gig's life.
-    fn after(self, transition: GigTransition) -> Option<Self> {
+    /// The status after `transition`; `None` if the transition is not allowed. All transitions are in this
+    /// table.
+    fn next(self, transition: GigTransition) -> Option<Self> {
         use GigStatus::{Active, Archived, Draft, InReview, Paused, Rejected, Suspended};
         match (self, transition) {
             (Draft, GigTransition::SaveDraft) => Some(Draft),
@@ -73,12 +88,12 @@ impl GigStatus {
     }
 }
 
-/// What the seller writes.
+/// The content of a gig, which its seller writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GigContent {
     pub title: String,
     pub description: String,
-    pub category_id: Uuid,
+    pub category_id: CategoryId,
     pub price: Money,
     pub delivery_days: i32,
     pub revisions: i32,
@@ -87,8 +102,8 @@ pub struct GigContent {
 }
 
 impl GigContent {
-    /// What a draft holds before its seller has written anything: the schema promises a category and a
-    /// price of every gig, so a draft starts with the catalogue's first and its minimum.
+    /// The content of a new draft. The schema promises that every gig has a category and a price, so a draft
+    /// starts with the given category and its minimum price.
     pub fn blank(category: &Category) -> Self {
         Self {
             title: String::new(),
@@ -103,28 +118,28 @@ impl GigContent {
     }
 }
 
-/// A small job offered by its seller.
+/// A small job that its seller offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gig {
-    pub id: Uuid,
-    pub seller_id: Uuid,
+    pub id: GigId,
+    pub seller_id: UserId,
     pub content: GigContent,
     pub status: GigStatus,
-    /// Goes up by one at every change.
+    /// Increases by one with every change.
     pub version: i32,
-    /// The last decision's reasons.
+    /// The reasons of the last decision.
     pub review_reasons: Vec<ReviewReason>,
     pub created_at: DateTime<Utc>,
     pub submitted_at: Option<DateTime<Utc>>,
-    /// When it first became ACTIVE.
+    /// When the gig first became ACTIVE.
     pub published_at: Option<DateTime<Utc>>,
-    /// When the review under way is due.
+    /// When the current review is due; `None` if the gig is not IN_REVIEW.
     pub review_due_at: Option<DateTime<Utc>>,
 }
 
 impl Gig {
-    /// A gig that is not stored yet: its first act makes it version 1.
-    pub fn new(id: Uuid, seller_id: Uuid, content: GigContent, now: DateTime<Utc>) -> Self {
+    /// A gig that is not stored yet. The first transition makes it version 1.
+    pub fn new(id: GigId, seller_id: UserId, content: GigContent, now: DateTime<Utc>) -> Self {
         Self {
             id,
             seller_id,
@@ -139,39 +154,39 @@ impl Gig {
         }
     }
 
-    /// Its status, once it has been stored.
+    /// The status in the database; `None` if the gig is not stored yet.
     pub fn stored_status(&self) -> Option<GigStatus> {
         (self.version > 0).then_some(self.status)
     }
 
-    /// Whether everybody sees it.
+    /// Whether everybody can see the gig.
     pub fn is_listed(&self) -> bool {
         self.status == GigStatus::Active
     }
 
-    /// Whether `viewer` may see what the review of it says.
-    pub fn review_visible_to(&self, viewer: Option<&Viewer>) -> bool {
-        viewer.is_some_and(|viewer| viewer.role.reviews() || viewer.id() == self.seller_id)
+    /// Whether `viewer` can see the result of the gig's review.
+    pub fn is_review_visible_to(&self, viewer: Option<&Viewer>) -> bool {
+        viewer.is_some_and(|viewer| viewer.role.can_review() || viewer.id() == self.seller_id)
     }
 
-    /// Does `transition`: the status it leads to, the next version, and the times that go with it.
+    /// Applies `transition`: sets the status, the version and the times that depend on it.
     ///
     /// # Errors
-    /// `INVALID_TRANSITION` where the gig's status does not allow it.
+    /// `INVALID_TRANSITION` if the gig's status does not allow it, or the gig was rejected permanently.
     pub fn apply(
         &mut self,
         transition: GigTransition,
         limits: &Limits,
         now: DateTime<Utc>,
     ) -> Result<(), Violation> {
-        if transition == GigTransition::Edit && self.rejected_for_good() {
-            let message = "This gig was rejected for good: it can only be archived.";
-            return Err(Violation::of_act(ViolationCode::InvalidTransition, message));
+        if transition == GigTransition::Edit && self.is_permanently_rejected() {
+            let message = "This gig was rejected permanently. It can only be archived.";
+            return Err(Violation::general(ViolationCode::InvalidTransition, message));
         }
-        let Some(status) = self.status.after(transition) else {
-            let (status, transition): (&str, _) = (self.status.into(), verb(transition));
+        let Some(status) = self.status.next(transition) else {
+            let (status, transition): (&str, &str) = (self.status.into(), transition.into());
             let message = format!("A gig that is {status} cannot be {transition}.");
-            return Err(Violation::of_act(ViolationCode::InvalidTransition, message));
+            return Err(Violation::general(ViolationCode::InvalidTransition, message));
         };
         self.status = status;
         self.version += 1;
@@ -193,25 +208,11 @@ impl Gig {
         Ok(())
     }
 
-    /// Rejected for reasons of which none can be mended.
-    fn rejected_for_good(&self) -> bool {
+    /// Whether the gig was rejected only for reasons that the seller cannot fix.
+    fn is_permanently_rejected(&self) -> bool {
         self.status == GigStatus::Rejected
             && !self.review_reasons.is_empty()
             && self.review_reasons.iter().all(|reason| !reason.retryable)
-    }
-}
-
-fn verb(transition: GigTransition) -> &'static str {
-    match transition {
-        GigTransition::SaveDraft => "saved as a draft",
-        GigTransition::Post => "posted",
-        GigTransition::Edit => "edited",
-        GigTransition::Pause => "paused",
-        GigTransition::Resume => "resumed",
-        GigTransition::Archive => "archived",
-        GigTransition::Approve => "approved",
-        GigTransition::Reject => "rejected",
-        GigTransition::Suspend => "suspended",
     }
 }
 
@@ -223,18 +224,18 @@ mod tests {
     use super::*;
     use crate::domain::reason::ReasonCategory;
 
-    fn some_gig(status: GigStatus) -> Gig {
+    fn gig_with_status(status: GigStatus) -> Gig {
         let content = GigContent {
             title: "A title long enough".into(),
             description: "Words".into(),
-            category_id: Uuid::nil(),
+            category_id: CategoryId::nil(),
             price: Money::from_cents(500),
             delivery_days: 1,
             revisions: 0,
             tags: Vec::new(),
             links: Vec::new(),
         };
-        let mut gig = Gig::new(Uuid::nil(), Uuid::nil(), content, DateTime::UNIX_EPOCH);
+        let mut gig = Gig::new(GigId::nil(), UserId::nil(), content, DateTime::UNIX_EPOCH);
         gig.status = status;
         gig
     }
@@ -249,8 +250,8 @@ mod tests {
         }
     }
 
-    /// The table as the marketplace's rules state it, written down a second time and another way.
-    fn allowed(from: GigStatus, to: GigStatus) -> bool {
+    /// The same table a second time, written as the marketplace's rules state it.
+    fn is_allowed(from: GigStatus, to: GigStatus) -> bool {
         use GigStatus::{Active, Archived, Draft, InReview, Paused, Rejected, Suspended};
         let targets: &[GigStatus] = match from {
             Draft => &[Draft, InReview, Archived],
@@ -265,42 +266,43 @@ mod tests {
     }
 
     #[test]
-    fn every_allowed_step_is_taken_by_some_act() {
+    fn exactly_the_allowed_transitions_exist() {
         for from in GigStatus::iter() {
             for to in GigStatus::iter() {
-                let taken = GigTransition::iter().any(|transition| from.after(transition) == Some(to));
-                assert_eq!(taken, allowed(from, to), "{from:?} -> {to:?}");
+                let exists = GigTransition::iter().any(|transition| from.next(transition) == Some(to));
+                assert_eq!(exists, is_allowed(from, to), "{from:?} -> {to:?}");
             }
         }
     }
 
     #[test]
-    fn a_gig_rejected_for_good_cannot_be_edited_and_one_with_a_way_back_can() {
+    fn a_rejected_gig_can_be_edited_only_if_one_reason_is_retryable() {
         let limits = Limits::default();
-        let mut gig = some_gig(GigStatus::Rejected);
+        let mut gig = gig_with_status(GigStatus::Rejected);
         gig.review_reasons = vec![reason(false), reason(false)];
         let violation = gig
             .apply(GigTransition::Edit, &limits, DateTime::UNIX_EPOCH)
-            .expect_err("it was rejected for good");
+            .expect_err("no reason is retryable");
         assert_eq!(violation.code, ViolationCode::InvalidTransition);
         assert_eq!(gig.version, 0);
         gig.review_reasons = vec![reason(false), reason(true)];
-        gig.apply(GigTransition::Edit, &limits, DateTime::UNIX_EPOCH).expect("one reason can be mended");
+        gig.apply(GigTransition::Edit, &limits, DateTime::UNIX_EPOCH).expect("one reason is retryable");
         assert_eq!(gig.status, GigStatus::InReview);
     }
 
     proptest! {
         #[test]
-        fn no_path_leaves_the_table_and_the_version_only_grows(
-            acts in prop::collection::vec(prop::sample::select(GigTransition::iter().collect::<Vec<_>>()), 1..60)
+        fn transitions_stay_in_the_table_and_increase_the_version(
+            transitions in prop::collection::vec(
+                prop::sample::select(GigTransition::iter().collect::<Vec<_>>()), 1..60)
         ) {
             let limits = Limits::default();
-            let mut gig = some_gig(GigStatus::Draft);
-            for transition in acts {
+            let mut gig = gig_with_status(GigStatus::Draft);
+            for transition in transitions {
                 let before = gig.clone();
                 match gig.apply(transition, &limits, DateTime::UNIX_EPOCH) {
                     Ok(()) => {
-                        prop_assert!(allowed(before.status, gig.status));
+                        prop_assert!(is_allowed(before.status, gig.status));
                         prop_assert_eq!(gig.version, before.version + 1);
                     }
                     Err(violation) => {

@@ -1,21 +1,21 @@
-//! What a person browses for.
-
-use uuid::Uuid;
+//! Filters and orders of lists of gigs.
 
 use crate::domain::gig::Gig;
 use crate::domain::gig_form::tag_key;
+use crate::domain::id::{CategoryId, UserId};
 use crate::domain::money::Money;
 use crate::domain::user::User;
 
-/// Every given condition must hold; bounds are inclusive; of categories and tags, any of the list.
+/// Conditions on a gig; `None` means any. All conditions must hold. Bounds are inclusive. A list of
+/// categories or tags needs one match.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct GigFilter {
-    pub categories: Option<Vec<Uuid>>,
-    pub seller: Option<Uuid>,
+    pub categories: Option<Vec<CategoryId>>,
+    pub seller: Option<UserId>,
     pub min_price_cents: Option<i64>,
     pub max_price_cents: Option<i64>,
     pub max_delivery_days: Option<i32>,
-    /// As [`tag_key`] makes them.
+    /// In the form of [`tag_key`].
     pub tags: Option<Vec<String>>,
     pub seller_verified: Option<bool>,
 }
@@ -28,22 +28,23 @@ pub enum GigOrder {
     Oldest,
     PriceLowest,
     PriceHighest,
-    /// Gigs with every word in their title first, then the newest.
+    /// Best match of the search words first, then the newest: see docs/adr/0017.
     Relevance,
-    /// By the time of the first draft, newest first: a seller's own list.
+    /// By the time of creation, newest first. Used for a seller's own list, which includes drafts.
     Created,
 }
 
-/// Where ranges of prices begin, in cents.
-pub const PRICE_RANGES: [i64; 7] = [0, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000];
+/// The lower bounds of the price ranges in facets, in cents.
+pub const PRICE_RANGE_STARTS: [i64; 7] = [0, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000];
 
-/// The last cent of the range that begins there; `None` where it has no end.
-pub fn price_range_end(from: i64) -> Option<i64> {
-    PRICE_RANGES.into_iter().find(|begin| *begin > from).map(|next| next - 1)
+/// The upper bound, inclusive, of the price range that starts at `start`; `None` for the last range.
+pub fn price_range_end(start: i64) -> Option<i64> {
+    PRICE_RANGE_STARTS.into_iter().find(|next| *next > start).map(|next| next - 1)
 }
 
 impl GigFilter {
-    /// Whether `gig`, offered by `seller`, is one of those browsed for. (The store asks the same in SQL.)
+    /// Whether `gig`, offered by `seller`, meets the filter. `src/store/gigs/sql.rs` has the same conditions
+    /// in SQL.
     pub fn matches(&self, gig: &Gig, seller: &User) -> bool {
         let content = &gig.content;
         let has_tag = |tags: &Vec<String>| content.tags.iter().any(|tag| tags.contains(&tag_key(tag)));

@@ -1,45 +1,50 @@
-//! The form "Post new gig": what a seller may write, and every fault of it at once.
+//! The form "Post new gig": validation of what a seller writes. All violations are reported at once. Limits:
+//! `GigLimits` in `limits.rs`.
+//!
+//! To add a field: here in [`GigForm`], [`GigForm::merge_into`] and, if it has a rule, `check_content`; in
+//! `GigContent` in `gig.rs`; and in the schema's input in `src/graphql/inputs` and the table in `entity/` and
+//! `migration/`.
 
 use std::collections::HashSet;
 
 use rust_decimal::Decimal;
 use url::Url;
-use uuid::Uuid;
 
 use crate::domain::category::Category;
 use crate::domain::gig::GigContent;
+use crate::domain::id::{CategoryId, ImageId};
 use crate::domain::limits::GigLimits;
 use crate::domain::money::Money;
-use crate::domain::text::{is_invisible, tidy};
+use crate::domain::text::{is_invisible, normalize_text};
 use crate::domain::violation::{Validator, ViolationCode};
 
-/// What the seller filled in; what is left out stays as it was.
+/// The form. A field that is `None` stays as it was.
 #[derive(Debug, Clone, Default)]
 pub struct GigForm {
     pub title: Option<String>,
     pub description: Option<String>,
-    pub category_id: Option<Uuid>,
+    pub category_id: Option<CategoryId>,
     pub price: Option<Decimal>,
     pub delivery_days: Option<i32>,
     pub revisions: Option<i32>,
     pub tags: Option<Vec<String>>,
-    pub image_ids: Option<Vec<Uuid>>,
+    pub image_ids: Option<Vec<ImageId>>,
     pub links: Option<Vec<String>>,
 }
 
-/// How much of the form must be there.
+/// How much of the content is required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Completeness {
-    /// Nothing but a title; what is written must still be within its limits.
+    /// Only a title. Everything else may be missing, but what is there must be within its limits.
     Draft,
-    /// Everything that a reviewer and a buyer need.
+    /// Everything that reviewers and buyers need.
     Complete,
 }
 
 impl GigForm {
-    /// `content` with what was filled in, and the faults of filling it in noted in `validator`.
-    /// `category` is the one that the result names, where there is such a category.
-    pub fn fill(
+    /// Merges the form into `content` and validates the result; violations go to `validator`.
+    /// `category` is the category of the result, or `None` if it does not exist.
+    pub fn merge_into(
         self,
         content: GigContent,
         category: Option<&Category>,
@@ -47,44 +52,44 @@ impl GigForm {
         completeness: Completeness,
         validator: &mut Validator,
     ) -> GigContent {
-        let price_is_old = self.price.is_none();
+        let keeps_price = self.price.is_none();
         let mut price = content.price;
         if let Some(amount) = self.price {
             match Money::from_decimal(amount) {
                 Some(money) => price = money,
-                None => validator.violation(
+                None => validator.add(
                     "price",
                     ViolationCode::Invalid,
                     "The price must be an amount in whole cents, such as \"12.50\".",
                 ),
             }
         }
-        let trimmed = |list: Option<Vec<String>>, old: Vec<String>| match list {
-            Some(list) => list.iter().map(|entry| tidy(entry)).collect(),
+        let normalize = |list: Option<Vec<String>>, old: Vec<String>| match list {
+            Some(list) => list.iter().map(|entry| normalize_text(entry)).collect(),
             None => old,
         };
-        let mut filled = GigContent {
-            title: self.title.map_or(content.title, |text| tidy(&text)),
-            description: self.description.map_or(content.description, |text| tidy(&text)),
+        let mut merged = GigContent {
+            title: self.title.map_or(content.title, |text| normalize_text(&text)),
+            description: self.description.map_or(content.description, |text| normalize_text(&text)),
             category_id: self.category_id.unwrap_or(content.category_id),
             price,
             delivery_days: self.delivery_days.unwrap_or(content.delivery_days),
             revisions: self.revisions.unwrap_or(content.revisions),
-            tags: trimmed(self.tags, content.tags),
-            links: trimmed(self.links, content.links),
+            tags: normalize(self.tags, content.tags),
+            links: normalize(self.links, content.links),
         };
         if let Some(category) = category
-            && price_is_old
+            && keeps_price
             && completeness == Completeness::Draft
         {
-            // A draft's price rises with its category's least, until the seller names one.
-            filled.price = filled.price.max(category.minimum_price);
+            // Until the seller sets a price, a draft has at least the minimum price of its category.
+            merged.price = merged.price.max(category.minimum_price);
         }
-        check_content(&filled, category, limits, completeness, validator);
+        check_content(&merged, category, limits, completeness, validator);
         if let Some(images) = &self.image_ids {
             check_images(images, limits, validator);
         }
-        filled
+        merged
     }
 }
 
@@ -99,21 +104,21 @@ fn check_content(
         Completeness::Draft => (1, 0),
         Completeness::Complete => (limits.title_min_chars, 1),
     };
-    validator.line("title", "The title", &content.title, title_min, limits.title_max_chars);
+    validator.check_line("title", "The title", &content.title, title_min, limits.title_max_chars);
     let max = limits.description_max_chars;
-    validator.text("description", "The description", &content.description, description_min, max);
+    validator.check_text("description", "The description", &content.description, description_min, max);
     match category {
         Some(category) => check_price(content.price, category, limits, validator),
-        None => validator.violation("category", ViolationCode::NotFound, "There is no such category."),
+        None => validator.add("category", ViolationCode::NotFound, "The category does not exist."),
     }
-    validator.range(
+    validator.check_range(
         "deliveryDays",
         "The delivery time in days",
         content.delivery_days,
         1,
         limits.delivery_days_max,
     );
-    validator.range("revisions", "The number of revisions", content.revisions, 0, limits.revisions_max);
+    validator.check_range("revisions", "The number of revisions", content.revisions, 0, limits.revisions_max);
     check_tags(&content.tags, limits, validator);
     check_links(&content.links, limits, validator);
 }
@@ -121,31 +126,32 @@ fn check_content(
 fn check_price(price: Money, category: &Category, limits: &GigLimits, validator: &mut Validator) {
     let (min, max) = (category.minimum_price, limits.maximum_price);
     if price < min || price > max {
-        let message = format!("The price in {} must be from {min} to {max}; it is {price}.", category.name);
-        validator.violation("price", ViolationCode::OutOfRange, message);
+        let message =
+            format!("The price in {} must be between {min} and {max}; it is {price}.", category.name);
+        validator.add("price", ViolationCode::OutOfRange, message);
     }
 }
 
 fn check_tags(tags: &[String], limits: &GigLimits, validator: &mut Validator) {
-    validator.count("tags", "tags", tags.len(), limits.tags_max);
+    validator.check_count("tags", "tags", tags.len(), limits.tags_max);
     let mut seen = HashSet::new();
     for (index, tag) in tags.iter().enumerate().take(limits.tags_max) {
         let path = format!("tags.{index}");
-        validator.line(&path, "A tag", tag, limits.tag_min_chars, limits.tag_max_chars);
+        validator.check_line(&path, "A tag", tag, limits.tag_min_chars, limits.tag_max_chars);
         if !seen.insert(tag_key(tag)) {
-            let message = format!("The tag \"{tag}\" is given twice.");
-            validator.violation(&path, ViolationCode::Duplicate, message);
+            let message = format!("The tag \"{tag}\" is a duplicate.");
+            validator.add(&path, ViolationCode::Duplicate, message);
         }
     }
 }
 
-/// What makes two tags the same: upper and lower case do not matter.
+/// The key that identifies a tag: case does not matter.
 pub fn tag_key(tag: &str) -> String {
-    tidy(tag).to_lowercase()
+    normalize_text(tag).to_lowercase()
 }
 
 fn check_links(links: &[String], limits: &GigLimits, validator: &mut Validator) {
-    validator.count("links", "links", links.len(), limits.links_max);
+    validator.check_count("links", "links", links.len(), limits.links_max);
     let mut seen = HashSet::new();
     for (index, link) in links.iter().enumerate().take(limits.links_max) {
         let path = format!("links.{index}");
@@ -153,20 +159,21 @@ fn check_links(links: &[String], limits: &GigLimits, validator: &mut Validator) 
         if length > limits.link_max_chars {
             let max = limits.link_max_chars;
             let message = format!("A link may have at most {max} characters; it has {length}.");
-            validator.violation(&path, ViolationCode::TooLong, message);
+            validator.add(&path, ViolationCode::TooLong, message);
         } else if !is_https(link) {
-            let message = "A link must be a full address that starts with https://.";
-            validator.violation(&path, ViolationCode::Invalid, message);
+            let message = "A link must be an absolute URL that starts with https://.";
+            validator.add(&path, ViolationCode::Invalid, message);
         } else if !seen.insert(Url::parse(link).map_or_else(|_| link.clone(), String::from)) {
-            validator.violation(&path, ViolationCode::Duplicate, "This link is given twice.");
+            validator.add(&path, ViolationCode::Duplicate, "This link is a duplicate.");
         }
     }
 }
 
-/// An absolute https:// address without a name and password in it.
+/// Whether `link` is an absolute https:// URL without user name and password.
 fn is_https(link: &str) -> bool {
-    let plain = !link.contains(|c: char| c.is_whitespace() || c.is_control() || is_invisible(c) || c == '\\');
-    plain
+    let has_plain_characters =
+        !link.contains(|c: char| c.is_whitespace() || c.is_control() || is_invisible(c) || c == '\\');
+    has_plain_characters
         && link.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
         && Url::parse(link).is_ok_and(|url| {
             url.scheme() == "https"
@@ -176,24 +183,26 @@ fn is_https(link: &str) -> bool {
         })
 }
 
-fn check_images(images: &[Uuid], limits: &GigLimits, validator: &mut Validator) {
-    validator.count("imageIds", "pictures", images.len(), limits.images_max);
+fn check_images(images: &[ImageId], limits: &GigLimits, validator: &mut Validator) {
+    validator.check_count("imageIds", "images", images.len(), limits.images_max);
     let mut seen = HashSet::new();
     for (index, image) in images.iter().enumerate().take(limits.images_max) {
         if !image.is_nil() && !seen.insert(image) {
-            let message = "This picture is given twice.";
-            validator.violation(&format!("imageIds.{index}"), ViolationCode::Duplicate, message);
+            let message = "This image is a duplicate.";
+            validator.add(&format!("imageIds.{index}"), ViolationCode::Duplicate, message);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     fn category() -> Category {
         Category {
-            id: Uuid::from_u128(1),
+            id: CategoryId::from_uuid(Uuid::from_u128(1)),
             slug: "music".into(),
             name: "Music".into(),
             minimum_price: Money::from_cents(100),
@@ -204,7 +213,7 @@ mod tests {
         GigForm {
             title: Some("I will write a song".into()),
             description: Some("A song of three minutes.".into()),
-            category_id: Some(Uuid::from_u128(1)),
+            category_id: Some(CategoryId::from_uuid(Uuid::from_u128(1))),
             price: Some(Decimal::new(2500, 2)),
             delivery_days: Some(3),
             revisions: Some(1),
@@ -214,16 +223,16 @@ mod tests {
         }
     }
 
-    /// (code, path) of every fault of posting `form`.
+    /// Code and path of every violation in `form`.
     fn violations(form: GigForm, completeness: Completeness) -> Vec<(ViolationCode, String)> {
         let mut validator = Validator::default();
         let blank = GigContent::blank(&category());
-        form.fill(blank, Some(&category()), &GigLimits::default(), completeness, &mut validator);
+        form.merge_into(blank, Some(&category()), &GigLimits::default(), completeness, &mut validator);
         let violations = validator.finish().err().unwrap_or_default();
-        violations.into_iter().map(|f| (f.code, f.field.join("."))).collect()
+        violations.into_iter().map(|violation| (violation.code, violation.field.join("."))).collect()
     }
 
-    fn posting(change: impl FnOnce(&mut GigForm)) -> Vec<(ViolationCode, String)> {
+    fn violations_with(change: impl FnOnce(&mut GigForm)) -> Vec<(ViolationCode, String)> {
         let mut form = complete();
         change(&mut form);
         violations(form, Completeness::Complete)
@@ -234,62 +243,63 @@ mod tests {
     }
 
     #[test]
-    fn a_complete_form_has_no_fault() {
-        assert_eq!(posting(|_| ()), []);
+    fn a_complete_form_is_valid() {
+        assert_eq!(violations_with(|_| ()), []);
     }
 
     #[test]
-    fn every_limit_is_kept_to_the_character() {
+    fn every_limit_is_enforced_exactly() {
         use ViolationCode::{Duplicate, Invalid, OutOfRange, Required, TooLong, TooMany, TooShort};
         let text = |n: usize| Some("é".repeat(n));
-        assert_eq!(posting(|f| f.title = text(120)), []);
-        assert_eq!(posting(|f| f.title = text(121)), one(TooLong, "title"));
-        assert_eq!(posting(|f| f.title = text(10)), []);
-        assert_eq!(posting(|f| f.title = text(9)), one(TooShort, "title"));
-        assert_eq!(posting(|f| f.title = Some("  ".into())), one(Required, "title"));
-        assert_eq!(posting(|f| f.title = Some("two lines\nof title".into())), one(Invalid, "title"));
-        assert_eq!(posting(|f| f.description = text(2048)), []);
-        assert_eq!(posting(|f| f.description = text(2049)), one(TooLong, "description"));
-        assert_eq!(posting(|f| f.description = Some(String::new())), one(Required, "description"));
-        assert_eq!(posting(|f| f.description = Some("a\0b".into())), one(Invalid, "description"));
+        assert_eq!(violations_with(|f| f.title = text(120)), []);
+        assert_eq!(violations_with(|f| f.title = text(121)), one(TooLong, "title"));
+        assert_eq!(violations_with(|f| f.title = text(10)), []);
+        assert_eq!(violations_with(|f| f.title = text(9)), one(TooShort, "title"));
+        assert_eq!(violations_with(|f| f.title = Some("  ".into())), one(Required, "title"));
+        assert_eq!(violations_with(|f| f.title = Some("two lines\nof title".into())), one(Invalid, "title"));
+        assert_eq!(violations_with(|f| f.description = text(2048)), []);
+        assert_eq!(violations_with(|f| f.description = text(2049)), one(TooLong, "description"));
+        assert_eq!(violations_with(|f| f.description = Some(String::new())), one(Required, "description"));
+        assert_eq!(violations_with(|f| f.description = Some("a\0b".into())), one(Invalid, "description"));
         for (cents, ok) in [(100, true), (99, false), (1_000_000, true), (1_000_001, false), (-100, false)] {
             let expected = if ok { vec![] } else { one(OutOfRange, "price") };
-            assert_eq!(posting(|f| f.price = Some(Decimal::new(cents, 2))), expected, "{cents}");
+            assert_eq!(violations_with(|f| f.price = Some(Decimal::new(cents, 2))), expected, "{cents}");
         }
-        assert_eq!(posting(|f| f.price = Some(Decimal::new(12_345, 3))), one(Invalid, "price"));
+        assert_eq!(violations_with(|f| f.price = Some(Decimal::new(12_345, 3))), one(Invalid, "price"));
         for (days, ok) in [(0, false), (1, true), (90, true), (91, false)] {
             let expected = if ok { vec![] } else { one(OutOfRange, "deliveryDays") };
-            assert_eq!(posting(|f| f.delivery_days = Some(days)), expected);
+            assert_eq!(violations_with(|f| f.delivery_days = Some(days)), expected);
         }
-        assert_eq!(posting(|f| f.revisions = Some(21)), one(OutOfRange, "revisions"));
-        assert_eq!(posting(|f| f.revisions = Some(-1)), one(OutOfRange, "revisions"));
+        assert_eq!(violations_with(|f| f.revisions = Some(21)), one(OutOfRange, "revisions"));
+        assert_eq!(violations_with(|f| f.revisions = Some(-1)), one(OutOfRange, "revisions"));
         let tags = |n: usize| Some((0..n).map(|i| format!("tag {i}")).collect());
-        assert_eq!(posting(|f| f.tags = tags(15)), []);
-        assert_eq!(posting(|f| f.tags = tags(16)), one(TooMany, "tags"));
-        assert_eq!(posting(|f| f.tags = Some(vec!["x".into()])), one(TooShort, "tags.0"));
-        assert_eq!(posting(|f| f.tags = Some(vec!["x".repeat(31)])), one(TooLong, "tags.0"));
+        assert_eq!(violations_with(|f| f.tags = tags(15)), []);
+        assert_eq!(violations_with(|f| f.tags = tags(16)), one(TooMany, "tags"));
+        assert_eq!(violations_with(|f| f.tags = Some(vec!["x".into()])), one(TooShort, "tags.0"));
+        assert_eq!(violations_with(|f| f.tags = Some(vec!["x".repeat(31)])), one(TooLong, "tags.0"));
         let twice = vec!["Logo".into(), " logo ".into()];
-        assert_eq!(posting(|f| f.tags = Some(twice)), one(Duplicate, "tags.1"));
+        assert_eq!(violations_with(|f| f.tags = Some(twice)), one(Duplicate, "tags.1"));
         let links = |n: usize| Some((0..n).map(|i| format!("https://example.com/{i}")).collect());
-        assert_eq!(posting(|f| f.links = links(5)), []);
-        assert_eq!(posting(|f| f.links = links(6)), one(TooMany, "links"));
+        assert_eq!(violations_with(|f| f.links = links(5)), []);
+        assert_eq!(violations_with(|f| f.links = links(6)), one(TooMany, "links"));
         let long = |n: usize| Some(vec![format!("https://example.com/{}", "a".repeat(n - 20))]);
-        assert_eq!(posting(|f| f.links = long(2048)), []);
-        assert_eq!(posting(|f| f.links = long(2049)), one(TooLong, "links.0"));
+        assert_eq!(violations_with(|f| f.links = long(2048)), []);
+        assert_eq!(violations_with(|f| f.links = long(2049)), one(TooLong, "links.0"));
         let same = vec!["https://example.com".into(), "HTTPS://example.com/".into()];
-        assert_eq!(posting(|f| f.links = Some(same)), one(Duplicate, "links.1"));
-        assert_eq!(posting(|f| f.title = Some("\u{200b}".repeat(10))), one(Invalid, "title"));
+        assert_eq!(violations_with(|f| f.links = Some(same)), one(Duplicate, "links.1"));
+        assert_eq!(violations_with(|f| f.title = Some("\u{200b}".repeat(10))), one(Invalid, "title"));
         let twice = vec!["e\u{301}te".into(), "\u{e9}te".into()];
-        assert_eq!(posting(|f| f.tags = Some(twice)), one(Duplicate, "tags.1"));
-        let images = |n: u128| Some((1..=n).map(Uuid::from_u128).collect());
-        assert_eq!(posting(|f| f.image_ids = images(5)), []);
-        assert_eq!(posting(|f| f.image_ids = images(6)), one(TooMany, "imageIds"));
-        let same = Some(vec![Uuid::max(), Uuid::max()]);
-        assert_eq!(posting(|f| f.image_ids = same), one(Duplicate, "imageIds.1"));
+        assert_eq!(violations_with(|f| f.tags = Some(twice)), one(Duplicate, "tags.1"));
+        let images =
+            |n: u128| Some((1..=n).map(|number| ImageId::from_uuid(Uuid::from_u128(number))).collect());
+        assert_eq!(violations_with(|f| f.image_ids = images(5)), []);
+        assert_eq!(violations_with(|f| f.image_ids = images(6)), one(TooMany, "imageIds"));
+        let same = Some(vec![ImageId::from_uuid(Uuid::max()); 2]);
+        assert_eq!(violations_with(|f| f.image_ids = same), one(Duplicate, "imageIds.1"));
     }
 
     #[test]
-    fn a_link_is_a_full_https_address() {
+    fn a_link_must_be_an_absolute_https_url() {
         for bad in [
             "http://example.com",
             "https:example.com",
@@ -302,14 +312,14 @@ mod tests {
             "https://a\u{200b}b.com",
             "",
         ] {
-            let found = posting(|f| f.links = Some(vec![bad.into()]));
+            let found = violations_with(|f| f.links = Some(vec![bad.into()]));
             assert_eq!(found, one(ViolationCode::Invalid, "links.0"), "{bad}");
         }
     }
 
     #[test]
-    fn all_faults_are_told_at_once_and_in_the_order_of_the_form() {
-        let found = posting(|f| {
+    fn all_violations_are_reported_at_once_in_the_order_of_the_form() {
+        let found = violations_with(|f| {
             f.title = None;
             f.description = None;
             f.price = Some(Decimal::ZERO);
@@ -320,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_draft_needs_a_title_and_keeps_the_limits_of_what_it_has() {
+    fn a_draft_needs_only_a_title_and_must_meet_the_other_limits() {
         let draft = |title: &str| GigForm { title: Some(title.into()), ..GigForm::default() };
         assert_eq!(violations(draft("Song"), Completeness::Draft), []);
         assert_eq!(violations(draft(""), Completeness::Draft), one(ViolationCode::Required, "title"));

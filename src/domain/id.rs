@@ -1,11 +1,32 @@
-//! Public ids: `TypeIDs`, a prefix that says what it is and the row's UUID in base32.
+//! Typed ids: a row's UUID as the id of one kind of row, and the public form that clients see.
+//!
+//! Public ids are `TypeID`s: a prefix that names the kind, and the UUID in base32. To add a kind of id, name
+//! it in one of the two macro calls below and in `store::ids`.
+//!
+//! An id of one kind is not accepted as one of another:
+//!
+//! ```
+//! # use gigway::domain::id::{GigId, UserId};
+//! fn favour(user: UserId, gig: GigId) {}
+//! favour(UserId::nil(), GigId::nil());
+//! ```
+//!
+//! ```compile_fail,E0308
+//! # use gigway::domain::id::{GigId, UserId};
+//! fn favour(user: UserId, gig: GigId) {}
+//! favour(GigId::nil(), UserId::nil());
+//! ```
 
+use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use type_safe_id::{DynamicType, TypeSafeId};
 use uuid::Uuid;
 
-/// What an id is the id of.
+use crate::domain::review_kind::ReviewKind;
+
+/// The kind of a public id, by its prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::EnumString, strum::IntoStaticStr)]
 pub enum IdKind {
     #[strum(serialize = "gig")]
@@ -24,15 +45,25 @@ pub enum IdKind {
     Category,
 }
 
-/// The public form of a row's id, such as `gig_01h455vb4pex5vsknk084sn02q`.
-pub fn encode(kind: IdKind, id: Uuid) -> String {
-    let prefix = DynamicType::new(kind.into()).expect("every prefix is three lower-case letters");
-    TypeSafeId::from_type_and_uuid(prefix, id).to_string()
+/// An id that clients see, under the prefix of its kind.
+pub trait PublicId: Copy + From<Uuid> + Into<Uuid> {
+    const KIND: IdKind;
+
+    /// The public form, such as `gig_01h455vb4pex5vsknk084sn02q`.
+    fn to_public(self) -> String {
+        let prefix = DynamicType::new(Self::KIND.into()).expect("every prefix is three lower-case letters");
+        TypeSafeId::from_type_and_uuid(prefix, self.into()).to_string()
+    }
+
+    /// Reads a public id; `None` if `text` is not one of this kind.
+    fn parse(text: &str) -> Option<Self> {
+        decode(text).and_then(|(kind, id)| (kind == Self::KIND).then_some(Self::from(id)))
+    }
 }
 
-/// What `text` is the id of, and the row's id; `None` where it is no id of ours.
+/// The kind and the UUID of a public id; `None` if `text` is not a public id.
 pub fn decode(text: &str) -> Option<(IdKind, Uuid)> {
-    // The crate cuts a long text in two wherever that is, also in the middle of a character.
+    // The crate splits a long text at a fixed byte, which may be in the middle of a character.
     if !text.is_ascii() {
         return None;
     }
@@ -41,9 +72,130 @@ pub fn decode(text: &str) -> Option<(IdKind, Uuid)> {
     Some((kind, id.uuid()))
 }
 
-/// The row's id, where `text` is an id of that kind; one with another prefix is not found.
-pub fn decode_as(kind: IdKind, text: &str) -> Option<Uuid> {
-    decode(text).and_then(|(found, id)| (found == kind).then_some(id))
+macro_rules! typed_ids {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            pub const fn from_uuid(id: Uuid) -> Self {
+                Self(id)
+            }
+
+            /// The id that no row has.
+            pub const fn nil() -> Self {
+                Self(Uuid::nil())
+            }
+
+            pub const fn is_nil(self) -> bool {
+                self.0.is_nil()
+            }
+
+            pub const fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+
+        impl From<$name> for Uuid {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        /// As a plain UUID, without a prefix.
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+
+macro_rules! public_ids {
+    ($($(#[$doc:meta])* $name:ident = $kind:ident),* $(,)?) => {
+        typed_ids!($($(#[$doc])* $name),*);
+        $(impl PublicId for $name {
+            const KIND: IdKind = IdKind::$kind;
+        })*
+    };
+}
+
+public_ids! {
+    /// A user: `usr_`.
+    UserId = User,
+    /// A gig: `gig_`.
+    GigId = Gig,
+    /// A picture of a gig: `img_`.
+    ImageId = GigImage,
+    /// A picture of one side of an identity document: `doc_`.
+    DocumentId = IdentityDocument,
+    /// The verification of a user: `ver_`. It has the user's UUID; see [`VerificationId::user_id`].
+    VerificationId = Verification,
+    /// One round of review: `rev_`.
+    ReviewItemId = ReviewItem,
+    /// A category of the catalogue: `cat_`.
+    CategoryId = Category,
+}
+
+typed_ids! {
+    /// A session of a user.
+    SessionId,
+    /// A decision of a reviewer.
+    DecisionId,
+    /// One run of a mutation that has an idempotency key.
+    AttemptId,
+}
+
+impl From<UserId> for VerificationId {
+    fn from(user: UserId) -> Self {
+        Self(user.0)
+    }
+}
+
+impl VerificationId {
+    /// The user whose verification it is.
+    pub const fn user_id(self) -> UserId {
+        UserId(self.0)
+    }
+}
+
+/// What a review is about: a gig, or the verification of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SubjectId {
+    Gig(GigId),
+    Verification(UserId),
+}
+
+impl SubjectId {
+    /// The subject of that kind that has this UUID.
+    pub const fn from_uuid(kind: ReviewKind, id: Uuid) -> Self {
+        match kind {
+            ReviewKind::Gig => Self::Gig(GigId(id)),
+            ReviewKind::Verification => Self::Verification(UserId(id)),
+        }
+    }
+
+    pub const fn uuid(self) -> Uuid {
+        match self {
+            Self::Gig(id) => id.0,
+            Self::Verification(id) => id.0,
+        }
+    }
+
+    pub const fn kind(self) -> ReviewKind {
+        match self {
+            Self::Gig(_) => ReviewKind::Gig,
+            Self::Verification(_) => ReviewKind::Verification,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -53,14 +205,24 @@ mod tests {
     #[test]
     fn an_id_reads_back_and_no_other_prefix_does() {
         let row = Uuid::from_u128(0x0194_1f29_7c00_7000_8000_0000_0000_0001);
-        let text = encode(IdKind::Gig, row);
+        let text = GigId::from_uuid(row).to_public();
         assert!(text.starts_with("gig_"), "{text}");
         assert_eq!(text.len(), 30);
         assert_eq!(decode(&text), Some((IdKind::Gig, row)));
-        assert_eq!(decode_as(IdKind::User, &text), None);
+        assert_eq!(GigId::parse(&text), Some(GigId::from_uuid(row)));
+        assert_eq!(UserId::parse(&text), None);
         assert_eq!(decode(&"é".repeat(45)), None);
         for bad in ["", "gig_", "gig_x", "dog_01h455vb4pex5vsknk084sn02q", "gig_81h455vb4pex5vsknk084sn02q"] {
             assert_eq!(decode(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn an_id_is_serialized_and_displayed_as_its_uuid() {
+        let row = Uuid::from_u128(0x0194_1f29_7c00_7000_8000_0000_0000_0001);
+        let json = serde_json::to_string(&GigId::from_uuid(row)).expect("an id is a string");
+        assert_eq!(json, format!("\"{row}\""));
+        assert_eq!(GigId::from_uuid(row).to_string(), row.to_string());
+        assert_eq!(serde_json::from_str::<GigId>(&json).ok(), Some(GigId::from_uuid(row)));
     }
 }

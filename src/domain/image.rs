@@ -1,13 +1,13 @@
-//! A stored picture of a gig.
+//! Images of gigs.
 
-use uuid::Uuid;
+use crate::domain::id::{GigId, ImageId, UserId};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GigImage {
-    pub id: Uuid,
-    pub owner_id: Uuid,
-    /// The gig it shows, once it is part of one.
-    pub gig_id: Option<Uuid>,
+    pub id: ImageId,
+    pub owner_id: UserId,
+    /// The gig that the image belongs to, if any.
+    pub gig_id: Option<GigId>,
     /// Pixels.
     pub width: i32,
     /// Pixels.
@@ -15,5 +15,5 @@ pub struct GigImage {
     pub byte_size: i32,
 }
 
-/// How long a picture that belongs to no gig is kept.
-pub const UNATTACHED_LIFETIME: chrono::TimeDelta = chrono::TimeDelta::hours(24);
+/// How long an image that belongs to no gig is stored.
+pub const UNATTACHED_IMAGE_LIFETIME: chrono::TimeDelta = chrono::TimeDelta::hours(24);

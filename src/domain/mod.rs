@@ -1,7 +1,20 @@
-//! What is always true: states, rules, limits, reasons, levels.
+//! The rules of the marketplace: states and transitions, forms, limits, reasons, permissions, events.
 //!
-//! Pure. Nothing here knows of HTTP, GraphQL, SQL or Redis, and nothing reads the clock or draws a
-//! random number: the time comes as an argument. A rule is written here, once; the floors above ask.
+//! Pure functions: nothing here knows HTTP, GraphQL, SQL or Redis, reads the clock or draws a random number.
+//! The time is an argument. A rule is written once, here; the layers above call it.
+//!
+//! | rules | file | limits from |
+//! |---|---|---|
+//! | life of a gig | `gig.rs` | `ReviewLimits` |
+//! | form of a gig | `gig_form.rs` | `GigLimits` |
+//! | life of a verification, second reviewer | `verification/mod.rs` | `VerificationLimits` |
+//! | form of a verification | `personal_info.rs` | `VerificationLimits` |
+//! | review queue, decisions | `review.rs` | `ReviewLimits` |
+//! | reason codes | `reason.rs` | `ReviewLimits` |
+//! | what a user may do | `permission.rs` | `VerificationLimits`, `GigLimits` |
+//! | sign-up, sessions | `account.rs` | `AccountLimits` |
+//! | worker levels, all limits | `limits.rs` | |
+//! | event log | `event.rs` | |
 
 pub mod account;
 pub mod category;
@@ -12,6 +25,7 @@ pub mod gig_filter;
 pub mod gig_form;
 pub mod id;
 pub mod image;
+pub(crate) mod limit_table;
 pub mod limits;
 pub mod money;
 pub mod network;

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-/// The one currency of this marketplace, ISO 4217.
+/// The currency of all amounts, by its ISO 4217 code.
 pub const CURRENCY: &str = "USD";
 
 /// An amount in cents.
@@ -18,7 +18,7 @@ impl Money {
         Self { cents }
     }
 
-    /// The amount, where it is whole cents and not absurdly large.
+    /// Converts a decimal amount; `None` if it is not a whole number of cents, or out of the range of `i64`.
     pub fn from_decimal(amount: Decimal) -> Option<Self> {
         let cents = amount.checked_mul(Decimal::ONE_HUNDRED)?;
         if !cents.is_integer() {
@@ -27,7 +27,7 @@ impl Money {
         cents.to_i64().map(Self::from_cents)
     }
 
-    /// As a decimal number with two places.
+    /// The amount as a decimal number with two decimal places.
     pub fn to_decimal(self) -> Decimal {
         Decimal::new(self.cents, 2)
     }

@@ -1,11 +1,15 @@
-//! What a person may do now, and what is missing where they may not: asked before the act, and by it.
+//! What a user may do now, and what is missing if they may not. Clients can ask in advance (`Viewer.can`),
+//! and the mutations check it again. Limits: `VerificationLimits` and `GigLimits` in `limits.rs`.
+//!
+//! To add an action: a variant of [`Action`], its requirements in [`unmet_requirements`], and the value of
+//! the schema's enum in `src/graphql/types/permission.rs`.
 
 use crate::domain::limits::Limits;
 use crate::domain::user::User;
 use crate::domain::verification::{Verification, VerificationTransition};
 use crate::domain::violation::{Violation, ViolationCode};
 
-/// Something that takes more than a session.
+/// An action that needs more than being signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     PostGig,
@@ -13,28 +17,30 @@ pub enum Action {
     SubmitVerification,
 }
 
-/// From some level on, work takes a cleared identity.
-pub fn needs_verification(user: &User, limits: &Limits) -> Option<Violation> {
+/// From `required_from_level` on, selling and taking orders need a cleared identity. `None` if the user meets
+/// this.
+pub fn check_verified(user: &User, limits: &Limits) -> Option<Violation> {
     let from = limits.verification.required_from_level;
     if user.verified || user.level() < from {
         return None;
     }
     let message = format!("From level {from} on, your identity must be cleared before any further work.");
-    Some(Violation::of_act(ViolationCode::VerificationRequired, message))
+    Some(Violation::general(ViolationCode::VerificationRequired, message))
 }
 
-/// A seller has so many gigs at most.
-pub fn has_room(unarchived: u64, limits: &Limits) -> Option<Violation> {
+/// A seller has at most `unarchived_max` gigs that are not archived. `None` if one more is allowed.
+pub fn check_gig_limit(unarchived: u64, limits: &Limits) -> Option<Violation> {
     let max = limits.gig.unarchived_max;
     if unarchived < max {
         return None;
     }
-    let message = format!("You have {max} gigs, which is the most; archive one first.");
-    Some(Violation::of_act(ViolationCode::LimitReached, message))
+    let message = format!("You have {max} gigs, which is the maximum. Archive one first.");
+    Some(Violation::general(ViolationCode::LimitReached, message))
 }
 
-/// Everything that keeps the person from it now.
-pub fn missing(
+/// Everything that keeps the user from `action` now; empty if it is allowed. `unarchived` is the number of
+/// the user's gigs that are not archived.
+pub fn unmet_requirements(
     action: Action,
     user: &User,
     unarchived: u64,
@@ -43,15 +49,15 @@ pub fn missing(
 ) -> Vec<Violation> {
     match action {
         Action::PostGig => {
-            needs_verification(user, limits).into_iter().chain(has_room(unarchived, limits)).collect()
+            check_verified(user, limits).into_iter().chain(check_gig_limit(unarchived, limits)).collect()
         }
-        Action::TakeOrder => needs_verification(user, limits).into_iter().collect(),
+        Action::TakeOrder => check_verified(user, limits).into_iter().collect(),
         Action::SubmitVerification => {
-            let missing = verification.missing(limits);
-            let mut tried = verification.clone();
+            let missing = verification.missing_parts(limits);
+            let mut attempt = verification.clone();
             let now = chrono::DateTime::UNIX_EPOCH;
-            match tried.apply(VerificationTransition::Submit, Vec::new(), limits, now) {
-                // What is missing says more than that it has not begun.
+            match attempt.apply(VerificationTransition::Submit, Vec::new(), limits, now) {
+                // The missing parts say more than a violation such as "cannot be submitted".
                 Err(violation) if missing.is_empty() => vec![violation],
                 _ => missing,
             }

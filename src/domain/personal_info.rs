@@ -1,24 +1,25 @@
-//! The form "Personal identity information".
+//! The form "Personal identity information" of a verification. Limits: `VerificationLimits` in `limits.rs`,
+//! and the constants below.
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::country::is_country;
 use crate::domain::limits::VerificationLimits;
-use crate::domain::text::tidy;
+use crate::domain::text::normalize_text;
 use crate::domain::violation::{Validator, Violation, ViolationCode};
 
 const NAME_MAX_CHARS: usize = 100;
 const ADDRESS_MAX_CHARS: usize = 200;
 const POSTAL_CODE_MAX_CHARS: usize = 20;
 
-/// Letters and digits of a document's number, without what is written between them.
+/// The number of letters and digits in a document's number, not counting separators.
 const DOCUMENT_NUMBER_CHARS: std::ops::RangeInclusive<usize> = 5..=20;
 
-/// Nobody alive is older.
+/// An age, in years, that nobody alive has.
 const AGE_MAX: i32 = 130;
 
-/// Who a person says they are. Kept sealed, and never logged: its `Debug` tells nothing.
+/// What a user enters about their identity. Stored encrypted and never logged: `Debug` prints no content.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PersonalInfo {
     pub first_name: String,
@@ -29,7 +30,7 @@ pub struct PersonalInfo {
     pub city: String,
     pub region: Option<String>,
     pub postal_code: String,
-    /// ISO 3166-1, two letters.
+    /// ISO 3166-1 alpha-2.
     pub country_code: String,
     pub document_number: String,
 }
@@ -41,58 +42,64 @@ impl std::fmt::Debug for PersonalInfo {
 }
 
 impl PersonalInfo {
-    /// The form without blanks around its texts, its codes in capital letters.
+    /// Validates the form. Returns it with its texts normalized and its codes in capital letters.
     ///
     /// # Errors
-    /// Every fault of the form.
+    /// Every violation of the form.
     pub fn validate(self, limits: &VerificationLimits, now: DateTime<Utc>) -> Result<Self, Vec<Violation>> {
-        let trimmed = |text: String| tidy(&text);
-        let optional = |text: Option<String>| text.map(trimmed).filter(|text| !text.is_empty());
+        let normalize = |text: String| normalize_text(&text);
+        let optional = |text: Option<String>| text.map(normalize).filter(|text| !text.is_empty());
         let form = Self {
-            first_name: trimmed(self.first_name),
-            last_name: trimmed(self.last_name),
+            first_name: normalize(self.first_name),
+            last_name: normalize(self.last_name),
             date_of_birth: self.date_of_birth,
-            address_line1: trimmed(self.address_line1),
+            address_line1: normalize(self.address_line1),
             address_line2: optional(self.address_line2),
-            city: trimmed(self.city),
+            city: normalize(self.city),
             region: optional(self.region),
-            postal_code: trimmed(self.postal_code),
-            country_code: trimmed(self.country_code).to_uppercase(),
-            document_number: trimmed(self.document_number).to_uppercase(),
+            postal_code: normalize(self.postal_code),
+            country_code: normalize(self.country_code).to_uppercase(),
+            document_number: normalize(self.document_number).to_uppercase(),
         };
         let mut validator = Validator::default();
-        validator.line("firstName", "The first name", &form.first_name, 1, NAME_MAX_CHARS);
-        validator.line("lastName", "The last name", &form.last_name, 1, NAME_MAX_CHARS);
+        validator.check_line("firstName", "The first name", &form.first_name, 1, NAME_MAX_CHARS);
+        validator.check_line("lastName", "The last name", &form.last_name, 1, NAME_MAX_CHARS);
         check_date_of_birth(form.date_of_birth, limits, now, &mut validator);
-        validator.line("addressLine1", "The address", &form.address_line1, 1, ADDRESS_MAX_CHARS);
+        validator.check_line("addressLine1", "The address", &form.address_line1, 1, ADDRESS_MAX_CHARS);
         let line2 = form.address_line2.as_deref().unwrap_or_default();
-        validator.line("addressLine2", "The address's second line", line2, 0, ADDRESS_MAX_CHARS);
-        validator.line("city", "The city", &form.city, 1, NAME_MAX_CHARS);
-        validator.line("region", "The region", form.region.as_deref().unwrap_or_default(), 0, NAME_MAX_CHARS);
-        validator.line("postalCode", "The postal code", &form.postal_code, 1, POSTAL_CODE_MAX_CHARS);
+        validator.check_line("addressLine2", "The second address line", line2, 0, ADDRESS_MAX_CHARS);
+        validator.check_line("city", "The city", &form.city, 1, NAME_MAX_CHARS);
+        validator.check_line(
+            "region",
+            "The region",
+            form.region.as_deref().unwrap_or_default(),
+            0,
+            NAME_MAX_CHARS,
+        );
+        validator.check_line("postalCode", "The postal code", &form.postal_code, 1, POSTAL_CODE_MAX_CHARS);
         if !is_country(&form.country_code) {
-            let message = "The country must be a code of ISO 3166-1 with two letters, such as DE.";
-            validator.violation("countryCode", ViolationCode::Invalid, message);
+            let message = "The country must be a two-letter code of ISO 3166-1, such as DE.";
+            validator.add("countryCode", ViolationCode::Invalid, message);
         }
-        let number = plain_number(&form.document_number);
-        let between = |c: char| matches!(c, ' ' | '-' | '/' | '.');
-        let known = form.document_number.chars().all(|c| c.is_ascii_alphanumeric() || between(c));
-        if !known || !DOCUMENT_NUMBER_CHARS.contains(&number.len()) {
+        let number = without_separators(&form.document_number);
+        let is_separator = |c: char| matches!(c, ' ' | '-' | '/' | '.');
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || is_separator(c);
+        if !form.document_number.chars().all(is_allowed) || !DOCUMENT_NUMBER_CHARS.contains(&number.len()) {
             let (min, max) = (DOCUMENT_NUMBER_CHARS.start(), DOCUMENT_NUMBER_CHARS.end());
-            let message = format!("The document's number has {min} to {max} letters A to Z and digits.");
-            validator.violation("documentNumber", ViolationCode::Invalid, message);
+            let message = format!("The document number must have {min} to {max} letters A to Z and digits.");
+            validator.add("documentNumber", ViolationCode::Invalid, message);
         }
         validator.finish()?;
         Ok(form)
     }
 
-    /// What makes two documents of one type the same: country and number, however they were written.
+    /// The key that identifies a document of one type: its country and number, without separators.
     pub fn document_key(&self) -> String {
-        format!("{}:{}", self.country_code, plain_number(&self.document_number))
+        format!("{}:{}", self.country_code, without_separators(&self.document_number))
     }
 }
 
-fn plain_number(number: &str) -> String {
+fn without_separators(number: &str) -> String {
     number.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
@@ -104,17 +111,17 @@ fn check_date_of_birth(
 ) {
     let today = now.date_naive();
     if date > today {
-        validator.violation("dateOfBirth", ViolationCode::Invalid, "The date of birth lies in the future.");
+        validator.add("dateOfBirth", ViolationCode::Invalid, "The date of birth must not be in the future.");
     } else if age(date, today) >= AGE_MAX {
-        let message = format!("The date of birth lies {AGE_MAX} years or more in the past.");
-        validator.violation("dateOfBirth", ViolationCode::Invalid, message);
+        let message = format!("The date of birth must be less than {AGE_MAX} years ago.");
+        validator.add("dateOfBirth", ViolationCode::Invalid, message);
     } else if age(date, today) < limits.minimum_age {
-        let message = format!("You must be {} years old.", limits.minimum_age);
-        validator.violation("dateOfBirth", ViolationCode::OutOfRange, message);
+        let message = format!("You must be at least {} years old.", limits.minimum_age);
+        validator.add("dateOfBirth", ViolationCode::OutOfRange, message);
     }
 }
 
-/// Whole years; who was born on 29 February has a birthday on 1 March in other years.
+/// The age in whole years. If born on 29 February, the birthday in other years is 1 March.
 fn age(born: NaiveDate, today: NaiveDate) -> i32 {
     let had_birthday = (today.month(), today.day()) >= (born.month(), born.day());
     today.year() - born.year() - i32::from(!had_birthday)
@@ -146,22 +153,22 @@ mod tests {
     fn violations(change: impl FnOnce(&mut PersonalInfo)) -> Vec<(ViolationCode, String)> {
         let mut form = info();
         change(&mut form);
-        let now = DateTime::from_timestamp(1_795_000_000, 0).expect("a moment of November 2026");
+        let now = DateTime::from_timestamp(1_795_000_000, 0).expect("a time in November 2026");
         let violations = form.validate(&VerificationLimits::default(), now).err().unwrap_or_default();
         violations.into_iter().map(|violation| (violation.code, violation.field.join("."))).collect()
     }
 
     #[test]
-    fn a_good_form_is_tidied_and_two_ways_to_write_a_number_are_one() {
-        let now = DateTime::from_timestamp(1_795_000_000, 0).expect("a moment");
-        let form = info().validate(&VerificationLimits::default(), now).expect("a good form");
+    fn a_valid_form_is_normalized_and_document_numbers_compare_without_separators() {
+        let now = DateTime::from_timestamp(1_795_000_000, 0).expect("a time");
+        let form = info().validate(&VerificationLimits::default(), now).expect("a valid form");
         assert_eq!((form.first_name.as_str(), form.address_line2.as_deref()), ("Ann", None));
         assert_eq!((form.country_code.as_str(), form.document_key().as_str()), ("GB", "GB:AB123456"));
         assert_eq!(format!("{form:?}"), "PersonalInfo");
     }
 
     #[test]
-    fn a_date_of_birth_is_a_possible_one_of_somebody_old_enough() {
+    fn the_date_of_birth_must_be_possible_and_meet_the_minimum_age() {
         use ViolationCode::{Invalid, OutOfRange};
         let born = |text: &str| violations(|form| form.date_of_birth = date(text));
         let violation = |code| vec![(code, "dateOfBirth".to_owned())];
@@ -175,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_told_at_once() {
+    fn all_violations_are_reported_at_once() {
         let found = violations(|form| {
             form.first_name = String::new();
             form.country_code = "ZZ".into();

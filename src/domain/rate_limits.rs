@@ -1,18 +1,18 @@
-//! How much callers may spend over time.
+//! The rate limits. Defaults and overrides: `src/config/rate_limits.rs`.
 
 use crate::domain::token_bucket::BucketRule;
 
-/// What a caller may spend over time; each bucket can be set by `GIGWAY_BUDGETS`.
+/// The token bucket of each rate limit. Each can be set in `GIGWAY_BUDGETS`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RateLimitRules {
-    /// Points of a stranger's operations, by network.
+    /// Cost of the operations of anonymous clients, per network.
     pub anonymous: BucketRule,
-    /// Points of a person's operations.
+    /// Cost of the operations of a user.
     pub viewer: BucketRule,
-    /// Sign-ins, and trades of refresh tokens, by network.
+    /// Sign-ins and token refreshes, per network.
     pub sign_in: BucketRule,
-    /// New accounts, by network.
+    /// New accounts, per network.
     pub sign_up: BucketRule,
-    /// Pictures of a person.
+    /// Image uploads of a user.
     pub upload: BucketRule,
 }

@@ -1,4 +1,7 @@
-//! Why a review ended as it did: an open list of codes, each with a category to fall back on.
+//! Reasons of decisions. A client that does not know a code can use its category.
+//!
+//! To add a reason: a row in `GIG_REASONS` or `VERIFICATION_REASONS`. Nothing else lists the codes. Limits:
+//! `ReviewLimits` in `limits.rs`.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,20 +20,20 @@ pub enum ReasonCategory {
     Other,
 }
 
-/// One reason of a decision, as it was kept and as the person reads it.
+/// A reason of a decision, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReviewReason {
     pub code: String,
     pub category: ReasonCategory,
-    /// For the person: the reviewer's words, or the code's own.
+    /// For the user: the reviewer's text, or the default text of the code.
     pub message: String,
-    /// The path of what is at fault, where one thing is.
+    /// The path of the field that the reason is about, if it is about one.
     pub field: Option<Vec<String>>,
-    /// May the person mend it and try again?
+    /// Whether the user can fix it and submit again.
     pub retryable: bool,
 }
 
-/// A reason as a reviewer gives it.
+/// A reason as a reviewer enters it.
 #[derive(Debug, Clone)]
 pub struct ReasonForm {
     pub code: String,
@@ -38,17 +41,25 @@ pub struct ReasonForm {
     pub message: Option<String>,
 }
 
-/// A code that decisions use.
+/// A row in the tables of reasons.
 pub struct KnownReason {
     code: &'static str,
     category: ReasonCategory,
     retryable: bool,
+    /// The default text for the user.
     message: &'static str,
+    /// Whether the reviewed user must not learn of this reason: it is shown to them as OTHER.
+    is_confidential: bool,
 }
 
 impl KnownReason {
-    /// As it is kept, in the code's own words.
-    pub fn reason(&self) -> ReviewReason {
+    /// Whether the reviewed user must not learn of this reason.
+    const fn confidential(self) -> Self {
+        Self { is_confidential: true, ..self }
+    }
+
+    /// The reason with its default text.
+    pub fn to_reason(&self) -> ReviewReason {
         ReviewReason {
             code: self.code.to_owned(),
             category: self.category,
@@ -59,86 +70,94 @@ impl KnownReason {
     }
 }
 
-/// The most steps of a path, and characters of a step: more than any form has.
+/// Limits of the path of a field, above those of any form.
 const FIELD_STEPS_MAX: usize = 5;
 const FIELD_STEP_MAX_CHARS: usize = 50;
 
-/// The one code that says nothing itself: it needs the reviewer's words.
+/// The code without a default text: it needs the reviewer's.
 const OTHER: &str = "OTHER";
 
-const fn policy(code: &'static str, retryable: bool, message: &'static str) -> KnownReason {
-    let category = ReasonCategory::ContentPolicy;
-    KnownReason { code, category, retryable, message }
-}
-
-const OF_GIGS: [KnownReason; 10] = [
-    policy("CONTACT_DETAILS", true, "It contains contact details; people reach you through the marketplace."),
-    policy("PROHIBITED_SERVICE", true, "It offers a service that is not allowed here."),
-    policy("MISLEADING", true, "It promises what it cannot deliver."),
-    policy("DUPLICATE_GIG", true, "You already offer the same gig."),
-    policy("WRONG_CATEGORY", true, "It belongs to another category."),
-    policy("LOW_QUALITY_IMAGE", true, "A picture is too small, blurred or unrelated."),
-    policy("COPYRIGHT", true, "It uses work that belongs to somebody else."),
-    policy("LANGUAGE", true, "Its language is offensive or cannot be understood."),
-    policy("SPAM", false, "It is spam."),
-    KnownReason { code: OTHER, category: ReasonCategory::Other, retryable: true, message: "" },
-];
-
-const fn verdict(
+const fn known(
     code: &'static str,
     category: ReasonCategory,
     retryable: bool,
     message: &'static str,
 ) -> KnownReason {
-    KnownReason { code, category, retryable, message }
+    KnownReason { code, category, retryable, message, is_confidential: false }
 }
 
-/// A person has submitted as often as anybody may. Given by the rules, never by a reviewer.
-pub const ATTEMPTS_EXCEEDED: KnownReason =
-    verdict("ATTEMPTS_EXCEEDED", ReasonCategory::Other, false, "All attempts are used.");
+const fn policy(code: &'static str, retryable: bool, message: &'static str) -> KnownReason {
+    known(code, ReasonCategory::ContentPolicy, retryable, message)
+}
 
-/// Another person has been cleared, or waits, with the same document.
-pub const DUPLICATE_IDENTITY: KnownReason = verdict(
+/// Reasons to reject or suspend a gig: code, whether the seller can fix it, default text.
+const GIG_REASONS: [KnownReason; 10] = [
+    policy(
+        "CONTACT_DETAILS",
+        true,
+        "The gig contains contact details. Buyers contact you through the marketplace.",
+    ),
+    policy("PROHIBITED_SERVICE", true, "The gig offers a service that is not allowed here."),
+    policy("MISLEADING", true, "The gig promises something that it cannot deliver."),
+    policy("DUPLICATE_GIG", true, "You already offer the same gig."),
+    policy("WRONG_CATEGORY", true, "The gig belongs in another category."),
+    policy("LOW_QUALITY_IMAGE", true, "An image is too small, blurred or unrelated."),
+    policy("COPYRIGHT", true, "The gig uses the work of somebody else without permission."),
+    policy("LANGUAGE", true, "The language of the gig is offensive or cannot be understood."),
+    policy("SPAM", false, "The gig is spam."),
+    known(OTHER, ReasonCategory::Other, true, ""),
+];
+
+/// The user has used all attempts. Added by the rule of attempts, not available to reviewers.
+pub const ATTEMPTS_EXCEEDED: KnownReason =
+    known("ATTEMPTS_EXCEEDED", ReasonCategory::Other, false, "All attempts are used.");
+
+/// Another user is cleared or in review with the same document.
+pub const DUPLICATE_IDENTITY: KnownReason = known(
     "DUPLICATE_IDENTITY",
     ReasonCategory::Fraud,
     false,
     "The same document is used by another account.",
-);
+)
+.confidential();
 
-const OF_VERIFICATIONS: [KnownReason; 13] = {
+/// Reasons to send back, reject or revoke a verification: code, category, whether the user can fix it,
+/// default text.
+const VERIFICATION_REASONS: [KnownReason; 13] = {
     use ReasonCategory::{Data, Document, Fraud, ImageQuality};
     [
-        verdict("IMAGE_UNREADABLE", ImageQuality, true, "A picture cannot be read."),
-        verdict("PAGE_MISSING", ImageQuality, true, "A side of the document is missing."),
-        verdict("DOCUMENT_DAMAGED", ImageQuality, true, "The document is damaged."),
-        verdict("DIGITAL_COPY", ImageQuality, true, "It is a picture of a copy or of a screen."),
-        verdict("DOCUMENT_EXPIRED", Document, true, "The document has expired."),
-        verdict("DOCUMENT_TYPE_UNSUPPORTED", Document, true, "This type of document is not accepted."),
-        verdict("COUNTRY_UNSUPPORTED", Document, true, "Documents of this country are not accepted."),
-        verdict("DATA_MISMATCH", Data, true, "What you wrote is not what the document says."),
-        verdict("UNDER_AGE", Data, false, "You are too young."),
-        verdict("DOCUMENT_TAMPERED", Fraud, false, "The document has been altered."),
+        known("IMAGE_UNREADABLE", ImageQuality, true, "An image cannot be read."),
+        known("PAGE_MISSING", ImageQuality, true, "A side of the document is missing."),
+        known("DOCUMENT_DAMAGED", ImageQuality, true, "The document is damaged."),
+        known(
+            "DIGITAL_COPY",
+            ImageQuality,
+            true,
+            "An image shows a copy or a screen instead of the document.",
+        ),
+        known("DOCUMENT_EXPIRED", Document, true, "The document has expired."),
+        known("DOCUMENT_TYPE_UNSUPPORTED", Document, true, "This type of document is not accepted."),
+        known("COUNTRY_UNSUPPORTED", Document, true, "Documents of this country are not accepted."),
+        known("DATA_MISMATCH", Data, true, "The form does not match the document."),
+        known("UNDER_AGE", Data, false, "You are below the minimum age."),
+        known("DOCUMENT_TAMPERED", Fraud, false, "The document has been altered."),
         DUPLICATE_IDENTITY,
-        verdict("SANCTIONED", Fraud, false, "The person is on a sanctions list."),
-        KnownReason { code: OTHER, category: ReasonCategory::Other, retryable: true, message: "" },
+        known("SANCTIONED", Fraud, false, "The person is on a sanctions list.").confidential(),
+        known(OTHER, ReasonCategory::Other, true, ""),
     ]
 };
 
-/// What the person themselves never reads.
-const NOT_FOR_THE_SUBJECT: [&str; 2] = ["SANCTIONED", "DUPLICATE_IDENTITY"];
-
 impl ReviewReason {
-    /// In the code's own words, and without a path: nothing that anybody wrote.
+    /// The reason without anything that a reviewer wrote: with the default text and without a path.
     #[must_use]
-    pub fn without_words(self) -> Self {
-        let known = OF_GIGS.iter().chain(&OF_VERIFICATIONS).find(|known| known.code == self.code);
-        let message = known.map(|known| known.message.to_owned()).unwrap_or_default();
+    pub fn without_free_text(self) -> Self {
+        let message = find_known(&self.code).map(|known| known.message.to_owned()).unwrap_or_default();
         Self { message, field: None, ..self }
     }
 
-    /// As the person reads it: of some reasons no more than that there is one.
-    pub fn for_subject(self) -> Self {
-        if !NOT_FOR_THE_SUBJECT.contains(&self.code.as_str()) {
+    /// The reason as the reviewed user may see it: a confidential one becomes OTHER.
+    pub fn redacted_for_user(self) -> Self {
+        if !find_known(&self.code).is_some_and(|known| known.is_confidential) {
             return self;
         }
         Self {
@@ -151,48 +170,52 @@ impl ReviewReason {
     }
 }
 
-/// The codes for one kind of review.
-fn known(kind: ReviewKind) -> &'static [KnownReason] {
+fn find_known(code: &str) -> Option<&'static KnownReason> {
+    GIG_REASONS.iter().chain(&VERIFICATION_REASONS).find(|known| known.code == code)
+}
+
+/// The reasons that reviewers can use.
+fn available_reasons(kind: ReviewKind) -> &'static [KnownReason] {
     match kind {
-        ReviewKind::Gig => &OF_GIGS,
-        ReviewKind::Verification => &OF_VERIFICATIONS,
+        ReviewKind::Gig => &GIG_REASONS,
+        ReviewKind::Verification => &VERIFICATION_REASONS,
     }
 }
 
-/// The reasons as they are kept, with every fault of the forms noted in `validator`.
+/// Turns the forms into reasons to store; violations go to `validator`.
 pub fn resolve(
     forms: Vec<ReasonForm>,
     kind: ReviewKind,
     limits: &ReviewLimits,
     validator: &mut Validator,
 ) -> Vec<ReviewReason> {
-    validator.count("reasons", "reasons", forms.len(), limits.reasons_max);
+    validator.check_count("reasons", "reasons", forms.len(), limits.reasons_max);
     let mut reasons = Vec::with_capacity(forms.len());
     for (index, form) in forms.into_iter().enumerate().take(limits.reasons_max) {
-        let Some(known) = known(kind).iter().find(|known| known.code == form.code) else {
-            let codes: Vec<_> = known(kind).iter().map(|known| known.code).collect();
-            let message = format!("There is no reason of that code; use one of {}.", codes.join(", "));
-            validator.violation(&format!("reasons.{index}.code"), ViolationCode::Invalid, message);
+        let Some(known) = available_reasons(kind).iter().find(|known| known.code == form.code) else {
+            let codes: Vec<_> = available_reasons(kind).iter().map(|known| known.code).collect();
+            let message = format!("The code must be one of {}.", codes.join(", "));
+            validator.add(&format!("reasons.{index}.code"), ViolationCode::Invalid, message);
             continue;
         };
-        let words = form.message.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let text = form.message.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         let path = format!("reasons.{index}.message");
-        if known.code == OTHER && words.is_none() {
-            let message = "The reason OTHER needs a message that says what is wrong.";
-            validator.violation(&path, ViolationCode::Required, message);
+        if known.code == OTHER && text.is_none() {
+            let message = "The reason OTHER needs a message.";
+            validator.add(&path, ViolationCode::Required, message);
         }
-        if let Some(words) = &words {
-            validator.text(&path, "The message", words, 1, limits.reason_message_max_chars);
+        if let Some(text) = &text {
+            validator.check_text(&path, "The message", text, 1, limits.reason_message_max_chars);
         }
         let steps = form.field.as_deref().unwrap_or_default();
         let path = format!("reasons.{index}.field");
-        validator.count(&path, "steps", steps.len(), FIELD_STEPS_MAX);
+        validator.check_count(&path, "steps", steps.len(), FIELD_STEPS_MAX);
         for step in steps.iter().take(FIELD_STEPS_MAX) {
-            validator.line(&path, "A step of the path", step, 1, FIELD_STEP_MAX_CHARS);
+            validator.check_line(&path, "A step of the path", step, 1, FIELD_STEP_MAX_CHARS);
         }
-        let reason = known.reason();
+        let reason = known.to_reason();
         reasons.push(ReviewReason {
-            message: words.unwrap_or_else(|| reason.message.clone()),
+            message: text.unwrap_or_else(|| reason.message.clone()),
             field: form.field,
             ..reason
         });

@@ -1,12 +1,18 @@
-//! The review queue: one item per submission, claimed by one reviewer at a time.
+//! The review queue and the decisions of reviewers. A submission is one item, which one reviewer at a time
+//! can claim. Limits: `ReviewLimits` in `limits.rs`. Reason codes: `reason.rs`.
+//!
+//! To add a decision: a variant of [`GigDecision`] or [`VerificationDecision`], its transition in
+//! `transition`, whether it needs reasons in `check_reasons`, and the value of the schema's enum in
+//! `src/graphql/inputs/review.rs`.
+//!
+//! Whether a decision needs a second reviewer is a rule of `verification/mod.rs`.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use uuid::Uuid;
 
 use crate::domain::gig::GigTransition;
+use crate::domain::id::{DecisionId, ReviewItemId, SubjectId, UserId};
 use crate::domain::limits::ReviewLimits;
 use crate::domain::reason::ReviewReason;
-use crate::domain::review_kind::ReviewKind;
 use crate::domain::verification::VerificationTransition;
 use crate::domain::violation::{Validator, Violation, ViolationCode};
 
@@ -17,7 +23,7 @@ pub enum ReviewState {
     Decided,
 }
 
-/// What happens to the queue.
+/// A change of the queue, as subscribers see it.
 #[derive(
     Debug,
     Clone,
@@ -39,7 +45,7 @@ pub enum ReviewQueueChange {
     Withdrawn,
 }
 
-/// What a reviewer makes of a gig.
+/// A reviewer's decision on a gig.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum GigDecision {
@@ -57,23 +63,23 @@ impl GigDecision {
         }
     }
 
-    /// Notes in `validator` where `reasons` do not go with this decision.
+    /// Checks the number of reasons; violations go to `validator`.
     pub fn check_reasons(self, reasons: usize, validator: &mut Validator) {
         match self {
             Self::Approve if reasons > 0 => {
-                let message = "An approval has no reasons.";
-                validator.violation("reasons", ViolationCode::Invalid, message);
+                let message = "An approval must not have reasons.";
+                validator.add("reasons", ViolationCode::Invalid, message);
             }
             Self::Reject | Self::Suspend if reasons == 0 => {
                 let message = "A rejection or suspension needs at least one reason.";
-                validator.violation("reasons", ViolationCode::Required, message);
+                validator.add("reasons", ViolationCode::Required, message);
             }
             _ => {}
         }
     }
 }
 
-/// What a reviewer makes of a verification.
+/// A reviewer's decision on a verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum VerificationDecision {
@@ -93,65 +99,52 @@ impl VerificationDecision {
         }
     }
 
-    /// Whether it takes something away for good, so that a second reviewer may have to agree.
-    pub fn is_grave(self) -> bool {
-        matches!(self, Self::Reject | Self::Revoke)
-    }
-
-    /// Notes in `validator` where `reasons` do not go with this decision.
+    /// Checks the number of reasons; violations go to `validator`.
     pub fn check_reasons(self, reasons: usize, validator: &mut Validator) {
         if self == Self::Clear && reasons > 0 {
-            validator.violation("reasons", ViolationCode::Invalid, "A clearance has no reasons.");
+            validator.add("reasons", ViolationCode::Invalid, "A clearance must not have reasons.");
         }
         if self != Self::Clear && reasons == 0 {
-            let message = "All but a clearance need at least one reason.";
-            validator.violation("reasons", ViolationCode::Required, message);
+            let message = "Every decision except a clearance needs at least one reason.";
+            validator.add("reasons", ViolationCode::Required, message);
         }
     }
 }
 
-/// A decision as it is kept: who, when, what, why.
+/// A decision as it is stored: who, when, what and why.
 #[derive(Debug, Clone)]
 pub struct Decision {
-    pub id: Uuid,
-    pub subject_id: Uuid,
-    pub item_id: Option<Uuid>,
-    pub reviewer_id: Uuid,
+    pub id: DecisionId,
+    pub subject_id: SubjectId,
+    pub item_id: Option<ReviewItemId>,
+    pub reviewer_id: UserId,
     /// For example `APPROVE`.
     pub decision: &'static str,
     pub reasons: Vec<ReviewReason>,
-    /// For reviewers only.
+    /// Only reviewers can see it.
     pub internal_note: Option<String>,
-    /// The subject's version that the decision made.
+    /// The subject's version after the decision.
     pub version: i32,
     pub decided_at: DateTime<Utc>,
 }
 
-/// One round of review of one subject.
+/// The review of one submission of a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReviewItem {
-    pub id: Uuid,
-    pub kind: ReviewKind,
-    pub subject_id: Uuid,
+    pub id: ReviewItemId,
+    pub subject_id: SubjectId,
     pub submitted_at: DateTime<Utc>,
     pub due_at: DateTime<Utc>,
-    pub claimed_by: Option<Uuid>,
+    pub claimed_by: Option<UserId>,
     pub claim_expires_at: Option<DateTime<Utc>>,
     pub decided_at: Option<DateTime<Utc>>,
 }
 
 impl ReviewItem {
-    /// A new round, open for every reviewer.
-    pub fn submitted(
-        id: Uuid,
-        kind: ReviewKind,
-        subject_id: Uuid,
-        limits: &ReviewLimits,
-        now: DateTime<Utc>,
-    ) -> Self {
+    /// A new item, open to every reviewer.
+    pub fn new(id: ReviewItemId, subject_id: SubjectId, limits: &ReviewLimits, now: DateTime<Utc>) -> Self {
         Self {
             id,
-            kind,
             subject_id,
             submitted_at: now,
             due_at: limits.due_at(now),
@@ -161,7 +154,7 @@ impl ReviewItem {
         }
     }
 
-    /// Decided, claimed or open. A claim that has run out is none, even before it is cleared away.
+    /// The state of the item. An expired claim does not count, even if it is still stored.
     pub fn state(&self, now: DateTime<Utc>) -> ReviewState {
         if self.decided_at.is_some() {
             ReviewState::Decided
@@ -172,74 +165,72 @@ impl ReviewItem {
         }
     }
 
-    /// Who holds it now.
-    pub fn claimant(&self, now: DateTime<Utc>) -> Option<Uuid> {
-        let holds = self.decided_at.is_none() && self.claim_expires_at.is_some_and(|end| end > now);
-        self.claimed_by.filter(|_| holds)
+    /// The reviewer with a valid claim, if any.
+    pub fn claimant(&self, now: DateTime<Utc>) -> Option<UserId> {
+        let is_valid = self.decided_at.is_none() && self.claim_expires_at.is_some_and(|end| end > now);
+        self.claimed_by.filter(|_| is_valid)
     }
 
-    /// Not decided, and past its time.
-    pub fn overdue(&self, now: DateTime<Utc>) -> bool {
+    /// Whether the item is undecided after its due time.
+    pub fn is_overdue(&self, now: DateTime<Utc>) -> bool {
         self.decided_at.is_none() && self.due_at < now
     }
 
-    /// Takes the item for `reviewer`, or for longer where they hold it already.
+    /// Claims the item for `reviewer`, or extends their claim.
     ///
     /// # Errors
-    /// `ALREADY_CLAIMED` by somebody else, `INVALID_TRANSITION` once decided.
+    /// `ALREADY_CLAIMED` if another reviewer has it, `INVALID_TRANSITION` if it is decided.
     pub fn claim(
         &mut self,
-        reviewer: Uuid,
+        reviewer: UserId,
         limits: &ReviewLimits,
         now: DateTime<Utc>,
     ) -> Result<(), Violation> {
-        self.check_free_for(reviewer, now)?;
+        self.check_available_to(reviewer, now)?;
         self.claimed_by = Some(reviewer);
         self.claim_expires_at = Some(now + TimeDelta::minutes(i64::from(limits.claim_minutes)));
         Ok(())
     }
 
-    /// Gives the item back.
+    /// Gives up the claim of `reviewer`.
     ///
     /// # Errors
-    /// `ALREADY_CLAIMED` by somebody else, `INVALID_TRANSITION` where nobody holds it.
-    pub fn release(&mut self, reviewer: Uuid, now: DateTime<Utc>) -> Result<(), Violation> {
-        self.check_free_for(reviewer, now)?;
+    /// `ALREADY_CLAIMED` if another reviewer has the item, `INVALID_TRANSITION` if nobody has or it is
+    /// decided.
+    pub fn release(&mut self, reviewer: UserId, now: DateTime<Utc>) -> Result<(), Violation> {
+        self.check_available_to(reviewer, now)?;
         if self.claimant(now).is_none() {
             let message = "This item is not claimed.";
             return Err(Violation::at("id", ViolationCode::InvalidTransition, message));
         }
-        self.run_out();
+        self.clear_claim();
         Ok(())
     }
 
-    /// Nobody holds it any more.
-    pub fn run_out(&mut self) {
+    /// Removes the claim, regardless of who has it.
+    pub fn clear_claim(&mut self) {
         self.claimed_by = None;
         self.claim_expires_at = None;
     }
 
-    /// Ends the round by a decision of `reviewer`.
+    /// Marks the item as decided by `reviewer`.
     ///
     /// # Errors
-    /// `ALREADY_CLAIMED` by somebody else, `INVALID_TRANSITION` once decided.
-    pub fn decide(&mut self, reviewer: Uuid, now: DateTime<Utc>) -> Result<(), Violation> {
-        self.check_free_for(reviewer, now)?;
+    /// `ALREADY_CLAIMED` if another reviewer has it, `INVALID_TRANSITION` if it is decided.
+    pub fn decide(&mut self, reviewer: UserId, now: DateTime<Utc>) -> Result<(), Violation> {
+        self.check_available_to(reviewer, now)?;
         self.decided_at = Some(now);
-        self.run_out();
+        self.clear_claim();
         Ok(())
     }
 
-    /// Nothing keeps `reviewer` from working on it.
-    ///
-    /// # Errors
-    /// `ALREADY_CLAIMED` by somebody else, `INVALID_TRANSITION` once decided.
-    fn check_free_for(&self, reviewer: Uuid, now: DateTime<Utc>) -> Result<(), Violation> {
+    /// Checks that `reviewer` can work on the item: it is undecided, and nobody else has claimed it.
+    fn check_available_to(&self, reviewer: UserId, now: DateTime<Utc>) -> Result<(), Violation> {
         if self.decided_at.is_some() {
-            let message = "This item has been decided.";
+            let message = "This item is already decided.";
             return Err(Violation::at("id", ViolationCode::InvalidTransition, message));
         }
-        if self.claimant(now).is_some_and(|holder| holder != reviewer) {
+        if self.claimant(now).is_some_and(|claimant| claimant != reviewer) {
             let message = "Another reviewer has claimed this item.";
             return Err(Violation::at("id", ViolationCode::AlreadyClaimed, message));
         }
@@ -249,13 +240,15 @@ impl ReviewItem {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
+    use crate::domain::id::GigId;
 
     fn item() -> ReviewItem {
         ReviewItem {
-            id: Uuid::nil(),
-            kind: ReviewKind::Gig,
-            subject_id: Uuid::nil(),
+            id: ReviewItemId::nil(),
+            subject_id: SubjectId::Gig(GigId::nil()),
             submitted_at: DateTime::UNIX_EPOCH,
             due_at: DateTime::UNIX_EPOCH + TimeDelta::days(7),
             claimed_by: None,
@@ -265,20 +258,20 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_keeps_others_out_until_it_runs_out() {
+    fn a_claim_excludes_other_reviewers_until_it_expires() {
         let (limits, start) = (ReviewLimits::default(), DateTime::UNIX_EPOCH);
-        let (ann, bob) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let [ann, bob] = [1, 2].map(|number| UserId::from_uuid(Uuid::from_u128(number)));
         let mut item = item();
         item.claim(ann, &limits, start).expect("it is open");
         assert_eq!(item.state(start), ReviewState::Claimed);
-        let violation = item.claim(bob, &limits, start).expect_err("Ann holds it");
+        let violation = item.claim(bob, &limits, start).expect_err("Ann has claimed it");
         assert_eq!(violation.code, ViolationCode::AlreadyClaimed);
         let later = start + TimeDelta::minutes(15);
         assert_eq!(item.state(later), ReviewState::Open);
-        item.claim(bob, &limits, later).expect("the claim ran out");
+        item.claim(bob, &limits, later).expect("the claim has expired");
         assert_eq!(item.claimant(later), Some(bob));
         assert!(item.release(ann, later).is_err());
-        item.release(bob, later).expect("Bob holds it");
+        item.release(bob, later).expect("Bob has claimed it");
         assert_eq!(item.state(later), ReviewState::Open);
     }
 
@@ -286,9 +279,9 @@ mod tests {
     fn an_item_is_overdue_only_until_it_is_decided() {
         let mut item = item();
         let late = item.due_at + TimeDelta::seconds(1);
-        assert!(!item.overdue(item.due_at));
-        assert!(item.overdue(late));
+        assert!(!item.is_overdue(item.due_at));
+        assert!(item.is_overdue(late));
         item.decided_at = Some(late);
-        assert!(!item.overdue(late));
+        assert!(!item.is_overdue(late));
     }
 }

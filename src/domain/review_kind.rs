@@ -1,4 +1,4 @@
-//! The kinds of things that are reviewed.
+//! The kinds of subjects that reviewers decide on.
 
 #[derive(
     Debug,

@@ -1,30 +1,30 @@
-//! What a person typed into the search field, as words to look for.
+//! Search text: splitting it into words, and correcting misspelt words.
 
 use unicode_normalization::UnicodeNormalization;
 
-/// More words than these do not make a search any better.
+/// The number of words that a search uses. The others are ignored.
 const WORDS_MAX: usize = 10;
 
-/// Longer than any word worth finding.
+/// The length at which a word is cut off.
 const WORD_MAX_CHARS: usize = 40;
 
-/// Words of a search that may be mistyped: where more begin nothing, it is about something else.
-pub const MISTYPED_MAX: usize = 3;
+/// If more words than this match nothing, none is corrected: the search is about something else.
+pub const CORRECTED_WORDS_MAX: usize = 3;
 
-/// The fewest characters of a word that is taken for mistyped: a shorter one is near to too many.
-pub const MISTYPED_MIN_CHARS: usize = 4;
+/// The minimum length of a word to correct. A shorter one is similar to too many others.
+pub const CORRECTION_MIN_CHARS: usize = 4;
 
-/// A word to look for.
+/// A word to search for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Term {
-    /// A gig has it where a word of the gig begins so.
-    Begins(String),
-    /// A gig has it where one of its words is one of these: what was typed begins nothing that is listed.
+    /// Matches a gig if one of its words starts with this.
+    Prefix(String),
+    /// Matches a gig if one of its words is one of these: the corrections of a word that matches nothing.
     AnyOf(Vec<String>),
 }
 
-/// The words of `text` in lower case: runs of letters and digits. A gig is found when each of them
-/// begins a word of it. Whatever else is typed (operators, quotes, control characters) separates words.
+/// The words of `text` in lower case: runs of letters and digits. All other characters (operators, quotes,
+/// control characters) separate words. A gig matches if every word is the start of one of its words.
 pub fn words(text: &str) -> Vec<String> {
     let text: String = text.nfc().collect();
     text.split(|character: char| !character.is_alphanumeric())
@@ -34,29 +34,31 @@ pub fn words(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// How many characters may be wrong, missing, too many or swapped in a word, for it to be taken for another.
-pub fn mistakes_allowed(typed: &str) -> usize {
-    match typed.chars().count() {
-        ..MISTYPED_MIN_CHARS => 0,
-        MISTYPED_MIN_CHARS..=5 => 1,
+/// The number of wrong, missing, extra or swapped characters up to which a word is a misspelling of another.
+pub fn max_edit_distance(word: &str) -> usize {
+    match word.chars().count() {
+        ..CORRECTION_MIN_CHARS => 0,
+        CORRECTION_MIN_CHARS..=5 => 1,
         _ => 2,
     }
 }
 
-/// Of the words those that `typed` may have been meant to be, with how much is wrong in it: the nearest first.
-pub fn near(typed: &str, words: impl IntoIterator<Item = String>) -> Vec<(usize, String)> {
-    let allowed = mistakes_allowed(typed);
-    let near = words.into_iter().map(|word| (strsim::osa_distance(typed, &word), word));
-    let mut near: Vec<_> = near.filter(|(distance, _)| (1..=allowed).contains(distance)).collect();
-    near.sort_unstable();
-    near
+/// The words of `candidates` that `word` may be a misspelling of, with their edit distance, most similar
+/// first.
+pub fn rank_candidates(word: &str, candidates: impl IntoIterator<Item = String>) -> Vec<(usize, String)> {
+    let max = max_edit_distance(word);
+    let distances =
+        candidates.into_iter().map(|candidate| (strsim::osa_distance(word, &candidate), candidate));
+    let mut similar: Vec<_> = distances.filter(|(distance, _)| (1..=max).contains(distance)).collect();
+    similar.sort_unstable();
+    similar
 }
 
-/// Those in which least is wrong.
-pub fn nearest(near: Vec<(usize, String)>) -> Vec<String> {
-    let least = near.iter().map(|(distance, _)| *distance).min();
-    let nearest = near.into_iter().filter(|(distance, _)| Some(*distance) == least).take(WORDS_MAX);
-    nearest.map(|(_, word)| word).collect()
+/// The words with the smallest edit distance.
+pub fn closest_candidates(similar: Vec<(usize, String)>) -> Vec<String> {
+    let min = similar.iter().map(|(distance, _)| *distance).min();
+    let closest = similar.into_iter().filter(|(distance, _)| Some(*distance) == min).take(WORDS_MAX);
+    closest.map(|(_, word)| word).collect()
 }
 
 #[cfg(test)]
@@ -64,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_letters_and_digits_are_words() {
+    fn words_consist_of_letters_and_digits() {
         assert_eq!(words("Logo-Design, \"fast\" & (cheap)*"), ["logo", "design", "fast", "cheap"]);
         assert_eq!(words("' OR 1=1; --"), ["or", "1", "1"]);
         assert!(words(" \0 \u{1f600} * ").is_empty());
@@ -73,16 +75,16 @@ mod tests {
     }
 
     #[test]
-    fn a_mistyped_word_is_the_nearest_one() {
-        let nearest = |typed: &str| {
+    fn a_misspelt_word_is_corrected_to_the_closest_words() {
+        let closest = |word: &str| {
             let words = ["design", "designer", "resign", "graphic", "logo", "log", "music", "lgo"];
-            nearest(near(typed, words.map(str::to_owned)))
+            closest_candidates(rank_candidates(word, words.map(str::to_owned)))
         };
-        assert_eq!(nearest("desgin"), ["design"]);
-        assert_eq!(nearest("grafic"), ["graphic"]);
-        assert_eq!(nearest("loga"), ["log", "logo"]);
-        assert_eq!(nearest("musik"), ["music"]);
-        assert_eq!(nearest("lgo"), [""; 0]);
-        assert_eq!(nearest("accordion"), [""; 0]);
+        assert_eq!(closest("desgin"), ["design"]);
+        assert_eq!(closest("grafic"), ["graphic"]);
+        assert_eq!(closest("loga"), ["log", "logo"]);
+        assert_eq!(closest("musik"), ["music"]);
+        assert_eq!(closest("lgo"), [""; 0]);
+        assert_eq!(closest("accordion"), [""; 0]);
     }
 }

@@ -1,15 +1,14 @@
-//! Text as people write it: one way to write what looks the same, and nothing that cannot be seen.
+//! Normalization of text that users enter.
 
 use unicode_normalization::UnicodeNormalization;
 
-/// The text without blanks around it, in Unicode's composed form.
-pub fn tidy(text: &str) -> String {
+/// The text without surrounding whitespace, in Unicode's composed form (NFC).
+pub fn normalize_text(text: &str) -> String {
     text.trim().nfc().collect()
 }
 
-/// Whether `character` shows nothing, or turns the order of what is shown: with those, two texts that look the
-/// same are different, and one can look like another. The joiners inside emoji and of some scripts are not
-/// among them.
+/// Whether `character` is invisible or changes the direction of text. Such characters make different texts
+/// look the same. The joiners that emoji and some scripts need are not included.
 pub fn is_invisible(character: char) -> bool {
     matches!(
         character,
@@ -24,8 +23,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_looks_the_same_is_the_same() {
-        assert_eq!(tidy(" e\u{301}t\u{e9} "), "\u{e9}t\u{e9}");
+    fn equal_looking_texts_are_normalized_to_equal_texts() {
+        assert_eq!(normalize_text(" e\u{301}t\u{e9} "), "\u{e9}t\u{e9}");
         for shown in "aé \u{200d}👩‍👧ñ한".chars() {
             assert!(!is_invisible(shown), "{shown:?}");
         }

@@ -1,17 +1,17 @@
-//! A budget over time: a bucket of points, which runs full again at a steady pace.
+//! The token bucket of a rate limit: requests take tokens out, and it refills at a steady pace.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-/// How large a bucket is, and how fast it fills.
+/// The size of a bucket, and how fast it refills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct BucketRule {
-    /// The most points in it; 0: whoever has it is counted nothing.
+    /// The maximum number of tokens; 0 turns the rate limit off.
     pub capacity: u32,
-    /// Points that run in each minute.
+    /// Tokens that are added per minute.
     pub per_minute: u32,
 }
 
@@ -20,62 +20,62 @@ impl BucketRule {
         Self { capacity, per_minute }
     }
 
-    /// Points that run in each millisecond.
+    /// Tokens that are added per millisecond.
     pub fn per_millisecond(&self) -> f64 {
         f64::from(self.per_minute) / 60_000.0
     }
 
-    /// How long so many points take to run in.
-    pub fn time_for(&self, points: f64) -> Duration {
-        // A bucket that does not fill is told to be asked again in a day.
-        let seconds = points.max(0.0) / (self.per_millisecond() * 1000.0);
+    /// How long it takes to add this many tokens. At most a day, also if the bucket never refills.
+    pub fn refill_time(&self, tokens: f64) -> Duration {
+        let seconds = tokens.max(0.0) / (self.per_millisecond() * 1000.0);
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).min(Duration::from_hours(24))
     }
 }
 
-/// One caller's bucket.
+/// The bucket of one client.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bucket {
-    points: f64,
-    at: DateTime<Utc>,
+    tokens: f64,
+    /// When `tokens` was last brought up to date.
+    updated_at: DateTime<Utc>,
 }
 
 impl Bucket {
-    /// A full one.
+    /// A full bucket.
     pub fn new(rule: BucketRule, now: DateTime<Utc>) -> Self {
-        Self { points: f64::from(rule.capacity), at: now }
+        Self { tokens: f64::from(rule.capacity), updated_at: now }
     }
 
-    /// Takes points out; where there are too few, none, and it says when there will be enough.
+    /// Takes tokens out, all or none.
     ///
     /// # Errors
-    /// How long to wait.
-    pub fn take(&mut self, rule: BucketRule, points: f64, now: DateTime<Utc>) -> Result<(), Duration> {
-        self.fill(rule, now);
-        if self.points < points {
-            return Err(rule.time_for(points - self.points));
+    /// How long to wait until there are enough tokens.
+    pub fn take(&mut self, rule: BucketRule, tokens: f64, now: DateTime<Utc>) -> Result<(), Duration> {
+        self.refill(rule, now);
+        if self.tokens < tokens {
+            return Err(rule.refill_time(tokens - self.tokens));
         }
-        self.points -= points;
+        self.tokens -= tokens;
         Ok(())
     }
 
-    /// Puts points back that were not needed.
-    pub fn give_back(&mut self, rule: BucketRule, points: f64) {
-        self.points = (self.points + points).min(f64::from(rule.capacity));
+    /// Puts back tokens that were not needed.
+    pub fn refund(&mut self, rule: BucketRule, tokens: f64) {
+        self.tokens = (self.tokens + tokens).min(f64::from(rule.capacity));
     }
 
-    /// The points that are in it.
-    pub fn points(&self) -> f64 {
-        self.points
+    /// The tokens in the bucket as of the last call.
+    pub fn tokens(&self) -> f64 {
+        self.tokens
     }
 
-    fn fill(&mut self, rule: BucketRule, now: DateTime<Utc>) {
-        // A clock that is set back fills nothing.
-        let milliseconds = (now - self.at).num_milliseconds().max(0);
+    fn refill(&mut self, rule: BucketRule, now: DateTime<Utc>) {
+        // If the clock is set back, nothing is added.
+        let milliseconds = (now - self.updated_at).num_milliseconds().max(0);
         #[expect(clippy::cast_precision_loss, reason = "a bucket is full long before")]
-        let run_in = milliseconds as f64 * rule.per_millisecond();
-        self.give_back(rule, run_in);
-        self.at = self.at.max(now);
+        let added = milliseconds as f64 * rule.per_millisecond();
+        self.refund(rule, added);
+        self.updated_at = self.updated_at.max(now);
     }
 }
 
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bucket_gives_what_it_has_and_fills_steadily() {
+    fn a_bucket_refills_steadily_up_to_its_capacity() {
         let rule = BucketRule::new(100, 60);
         let start = DateTime::<Utc>::UNIX_EPOCH;
         let at = |seconds| start + TimeDelta::seconds(seconds);
@@ -94,16 +94,16 @@ mod tests {
         bucket.take(rule, 100.0, start).expect("it is full");
         assert_eq!(bucket.take(rule, 10.0, start), Err(Duration::from_secs(10)));
         assert_eq!(bucket.take(rule, 10.0, at(9)), Err(Duration::from_secs(1)));
-        bucket.take(rule, 10.0, at(10)).expect("ten have run in");
-        bucket.give_back(rule, 5.0);
-        bucket.take(rule, 5.0, at(10)).expect("five were given back");
+        bucket.take(rule, 10.0, at(10)).expect("ten were added");
+        bucket.refund(rule, 5.0);
+        bucket.take(rule, 5.0, at(10)).expect("five were refunded");
         assert_eq!(bucket.take(rule, 101.0, at(10_000)), Err(Duration::from_secs(1)), "it never overflows");
         bucket.take(rule, 100.0, at(0)).expect("a clock that goes back takes nothing out");
         assert!(bucket.take(rule, 1.0, at(9_999)).is_err(), "and fills nothing");
     }
 
     #[test]
-    fn a_bucket_that_does_not_fill_is_asked_again_in_a_day() {
+    fn the_wait_for_a_bucket_that_never_refills_is_one_day() {
         let rule = BucketRule::new(1, 0);
         let mut bucket = Bucket::new(rule, DateTime::<Utc>::UNIX_EPOCH);
         bucket.take(rule, 1.0, DateTime::<Utc>::UNIX_EPOCH).expect("it is full");

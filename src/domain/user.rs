@@ -1,11 +1,11 @@
-//! People, and who is asking.
+//! Users, their roles, and the viewer: the signed-in user of a request.
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
+use crate::domain::id::{SessionId, UserId};
 use crate::domain::limits;
 
-/// What a person may do beyond their own things.
+/// What a user may do beyond their own data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::EnumString, strum::IntoStaticStr)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Role {
@@ -15,16 +15,16 @@ pub enum Role {
 }
 
 impl Role {
-    /// Reviewers and administrators decide what others post.
-    pub fn reviews(self) -> bool {
+    /// Whether the role includes the rights of a reviewer: reviewers and administrators.
+    pub fn can_review(self) -> bool {
         matches!(self, Self::Reviewer | Self::Admin)
     }
 }
 
-/// A person, as others see them.
+/// A user, as others see them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    pub id: Uuid,
+    pub id: UserId,
     pub display_name: String,
     pub points: i64,
     pub verified: bool,
@@ -32,35 +32,35 @@ pub struct User {
 }
 
 impl User {
-    /// The worker level, 0 and up.
+    /// The worker level, from 0.
     pub fn level(&self) -> i32 {
-        limits::level_of_points(self.points)
+        limits::level_for_points(self.points)
     }
 }
 
-/// Who is asking: a person with a session that lives.
+/// The signed-in user of a request, who has a valid session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Viewer {
     pub user: User,
     pub email: String,
     pub role: Role,
-    pub session_id: Uuid,
+    pub session_id: SessionId,
 }
 
 impl Viewer {
-    /// A reviewer who is nobody in particular: sees what every reviewer sees, and nothing of their own.
+    /// A reviewer without an account of their own. What this viewer sees, every reviewer sees.
     pub fn any_reviewer() -> Self {
         let user = User {
-            id: Uuid::nil(),
+            id: UserId::nil(),
             display_name: String::new(),
             points: 0,
             verified: false,
             member_since: DateTime::UNIX_EPOCH,
         };
-        Self { user, email: String::new(), role: Role::Reviewer, session_id: Uuid::nil() }
+        Self { user, email: String::new(), role: Role::Reviewer, session_id: SessionId::nil() }
     }
 
-    pub fn id(&self) -> Uuid {
+    pub fn id(&self) -> UserId {
         self.user.id
     }
 }

@@ -1,10 +1,13 @@
-//! What a person got wrong, said so that they can mend it.
+//! Violations of the rules by what a user entered or tried: data in the payload of a mutation, not errors.
+//!
+//! To add a code: a variant of [`ViolationCode`] and the value of the schema's enum in
+//! `src/graphql/types/user_error.rs`.
 
 use serde::Serialize;
 
 use crate::domain::text::is_invisible;
 
-/// Why something was refused, as clients switch on it.
+/// The kind of violation, for clients to switch on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, strum::IntoStaticStr)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
@@ -31,101 +34,104 @@ pub enum ViolationCode {
     EmailTaken,
 }
 
-/// One thing that is wrong, where, and what would be right.
+/// One violation of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     pub code: ViolationCode,
-    /// For the person: names the limit that was broken.
+    /// For the user: names the field, the limit and what to do.
     pub message: String,
-    /// The path of the faulty field within the mutation's input; empty when no one field is at fault.
+    /// The path of the field within the mutation's input; empty if the violation is not about one field.
     pub field: Vec<String>,
 }
 
 impl Violation {
-    /// A fault of the field at `path`, its steps separated by dots (`links.3`).
+    /// A violation by the field at `path`, with steps separated by dots, such as `links.3`.
     pub fn at(path: &str, code: ViolationCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), field: path.split('.').map(str::to_owned).collect() }
     }
 
-    /// A fault of the act as a whole.
-    pub fn of_act(code: ViolationCode, message: impl Into<String>) -> Self {
+    /// A violation that is not about one field.
+    pub fn general(code: ViolationCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), field: Vec::new() }
     }
 
-    /// Nothing the person may use has the id in `path`.
+    /// The id at `path` does not exist, or the viewer cannot see it.
     pub fn not_found(path: &str, what: &str) -> Self {
-        Self::at(path, ViolationCode::NotFound, format!("There is no such {what}."))
+        Self::at(path, ViolationCode::NotFound, format!("The {what} does not exist."))
     }
 
-    /// Somebody changed it meanwhile.
+    /// The version at `path` is not the newest.
     pub fn stale(path: &str, what: &str) -> Self {
         Self::at(
             path,
             ViolationCode::StaleVersion,
-            format!("The {what} has changed meanwhile; read it again before you decide."),
+            format!("The {what} has changed since you read it. Read it again before you decide."),
         )
     }
 }
 
-/// Checks of one form: collects every fault, so that a person sees all of them at once.
+/// Collects the violations of one form, so that the user sees all of them at once.
 #[derive(Debug, Default)]
 pub struct Validator {
     violations: Vec<Violation>,
 }
 
 impl Validator {
-    /// Notes a fault at `path`.
-    pub fn violation(&mut self, path: &str, code: ViolationCode, message: impl Into<String>) {
+    /// Adds a violation by the field at `path`.
+    pub fn add(&mut self, path: &str, code: ViolationCode, message: impl Into<String>) {
         self.violations.push(Violation::at(path, code, message));
     }
 
-    /// The text, without blanks around it, must have `min` to `max` characters.
-    pub fn text(&mut self, path: &str, name: &str, text: &str, min: usize, max: usize) {
+    /// Checks that a text has `min` to `max` characters, and none that is invisible. `name` starts the
+    /// messages.
+    pub fn check_text(&mut self, path: &str, name: &str, text: &str, min: usize, max: usize) {
         let length = text.chars().count();
         if length == 0 && min > 0 {
-            self.violation(path, ViolationCode::Required, format!("{name} is required."));
+            self.add(path, ViolationCode::Required, format!("{name} is required."));
         } else if length < min {
             let message = format!("{name} must have at least {min} characters; it has {length}.");
-            self.violation(path, ViolationCode::TooShort, message);
+            self.add(path, ViolationCode::TooShort, message);
         } else if length > max {
             let message = format!("{name} may have at most {max} characters; it has {length}.");
-            self.violation(path, ViolationCode::TooLong, message);
+            self.add(path, ViolationCode::TooLong, message);
         }
         if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-            let message = format!("{name} may not contain control characters.");
-            self.violation(path, ViolationCode::Invalid, message);
+            let message = format!("{name} must not contain control characters.");
+            self.add(path, ViolationCode::Invalid, message);
         } else if text.chars().any(is_invisible) {
-            let message = format!("{name} may not contain invisible characters.");
-            self.violation(path, ViolationCode::Invalid, message);
+            let message = format!("{name} must not contain invisible characters.");
+            self.add(path, ViolationCode::Invalid, message);
         }
     }
 
-    /// As [`Self::text`], and of one line.
-    pub fn line(&mut self, path: &str, name: &str, text: &str, min: usize, max: usize) {
-        self.text(path, name, text, min, max);
+    /// Checks a text as [`Self::check_text`], and that it is one line.
+    pub fn check_line(&mut self, path: &str, name: &str, text: &str, min: usize, max: usize) {
+        self.check_text(path, name, text, min, max);
         if text.contains(['\n', '\r', '\t']) {
-            self.violation(path, ViolationCode::Invalid, format!("{name} must be one line."));
+            self.add(path, ViolationCode::Invalid, format!("{name} must be one line."));
         }
     }
 
-    /// The number must be within `min` and `max`, both included.
-    pub fn range(&mut self, path: &str, name: &str, number: i32, min: i32, max: i32) {
+    /// Checks that a number is between `min` and `max`, inclusive.
+    pub fn check_range(&mut self, path: &str, name: &str, number: i32, min: i32, max: i32) {
         if !(min..=max).contains(&number) {
-            let message = format!("{name} must be from {min} to {max}; it is {number}.");
-            self.violation(path, ViolationCode::OutOfRange, message);
+            let message = format!("{name} must be between {min} and {max}; it is {number}.");
+            self.add(path, ViolationCode::OutOfRange, message);
         }
     }
 
-    /// A list may have at most `max` entries.
-    pub fn count(&mut self, path: &str, name: &str, count: usize, max: usize) {
+    /// Checks that a list has at most `max` items. `name` is their plural.
+    pub fn check_count(&mut self, path: &str, name: &str, count: usize, max: usize) {
         if count > max {
             let message = format!("At most {max} {name} are allowed; there are {count}.");
-            self.violation(path, ViolationCode::TooMany, message);
+            self.add(path, ViolationCode::TooMany, message);
         }
     }
 
+    /// Ends the validation.
+    ///
     /// # Errors
-    /// All faults noted, in the order they were found, if there was any.
+    /// All violations, in the order of the checks, if there are any.
     pub fn finish(self) -> Result<(), Vec<Violation>> {
         if self.violations.is_empty() { Ok(()) } else { Err(self.violations) }
     }

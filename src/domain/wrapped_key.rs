@@ -1,9 +1,9 @@
-//! The key of one person's data, in the form that is stored.
+//! A data key in its stored form; `src/media/vault.rs` wraps and unwraps it.
 
-/// A data key as it is kept.
+/// A data key, encrypted by a key of the installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrappedKey {
-    /// The installation's key that opens it.
+    /// The id of the key that encrypts it.
     pub key_id: String,
     pub bytes: Vec<u8>,
 }

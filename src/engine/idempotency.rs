@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{Response, Value};
-use uuid::Uuid;
 
+use crate::domain::id::UserId;
 use crate::engine::response::{ResponseBody, error_response, to_json};
 use crate::graphql::context::Caller;
 use crate::graphql::error::{Error, ErrorCode};
@@ -46,11 +46,11 @@ pub async fn run_once(
     }
     let user_id = match caller {
         Caller::Viewer(viewer) => viewer.id(),
-        Caller::Anonymous | Caller::InvalidCredentials => Uuid::nil(),
+        Caller::Anonymous | Caller::InvalidCredentials => UserId::nil(),
     };
     let attempt = match idempotency::claim_key(services, user_id, &key, fingerprint, within).await {
         Ok(KeyState::Run(attempt)) => attempt,
-        Ok(KeyState::Answered(answer)) => return replay(&answer),
+        Ok(KeyState::Completed(answer)) => return replay(&answer),
         Ok(KeyState::Running) => {
             let message = "The mutation with this Idempotency-Key is running; ask again in a second.";
             return error_response(&Error::conflict(ErrorCode::IdempotencyKeyInUse, message));
@@ -59,7 +59,7 @@ pub async fn run_once(
             let message = "This Idempotency-Key was used for another request; use a new key for each.";
             return error_response(&Error::new(ErrorCode::IdempotencyKeyReused, message));
         }
-        Ok(KeyState::AnswerLost) => {
+        Ok(KeyState::ResponseLost) => {
             let message = "The mutation with this Idempotency-Key was done, but its answer was lost; read what it \
                            has become.";
             return error_response(&Error::new(ErrorCode::IdempotentAnswerLost, message));
@@ -68,9 +68,9 @@ pub async fn run_once(
     };
     let response = idempotency::run(Arc::clone(&attempt), acting).await;
     // What was not done may be sent anew, and what was only half told cannot be told again.
-    let is_final = response.data != Value::Null && (attempt.has_acted() || response.errors.is_empty());
+    let is_final = response.data != Value::Null && (attempt.has_committed() || response.errors.is_empty());
     let kept = if is_final {
-        idempotency::answer(services, &attempt, &to_json(&ResponseBody::from(&response))).await
+        idempotency::store_response(services, &attempt, &to_json(&ResponseBody::from(&response))).await
     } else {
         idempotency::release(services, &attempt).await
     };

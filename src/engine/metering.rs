@@ -41,7 +41,7 @@ impl OperationCharge {
         operation: &ValidatedOperation,
     ) -> Result<Self, Error> {
         let rate_limit_key = match &meta.caller {
-            Caller::Viewer(viewer) => RateLimitKey::Person(viewer.id()),
+            Caller::Viewer(viewer) => RateLimitKey::User(viewer.id()),
             Caller::Anonymous | Caller::InvalidCredentials => RateLimitKey::Network(meta.address),
         };
         let now = services.now();
@@ -78,7 +78,7 @@ impl OperationCharge {
     /// Gives back what is left of it after so many points.
     pub fn settle_at(self, services: &Services, cost: u64) {
         let unused = self.requested.saturating_sub(cost);
-        services.rate_limiter.give_back(
+        services.rate_limiter.refund(
             RateLimitKind::Operations,
             self.rate_limit_key,
             unused,
@@ -91,7 +91,7 @@ impl OperationCharge {
         // What the schema shows of itself is many objects, at one price.
         let actual = self.base.saturating_add(objects).min(self.requested);
         let unused = self.requested - actual;
-        services.rate_limiter.give_back(
+        services.rate_limiter.refund(
             RateLimitKind::Operations,
             self.rate_limit_key,
             unused,

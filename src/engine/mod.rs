@@ -209,8 +209,8 @@ impl Engine {
 
     fn within(&self, kind: OperationType) -> Duration {
         match kind {
-            OperationType::Mutation => self.limit_checker.limits().mutation_within(),
-            OperationType::Query | OperationType::Subscription => self.limit_checker.limits().query_within(),
+            OperationType::Mutation => self.limit_checker.limits().mutation_timeout(),
+            OperationType::Query | OperationType::Subscription => self.limit_checker.limits().query_timeout(),
         }
     }
 
@@ -242,13 +242,13 @@ impl Engine {
         }
         let key = FanoutKey {
             topic: handoff.source.topic,
-            by: handoff.source.shared_by.clone(),
+            by: handoff.source.fanout_scope.clone(),
             variables: to_json(&variables),
         };
         for name in &of_root {
             variables.remove(name);
         }
-        let show = handoff.source.take_show();
+        let show = handoff.source.take_resolver();
         let cohort = self.groups.join(key, operation, Arc::clone(execution_env), variables, show);
         Ok(SubscriptionStream::new(Arc::clone(&self.services), cohort, handoff, current_caller, meta))
     }
@@ -268,7 +268,7 @@ impl Engine {
     ) -> Result<SourceHandoff, Response> {
         let (spawner, mut scheduler) = LoadScheduler::new();
         let context = RequestContext::new(Arc::clone(&self.services), meta, spawner);
-        let context = Arc::new(context.resuming(last_event_id));
+        let context = Arc::new(context.with_last_event_id(last_event_id));
         let slot = Arc::new(HandoffSlot::default());
         let slot_of_request: Arc<dyn SourceSlot> = Arc::<HandoffSlot>::clone(&slot);
         let mut responses = self.schema.execute_stream(request.data(context).data(slot_of_request));
@@ -286,7 +286,7 @@ impl Engine {
 /// The answer, also where a resolver panics.
 async fn whole(executing: impl Future<Output = Response>) -> Response {
     let executed = AssertUnwindSafe(executing).catch_unwind().await;
-    executed.unwrap_or_else(|panic| error_response(&Error::panicked(panic.as_ref())))
+    executed.unwrap_or_else(|panic| error_response(&Error::from_panic(panic.as_ref())))
 }
 
 fn too_slow(kind: OperationType, within: Duration) -> Error {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_graphql::{Request, Value};
 use moka::sync::Cache;
 
-use crate::config::{Trust, TrustedDocuments, hash_of};
+use crate::config::{TrustMode, TrustedDocuments, document_hash};
 use crate::graphql::error::{Error, ErrorCode};
 
 /// The bytes of documents that are kept by their hashes.
@@ -75,7 +75,7 @@ impl PersistedDocuments {
     }
 
     fn resolve_hash(&self, hash: &str, request: &mut Request) -> Result<(), Error> {
-        let Some(automatic) = self.automatic.as_ref().filter(|_| self.trusted.trust != Trust::Enforce) else {
+        let Some(automatic) = self.automatic.as_ref().filter(|_| self.trusted.mode != TrustMode::Enforce) else {
             if !request.query.is_empty() {
                 return Ok(());
             }
@@ -94,7 +94,7 @@ impl PersistedDocuments {
         if request.query.len() > self.document_max_bytes {
             return Ok(());
         }
-        if hash_of(&request.query) != hash {
+        if document_hash(&request.query) != hash {
             return Err(Error::bad_input("`sha256Hash` is not the SHA-256 of `query`."));
         }
         automatic.insert(hash, request.query.as_str().into());
@@ -102,14 +102,14 @@ impl PersistedDocuments {
     }
 
     fn check_trust(&self, document: &str) -> Result<(), Error> {
-        match self.trusted.trust {
-            Trust::Off => Ok(()),
-            _ if self.trusted.has(document) => Ok(()),
-            Trust::Audit => {
-                tracing::warn!(sha256 = hexadecimal(&hash_of(document)), "a document is in no manifest");
+        match self.trusted.mode {
+            TrustMode::Off => Ok(()),
+            _ if self.trusted.contains(document) => Ok(()),
+            TrustMode::Audit => {
+                tracing::warn!(sha256 = hexadecimal(&document_hash(document)), "a document is in no manifest");
                 Ok(())
             }
-            Trust::Enforce => {
+            TrustMode::Enforce => {
                 let message =
                     "This gateway runs only the documents that it knows: send one's id as `documentId`.";
                 Err(Error::new(ErrorCode::DocumentNotTrusted, message))
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_document_is_known_by_its_hash_once_it_was_sent() {
         let documents = PersistedDocuments::new(true, TrustedDocuments::default(), 100);
-        let hash = hexadecimal(&hash_of("{ a }"));
+        let hash = hexadecimal(&document_hash("{ a }"));
         let code = |mut request: Request| documents.resolve(&mut request).map_err(|error| error.code());
         assert_eq!(code(request("", &hash)), Err(ErrorCode::PersistedQueryNotFound));
         assert_eq!(code(request("{ b }", &hash)), Err(ErrorCode::BadUserInput));
@@ -161,7 +161,7 @@ mod tests {
             assert_eq!(code(request("{ a }", bad)), Err(ErrorCode::BadUserInput), "{bad}");
         }
         let long = " ".repeat(101);
-        let hash_of_long = hexadecimal(&hash_of(&long));
+        let hash_of_long = hexadecimal(&document_hash(&long));
         assert_eq!(code(request(&long, &hash_of_long)), Ok(()));
         assert_eq!(code(request("", &hash_of_long)), Err(ErrorCode::PersistedQueryNotFound));
         let without = PersistedDocuments::new(false, TrustedDocuments::default(), 100);

@@ -1,7 +1,8 @@
-//! Carries the news of committed events, fast, to this gateway's follower and to the others'.
+//! Sends committed events to the tailers of this gateway and of the others, right after the commit.
 //!
-//! With `REDIS_URL` by PUBLISH, over one connection out and one in, each of which comes back by itself;
-//! without, inside the process alone. The bus may lose a message: the follower notices and reads the log.
+//! With `REDIS_URL` it uses Redis PUBLISH, over one connection for sending and one for receiving, which both
+//! reconnect by themselves. Without, it stays inside the process. The bus may lose messages: the tailer
+//! notices the gap and reads the log.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,162 +17,167 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::event::Event;
-use crate::events::redis_connector::{RedisConnector, within};
+use crate::events::redis_connector::{RedisConnector, with_timeout};
 
-/// News that may wait for the follower, or for Redis. More than this is dropped: the log has it.
-const BACKLOG: usize = 4096;
+/// Events that may wait for the tailer, or for Redis. Any more are dropped: the log has them.
+const CHANNEL_CAPACITY: usize = 4096;
 
-/// How often to ask whether it still lives.
-const PING_EVERY: Duration = Duration::from_secs(5);
+/// Interval of pings over the receiving connection.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
 
-const RECONNECT_FIRST: Duration = Duration::from_millis(100);
-const RECONNECT_LAST: Duration = Duration::from_secs(2);
+const RECONNECT_DELAY_MIN: Duration = Duration::from_millis(100);
+const RECONNECT_DELAY_MAX: Duration = Duration::from_secs(2);
 
-/// What the follower hears.
+/// A message to the tailer.
 #[derive(Debug)]
 pub enum BusMessage {
-    /// Something was committed.
+    /// An event was committed.
     Event(Box<Event>),
     /// Messages may have been missed: read the log.
-    Look,
+    ReadLog,
 }
 
-/// How the connection to Redis is doing.
+/// The state of the receiving connection to Redis.
 #[derive(Debug, Default)]
 pub struct RedisHealth {
-    subscribed: AtomicBool,
-    poison: AtomicU64,
+    is_subscribed: AtomicBool,
+    poison_messages: AtomicU64,
 }
 
 impl RedisHealth {
-    /// Whether this gateway hears the others now.
+    /// Whether this gateway currently receives the events of the others.
     pub fn is_subscribed(&self) -> bool {
-        self.subscribed.load(Ordering::Acquire)
+        self.is_subscribed.load(Ordering::Acquire)
     }
 
-    /// Messages that were no event of ours.
+    /// How many messages on the channel could not be parsed as an event.
     pub fn poison_messages(&self) -> u64 {
-        self.poison.load(Ordering::Relaxed)
+        self.poison_messages.load(Ordering::Relaxed)
     }
 }
 
-/// The way out for committed events.
+/// The sending side of the bus.
 #[derive(Debug, Clone)]
 pub struct Bus {
-    inbox: mpsc::Sender<BusMessage>,
-    outbox: Option<mpsc::Sender<Event>>,
-    redis: Option<Arc<RedisHealth>>,
+    /// To the tailer of this gateway.
+    local: mpsc::Sender<BusMessage>,
+    /// To the task that publishes to Redis.
+    remote: Option<mpsc::Sender<Event>>,
+    redis_health: Option<Arc<RedisHealth>>,
 }
 
 impl Bus {
-    /// A bus inside the process, and the follower's end of it.
+    /// A bus inside the process, and its receiver for the tailer.
     pub fn in_process() -> (Self, BusReceiver) {
-        let (inbox, news) = mpsc::channel(BACKLOG);
-        (Self { inbox, outbox: None, redis: None }, ReceiverStream::new(news).boxed())
+        let (local, receiver) = mpsc::channel(CHANNEL_CAPACITY);
+        (Self { local, remote: None, redis_health: None }, ReceiverStream::new(receiver).boxed())
     }
 
-    /// A bus over Redis, and the follower's end of it. Does not wait for Redis to be there.
+    /// A bus over Redis, and its receiver for the tailer. Does not wait for a connection.
     pub fn over_redis(
-        address: &RedisConnector,
+        connector: &RedisConnector,
         channel: &str,
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> (Self, BusReceiver) {
-        let (inbox, news) = mpsc::channel(BACKLOG);
+        let (local, receiver) = mpsc::channel(CHANNEL_CAPACITY);
         let health = Arc::new(RedisHealth::default());
-        let link = Link {
-            address: address.clone(),
+        let subscription = RedisSubscription {
+            connector: connector.clone(),
             channel: channel.to_owned(),
             health: Arc::clone(&health),
-            pause: Duration::ZERO,
+            reconnect_delay: Duration::ZERO,
             connection: None,
         };
-        // Heard by the follower itself: a task in between would be one more to wake for each event.
-        let heard = stream::unfold(link, async |mut link| Some((link.next().await, link)));
-        let outbox = outgoing(address, channel, tasks, stop);
-        let bus = Self { inbox, outbox: Some(outbox), redis: Some(health) };
-        (bus, stream::select(ReceiverStream::new(news), Box::pin(heard)).boxed())
+        // Polled by the tailer itself: a task in between would be one more to wake for each event.
+        let from_redis = stream::unfold(subscription, async |mut subscription| {
+            Some((subscription.next().await, subscription))
+        });
+        let remote = spawn_publisher(connector, channel, tasks, stop);
+        let bus = Self { local, remote: Some(remote), redis_health: Some(health) };
+        (bus, stream::select(ReceiverStream::new(receiver), Box::pin(from_redis)).boxed())
     }
 
-    /// A bus that only tells, for one command of the command line. Its task ends once it is dropped and all is told.
-    pub fn to_redis(
-        address: &RedisConnector,
+    /// A bus that receives nothing from Redis, for a command of the command line. Its task ends when the bus
+    /// is dropped and every event is published.
+    pub fn publish_only(
+        connector: &RedisConnector,
         channel: &str,
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> (Self, BusReceiver) {
-        let (inbox, news) = mpsc::channel(BACKLOG);
-        let outbox = outgoing(address, channel, tasks, stop);
-        (Self { inbox, outbox: Some(outbox), redis: None }, ReceiverStream::new(news).boxed())
+        let (local, receiver) = mpsc::channel(CHANNEL_CAPACITY);
+        let remote = spawn_publisher(connector, channel, tasks, stop);
+        (Self { local, remote: Some(remote), redis_health: None }, ReceiverStream::new(receiver).boxed())
     }
 
-    /// Tells everybody of events that have just been committed. Never waits and never fails: what cannot
-    /// be told now, each follower finds in the log.
+    /// Sends events that have just been committed to all gateways. Never waits and never fails: the tailers
+    /// find in the log what cannot be sent now.
     pub fn publish(&self, events: Vec<Event>) {
         for event in events {
-            if let Some(outbox) = &self.outbox
-                && outbox.try_send(event.clone()).is_err()
+            if let Some(remote) = &self.remote
+                && remote.try_send(event.clone()).is_err()
             {
-                tracing::warn!(position = event.position, "the way to Redis is full");
+                tracing::warn!(position = event.position, "event not published: queue to Redis is full");
             }
-            if self.inbox.try_send(BusMessage::Event(Box::new(event))).is_err() {
-                tracing::debug!("the follower is behind; it will read the log");
+            if self.local.try_send(BusMessage::Event(Box::new(event))).is_err() {
+                tracing::debug!("queue to the tailer is full; it will read the log");
             }
         }
     }
 
-    /// The state of the connection to Redis; `None` where events stay inside the process.
-    pub fn redis(&self) -> Option<&RedisHealth> {
-        self.redis.as_deref()
+    /// The state of the connection to Redis; `None` if the bus receives nothing from Redis.
+    pub fn redis_health(&self) -> Option<&RedisHealth> {
+        self.redis_health.as_deref()
     }
 }
 
-/// Where to put what is to be published.
-fn outgoing(
-    address: &RedisConnector,
+/// Spawns the task that publishes to Redis, and returns the queue to it.
+fn spawn_publisher(
+    connector: &RedisConnector,
     channel: &str,
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> mpsc::Sender<Event> {
-    let (outbox, committed) = mpsc::channel(BACKLOG);
-    let publish = publish(address.clone(), channel.to_owned(), committed);
-    tasks.spawn(stop.clone().run_until_cancelled_owned(publish));
-    outbox
+    let (remote, events) = mpsc::channel(CHANNEL_CAPACITY);
+    let publisher = publish_to_redis(connector.clone(), channel.to_owned(), events);
+    tasks.spawn(stop.clone().run_until_cancelled_owned(publisher));
+    remote
 }
 
-/// Publishes each event by one command. What cannot be published now, the other gateways find in the log.
-async fn publish(address: RedisConnector, channel: String, mut committed: mpsc::Receiver<Event>) {
-    let mut connection = None;
-    while let Some(event) = committed.recv().await {
+/// Publishes each event with one command. If that fails, the other gateways find the event in the log.
+async fn publish_to_redis(connector: RedisConnector, channel: String, mut events: mpsc::Receiver<Event>) {
+    let mut idle_connection = None;
+    while let Some(event) = events.recv().await {
         let message = serde_json::to_string(&event).expect("an event is plain data");
-        let published = within(async {
-            let mut open = match connection.take() {
-                Some(open) => open,
+        let published = with_timeout(async {
+            let mut connection = match idle_connection.take() {
+                Some(connection) => connection,
                 None => {
-                    address.connect(async |client| client.get_multiplexed_async_connection().await).await?
+                    connector.connect(async |client| client.get_multiplexed_async_connection().await).await?
                 }
             };
             let command = redis::cmd("PUBLISH").arg(&channel).arg(message).to_owned();
-            command.query_async::<()>(&mut open).await?;
-            Ok(open)
+            command.query_async::<()>(&mut connection).await?;
+            Ok(connection)
         });
         match published.await {
-            Ok(open) => connection = Some(open),
-            Err(error) => tracing::warn!(position = event.position, %error, "could not publish an event"),
+            Ok(connection) => idle_connection = Some(connection),
+            Err(error) => tracing::warn!(position = event.position, %error, "publishing an event failed"),
         }
     }
 }
 
-/// What the follower listens to.
+/// The receiving side of the bus.
 pub type BusReceiver = BoxStream<'static, BusMessage>;
 
-/// The way in from the other gateways, through every loss of the connection.
-struct Link {
-    address: RedisConnector,
+/// Receives the events of the other gateways, and reconnects if the connection is lost.
+struct RedisSubscription {
+    connector: RedisConnector,
     channel: String,
     health: Arc<RedisHealth>,
-    /// How long to wait before connecting again.
-    pause: Duration,
+    /// Wait before the next attempt to connect; doubles with each.
+    reconnect_delay: Duration,
     connection: Option<Connection>,
 }
 
@@ -181,22 +187,23 @@ struct Connection {
     ping: Interval,
 }
 
-impl Link {
-    /// What is heard next.
+impl RedisSubscription {
+    /// The next message; `ReadLog` after each connect.
     async fn next(&mut self) -> BusMessage {
         loop {
             let Some(connection) = &mut self.connection else {
-                tokio::time::sleep(self.pause).await;
-                self.pause = (self.pause * 2).clamp(RECONNECT_FIRST, RECONNECT_LAST);
-                match subscribe(&self.address, &self.channel).await {
+                tokio::time::sleep(self.reconnect_delay).await;
+                self.reconnect_delay =
+                    (self.reconnect_delay * 2).clamp(RECONNECT_DELAY_MIN, RECONNECT_DELAY_MAX);
+                match subscribe(&self.connector, &self.channel).await {
                     Ok(pubsub) => {
-                        tracing::info!("hearing other gateways through Redis");
-                        self.connect(pubsub);
-                        // What was published while nobody listened is in the log alone.
-                        return BusMessage::Look;
+                        tracing::info!("subscribed to the Redis channel");
+                        self.on_connected(pubsub);
+                        // Events that were published before this moment are only in the log.
+                        return BusMessage::ReadLog;
                     }
                     Err(error) => {
-                        tracing::debug!(%error, "Redis is away");
+                        tracing::debug!(%error, "connecting to Redis failed");
                         continue;
                     }
                 }
@@ -206,40 +213,40 @@ impl Link {
                     Some(message) => match serde_json::from_slice(message.get_payload_bytes()) {
                         Ok(event) => return BusMessage::Event(Box::new(event)),
                         Err(error) => {
-                            let count = self.health.poison.fetch_add(1, Ordering::Relaxed) + 1;
-                            tracing::warn!(count, %error, "a message on the channel is no event");
+                            let count = self.health.poison_messages.fetch_add(1, Ordering::Relaxed) + 1;
+                            tracing::warn!(count, %error, "message on the Redis channel is not an event");
                         }
                     },
-                    None => self.lose(),
+                    None => self.on_disconnected(),
                 },
-                // Silence is no sign of life: whoever went without a word is missed by this.
+                // Without pings, a server that vanished without closing the connection would look idle.
                 _ = connection.ping.tick() => {
-                    if within(connection.sink.ping::<redis::Value>()).await.is_err() {
-                        self.lose();
+                    if with_timeout(connection.sink.ping::<redis::Value>()).await.is_err() {
+                        self.on_disconnected();
                     }
                 }
             }
         }
     }
 
-    fn connect(&mut self, pubsub: PubSub) {
+    fn on_connected(&mut self, pubsub: PubSub) {
         let (sink, messages) = pubsub.split();
-        let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+        let mut ping = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.connection = Some(Connection { sink, messages, ping });
-        self.health.subscribed.store(true, Ordering::Release);
-        self.pause = RECONNECT_FIRST;
+        self.health.is_subscribed.store(true, Ordering::Release);
+        self.reconnect_delay = RECONNECT_DELAY_MIN;
     }
 
-    fn lose(&mut self) {
+    fn on_disconnected(&mut self) {
         self.connection = None;
-        self.health.subscribed.store(false, Ordering::Release);
-        tracing::warn!("lost the connection to Redis; polling the log meanwhile");
+        self.health.is_subscribed.store(false, Ordering::Release);
+        tracing::warn!("lost the connection to Redis; polling the log until it is back");
     }
 }
 
-async fn subscribe(address: &RedisConnector, channel: &str) -> redis::RedisResult<PubSub> {
-    let mut pubsub = address.connect(async |client| client.get_async_pubsub().await).await?;
-    within(pubsub.subscribe(channel)).await?;
+async fn subscribe(connector: &RedisConnector, channel: &str) -> redis::RedisResult<PubSub> {
+    let mut pubsub = connector.connect(async |client| client.get_async_pubsub().await).await?;
+    with_timeout(pubsub.subscribe(channel)).await?;
     Ok(pubsub)
 }

@@ -1,10 +1,14 @@
-//! A place in the log, as clients hold it.
+//! The cursor of an event, as clients hold it.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
-/// Opaque to clients: the log's epoch and a position in it.
+/// A position in the log of a given epoch. Opaque to clients.
+///
+/// The epoch is a random id of the log, stored with it (`log_meta`). It gets a new value if the database is
+/// restored from a backup, since positions are then given out a second time. A cursor of another epoch counts
+/// as expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     pub epoch: Uuid,
@@ -19,7 +23,7 @@ impl Cursor {
         BASE64_URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads a cursor back; `None` where `text` is none.
+    /// Parses an encoded cursor; `None` if it is malformed.
     pub fn decode(text: &str) -> Option<Self> {
         let bytes: [u8; 24] = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
         let (epoch, position) = bytes.split_at(16);
@@ -34,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_reads_back_and_nothing_else_does() {
+    fn only_an_encoded_cursor_decodes() {
         let cursor = Cursor { epoch: Uuid::from_u128(7), position: 42 };
         assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
         let negative = Cursor { position: -1, ..cursor };

@@ -1,4 +1,4 @@
-//! Hands each event to the streams that are about one of its topics.
+//! Hands each event to the subscriber queues of its topics.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,151 +7,153 @@ use std::task::{Context, Poll, Waker};
 
 use crate::domain::event::{Event, Topic};
 
-/// Events that may wait for one slow stream. Past that its queue is closed to new ones until it has read
-/// the log: memory per subscriber is bounded, and nothing is lost.
-pub const QUEUE: usize = 64;
+/// Events that may wait for one slow stream. A full queue takes no more events until the stream has emptied
+/// it and reads the log. So memory per subscriber is bounded, and nothing is lost.
+pub const QUEUE_CAPACITY: usize = 64;
 
-/// Where streams attach and events are handed on.
+/// The subscriber queues of this gateway, by topic.
 #[derive(Debug, Default)]
 pub struct Dispatcher {
-    topics: Mutex<Topics>,
-    next_seat: AtomicU64,
+    registry: Mutex<Registry>,
+    /// Source of the keys in [`Registry::queues`].
+    next_queue_id: AtomicU64,
 }
 
 #[derive(Debug, Default)]
-struct Topics {
-    /// The seats of each topic, by their numbers.
-    seats: HashMap<Topic, HashMap<u64, Arc<SubscriberQueue>>>,
-    /// Nothing is handed on any more: the gateway stops.
-    closed: bool,
+struct Registry {
+    /// Per topic the queues by their id. A topic without subscribers has no entry.
+    queues: HashMap<Topic, HashMap<u64, Arc<SubscriberQueue>>>,
+    /// The gateway is stopping: new queues are closed from the start.
+    is_closed: bool,
 }
 
-/// One stream's place: what waits for it. An idle one holds no memory for a queue.
+/// The events that wait for one stream. An empty queue allocates no memory.
 #[derive(Debug, Default)]
-struct SubscriberQueue(Mutex<Waiting>);
+struct SubscriberQueue(Mutex<QueueState>);
 
 #[derive(Debug, Default)]
-struct Waiting {
-    /// In place, since most queues never hold more than one.
-    first: Option<Arc<Event>>,
-    more: VecDeque<Arc<Event>>,
-    /// An event found the queue full; while this is set nothing is queued.
-    overflowed: bool,
-    closed: bool,
-    stream: Option<Waker>,
+struct QueueState {
+    /// Stored inline, since most queues never hold more than one event.
+    front: Option<Arc<Event>>,
+    rest: VecDeque<Arc<Event>>,
+    /// An event found the queue full. While this is set, nothing is queued.
+    has_overflowed: bool,
+    is_closed: bool,
+    waker: Option<Waker>,
 }
 
-/// A stream's end; detaches when dropped.
+/// The stream's side of its queue. Dropping it unsubscribes.
 #[derive(Debug)]
 pub struct QueueHandle {
     dispatcher: Arc<Dispatcher>,
     topic: Topic,
-    number: u64,
-    seat: Arc<SubscriberQueue>,
+    id: u64,
+    queue: Arc<SubscriberQueue>,
 }
 
-/// What a stream's queue holds next.
+/// What a queue yields.
 #[derive(Debug)]
 pub enum Next {
     Event(Arc<Event>),
-    /// Events were left out: read the log, then the queue again.
+    /// Events were dropped because the queue was full: read the log, then continue with the queue.
     Overflow,
-    /// Nothing comes any more: the gateway stops.
+    /// The gateway is stopping: there are no further events.
     Closed,
 }
 
 impl Dispatcher {
-    /// From now on, events of `topic` are queued for the attachment.
-    pub fn attach(self: &Arc<Self>, topic: Topic) -> QueueHandle {
-        let number = self.next_seat.fetch_add(1, Ordering::Relaxed);
-        let mut topics = lock(&self.topics);
-        let waiting = Waiting { closed: topics.closed, ..Waiting::default() };
-        let seat = Arc::new(SubscriberQueue(Mutex::new(waiting)));
-        topics.seats.entry(topic).or_default().insert(number, Arc::clone(&seat));
-        drop(topics);
-        QueueHandle { dispatcher: Arc::clone(self), topic, number, seat }
+    /// Queues events of `topic` from now on.
+    pub fn subscribe(self: &Arc<Self>, topic: Topic) -> QueueHandle {
+        let id = self.next_queue_id.fetch_add(1, Ordering::Relaxed);
+        let mut registry = lock(&self.registry);
+        let state = QueueState { is_closed: registry.is_closed, ..QueueState::default() };
+        let queue = Arc::new(SubscriberQueue(Mutex::new(state)));
+        registry.queues.entry(topic).or_default().insert(id, Arc::clone(&queue));
+        drop(registry);
+        QueueHandle { dispatcher: Arc::clone(self), topic, id, queue }
     }
 
-    /// Queues the event for every stream of its topics. A topic that nobody is about costs one look-up.
+    /// Queues the event for every stream of its topics. A topic without subscribers costs one lookup.
     pub fn dispatch(&self, event: &Arc<Event>) {
-        let topics = lock(&self.topics);
-        let seats = event.topics().into_iter().flatten().filter_map(|topic| topics.seats.get(&topic));
-        let seats = seats.flat_map(HashMap::values);
-        let streams: Vec<_> = seats.filter_map(|seat| seat.change(|waiting| waiting.push(event))).collect();
-        // Those who come and go need not wait until all are woken.
-        drop(topics);
-        streams.into_iter().for_each(Waker::wake);
+        let registry = lock(&self.registry);
+        let queues = event.topics().into_iter().flatten().filter_map(|topic| registry.queues.get(&topic));
+        let queues = queues.flat_map(HashMap::values);
+        let wakers: Vec<_> = queues.filter_map(|queue| queue.update(|state| state.push(event))).collect();
+        // Unlock first: subscribing and unsubscribing need not wait until all streams are woken.
+        drop(registry);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Tells every stream, of now and later, that nothing comes any more.
+    /// Ends every stream, including those that subscribe later.
     pub fn close(&self) {
-        let mut topics = lock(&self.topics);
-        topics.closed = true;
-        let seats = topics.seats.values().flat_map(HashMap::values);
-        let streams: Vec<_> = seats.filter_map(|seat| seat.change(|waiting| waiting.closed = true)).collect();
-        drop(topics);
-        streams.into_iter().for_each(Waker::wake);
+        let mut registry = lock(&self.registry);
+        registry.is_closed = true;
+        let queues = registry.queues.values().flat_map(HashMap::values);
+        let wakers: Vec<_> =
+            queues.filter_map(|queue| queue.update(|state| state.is_closed = true)).collect();
+        drop(registry);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// How many streams are about this topic.
-    pub fn attached_to(&self, topic: Topic) -> usize {
-        lock(&self.topics).seats.get(&topic).map_or(0, HashMap::len)
+    /// How many streams subscribe to this topic.
+    pub fn subscriber_count_of(&self, topic: Topic) -> usize {
+        lock(&self.registry).queues.get(&topic).map_or(0, HashMap::len)
     }
 
-    /// How many streams are attached.
-    pub fn attached(&self) -> usize {
-        lock(&self.topics).seats.values().map(HashMap::len).sum()
+    /// How many streams subscribe to any topic.
+    pub fn subscriber_count(&self) -> usize {
+        lock(&self.registry).queues.values().map(HashMap::len).sum()
     }
 }
 
 impl SubscriberQueue {
-    /// Changes what waits; the stream, to be woken.
-    fn change(&self, change: impl FnOnce(&mut Waiting)) -> Option<Waker> {
-        let mut waiting = lock(&self.0);
-        change(&mut waiting);
-        waiting.stream.take()
+    /// Updates the state. Returns the waker of the stream, which the caller must wake.
+    fn update(&self, update: impl FnOnce(&mut QueueState)) -> Option<Waker> {
+        let mut state = lock(&self.0);
+        update(&mut state);
+        state.waker.take()
     }
 }
 
-impl Waiting {
+impl QueueState {
     fn push(&mut self, event: &Arc<Event>) {
-        if self.overflowed {
+        if self.has_overflowed {
             return;
         }
-        if self.first.is_none() {
-            self.first = Some(Arc::clone(event));
-        } else if self.more.len() + 1 < QUEUE {
-            self.more.push_back(Arc::clone(event));
+        if self.front.is_none() {
+            self.front = Some(Arc::clone(event));
+        } else if self.rest.len() + 1 < QUEUE_CAPACITY {
+            self.rest.push_back(Arc::clone(event));
         } else {
-            self.overflowed = true;
+            self.has_overflowed = true;
         }
     }
 
-    fn take(&mut self) -> Option<Next> {
-        if self.closed {
+    fn pop(&mut self) -> Option<Next> {
+        if self.is_closed {
             return Some(Next::Closed);
         }
-        if let Some(event) = self.first.take() {
-            self.first = self.more.pop_front();
-            if self.first.is_none() && self.more.capacity() > 0 {
-                self.more = VecDeque::new();
+        if let Some(event) = self.front.take() {
+            self.front = self.rest.pop_front();
+            if self.front.is_none() && self.rest.capacity() > 0 {
+                self.rest = VecDeque::new();
             }
             return Some(Next::Event(event));
         }
-        std::mem::take(&mut self.overflowed).then_some(Next::Overflow)
+        std::mem::take(&mut self.has_overflowed).then_some(Next::Overflow)
     }
 }
 
 impl QueueHandle {
-    /// The next event, in order; or, once everything queued before it was taken, that some were left out.
+    /// The next event, in order. `Overflow` comes after the events that were queued before it.
     pub fn poll_next(&mut self, task: &Context<'_>) -> Poll<Next> {
-        let mut waiting = lock(&self.seat.0);
-        if let Some(queued) = waiting.take() {
-            return Poll::Ready(queued);
+        let mut state = lock(&self.queue.0);
+        if let Some(next) = state.pop() {
+            return Poll::Ready(next);
         }
-        match &mut waiting.stream {
-            Some(known) => known.clone_from(task.waker()),
-            none => *none = Some(task.waker().clone()),
+        match &mut state.waker {
+            Some(waker) => waker.clone_from(task.waker()),
+            empty => *empty = Some(task.waker().clone()),
         }
         Poll::Pending
     }
@@ -159,17 +161,17 @@ impl QueueHandle {
 
 impl Drop for QueueHandle {
     fn drop(&mut self) {
-        let mut topics = lock(&self.dispatcher.topics);
-        if let Some(seats) = topics.seats.get_mut(&self.topic) {
-            seats.remove(&self.number);
-            if seats.is_empty() {
-                topics.seats.remove(&self.topic);
+        let mut registry = lock(&self.dispatcher.registry);
+        if let Some(queues) = registry.queues.get_mut(&self.topic) {
+            queues.remove(&self.id);
+            if queues.is_empty() {
+                registry.queues.remove(&self.topic);
             }
         }
     }
 }
 
-/// Nothing that holds one of these locks can panic half-way through a change.
+/// Ignores poisoning: no code that holds one of these locks can panic halfway through a change.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -178,10 +180,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use std::future::poll_fn;
 
-    use uuid::Uuid;
-
     use super::*;
     use crate::domain::event::EventBody;
+    use crate::domain::id::ReviewItemId;
     use crate::domain::review::ReviewQueueChange;
     use crate::domain::review_kind::ReviewKind;
 
@@ -190,57 +191,57 @@ mod tests {
             position,
             occurred_at: chrono::DateTime::UNIX_EPOCH,
             body: EventBody::ReviewQueue {
-                item_id: Uuid::nil(),
+                item_id: ReviewItemId::nil(),
                 review_kind: ReviewKind::Gig,
                 change: ReviewQueueChange::Submitted,
             },
         })
     }
 
-    async fn next(attachment: &mut QueueHandle) -> Next {
-        poll_fn(|task| attachment.poll_next(task)).await
+    async fn next(queue: &mut QueueHandle) -> Next {
+        poll_fn(|task| queue.poll_next(task)).await
     }
 
     #[tokio::test]
-    async fn a_full_queue_is_bounded_told_of_and_open_again() {
+    async fn a_full_queue_reports_an_overflow_and_then_accepts_events_again() {
         let dispatcher = Arc::new(Dispatcher::default());
-        let mut attachment = dispatcher.attach(Topic::ReviewQueue);
-        let beyond = i64::try_from(QUEUE).expect("a small number") + 10;
-        for position in 1..=beyond {
+        let mut queue = dispatcher.subscribe(Topic::ReviewQueue);
+        let count = i64::try_from(QUEUE_CAPACITY).expect("a small number") + 10;
+        for position in 1..=count {
             dispatcher.dispatch(&event(position));
         }
-        for expected in 1..=beyond - 10 {
-            assert!(matches!(next(&mut attachment).await, Next::Event(e) if e.position == expected));
+        for expected in 1..=count - 10 {
+            assert!(matches!(next(&mut queue).await, Next::Event(e) if e.position == expected));
         }
-        assert!(matches!(next(&mut attachment).await, Next::Overflow));
-        dispatcher.dispatch(&event(beyond + 1));
-        assert!(matches!(next(&mut attachment).await, Next::Event(e) if e.position == beyond + 1));
+        assert!(matches!(next(&mut queue).await, Next::Overflow));
+        dispatcher.dispatch(&event(count + 1));
+        assert!(matches!(next(&mut queue).await, Next::Event(e) if e.position == count + 1));
     }
 
     #[tokio::test]
-    async fn an_event_or_the_close_wakes_who_waits() {
+    async fn an_event_or_close_wakes_a_waiting_stream() {
         let dispatcher = Arc::new(Dispatcher::default());
-        let mut attachment = dispatcher.attach(Topic::ReviewQueue);
-        let waiting = tokio::spawn(async move { (next(&mut attachment).await, next(&mut attachment).await) });
+        let mut queue = dispatcher.subscribe(Topic::ReviewQueue);
+        let reader = tokio::spawn(async move { (next(&mut queue).await, next(&mut queue).await) });
         tokio::task::yield_now().await;
         dispatcher.dispatch(&event(1));
         tokio::task::yield_now().await;
         dispatcher.close();
-        let (first, second) = waiting.await.expect("it ends");
+        let (first, second) = reader.await.expect("the reader ends");
         assert!(matches!(first, Next::Event(e) if e.position == 1));
         assert!(matches!(second, Next::Closed));
-        assert!(matches!(next(&mut dispatcher.attach(Topic::Published)).await, Next::Closed));
+        assert!(matches!(next(&mut dispatcher.subscribe(Topic::Published)).await, Next::Closed));
     }
 
     #[tokio::test]
-    async fn who_detaches_leaves_nothing_behind() {
+    async fn dropping_the_last_queue_removes_its_topic() {
         let dispatcher = Arc::new(Dispatcher::default());
-        let attachment = dispatcher.attach(Topic::ReviewQueue);
-        let other = dispatcher.attach(Topic::Published);
-        assert_eq!(dispatcher.attached(), 2);
-        drop(attachment);
+        let queue = dispatcher.subscribe(Topic::ReviewQueue);
+        let other = dispatcher.subscribe(Topic::Published);
+        assert_eq!(dispatcher.subscriber_count(), 2);
+        drop(queue);
         drop(other);
-        assert_eq!(dispatcher.attached(), 0);
-        assert!(lock(&dispatcher.topics).seats.is_empty());
+        assert_eq!(dispatcher.subscriber_count(), 0);
+        assert!(lock(&dispatcher.registry).queues.is_empty());
     }
 }

@@ -1,11 +1,43 @@
-//! How a change reaches every screen, with nothing lost.
+//! Delivers events from the log to subscribers: each subscriber gets every event of its topic once, in order.
 //!
-//! log -> bus -> follower -> hub -> stream. The log is a table (`store::event_log`): a change appends its
-//! event inside its own transaction. The [`bus`] carries the news fast and may forget; the [`tailer`],
-//! one per gateway, puts the news in order and reads from the log what the bus forgot; the [`dispatcher`] hands
-//! each event to the streams of its topics; a [`stream`] gives one subscriber each event once and in order,
-//! going back to the log whenever its own queue could not keep up, by [`replay_cache`] that many streams share.
-//! [`public_data_version`] is the position up to which answers that are kept must have been made.
+//! The path of an event:
+//!
+//! 1. Log: `UnitOfWork::record` collects an `EventBody`; `UnitOfWork::commit` appends it to the table `event`
+//!    in the transaction of the change ([`event_log::append`]). Positions are 1, 2, 3 .. in commit order.
+//! 2. Bus: after the commit, [`Bus`](bus::Bus) sends the `Event` to this gateway and, over Redis, to the
+//!    others.
+//! 3. Tailer: one [`LogTailer`](tailer::LogTailer) per gateway puts the messages of the bus in order by
+//!    position.
+//! 4. Version: the tailer advances [`PublicDataVersion`](public_data_version::PublicDataVersion), which makes
+//!    cached responses from before the event stale.
+//! 5. Dispatcher: [`Dispatcher`](dispatcher::Dispatcher) pushes the event to the `SubscriberQueue` of each
+//!    stream that subscribes to one of its `Topic`s.
+//! 6. Stream: an [`EventStream`](stream::EventStream) takes the event from its
+//!    [`QueueHandle`](dispatcher::QueueHandle), or reads it from the log through the
+//!    [`ReplayCache`](replay_cache::ReplayCache).
+//! 7. `engine::delivery` runs the subscription's selection for the event, and `http` sends the response.
+//!
+//! Why nothing is lost: an event commits together with its change, so the log is complete. The bus may lose,
+//! repeat and reorder messages; the tailer drops old positions, and reads the log if it sees a gap, after a
+//! reconnect, and periodically. A stream subscribes first, reads the log second, and drops by position what
+//! it already has. If its queue overflows, it goes back to the log.
+//!
+//! To add an event:
+//!
+//! 1. `domain::event`: a variant of `EventBody`, with its arms in `changes_public_data` and
+//!    `Event::topics` (and a variant of `Topic`, if no existing topic fits).
+//! 2. [`event_log`]: a constant for its kind, its arms in `to_row` and `from_row`, and that of a new topic in
+//!    `topic_condition`. A value that fits no column of the table also needs a migration and a field in
+//!    `entity::event`.
+//! 3. `service`: `work.record(..)` in every function that causes the event.
+//! 4. To show it to clients: a file in `graphql::subscription`, listed in its `mod.rs`. Then update the
+//!    schema with `make schema`.
+//!
+//! The compiler names every place except `from_row`. Without its arm there, the event is read as
+//! `EventBody::Unknown`, which is also how a gateway of an older version reads it during a rolling update.
+//!
+//! [`event_log`]: crate::store::event_log
+//! [`event_log::append`]: crate::store::event_log::append
 
 pub mod bus;
 pub mod cursor;
@@ -18,5 +50,5 @@ pub mod tailer;
 
 use std::time::Duration;
 
-/// How long whoever must read the log, or anything else, waits while the database is away before it tries again.
-pub const RETRY: Duration = Duration::from_millis(500);
+/// Delay before a reader of events tries again if the database is unavailable.
+pub const RETRY_DELAY: Duration = Duration::from_millis(500);

@@ -1,12 +1,14 @@
-//! The version of what everybody sees, by which an answer is known to be the newest.
+//! The version of the public data, by which the response cache recognises stale responses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::domain::event::Event;
 
-/// The position of the last event that changed it, as far as this gateway knows. Whatever is read from here on is not
-/// older: positions are in the order of the commits, so that who sees one sees all before it.
+/// The position of the last known event that changed data which anonymous clients can see. It only grows.
+///
+/// A response computed after reading a version is at least as new as that version: positions are in commit
+/// order, so a transaction that sees one event sees all events before it.
 #[derive(Debug, Clone, Default)]
 pub struct PublicDataVersion(Arc<AtomicI64>);
 
@@ -15,15 +17,16 @@ impl PublicDataVersion {
         self.0.load(Ordering::Acquire)
     }
 
-    /// Takes an event into account: one of this gateway's own as soon as it is committed, others as they come.
-    pub fn note(&self, event: &Event) {
-        if event.body.changes_what_everybody_sees() {
-            self.reset_to(event.position);
+    /// Advances to the event, if it changes public data. Called for this gateway's own events right after
+    /// their commit, and for all others when they arrive.
+    pub fn observe(&self, event: &Event) {
+        if event.body.changes_public_data() {
+            self.advance_to(event.position);
         }
     }
 
-    /// Takes everything up to that position into account.
-    pub fn reset_to(&self, position: i64) {
+    /// Advances to `position`, if that is newer.
+    pub fn advance_to(&self, position: i64) {
         self.0.fetch_max(position, Ordering::AcqRel);
     }
 }

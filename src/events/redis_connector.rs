@@ -1,17 +1,19 @@
-//! Connects to Redis: one server, the nodes of a cluster, or whatever the sentinels say is the master.
+//! Connects to Redis: to one server, to a node of a cluster, or to the master that the sentinels name.
 
 use std::time::Duration;
 
 use redis::sentinel::{Sentinel, SentinelNodeConnectionInfo};
 use redis::{Client, ConnectionInfo, ErrorKind, RedisError, RedisResult};
 
-/// A Redis that takes longer than this to answer counts as away.
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// A Redis that takes longer than this to respond counts as unavailable.
+const REDIS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How to reach Redis. The master is looked up at each connection, and so follows a failover.
+/// The addresses of Redis. The sentinels are asked for the master at each connection, so a failover is
+/// followed.
 #[derive(Debug, Clone)]
 pub enum RedisConnector {
-    /// Any of these will do: the nodes of a cluster pass on to each other what is published at one.
+    /// One server, or nodes of a cluster. Any node will do: a cluster forwards published messages to all its
+    /// nodes.
     Nodes(Vec<Client>),
     Sentinels {
         sentinels: Vec<ConnectionInfo>,
@@ -21,53 +23,54 @@ pub enum RedisConnector {
 }
 
 impl RedisConnector {
-    /// Asks a server whether it answers.
+    /// Checks that Redis responds.
     ///
     /// # Errors
-    /// Where none does.
+    /// The last connection error, or the error of the PING.
     pub async fn ping(&self) -> RedisResult<()> {
         let mut connection =
             self.connect(async |client| client.get_multiplexed_async_connection().await).await?;
         redis::cmd("PING").query_async(&mut connection).await
     }
 
-    /// Connects by `connect` to a server that is there.
+    /// Tries the addresses in order and returns the first connection that `connect` opens.
     ///
     /// # Errors
-    /// What the last one that was tried said.
+    /// The error of the last address, if none works.
     pub async fn connect<C>(&self, connect: impl AsyncFn(&Client) -> RedisResult<C>) -> RedisResult<C> {
-        let mut failed = RedisError::from((ErrorKind::InvalidClientConfig, "no Redis address"));
+        let mut last_error = RedisError::from((ErrorKind::InvalidClientConfig, "no Redis address"));
         match self {
             Self::Nodes(nodes) => {
                 for node in nodes {
-                    match within(connect(node)).await {
+                    match with_timeout(connect(node)).await {
                         Ok(connection) => return Ok(connection),
-                        Err(error) => failed = error,
+                        Err(error) => last_error = error,
                     }
                 }
             }
             Self::Sentinels { sentinels, master, node } => {
                 for sentinel in sentinels {
-                    let connecting = async {
+                    let connection = async {
                         let mut sentinel = Sentinel::build(vec![sentinel.clone()])?;
                         connect(&sentinel.async_master_for(master, Some(node)).await?).await
                     };
-                    match within(connecting).await {
+                    match with_timeout(connection).await {
                         Ok(connection) => return Ok(connection),
-                        Err(error) => failed = error,
+                        Err(error) => last_error = error,
                     }
                 }
             }
         }
-        Err(failed)
+        Err(last_error)
     }
 }
 
-/// A host that is gone without a word answers nothing, not even no.
+/// Runs a request to Redis with a time limit, since a host that has vanished does not even refuse the
+/// connection.
 ///
 /// # Errors
-/// What it says, or that it says nothing.
-pub async fn within<T>(asking: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
-    let answer = tokio::time::timeout(ANSWER_WITHIN, asking).await;
-    answer.unwrap_or_else(|_| Err((ErrorKind::Io, "Redis does not answer").into()))
+/// The error of the request, or an I/O error if it takes too long.
+pub async fn with_timeout<T>(request: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+    let response = tokio::time::timeout(REDIS_TIMEOUT, request).await;
+    response.unwrap_or_else(|_| Err((ErrorKind::Io, "Redis did not respond in time").into()))
 }

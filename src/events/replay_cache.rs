@@ -1,6 +1,6 @@
-//! Pages of the log, read once for all streams that want the same.
+//! Reads pages of the log, each once for all streams that need it.
 //!
-//! A gateway that restarts is met by all its clients at once, and most of them want the same pages.
+//! When a gateway restarts, all its clients reconnect at once, and most of them need the same pages.
 
 use std::sync::Arc;
 
@@ -11,80 +11,86 @@ use crate::events::public_data_version::PublicDataVersion;
 use crate::events::tailer::DispatchedPosition;
 use crate::store::{Database, event_log};
 
-/// Events read from the log at once.
-const PAGE: usize = 100;
+/// Events of a full page.
+const PAGE_SIZE: usize = 100;
 
-/// Pages kept; at 200 bytes an event some 5 MB.
-const PAGES_KEPT: u64 = 256;
+/// Pages in the cache: about 5 MB at 200 bytes per event.
+const CACHED_PAGES: u64 = 256;
 
-/// What happened of one topic behind a position.
+/// The events of one topic after a position.
 #[derive(Debug)]
 pub struct LogPage {
     pub events: Vec<Arc<Event>>,
-    /// Up to here nothing of the topic is missing.
-    pub covers: i64,
-    /// There may be more right behind it.
-    full: bool,
+    /// The page has every event of the topic up to this position.
+    pub complete_to: i64,
+    /// The page reached its size limit: more events may follow.
+    is_full: bool,
 }
 
-/// Why there is no page.
+/// Why a page cannot be read.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ReplayError {
-    #[error("the log no longer keeps what came after this position")]
+    #[error("the events after this position were pruned from the log")]
     Pruned,
     #[error(transparent)]
     Store(Arc<crate::store::Error>),
 }
 
-/// The reader of pages.
+/// Reads and caches pages of the log.
 #[derive(Debug, Clone)]
 pub struct ReplayCache {
     db: Database,
     dispatched: DispatchedPosition,
     public_data_version: PublicDataVersion,
-    kept: Cache<(Topic, i64), Arc<LogPage>>,
+    pages: Cache<(Topic, i64), Arc<LogPage>>,
 }
 
 impl ReplayCache {
     pub fn new(db: Database, dispatched: DispatchedPosition, public_data_version: PublicDataVersion) -> Self {
-        Self { db, dispatched, public_data_version, kept: Cache::new(PAGES_KEPT) }
+        Self { db, dispatched, public_data_version, pages: Cache::new(CACHED_PAGES) }
     }
 
-    /// The first events of `topic` behind `after`. The page is full, or covers at least up to `target`, which this
-    /// gateway must have handed on by now.
+    /// The first events of `topic` after the position `after`. The page is full, or complete at least up to
+    /// `target`, which this gateway must have dispatched already.
     ///
     /// # Errors
-    /// Where the log has been pruned behind `after`, or the database does not answer.
-    pub async fn behind(&self, topic: Topic, after: i64, target: i64) -> Result<Arc<LogPage>, ReplayError> {
+    /// `Pruned` if events after `after` are no longer in the log, `Store` if the database fails.
+    pub async fn page_after(
+        &self,
+        topic: Topic,
+        after: i64,
+        target: i64,
+    ) -> Result<Arc<LogPage>, ReplayError> {
         let key = (topic, after);
         loop {
-            let page = self.kept.try_get_with(key, self.read(topic, after)).await;
+            let page = self.pages.try_get_with(key, self.read(topic, after)).await;
             let page = page.map_err(|error| ReplayError::clone(&error))?;
-            if page.full || page.covers >= target {
+            if page.is_full || page.complete_to >= target {
                 return Ok(page);
             }
-            // Read when the log was shorter.
-            self.kept.invalidate(&key).await;
+            // Cached when the log was shorter.
+            self.pages.invalidate(&key).await;
         }
     }
 
     async fn read(&self, topic: Topic, after: i64) -> Result<Arc<LogPage>, ReplayError> {
-        // Read before the rows: all up to here is committed, so the rows are there to be seen.
-        let committed = self.dispatched.position();
-        let limit = u64::try_from(PAGE).unwrap_or(u64::MAX);
+        // Read before the rows: all events up to this position are committed, so the rows below include them.
+        let dispatched = self.dispatched.position();
+        let limit = u64::try_from(PAGE_SIZE).unwrap_or(u64::MAX);
         let events = event_log::page(self.db.read(), Some(topic), after, limit).await?;
-        // Read behind them: rows that were pruned before they could be read are missed here, and not in silence.
-        if event_log::tail(self.db.read()).await?.is_some_and(|tail| tail > after + 1) {
+        // Read after the rows: if rows were pruned before they could be read, it is noticed here.
+        if event_log::oldest_position(self.db.read()).await?.is_some_and(|oldest| oldest > after + 1) {
             return Err(ReplayError::Pruned);
         }
-        // Of what has not come to this gateway yet, too: who is told and then asks must not be shown what was before.
+        // The page may have events that the tailer has not received yet. A client that receives one and then
+        // sends a query must not get a cached response from before the event.
         for event in &events {
-            self.public_data_version.note(event);
+            self.public_data_version.observe(event);
         }
-        let full = events.len() == PAGE;
+        let is_full = events.len() == PAGE_SIZE;
         let last = events.last().map_or(after, |event| event.position);
-        let covers = if full { last } else { last.max(committed) };
-        Ok(Arc::new(LogPage { events: events.into_iter().map(Arc::new).collect(), covers, full }))
+        let complete_to = if is_full { last } else { last.max(dispatched) };
+        Ok(Arc::new(LogPage { events: events.into_iter().map(Arc::new).collect(), complete_to, is_full }))
     }
 }
 

@@ -1,8 +1,9 @@
-//! One subscriber's events of one topic: each once and in order.
+//! The stream of one subscriber: every event of one topic, once and in order.
 //!
-//! Two modes. Replay reads pages from the log after a position; live takes from the queue. It attaches to
-//! the hub first, then replays, then drops by position what both had. A queue that overflowed puts it back
-//! to replay, so a slow client costs bounded memory and loses nothing.
+//! A stream has two modes. In replay it reads pages of the log after a position; live it takes events from
+//! its queue. It subscribes to the dispatcher first, then replays, then drops by position the queued events
+//! that it has already read from the log. If its queue overflows, it returns to replay, so a slow client
+//! costs bounded memory and loses nothing.
 
 use std::fmt;
 use std::pin::Pin;
@@ -21,25 +22,25 @@ use crate::events::replay_cache::{LogPage, ReplayCache, ReplayError};
 use crate::events::tailer::DispatchedPosition;
 use crate::store::{Database, event_log};
 
-/// How an event came to the subscriber.
+/// How an event reaches the subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Delivery {
-    /// Not an event: the subject as it stands.
+    /// Not an event: the current state of the subject.
     Snapshot,
-    /// Read from the log: the subscriber was away when it happened, or too slow.
+    /// Read from the log, because the subscriber was disconnected or too slow.
     Replay,
-    /// As it happened.
+    /// From the queue, as it happened.
     Live,
 }
 
-/// Why a stream cannot begin after a cursor, or go on.
+/// Why a stream cannot begin after a cursor, or cannot continue.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
     #[error("the cursor is malformed")]
     InvalidCursor,
-    #[error("the log no longer keeps what came after the cursor")]
+    #[error("the events after the cursor are no longer in the log")]
     CursorExpired,
-    #[error("the database does not answer: {0}")]
+    #[error("the log cannot be read: {0}")]
     Store(Arc<crate::store::Error>),
 }
 
@@ -58,25 +59,25 @@ impl From<ReplayError> for StreamError {
     }
 }
 
-/// What streams are made of.
+/// Opens event streams.
 #[derive(Debug, Clone)]
-pub struct Streams(Arc<Source>);
+pub struct Streams(Arc<Shared>);
 
 #[derive(Debug)]
-struct Source {
+struct Shared {
     db: Database,
     dispatcher: Arc<Dispatcher>,
     dispatched: DispatchedPosition,
-    pages: ReplayCache,
+    replay_cache: ReplayCache,
     epoch: Uuid,
 }
 
 impl Streams {
-    /// The streams of the log that is named `epoch`.
+    /// For the log with this epoch.
     pub fn new(db: Database, epoch: Uuid, public_data_version: PublicDataVersion) -> Self {
         let dispatched = DispatchedPosition::default();
-        let pages = ReplayCache::new(db.clone(), dispatched.clone(), public_data_version);
-        Self(Arc::new(Source { db, dispatcher: Arc::default(), dispatched, pages, epoch }))
+        let replay_cache = ReplayCache::new(db.clone(), dispatched.clone(), public_data_version);
+        Self(Arc::new(Shared { db, dispatcher: Arc::default(), dispatched, replay_cache, epoch }))
     }
 
     pub fn dispatcher(&self) -> &Arc<Dispatcher> {
@@ -87,71 +88,83 @@ impl Streams {
         &self.0.dispatched
     }
 
-    /// The log's random name.
+    /// The epoch of the log; see [`Cursor`].
     pub fn epoch(&self) -> Uuid {
         self.0.epoch
     }
 
-    /// The cursor of a position.
+    /// The cursor of a position in this log.
     pub fn cursor(&self, position: i64) -> Cursor {
         Cursor { epoch: self.0.epoch, position }
     }
 
-    /// A stream that begins now.
+    /// A stream of the events from now on.
     pub fn live(&self, topic: Topic) -> EventStream {
-        let attachment = self.0.dispatcher.attach(topic);
-        // Read after attaching: what is handed on from here on is in the queue.
-        let last = self.0.dispatched.position();
-        EventStream { source: Arc::clone(&self.0), topic, attachment, last, mode: Mode::Live }
+        let queue = self.0.dispatcher.subscribe(topic);
+        // Read after subscribing: the queue gets every event after this position.
+        let delivered_to = self.0.dispatched.position();
+        EventStream { shared: Arc::clone(&self.0), topic, queue, delivered_to, mode: Mode::Live }
     }
 
-    /// A stream of everything after `after`.
+    /// A stream of the events after the cursor `after`.
     ///
     /// # Errors
-    /// Where `after` is no cursor of this log, or the log no longer keeps what followed it.
+    /// `InvalidCursor` if `after` is malformed; `CursorExpired` if it belongs to another epoch, or events
+    /// after it are no longer in the log; `Store` if the database fails.
     pub async fn resume(&self, topic: Topic, after: &str) -> Result<EventStream, StreamError> {
         let cursor = Cursor::decode(after).ok_or(StreamError::InvalidCursor)?;
         let mut stream = self.live(topic);
         let db = self.0.db.read();
-        let (tail, head) = (event_log::tail(db).await?, event_log::head(db).await?);
-        let kept = tail.is_none_or(|tail| cursor.position >= tail - 1) && cursor.position <= head;
-        if cursor.epoch != self.0.epoch || !kept {
+        let oldest = event_log::oldest_position(db).await?;
+        let newest = event_log::newest_position(db).await?;
+        let is_in_log =
+            oldest.is_none_or(|oldest| cursor.position >= oldest - 1) && cursor.position <= newest;
+        if cursor.epoch != self.0.epoch || !is_in_log {
             return Err(StreamError::CursorExpired);
         }
-        stream.replay(stream.last);
-        stream.last = cursor.position;
+        stream.replay(stream.delivered_to);
+        stream.delivered_to = cursor.position;
         Ok(stream)
     }
 }
 
 enum Mode {
     Live,
-    /// From the log, up to `target` at least: what comes behind that is in the queue.
+    /// Reads the log at least up to `target`. The queue has the events after that.
     Replay {
+        /// The current page, and the index of its next event.
         page: Option<(Arc<LogPage>, usize)>,
         target: i64,
     },
-    /// A page is being read, on a task of its own: others may want the same, and must not wait for a client that is slow.
-    Reading {
+    /// Waits for a page. It is read on its own task, since other streams may need the same page and must not
+    /// wait for a slow client to poll this stream.
+    Loading {
         page: AbortOnDropHandle<Result<Arc<LogPage>, ReplayError>>,
         target: i64,
     },
 }
 
-/// One subscriber's events.
+/// The events of one topic for one subscriber, each once and in order.
+///
+/// It ends when the gateway stops. If the database fails, it yields an error and tries again when it is
+/// polled again. If the log was pruned before it could be read, it yields `CursorExpired` and makes no
+/// progress.
+///
+/// It is a hand-written state machine because there are many streams, nearly all of them idle: each is as
+/// small as it can be.
 pub struct EventStream {
-    source: Arc<Source>,
+    shared: Arc<Shared>,
     topic: Topic,
-    attachment: QueueHandle,
-    /// Up to here the subscriber has everything.
-    last: i64,
+    queue: QueueHandle,
+    /// The subscriber has every event up to this position.
+    delivered_to: i64,
     mode: Mode,
 }
 
 impl EventStream {
-    /// Leaves out what happened up to `position`: the subscriber has a snapshot as of then.
+    /// Skips the events up to `position`, because the subscriber has a snapshot from that position.
     pub fn skip_to(&mut self, position: i64) {
-        self.last = self.last.max(position);
+        self.delivered_to = self.delivered_to.max(position);
     }
 
     fn replay(&mut self, target: i64) {
@@ -161,39 +174,40 @@ impl EventStream {
     fn poll(&mut self, task: &mut Context<'_>) -> Poll<Option<<Self as Stream>::Item>> {
         loop {
             match &mut self.mode {
-                Mode::Live => match ready!(self.attachment.poll_next(task)) {
-                    Next::Event(event) if event.position > self.last => {
-                        self.last = event.position;
+                Mode::Live => match ready!(self.queue.poll_next(task)) {
+                    Next::Event(event) if event.position > self.delivered_to => {
+                        self.delivered_to = event.position;
                         return Poll::Ready(Some(Ok((Delivery::Live, event))));
                     }
                     Next::Event(_) => {}
-                    // From the log: the queue, which is open again by now, has the rest.
-                    Next::Overflow => self.replay(self.source.dispatched.position()),
+                    // The queue accepts events again, so it has those after this position.
+                    Next::Overflow => self.replay(self.shared.dispatched.position()),
                     Next::Closed => return Poll::Ready(None),
                 },
-                Mode::Replay { page: Some((page, taken)), target } => {
-                    if let Some(event) = page.events.get(*taken) {
-                        *taken += 1;
-                        self.last = event.position;
+                Mode::Replay { page: Some((page, next_index)), target } => {
+                    if let Some(event) = page.events.get(*next_index) {
+                        *next_index += 1;
+                        self.delivered_to = event.position;
                         return Poll::Ready(Some(Ok((Delivery::Replay, Arc::clone(event)))));
                     }
-                    self.last = self.last.max(page.covers);
+                    self.delivered_to = self.delivered_to.max(page.complete_to);
                     let target = *target;
-                    if self.last >= target { self.mode = Mode::Live } else { self.replay(target) }
+                    if self.delivered_to >= target { self.mode = Mode::Live } else { self.replay(target) }
                 }
                 Mode::Replay { page: None, target } => {
-                    let (source, target) = (Arc::clone(&self.source), *target);
-                    let (topic, last) = (self.topic, self.last);
-                    let page = async move { source.pages.behind(topic, last, target).await };
-                    self.mode = Mode::Reading { page: AbortOnDropHandle::new(tokio::spawn(page)), target };
+                    let (shared, target) = (Arc::clone(&self.shared), *target);
+                    let (topic, delivered_to) = (self.topic, self.delivered_to);
+                    let page =
+                        async move { shared.replay_cache.page_after(topic, delivered_to, target).await };
+                    self.mode = Mode::Loading { page: AbortOnDropHandle::new(tokio::spawn(page)), target };
                 }
-                Mode::Reading { page, target } => {
+                Mode::Loading { page, target } => {
                     let (page, target) = (ready!(page.poll_unpin(task)), *target);
                     self.replay(target);
                     match page {
                         Ok(Ok(page)) => self.mode = Mode::Replay { page: Some((page, 0)), target },
                         Ok(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
-                        // The gateway ends.
+                        // The task was cancelled: the gateway is stopping.
                         Err(_) => return Poll::Ready(None),
                     }
                 }
@@ -202,10 +216,6 @@ impl EventStream {
     }
 }
 
-/// Each event once and in order; it ends where the gateway stops, and nothing comes any more. Polled by hand: there are
-/// many streams, nearly all of them idle, and each is no larger than it must be. Where the database does not answer it
-/// gives an error, and tries again when it is polled again; where the log has been pruned before it could be read, it
-/// goes no further.
 impl Stream for EventStream {
     type Item = Result<(Delivery, Arc<Event>), StreamError>;
 
@@ -218,7 +228,7 @@ impl fmt::Debug for EventStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventStream")
             .field("topic", &self.topic)
-            .field("last", &self.last)
+            .field("delivered_to", &self.delivered_to)
             .finish_non_exhaustive()
     }
 }

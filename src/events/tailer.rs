@@ -1,8 +1,8 @@
-//! Puts the news in order: every committed event is handed on once, by position, whatever the bus does.
+//! Dispatches every committed event once, in the order of positions, whatever the bus does.
 //!
-//! One per gateway. The next message is the last position plus one: hand it on. Older: drop it. A gap, a
-//! reconnect, a start: read the rows from the log. It also looks at the log from time to time unasked, and
-//! often while Redis is away, so that an outage costs latency and never correctness.
+//! There is one tailer per gateway. If an event's position is the last one plus 1, it is dispatched. If it is
+//! older, it is dropped. If there is a gap, and after a reconnect, the tailer reads the log. It also polls
+//! the log, more often while Redis is unavailable, so an outage of Redis costs latency and never correctness.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,22 +10,24 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 
+use crate::domain::event::Event;
 use crate::events::bus::{Bus, BusMessage, BusReceiver};
 use crate::events::dispatcher::Dispatcher;
 use crate::events::public_data_version::PublicDataVersion;
 use crate::store;
 use crate::store::{Database, event_log};
 
-/// How long events may be late while Redis is away.
-const POLL_WITHOUT_REDIS: Duration = Duration::from_millis(500);
+/// The longest delay of an event of another gateway while Redis is unavailable. Also the pause after a
+/// database error.
+const POLL_INTERVAL_WITHOUT_REDIS: Duration = Duration::from_millis(500);
 
-/// Finds what another process appended without telling, such as the command line.
-const POLL_ALWAYS: Duration = Duration::from_secs(1);
+/// Finds events that another process appended and did not publish, such as the command line.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Rows read from the log at once.
-const PAGE: u64 = 500;
+/// Events read from the log by one statement.
+const PAGE_SIZE: u64 = 500;
 
-/// The last position this gateway has handed on: nothing it answers from now on is older.
+/// The position of the last event that this gateway has dispatched. Every event up to it is committed.
 #[derive(Debug, Clone, Default)]
 pub struct DispatchedPosition(Arc<AtomicI64>);
 
@@ -35,7 +37,7 @@ impl DispatchedPosition {
     }
 }
 
-/// The gateway's one reader of the log.
+/// Reads the bus and the log, and dispatches the events.
 #[derive(Debug)]
 pub struct LogTailer {
     pub db: Database,
@@ -46,23 +48,23 @@ pub struct LogTailer {
 }
 
 impl LogTailer {
-    /// Begins at the log's end: what happened before, streams read themselves.
+    /// Starts behind the newest event of the log. A stream that wants older ones reads them itself.
     ///
     /// # Errors
-    /// Where the database does not answer.
-    pub async fn start_at_head(&self) -> store::Result<()> {
-        let head = event_log::head(self.db.read()).await?;
-        self.public_data_version.reset_to(head);
-        self.dispatched.0.store(head, Ordering::Release);
+    /// The database error, if the log cannot be read.
+    pub async fn start_at_newest(&self) -> store::Result<()> {
+        let newest = event_log::newest_position(self.db.read()).await?;
+        self.public_data_version.advance_to(newest);
+        self.dispatched.0.store(newest, Ordering::Release);
         Ok(())
     }
 
-    /// Follows the log for as long as it is polled.
-    pub async fn run(self, mut heard: BusReceiver) {
+    /// Dispatches events until the bus closes.
+    pub async fn run(self, mut messages: BusReceiver) {
         loop {
-            let away = self.bus.redis().is_some_and(|redis| !redis.is_subscribed());
-            let pause = if away { POLL_WITHOUT_REDIS } else { POLL_ALWAYS };
-            let looked = match tokio::time::timeout(pause, heard.next()).await {
+            let is_redis_down = self.bus.redis_health().is_some_and(|redis| !redis.is_subscribed());
+            let interval = if is_redis_down { POLL_INTERVAL_WITHOUT_REDIS } else { POLL_INTERVAL };
+            let result = match tokio::time::timeout(interval, messages.next()).await {
                 Ok(Some(BusMessage::Event(event))) => {
                     match event.position.saturating_sub(self.dispatched.position()) {
                         ..=0 => Ok(()),
@@ -73,20 +75,21 @@ impl LogTailer {
                         2.. => self.read_log().await,
                     }
                 }
-                Ok(Some(BusMessage::Look)) | Err(_) => self.read_log().await,
+                Ok(Some(BusMessage::ReadLog)) | Err(_) => self.read_log().await,
                 Ok(None) => return,
             };
-            if let Err(error) = looked {
-                tracing::warn!(%error, "cannot read the log; trying again");
-                tokio::time::sleep(POLL_WITHOUT_REDIS).await;
+            if let Err(error) = result {
+                let position = self.dispatched.position();
+                tracing::warn!(%error, position, "event log page failed");
+                tokio::time::sleep(POLL_INTERVAL_WITHOUT_REDIS).await;
             }
         }
     }
 
     async fn read_log(&self) -> store::Result<()> {
         loop {
-            let last = self.dispatched.position();
-            let events = event_log::page(self.db.read(), None, last, PAGE).await?;
+            let after = self.dispatched.position();
+            let events = event_log::page(self.db.read(), None, after, PAGE_SIZE).await?;
             if events.is_empty() {
                 return Ok(());
             }
@@ -96,10 +99,12 @@ impl LogTailer {
         }
     }
 
-    fn dispatch(&self, event: crate::domain::event::Event) {
-        // Before anybody can know of it: who is told and then asks must not be shown what was before.
-        self.public_data_version.note(&event);
-        // Noted first: who attaches from here on reads the log up to this position, or has it queued.
+    fn dispatch(&self, event: Event) {
+        // First of all: a client that receives the event and then sends a query must not get a cached
+        // response from before the event.
+        self.public_data_version.observe(&event);
+        // Before the event is queued: a stream that subscribes from here on reads the log up to this
+        // position, or gets the event from its queue.
         self.dispatched.0.store(event.position, Ordering::Release);
         self.dispatcher.dispatch(&Arc::new(event));
     }

@@ -1,4 +1,24 @@
-//! What every resolver of one request works with, and who is asking.
+//! What a resolver knows of its request: who the caller is, the services, the loader.
+//!
+//! # Execution for one viewer, and shared execution
+//!
+//! Nearly every execution is for one caller ([`ExecutionScope::Single`]): the response goes to the client
+//! that sent the operation. An event of `gigPublished` or `reviewQueueChanged`, however, goes to many
+//! subscribers. The engine executes such an event once for a whole [`Audience`] ([`ExecutionScope::Shared`])
+//! and sends the same bytes to all subscribers that have the same operation and variables. That is correct
+//! only if the result is the same for each of them:
+//!
+//! - [`ContextExt::viewer`], and what is built on it, asks who the caller is. A shared execution cannot know.
+//!   The call marks the execution as viewer-dependent and fails.
+//! - [`ContextExt::visibility`] is the viewer whose permissions decide what can be read. In a shared
+//!   execution it has only the permissions that everybody in the audience has: those of an anonymous client
+//!   for [`Audience::Everyone`], those of a reviewer who owns nothing for [`Audience::Reviewers`].
+//! - A resolver that hides something because of `visibility` must call [`ContextExt::mark_viewer_dependent`]:
+//!   somebody in the audience may be allowed to see it.
+//!
+//! The engine discards the result of a viewer-dependent execution and executes the event again for each
+//! subscriber alone. A resolver that forgets the mark hides something from somebody who may see it. It never
+//! shows anything to somebody who may not.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,77 +37,78 @@ use crate::graphql::loaders::Loader;
 use crate::service;
 use crate::service::Services;
 
-/// Starts the loads of one request, which the engine runs beside its execution.
+/// Takes the loads of one request; the engine runs them concurrently with its execution.
 pub type LoadSpawner = mpsc::UnboundedSender<BoxFuture<'static, ()>>;
 
-/// Whose request it is.
+/// Who sent a request.
 #[derive(Debug, Clone)]
 pub enum Caller {
-    /// Nobody's: it came without credentials.
+    /// An anonymous client: the request has no credentials.
     Anonymous,
-    /// A person with a session that lives.
+    /// A user with a valid session.
     Viewer(Arc<Viewer>),
-    /// It came with credentials that are not good (any more). What everybody may do goes on, such as
-    /// trading the refresh token; whatever depends on who is asking is refused, not answered as if
-    /// to a stranger.
+    /// The credentials are invalid, expired or revoked. What does not depend on the caller still works, such
+    /// as `refreshSession`. Everything else is UNAUTHENTICATED: the caller is not treated as anonymous.
     InvalidCredentials,
 }
 
-/// People who are shown the same, as long as it depends on nothing but what they have in common.
+/// Subscribers who can share one execution of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Audience {
     Everyone,
     Reviewers,
 }
 
-/// Whom an answer is for.
+/// Whom an execution is for. The module header explains the difference.
 #[derive(Debug, Clone)]
 pub enum ExecutionScope {
     Single(Caller),
-    /// Many people at once: the answer goes to each of them, or to none where it would not be the same for all.
+    /// The result goes to everybody in the audience or, if it is viewer-dependent, to nobody.
     Shared(Audience),
 }
 
-/// Where an operation comes from.
+/// Who sent an operation, and from where.
 #[derive(Debug, Clone)]
 pub struct RequestMeta {
     pub caller: Caller,
     /// The client's address.
     pub address: IpAddr,
-    /// Names the request in the log and to the client.
+    /// Identifies the request in logs, in the audit log and in responses.
     pub request_id: Arc<str>,
 }
 
-/// One request, one operation of a socket, or one event of a subscription.
+/// The state of one execution: of a request, of an operation of a WebSocket, or of an event of a
+/// subscription.
 pub struct RequestContext {
     services: Arc<Services>,
     scope: ExecutionScope,
     address: IpAddr,
     request_id: Arc<str>,
-    /// As whom to look at what an audience is shown.
+    /// The viewer whose permissions decide what can be read; `None` if they are those of an anonymous client.
     visibility: Option<Arc<Viewer>>,
     cursor: Cursor,
     loader: DataLoader<Loader>,
-    /// Set where an audience's answer would not be the same for all of it.
+    /// Whether the result of a shared execution depends on who receives it.
     is_viewer_dependent: AtomicBool,
-    /// In place of `after:`, where a client's browser resumes by itself.
+    /// The header `Last-Event-ID`, which a browser's `EventSource` sends when it reconnects. Takes precedence
+    /// over `after`.
     last_event_id: Option<String>,
 }
 
 impl RequestContext {
-    /// The context of a request that begins now.
+    /// The context of an execution for one caller that starts now.
     pub fn new(services: Arc<Services>, meta: &RequestMeta, spawner: LoadSpawner) -> Self {
         Self::with_scope(services, ExecutionScope::Single(meta.caller.clone()), meta, spawner)
     }
 
-    /// The same, of an answer that may be for many.
+    /// The context of an execution with this scope that starts now.
     pub fn with_scope(
         services: Arc<Services>,
         scope: ExecutionScope,
         meta: &RequestMeta,
         spawner: LoadSpawner,
     ) -> Self {
-        // Read before anything else of the request, so that nothing it reads is older.
+        // Read first, so that everything else that the request reads is at least as new.
         let cursor = services.streams.cursor(services.streams.dispatched().position());
         let visibility = match &scope {
             ExecutionScope::Single(Caller::Viewer(viewer)) => Some(Arc::clone(viewer)),
@@ -95,9 +116,9 @@ impl RequestContext {
             | ExecutionScope::Shared(Audience::Everyone) => None,
             ExecutionScope::Shared(Audience::Reviewers) => Some(Arc::new(Viewer::any_reviewer())),
         };
-        // Where it cannot be begun, the request has ended, and nobody waits for it.
+        // Sending fails only after the request has ended; then nobody waits for the load.
         let spawn = move |load| spawner.send(load).is_ok();
-        // Without a cache: what it shows must be as of now.
+        // Without a cache: a resolver must see the current state.
         let loader = DataLoader::new(Loader::new(Arc::clone(&services), visibility.clone()), spawn);
         Self {
             services,
@@ -112,22 +133,22 @@ impl RequestContext {
         }
     }
 
-    /// The same, for a client that resumes behind this event.
-    pub fn resuming(self, last_event_id: Option<String>) -> Self {
+    /// Sets the `Last-Event-ID` of the request.
+    pub fn with_last_event_id(self, last_event_id: Option<String>) -> Self {
         Self { last_event_id, ..self }
     }
 
-    /// Whether an answer to an audience would not be the same for all of it, and must go to none.
+    /// Whether the result of this shared execution depends on the viewer, and must be discarded.
     pub fn is_viewer_dependent(&self) -> bool {
         self.is_viewer_dependent.load(Ordering::Relaxed)
     }
 
-    fn mark(&self) {
+    fn set_viewer_dependent(&self) {
         self.is_viewer_dependent.store(true, Ordering::Relaxed);
     }
 }
 
-/// How resolvers ask.
+/// What resolvers can ask their [`Context`] for.
 pub trait ContextExt<'a> {
     fn request(&self) -> &'a RequestContext;
 
@@ -139,7 +160,7 @@ pub trait ContextExt<'a> {
         &self.request().loader
     }
 
-    /// Names the request in the log, in the audit trail, and to the client.
+    /// Identifies the request in logs, in the audit log and in responses.
     fn request_id(&self) -> &'a str {
         &self.request().request_id
     }
@@ -149,37 +170,38 @@ pub trait ContextExt<'a> {
         self.request().address
     }
 
-    /// The position in the log as the request began.
+    /// The position in the event log when the request started.
     fn cursor(&self) -> Cursor {
         self.request().cursor
     }
 
-    /// The cursor that a client's browser resumes behind by itself.
+    /// The header `Last-Event-ID`.
     fn last_event_id(&self) -> Option<&'a str> {
         self.request().last_event_id.as_deref()
     }
 
-    /// Who is asking; nobody, where it is a stranger. Whatever comes of it is shared with nobody else.
+    /// The signed-in user; `None` for an anonymous client. Marks a shared execution as viewer-dependent.
     ///
     /// # Errors
-    /// UNAUTHENTICATED where the credentials are not good.
+    /// UNAUTHENTICATED if the credentials are invalid, or the execution is shared.
     fn viewer(&self) -> Result<Option<&'a Viewer>> {
         match &self.request().scope {
             ExecutionScope::Single(Caller::Anonymous) => Ok(None),
             ExecutionScope::Single(Caller::Viewer(viewer)) => Ok(Some(viewer)),
             ExecutionScope::Single(Caller::InvalidCredentials) => Err(Error::unauthenticated()),
             ExecutionScope::Shared(_) => {
-                self.request().mark();
+                self.request().set_viewer_dependent();
                 Err(Error::unauthenticated())
             }
         }
     }
 
-    /// As whom to look: who is asking or, for an audience, whoever has no more than its members have in common. What
-    /// is not seen by these eyes must be told as [`mark_viewer_dependent`](Self::mark_viewer_dependent).
+    /// The viewer whose permissions decide what can be read: the signed-in user or, in a shared execution, a
+    /// viewer with only the permissions that everybody in the audience has. A resolver that hides something
+    /// from this viewer must call [`mark_viewer_dependent`](Self::mark_viewer_dependent).
     ///
     /// # Errors
-    /// UNAUTHENTICATED where the credentials are not good.
+    /// UNAUTHENTICATED if the credentials are invalid.
     fn visibility(&self) -> Result<Option<&'a Viewer>> {
         match &self.request().scope {
             ExecutionScope::Single(Caller::InvalidCredentials) => Err(Error::unauthenticated()),
@@ -187,34 +209,36 @@ pub trait ContextExt<'a> {
         }
     }
 
-    /// Something is not shown, because of who is asking: one of an audience might see it.
+    /// Says that something is hidden from [`visibility`](Self::visibility). In a shared execution somebody in
+    /// the audience may be allowed to see it, so its result cannot be shared.
     fn mark_viewer_dependent(&self) {
         if matches!(self.request().scope, ExecutionScope::Shared(_)) {
-            self.request().mark();
+            self.request().set_viewer_dependent();
         }
     }
 
-    /// In place of an error about something that is missing, where an audience may just not see it: each of them is
-    /// asked about alone.
+    /// The error to return, instead of an internal error, if an object that must exist is not found: in a
+    /// viewer-dependent shared execution it may only be hidden. `None` in any other execution: the object is
+    /// really missing.
     fn hidden_error(&self) -> Option<Error> {
         self.request().is_viewer_dependent().then(Error::unauthenticated)
     }
 
-    /// Who is asking.
+    /// The signed-in user.
     ///
     /// # Errors
-    /// UNAUTHENTICATED where nobody has signed in.
+    /// UNAUTHENTICATED without a valid session.
     fn require_viewer(&self) -> Result<&'a Viewer> {
         self.viewer()?.ok_or_else(Error::unauthenticated)
     }
 
-    /// The reviewer who is asking.
+    /// The signed-in user, who must be a reviewer or an administrator.
     ///
     /// # Errors
-    /// UNAUTHENTICATED where nobody has signed in, FORBIDDEN where it is a member.
-    fn reviewer(&self) -> Result<&'a Viewer> {
+    /// UNAUTHENTICATED without a valid session, FORBIDDEN for a member.
+    fn require_reviewer(&self) -> Result<&'a Viewer> {
         let viewer = self.require_viewer()?;
-        if viewer.role.reviews() { Ok(viewer) } else { Err(service::Error::Forbidden.into()) }
+        if viewer.role.can_review() { Ok(viewer) } else { Err(service::Error::Forbidden.into()) }
     }
 }
 

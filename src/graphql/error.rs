@@ -1,7 +1,12 @@
-//! What only a program can get wrong, or what went wrong with us: a GraphQL error with a code.
+//! GraphQL errors: mistakes of a client program, and failures of the gateway. Each has a code.
 //!
-//! The error type does not implement `Display` on purpose: async-graphql shows clients the text of every
-//! error that does, and so would leak whatever a database says.
+//! Mistakes of a person are data instead: see [`user_error`](crate::graphql::types::user_error).
+//!
+//! [`Error`] does not implement `Display` on purpose. async-graphql sends clients the text of every error
+//! that does, which would leak messages of the database.
+//!
+//! To add a code: a variant of [`ErrorCode`] that says what the client can do, its HTTP status in
+//! `http::media_type` if it needs its own, and a row in docs/SUBSCRIPTIONS.md if it can end a subscription.
 
 use std::any::Any;
 use std::time::Duration;
@@ -14,76 +19,77 @@ use crate::service::error::VaultError;
 use crate::service::rate_limit::RateLimited;
 use crate::store;
 
-/// What every resolver returns.
+/// The result of a resolver.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// `extensions.code` of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantNames)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErrorCode {
-    /// It takes a session, or the session has ended: sign in, or trade the refresh token.
+    /// A valid session is required: sign in, or call `refreshSession`.
     Unauthenticated,
-    /// It takes another role.
+    /// The viewer does not have the required role.
     Forbidden,
-    /// The viewer sees nothing of that id.
+    /// Nothing that the viewer may see has this id.
     NotFound,
-    /// An argument or variable is not what the schema asks for.
+    /// An argument or a variable is invalid.
     BadUserInput,
     /// The document is not GraphQL.
     GraphqlParseFailed,
-    /// The document does not fit the schema.
+    /// The document is not valid for this schema.
     GraphqlValidationFailed,
-    /// Too many attempts; `extensions.retryAfterSeconds` says when to try again.
+    /// Too many operations or attempts: try again after `extensions.retryAfterSeconds`.
     RateLimited,
-    /// A cursor is malformed, or of another list.
+    /// A cursor is malformed, or belongs to another list or order.
     InvalidCursor,
-    /// The log no longer keeps what came after the cursor: read everything anew.
+    /// The event log no longer has the events after the cursor: read the current state again.
     CursorExpired,
-    /// The operation asks for more than is done at once.
+    /// The operation exceeds a limit, such as its depth or its cost.
     QueryTooComplex,
-    /// The HTTP request is no GraphQL request.
+    /// The HTTP request is not a GraphQL request.
     BadRequest,
-    /// The HTTP method does not do this; the header `Allow` says which does.
+    /// The HTTP method is not allowed: use one of the header `Allow`.
     MethodNotAllowed,
-    /// The client accepts no media type that the answer could have.
+    /// The client accepts none of the media types of the response.
     NotAcceptable,
-    /// The request's body is in no form that is read here.
+    /// The media type of the request body is not supported.
     UnsupportedMediaType,
-    /// The request has more bytes than are read here.
+    /// The request body has too many bytes.
     PayloadTooLarge,
-    /// The request could have been sent by any web page without its user's knowledge.
+    /// Any web page could have sent the request without a CORS preflight: send the header
+    /// `Apollo-Require-Preflight`.
     PreflightRequired,
-    /// The document was named by a hash or id that is not known here: send the document.
+    /// The gateway does not know the document with this hash or id: send the document, too.
     PersistedQueryNotFound,
-    /// Documents cannot be named by hashes here: send the document.
+    /// Automatic persisted queries are switched off: send the document.
     PersistedQueryNotSupported,
-    /// The document is none of those that this gateway runs.
+    /// The gateway runs only trusted documents, and this is not one.
     DocumentNotTrusted,
-    /// The mutation with this Idempotency-Key is running.
+    /// A mutation with this Idempotency-Key is still running.
     IdempotencyKeyInUse,
-    /// The Idempotency-Key was used for another request.
+    /// The Idempotency-Key was used for a different request.
     IdempotencyKeyReused,
-    /// The mutation with this Idempotency-Key was done, and its answer was lost.
+    /// The mutation with this Idempotency-Key was committed, but its response was lost.
     IdempotentAnswerLost,
-    /// The operation took longer than it may.
+    /// The operation exceeded its time limit.
     TimedOut,
-    /// Encrypted data have been altered, and are not shown.
+    /// Encrypted data failed its integrity check and is not shown.
     DataTampered,
-    /// A key of this installation is missing, without which encrypted data cannot be shown.
+    /// A key is missing that is needed to decrypt data.
     KeyMissing,
-    /// The database is away; try again.
+    /// The database is unavailable: try again.
     ServiceUnavailable,
-    /// A mistake of ours; `extensions.requestId` names it in our log.
+    /// An internal error. Its cause is logged under `extensions.requestId`.
     InternalServerError,
 }
 
-/// An error as the client reads it.
+/// An error that is safe to send to a client.
 #[derive(Debug, Clone)]
 pub struct Error {
     code: ErrorCode,
     message: String,
     retry_after: Option<Duration>,
-    /// The budget that is spent.
+    /// The rate limit that is exceeded.
     budget: Option<&'static str>,
 }
 
@@ -92,45 +98,44 @@ impl Error {
         Self { code, message: message.into(), retry_after: None, budget: None }
     }
 
-    /// Nobody has signed in, or no longer.
+    /// There is no session, or it has ended.
     pub fn unauthenticated() -> Self {
-        let message = "This takes a session: sign in, or refresh the session.";
+        let message = "A valid session is required. Sign in, or call `refreshSession`.";
         Self::new(ErrorCode::Unauthenticated, message)
     }
 
-    /// An argument is not what it should be.
+    /// An argument is invalid.
     pub fn bad_input(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::BadUserInput, message)
     }
 
-    /// A mistake of ours: logged, and not shown.
+    /// Logs `error`, and hides it from the client.
     pub fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "internal error");
-        Self::new(ErrorCode::InternalServerError, "Something went wrong on our side.")
+        Self::new(ErrorCode::InternalServerError, "Internal server error.")
     }
 
-    /// A panic of ours: logged, and not shown.
-    pub fn panicked(panic: &(dyn Any + Send)) -> Self {
+    /// Logs a panic, and hides it from the client.
+    pub fn from_panic(panic: &(dyn Any + Send)) -> Self {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        Self::internal(&format!("panic: {}", text.unwrap_or("without a text")))
+        Self::internal(&format!("panic: {}", text.unwrap_or("no message")))
     }
 
-    /// Something else is under way that must end first.
+    /// Another operation must finish first: the client can try again after a second.
     pub fn conflict(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { retry_after: Some(Duration::from_secs(1)), ..Self::new(code, message) }
     }
 
-    fn sealed(error: &VaultError) -> Self {
-        tracing::error!(%error, "cannot open what is sealed");
+    fn from_vault_error(error: &VaultError) -> Self {
+        tracing::error!(%error, "cannot decrypt stored data");
         match error {
             VaultError::Tampered => {
-                let message = "The stored data have been altered, and are not shown.";
+                let message = "The stored data failed its integrity check and is not shown.";
                 Self::new(ErrorCode::DataTampered, message)
             }
             VaultError::MissingKey(_) => {
-                let message =
-                    "A key of this installation is missing; whoever runs it finds its name in the log.";
+                let message = "An encryption key is missing. The administrator finds its id in the log.";
                 Self::new(ErrorCode::KeyMissing, message)
             }
             VaultError::NoRandomness => Self::internal(error),
@@ -138,21 +143,19 @@ impl Error {
     }
 
     fn unavailable(error: &dyn std::fmt::Display) -> Self {
-        tracing::warn!(%error, "the database is away");
+        tracing::warn!(%error, "database unavailable");
         let retry_after = Some(Duration::from_secs(1));
         let message = "The service is not available right now; try again.";
         Self { retry_after, ..Self::new(ErrorCode::ServiceUnavailable, message) }
     }
 
-    /// The code and what goes with it.
+    /// `code`, and `retryAfterSeconds` and `budget` if they are known.
     pub fn extensions(&self) -> ErrorExtensionValues {
         let code: &str = self.code.into();
         let mut extensions = ErrorExtensionValues::default();
         extensions.set("code", code);
-        if let Some(pause) = self.retry_after {
-            // Rounded up: who comes too early would be refused again.
-            let whole = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
-            extensions.set("retryAfterSeconds", Value::from(whole.max(1)));
+        if let Some(delay) = self.retry_after {
+            extensions.set("retryAfterSeconds", Value::from(whole_seconds(delay)));
         }
         if let Some(budget) = self.budget {
             extensions.set("budget", budget);
@@ -160,7 +163,7 @@ impl Error {
         extensions
     }
 
-    /// Whether it may be tried again soon.
+    /// Whether the database is unavailable.
     pub fn is_unavailable(&self) -> bool {
         self.code == ErrorCode::ServiceUnavailable
     }
@@ -174,10 +177,16 @@ impl Error {
     }
 }
 
-/// A field that may be null, from what it takes to answer it: where that fails, the library makes this field null,
-/// as the specification has it, and not the object around it.
-pub async fn nullable<T>(answer: impl Future<Output = Result<Option<T>>>) -> Option<Result<T>> {
-    answer.await.transpose()
+/// The value of a nullable field. If it fails, the field is null and has an error, as the GraphQL
+/// specification asks; a resolver that returns `Result<Option<T>>` would make its parent null.
+pub async fn nullable<T>(value: impl Future<Output = Result<Option<T>>>) -> Option<Result<T>> {
+    value.await.transpose()
+}
+
+/// At least 1, and rounded up: a client that retries too early is refused again.
+fn whole_seconds(delay: Duration) -> u64 {
+    let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+    seconds.max(1)
 }
 
 impl From<Error> for async_graphql::Error {
@@ -190,34 +199,37 @@ impl From<Error> for async_graphql::Error {
 impl From<service::Error> for Error {
     fn from(error: service::Error) -> Self {
         match error {
-            service::Error::Refused(violations) => {
+            service::Error::Violations(violations) => {
                 let messages: Vec<_> = violations.into_iter().map(|violation| violation.message).collect();
                 Self::bad_input(messages.join(" "))
             }
             service::Error::Unauthenticated => Self::unauthenticated(),
             service::Error::Forbidden => {
-                Self::new(ErrorCode::Forbidden, "This takes the role REVIEWER or ADMIN.")
+                Self::new(ErrorCode::Forbidden, "The role REVIEWER or ADMIN is required.")
             }
-            service::Error::RateLimited(pause) => {
-                let message = "There were too many failed attempts; try again later.";
-                let retry_after = Some(pause);
+            service::Error::RateLimited(delay) => {
+                let seconds = whole_seconds(delay);
+                let message = format!("Too many failed sign-in attempts. Try again in {seconds} s.");
+                let retry_after = Some(delay);
                 Self { retry_after, ..Self::new(ErrorCode::RateLimited, message) }
             }
             service::Error::Unavailable(error) => Self::unavailable(&error),
-            service::Error::Sealed(error) => Self::sealed(&error),
+            service::Error::Decryption(error) => Self::from_vault_error(&error),
             service::Error::Internal(error) => Self::internal(&error),
         }
     }
 }
 
 impl From<RateLimited> for Error {
-    fn from(spent: RateLimited) -> Self {
-        let RateLimited { budget, rule, again_in } = spent;
+    fn from(limited: RateLimited) -> Self {
+        let RateLimited { kind, rule, retry_after } = limited;
         let message = format!(
-            "This is more than you may do at a time: {} points, of which {} run in each minute. Try again later.",
-            rule.capacity, rule.per_minute
+            "Rate limit exceeded: {} points, refilled at {} per minute. Try again in {} s.",
+            rule.capacity,
+            rule.per_minute,
+            whole_seconds(retry_after)
         );
-        let (retry_after, budget) = (Some(again_in), Some(budget.into()));
+        let (retry_after, budget) = (Some(retry_after), Some(kind.into()));
         Self { retry_after, budget, ..Self::new(ErrorCode::RateLimited, message) }
     }
 }
@@ -232,10 +244,11 @@ impl From<StreamError> for Error {
     fn from(error: StreamError) -> Self {
         match error {
             StreamError::InvalidCursor => {
-                Self::new(ErrorCode::InvalidCursor, "The cursor `after` is malformed.")
+                Self::new(ErrorCode::InvalidCursor, "The cursor in `after` or `Last-Event-ID` is malformed.")
             }
             StreamError::CursorExpired => {
-                let message = "The log no longer keeps what came after the cursor; read everything anew.";
+                let message =
+                    "The event log no longer has the events after this cursor. Read the current state again.";
                 Self::new(ErrorCode::CursorExpired, message)
             }
             StreamError::Store(error) if store::is_unavailable(&error) => Self::unavailable(&error),

@@ -1,16 +1,20 @@
-//! Reads what many resolvers of one request want of one kind in one statement.
+//! Batched reads: what many resolvers of one request want of one kind is read in one statement.
 //!
-//! One type of key for each kind of thing. What the viewer may not see is not loaded.
+//! There is one key type for each kind of read. A key that is missing from the result does not exist, or the
+//! viewer may not see it.
+//!
+//! To add a read: a key type, and an `impl dataloader::Loader` for it that calls one function of `store` with
+//! all keys.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
 use async_graphql::dataloader;
-use uuid::Uuid;
 
 use crate::domain::category::Category;
 use crate::domain::gig::Gig;
+use crate::domain::id::{CategoryId, GigId, ImageId, ReviewItemId, SubjectId, UserId, VerificationId};
 use crate::domain::image::GigImage;
 use crate::domain::reason::ReviewReason;
 use crate::domain::review::ReviewItem;
@@ -26,10 +30,11 @@ use crate::store::images::ImageView;
 use crate::store::pagination::{Page, PageKey, PageRequest, Side};
 use crate::store::{categories, gigs, images, reviews, users, verifications};
 
-/// One request's reader.
+/// The loader of one request.
 pub struct Loader {
     services: Arc<Services>,
-    /// As whom to look.
+    /// The viewer whose permissions apply; see
+    /// [`ContextExt::visibility`](crate::graphql::context::ContextExt::visibility).
     viewer: Option<Arc<Viewer>>,
 }
 
@@ -43,70 +48,50 @@ impl Loader {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct UserId(pub Uuid);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct CategoryId(pub Uuid);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct GigId(pub Uuid);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ImageId(pub Uuid);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ReviewItemId(pub Uuid);
-
-/// The verification of a person, for themselves and reviewers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct VerificationOf(pub Uuid);
-
 /// The pictures of a gig, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ImagesOfGig(pub Uuid);
+pub struct ImagesOfGig(pub GigId);
 
-/// The reasons of the decision that made this version of this subject.
+/// The reasons of the decision that led to this version of this subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ReasonsOf(pub Uuid, pub i32);
+pub struct ReasonsOfVersion(pub SubjectId, pub i32);
 
 /// A page of a seller's ACTIVE gigs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct GigsOfSeller {
-    pub seller_id: Uuid,
+    pub seller_id: UserId,
     pub request: PageRequest,
     pub columns: ColumnSet,
 }
 
 /// How many ACTIVE gigs a seller has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct GigCountOfSeller(pub Uuid);
+pub struct GigCountOfSeller(pub UserId);
 
-/// How a seller's ACTIVE gigs are distributed.
+/// How many of a seller's ACTIVE gigs are in each bucket of a facet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FacetOfSeller {
-    pub seller_id: Uuid,
+    pub seller_id: UserId,
     pub facet: Facet,
 }
 
-/// Whether a seller has ACTIVE gigs on that side of a page: there where they have.
+/// Whether a seller has ACTIVE gigs on that side of a page; present only if so.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct SellerBeyond {
-    pub seller_id: Uuid,
+pub struct SellerGigsBeyond {
+    pub seller_id: UserId,
     pub side: Side,
     pub key: PageKey,
 }
 
-type Loaded<K, V> = Result<HashMap<K, V>>;
+type LoadResult<K, V> = Result<HashMap<K, V>>;
 
 impl dataloader::Loader<UserId> for Loader {
     type Value = User;
     type Error = Error;
 
-    async fn load(&self, keys: &[UserId]) -> Loaded<UserId, User> {
-        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let found = users::find_all(self.db(), &ids).await?;
-        Ok(found.into_iter().map(|user| (UserId(user.id), user)).collect())
+    async fn load(&self, keys: &[UserId]) -> LoadResult<UserId, User> {
+        let rows = users::find_all(self.db(), keys).await?;
+        Ok(rows.into_iter().map(|user| (user.id, user)).collect())
     }
 }
 
@@ -114,10 +99,9 @@ impl dataloader::Loader<CategoryId> for Loader {
     type Value = Category;
     type Error = Error;
 
-    async fn load(&self, keys: &[CategoryId]) -> Loaded<CategoryId, Category> {
-        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let found = categories::find_all(self.db(), &ids).await?;
-        Ok(found.into_iter().map(|category| (CategoryId(category.id), category)).collect())
+    async fn load(&self, keys: &[CategoryId]) -> LoadResult<CategoryId, Category> {
+        let rows = categories::find_all(self.db(), keys).await?;
+        Ok(rows.into_iter().map(|category| (category.id, category)).collect())
     }
 }
 
@@ -125,10 +109,9 @@ impl dataloader::Loader<GigId> for Loader {
     type Value = Gig;
     type Error = Error;
 
-    async fn load(&self, keys: &[GigId]) -> Loaded<GigId, Gig> {
-        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let found = gigs::find_all_visible(self.db(), self.viewer.as_deref(), &ids).await?;
-        Ok(found.into_iter().map(|gig| (GigId(gig.id), gig)).collect())
+    async fn load(&self, keys: &[GigId]) -> LoadResult<GigId, Gig> {
+        let rows = gigs::find_all_visible(self.db(), self.viewer.as_deref(), keys).await?;
+        Ok(rows.into_iter().map(|gig| (gig.id, gig)).collect())
     }
 }
 
@@ -136,10 +119,9 @@ impl dataloader::Loader<ImageId> for Loader {
     type Value = ImageView;
     type Error = Error;
 
-    async fn load(&self, keys: &[ImageId]) -> Loaded<ImageId, ImageView> {
-        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let found = images::find_all_visible(self.db(), self.viewer.as_deref(), &ids).await?;
-        Ok(found.into_iter().map(|seen| (ImageId(seen.image.id), seen)).collect())
+    async fn load(&self, keys: &[ImageId]) -> LoadResult<ImageId, ImageView> {
+        let rows = images::find_all_visible(self.db(), self.viewer.as_deref(), keys).await?;
+        Ok(rows.into_iter().map(|view| (view.image.id, view)).collect())
     }
 }
 
@@ -147,27 +129,27 @@ impl dataloader::Loader<ReviewItemId> for Loader {
     type Value = ReviewItem;
     type Error = Error;
 
-    async fn load(&self, keys: &[ReviewItemId]) -> Loaded<ReviewItemId, ReviewItem> {
-        if !self.viewer.as_ref().is_some_and(|viewer| viewer.role.reviews()) {
+    async fn load(&self, keys: &[ReviewItemId]) -> LoadResult<ReviewItemId, ReviewItem> {
+        if !self.viewer.as_ref().is_some_and(|viewer| viewer.role.can_review()) {
             return Ok(HashMap::new());
         }
-        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let found = reviews::find_all(self.db(), &ids).await?;
-        Ok(found.into_iter().map(|item| (ReviewItemId(item.id), item)).collect())
+        let rows = reviews::find_all(self.db(), keys).await?;
+        Ok(rows.into_iter().map(|item| (item.id, item)).collect())
     }
 }
 
-impl dataloader::Loader<VerificationOf> for Loader {
+/// Only the user and reviewers may see a verification.
+impl dataloader::Loader<VerificationId> for Loader {
     type Value = Verification;
     type Error = Error;
 
-    async fn load(&self, keys: &[VerificationOf]) -> Loaded<VerificationOf, Verification> {
+    async fn load(&self, keys: &[VerificationId]) -> LoadResult<VerificationId, Verification> {
         let Some(viewer) = &self.viewer else { return Ok(HashMap::new()) };
-        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let found = verifications::find_all(self.db(), &ids).await?;
-        let found = found.into_iter().map(|sealed| sealed.verification);
-        let seen = found.filter(|verification| verification.visible_to(viewer));
-        Ok(seen.map(|verification| (VerificationOf(verification.user_id), verification)).collect())
+        let user_ids: Vec<_> = keys.iter().map(|key| key.user_id()).collect();
+        let rows = verifications::find_all(self.db(), &user_ids).await?;
+        let rows = rows.into_iter().map(|row| row.verification);
+        let visible = rows.filter(|verification| verification.is_visible_to(viewer));
+        Ok(visible.map(|verification| (verification.user_id.into(), verification)).collect())
     }
 }
 
@@ -175,21 +157,24 @@ impl dataloader::Loader<ImagesOfGig> for Loader {
     type Value = Vec<GigImage>;
     type Error = Error;
 
-    async fn load(&self, keys: &[ImagesOfGig]) -> Loaded<ImagesOfGig, Vec<GigImage>> {
+    async fn load(&self, keys: &[ImagesOfGig]) -> LoadResult<ImagesOfGig, Vec<GigImage>> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let found = images::of_gigs(self.db(), &ids).await?;
-        Ok(grouped(found.into_iter().map(|(gig_id, image)| (ImagesOfGig(gig_id), image))))
+        let rows = images::find_by_gigs(self.db(), &ids).await?;
+        Ok(group_by_key(rows.into_iter().map(|(gig_id, image)| (ImagesOfGig(gig_id), image))))
     }
 }
 
-impl dataloader::Loader<ReasonsOf> for Loader {
+impl dataloader::Loader<ReasonsOfVersion> for Loader {
     type Value = Vec<ReviewReason>;
     type Error = Error;
 
-    async fn load(&self, keys: &[ReasonsOf]) -> Loaded<ReasonsOf, Vec<ReviewReason>> {
+    async fn load(&self, keys: &[ReasonsOfVersion]) -> LoadResult<ReasonsOfVersion, Vec<ReviewReason>> {
         let versions: Vec<_> = keys.iter().map(|key| (key.0, key.1)).collect();
-        let found = reviews::reasons_of(self.db(), &versions).await?;
-        Ok(found.into_iter().map(|((id, version), reasons)| (ReasonsOf(id, version), reasons)).collect())
+        let rows = reviews::reasons_of_versions(self.db(), &versions).await?;
+        Ok(rows
+            .into_iter()
+            .map(|((id, version), reasons)| (ReasonsOfVersion(id, version), reasons))
+            .collect())
     }
 }
 
@@ -197,10 +182,10 @@ impl dataloader::Loader<GigsOfSeller> for Loader {
     type Value = Page<Arc<GigRow>>;
     type Error = Error;
 
-    async fn load(&self, keys: &[GigsOfSeller]) -> Loaded<GigsOfSeller, Page<Arc<GigRow>>> {
-        let alike = grouped(keys.iter().map(|key| ((key.request.clone(), key.columns), key.seller_id)));
+    async fn load(&self, keys: &[GigsOfSeller]) -> LoadResult<GigsOfSeller, Page<Arc<GigRow>>> {
+        let groups = group_by_key(keys.iter().map(|key| ((key.request.clone(), key.columns), key.seller_id)));
         let mut loaded = HashMap::new();
-        for ((request, columns), sellers) in alike {
+        for ((request, columns), sellers) in groups {
             let pages = list::pages_of_sellers(self.db(), &sellers, &request, columns).await?;
             for (seller_id, page) in pages {
                 loaded.insert(GigsOfSeller { seller_id, request: request.clone(), columns }, page);
@@ -214,10 +199,10 @@ impl dataloader::Loader<GigCountOfSeller> for Loader {
     type Value = i64;
     type Error = Error;
 
-    async fn load(&self, keys: &[GigCountOfSeller]) -> Loaded<GigCountOfSeller, i64> {
+    async fn load(&self, keys: &[GigCountOfSeller]) -> LoadResult<GigCountOfSeller, i64> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let found = list::counts_of_sellers(self.db(), &ids).await?;
-        Ok(found.into_iter().map(|(seller_id, count)| (GigCountOfSeller(seller_id), count)).collect())
+        let rows = list::counts_of_sellers(self.db(), &ids).await?;
+        Ok(rows.into_iter().map(|(seller_id, count)| (GigCountOfSeller(seller_id), count)).collect())
     }
 }
 
@@ -225,9 +210,9 @@ impl dataloader::Loader<FacetOfSeller> for Loader {
     type Value = Vec<(Bucket, i64)>;
     type Error = Error;
 
-    async fn load(&self, keys: &[FacetOfSeller]) -> Loaded<FacetOfSeller, Vec<(Bucket, i64)>> {
+    async fn load(&self, keys: &[FacetOfSeller]) -> LoadResult<FacetOfSeller, Vec<(Bucket, i64)>> {
         let mut loaded = HashMap::new();
-        for (facet, sellers) in grouped(keys.iter().map(|key| (key.facet, key.seller_id))) {
+        for (facet, sellers) in group_by_key(keys.iter().map(|key| (key.facet, key.seller_id))) {
             for (seller_id, counts) in facets::counts_of_sellers(self.db(), &sellers, facet).await? {
                 loaded.insert(FacetOfSeller { seller_id, facet }, counts);
             }
@@ -236,24 +221,24 @@ impl dataloader::Loader<FacetOfSeller> for Loader {
     }
 }
 
-impl dataloader::Loader<SellerBeyond> for Loader {
+impl dataloader::Loader<SellerGigsBeyond> for Loader {
     type Value = ();
     type Error = Error;
 
-    async fn load(&self, keys: &[SellerBeyond]) -> Loaded<SellerBeyond, ()> {
+    async fn load(&self, keys: &[SellerGigsBeyond]) -> LoadResult<SellerGigsBeyond, ()> {
         let by_bound = keys.iter().map(|key| ((key.side, key.key.clone()), key.seller_id));
         let mut loaded = HashMap::new();
-        for ((side, key), sellers) in grouped(by_bound) {
-            for seller_id in list::sellers_on(self.db(), &sellers, side, &key).await? {
-                loaded.insert(SellerBeyond { seller_id, side, key: key.clone() }, ());
+        for ((side, key), sellers) in group_by_key(by_bound) {
+            for seller_id in list::sellers_on_side(self.db(), &sellers, side, &key).await? {
+                loaded.insert(SellerGigsBeyond { seller_id, side, key: key.clone() }, ());
             }
         }
         Ok(loaded)
     }
 }
 
-/// The values of each key, in order.
-fn grouped<K: Eq + Hash, V>(pairs: impl Iterator<Item = (K, V)>) -> HashMap<K, Vec<V>> {
+/// Groups the values by key; the values of a key keep their order.
+fn group_by_key<K: Eq + Hash, V>(pairs: impl Iterator<Item = (K, V)>) -> HashMap<K, Vec<V>> {
     let mut groups: HashMap<K, Vec<V>> = HashMap::new();
     for (key, value) in pairs {
         groups.entry(key).or_default().push(value);

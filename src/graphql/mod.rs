@@ -1,12 +1,48 @@
-//! What clients see: the types, queries, mutations and subscriptions of `schema.graphql`.
+//! The GraphQL schema, and nothing else: `engine` runs the operations.
 //!
-//! A resolver parses what it was given, calls one function of `service` (to act) or of `store` (to read,
-//! mostly through [`loaders`], which batches), and maps the result; it holds no rule and no SQL. What a
-//! person can get wrong comes back as data ([`user_error`]), what only a program can get wrong as an
-//! [`error`] with a code.
+//! | module | contents |
+//! |---|---|
+//! | [`types`] | output types, scalars, interfaces, unions |
+//! | [`inputs`] | input types |
+//! | [`query`], [`mutation`], [`subscription`] | the root types |
+//! | [`loaders`] | batched reads |
+//! | [`context`] | what a resolver knows of its request, and whom an execution is for |
+//! | [`error`] | GraphQL errors and their codes |
+//! | [`authorization`] | the table of who may see and do what |
 //!
-//! To add a type: a file here named after it. To add a mutation: the act in `service`, a method in the
-//! `*_mutation.rs` of its subject. Then `make schema`, which writes `schema.graphql` anew.
+//! A resolver parses ids, calls one function of `service` (to change something) or of `store` (to read,
+//! mostly through [`loaders`]), and maps the result. It contains no rules and no SQL. Mistakes of a person
+//! are data ([`types::user_error`]); mistakes of a program are GraphQL errors ([`error`]).
+//!
+//! # To add a nullable field to `Gig`
+//!
+//! For example `nextOpening: DateTime`, which anonymous clients can read in lists. In parentheses: the test
+//! that fails if the step is forgotten, or the compiler.
+//!
+//! 1. `migration/src`: a new file that adds the column, and its line in `lib.rs` (every test that reads a
+//!    gig).
+//! 2. `entity/src/gig.rs`: the column of `Model` (compiler, in step 4).
+//! 3. `src/domain/gig.rs`: the field of `GigContent` if the seller writes it, otherwise of `Gig`, with its
+//!    initial value in `GigContent::blank` or `Gig::new` (compiler, in steps 4 and 6).
+//! 4. `src/store/gigs/mod.rs`: `from_row` and `to_row` (compiler).
+//! 5. `src/store/gigs/rows.rs`: a variant of `Column` (`every_field_of_gig_has_its_column`, in this file),
+//!    and a line in `read_gig` (compiler). Column, variant and GraphQL field have the same name, apart from
+//!    the case.
+//! 6. `src/graphql/types/gig.rs`: the resolver, with a doc comment that says when it is null
+//!    (`every_field_of_gig_has_its_column`).
+//! 7. `src/graphql/authorization/table.rs`: the name in the row of `Gig` that has `Everyone`
+//!    (`every_schema_field_has_exactly_one_table_row`).
+//! 8. `make schema` (`the_committed_schema_is_up_to_date`, `the_committed_authorization_page_is_up_to_date`).
+//! 9. `tests/api/authorization_fields.rs`: a value for the field, or its name in `MAY_BE_NULL`
+//!    (`every_field_returns_what_its_table_row_says_for_every_caller`).
+//! 10. `tests/api/browse.rs`: the field in the selection of
+//!     `every_field_in_a_list_equals_the_field_of_the_gig`.
+//! 11. `CHANGELOG.md`: a line under "Unreleased".
+//!
+//! If the seller writes the field, also change `GigForm` in `src/domain/gig_form.rs`, the three inputs in
+//! `src/graphql/inputs/gig.rs`, and `src/graphql/mutation/gig.rs`. If the field can change while the gig is
+//! ACTIVE, the change must record an event of the gig: responses to anonymous clients are cached until such
+//! an event.
 
 pub mod authorization;
 pub mod context;
@@ -20,11 +56,10 @@ pub mod types;
 
 pub use context::{Caller, RequestMeta};
 
-/// The whole schema, ready to execute. What a request works with comes with the request, as its
-/// [`RequestContext`].
+/// The schema. Each request brings its own [`RequestContext`](context::RequestContext).
 pub type Schema = async_graphql::Schema<query::Query, mutation::Mutation, subscription::Subscription>;
 
-/// Builds the schema; with `suggestions`, an error about an unknown name tells those that are nearly that.
+/// Builds the schema. With `suggestions`, the error about an unknown name contains similar names.
 pub fn schema(suggestions: bool) -> Schema {
     let mutation = mutation::Mutation::default();
     let schema = Schema::build(query::Query, mutation, subscription::Subscription::default())
@@ -34,16 +69,53 @@ pub fn schema(suggestions: bool) -> Schema {
     schema.finish()
 }
 
-/// The schema in the GraphQL schema definition language, as `schema.graphql` has it.
+/// The schema in the GraphQL schema definition language: the text of schema.graphql.
 pub fn sdl() -> String {
     let options = async_graphql::SDLExportOptions::new().use_space_ident().indent_width(2);
     let sdl = schema(false).sdl_with_options(options);
     format!("{}\n", sdl.trim_end())
 }
 
-/// The schema as a subgraph of Apollo Federation 2, for a router that puts it beside others.
+/// The schema as a subgraph of Apollo Federation 2, for a router that composes it with others.
 pub fn federation_sdl() -> String {
     let options = async_graphql::SDLExportOptions::new().use_space_ident().indent_width(2).federation();
     let sdl = schema(false).sdl_with_options(options);
     format!("{}\n", sdl.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::parse_schema;
+    use async_graphql::parser::types::{TypeKind, TypeSystemDefinition};
+
+    use crate::graphql::sdl;
+    use crate::graphql::types::gig::column_for;
+    use crate::store::gigs::rows::ColumnSet;
+
+    /// Fields of `Gig` that need no column, because every list reads what they need.
+    const WITHOUT_COLUMN: [&str; 5] = ["id", "category", "price", "status", "publishedAt"];
+
+    #[test]
+    fn every_field_of_gig_has_its_column() {
+        let definitions = parse_schema(sdl()).expect("the schema is valid").definitions;
+        let fields = definitions.into_iter().find_map(|definition| match definition {
+            TypeSystemDefinition::Type(gig) if gig.node.name.node == "Gig" => match gig.node.kind {
+                TypeKind::Object(object) => Some(object.fields),
+                _ => None,
+            },
+            _ => None,
+        });
+        let (mut columns, mut without_column) = (ColumnSet::new(), Vec::new());
+        for field in fields.expect("there is a type Gig") {
+            let name = field.node.name.node;
+            match column_for(&name) {
+                Some(column) => {
+                    columns.insert(column);
+                }
+                None => without_column.push(name.to_string()),
+            }
+        }
+        assert_eq!(without_column, WITHOUT_COLUMN);
+        assert_eq!(columns, ColumnSet::all(), "a column has no field of its name");
+    }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderName};
 
-use crate::domain::network::network_of;
+use crate::domain::network::client_network;
 
 const FORWARDED_FOR: HeaderName = crate::http::headers::header_name("x-forwarded-for");
 
@@ -12,12 +12,12 @@ const FORWARDED_FOR: HeaderName = crate::http::headers::header_name("x-forwarded
 /// X-Forwarded-For, what the outermost of them saw. What a client itself wrote there counts for nothing.
 pub fn client_address(headers: &HeaderMap, connection: IpAddr, proxies: usize) -> IpAddr {
     if proxies == 0 {
-        return network_of(connection);
+        return client_network(connection);
     }
     let lines = headers.get_all(FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok());
     let hops: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
     let seen = hops.len().checked_sub(proxies).and_then(|index| hops.get(index));
-    network_of(seen.and_then(|hop| hop.parse().ok()).unwrap_or(connection))
+    client_network(seen.and_then(|hop| hop.parse().ok()).unwrap_or(connection))
 }
 
 #[cfg(test)]

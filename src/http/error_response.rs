@@ -23,7 +23,7 @@ pub fn reject(status: StatusCode, code: ErrorCode, message: impl Into<String>) -
 /// What became of a panic: one answer, and the process lives.
 #[expect(clippy::needless_pass_by_value, reason = "the layer gives it away")]
 pub fn of_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
-    let error = Error::panicked(panic.as_ref());
+    let error = Error::from_panic(panic.as_ref());
     reject(StatusCode::INTERNAL_SERVER_ERROR, error.code(), error.message())
 }
 

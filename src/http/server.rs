@@ -27,11 +27,11 @@ const BUFFER_MAX_BYTES: usize = 64 * 1024;
 /// How long to wait where a connection cannot be taken, such as for want of open files.
 const TAKE_AGAIN: Duration = Duration::from_secs(1);
 
-/// Serves until it is to stop, and then until all connections have ended; `headers_within`, a connection must have sent
+/// Serves until it is to stop, and then until all connections have ended; `header_timeout`, a connection must have sent
 /// the headers of its next request.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken, headers_within: Duration) {
+pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken, header_timeout: Duration) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(headers_within).max_buf_size(BUFFER_MAX_BYTES);
+    http.timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(BUFFER_MAX_BYTES);
     // Whoever drops this ends them, too.
     let mut connections = JoinSet::new();
     loop {

@@ -7,13 +7,13 @@ use std::task::{Context, Poll, ready};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, Sleep, sleep};
-use uuid::Uuid;
 
 use crate::domain::event::{EventBody, Topic};
+use crate::domain::id::UserId;
 use crate::domain::user::Viewer;
 use crate::engine::Caller;
 use crate::engine::delivery::CurrentCaller;
-use crate::events::RETRY;
+use crate::events::RETRY_DELAY;
 use crate::events::stream::{EventStream, StreamError};
 use crate::http::credentials::Credentials;
 use crate::http::state::AppState;
@@ -53,7 +53,7 @@ impl SessionWatch {
     /// Nobody yet, or a stranger.
     pub fn of_nobody(state: Arc<AppState>) -> Self {
         // Nobody's: that the gateway stops is heard nevertheless.
-        let sessions = state.services.streams.live(Topic::Sessions(Uuid::nil()));
+        let sessions = state.services.streams.live(Topic::Sessions(UserId::nil()));
         let current_caller = CurrentCaller::new(Caller::Anonymous);
         Self { state, current_caller, sessions, ends_at: None, recheck: Recheck::Nowhere }
     }
@@ -113,7 +113,7 @@ impl SessionWatch {
                     return Poll::Ready(SessionEvent::SessionEnded);
                 }
                 Some(Err(StreamError::Store(_))) => {
-                    self.recheck = Recheck::Later(Box::pin(sleep(RETRY)));
+                    self.recheck = Recheck::Later(Box::pin(sleep(RETRY_DELAY)));
                     continue;
                 }
             };
@@ -141,7 +141,7 @@ async fn refresh_viewer(state: &AppState, viewer: &Viewer) -> Option<Viewer> {
             Err(service::Error::Unauthenticated) => return None,
             Err(error) => {
                 tracing::warn!(%error, "cannot tell what has become of a person; trying again");
-                sleep(RETRY).await;
+                sleep(RETRY_DELAY).await;
             }
         }
     }

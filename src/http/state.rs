@@ -10,9 +10,9 @@ use secrecy::SecretString;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
-use uuid::Uuid;
 
 use crate::config::{Config, ConnectionLimits, GetRequests};
+use crate::domain::id::UserId;
 use crate::engine::delivery::{CurrentCaller, SubscriptionStream};
 use crate::engine::limits::ValidatedOperation;
 use crate::engine::response;
@@ -31,7 +31,7 @@ const UPLOADS_AT_ONCE: usize = 16;
 /// Who has a subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Subscriber {
-    Person(Uuid),
+    Person(UserId),
     Strangers(IpAddr),
 }
 

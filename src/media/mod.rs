@@ -1,5 +1,5 @@
-//! Pictures: decoded and re-encoded within bounds, and kept as blobs; and the vault, which seals those of
-//! identity documents.
+//! Image uploads: `images` decodes and re-encodes them, [`Media`] stores them as blobs, and `vault` encrypts
+//! those of identity documents and other personal data.
 
 pub mod images;
 pub mod vault;
@@ -12,68 +12,84 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path as BlobPath;
 use object_store::{ObjectStore, PutPayload};
 use tokio::sync::Semaphore;
-use uuid::Uuid;
 
-use crate::domain::id;
-use crate::domain::id::IdKind;
-use images::{Bounds, Picture, Unreadable};
+use crate::domain::id::{DocumentId, ImageId, PublicId};
+use crate::media::images::{Bounds, EncodedImage, InvalidImage};
 
-/// Pictures decoded at once: each may take some hundred megabytes for a moment.
-const DECODED_AT_ONCE: usize = 2;
+/// Images that are decoded at the same time. Each can take some hundred megabytes.
+const CONCURRENT_DECODES: usize = 2;
 
-/// Which pictures.
+/// What the images are of. The limits depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlobKind {
-    /// Pictures of gigs, as they are shown.
+    /// Images of gigs, stored as they are served.
     GigImages,
-    /// Pictures of identity documents, sealed.
+    /// Images of identity documents, stored encrypted.
     IdentityDocuments,
 }
 
-/// The pictures of this installation.
+/// The id of a stored image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlobId {
+    GigImage(ImageId),
+    IdentityDocument(DocumentId),
+}
+
+impl From<ImageId> for BlobId {
+    fn from(id: ImageId) -> Self {
+        Self::GigImage(id)
+    }
+}
+
+impl From<DocumentId> for BlobId {
+    fn from(id: DocumentId) -> Self {
+        Self::IdentityDocument(id)
+    }
+}
+
+/// The images of this installation.
 #[derive(Debug, Clone)]
 pub struct Media {
     blobs: Arc<dyn ObjectStore>,
     gig_images: Bounds,
     identity_documents: Bounds,
-    decoding: Arc<Semaphore>,
+    decode_permits: Arc<Semaphore>,
 }
 
 impl Media {
-    /// Blobs in a folder, which is made where it is missing.
+    /// Stores blobs in a directory, which is created if it does not exist.
     ///
     /// # Errors
-    /// Where the folder cannot be made.
-    pub fn in_folder(
-        folder: &Path,
+    /// The directory cannot be created.
+    pub fn in_directory(
+        directory: &Path,
         gig_images: Bounds,
         identity_documents: Bounds,
     ) -> Result<Self, object_store::Error> {
-        let made = std::fs::create_dir_all(folder).map_err(|error| object_store::Error::Generic {
+        std::fs::create_dir_all(directory).map_err(|error| object_store::Error::Generic {
             store: "LocalFileSystem",
             source: Box::new(error),
-        });
-        made?;
-        let blobs = Arc::new(LocalFileSystem::new_with_prefix(folder)?);
+        })?;
+        let blobs = Arc::new(LocalFileSystem::new_with_prefix(directory)?);
         Ok(Self {
             blobs,
             gig_images,
             identity_documents,
-            decoding: Arc::new(Semaphore::new(DECODED_AT_ONCE)),
+            decode_permits: Arc::new(Semaphore::new(CONCURRENT_DECODES)),
         })
     }
 
-    /// Makes an upload ready to be stored, off the async threads.
+    /// Decodes an upload and encodes it as it will be stored, on a blocking thread.
     ///
     /// # Errors
-    /// The outer where the work itself failed, the inner where the upload is no picture we take.
+    /// The inner error if the upload is not a valid image, the outer one if the task failed.
     pub async fn reencode(
         &self,
-        on: BlobKind,
+        kind: BlobKind,
         file: Bytes,
-    ) -> Result<Result<Picture, Unreadable>, Box<dyn std::error::Error + Send + Sync>> {
-        let permit = Arc::clone(&self.decoding).acquire_owned().await?;
-        let bounds = match on {
+    ) -> Result<Result<EncodedImage, InvalidImage>, Box<dyn std::error::Error + Send + Sync>> {
+        let permit = Arc::clone(&self.decode_permits).acquire_owned().await?;
+        let bounds = match kind {
             BlobKind::GigImages => self.gig_images,
             BlobKind::IdentityDocuments => self.identity_documents,
         };
@@ -84,48 +100,51 @@ impl Media {
         Ok(tokio::task::spawn_blocking(work).await?)
     }
 
+    /// Stores a blob, replacing one with the same id.
+    ///
     /// # Errors
-    /// Where the blobs are away.
-    pub async fn put(&self, on: BlobKind, id: Uuid, bytes: Bytes) -> Result<(), object_store::Error> {
-        self.blobs.put(&path(on, id), PutPayload::from(bytes)).await?;
+    /// The object store does not answer.
+    pub async fn put(&self, id: impl Into<BlobId>, bytes: Bytes) -> Result<(), object_store::Error> {
+        self.blobs.put(&path(id.into()), PutPayload::from(bytes)).await?;
         Ok(())
     }
 
-    /// The picture's bytes; `None` where there is none.
+    /// The bytes of a blob; `None` if it does not exist.
     ///
     /// # Errors
-    /// Where the blobs are away.
-    pub async fn get(&self, on: BlobKind, id: Uuid) -> Result<Option<Bytes>, object_store::Error> {
-        match self.blobs.get(&path(on, id)).await {
-            Ok(found) => Ok(Some(found.bytes().await?)),
+    /// The object store does not answer.
+    pub async fn get(&self, id: impl Into<BlobId>) -> Result<Option<Bytes>, object_store::Error> {
+        match self.blobs.get(&path(id.into())).await {
+            Ok(blob) => Ok(Some(blob.bytes().await?)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Removes the picture, where there is one.
+    /// Deletes a blob, if it exists.
     ///
     /// # Errors
-    /// Where the blobs are away.
-    pub async fn delete(&self, on: BlobKind, id: Uuid) -> Result<(), object_store::Error> {
-        match self.blobs.delete(&path(on, id)).await {
+    /// The object store does not answer.
+    pub async fn delete(&self, id: impl Into<BlobId>) -> Result<(), object_store::Error> {
+        match self.blobs.delete(&path(id.into())).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
+    /// Checks that the object store answers.
+    ///
     /// # Errors
-    /// Where blobs cannot be reached.
+    /// It does not.
     pub async fn check(&self) -> Result<(), object_store::Error> {
         self.blobs.list_with_delimiter(None).await.map(|_| ())
     }
 }
 
-fn path(on: BlobKind, id: Uuid) -> BlobPath {
-    BlobPath::from(match on {
-        BlobKind::GigImages => format!("gig-images/{}.jpg", id::encode(IdKind::GigImage, id)),
-        BlobKind::IdentityDocuments => {
-            format!("identity-documents/{}.sealed", id::encode(IdKind::IdentityDocument, id))
-        }
+fn path(id: BlobId) -> BlobPath {
+    BlobPath::from(match id {
+        BlobId::GigImage(id) => format!("gig-images/{}.jpg", id.to_public()),
+        // The extension is part of the stored name: do not change it.
+        BlobId::IdentityDocument(id) => format!("identity-documents/{}.sealed", id.to_public()),
     })
 }

@@ -1,9 +1,10 @@
-//! Seals what is personal before it reaches the database or the blobs.
+//! Encrypts personal data before it is written to the database or the object store.
 //!
-//! Envelope encryption: each person's data have a key of their own ([`DataKey`]), which is kept wrapped by one of
-//! the installation's keys. Destroying the wrapped key destroys the data, wherever copies of them are; changing
-//! the installation's key rewraps keys and touches no data. Everything sealed is bound to the place it belongs
-//! to: moved to another row, it does not open.
+//! Envelope encryption: the data of each user has its own key ([`DataKey`]), which is stored wrapped
+//! (encrypted) by a key of the installation. Deleting the wrapped key makes the data unreadable, wherever
+//! copies of it are. Rotating the installation's key rewraps the data keys and leaves the data as it is. The
+//! associated data of the encryption is a context, such as the row that the data belongs to: moved to another
+//! row, the data cannot be decrypted.
 
 use std::collections::BTreeMap;
 
@@ -13,31 +14,31 @@ use hmac::{Hmac, Mac};
 use rand::TryRngCore;
 use secrecy::zeroize::Zeroizing;
 use sha2::Sha256;
-use uuid::Uuid;
 
+use crate::domain::id::{AttemptId, UserId};
 use crate::domain::wrapped_key::WrappedKey;
 
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 
-/// Why something cannot be sealed or opened.
+/// Why data cannot be encrypted or decrypted.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum VaultError {
-    /// The installation does not have this key any more.
-    #[error("the key {0:?} is missing")]
+    /// The installation has no key with this id.
+    #[error("the encryption key {0:?} is missing")]
     MissingKey(String),
-    /// It is not what was sealed, or not where it was sealed for.
-    #[error("sealed data have been altered")]
+    /// The data was changed, or was encrypted for another context.
+    #[error("encrypted data has been altered")]
     Tampered,
-    #[error("the machine gives no randomness")]
+    #[error("the operating system provides no randomness")]
     NoRandomness,
 }
 
 /// The installation's keys, by their ids. New data keys are wrapped by the newest.
 pub struct Vault {
     keys: BTreeMap<String, XChaCha20Poly1305>,
-    newest: String,
-    /// For hashes by which the same thing is known again, and nothing is learnt of it.
+    newest_key_id: String,
+    /// The state of [`Vault::hash`], keyed by the index key.
     index: Hmac<Sha256>,
 }
 
@@ -47,7 +48,36 @@ impl std::fmt::Debug for Vault {
     }
 }
 
-/// The key of one person's data.
+/// Whose data a data key encrypts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyOwner {
+    User(UserId),
+    /// The response of one run of an idempotent mutation.
+    Attempt(AttemptId),
+}
+
+impl From<UserId> for KeyOwner {
+    fn from(id: UserId) -> Self {
+        Self::User(id)
+    }
+}
+
+impl From<AttemptId> for KeyOwner {
+    fn from(id: AttemptId) -> Self {
+        Self::Attempt(id)
+    }
+}
+
+impl std::fmt::Display for KeyOwner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::User(id) => id.fmt(f),
+            Self::Attempt(id) => id.fmt(f),
+        }
+    }
+}
+
+/// The key of the data of one owner.
 pub struct DataKey(XChaCha20Poly1305);
 
 impl std::fmt::Debug for DataKey {
@@ -57,173 +87,178 @@ impl std::fmt::Debug for DataKey {
 }
 
 impl Vault {
-    /// The newest key is the last.
+    /// A vault with these keys, newest last; `None` if there is none.
     pub fn new(keys: &[(&str, &[u8; KEY_BYTES])], index_key: &[u8]) -> Option<Self> {
-        let newest = (*keys.last()?).0.to_owned();
+        let newest_key_id = (*keys.last()?).0.to_owned();
         let keys = keys.iter().map(|(id, key)| ((*id).to_owned(), cipher(*key))).collect();
         let index = <Hmac<Sha256> as Mac>::new_from_slice(index_key).expect("HMAC takes a key of any length");
-        Some(Self { keys, newest, index })
+        Some(Self { keys, newest_key_id, index })
     }
 
-    /// The id of the key that new data keys are wrapped by.
-    pub fn newest(&self) -> &str {
-        &self.newest
+    /// The id of the key that wraps new data keys.
+    pub fn newest_key_id(&self) -> &str {
+        &self.newest_key_id
     }
 
     /// Whether the installation has this key.
-    pub fn has(&self, key_id: &str) -> bool {
+    pub fn has_key(&self, key_id: &str) -> bool {
         self.keys.contains_key(key_id)
     }
 
-    /// A new key for the data of `owner`, and as it is kept.
+    /// A new key for the data of `owner`, and its wrapped form to store.
     ///
     /// # Errors
-    /// Where the machine gives no randomness.
-    pub fn new_data_key(&self, owner: Uuid) -> Result<(DataKey, WrappedKey), VaultError> {
+    /// [`VaultError::NoRandomness`].
+    pub fn new_data_key(&self, owner: impl Into<KeyOwner>) -> Result<(DataKey, WrappedKey), VaultError> {
         let mut bytes = Zeroizing::new([0; KEY_BYTES]);
-        fill(&mut *bytes)?;
-        let wrapped = self.wrap(&*bytes, owner)?;
+        fill_random(&mut *bytes)?;
+        let wrapped = self.wrap(&*bytes, owner.into())?;
         Ok((DataKey(cipher(&*bytes)), wrapped))
     }
 
-    /// The data key of `owner`.
+    /// Decrypts the data key of `owner`.
     ///
     /// # Errors
     /// [`VaultError::MissingKey`], [`VaultError::Tampered`].
-    pub fn unwrap(&self, wrapped: &WrappedKey, owner: Uuid) -> Result<DataKey, VaultError> {
-        Ok(DataKey(cipher(&self.opened(wrapped, owner)?)))
+    pub fn unwrap(&self, wrapped: &WrappedKey, owner: impl Into<KeyOwner>) -> Result<DataKey, VaultError> {
+        Ok(DataKey(cipher(&self.unwrap_bytes(wrapped, owner.into())?)))
     }
 
-    /// The same data key, wrapped by the newest key.
+    /// Wraps the same data key by the newest key.
     ///
     /// # Errors
     /// [`VaultError::MissingKey`], [`VaultError::Tampered`].
-    pub fn rewrap(&self, wrapped: &WrappedKey, owner: Uuid) -> Result<WrappedKey, VaultError> {
-        self.wrap(&self.opened(wrapped, owner)?, owner)
+    pub fn rewrap(&self, wrapped: &WrappedKey, owner: impl Into<KeyOwner>) -> Result<WrappedKey, VaultError> {
+        let owner = owner.into();
+        self.wrap(&self.unwrap_bytes(wrapped, owner)?, owner)
     }
 
-    /// A hash of `text` by which it is known again, and nothing else is learnt of it. `purpose` keeps hashes of
-    /// different things apart.
+    /// A keyed hash of `text`: equal texts have equal hashes, and without the index key the hash reveals
+    /// nothing else. Hashes with different `purpose` are unrelated. Purposes are part of stored hashes: do
+    /// not change them.
     pub fn hash(&self, purpose: &str, text: &[u8]) -> Vec<u8> {
         let mac = self.index.clone().chain_update(purpose).chain_update([0]).chain_update(text);
         mac.finalize().into_bytes().to_vec()
     }
 
-    fn wrap(&self, key: &[u8], owner: Uuid) -> Result<WrappedKey, VaultError> {
-        let cipher =
-            self.keys.get(&self.newest).ok_or_else(|| VaultError::MissingKey(self.newest.clone()))?;
-        let bytes = seal(cipher, &wrapping_place(owner, &self.newest), key)?;
-        Ok(WrappedKey { key_id: self.newest.clone(), bytes })
+    fn wrap(&self, key: &[u8], owner: KeyOwner) -> Result<WrappedKey, VaultError> {
+        let key_id = &self.newest_key_id;
+        let cipher = self.keys.get(key_id).ok_or_else(|| VaultError::MissingKey(key_id.clone()))?;
+        let bytes = encrypt(cipher, &wrapping_context(owner, key_id), key)?;
+        Ok(WrappedKey { key_id: key_id.clone(), bytes })
     }
 
-    fn opened(&self, wrapped: &WrappedKey, owner: Uuid) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    fn unwrap_bytes(&self, wrapped: &WrappedKey, owner: KeyOwner) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         let cipher = self.keys.get(&wrapped.key_id);
         let cipher = cipher.ok_or_else(|| VaultError::MissingKey(wrapped.key_id.clone()))?;
-        let key = Zeroizing::new(open(cipher, &wrapping_place(owner, &wrapped.key_id), &wrapped.bytes)?);
+        let key = Zeroizing::new(decrypt(cipher, &wrapping_context(owner, &wrapped.key_id), &wrapped.bytes)?);
         if key.len() == KEY_BYTES { Ok(key) } else { Err(VaultError::Tampered) }
     }
 }
 
 impl DataKey {
-    /// Seals `plain` for `place`, and for no other.
+    /// Encrypts `plaintext`, bound to `context`.
     ///
     /// # Errors
-    /// Where the machine gives no randomness.
-    pub fn seal(&self, place: &str, plain: &[u8]) -> Result<Vec<u8>, VaultError> {
-        seal(&self.0, place, plain)
+    /// [`VaultError::NoRandomness`].
+    pub fn encrypt(&self, context: &str, plaintext: &[u8]) -> Result<Vec<u8>, VaultError> {
+        encrypt(&self.0, context, plaintext)
     }
 
-    /// What was sealed for `place`.
+    /// Decrypts what was encrypted with the same `context`.
     ///
     /// # Errors
     /// [`VaultError::Tampered`].
-    pub fn open(&self, place: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        open(&self.0, place, sealed).map(Zeroizing::new)
+    pub fn decrypt(&self, context: &str, encrypted: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        decrypt(&self.0, context, encrypted).map(Zeroizing::new)
     }
 }
 
-fn wrapping_place(owner: Uuid, key_id: &str) -> String {
+/// The context of a wrapped key. Stored keys depend on it: do not change it.
+fn wrapping_context(owner: KeyOwner, key_id: &str) -> String {
     format!("data key of {owner} under {key_id}")
 }
 
 fn cipher(key: &[u8]) -> XChaCha20Poly1305 {
-    XChaCha20Poly1305::new_from_slice(key).expect("every key of ours has 32 bytes")
+    XChaCha20Poly1305::new_from_slice(key).expect("every key has 32 bytes")
 }
 
 fn nonce(bytes: &[u8]) -> XNonce {
-    let bytes: [u8; NONCE_BYTES] = bytes.try_into().expect("a nonce was cut to its length");
+    let bytes: [u8; NONCE_BYTES] = bytes.try_into().expect("the slice has the length of a nonce");
     bytes.into()
 }
 
-fn fill(bytes: &mut [u8]) -> Result<(), VaultError> {
+fn fill_random(bytes: &mut [u8]) -> Result<(), VaultError> {
     rand::rngs::OsRng.try_fill_bytes(bytes).map_err(|_| VaultError::NoRandomness)
 }
 
-/// A nonce, and then what it was sealed with.
-fn seal(cipher: &XChaCha20Poly1305, place: &str, plain: &[u8]) -> Result<Vec<u8>, VaultError> {
-    let mut sealed = vec![0; NONCE_BYTES];
-    fill(&mut sealed)?;
-    let payload = Payload { msg: plain, aad: place.as_bytes() };
-    let text = cipher.encrypt(&nonce(&sealed), payload);
-    sealed.extend(text.expect("no text of ours is longer than the cipher can take"));
-    Ok(sealed)
+/// Encrypts `plaintext`. The result is the nonce followed by the ciphertext.
+fn encrypt(cipher: &XChaCha20Poly1305, context: &str, plaintext: &[u8]) -> Result<Vec<u8>, VaultError> {
+    let mut encrypted = vec![0; NONCE_BYTES];
+    fill_random(&mut encrypted)?;
+    let payload = Payload { msg: plaintext, aad: context.as_bytes() };
+    let ciphertext = cipher.encrypt(&nonce(&encrypted), payload);
+    encrypted.extend(ciphertext.expect("the plaintext is below the cipher's limit of 256 GiB"));
+    Ok(encrypted)
 }
 
-fn open(cipher: &XChaCha20Poly1305, place: &str, sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
-    let (start, text) = sealed.split_at_checked(NONCE_BYTES).ok_or(VaultError::Tampered)?;
-    let payload = Payload { msg: text, aad: place.as_bytes() };
+fn decrypt(cipher: &XChaCha20Poly1305, context: &str, encrypted: &[u8]) -> Result<Vec<u8>, VaultError> {
+    let (start, ciphertext) = encrypted.split_at_checked(NONCE_BYTES).ok_or(VaultError::Tampered)?;
+    let payload = Payload { msg: ciphertext, aad: context.as_bytes() };
     cipher.decrypt(&nonce(start), payload).map_err(|_| VaultError::Tampered)
 }
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     const A: (&str, &[u8; KEY_BYTES]) = ("a", &[1; KEY_BYTES]);
     const B: (&str, &[u8; KEY_BYTES]) = ("b", &[2; KEY_BYTES]);
 
     #[test]
-    fn what_is_sealed_opens_in_its_place_and_whole_alone() {
+    fn encrypted_data_can_only_be_decrypted_unaltered_and_in_its_context() {
         let vault = Vault::new(&[A], b"index").unwrap();
-        let (ann, bob) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let [ann, bob] = [1, 2].map(|number| UserId::from_uuid(Uuid::from_u128(number)));
         let (data_key, wrapped) = vault.new_data_key(ann).unwrap();
-        let sealed = data_key.seal("form of ann", b"Ann Lee").unwrap();
-        assert!(!sealed.windows(3).any(|part| part == b"Ann"));
-        let again = vault.unwrap(&wrapped, ann).unwrap();
-        assert_eq!(&**again.open("form of ann", &sealed).unwrap(), b"Ann Lee");
-        assert_eq!(again.open("form of bob", &sealed).unwrap_err(), VaultError::Tampered);
+        let encrypted = data_key.encrypt("form of ann", b"Ann Lee").unwrap();
+        assert!(!encrypted.windows(3).any(|part| part == b"Ann"));
+        let unwrapped = vault.unwrap(&wrapped, ann).unwrap();
+        assert_eq!(&**unwrapped.decrypt("form of ann", &encrypted).unwrap(), b"Ann Lee");
+        assert_eq!(unwrapped.decrypt("form of bob", &encrypted).unwrap_err(), VaultError::Tampered);
         assert_eq!(vault.unwrap(&wrapped, bob).unwrap_err(), VaultError::Tampered);
-        for index in 0..sealed.len() {
-            let mut altered = sealed.clone();
+        for index in 0..encrypted.len() {
+            let mut altered = encrypted.clone();
             altered[index] ^= 1;
-            assert_eq!(again.open("form of ann", &altered).unwrap_err(), VaultError::Tampered);
+            assert_eq!(unwrapped.decrypt("form of ann", &altered).unwrap_err(), VaultError::Tampered);
         }
-        assert_eq!(again.open("form of ann", &sealed[..10]).unwrap_err(), VaultError::Tampered);
-        assert_ne!(data_key.seal("form of ann", b"Ann Lee").unwrap(), sealed);
+        assert_eq!(unwrapped.decrypt("form of ann", &encrypted[..10]).unwrap_err(), VaultError::Tampered);
+        assert_ne!(data_key.encrypt("form of ann", b"Ann Lee").unwrap(), encrypted);
     }
 
     #[test]
-    fn a_key_is_changed_without_touching_the_data() {
-        let ann = Uuid::from_u128(1);
+    fn rewrapping_a_key_leaves_the_data_as_it_is() {
+        let ann = UserId::from_uuid(Uuid::from_u128(1));
         let old = Vault::new(&[A], b"index").unwrap();
         let (data_key, wrapped) = old.new_data_key(ann).unwrap();
-        let sealed = data_key.seal("form", b"Ann").unwrap();
+        let encrypted = data_key.encrypt("form", b"Ann").unwrap();
         let both = Vault::new(&[A, B], b"index").unwrap();
         let rewrapped = both.rewrap(&wrapped, ann).unwrap();
         assert_eq!(rewrapped.key_id, "b");
         let new = Vault::new(&[B], b"index").unwrap();
-        assert_eq!(&**new.unwrap(&rewrapped, ann).unwrap().open("form", &sealed).unwrap(), b"Ann");
+        assert_eq!(&**new.unwrap(&rewrapped, ann).unwrap().decrypt("form", &encrypted).unwrap(), b"Ann");
         assert_eq!(new.unwrap(&wrapped, ann).unwrap_err(), VaultError::MissingKey("a".into()));
         let relabelled = WrappedKey { key_id: "b".into(), ..wrapped };
         assert_eq!(both.unwrap(&relabelled, ann).unwrap_err(), VaultError::Tampered);
     }
 
     #[test]
-    fn a_hash_knows_again_and_keeps_purposes_apart() {
+    fn a_hash_depends_on_text_purpose_and_index_key() {
         let vault = Vault::new(&[A], b"index").unwrap();
         let other = Vault::new(&[A], b"another").unwrap();
         assert_eq!(vault.hash("document", b"GB:1"), vault.hash("document", b"GB:1"));
-        assert_ne!(vault.hash("document", b"GB:1"), vault.hash("picture", b"GB:1"));
+        assert_ne!(vault.hash("document", b"GB:1"), vault.hash("image", b"GB:1"));
         assert_ne!(vault.hash("document", b"GB:1"), other.hash("document", b"GB:1"));
     }
 }

@@ -1,26 +1,26 @@
-//! Signing up, in and out.
+//! Sign-up, sign-in, sessions and sign-out.
 
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
-use uuid::Uuid;
 
 use crate::domain::account::{SESSION_LIFETIME, SignUpForm};
 use crate::domain::event::EventBody;
+use crate::domain::id::{SessionId, UserId};
 use crate::domain::user::{Role, Viewer};
 use crate::domain::violation::{Violation, ViolationCode};
 use crate::service::error::wrong_credentials;
-use crate::service::secrets::Secrets;
+use crate::service::tokens::RefreshToken;
 use crate::service::user_admin::end_sessions;
 use crate::service::{Error, Result, Services, UnitOfWork};
 use crate::store::users::NewUser;
 use crate::store::{sessions, users};
 
-/// Longer than any e-mail, whatever its characters.
+/// Longer than any valid e-mail.
 const EMAIL_MAX_BYTES: usize = 4096;
 
-/// What a person who has just signed in holds.
+/// A new session, or a session with new tokens.
 #[derive(Debug)]
 pub struct Session {
     pub access_token: String,
@@ -29,43 +29,43 @@ pub struct Session {
     pub viewer: Viewer,
 }
 
-/// A new account, and a session of it.
+/// Creates an account and signs in.
 ///
 /// # Errors
-/// Every fault of the form; `EMAIL_TAKEN`.
+/// The violations of the form; `EMAIL_TAKEN`.
 pub async fn sign_up(services: &Services, form: SignUpForm, password: SecretString) -> Result<Session> {
-    let new = prepare(services, form, password, Role::Member).await?;
+    let new_user = prepare_user(services, form, password, Role::Member).await?;
     let work = services.begin().await?;
-    insert(&work, &new).await?;
-    open_session(services, work, new.id).await
+    insert_user(&work, &new_user).await?;
+    open_session(services, work, new_user.id).await
 }
 
-/// A new account by the command line; its id.
+/// Creates an account from the command line, and returns its id.
 ///
 /// # Errors
-/// Every fault of the form; `EMAIL_TAKEN`.
+/// The violations of the form; `EMAIL_TAKEN`.
 pub async fn add_user(
     services: &Services,
     form: SignUpForm,
     password: SecretString,
     role: Role,
-) -> Result<Uuid> {
-    let new = prepare(services, form, password, role).await?;
+) -> Result<UserId> {
+    let new_user = prepare_user(services, form, password, role).await?;
     let work = services.begin().await?;
-    insert(&work, &new).await?;
+    insert_user(&work, &new_user).await?;
     work.commit().await?;
-    Ok(new.id)
+    Ok(new_user.id)
 }
 
-async fn prepare(
+async fn prepare_user(
     services: &Services,
     form: SignUpForm,
     password: SecretString,
     role: Role,
 ) -> Result<NewUser> {
     let form = form.validate(password.expose_secret(), &services.limits.account)?;
-    // Before the transaction: hashing is slow, and SQLite has one writer.
-    let password_hash = services.secrets.hash_password(password).await?;
+    // Hash before the transaction begins: hashing is slow, and SQLite has one writer.
+    let password_hash = services.passwords.hash(password).await?;
     Ok(NewUser {
         id: services.new_id(),
         email: form.email,
@@ -77,19 +77,19 @@ async fn prepare(
     })
 }
 
-async fn insert(work: &UnitOfWork<'_>, new: &NewUser) -> Result<()> {
-    if users::insert(work.tx(), new).await? {
+async fn insert_user(work: &UnitOfWork<'_>, new_user: &NewUser) -> Result<()> {
+    if users::insert(work.tx(), new_user).await? {
         return Ok(());
     }
-    let message = "There is an account with this e-mail already; sign in instead.";
+    let message = "An account with this e-mail already exists. Sign in instead.";
     Err(Violation::at("email", ViolationCode::EmailTaken, message).into())
 }
 
-/// A session for whoever knows the password.
+/// Signs in with e-mail and password.
 ///
 /// # Errors
-/// `WRONG_CREDENTIALS`, alike for a wrong e-mail and a wrong password; `NOT_ALLOWED` where the account is blocked;
-/// [`Error::RateLimited`].
+/// `WRONG_CREDENTIALS`, the same for a wrong e-mail and a wrong password; `NOT_ALLOWED` if the account is
+/// blocked; [`Error::RateLimited`].
 pub async fn sign_in(
     services: &Services,
     email: &str,
@@ -97,74 +97,75 @@ pub async fn sign_in(
     address: IpAddr,
 ) -> Result<Session> {
     let attempt = services.login_throttle.attempt(email, address)?;
-    // Not every database takes such a text; nobody's e-mail is one.
-    let plausible = email.len() <= EMAIL_MAX_BYTES && !email.contains(char::is_control);
-    let known = if plausible { users::credentials(services.db.read(), email).await? } else { None };
-    let hash = known.as_ref().map(|known| known.password_hash.clone());
-    // An overlong password is nobody's, and is not worth hashing at its length.
-    let fits = password.expose_secret().chars().count() <= services.limits.account.password_max_chars;
-    let tried = if fits { password } else { SecretString::default() };
-    let matches = services.secrets.verify_password(tried, hash).await?;
-    let Some(known) = known.filter(|_| matches && fits) else {
+    // No e-mail contains control characters, and PostgreSQL rejects some of them.
+    let is_plausible = email.len() <= EMAIL_MAX_BYTES && !email.contains(char::is_control);
+    let credentials = if is_plausible { users::credentials(services.db.read(), email).await? } else { None };
+    let hash = credentials.as_ref().map(|credentials| credentials.password_hash.clone());
+    // An overlong password is always wrong. Do not hash it at its full length.
+    let is_within_limit =
+        password.expose_secret().chars().count() <= services.limits.account.password_max_chars;
+    let candidate = if is_within_limit { password } else { SecretString::default() };
+    let matches = services.passwords.verify(candidate, hash).await?;
+    let Some(credentials) = credentials.filter(|_| matches && is_within_limit) else {
         attempt.failed();
         return Err(wrong_credentials());
     };
-    if known.blocked {
-        return Err(Violation::of_act(ViolationCode::NotAllowed, "This account is blocked.").into());
+    if credentials.is_blocked {
+        return Err(Violation::general(ViolationCode::NotAllowed, "This account is blocked.").into());
     }
     let work = services.begin().await?;
-    open_session(services, work, known.user_id).await
+    open_session(services, work, credentials.user_id).await
 }
 
-/// Commits the act, with a new session of the person.
-async fn open_session(services: &Services, work: UnitOfWork<'_>, user_id: Uuid) -> Result<Session> {
+/// Commits, with a new session of the person.
+async fn open_session(services: &Services, work: UnitOfWork<'_>, user_id: UserId) -> Result<Session> {
     let (id, now) = (services.new_id(), services.now());
     sessions::insert(work.tx(), id, user_id, now, now + SESSION_LIFETIME).await?;
-    give_tokens(services, work, id).await
+    issue_tokens(services, work, id).await
 }
 
-/// Commits the act, with a new pair of tokens for the session.
-async fn give_tokens(services: &Services, work: UnitOfWork<'_>, session_id: Uuid) -> Result<Session> {
+/// Commits, with a new pair of tokens for the session.
+async fn issue_tokens(services: &Services, work: UnitOfWork<'_>, session_id: SessionId) -> Result<Session> {
     let now = services.now();
-    let refresh = services.secrets.refresh_token()?;
+    let refresh = RefreshToken::generate()?;
     sessions::insert_token(work.tx(), &refresh.hash, session_id, now).await?;
-    // None where the person has been blocked meanwhile.
+    // `None` if the person was blocked in the meantime.
     let viewer = sessions::find_viewer(work.tx(), session_id, now).await?.ok_or(Error::Unauthenticated)?;
-    let (access_token, access_token_expires_at) = services.secrets.access_token(session_id, now)?;
+    let (access_token, access_token_expires_at) = services.tokens.issue_access_token(session_id, now)?;
     work.commit().await?;
     Ok(Session { access_token, access_token_expires_at, refresh_token: refresh.token, viewer })
 }
 
-/// Trades a refresh token for a new pair. One that was traded before has been stolen by somebody: it ends
-/// the whole session.
+/// Exchanges a refresh token for a new pair of tokens. A token that is used a second time has been stolen, so
+/// it ends the whole session.
 ///
 /// # Errors
-/// `WRONG_CREDENTIALS` for every token that is not good any more.
+/// `WRONG_CREDENTIALS` if the token is unknown, used or expired.
 pub async fn refresh(services: &Services, token: &SecretString) -> Result<Session> {
-    let hash = Secrets::hash_refresh_token(token.expose_secret());
+    let hash = RefreshToken::hash(token.expose_secret());
     let now = services.now();
     let work = services.begin().await?;
-    let Some(known) = sessions::find_token(work.tx(), &hash).await? else {
-        return Err(expired());
+    let Some(credentials) = sessions::find_token(work.tx(), &hash).await? else {
+        return Err(session_ended_error());
     };
-    let first_use = !known.used && sessions::use_token(work.tx(), &hash, now).await?;
+    let first_use = !credentials.is_used && sessions::use_token(work.tx(), &hash, now).await?;
     if !first_use {
-        end_session(services, work, known.session_id).await?;
-        return Err(expired());
+        end_session(services, work, credentials.session_id).await?;
+        return Err(session_ended_error());
     }
-    if !sessions::extend(work.tx(), known.session_id, now, now + SESSION_LIFETIME).await? {
-        return Err(expired());
+    if !sessions::extend(work.tx(), credentials.session_id, now, now + SESSION_LIFETIME).await? {
+        return Err(session_ended_error());
     }
-    give_tokens(services, work, known.session_id).await
+    issue_tokens(services, work, credentials.session_id).await
 }
 
-fn expired() -> Error {
+fn session_ended_error() -> Error {
     let message = "This session has ended; sign in again.";
     Violation::at("refreshToken", ViolationCode::WrongCredentials, message).into()
 }
 
-/// Commits the act, with the session ended; whether it lived until now.
-async fn end_session(services: &Services, mut work: UnitOfWork<'_>, session_id: Uuid) -> Result<bool> {
+/// Commits, with the session ended. Returns whether it was active until now.
+async fn end_session(services: &Services, mut work: UnitOfWork<'_>, session_id: SessionId) -> Result<bool> {
     let owner = sessions::end(work.tx(), session_id, services.now()).await?;
     if let Some(user_id) = owner {
         work.record(EventBody::SessionEnded { session_id, user_id });
@@ -173,10 +174,7 @@ async fn end_session(services: &Services, mut work: UnitOfWork<'_>, session_id: 
     Ok(owner.is_some())
 }
 
-/// Ends this session, or every session of the viewer; how many it ended.
-///
-/// # Errors
-/// Where the database is away.
+/// Ends this session or every session of the viewer, and returns how many.
 pub async fn sign_out(services: &Services, viewer: &Viewer, everywhere: bool) -> Result<usize> {
     let mut work = services.begin().await?;
     if !everywhere {
@@ -187,42 +185,39 @@ pub async fn sign_out(services: &Services, viewer: &Viewer, everywhere: bool) ->
     Ok(ended)
 }
 
-/// The viewer as they are now: for whoever has known them for a while.
+/// Reads the viewer again, for connections that were opened some time ago.
 ///
 /// # Errors
-/// [`Error::Unauthenticated`] where the session has ended.
+/// [`Error::Unauthenticated`] if the session has ended.
 pub async fn refresh_viewer(services: &Services, viewer: &Viewer) -> Result<Viewer> {
     find_viewer(services, viewer.session_id).await
 }
 
-/// Who asks with this access token, and when it expires.
+/// Returns the viewer of an access token, and the token's expiry.
 ///
 /// # Errors
-/// [`Error::Unauthenticated`] where the token is not good, or its session has ended.
+/// [`Error::Unauthenticated`] if the token is invalid or expired, or its session has ended.
 pub async fn authenticate(services: &Services, token: &str) -> Result<(Viewer, DateTime<Utc>)> {
-    let named = services.secrets.read_access_token(token, services.now());
-    let (session_id, expires_at) = named.ok_or(Error::Unauthenticated)?;
+    let session = services.tokens.verify_access_token(token, services.now());
+    let (session_id, expires_at) = session.ok_or(Error::Unauthenticated)?;
     Ok((find_viewer(services, session_id).await?, expires_at))
 }
 
-/// A ticket that opens streams of the viewer's session, and when it no longer does.
-///
-/// # Errors
-/// Never for the key of this installation.
-pub fn stream_ticket(services: &Services, viewer: &Viewer) -> Result<(String, DateTime<Utc>)> {
-    services.secrets.stream_ticket(viewer.session_id, services.now())
+/// Returns a ticket that opens streams of the viewer's session, and its expiry.
+pub fn create_stream_ticket(services: &Services, viewer: &Viewer) -> Result<(String, DateTime<Utc>)> {
+    services.tokens.issue_stream_ticket(viewer.session_id, services.now())
 }
 
-/// Who opens a stream with this ticket.
+/// Returns the viewer of a stream ticket.
 ///
 /// # Errors
-/// [`Error::Unauthenticated`] where the ticket is not good, or its session has ended.
+/// [`Error::Unauthenticated`] if the ticket is invalid or expired, or its session has ended.
 pub async fn redeem_stream_ticket(services: &Services, ticket: &str) -> Result<Viewer> {
-    let session_id = services.secrets.read_stream_ticket(ticket, services.now());
+    let session_id = services.tokens.verify_stream_ticket(ticket, services.now());
     find_viewer(services, session_id.ok_or(Error::Unauthenticated)?).await
 }
 
-async fn find_viewer(services: &Services, session_id: Uuid) -> Result<Viewer> {
-    let found = sessions::find_viewer(services.db.read(), session_id, services.now()).await?;
-    found.ok_or(Error::Unauthenticated)
+async fn find_viewer(services: &Services, session_id: SessionId) -> Result<Viewer> {
+    let viewer = sessions::find_viewer(services.db.read(), session_id, services.now()).await?;
+    viewer.ok_or(Error::Unauthenticated)
 }

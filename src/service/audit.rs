@@ -1,26 +1,26 @@
-//! Leaves a line in the audit trail, within the act that it tells of.
+//! Appends to the audit trail, in the transaction of the action that the entry is about.
 
-use uuid::Uuid;
-
+use crate::domain::id::UserId;
 use crate::service::{Result, Services, UnitOfWork};
 use crate::store::audit;
 use crate::store::audit::AuditEntry;
 
-/// Who did it: a reviewer by a request, or nobody, where it happened by itself or by the command line.
+/// Who did it: a reviewer with a request, or [`SYSTEM`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Actor<'a> {
-    pub id: Option<Uuid>,
+    pub id: Option<UserId>,
     pub request_id: &'a str,
 }
 
-/// What happens by itself, or by the command line.
-pub(super) const NOBODY: Actor<'static> = Actor { id: None, request_id: "" };
+/// A background job or the command line.
+pub(super) const SYSTEM: Actor<'static> = Actor { id: None, request_id: "" };
 
-pub(super) async fn leave(
+/// Appends an entry about the person `subject_id`.
+pub(super) async fn append(
     services: &Services,
     work: &UnitOfWork<'_>,
     actor: Actor<'_>,
-    subject_id: Uuid,
+    subject_id: UserId,
     action: &str,
     detail: &str,
 ) -> Result<()> {

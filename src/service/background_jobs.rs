@@ -1,74 +1,79 @@
-//! What happens by itself: claims run out, pictures that nobody used go, old sessions are forgotten.
+//! Background jobs: releasing expired claims, and deleting what is expired or unused.
+//!
+//! To add a job: a function that returns how many rows it changed, and a line in [`run`]. Every gateway runs
+//! every job, so a job must lock or compare before it changes a row.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
 use crate::domain::event::EventBody;
-use crate::domain::image::UNATTACHED_LIFETIME;
+use crate::domain::id::ImageId;
+use crate::domain::image::UNATTACHED_IMAGE_LIFETIME;
 use crate::domain::review::ReviewQueueChange;
-use crate::media::BlobKind;
-use crate::service::gigs::record_queue;
+use crate::service::gigs::record_queue_change;
 use crate::service::{Result, Services};
 use crate::store::{images, reviews, sessions};
 
-/// How often to look. A claim is over at its time by the clock alone; this only tells the screens.
-const EVERY: Duration = Duration::from_secs(1);
+/// The time between two rounds. A claim expires by the clock alone; the job only sends the event.
+const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The slower chores are done once in so many rounds.
-const ROUNDS_BETWEEN_CHORES: u64 = 60;
+/// Cleanup jobs run once a minute.
+const ROUNDS_BETWEEN_CLEANUPS: u64 = 60;
 
-/// Once a day.
+/// The retention job runs once a day.
 const ROUNDS_BETWEEN_RETENTION: u64 = 24 * 60 * 60;
 
-/// Pictures collected at once.
-const COLLECT_AT_ONCE: u64 = 100;
+/// How many images are read at once.
+const IMAGE_BATCH: u64 = 100;
 
-/// Keeps house for as long as it is polled. Every gateway does; what one has done the others find done.
+/// Runs the jobs until the task is dropped.
 pub async fn run(services: Arc<Services>) {
     for round in 0_u64.. {
-        told("giving back claims", release_run_out_claims(&services).await);
-        if round % ROUNDS_BETWEEN_CHORES == 0 {
-            told("collecting pictures", collect_unattached_images(&services).await);
-            told("forgetting sessions", forget_old_sessions(&services).await);
-            let forgotten = crate::service::idempotency::forget_old(&services).await;
-            told("forgetting answers", forgotten.map(|count| usize::try_from(count).unwrap_or(usize::MAX)));
+        log_result("release_expired_claims", release_expired_claims(&services).await);
+        if round % ROUNDS_BETWEEN_CLEANUPS == 0 {
+            log_result("delete_unattached_images", delete_unattached_images(&services).await);
+            log_result("delete_expired_sessions", delete_expired_sessions(&services).await);
+            let deleted = crate::service::idempotency::delete_expired(&services).await;
+            log_result(
+                "delete_expired_idempotency_keys",
+                deleted.map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
+            );
             let pruned = crate::service::event_log::prune(&services).await;
-            told("pruning the log", pruned.map(|count| usize::try_from(count).unwrap_or(usize::MAX)));
+            log_result("prune_event_log", pruned.map(|count| usize::try_from(count).unwrap_or(usize::MAX)));
         }
         if round % ROUNDS_BETWEEN_RETENTION == 0 {
-            let retained = crate::service::retention::retain(&services).await;
-            told("retention", retained.map(|done| done.pictures + done.abandoned + done.records));
+            let summary = crate::service::retention::apply(&services).await;
+            log_result(
+                "retention",
+                summary.map(|erased| erased.pictures + erased.abandoned + erased.records),
+            );
         }
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep(INTERVAL).await;
     }
 }
 
-/// A chore that fails is done in a later round, and keeps no other from being done.
-fn told(chore: &'static str, done: Result<usize>) {
-    match done {
+/// Logs the result of a job. A failed job does not stop the others, and runs again in a later round.
+fn log_result(job: &'static str, result: Result<usize>) {
+    match result {
         Ok(0) => {}
-        Ok(count) => tracing::debug!(chore, count, "done"),
-        Err(error) => tracing::warn!(chore, %error, "failed; trying again later"),
+        Ok(count) => tracing::debug!(job, count, "background job finished"),
+        Err(error) => tracing::warn!(job, %error, "background job failed"),
     }
 }
 
-/// Gives back every item whose claim has run out, and tells the queue.
-///
-/// # Errors
-/// Where the database is away.
-pub async fn release_run_out_claims(services: &Services) -> Result<usize> {
-    let run_out = reviews::find_run_out(services.db.read(), services.now()).await?;
+/// Releases every item whose claim has expired, and returns how many.
+pub async fn release_expired_claims(services: &Services) -> Result<usize> {
+    let expired = reviews::find_with_expired_claim(services.db.read(), services.now()).await?;
     let mut released = 0;
-    for before in run_out {
+    for before in expired {
         let mut work = services.begin().await?;
         let mut item = before.clone();
-        item.run_out();
-        // Renewed, decided or cleared away by another gateway since it was read: nothing to do.
+        item.clear_claim();
+        // Does nothing if the item was claimed again, decided or removed since it was read.
         if reviews::update(work.tx(), &before, &item).await? {
-            record_queue(&mut work, &item, ReviewQueueChange::Released);
+            record_queue_change(&mut work, &item, ReviewQueueChange::Released);
             work.commit().await?;
             released += 1;
         }
@@ -76,52 +81,49 @@ pub async fn release_run_out_claims(services: &Services) -> Result<usize> {
     Ok(released)
 }
 
-/// Removes pictures that have been part of no gig for a day; how many it removed.
+/// Deletes images that no gig has used for a day, and returns how many.
 ///
 /// # Errors
-/// Where the database is away, or, once all were tried, where a blob could not be removed.
-pub async fn collect_unattached_images(services: &Services) -> Result<usize> {
-    let moment = services.now() - UNATTACHED_LIFETIME;
-    let (mut collected, mut failed, mut last) = (0, None, Uuid::nil());
+/// The last failure to delete a blob, after all were tried.
+pub async fn delete_unattached_images(services: &Services) -> Result<usize> {
+    let before = services.now() - UNATTACHED_IMAGE_LIFETIME;
+    let (mut deleted, mut last_error, mut last_id) = (0, None, ImageId::nil());
     loop {
-        let ids = images::find_unattached(services.db.read(), moment, last, COLLECT_AT_ONCE).await?;
+        let ids = images::find_unattached(services.db.read(), before, last_id, IMAGE_BATCH).await?;
         let Some(id) = ids.last() else { break };
-        last = *id;
+        last_id = *id;
         for id in ids {
-            match collect(services, id, moment).await {
-                Ok(true) => collected += 1,
+            match delete_unattached_image(services, id, before).await {
+                Ok(true) => deleted += 1,
                 Ok(false) => {}
-                Err(error) => failed = Some(error),
+                Err(error) => last_error = Some(error),
             }
         }
     }
-    failed.map_or(Ok(collected), Err)
+    last_error.map_or(Ok(deleted), Err)
 }
 
-async fn collect(services: &Services, id: Uuid, moment: DateTime<Utc>) -> Result<bool> {
+async fn delete_unattached_image(services: &Services, id: ImageId, before: DateTime<Utc>) -> Result<bool> {
     let work = services.begin().await?;
-    // Nobody else may take the picture from here on.
-    if !images::delete_unattached(work.tx(), id, moment).await? {
+    // The deleted row stays locked until the commit, so that no gig can attach the image now.
+    if !images::delete_unattached(work.tx(), id, before).await? {
         return Ok(false);
     }
-    // The blob first: a record without a blob is found again, a blob without a record never.
-    services.media.delete(BlobKind::GigImages, id).await.map_err(crate::service::Error::internal)?;
+    // Delete the blob before the commit: a row without a blob is found again, a blob without a row never.
+    services.media.delete(id).await.map_err(crate::service::Error::internal)?;
     work.commit().await?;
     Ok(true)
 }
 
-/// Forgets sessions that expired, with their tokens, and lets their sockets end; how many it forgot.
-///
-/// # Errors
-/// Where the database is away.
-pub async fn forget_old_sessions(services: &Services) -> Result<usize> {
+/// Deletes expired sessions with their tokens, ends their connections, and returns how many.
+pub async fn delete_expired_sessions(services: &Services) -> Result<usize> {
     let mut work = services.begin().await?;
-    let forgotten = sessions::forget_before(work.tx(), services.now()).await?;
-    for (session_id, user_id, had_ended) in &forgotten {
+    let deleted = sessions::delete_expired(work.tx(), services.now()).await?;
+    for (session_id, user_id, had_ended) in &deleted {
         if !had_ended {
             work.record(EventBody::SessionEnded { session_id: *session_id, user_id: *user_id });
         }
     }
     work.commit().await?;
-    Ok(forgotten.len())
+    Ok(deleted.len())
 }

@@ -1,4 +1,4 @@
-//! Why an act was not done.
+//! The errors of use cases.
 
 use std::time::Duration;
 
@@ -7,37 +7,35 @@ use crate::domain::violation::{Violation, ViolationCode};
 pub use crate::media::vault::VaultError;
 use crate::store;
 
-/// What every act returns.
+/// The result of a use case.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why an act was not done. In every case nothing was changed.
+/// Why a use case failed. In every case nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A person's mistakes, to be shown beside the form.
-    #[error("refused: {0:?}")]
-    Refused(Vec<Violation>),
-    /// It takes a session.
+    /// Expected failures, to be shown beside the form.
+    #[error("invalid request: {0:?}")]
+    Violations(Vec<Violation>),
+    /// A valid session is required.
     #[error("not signed in")]
     Unauthenticated,
-    /// It takes another role.
+    /// Another role is required.
     #[error("not allowed")]
     Forbidden,
-    /// Too many attempts.
-    #[error("too many attempts; again in {0:?}")]
+    /// Too many failed sign-ins; how long to wait.
+    #[error("too many failed attempts; try again in {0:?}")]
     RateLimited(Duration),
-    /// The database is away.
-    #[error("the database is away: {0}")]
+    #[error("the database is unavailable: {0}")]
     Unavailable(#[source] store::Error),
-    /// What is sealed cannot be opened: a key is missing, or it has been altered.
-    #[error("cannot open what is sealed: {0}")]
-    Sealed(#[from] VaultError),
-    /// A mistake of ours; its text is for the log alone.
+    /// Encrypted data cannot be decrypted: a key is missing, or the data were altered.
+    #[error("decryption failed: {0}")]
+    Decryption(#[from] VaultError),
+    /// An unexpected failure. Its text is logged and never sent to clients.
     #[error(transparent)]
     Internal(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Error {
-    /// A mistake of ours.
     pub fn internal(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(error.into())
     }
@@ -51,23 +49,24 @@ impl From<store::Error> for Error {
 
 impl From<Violation> for Error {
     fn from(violation: Violation) -> Self {
-        Self::Refused(vec![violation])
+        Self::Violations(vec![violation])
     }
 }
 
 impl From<Vec<Violation>> for Error {
     fn from(violations: Vec<Violation>) -> Self {
-        Self::Refused(violations)
+        Self::Violations(violations)
     }
 }
 
-/// The act is for reviewers.
+/// Returns `Forbidden` unless the viewer can review.
 pub(super) fn require_reviewer(viewer: &Viewer) -> Result<()> {
-    if viewer.role.reviews() { Ok(()) } else { Err(Error::Forbidden) }
+    if viewer.role.can_review() { Ok(()) } else { Err(Error::Forbidden) }
 }
 
-/// Wrong e-mail or wrong password: one answer, so that nobody learns who has an account.
+/// The same error for a wrong e-mail and a wrong password, so that nobody learns which e-mails have an
+/// account.
 pub(super) fn wrong_credentials() -> Error {
     let message = "The e-mail or the password is wrong.";
-    Violation::of_act(ViolationCode::WrongCredentials, message).into()
+    Violation::general(ViolationCode::WrongCredentials, message).into()
 }

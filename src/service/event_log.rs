@@ -1,36 +1,30 @@
-//! How long the log keeps what happened, and when it gets another name.
+//! Maintenance of the event log: deleting old events, and starting a new epoch.
 
 use crate::service::{Result, Services};
 use crate::store::event_log;
 
-/// Events removed at once: nobody who writes waits long.
-const AT_ONCE: u64 = 1_000;
+/// How many events one transaction deletes, so that other writers do not wait long.
+const BATCH_SIZE: u64 = 1_000;
 
-/// Removes what the log has kept long enough; how many events that were. The newest always stays: the next position
-/// follows from it.
-///
-/// # Errors
-/// Where the database is away.
+/// Deletes the events whose retention is over, and returns how many. The newest event always stays: the next
+/// position is computed from it.
 pub async fn prune(services: &Services) -> Result<u64> {
-    let moment = services.now() - services.events_kept;
+    let before = services.now() - services.event_retention;
     let mut pruned = 0;
     loop {
         let work = services.begin().await?;
-        let count = event_log::prune(work.tx(), moment, AT_ONCE).await?;
+        let count = event_log::prune(work.tx(), before, BATCH_SIZE).await?;
         work.commit().await?;
         pruned += count;
-        if count < AT_ONCE {
+        if count < BATCH_SIZE {
             return Ok(pruned);
         }
     }
 }
 
-/// Gives the log another name, so that every cursor from before is expired: for a database that was restored from a
-/// backup, whose positions will be given to other events.
-///
-/// # Errors
-/// Where the database is away.
-pub async fn renew_epoch(services: &Services) -> Result<()> {
+/// Starts a new epoch of the log, which makes every existing cursor expire. Needed after a database was
+/// restored from a backup: positions after the backup will be used again by other events.
+pub async fn start_new_epoch(services: &Services) -> Result<()> {
     let work = services.begin().await?;
     event_log::set_epoch(work.tx(), services.new_id()).await?;
     work.commit().await

@@ -1,26 +1,24 @@
-//! What sellers do with their gigs.
-
-use uuid::Uuid;
+//! Gigs of sellers: drafts, posting, editing, and changes of status.
 
 use crate::domain::event::EventBody;
 use crate::domain::gig::{Gig, GigContent, GigStatus, GigTransition};
 use crate::domain::gig_form::{Completeness, GigForm};
+use crate::domain::id::{GigId, SubjectId, UserId};
 use crate::domain::permission;
 use crate::domain::review::{ReviewItem, ReviewQueueChange};
-use crate::domain::review_kind::ReviewKind;
 use crate::domain::user::Viewer;
 use crate::domain::violation::{Validator, Violation, ViolationCode};
 use crate::service::{Result, Services, UnitOfWork};
 use crate::store::{categories, gigs, images, reviews, users};
 
-/// Creates a draft, or goes on with the one that `id` names.
+/// Creates a draft, or saves the draft `id`.
 ///
 /// # Errors
-/// Every fault of the form; `NOT_FOUND`, `INVALID_TRANSITION`, `LIMIT_REACHED`.
+/// The violations of the form; `NOT_FOUND`, `INVALID_TRANSITION`, `LIMIT_REACHED`.
 pub async fn save_draft(
     services: &Services,
     viewer: &Viewer,
-    id: Option<Uuid>,
+    id: Option<GigId>,
     form: GigForm,
 ) -> Result<Gig> {
     let mut work = services.begin().await?;
@@ -28,105 +26,107 @@ pub async fn save_draft(
         Some(id) => lock_own(&work, viewer, id, "id").await?,
         None => new_gig(services, &work, viewer).await?,
     };
-    let gig = write(services, &mut work, gig, form, Completeness::Draft, GigTransition::SaveDraft).await?;
+    let gig = save(services, &mut work, gig, form, Completeness::Draft, GigTransition::SaveDraft).await?;
     work.commit().await?;
     Ok(gig)
 }
 
-/// Sends a gig for approval: a new one, or the draft that `draft_id` names.
+/// Submits a gig for review: a new one, or the draft `draft_id`.
 ///
 /// # Errors
-/// Every fault of the form; `VERIFICATION_REQUIRED`, `NOT_FOUND`, `INVALID_TRANSITION`, `LIMIT_REACHED`.
+/// The violations of the form; `VERIFICATION_REQUIRED`, `NOT_FOUND`, `INVALID_TRANSITION`, `LIMIT_REACHED`.
 pub async fn post(
     services: &Services,
     viewer: &Viewer,
-    draft_id: Option<Uuid>,
+    draft_id: Option<GigId>,
     form: GigForm,
 ) -> Result<Gig> {
     let mut work = services.begin().await?;
-    check_may_work(services, &work, viewer.id()).await?;
+    require_can_work(services, &work, viewer.id()).await?;
     let gig = match draft_id {
         Some(id) => lock_own(&work, viewer, id, "draftId").await?,
         None => new_gig(services, &work, viewer).await?,
     };
-    let gig = write(services, &mut work, gig, form, Completeness::Complete, GigTransition::Post).await?;
+    let gig = save(services, &mut work, gig, form, Completeness::Complete, GigTransition::Post).await?;
     work.commit().await?;
     Ok(gig)
 }
 
-/// Changes a gig that was rejected or is listed, and sends it for approval again.
+/// Edits a rejected, active or paused gig, and submits it for review again.
 ///
 /// # Errors
-/// Every fault of the form; `NOT_FOUND`, `INVALID_TRANSITION`, `STALE_VERSION`.
+/// The violations of the form; `NOT_FOUND`, `INVALID_TRANSITION`, `STALE_VERSION`.
 pub async fn edit(
     services: &Services,
     viewer: &Viewer,
-    id: Uuid,
+    id: GigId,
     expected_version: Option<i32>,
     form: GigForm,
 ) -> Result<Gig> {
     let mut work = services.begin().await?;
-    check_may_work(services, &work, viewer.id()).await?;
+    require_can_work(services, &work, viewer.id()).await?;
     let gig = lock_own(&work, viewer, id, "id").await?;
     if expected_version.is_some_and(|version| version != gig.version) {
         return Err(Violation::stale("expectedVersion", "gig").into());
     }
-    let gig = write(services, &mut work, gig, form, Completeness::Complete, GigTransition::Edit).await?;
+    let gig = save(services, &mut work, gig, form, Completeness::Complete, GigTransition::Edit).await?;
     work.commit().await?;
     Ok(gig)
 }
 
-/// Pauses, resumes or archives a gig of the viewer's.
+/// Pauses, resumes or archives a gig of the viewer.
 ///
 /// # Errors
 /// `NOT_FOUND`, `INVALID_TRANSITION`.
-pub async fn change(
+pub async fn change_status(
     services: &Services,
     viewer: &Viewer,
-    id: Uuid,
+    id: GigId,
     transition: GigTransition,
 ) -> Result<Gig> {
     let mut work = services.begin().await?;
     if transition == GigTransition::Resume {
-        check_may_work(services, &work, viewer.id()).await?;
+        require_can_work(services, &work, viewer.id()).await?;
     }
     let gig = lock_own(&work, viewer, id, "id").await?;
-    let gig = advance(services, &mut work, gig, transition).await?;
+    let gig = apply_transition(services, &mut work, gig, transition).await?;
     work.commit().await?;
     Ok(gig)
 }
 
-/// Whoever puts something on the list needs, from some level on, a cleared identity. The person is kept as they are
-/// until the act is done; they come before their gigs.
-pub(super) async fn check_may_work(
+/// Returns `VERIFICATION_REQUIRED` if the seller's level needs a cleared verification that they do not have.
+///
+/// Locks the seller, so that this still holds at the commit. Call it before locking gigs: people are locked
+/// before what belongs to them.
+pub(super) async fn require_can_work(
     services: &Services,
     work: &UnitOfWork<'_>,
-    seller_id: Uuid,
+    seller_id: UserId,
 ) -> Result<()> {
     users::lock(work.tx(), seller_id).await?;
     let seller = users::find_all(work.tx(), &[seller_id]).await?;
-    let missing = seller.first().and_then(|seller| permission::needs_verification(seller, &services.limits));
+    let missing = seller.first().and_then(|seller| permission::check_verified(seller, &services.limits));
     missing.map_or(Ok(()), |violation| Err(violation.into()))
 }
 
-async fn lock_own(work: &UnitOfWork<'_>, viewer: &Viewer, id: Uuid, path: &str) -> Result<Gig> {
+async fn lock_own(work: &UnitOfWork<'_>, viewer: &Viewer, id: GigId, path: &str) -> Result<Gig> {
     let gig = gigs::lock_own(work.tx(), viewer, id).await?;
     gig.ok_or_else(|| Violation::not_found(path, "gig").into())
 }
 
-/// A gig that is not stored yet, where the seller may have one more.
+/// Returns a new gig that is not stored yet. `LIMIT_REACHED` if the seller cannot have one more.
 async fn new_gig(services: &Services, work: &UnitOfWork<'_>, viewer: &Viewer) -> Result<Gig> {
     users::lock(work.tx(), viewer.id()).await?;
     let unarchived = gigs::count_unarchived(work.tx(), viewer.id()).await?;
-    if let Some(violation) = permission::has_room(unarchived, &services.limits) {
+    if let Some(violation) = permission::check_gig_limit(unarchived, &services.limits) {
         return Err(violation.into());
     }
     let blank = GigContent::blank(&categories::first(work.tx()).await?);
     Ok(Gig::new(services.new_id(), viewer.id(), blank, services.now()))
 }
 
-/// Does `transition` to the gig with what the form says.
-async fn write(
+/// Applies the form and the transition, and writes the gig with its tags and pictures.
+async fn save(
     services: &Services,
     work: &mut UnitOfWork<'_>,
     gig: Gig,
@@ -135,20 +135,20 @@ async fn write(
     transition: GigTransition,
 ) -> Result<Gig> {
     let image_ids = form.image_ids.clone();
-    let gig = fill(services, work, gig, form, completeness).await?;
-    let gig = advance(services, work, gig, transition).await?;
+    let gig = apply_form(services, work, gig, form, completeness).await?;
+    let gig = apply_transition(services, work, gig, transition).await?;
     gigs::index_tags(work.tx(), &gig).await?;
     if let Some(ids) = image_ids
         && !images::attach(work.tx(), gig.seller_id, gig.id, &ids, services.now()).await?
     {
-        // Another gig took one of them between the check and now.
+        // Another gig took a picture since `apply_form` checked them.
         return Err(Violation::not_found("imageIds", "picture").into());
     }
     Ok(gig)
 }
 
-/// The gig with what the form says.
-async fn fill(
+/// Applies the form to the gig, and checks it.
+async fn apply_form(
     services: &Services,
     work: &UnitOfWork<'_>,
     mut gig: Gig,
@@ -160,21 +160,21 @@ async fn fill(
     let image_ids = form.image_ids.clone().unwrap_or_default();
     let mut validator = Validator::default();
     let limits = &services.limits.gig;
-    gig.content = form.fill(gig.content, category.as_ref(), limits, completeness, &mut validator);
-    let asked = &image_ids[..image_ids.len().min(limits.images_max)];
-    let attachable = images::find_attachable(work.tx(), gig.seller_id, gig.id, asked).await?;
-    for (index, id) in asked.iter().enumerate() {
+    gig.content = form.merge_into(gig.content, category.as_ref(), limits, completeness, &mut validator);
+    let image_ids_to_attach = &image_ids[..image_ids.len().min(limits.images_max)];
+    let attachable = images::find_attachable(work.tx(), gig.seller_id, gig.id, image_ids_to_attach).await?;
+    for (index, id) in image_ids_to_attach.iter().enumerate() {
         if !attachable.contains(id) {
-            let message = "There is no such picture of yours that no other gig has.";
-            validator.violation(&format!("imageIds.{index}"), ViolationCode::NotFound, message);
+            let message = "This is not one of your uploaded pictures, or another gig uses it.";
+            validator.add(&format!("imageIds.{index}"), ViolationCode::NotFound, message);
         }
     }
     validator.finish()?;
     Ok(gig)
 }
 
-/// Does `transition` to the gig: writes it, keeps the review queue in step, and records what the log is to know.
-pub(super) async fn advance(
+/// Applies the transition, writes the gig, updates its item in the review queue, and records the events.
+pub(super) async fn apply_transition(
     services: &Services,
     work: &mut UnitOfWork<'_>,
     mut gig: Gig,
@@ -185,9 +185,9 @@ pub(super) async fn advance(
     if previous.is_none() {
         gigs::insert(work.tx(), &gig).await?;
     } else if !gigs::update(work.tx(), &gig).await? {
-        return Err(Violation::of_act(
+        return Err(Violation::general(
             ViolationCode::StaleVersion,
-            "The gig has changed meanwhile; read it again.",
+            "The gig was changed in the meantime. Read it again.",
         )
         .into());
     }
@@ -197,21 +197,21 @@ pub(super) async fn advance(
     work.record(EventBody::gig_status(&gig, previous));
     if gig.status == GigStatus::InReview {
         let limits = &services.limits.review;
-        let item = ReviewItem::submitted(services.new_id(), ReviewKind::Gig, gig.id, limits, now);
+        let item = ReviewItem::new(services.new_id(), SubjectId::Gig(gig.id), limits, now);
         reviews::insert(work.tx(), &item).await?;
-        record_queue(work, &item, ReviewQueueChange::Submitted);
+        record_queue_change(work, &item, ReviewQueueChange::Submitted);
     }
     if previous == Some(GigStatus::InReview)
         && transition == GigTransition::Archive
-        && let Some(item) = reviews::lock_undecided(work.tx(), gig.id).await?
+        && let Some(item) = reviews::lock_undecided(work.tx(), SubjectId::Gig(gig.id)).await?
     {
         reviews::delete(work.tx(), item.id).await?;
-        record_queue(work, &item, ReviewQueueChange::Withdrawn);
+        record_queue_change(work, &item, ReviewQueueChange::Withdrawn);
     }
     Ok(gig)
 }
 
-/// Records what happened to a queue item.
-pub(super) fn record_queue(work: &mut UnitOfWork<'_>, item: &ReviewItem, change: ReviewQueueChange) {
-    work.record(EventBody::ReviewQueue { item_id: item.id, review_kind: item.kind, change });
+/// Records the event of a change to the review queue.
+pub(super) fn record_queue_change(work: &mut UnitOfWork<'_>, item: &ReviewItem, change: ReviewQueueChange) {
+    work.record(EventBody::ReviewQueue { item_id: item.id, review_kind: item.subject_id.kind(), change });
 }

@@ -1,167 +1,170 @@
-//! A mutation that is sent with a key happens once, however often it is sent, and to whichever gateway.
+//! Idempotency keys: a mutation that is sent with a key runs once, however often and to whichever gateway it
+//! is sent.
 //!
-//! The key's row says who runs it. Whatever it changes, it marks the row in the same transaction: so a gateway that dies
-//! in the middle leaves either nothing, and another may run it, or the mark, and nobody does. Its answer is kept for 24
-//! hours, sealed: it may hold tokens, or what is personal.
+//! The row of the key says which attempt runs the mutation. Each transaction of the attempt marks the row as
+//! well. So if a gateway dies in the middle, there is either no change and no mark, and another gateway can
+//! run the mutation, or both, and none does. The response is stored for 24 hours. It is encrypted, since it
+//! can hold tokens and personal data.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use uuid::Uuid;
 
+use crate::domain::id::{AttemptId, UserId};
 use crate::service::{Error, Result, Services};
-use crate::store::idempotency::{Kept, Name};
+use crate::store::idempotency::{RequestKey, StoredRequest};
 use crate::store::{Executor, idempotency as store};
 
-/// How long an answer is given again.
-const KEPT: TimeDelta = TimeDelta::hours(24);
+/// How long a response is stored and replayed.
+const RESPONSE_LIFETIME: TimeDelta = TimeDelta::hours(24);
 
-/// How much longer than it may take a mutation counts as running, where nobody says what became of it.
+/// Added to the longest time that a mutation can take, before an unfinished attempt counts as dead.
 const GRACE: TimeDelta = TimeDelta::seconds(10);
 
 tokio::task_local! {
-    /// What every transaction of this task belongs to.
+    /// The attempt that the transactions of this task belong to.
     static ATTEMPT: Arc<Attempt>;
 }
 
-/// One run of a mutation that has a key.
+/// One run of a mutation with a key.
 #[derive(Debug)]
 pub struct Attempt {
-    id: Uuid,
-    name: Name,
-    acted: AtomicBool,
+    id: AttemptId,
+    request_key: RequestKey,
+    has_committed: AtomicBool,
 }
 
 impl Attempt {
-    /// Whether it has changed something.
-    pub fn has_acted(&self) -> bool {
-        self.acted.load(Ordering::Acquire)
+    /// Whether it has committed a transaction.
+    pub fn has_committed(&self) -> bool {
+        self.has_committed.load(Ordering::Acquire)
     }
 }
 
-/// What becomes of a request with a key.
+/// What a key says about a request.
 #[derive(Debug)]
 pub enum KeyState {
-    /// It is to be run now.
+    /// The caller must run it now.
     Run(Arc<Attempt>),
-    /// It has been, and answered this.
-    Answered(String),
-    /// It is running.
+    /// It has run; this is its response.
+    Completed(String),
+    /// Another attempt is running.
     Running,
     /// The key was used for another request.
     OtherRequest,
-    /// It was done, and nobody can tell any more what it answered.
-    AnswerLost,
+    /// It has run, but its response was not stored.
+    ResponseLost,
 }
 
-/// Whether a request of `user_id` (nil: a stranger's), known again by `fingerprint`, is to be run, for `within` at most.
+/// Claims a key for a request of `user_id` (nil for an anonymous client), or returns what the key was used
+/// for. `fingerprint` identifies the request, and `max_duration` is the longest time that it can take.
 ///
 /// # Errors
-/// Where the database is away; [`Error::Sealed`].
+/// [`Error::Decryption`] if the stored response cannot be decrypted.
 pub async fn claim_key(
     services: &Services,
-    user_id: Uuid,
+    user_id: UserId,
     key: &str,
     fingerprint: Vec<u8>,
-    within: Duration,
+    max_duration: Duration,
 ) -> Result<KeyState> {
-    let name = Name { user_id, key: key.to_owned() };
+    let request_key = RequestKey { user_id, key: key.to_owned() };
     let now = services.now();
-    let running_until = now + TimeDelta::from_std(within).unwrap_or(KEPT) + GRACE;
+    let running_until = now + TimeDelta::from_std(max_duration).unwrap_or(RESPONSE_LIFETIME) + GRACE;
     let id = services.new_id();
-    let attempt = Arc::new(Attempt { id, name, acted: AtomicBool::new(false) });
-    let name = &attempt.name;
-    let new =
-        Kept { fingerprint, attempt: id, running_until, acted: false, answer: None, expires_at: now + KEPT };
+    let attempt = Arc::new(Attempt { id, request_key, has_committed: AtomicBool::new(false) });
+    let request_key = &attempt.request_key;
+    let new = StoredRequest {
+        fingerprint,
+        attempt: id,
+        running_until,
+        has_acted: false,
+        response: None,
+        expires_at: now + RESPONSE_LIFETIME,
+    };
 
     let work = services.db.begin().await?;
-    store::forget_expired(&work, name, now).await?;
-    if store::insert(&work, name, &new).await? {
+    store::delete_if_expired(&work, request_key, now).await?;
+    if store::insert(&work, request_key, &new).await? {
         work.commit().await?;
         return Ok(KeyState::Run(attempt));
     }
-    let Some(kept) = store::find(&work, name).await? else {
-        // It was released between the two.
+    let Some(stored) = store::find(&work, request_key).await? else {
+        // The key was released since the insert.
         return Ok(KeyState::Running);
     };
-    if kept.fingerprint != new.fingerprint {
+    if stored.fingerprint != new.fingerprint {
         return Ok(KeyState::OtherRequest);
     }
-    if let Some((key, sealed)) = kept.answer {
-        let opened = services.vault.unwrap(&key, kept.attempt)?.open(&place(name), &sealed)?;
-        let answer = String::from_utf8(opened.to_vec()).map_err(Error::internal)?;
-        return Ok(KeyState::Answered(answer));
+    if let Some((key, ciphertext)) = stored.response {
+        let plain = services
+            .vault
+            .unwrap(&key, stored.attempt)?
+            .decrypt(&encryption_context(request_key), &ciphertext)?;
+        let answer = String::from_utf8(plain.to_vec()).map_err(Error::internal)?;
+        return Ok(KeyState::Completed(answer));
     }
-    if kept.running_until > now {
+    if stored.running_until > now {
         return Ok(KeyState::Running);
     }
-    if kept.acted {
-        return Ok(KeyState::AnswerLost);
+    if stored.has_acted {
+        return Ok(KeyState::ResponseLost);
     }
-    // Whoever ran it has gone, and has changed nothing.
-    let taken = store::take_over(&work, name, kept.attempt, id, running_until).await?;
+    // The previous attempt is dead and has changed nothing.
+    let is_claimed = store::take_over(&work, request_key, stored.attempt, id, running_until).await?;
     work.commit().await?;
-    Ok(if taken { KeyState::Run(attempt) } else { KeyState::Running })
+    Ok(if is_claimed { KeyState::Run(attempt) } else { KeyState::Running })
 }
 
-/// Runs what the attempt is for: each of its transactions is the attempt's, or is not committed.
-pub async fn run<T>(attempt: Arc<Attempt>, acting: impl Future<Output = T>) -> T {
-    ATTEMPT.scope(attempt, acting).await
+/// Runs `work` as the attempt: its transactions are committed only if they can mark the key's row.
+pub async fn run<T>(attempt: Arc<Attempt>, work: impl Future<Output = T>) -> T {
+    ATTEMPT.scope(attempt, work).await
 }
 
-/// Marks the attempt that this task runs, if any, in a transaction of its own that is about to be committed.
+/// Marks the attempt of this task, if there is one, in the transaction `tx` that is about to be committed.
 ///
 /// # Errors
-/// Where another has taken over; where the database is away.
-pub(super) async fn mark(tx: &impl Executor) -> Result<()> {
+/// If another gateway has taken over.
+pub(super) async fn mark_attempt(tx: &impl Executor) -> Result<()> {
     let Ok(attempt) = ATTEMPT.try_with(Arc::clone) else { return Ok(()) };
-    if store::act(tx, &attempt.name, attempt.id).await? {
+    if store::mark_acted(tx, &attempt.request_key, attempt.id).await? {
         return Ok(());
     }
-    Err(Error::internal("it took too long, and another gateway runs it now"))
+    Err(Error::internal("the attempt took too long, and another gateway has taken over"))
 }
 
-/// The marked transaction was committed.
-pub(super) fn acted() {
-    ATTEMPT.try_with(|attempt| attempt.acted.store(true, Ordering::Release)).ok();
+/// Notes that the marked transaction was committed.
+pub(super) fn note_commit() {
+    ATTEMPT.try_with(|attempt| attempt.has_committed.store(true, Ordering::Release)).ok();
 }
 
-/// Keeps the attempt's answer.
-///
-/// # Errors
-/// Where the database is away, or the machine gives no randomness.
-pub async fn answer(services: &Services, attempt: &Attempt, answer: &str) -> Result<()> {
+/// Stores the response of an attempt, encrypted.
+pub async fn store_response(services: &Services, attempt: &Attempt, response: &str) -> Result<()> {
     let (key, wrapped) = services.vault.new_data_key(attempt.id)?;
-    let sealed = key.seal(&place(&attempt.name), answer.as_bytes())?;
+    let ciphertext = key.encrypt(&encryption_context(&attempt.request_key), response.as_bytes())?;
     let work = services.db.begin().await?;
-    store::answer(&work, &attempt.name, attempt.id, wrapped, sealed).await?;
+    store::store_response(&work, &attempt.request_key, attempt.id, wrapped, ciphertext).await?;
     Ok(work.commit().await?)
 }
 
-/// The attempt has ended without an answer that could be given again: if it has changed nothing, it may be sent anew.
-///
-/// # Errors
-/// Where the database is away.
+/// Ends an attempt without a response to replay. If it has changed nothing, the request can be sent again.
 pub async fn release(services: &Services, attempt: &Attempt) -> Result<()> {
     let work = services.db.begin().await?;
-    store::release(&work, &attempt.name, attempt.id, services.now()).await?;
+    store::release(&work, &attempt.request_key, attempt.id, services.now()).await?;
     Ok(work.commit().await?)
 }
 
-/// Where an answer belongs.
-fn place(name: &Name) -> String {
-    format!("answer to {} of {}", name.key, name.user_id)
+/// Binds an encrypted response to its key.
+fn encryption_context(request_key: &RequestKey) -> String {
+    format!("answer to {} of {}", request_key.key, request_key.user_id)
 }
 
-/// Forgets answers of more than a day ago; how many.
-///
-/// # Errors
-/// Where the database is away.
-pub async fn forget_old(services: &Services) -> Result<u64> {
+/// Deletes expired keys with their responses, and returns how many.
+pub async fn delete_expired(services: &Services) -> Result<u64> {
     let work = services.db.begin().await?;
-    let forgotten = store::forget_before(&work, services.now()).await?;
+    let deleted = store::delete_expired(&work, services.now()).await?;
     work.commit().await?;
-    Ok(forgotten)
+    Ok(deleted)
 }

@@ -1,56 +1,55 @@
-//! Wraps every data key by the newest key of the installation, so that an older one can be put away.
+//! Rewraps every data key with the newest encryption key, so that older encryption keys can be removed.
 //!
-//! No data are touched, and nobody waits: each data key is wrapped anew by itself, where it is still the one that was
-//! read. It can be stopped at any moment and run again, beside gateways that serve.
+//! The encrypted data are not touched. Each data key is replaced in its own transaction, if it has not
+//! changed since it was read. The rotation can be stopped and run again at any time, while gateways are
+//! running.
 
-use uuid::Uuid;
-
+use crate::domain::id::UserId;
 use crate::service::{Result, Services};
 use crate::store::data_keys;
 
-/// Keys read at once.
-const PAGE: u64 = 100;
+/// How many keys are read at once.
+const BATCH_SIZE: u64 = 100;
 
-/// How many data keys are still wrapped by an older key.
-///
-/// # Errors
-/// Where the database is away.
+/// Returns how many data keys are still wrapped with an older key.
 pub async fn remaining(services: &Services) -> Result<u64> {
-    Ok(data_keys::count_wrapped_by_others(services.db.read(), services.vault.newest()).await?)
+    Ok(data_keys::count_wrapped_by_old_keys(services.db.read(), services.vault.newest_key_id()).await?)
 }
 
-/// Wraps all of them anew, and tells `done` of each.
+/// Rewraps all of them, and calls `on_rewrapped` after each.
 ///
 /// # Errors
-/// Where the database is away; once all were tried, where a key is missing or a wrapped key has been altered.
-pub async fn rotate(services: &Services, done: impl Fn()) -> Result<()> {
-    let (mut last, mut failed) = (Uuid::nil(), None);
+/// [`crate::service::Error::Decryption`], after all were tried, if a key is missing or a wrapped key was
+/// altered.
+pub async fn rotate(services: &Services, on_rewrapped: impl Fn()) -> Result<()> {
+    let (mut last_id, mut last_error) = (UserId::nil(), None);
     loop {
-        let newest = services.vault.newest();
-        let page = data_keys::wrapped_by_others(services.db.read(), newest, last, PAGE).await?;
+        let newest = services.vault.newest_key_id();
+        let page =
+            data_keys::find_wrapped_by_old_keys(services.db.read(), newest, last_id, BATCH_SIZE).await?;
         let Some((user_id, _)) = page.last() else { break };
-        last = *user_id;
+        last_id = *user_id;
         for (user_id, old) in page {
             let new = match services.vault.rewrap(&old, user_id) {
                 Ok(new) => new,
                 Err(error) => {
-                    tracing::error!(%user_id, %error, "a data key cannot be wrapped anew");
-                    failed = Some(error);
+                    tracing::error!(%user_id, %error, "rewrapping a data key failed");
+                    last_error = Some(error);
                     continue;
                 }
             };
             let work = services.begin().await?;
-            // Erased meanwhile, or wrapped anew by another run: there is nothing left to do.
+            // Does nothing if the key was erased or rewrapped since it was read.
             data_keys::replace_key(work.tx(), user_id, &old, &new).await?;
             work.commit().await?;
-            done();
+            on_rewrapped();
         }
     }
-    failed.map_or(Ok(()), |error| Err(error.into()))
+    last_error.map_or(Ok(()), |error| Err(error.into()))
 }
 
-/// The ids of keys that data are sealed by, and that this installation does not have.
+/// Returns the ids of encryption keys that data are encrypted with and that this gateway does not have.
 pub async fn missing_keys(services: &Services) -> Vec<String> {
     let used = data_keys::key_ids(services.db.read()).await.unwrap_or_default();
-    used.into_iter().filter(|id| !services.vault.has(id)).collect()
+    used.into_iter().filter(|id| !services.vault.has_key(id)).collect()
 }

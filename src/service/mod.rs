@@ -1,12 +1,25 @@
-//! What people do: one function per act, one transaction each.
+//! Use cases: one function for each thing that a client, the command line or a background job can do.
 //!
-//! An act is told who asks and what they want; it asks `domain` whether that may be, writes through
-//! `store`, and records what happened in the log, all in one [`UnitOfWork`]; nothing stays half done.
-//! To add an act: the rule in `domain`, a function here, a resolver that calls it.
+//! A use case takes the viewer and validated input. It begins one [`UnitOfWork`] (a transaction), asks
+//! `domain` whether the change is allowed, writes through `store`, records events with
+//! [`UnitOfWork::record`], and commits. If it returns an error, nothing was changed. Every use case can return
+//! [`Error::Unavailable`] and [`Error::Internal`]; `# Errors` lists only what is specific.
+//!
+//! To add a mutation:
+//!
+//! 1. the rule in `domain`: a transition, a form or a limit, with a unit test;
+//! 2. the SQL in `store`, and a migration if it needs a column;
+//! 3. if others must hear of the change, a variant of [`crate::domain::event::EventBody`] (see `events`);
+//! 4. the use case in the file of its subject here: `begin`, lock, check, write, `record`, `commit`;
+//! 5. its input in `graphql::inputs` and its resolver in `graphql::mutation`;
+//! 6. a test in `tests/api`, and a row in the table of `tests/api/authorization_mutations.rs`;
+//! 7. `make schema`, and a line in `CHANGELOG.md`.
+#![expect(clippy::missing_errors_doc, reason = "the header lists the errors that every use case can return")]
 
 pub mod accounts;
 mod audit;
 pub mod background_jobs;
+pub mod erasure;
 pub mod error;
 pub mod event_log;
 pub mod gigs;
@@ -14,11 +27,13 @@ pub mod idempotency;
 pub mod images;
 pub mod key_rotation;
 mod login_throttle;
+pub mod passwords;
 pub mod rate_limit;
 pub mod retention;
 pub mod reviews;
-pub mod secrets;
+pub mod tokens;
 mod unit_of_work;
+pub mod url_signing;
 pub mod user_admin;
 pub mod verification_reviews;
 pub mod verifications;
@@ -42,7 +57,7 @@ use crate::media::Media;
 use crate::media::vault::Vault;
 use crate::store::Database;
 
-/// Everything an act works with.
+/// The dependencies of every use case.
 #[derive(Debug)]
 pub struct Services {
     pub db: Database,
@@ -54,17 +69,19 @@ pub struct Services {
     pub public_data_version: PublicDataVersion,
     pub media: Media,
     pub vault: Vault,
-    pub secrets: secrets::Secrets,
+    pub tokens: tokens::TokenIssuer,
+    pub passwords: passwords::PasswordHasher,
+    pub url_signer: url_signing::UrlSigner,
     pub login_throttle: LoginThrottle,
     pub rate_limiter: rate_limit::RateLimiter,
-    /// How long the log keeps what happened.
-    pub events_kept: TimeDelta,
+    /// How long events stay in the log.
+    pub event_retention: TimeDelta,
     pub ids: IdGenerator,
-    /// Where clients reach this installation, without a slash at the end.
+    /// The URL at which clients reach this installation, without a trailing slash.
     pub public_url: String,
 }
 
-/// Makes ids; those of one millisecond still sort in the order they were made.
+/// Generates ids. Ids of the same millisecond sort in the order of their generation.
 #[derive(Debug)]
 pub struct IdGenerator(std::sync::Mutex<ContextV7>);
 
@@ -75,7 +92,7 @@ impl Default for IdGenerator {
 }
 
 impl IdGenerator {
-    /// A new version 7 UUID that carries the time of `clock`.
+    /// Returns a new version 7 UUID with the time of `clock`.
     pub fn new_id(&self, clock: &dyn Clock) -> Uuid {
         let now = clock.now();
         let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
@@ -85,20 +102,22 @@ impl IdGenerator {
 }
 
 impl Services {
-    /// Now, by this installation's clock.
+    /// The current time by [`Services::clock`].
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
 
-    /// A new version 7 UUID that carries the clock's time.
-    pub fn new_id(&self) -> Uuid {
-        self.ids.new_id(self.clock.as_ref())
+    /// Returns a new id (a version 7 UUID with the clock's time) as the type that the caller needs.
+    pub fn new_id<Id: From<Uuid>>(&self) -> Id {
+        self.ids.new_id(self.clock.as_ref()).into()
     }
 
-    /// Begins an act.
-    ///
-    /// # Errors
-    /// Where the database is away.
+    /// Returns an id for a request that has none.
+    pub fn new_request_id(&self) -> String {
+        self.new_id::<Uuid>().simple().to_string()
+    }
+
+    /// Begins the transaction of a use case.
     pub async fn begin(&self) -> Result<UnitOfWork<'_>> {
         UnitOfWork::begin(self).await
     }

@@ -1,10 +1,10 @@
-//! One act's transaction, and what it will have made happen.
+//! The transaction of one use case, and the events that it records.
 
 use crate::domain::event::EventBody;
 use crate::service::{Result, Services, idempotency};
 use crate::store::{Transaction, event_log};
 
-/// A transaction that writes. Dropped without a commit, it never was.
+/// A writing transaction. It is rolled back if it is dropped without a commit.
 #[derive(Debug)]
 pub struct UnitOfWork<'a> {
     services: &'a Services,
@@ -23,23 +23,23 @@ impl<'a> UnitOfWork<'a> {
         &self.transaction
     }
 
-    /// Notes what the commit will make true.
+    /// Adds an event that the commit will append to the log.
     pub fn record(&mut self, event: EventBody) {
         self.events.push(event);
     }
 
-    /// Appends what happened to the log, commits both together, and only then tells the bus.
+    /// Appends the recorded events to the log, commits, and then publishes them on the bus.
     ///
     /// # Errors
-    /// Where the database is away; then nothing was done.
+    /// If it fails, nothing was changed and nothing is published.
     pub async fn commit(self) -> Result<()> {
         let now = self.services.now();
-        idempotency::mark(&self.transaction).await?;
+        idempotency::mark_attempt(&self.transaction).await?;
         let events = event_log::append(&self.transaction, self.events, now).await?;
         self.transaction.commit().await?;
-        idempotency::acted();
+        idempotency::note_commit();
         for event in &events {
-            self.services.public_data_version.note(event);
+            self.services.public_data_version.observe(event);
         }
         self.services.bus.publish(events);
         Ok(())

@@ -1,9 +1,8 @@
-//! What those who run the installation decide about a person.
+//! Changes that an operator makes to a person on the command line.
 
-use uuid::Uuid;
-
-use crate::domain::account::new_display_name;
+use crate::domain::account::validate_display_name;
 use crate::domain::event::EventBody;
+use crate::domain::id::UserId;
 use crate::domain::limits::POINTS_MAX;
 use crate::domain::user::Role;
 use crate::domain::violation::{Violation, ViolationCode};
@@ -16,32 +15,32 @@ use crate::store::{sessions, users};
 /// `NOT_FOUND`, `OUT_OF_RANGE`.
 pub async fn set_points(services: &Services, email: &str, points: i64) -> Result<()> {
     if !(0..=POINTS_MAX).contains(&points) {
-        let message = format!("Points must be from 0 to {POINTS_MAX}; these are {points}.");
+        let message = format!("`points` must be between 0 and {POINTS_MAX}; it is {points}.");
         return Err(Violation::at("points", ViolationCode::OutOfRange, message).into());
     }
     let user_id = find(services, email).await?;
     let mut work = services.begin().await?;
-    lock_unerased(&work, user_id).await?;
+    lock_not_erased(&work, user_id).await?;
     users::set_points(work.tx(), user_id, points).await?;
     work.record(EventBody::ProfileChanged { user_id });
     work.commit().await
 }
 
-/// Gives the person with that e-mail another name.
+/// Changes the display name of the person with that e-mail.
 ///
 /// # Errors
-/// `NOT_FOUND`, and what a sign-up says of a name that cannot be.
+/// `NOT_FOUND`; the errors of an invalid name are those of a sign-up.
 pub async fn set_display_name(services: &Services, email: &str, name: &str) -> Result<()> {
-    let name = new_display_name(name, &services.limits.account)?;
+    let name = validate_display_name(name, &services.limits.account)?;
     let user_id = find(services, email).await?;
     let mut work = services.begin().await?;
-    lock_unerased(&work, user_id).await?;
+    lock_not_erased(&work, user_id).await?;
     users::set_display_name(work.tx(), user_id, &name).await?;
     work.record(EventBody::ProfileChanged { user_id });
     work.commit().await
 }
 
-/// Gives the person with that e-mail another role; their open connections are told, and narrow.
+/// Changes the role of the person with that e-mail. Their open connections lose what the new role cannot see.
 ///
 /// # Errors
 /// `NOT_FOUND`.
@@ -62,12 +61,12 @@ pub async fn block(services: &Services, email: &str) -> Result<()> {
     let mut work = services.begin().await?;
     users::set_blocked(work.tx(), user_id, Some(services.now())).await?;
     end_sessions(&mut work, user_id, services).await?;
-    // For a session that is being made at this moment: whoever looks at it again finds nobody.
+    // A session that is created at this moment is rechecked after this event, and then ends.
     work.record(EventBody::RoleChanged { user_id });
     work.commit().await
 }
 
-/// Lets a person who was blocked sign in again.
+/// Unblocks the person with that e-mail.
 ///
 /// # Errors
 /// `NOT_FOUND`.
@@ -78,10 +77,10 @@ pub async fn unblock(services: &Services, email: &str) -> Result<()> {
     work.commit().await
 }
 
-/// Ends every session of the person, and tells so; how many it ended.
+/// Ends every session of the person, and returns how many.
 pub(super) async fn end_sessions(
     work: &mut UnitOfWork<'_>,
-    user_id: Uuid,
+    user_id: UserId,
     services: &Services,
 ) -> Result<usize> {
     let ended = sessions::end_all(work.tx(), user_id, services.now()).await?;
@@ -91,8 +90,8 @@ pub(super) async fn end_sessions(
     Ok(ended.len())
 }
 
-/// Keeps others from changing or erasing the person, who must not have been erased meanwhile.
-async fn lock_unerased(work: &UnitOfWork<'_>, user_id: Uuid) -> Result<()> {
+/// Locks the person. `NOT_FOUND` if they were erased in the meantime.
+async fn lock_not_erased(work: &UnitOfWork<'_>, user_id: UserId) -> Result<()> {
     users::lock(work.tx(), user_id).await?;
     if users::is_erased(work.tx(), user_id).await? {
         return Err(Violation::not_found("email", "person").into());
@@ -100,8 +99,8 @@ async fn lock_unerased(work: &UnitOfWork<'_>, user_id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// The person with that e-mail.
-pub(super) async fn find(services: &Services, email: &str) -> Result<Uuid> {
-    let known = users::credentials(services.db.read(), email).await?;
-    Ok(known.ok_or_else(|| Violation::not_found("email", "person"))?.user_id)
+/// Returns the person with that e-mail.
+pub(super) async fn find(services: &Services, email: &str) -> Result<UserId> {
+    let credentials = users::credentials(services.db.read(), email).await?;
+    Ok(credentials.ok_or_else(|| Violation::not_found("email", "person"))?.user_id)
 }

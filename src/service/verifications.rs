@@ -1,15 +1,14 @@
-//! What an applicant does: the form, the documents, the submission.
+//! An applicant's verification: the form, the documents and the submission.
 
 use bytes::Bytes;
-use uuid::Uuid;
 
 use crate::domain::event::EventBody;
+use crate::domain::id::{DocumentId, SubjectId, UserId};
 use crate::domain::permission;
 use crate::domain::permission::Action;
 use crate::domain::personal_info::PersonalInfo;
 use crate::domain::reason::DUPLICATE_IDENTITY;
 use crate::domain::review::{ReviewItem, ReviewQueueChange};
-use crate::domain::review_kind::ReviewKind;
 use crate::domain::user::Viewer;
 use crate::domain::verification::{
     DocumentSide, DocumentType, IdentityDocument, Verification, VerificationStatus, VerificationTransition,
@@ -17,50 +16,48 @@ use crate::domain::verification::{
 use crate::domain::violation::{Violation, ViolationCode};
 use crate::media::BlobKind;
 use crate::media::vault::DataKey;
-use crate::service::gigs::record_queue;
-use crate::service::images::too_large;
+use crate::service::gigs::record_queue_change;
+use crate::service::images::file_too_large;
 use crate::service::{Error, Result, Services, UnitOfWork};
 use crate::store;
-use crate::store::verifications::Sealed;
+use crate::store::verifications::VerificationRecord;
 use crate::store::{gigs, reviews, users, verifications};
 
-/// Where a form belongs: sealed for it, it opens nowhere else.
-pub(super) fn form_place(user_id: Uuid) -> String {
+/// The encryption context of a form: what is encrypted with it can only be decrypted with it.
+pub(super) fn personal_info_context(user_id: UserId) -> String {
     format!("personal information of {user_id}")
 }
 
-/// Where a document's picture belongs.
-pub(super) fn document_place(user_id: Uuid, document_id: Uuid) -> String {
+/// The encryption context of a document's picture.
+pub(super) fn document_context(user_id: UserId, document_id: DocumentId) -> String {
     format!("identity document {document_id} of {user_id}")
 }
 
-/// The person's verification; one that has not started where they have not begun.
-///
-/// # Errors
-/// Where the database is away.
-pub async fn of_person(services: &Services, user_id: Uuid) -> Result<Verification> {
+/// Returns the person's verification, in status NOT_STARTED if they have not begun.
+pub async fn find_for_user(services: &Services, user_id: UserId) -> Result<Verification> {
     Ok(find(services.db.read(), user_id).await?.verification)
 }
 
-async fn find(db: &impl store::Executor, user_id: Uuid) -> Result<Sealed> {
-    Ok(verifications::find(db, user_id).await?.unwrap_or_else(|| Sealed::not_started(user_id)))
+async fn find(db: &impl store::Executor, user_id: UserId) -> Result<VerificationRecord> {
+    Ok(verifications::find(db, user_id).await?.unwrap_or_else(|| VerificationRecord::not_started(user_id)))
 }
 
-/// Everything that keeps the viewer from `action` now; nothing where they may.
-///
-/// # Errors
-/// Where the database is away.
-pub async fn missing(services: &Services, viewer: &Viewer, action: Action) -> Result<Vec<Violation>> {
+/// Returns every requirement of `action` that the viewer does not meet.
+pub async fn unmet_requirements(
+    services: &Services,
+    viewer: &Viewer,
+    action: Action,
+) -> Result<Vec<Violation>> {
     let db = services.db.read();
     let unarchived = gigs::count_unarchived(db, viewer.id()).await?;
     let verification = find(db, viewer.id()).await?.verification;
-    Ok(permission::missing(action, &viewer.user, unarchived, &verification, &services.limits))
+    Ok(permission::unmet_requirements(action, &viewer.user, unarchived, &verification, &services.limits))
 }
 
-/// Keeps who the viewer says they are, sealed.
+/// Stores the viewer's personal information, encrypted.
 ///
 /// # Errors
-/// Every fault of the form; `INVALID_TRANSITION`.
+/// The violations of the form; `INVALID_TRANSITION`.
 pub async fn save_personal_info(
     services: &Services,
     viewer: &Viewer,
@@ -69,21 +66,22 @@ pub async fn save_personal_info(
     let now = services.now();
     let form = form.validate(&services.limits.verification, now)?;
     let mut work = services.begin().await?;
-    let (mut sealed, previous) = provide(services, &work, viewer).await?;
-    let key = data_key(services, &mut sealed)?;
+    let (mut record, previous) = begin_change(services, &work, viewer).await?;
+    let key = data_key(services, &mut record)?;
     let text = serde_json::to_vec(&form).map_err(Error::internal)?;
-    sealed.personal_info = Some(key.seal(&form_place(viewer.id()), &text)?);
-    sealed.verification.personal_info_at = Some(now);
-    sealed.verification.personal_info_asked = false;
-    write(services, &mut work, &sealed, previous).await?;
+    record.personal_info = Some(key.encrypt(&personal_info_context(viewer.id()), &text)?);
+    record.verification.personal_info_at = Some(now);
+    record.verification.needs_personal_info_resubmission = false;
+    save_change(services, &mut work, &record, previous).await?;
     work.commit().await?;
-    Ok(sealed.verification)
+    Ok(record.verification)
 }
 
-/// Keeps a picture of one side of the viewer's document, sealed; in place of the one before.
+/// Stores the picture of one side of the viewer's document, encrypted. It replaces the previous picture of
+/// that side.
 ///
 /// # Errors
-/// `FILE_TOO_LARGE`, `UNSUPPORTED_MEDIA`, `OUT_OF_RANGE` where it is too small to read, `DUPLICATE` where it is the
+/// `FILE_TOO_LARGE`, `UNSUPPORTED_MEDIA`, `OUT_OF_RANGE` if it has too few pixels, `DUPLICATE` if it is the
 /// picture of another side; `INVALID_TRANSITION`.
 pub async fn upload_document(
     services: &Services,
@@ -94,11 +92,11 @@ pub async fn upload_document(
 ) -> Result<Verification> {
     let limits = &services.limits.verification;
     if file.len() > limits.document_max_bytes {
-        return Err(too_large(limits.document_max_bytes).into());
+        return Err(file_too_large(limits.document_max_bytes).into());
     }
-    // Before the work of decoding: whether it may be uploaded at all.
-    let mut tried = find(services.db.read(), viewer.id()).await?.verification;
-    tried.apply(VerificationTransition::Provide, Vec::new(), &services.limits, services.now())?;
+    // Check whether an upload is allowed before the expensive decoding.
+    let mut preview = find(services.db.read(), viewer.id()).await?.verification;
+    preview.apply(VerificationTransition::Provide, Vec::new(), &services.limits, services.now())?;
     let picture =
         services.media.reencode(BlobKind::IdentityDocuments, file).await.map_err(Error::internal)?;
     let picture = picture.map_err(|unreadable| {
@@ -114,146 +112,152 @@ pub async fn upload_document(
 
     let now = services.now();
     let mut work = services.begin().await?;
-    let (mut sealed, previous) = provide(services, &work, viewer).await?;
-    let key = data_key(services, &mut sealed)?;
+    let (mut record, previous) = begin_change(services, &work, viewer).await?;
+    let key = data_key(services, &mut record)?;
     let document = IdentityDocument {
         id: services.new_id(),
         user_id: viewer.id(),
         document_type,
         side,
-        picture_hash: services.vault.hash("picture", &picture.bytes),
-        asked_again: false,
+        image_hash: services.vault.hash("picture", &picture.bytes),
+        needs_resubmission: false,
         uploaded_at: now,
     };
-    let documents = &mut sealed.verification.documents;
-    if documents.iter().any(|other| other.side != side && other.picture_hash == document.picture_hash) {
-        let message = "This is the picture of another side; each side needs its own.";
+    let documents = &mut record.verification.documents;
+    if documents.iter().any(|other| other.side != side && other.image_hash == document.image_hash) {
+        let message = "This is the picture of another side. Each side needs its own picture.";
         return Err(Violation::at("file", ViolationCode::Duplicate, message).into());
     }
-    // A document of another type begins the pictures anew, but for the person's own.
+    // A document of another type replaces all pictures except the selfie.
     let replaced: Vec<_> = documents
         .extract_if(.., |other| {
             other.side == side || (other.document_type != document_type && other.side != DocumentSide::Selfie)
         })
         .collect();
     documents.push(document.clone());
-    sealed.verification.document_type = Some(document_type);
-    let blob = key.seal(&document_place(viewer.id(), document.id), &picture.bytes)?;
-    services
-        .media
-        .put(BlobKind::IdentityDocuments, document.id, blob.into())
-        .await
-        .map_err(Error::internal)?;
+    record.verification.document_type = Some(document_type);
+    let blob = key.encrypt(&document_context(viewer.id(), document.id), &picture.bytes)?;
+    services.media.put(document.id, blob.into()).await.map_err(Error::internal)?;
     let written = async {
-        write(services, &mut work, &sealed, previous).await?;
+        save_change(services, &mut work, &record, previous).await?;
         work.commit().await
     };
     if let Err(error) = written.await {
-        // Unless the commit was done and only its answer lost, nobody knows of the picture.
+        // Delete the blob, unless the commit succeeded and only its reply was lost.
         if let Ok(None) = verifications::find_document(services.db.read(), document.id).await {
-            services.media.delete(BlobKind::IdentityDocuments, document.id).await.ok();
+            services.media.delete(document.id).await.ok();
         }
         return Err(error);
     }
     for old in replaced {
-        if let Err(error) = services.media.delete(BlobKind::IdentityDocuments, old.id).await {
-            tracing::warn!(%error, "a replaced picture could not be removed");
+        if let Err(error) = services.media.delete(old.id).await {
+            tracing::warn!(%error, "deleting a replaced document failed");
         }
     }
-    Ok(sealed.verification)
+    Ok(record.verification)
 }
 
-/// Submits the viewer's verification for review. Where somebody else has been cleared, or waits, with the same
-/// document, it comes back at once.
+/// Submits the viewer's verification for review. If another person was cleared or is in review with the same
+/// document, it is sent back at once.
 ///
 /// # Errors
-/// One fault for each thing that is missing; `INVALID_TRANSITION`, `ATTEMPTS_EXHAUSTED`.
+/// One violation for each unmet requirement; `INVALID_TRANSITION`, `ATTEMPTS_EXHAUSTED`.
 pub async fn submit(services: &Services, viewer: &Viewer) -> Result<Verification> {
     let (limits, now) = (&services.limits, services.now());
     let mut work = services.begin().await?;
     lock_person(&work, viewer).await?;
-    let sealed = verifications::lock(work.tx(), viewer.id()).await?;
-    let mut sealed = sealed.unwrap_or_else(|| Sealed::not_started(viewer.id()));
-    let violations =
-        permission::missing(Action::SubmitVerification, &viewer.user, 0, &sealed.verification, limits);
+    let record = verifications::lock(work.tx(), viewer.id()).await?;
+    let mut record = record.unwrap_or_else(|| VerificationRecord::not_started(viewer.id()));
+    let violations = permission::unmet_requirements(
+        Action::SubmitVerification,
+        &viewer.user,
+        0,
+        &record.verification,
+        limits,
+    );
     if !violations.is_empty() {
         return Err(violations.into());
     }
-    let previous = sealed.verification.status;
-    sealed.verification.apply(VerificationTransition::Submit, Vec::new(), limits, now)?;
-    let hash = identity_hash(services, &sealed)?;
+    let previous = record.verification.status;
+    record.verification.apply(VerificationTransition::Submit, Vec::new(), limits, now)?;
+    let hash = identity_hash(services, &record)?;
     verifications::lock_submissions(work.tx()).await?;
     let taken = verifications::is_identity_taken(work.tx(), &hash, viewer.id()).await?;
-    sealed.identity_hash = Some(hash);
-    write(services, &mut work, &sealed, previous).await?;
+    record.identity_hash = Some(hash);
+    save_change(services, &mut work, &record, previous).await?;
     if taken {
-        let previous = sealed.verification.status;
-        let reasons = vec![DUPLICATE_IDENTITY.reason()];
-        sealed.verification.apply(VerificationTransition::RequestResubmission, reasons, limits, now)?;
-        write(services, &mut work, &sealed, previous).await?;
+        let previous = record.verification.status;
+        let reasons = vec![DUPLICATE_IDENTITY.to_reason()];
+        record.verification.apply(VerificationTransition::RequestResubmission, reasons, limits, now)?;
+        save_change(services, &mut work, &record, previous).await?;
     } else {
         let id = services.new_id();
-        let item = ReviewItem::submitted(id, ReviewKind::Verification, viewer.id(), &limits.review, now);
+        let subject = SubjectId::Verification(viewer.id());
+        let item = ReviewItem::new(id, subject, &limits.review, now);
         reviews::insert(work.tx(), &item).await?;
-        record_queue(&mut work, &item, ReviewQueueChange::Submitted);
+        record_queue_change(&mut work, &item, ReviewQueueChange::Submitted);
     }
     work.commit().await?;
-    Ok(sealed.verification)
+    Ok(record.verification)
 }
 
-/// Begins to change the viewer's verification; and the status that it had.
-async fn provide(
+/// Locks the viewer's verification and applies the transition `Provide`. Returns it with its previous status.
+async fn begin_change(
     services: &Services,
     work: &UnitOfWork<'_>,
     viewer: &Viewer,
-) -> Result<(Sealed, VerificationStatus)> {
+) -> Result<(VerificationRecord, VerificationStatus)> {
     lock_person(work, viewer).await?;
-    let sealed = verifications::lock(work.tx(), viewer.id()).await?;
-    let mut sealed = sealed.unwrap_or_else(|| Sealed::not_started(viewer.id()));
-    let previous = sealed.verification.status;
-    sealed.verification.apply(
+    let record = verifications::lock(work.tx(), viewer.id()).await?;
+    let mut record = record.unwrap_or_else(|| VerificationRecord::not_started(viewer.id()));
+    let previous = record.verification.status;
+    record.verification.apply(
         VerificationTransition::Provide,
         Vec::new(),
         &services.limits,
         services.now(),
     )?;
-    Ok((sealed, previous))
+    Ok((record, previous))
 }
 
-/// The person comes before what belongs to them, also the first time, when there is no verification to lock yet.
+/// Locks the person: people are locked before what belongs to them. The first time there is no verification
+/// to lock.
 async fn lock_person(work: &UnitOfWork<'_>, viewer: &Viewer) -> Result<()> {
     users::lock(work.tx(), viewer.id()).await?;
-    // Erased since the request came in: nothing of them may come back.
+    // If the person was erased since the request began, nothing of them must be stored again.
     if users::is_erased(work.tx(), viewer.id()).await? { Err(Error::Unauthenticated) } else { Ok(()) }
 }
 
-/// The key of the person's data, made where there is none yet.
-fn data_key(services: &Services, sealed: &mut Sealed) -> Result<DataKey> {
-    let user_id = sealed.verification.user_id;
-    if let Some(wrapped) = &sealed.key {
+/// Returns the person's data key, and generates it if there is none.
+fn data_key(services: &Services, record: &mut VerificationRecord) -> Result<DataKey> {
+    let user_id = record.verification.user_id;
+    if let Some(wrapped) = &record.key {
         return Ok(services.vault.unwrap(wrapped, user_id)?);
     }
     let (key, wrapped) = services.vault.new_data_key(user_id)?;
-    sealed.key = Some(wrapped);
-    sealed.verification.erased_at = None;
+    record.key = Some(wrapped);
+    record.verification.erased_at = None;
     Ok(key)
 }
 
-/// The form, opened.
+/// Decrypts the form; `None` if there is none.
 ///
 /// # Errors
-/// Where a key is missing, or the form has been altered.
-pub(super) fn open_form(services: &Services, sealed: &Sealed) -> Result<Option<PersonalInfo>> {
-    let (Some(wrapped), Some(text)) = (&sealed.key, &sealed.personal_info) else { return Ok(None) };
-    let user_id = sealed.verification.user_id;
-    let text = services.vault.unwrap(wrapped, user_id)?.open(&form_place(user_id), text)?;
+/// [`Error::Decryption`] if a key is missing or the form was altered.
+pub(super) fn decrypt_personal_info(
+    services: &Services,
+    record: &VerificationRecord,
+) -> Result<Option<PersonalInfo>> {
+    let (Some(wrapped), Some(text)) = (&record.key, &record.personal_info) else { return Ok(None) };
+    let user_id = record.verification.user_id;
+    let text = services.vault.unwrap(wrapped, user_id)?.decrypt(&personal_info_context(user_id), text)?;
     serde_json::from_slice(&text).map(Some).map_err(Error::internal)
 }
 
-fn identity_hash(services: &Services, sealed: &Sealed) -> Result<Vec<u8>> {
-    let form = open_form(services, sealed)?;
+fn identity_hash(services: &Services, record: &VerificationRecord) -> Result<Vec<u8>> {
+    let form = decrypt_personal_info(services, record)?;
     let form = form.ok_or_else(|| Error::internal("a complete verification has no form"))?;
-    let document_type: &str = sealed
+    let document_type: &str = record
         .verification
         .document_type
         .ok_or_else(|| Error::internal("a complete verification has no document"))?
@@ -262,16 +266,16 @@ fn identity_hash(services: &Services, sealed: &Sealed) -> Result<Vec<u8>> {
     Ok(services.vault.hash("identity document", text.as_bytes()))
 }
 
-/// Writes the verification, and records what the log is to know.
-pub(super) async fn write(
+/// Writes the verification and records its event.
+pub(super) async fn save_change(
     services: &Services,
     work: &mut UnitOfWork<'_>,
-    sealed: &Sealed,
+    record: &VerificationRecord,
     previous: VerificationStatus,
 ) -> Result<()> {
-    if !verifications::write(work.tx(), sealed, services.now()).await? {
+    if !verifications::write(work.tx(), record, services.now()).await? {
         return Err(Error::internal("a verification that was locked has changed"));
     }
-    work.record(EventBody::verification_status(&sealed.verification, previous));
+    work.record(EventBody::verification_status(&record.verification, previous));
     Ok(())
 }

@@ -1,35 +1,33 @@
-//! The audit trail: who has seen or decided what of whom. It is added to, and never changed.
+//! The audit trail: who saw or decided what about whom. Entries are appended and never changed.
 
 use chrono::{DateTime, Utc};
 use entity::audit_entry;
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, NotSet, QueryFilter, QueryOrder};
-use uuid::Uuid;
 
+use crate::domain::id::UserId;
 use crate::store::Result;
 
-/// One line of the trail.
+/// An entry of the audit trail.
 #[derive(Debug, Clone)]
 pub struct AuditEntry {
     pub at: DateTime<Utc>,
-    /// `None` for what happened by itself, or by the command line.
-    pub actor_id: Option<Uuid>,
-    /// The person it is about.
-    pub subject_id: Uuid,
+    /// The user who acted; `None` for background jobs and the command line.
+    pub actor_id: Option<UserId>,
+    /// The user whom the entry is about.
+    pub subject_id: UserId,
     /// For example `VIEW_DOCUMENT`.
     pub action: String,
-    /// What exactly, without personal data.
+    /// Details, without personal data.
     pub detail: String,
     pub request_id: String,
 }
 
-/// # Errors
-/// Where the database does not answer.
 pub async fn append(tx: &impl ConnectionTrait, entry: AuditEntry) -> Result<()> {
     let row = audit_entry::ActiveModel {
         number: NotSet,
         at: Set(entry.at),
-        actor_id: Set(entry.actor_id),
-        subject_id: Set(entry.subject_id),
+        actor_id: Set(entry.actor_id.map(UserId::uuid)),
+        subject_id: Set(entry.subject_id.uuid()),
         action: Set(entry.action),
         detail: Set(entry.detail),
         request_id: Set(entry.request_id),
@@ -38,11 +36,8 @@ pub async fn append(tx: &impl ConnectionTrait, entry: AuditEntry) -> Result<()> 
     Ok(())
 }
 
-/// Everything about one person, the first first.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn of_subject(db: &impl ConnectionTrait, subject_id: Uuid) -> Result<Vec<AuditEntry>> {
+/// All entries about one user, oldest first.
+pub async fn find_by_subject(db: &impl ConnectionTrait, subject_id: UserId) -> Result<Vec<AuditEntry>> {
     let rows = audit_entry::Entity::find()
         .filter(audit_entry::Column::SubjectId.eq(subject_id))
         .order_by_asc(audit_entry::Column::Number)
@@ -50,8 +45,8 @@ pub async fn of_subject(db: &impl ConnectionTrait, subject_id: Uuid) -> Result<V
         .await?;
     let entries = rows.into_iter().map(|row| AuditEntry {
         at: row.at,
-        actor_id: row.actor_id,
-        subject_id: row.subject_id,
+        actor_id: row.actor_id.map(UserId::from_uuid),
+        subject_id: UserId::from_uuid(row.subject_id),
         action: row.action,
         detail: row.detail,
         request_id: row.request_id,

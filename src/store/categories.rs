@@ -1,51 +1,43 @@
-//! The catalogue's categories.
+//! The categories of the catalogue.
 
 use entity::category;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
-use uuid::Uuid;
 
 use crate::domain::category::Category;
+use crate::domain::id::CategoryId;
 use crate::domain::money::Money;
 use crate::store::Result;
 
 fn from_row(row: category::Model) -> Category {
     Category {
-        id: row.id,
+        id: CategoryId::from_uuid(row.id),
         slug: row.slug,
         name: row.name,
         minimum_price: Money::from_cents(row.minimum_price_cents),
     }
 }
 
-/// All of them, in the catalogue's order.
-///
-/// # Errors
-/// Where the database does not answer.
+/// All categories, in the order of the catalogue.
 pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Category>> {
     let rows = category::Entity::find().order_by_asc(category::Column::Id).all(db).await?;
     Ok(rows.into_iter().map(from_row).collect())
 }
 
-/// The first of the catalogue.
+/// The first category of the catalogue.
 ///
 /// # Errors
-/// Where the database does not answer, or the catalogue is empty.
+/// `RecordNotFound` if the catalogue is empty.
 pub async fn first(db: &impl ConnectionTrait) -> Result<Category> {
     let row = category::Entity::find().order_by_asc(category::Column::Id).one(db).await?;
     row.map(from_row).ok_or_else(|| sea_orm::DbErr::RecordNotFound("the catalogue is empty".into()))
 }
 
-/// # Errors
-/// Where the database does not answer.
-pub async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Category>> {
+pub async fn find(db: &impl ConnectionTrait, id: CategoryId) -> Result<Option<Category>> {
     Ok(category::Entity::find_by_id(id).one(db).await?.map(from_row))
 }
 
-/// Those of `ids` that exist, in no order.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn find_all(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<Category>> {
+/// Those of the categories that exist, in no particular order.
+pub async fn find_all(db: &impl ConnectionTrait, ids: &[CategoryId]) -> Result<Vec<Category>> {
     let ids = ids.iter().copied();
     let rows = category::Entity::find().filter(category::Column::Id.is_in(ids)).all(db).await?;
     Ok(rows.into_iter().map(from_row).collect())

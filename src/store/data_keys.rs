@@ -1,25 +1,23 @@
-//! The wrapped data keys of people whose identity data are sealed: which key of the installation wraps which.
+//! The wrapped data keys of users with encrypted identity data, for key rotation.
 
 use entity::verification;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
-use uuid::Uuid;
 
+use crate::domain::id::UserId;
 use crate::domain::wrapped_key::WrappedKey;
 use crate::store::Result;
 
-/// Up to `limit` people whose data key is wrapped by another key than `newest`, those with ids after `after`.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn wrapped_by_others(
+/// Up to `limit` users whose data key is wrapped by another key than `newest`, in the order of their ids,
+/// after the id `after`.
+pub async fn find_wrapped_by_old_keys(
     db: &impl ConnectionTrait,
     newest: &str,
-    after: Uuid,
+    after: UserId,
     limit: u64,
-) -> Result<Vec<(Uuid, WrappedKey)>> {
+) -> Result<Vec<(UserId, WrappedKey)>> {
     let rows = verification::Entity::find()
         .filter(verification::Column::KeyId.is_not_null())
         .filter(verification::Column::KeyId.ne(newest))
@@ -30,16 +28,13 @@ pub async fn wrapped_by_others(
         .await?;
     let wrapped = rows.into_iter().filter_map(|row| {
         let key = row.key_id.zip(row.wrapped_key)?;
-        Some((row.user_id, WrappedKey { key_id: key.0, bytes: key.1 }))
+        Some((UserId::from_uuid(row.user_id), WrappedKey { key_id: key.0, bytes: key.1 }))
     });
     Ok(wrapped.collect())
 }
 
-/// How many data keys are wrapped by another key than `newest`.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn count_wrapped_by_others(db: &impl ConnectionTrait, newest: &str) -> Result<u64> {
+/// The number of data keys that are wrapped by another key than `newest`.
+pub async fn count_wrapped_by_old_keys(db: &impl ConnectionTrait, newest: &str) -> Result<u64> {
     verification::Entity::find()
         .filter(verification::Column::KeyId.is_not_null())
         .filter(verification::Column::KeyId.ne(newest))
@@ -47,10 +42,7 @@ pub async fn count_wrapped_by_others(db: &impl ConnectionTrait, newest: &str) ->
         .await
 }
 
-/// The ids of all keys that any data key is wrapped by.
-///
-/// # Errors
-/// Where the database does not answer.
+/// The ids of all keys that wrap a data key.
 pub async fn key_ids(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     verification::Entity::find()
         .select_only()
@@ -62,13 +54,10 @@ pub async fn key_ids(db: &impl ConnectionTrait) -> Result<Vec<String>> {
         .await
 }
 
-/// Puts another wrapping of the same data key in place of `old`; `false` where that was replaced meanwhile.
-///
-/// # Errors
-/// Where the database does not answer.
+/// Replaces the wrapped data key `old` by `new`. Returns `false` if the stored one is no longer `old`.
 pub async fn replace_key(
     tx: &impl ConnectionTrait,
-    user_id: Uuid,
+    user_id: UserId,
     old: &WrappedKey,
     new: &WrappedKey,
 ) -> Result<bool> {

@@ -1,4 +1,4 @@
-//! The connections: PostgreSQL through one pool, SQLite through one writer and several readers.
+//! Opens and migrates the database: PostgreSQL with one pool, SQLite with one writer and several readers.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -18,50 +18,47 @@ use sea_orm::{
 
 use crate::store::Result;
 
-/// A request does not wait longer than this for a connection: then the database counts as away.
+/// A request that waits longer than this for a connection fails: the database counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Writers of SQLite queue for its one writing connection; fifty of them are through well within this.
+/// Writers of SQLite queue for the one writing connection. Fifty of them finish well within this time.
 const SQLITE_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Another process (the command line) may hold SQLite's write lock for a moment.
+/// How long SQLite waits for the write lock of another process, such as the command line.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A connection that has worked so recently is not asked whether it is still there, which would take as long as a small
+/// A connection is tested before use only if it was idle for longer, since a test takes as long as a small
 /// statement.
-const TRUSTED_WITHIN: Duration = Duration::from_secs(1);
+const TEST_CONNECTION_AFTER: Duration = Duration::from_secs(1);
 
 const SQLITE_READERS: u32 = 8;
 const POSTGRES_CONNECTIONS: u32 = 20;
 
-/// Taken while migrating, so that two gateways that start together do not migrate twice.
+/// Key of the PostgreSQL advisory lock for migrations, so that gateways that start together migrate once.
 const MIGRATION_LOCK: i64 = 0x6769_6777_6179_0001;
 
-/// The database, for as long as the process lives.
+/// The connections to the database, shared by the whole process.
 #[derive(Debug, Clone)]
 pub struct Database {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
-    statements: Arc<AtomicU64>,
-    /// Where SQLite's file is; `None` for PostgreSQL.
+    statement_count: Arc<AtomicU64>,
+    /// The file of SQLite; `None` for PostgreSQL.
     sqlite: Option<PathBuf>,
 }
 
 impl Database {
-    /// Opens or creates the SQLite file. Write-ahead logging lets readers go on while one writes; the
-    /// one writing connection is a fair queue, so that nobody ever reads "database is locked".
-    ///
-    /// # Errors
-    /// Where the file cannot be opened or made.
+    /// Opens or creates the SQLite file. With write-ahead logging, readers continue while there is a write.
+    /// The pool of the one writing connection is a fair queue, so no request gets "database is locked".
     pub async fn open_sqlite(file: &Path) -> Result<Self> {
-        let statements = Arc::default();
+        let statement_count = Arc::default();
         create_private(file)?;
         let sqlite = Some(file.to_owned());
         let file = file.to_owned();
         let connect = |connections: u32, timeout: Duration| {
             let file = file.clone();
-            // The file is set below, as a path: an address could not hold every path. (One of `:memory:` would
-            // open no file at all, whatever is set.)
+            // The file is set below as a path, since a URL cannot express every path. (With `:memory:` here,
+            // the file would be ignored.)
             let mut options = ConnectOptions::new("sqlite:gigway.sqlite");
             options
                 .max_connections(connections)
@@ -77,45 +74,44 @@ impl Database {
                         .busy_timeout(SQLITE_BUSY_TIMEOUT)
                         .foreign_keys(true)
                 });
-            counted(options, &statements)
+            connect_and_count(options, &statement_count)
         };
-        // Of processes that open a new file at once, one puts it into WAL mode: SQLite makes nobody wait for that.
-        let _alone = alone_with(&file).await?;
+        // If several processes open a new file at once, one of them switches it to WAL mode. SQLite does not
+        // wait for that (the others would fail), so this lock does.
+        let _lock = lock_exclusively(&file).await?;
         let writer = connect(1, SQLITE_WRITE_TIMEOUT).await?;
         let reader = connect(SQLITE_READERS, ACQUIRE_TIMEOUT).await?;
-        Ok(Self { reader, writer, statements: Arc::clone(&statements), sqlite })
+        Ok(Self { reader, writer, statement_count: Arc::clone(&statement_count), sqlite })
     }
 
-    /// Connects to PostgreSQL. No statement goes on for longer than `within`, also where nobody waits for it any more.
-    ///
-    /// # Errors
-    /// Where it does not answer.
-    pub async fn connect_postgres(url: &str, within: Duration) -> Result<Self> {
-        let statements = Arc::default();
+    /// Connects to PostgreSQL. The server cancels every statement that runs for longer than
+    /// `statement_timeout`, even if its client has gone.
+    pub async fn connect_postgres(url: &str, statement_timeout: Duration) -> Result<Self> {
+        let statement_count = Arc::default();
         let mut options = ConnectOptions::new(url);
         options
             .max_connections(POSTGRES_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_timeout(ACQUIRE_TIMEOUT)
             .set_application_name("gigway")
-            .test_before_acquire_if_idle_for(TRUSTED_WITHIN)
-            .statement_timeout(within)
-            // Compiling a statement takes longer than any of ours gains by it.
+            .test_before_acquire_if_idle_for(TEST_CONNECTION_AFTER)
+            .statement_timeout(statement_timeout)
+            // JIT compilation costs more than any of these short statements gains from it.
             .map_sqlx_postgres_opts(|options| options.options([("jit", "off")]))
             .sqlx_logging(false);
-        let pool = counted(options, &statements).await?;
-        Ok(Self { reader: pool.clone(), writer: pool, statements, sqlite: None })
+        let pool = connect_and_count(options, &statement_count).await?;
+        Ok(Self { reader: pool.clone(), writer: pool, statement_count, sqlite: None })
     }
 
-    /// Brings the database to the newest shape; does nothing where it has it. One process at a time does.
+    /// Runs the pending migrations, if any. Concurrent calls, also of other processes, wait for each other.
     ///
     /// # Errors
-    /// Where a step fails; then nothing of that step stays behind.
+    /// The error of the migration that failed. That migration is rolled back; the ones before it stay.
     pub async fn migrate(&self) -> Result<()> {
         match &self.sqlite {
             None => {
                 let lock = self.writer.begin().await?;
-                // Another gateway may migrate for minutes.
+                // The migrations of another gateway may take minutes.
                 lock.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
                 let sql = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
                 lock.execute_unprepared(&sql).await?;
@@ -123,44 +119,35 @@ impl Database {
                 lock.commit().await
             }
             Some(file) => {
-                let _alone = alone_with(file).await?;
+                let _lock = lock_exclusively(file).await?;
                 Migrator::up(&self.writer, None).await
             }
         }
     }
 
-    /// The names of the migrations that are not done yet.
-    ///
-    /// # Errors
-    /// Where the database does not answer.
+    /// The names of the migrations that have not run yet.
     pub async fn pending_migrations(&self) -> Result<Vec<String>> {
         let pending = Migrator::get_pending_migrations_read_only(&self.reader).await?;
         Ok(pending.iter().map(|step| step.name().to_owned()).collect())
     }
 
-    /// For reading outside a transaction.
+    /// The connections for reads outside a transaction.
     pub fn read(&self) -> &DatabaseConnection {
         &self.reader
     }
 
     /// Begins a transaction that will write.
-    ///
-    /// # Errors
-    /// Where no connection is free in time.
     pub async fn begin(&self) -> Result<DatabaseTransaction> {
         let options = TransactionOptions {
-            // A transaction that reads first and writes later would fail where another wrote in
-            // between; IMMEDIATE waits at the start instead.
+            // A transaction that reads first and writes later would fail if another one wrote in between.
+            // IMMEDIATE waits at the start instead.
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        begin_whole(self.writer.clone(), options).await
+        begin_detached(self.writer.clone(), options).await
     }
 
-    /// Begins a transaction whose reads all see one and the same moment.
-    ///
-    /// # Errors
-    /// Where no connection is free in time.
+    /// Begins a read-only transaction whose statements all see the same state of the database.
     pub async fn snapshot(&self) -> Result<DatabaseTransaction> {
         let options = match self.backend() {
             DbBackend::Postgres => TransactionOptions {
@@ -170,13 +157,10 @@ impl Database {
             },
             _ => TransactionOptions::default(),
         };
-        begin_whole(self.reader.clone(), options).await
+        begin_detached(self.reader.clone(), options).await
     }
 
-    /// Whether the database answers, from what it has stored.
-    ///
-    /// # Errors
-    /// Where it does not.
+    /// Checks that the database responds and can read a table.
     pub async fn ping(&self) -> Result<()> {
         self.reader
             .query_one_raw(Statement::from_string(self.backend(), "SELECT epoch FROM log_meta"))
@@ -184,10 +168,7 @@ impl Database {
         Ok(())
     }
 
-    /// What time it is by the database's clock.
-    ///
-    /// # Errors
-    /// Where it does not answer.
+    /// The time of the database's clock.
     pub async fn now(&self) -> Result<DateTime<Utc>> {
         let sql = match self.backend() {
             DbBackend::Postgres => "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint",
@@ -202,59 +183,65 @@ impl Database {
         self.reader.get_database_backend()
     }
 
-    /// How many statements have been executed so far.
-    pub fn statements(&self) -> u64 {
-        self.statements.load(Ordering::Relaxed)
+    /// How many statements this process has executed.
+    pub fn statement_count(&self) -> u64 {
+        self.statement_count.load(Ordering::Relaxed)
     }
 
-    /// Closes every connection, once what runs on it has ended.
-    ///
-    /// # Errors
-    /// Where a connection cannot be closed in order.
+    /// Waits for the running statements and closes all connections.
     pub async fn close(&self) -> Result<()> {
         self.reader.close_by_ref().await?;
         self.writer.close_by_ref().await
     }
 }
 
-/// Waits until no other process opens or migrates the file, and keeps them out while what it returns lives.
-async fn alone_with(file: &Path) -> Result<File> {
+/// Waits until no other process opens or migrates the database file, and locks it until the returned value is
+/// dropped.
+async fn lock_exclusively(file: &Path) -> Result<File> {
     let file = file.with_extension("lock");
     let locked = tokio::task::spawn_blocking(move || {
         let lock = File::create(file)?;
         lock.lock().map(|()| lock)
     });
-    let violation = |error: &dyn std::fmt::Display| DbErr::Custom(error.to_string());
-    locked.await.map_err(|error| violation(&error))?.map_err(|error| violation(&error))
+    let custom = |error: &dyn std::fmt::Display| DbErr::Custom(error.to_string());
+    locked.await.map_err(|error| custom(&error))?.map_err(|error| custom(&error))
 }
 
-/// Makes the file, where it is missing, so that nobody else on the machine may read it.
+/// Creates the file if it is missing, readable by its owner only.
 fn create_private(file: &Path) -> Result<()> {
     let mut options = File::options();
     options.create(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let violation = |error: std::io::Error| DbErr::Custom(format!("{}: {error}", file.display()));
-    options.open(file).map(drop).map_err(violation)
+    let custom = |error: std::io::Error| DbErr::Custom(format!("{}: {error}", file.display()));
+    options.open(file).map(drop).map_err(custom)
 }
 
-/// Begins on a task of its own. A begin that is given up half-way (its client has gone) would leave its connection
-/// in a transaction that nobody knows of; this one goes on to its end, and is then rolled back.
-async fn begin_whole(pool: DatabaseConnection, options: TransactionOptions) -> Result<DatabaseTransaction> {
+/// Begins the transaction on a separate task. If the client goes away, its request is dropped. A BEGIN that
+/// is dropped halfway would return its connection to the pool with an open transaction; on its own task it
+/// completes, and the transaction is then rolled back.
+async fn begin_detached(
+    pool: DatabaseConnection,
+    options: TransactionOptions,
+) -> Result<DatabaseTransaction> {
     let begun = tokio::spawn(async move { pool.begin_with_options(options).await });
     begun.await.map_err(|error| DbErr::Custom(error.to_string()))?
 }
 
-async fn counted(options: ConnectOptions, statements: &Arc<AtomicU64>) -> Result<DatabaseConnection> {
+/// Connects, and counts the statements of the pool in `statement_count`.
+async fn connect_and_count(
+    options: ConnectOptions,
+    statement_count: &Arc<AtomicU64>,
+) -> Result<DatabaseConnection> {
     let mut connection = sea_orm::Database::connect(options).await?;
-    let statements = Arc::clone(statements);
+    let statement_count = Arc::clone(statement_count);
     connection.set_metric_callback(move |_| {
-        statements.fetch_add(1, Ordering::Relaxed);
+        statement_count.fetch_add(1, Ordering::Relaxed);
     });
     Ok(connection)
 }
 
-/// Whether the database is away (as against: it answered, and what it answered is an error).
+/// Whether the database is unavailable, as opposed to a statement that the database rejected.
 pub fn is_unavailable(error: &DbErr) -> bool {
     match error {
         DbErr::ConnectionAcquire(ConnAcquireErr::Timeout | ConnAcquireErr::ConnectionClosed)
@@ -266,8 +253,8 @@ pub fn is_unavailable(error: &DbErr) -> bool {
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed => true,
                 sqlx::Error::Database(error) => match error.try_downcast_ref::<PgDatabaseError>() {
-                    Some(error) => is_shutdown(error.code()),
-                    None => error.code().is_some_and(|code| is_sqlite_trouble(&code)),
+                    Some(error) => is_postgres_unavailable(error.code()),
+                    None => error.code().is_some_and(|code| is_sqlite_unavailable(&code)),
                 },
                 _ => false,
             }
@@ -276,13 +263,13 @@ pub fn is_unavailable(error: &DbErr) -> bool {
     }
 }
 
-/// SQLite's primary codes for a file that is locked (5, 6), cannot be read or written (8, 10, 13, 14), or is no
-/// database any more (11, 26). An extended code has its primary one in its lowest byte.
-fn is_sqlite_trouble(code: &str) -> bool {
+/// SQLite's primary codes for a file that is locked (5, 6), cannot be read or written (8, 10, 13, 14), or is
+/// corrupt (11, 26). The lowest byte of an extended code is its primary code.
+fn is_sqlite_unavailable(code: &str) -> bool {
     code.parse().is_ok_and(|code: u32| matches!(code & 0xff, 5 | 6 | 8 | 10 | 11 | 13 | 14 | 26))
 }
 
 /// PostgreSQL's codes for "connection lost" (class 08) and "shutting down or starting up" (57P).
-fn is_shutdown(code: &str) -> bool {
+fn is_postgres_unavailable(code: &str) -> bool {
     code.starts_with("08") || code.starts_with("57P")
 }

@@ -1,4 +1,5 @@
-//! The log's rows: what happened, densely numbered in the order of the commits.
+//! The event log: the table `event`, numbered 1, 2, 3 .. in the order of commits. See
+//! [`events`](crate::events) for how an event reaches clients, and how to add one.
 
 use chrono::{DateTime, Utc};
 use entity::{event, log_meta};
@@ -11,9 +12,11 @@ use uuid::Uuid;
 
 use crate::domain::event::{Event, EventBody, Topic};
 use crate::domain::gig::GigStatus;
-use crate::store::{ROWS_AT_ONCE, Result, corrupt, from_json, parse, to_json};
+use crate::domain::id::{GigId, ReviewItemId, SessionId, UserId};
+use crate::store::{ROWS_PER_INSERT, Result, corrupt, from_json, parse, to_json};
 
-/// Held from numbering to commit, so that a number is given out in commit order alone.
+/// Key of the PostgreSQL advisory lock that is held from numbering to commit, so that positions are in commit
+/// order.
 const POSITION_LOCK: i64 = 0x6769_6777_6179_0002;
 
 const GIG_STATUS: &str = "GIG_STATUS";
@@ -23,12 +26,9 @@ const SESSION_ENDED: &str = "SESSION_ENDED";
 const ROLE_CHANGED: &str = "ROLE_CHANGED";
 const PROFILE_CHANGED: &str = "PROFILE_CHANGED";
 
-/// Appends to the log. Must be the transaction's last step: from here to its commit, every other
-/// transaction that wants a position waits. (A sequence would not wait, and a reader could then see
-/// position 6 before 5.)
-///
-/// # Errors
-/// Where the database does not answer.
+/// Appends events to the log. Must be the last step of the transaction: until its commit, every other
+/// transaction that appends events waits. (A sequence would not wait, and a reader could then see position 6
+/// before 5.)
 pub async fn append(
     tx: &impl ConnectionTrait,
     bodies: Vec<EventBody>,
@@ -38,17 +38,18 @@ pub async fn append(
         return Ok(Vec::new());
     }
     lock_positions(tx).await?;
-    let next = head(tx).await? + 1;
+    let next = newest_position(tx).await? + 1;
     let events: Vec<Event> =
         (next..).zip(bodies).map(|(position, body)| Event { position, occurred_at: now, body }).collect();
     let rows: Vec<_> = events.iter().map(to_row).collect::<Result<_>>()?;
-    for rows in rows.chunks(ROWS_AT_ONCE) {
+    for rows in rows.chunks(ROWS_PER_INSERT) {
         event::Entity::insert_many(rows.iter().cloned()).exec_without_returning(tx).await?;
     }
     Ok(events)
 }
 
-/// SQLite needs no lock: its write transactions begin IMMEDIATE, one at a time.
+/// Serializes appends until the transaction ends. SQLite needs no lock: it has one write transaction at a
+/// time.
 async fn lock_positions(tx: &impl ConnectionTrait) -> Result<()> {
     if tx.get_database_backend() == DbBackend::Postgres {
         let sql = format!("SELECT pg_advisory_xact_lock({POSITION_LOCK})");
@@ -57,47 +58,38 @@ async fn lock_positions(tx: &impl ConnectionTrait) -> Result<()> {
     Ok(())
 }
 
-/// The newest position; 0 while nothing has happened.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn head(db: &impl ConnectionTrait) -> Result<i64> {
+/// The position of the newest event; 0 if the log is empty.
+pub async fn newest_position(db: &impl ConnectionTrait) -> Result<i64> {
     let newest: Option<Option<i64>> = event::Entity::find()
         .select_only()
-        .column_as(event::Column::Position.max(), "head")
+        .column_as(event::Column::Position.max(), "newest")
         .into_tuple()
         .one(db)
         .await?;
     Ok(newest.flatten().unwrap_or(0))
 }
 
-/// The oldest position kept; `None` while nothing has happened.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn tail(db: &impl ConnectionTrait) -> Result<Option<i64>> {
+/// The position of the oldest event that is still in the log; `None` if the log is empty.
+pub async fn oldest_position(db: &impl ConnectionTrait) -> Result<Option<i64>> {
     let oldest: Option<Option<i64>> = event::Entity::find()
         .select_only()
-        .column_as(event::Column::Position.min(), "tail")
+        .column_as(event::Column::Position.min(), "oldest")
         .into_tuple()
         .one(db)
         .await?;
     Ok(oldest.flatten())
 }
 
-/// The log's random name, drawn when the log was made.
+/// The epoch of the log; see [`Cursor`](crate::events::cursor::Cursor).
 ///
 /// # Errors
-/// Where the database does not answer.
+/// `RecordNotFound` if the migrations have not run.
 pub async fn epoch(db: &impl ConnectionTrait) -> Result<Uuid> {
     let row = log_meta::Entity::find_by_id(1).one(db).await?;
     row.map(|row| row.epoch).ok_or_else(|| DbErr::RecordNotFound("log_meta has no row".into()))
 }
 
-/// Names the log anew.
-///
-/// # Errors
-/// Where the database does not answer.
+/// Replaces the epoch, which expires all cursors.
 pub async fn set_epoch(tx: &impl ConnectionTrait, epoch: Uuid) -> Result<()> {
     log_meta::Entity::update_many()
         .col_expr(log_meta::Column::Epoch, Expr::value(epoch))
@@ -107,13 +99,10 @@ pub async fn set_epoch(tx: &impl ConnectionTrait, epoch: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Removes the oldest events that happened before `moment`, up to `limit` of them, and never the newest of all; how
-/// many it removed.
-///
-/// # Errors
-/// Where the database does not answer.
+/// Deletes up to `limit` of the oldest events from before `moment`, but never the newest of all, from which
+/// the next position is counted. Returns the number of deleted events.
 pub async fn prune(tx: &impl ConnectionTrait, moment: DateTime<Utc>, limit: u64) -> Result<u64> {
-    let newest = head(tx).await?;
+    let newest = newest_position(tx).await?;
     let oldest: Vec<(i64, DateTime<Utc>)> = event::Entity::find()
         .select_only()
         .columns([event::Column::Position, event::Column::OccurredAt])
@@ -122,26 +111,24 @@ pub async fn prune(tx: &impl ConnectionTrait, moment: DateTime<Utc>, limit: u64)
         .into_tuple()
         .all(tx)
         .await?;
-    // In order without a hole: up to the first that is kept, whatever a clock that was wrong says of later ones.
+    // Stop at the first event that stays. A later one may have an older time, if a clock was wrong, but
+    // deleting it would leave a gap.
     let old = oldest.iter().take_while(|(position, at)| *at < moment && *position < newest);
     let Some((last, _)) = old.last() else { return Ok(0) };
     let deleted = event::Entity::delete_many().filter(event::Column::Position.lte(*last)).exec(tx).await?;
     Ok(deleted.rows_affected)
 }
 
-/// Up to `limit` events after `position`, of one topic or of all, in order.
-///
-/// # Errors
-/// Where the database does not answer.
+/// Up to `limit` events after the position `after`, of one topic or of all, in order.
 pub async fn page(
     db: &impl ConnectionTrait,
     topic: Option<Topic>,
-    position: i64,
+    after: i64,
     limit: u64,
 ) -> Result<Vec<Event>> {
     let rows = event::Entity::find()
-        .filter(event::Column::Position.gt(position))
-        .filter(topic.map_or_else(Condition::all, of_topic))
+        .filter(event::Column::Position.gt(after))
+        .filter(topic.map_or_else(Condition::all, topic_condition))
         .order_by_asc(event::Column::Position)
         .limit(limit)
         .all(db)
@@ -149,8 +136,8 @@ pub async fn page(
     rows.into_iter().map(from_row).collect()
 }
 
-/// The same rule as [`Event::topics`].
-fn of_topic(topic: Topic) -> Condition {
+/// The events of a topic. The same rule as [`Event::topics`].
+fn topic_condition(topic: Topic) -> Condition {
     let kind = |kind: &str| Condition::all().add(event::Column::Kind.eq(kind));
     match topic {
         Topic::Gig(id) => kind(GIG_STATUS).add(event::Column::SubjectId.eq(id)),
@@ -184,8 +171,8 @@ fn to_row(event: &Event) -> Result<event::ActiveModel> {
     let row = match &event.body {
         EventBody::GigStatus { gig_id, seller_id, version, previous, status, reason_codes } => event::Model {
             kind: text(GIG_STATUS),
-            subject_id: *gig_id,
-            owner_id: Some(*seller_id),
+            subject_id: gig_id.uuid(),
+            owner_id: Some(seller_id.uuid()),
             version: *version,
             previous_status: previous.map(|status| text(status.into())),
             status: text(status.into()),
@@ -194,8 +181,8 @@ fn to_row(event: &Event) -> Result<event::ActiveModel> {
         },
         EventBody::VerificationStatus { user_id, version, previous, status, reason_codes } => event::Model {
             kind: text(VERIFICATION_STATUS),
-            subject_id: *user_id,
-            owner_id: Some(*user_id),
+            subject_id: user_id.uuid(),
+            owner_id: Some(user_id.uuid()),
             version: *version,
             previous_status: Some(text(previous.into())),
             status: text(status.into()),
@@ -204,27 +191,30 @@ fn to_row(event: &Event) -> Result<event::ActiveModel> {
         },
         EventBody::ReviewQueue { item_id, review_kind, change } => event::Model {
             kind: text(REVIEW_QUEUE),
-            subject_id: *item_id,
+            subject_id: item_id.uuid(),
             review_kind: Some(text(review_kind.into())),
             status: text(change.into()),
             ..row
         },
         EventBody::SessionEnded { session_id, user_id } => event::Model {
             kind: text(SESSION_ENDED),
-            subject_id: *session_id,
-            owner_id: Some(*user_id),
+            subject_id: session_id.uuid(),
+            owner_id: Some(user_id.uuid()),
             ..row
         },
-        EventBody::RoleChanged { user_id } => {
-            event::Model { kind: text(ROLE_CHANGED), subject_id: *user_id, owner_id: Some(*user_id), ..row }
-        }
+        EventBody::RoleChanged { user_id } => event::Model {
+            kind: text(ROLE_CHANGED),
+            subject_id: user_id.uuid(),
+            owner_id: Some(user_id.uuid()),
+            ..row
+        },
         EventBody::ProfileChanged { user_id } => event::Model {
             kind: text(PROFILE_CHANGED),
-            subject_id: *user_id,
-            owner_id: Some(*user_id),
+            subject_id: user_id.uuid(),
+            owner_id: Some(user_id.uuid()),
             ..row
         },
-        EventBody::Unknown => return Err(corrupt("event to append", "an unknown one")),
+        EventBody::Unknown => return Err(corrupt("event to append", "UNKNOWN")),
     };
     Ok(event::ActiveModel {
         position: Set(row.position),
@@ -241,10 +231,11 @@ fn to_row(event: &Event) -> Result<event::ActiveModel> {
 }
 
 fn from_row(row: event::Model) -> Result<Event> {
-    let owner = row.owner_id.ok_or_else(|| corrupt("event with an owner", &row.kind));
+    let owner = row.owner_id.map(UserId::from_uuid);
+    let owner = owner.ok_or_else(|| corrupt("event: it has no owner_id", &row.kind));
     let body = match row.kind.as_str() {
         GIG_STATUS => EventBody::GigStatus {
-            gig_id: row.subject_id,
+            gig_id: GigId::from_uuid(row.subject_id),
             seller_id: owner?,
             version: row.version,
             previous: row.previous_status.as_deref().map(|text| parse("gig status", text)).transpose()?,
@@ -259,11 +250,13 @@ fn from_row(row: event::Model) -> Result<Event> {
             reason_codes: from_json("event.reason_codes", row.reason_codes)?,
         },
         REVIEW_QUEUE => EventBody::ReviewQueue {
-            item_id: row.subject_id,
+            item_id: ReviewItemId::from_uuid(row.subject_id),
             review_kind: parse("review kind", row.review_kind.as_deref().unwrap_or_default())?,
             change: parse("queue change", &row.status)?,
         },
-        SESSION_ENDED => EventBody::SessionEnded { session_id: row.subject_id, user_id: owner? },
+        SESSION_ENDED => {
+            EventBody::SessionEnded { session_id: SessionId::from_uuid(row.subject_id), user_id: owner? }
+        }
         ROLE_CHANGED => EventBody::RoleChanged { user_id: owner? },
         PROFILE_CHANGED => EventBody::ProfileChanged { user_id: owner? },
         _ => EventBody::Unknown,

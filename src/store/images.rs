@@ -1,4 +1,4 @@
-//! The records of gig pictures. The pictures themselves are blobs, in `media`.
+//! The records of gig images. The image files are blobs, in `media`.
 
 use std::collections::HashMap;
 
@@ -9,29 +9,27 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect,
 };
-use uuid::Uuid;
 
+use crate::domain::id::{GigId, ImageId, UserId};
 use crate::domain::image::GigImage;
 use crate::domain::user::Viewer;
-use crate::store::{ROWS_AT_ONCE, Result, gigs};
+use crate::store::{ROWS_PER_INSERT, Result, gigs};
 
 fn from_row(row: &gig_image::Model) -> GigImage {
     GigImage {
-        id: row.id,
-        owner_id: row.owner_id,
-        gig_id: row.gig_id,
+        id: ImageId::from_uuid(row.id),
+        owner_id: UserId::from_uuid(row.owner_id),
+        gig_id: row.gig_id.map(GigId::from_uuid),
         width: row.width,
         height: row.height,
         byte_size: row.byte_size,
     }
 }
 
-/// # Errors
-/// Where the database does not answer.
 pub async fn insert(db: &impl ConnectionTrait, image: &GigImage, now: DateTime<Utc>) -> Result<()> {
     let row = gig_image::ActiveModel {
-        id: Set(image.id),
-        owner_id: Set(image.owner_id),
+        id: Set(image.id.uuid()),
+        owner_id: Set(image.owner_id.uuid()),
         gig_id: Set(None),
         ordinal: Set(0),
         width: Set(image.width),
@@ -44,10 +42,7 @@ pub async fn insert(db: &impl ConnectionTrait, image: &GigImage, now: DateTime<U
     Ok(())
 }
 
-/// Adds many pictures of gigs, each gig's in the order given.
-///
-/// # Errors
-/// Where the database does not answer.
+/// Inserts many images that belong to gigs. The images of a gig keep their order.
 pub async fn insert_attached(
     tx: &impl ConnectionTrait,
     images: &[GigImage],
@@ -58,9 +53,9 @@ pub async fn insert_attached(
     for image in images {
         let count = counts.entry(image.gig_id).or_insert(0_i32);
         rows.push(gig_image::ActiveModel {
-            id: Set(image.id),
-            owner_id: Set(image.owner_id),
-            gig_id: Set(image.gig_id),
+            id: Set(image.id.uuid()),
+            owner_id: Set(image.owner_id.uuid()),
+            gig_id: Set(image.gig_id.map(GigId::uuid)),
             ordinal: Set(*count),
             width: Set(image.width),
             height: Set(image.height),
@@ -70,22 +65,19 @@ pub async fn insert_attached(
         });
         *count += 1;
     }
-    for rows in rows.chunks(ROWS_AT_ONCE) {
+    for rows in rows.chunks(ROWS_PER_INSERT) {
         gig_image::Entity::insert_many(rows.to_vec()).exec_without_returning(tx).await?;
     }
     Ok(())
 }
 
-/// Those of `ids` that `owner` may put into the gig: their own, and no other gig's.
-///
-/// # Errors
-/// Where the database does not answer.
+/// Those of the images that `owner` may attach to the gig: their own, if they do not belong to another gig.
 pub async fn find_attachable(
     tx: &impl ConnectionTrait,
-    owner: Uuid,
-    gig_id: Uuid,
-    ids: &[Uuid],
-) -> Result<Vec<Uuid>> {
+    owner: UserId,
+    gig_id: GigId,
+    ids: &[ImageId],
+) -> Result<Vec<ImageId>> {
     gig_image::Entity::find()
         .select_only()
         .column(gig_image::Column::Id)
@@ -96,34 +88,32 @@ pub async fn find_attachable(
         .await
 }
 
-fn attachable(owner: Uuid, gig_id: Uuid) -> Condition {
-    let free =
+fn attachable(owner: UserId, gig_id: GigId) -> Condition {
+    let is_free =
         Condition::any().add(gig_image::Column::GigId.is_null()).add(gig_image::Column::GigId.eq(gig_id));
-    Condition::all().add(gig_image::Column::OwnerId.eq(owner)).add(free)
+    Condition::all().add(gig_image::Column::OwnerId.eq(owner)).add(is_free)
 }
 
-/// Makes `ids`, in this order, the gig's pictures; `false` where one of them is not to be had any more.
-///
-/// # Errors
-/// Where the database does not answer.
+/// Makes `ids`, in this order, the images of the gig. Returns `false` if one of them is no longer attachable;
+/// the caller must then roll back.
 pub async fn attach(
     tx: &impl ConnectionTrait,
-    owner: Uuid,
-    gig_id: Uuid,
-    ids: &[Uuid],
+    owner: UserId,
+    gig_id: GigId,
+    ids: &[ImageId],
     now: DateTime<Utc>,
 ) -> Result<bool> {
     gig_image::Entity::update_many()
-        .col_expr(gig_image::Column::GigId, Expr::value(Option::<Uuid>::None))
+        .col_expr(gig_image::Column::GigId, Expr::value(Option::<GigId>::None))
         .col_expr(gig_image::Column::UnattachedSince, Expr::value(now))
         .filter(gig_image::Column::GigId.eq(gig_id))
         .filter(gig_image::Column::Id.is_not_in(ids.iter().copied()))
         .exec(tx)
         .await?;
-    // In the order of their ids, so that two acts that want the same pictures wait for each other in turn.
-    let mut hung: Vec<_> = (0_i32..).zip(ids).collect();
-    hung.sort_by_key(|(_, id)| **id);
-    for (ordinal, id) in hung {
+    // Update in the order of ids, so that two transactions with the same images do not deadlock.
+    let mut in_id_order: Vec<_> = (0_i32..).zip(ids).collect();
+    in_id_order.sort_by_key(|(_, id)| **id);
+    for (ordinal, id) in in_id_order {
         let updated = gig_image::Entity::update_many()
             .col_expr(gig_image::Column::GigId, Expr::value(gig_id))
             .col_expr(gig_image::Column::Ordinal, Expr::value(ordinal))
@@ -139,72 +129,60 @@ pub async fn attach(
     Ok(true)
 }
 
-/// The pictures of these gigs, each gig's in its order.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn of_gigs(db: &impl ConnectionTrait, gig_ids: &[Uuid]) -> Result<Vec<(Uuid, GigImage)>> {
+/// The images of these gigs, those of each gig in order.
+pub async fn find_by_gigs(db: &impl ConnectionTrait, gig_ids: &[GigId]) -> Result<Vec<(GigId, GigImage)>> {
     let rows = gig_image::Entity::find()
         .filter(gig_image::Column::GigId.is_in(gig_ids.iter().copied()))
         .order_by_asc(gig_image::Column::Ordinal)
         .all(db)
         .await?;
-    Ok(rows.into_iter().filter_map(|row| row.gig_id.map(|gig_id| (gig_id, from_row(&row)))).collect())
+    let images = rows.iter().map(from_row);
+    Ok(images.filter_map(|image| image.gig_id.map(|gig_id| (gig_id, image))).collect())
 }
 
-/// A picture somebody may see, and how.
+/// An image that the caller may see.
 #[derive(Debug, Clone)]
 pub struct ImageView {
     pub image: GigImage,
-    /// Its gig is ACTIVE: everybody may see it.
-    pub public: bool,
+    /// Whether everybody may see it, because its gig is ACTIVE.
+    pub is_public: bool,
 }
 
-/// Those of `ids` that `viewer` may see: pictures of gigs they see, and their own, in no order.
-///
-/// # Errors
-/// Where the database does not answer.
+/// Those of the images that `viewer` may see, in no particular order: images of ACTIVE gigs and their own;
+/// reviewers see all.
 pub async fn find_all_visible(
     db: &impl ConnectionTrait,
     viewer: Option<&Viewer>,
-    ids: &[Uuid],
+    ids: &[ImageId],
 ) -> Result<Vec<ImageView>> {
-    let seen = find_all(db, ids).await?.into_iter();
-    let may_see = |seen: &ImageView| {
-        seen.public || viewer.is_some_and(|v| v.role.reviews() || v.id() == seen.image.owner_id)
+    let views = find_all(db, ids).await?.into_iter();
+    let can_see = |view: &ImageView| {
+        view.is_public || viewer.is_some_and(|v| v.role.can_review() || v.id() == view.image.owner_id)
     };
-    Ok(seen.filter(may_see).collect())
+    Ok(views.filter(can_see).collect())
 }
 
-/// Those of `ids` that exist, for whoever has shown in another way that they may see them.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn find_all(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<ImageView>> {
+/// Those of the images that exist. Only for callers that have checked by other means that the client may see
+/// them.
+pub async fn find_all(db: &impl ConnectionTrait, ids: &[ImageId]) -> Result<Vec<ImageView>> {
     let rows =
         gig_image::Entity::find().filter(gig_image::Column::Id.is_in(ids.iter().copied())).all(db).await?;
-    let gig_ids: Vec<Uuid> = rows.iter().filter_map(|row| row.gig_id).collect();
-    let public =
+    let images: Vec<_> = rows.iter().map(from_row).collect();
+    let gig_ids: Vec<_> = images.iter().filter_map(|image| image.gig_id).collect();
+    let active_gigs =
         if gig_ids.is_empty() { Vec::new() } else { gigs::find_all_visible(db, None, &gig_ids).await? };
-    Ok(rows
-        .into_iter()
-        .map(|row| ImageView {
-            public: public.iter().any(|gig| Some(gig.id) == row.gig_id),
-            image: from_row(&row),
-        })
-        .collect())
+    let is_public = |image: &GigImage| active_gigs.iter().any(|gig| Some(gig.id) == image.gig_id);
+    Ok(images.into_iter().map(|image| ImageView { is_public: is_public(&image), image }).collect())
 }
 
-/// Up to `limit` pictures that have belonged to no gig since before `moment`, those with ids after `after`.
-///
-/// # Errors
-/// Where the database does not answer.
+/// Up to `limit` images that have belonged to no gig since before `moment`, in the order of their ids, after
+/// the id `after`.
 pub async fn find_unattached(
     db: &impl ConnectionTrait,
     moment: DateTime<Utc>,
-    after: Uuid,
+    after: ImageId,
     limit: u64,
-) -> Result<Vec<Uuid>> {
+) -> Result<Vec<ImageId>> {
     gig_image::Entity::find()
         .select_only()
         .column(gig_image::Column::Id)
@@ -217,11 +195,12 @@ pub async fn find_unattached(
         .await
 }
 
-/// Forgets a picture, where it still belongs to no gig; whether it did.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn delete_unattached(tx: &impl ConnectionTrait, id: Uuid, moment: DateTime<Utc>) -> Result<bool> {
+/// Deletes an image, if it still belongs to no gig since before `moment`. Returns whether it was deleted.
+pub async fn delete_unattached(
+    tx: &impl ConnectionTrait,
+    id: ImageId,
+    moment: DateTime<Utc>,
+) -> Result<bool> {
     let deleted = gig_image::Entity::delete_by_id(id).filter(unattached(moment)).exec(tx).await?;
     Ok(deleted.rows_affected == 1)
 }

@@ -1,47 +1,48 @@
-//! Keyset paging: a page begins after a row, not after a number of rows, so that it stays right while
-//! rows come and go.
+//! Keyset pagination: a page begins after a row, not after a number of rows, so it stays correct while rows
+//! are added and removed.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use uuid::Uuid;
 
-/// Where a row stands in its list: the values the list is ordered by, then its id.
+/// The position of a row in its list: the values by which the list is ordered, then the id of the row.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PageKey {
-    /// Names the order, so that a cursor of one order is not taken for one of another.
+    /// The name of the order, so that a cursor is valid for lists of the same order only.
     pub order: &'static str,
     pub values: Vec<i64>,
     pub id: Uuid,
 }
 
-/// Beyond every value that a list is ordered by: as microseconds, the year 2255.
+/// Exceeds every value by which a list is ordered. In microseconds it is the year 2255.
 const VALUE_BOUND: u64 = 1 << 53;
 
 impl PageKey {
-    /// The cursor that clients hold.
+    /// Encodes the key as an opaque cursor.
     pub fn to_cursor(&self) -> String {
         let values: Vec<_> = self.values.iter().map(i64::to_string).collect();
         let text = format!("{}:{}:{}", self.order, values.join(","), self.id.simple());
         BASE64_URL_SAFE_NO_PAD.encode(text)
     }
 
-    /// Reads a cursor of a list ordered by `order`, whose keys have `len` values; `None` where it is none.
+    /// Parses a cursor of a list with this order, whose keys have `len` values; `None` if it is invalid.
     pub fn from_cursor(cursor: &str, order: &'static str, len: usize) -> Option<Self> {
         let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
         let mut parts = text.split(':');
-        let (found, values, id) = (parts.next()?, parts.next()?, parts.next()?);
-        if found != order || parts.next().is_some() {
+        let (cursor_order, values, id) = (parts.next()?, parts.next()?, parts.next()?);
+        if cursor_order != order || parts.next().is_some() {
             return None;
         }
         let values: Vec<i64> = values.split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
         let id = Uuid::try_parse(id).ok()?;
-        // No list of ours has a value beyond these, and not every database could compare one.
-        let fits = values.iter().all(|value| value.unsigned_abs() < VALUE_BOUND);
-        (fits && values.len() == len).then_some(Self { order, values, id })
+        // No list has a larger value, and not every database could compare one.
+        let is_in_range = values.iter().all(|value| value.unsigned_abs() < VALUE_BOUND);
+        (is_in_range && values.len() == len).then_some(Self { order, values, id })
     }
 }
 
+/// The direction in which a client pages through a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// `first` rows after `after`.
@@ -50,81 +51,82 @@ pub enum Direction {
     Backward,
 }
 
-/// Which part of a list is asked for.
+/// Which page of a list to read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PageRequest {
     pub size: u64,
-    pub paging: Direction,
+    pub direction: Direction,
     pub after: Option<PageKey>,
     pub before: Option<PageKey>,
 }
 
-/// A part of a list, in the list's order.
+/// A page of a list, in the order of the list.
 #[derive(Debug, Clone)]
 pub struct Page<T> {
     pub rows: Vec<(PageKey, T)>,
-    /// Whether rows follow in the direction of paging, within the bounds asked for.
-    pub more: bool,
+    /// Whether more rows follow in the direction of paging, up to the other cursor of the request.
+    pub has_more: bool,
 }
 
 impl<T> Default for Page<T> {
     fn default() -> Self {
-        Self { rows: Vec::new(), more: false }
+        Self { rows: Vec::new(), has_more: false }
     }
 }
 
 impl<T> Page<T> {
-    /// Makes the page of what was found by asking, in paging direction, for one row more than its size.
-    pub fn of_found(mut rows: Vec<(PageKey, T)>, request: &PageRequest) -> Self {
+    /// Makes the page from rows in the direction of paging, of which up to one more than the page size was
+    /// read.
+    pub fn from_rows(mut rows: Vec<(PageKey, T)>, request: &PageRequest) -> Self {
         let size = usize::try_from(request.size).unwrap_or(usize::MAX);
-        let more = rows.len() > size;
+        let has_more = rows.len() > size;
         rows.truncate(size);
-        if request.paging == Direction::Backward {
+        if request.direction == Direction::Backward {
             rows.reverse();
         }
-        Self { rows, more }
+        Self { rows, has_more }
     }
 }
 
-/// A list's order: its columns, all one way, and what a key's values are compared with.
+/// The order of a list: by these columns, all ascending or all descending.
 pub struct Ordering {
     pub columns: Vec<SimpleExpr>,
-    pub descending: bool,
+    pub is_descending: bool,
 }
 
 impl Ordering {
-    /// Whether rows must be fetched in descending order to page this way.
-    pub fn fetches_descending(&self, paging: Direction) -> bool {
-        self.descending == (paging == Direction::Forward)
+    /// Whether rows must be read in descending order to page in this direction.
+    pub fn reads_descending(&self, direction: Direction) -> bool {
+        self.is_descending == (direction == Direction::Forward)
     }
 
-    /// The rows that stand behind `values` in the list.
-    pub fn behind(&self, values: Vec<SimpleExpr>) -> SimpleExpr {
+    /// Condition: the row comes after the key with these values.
+    pub fn after(&self, values: Vec<SimpleExpr>) -> SimpleExpr {
         let (row, values) = (Expr::tuple(self.columns.clone()), Expr::tuple(values));
-        if self.descending { row.lt(values) } else { row.gt(values) }
+        if self.is_descending { row.lt(values) } else { row.gt(values) }
     }
 
-    /// The rows that stand in front of `values` in the list.
-    pub fn in_front_of(&self, values: Vec<SimpleExpr>) -> SimpleExpr {
+    /// Condition: the row comes before the key with these values.
+    pub fn before(&self, values: Vec<SimpleExpr>) -> SimpleExpr {
         let (row, values) = (Expr::tuple(self.columns.clone()), Expr::tuple(values));
-        if self.descending { row.gt(values) } else { row.lt(values) }
+        if self.is_descending { row.gt(values) } else { row.lt(values) }
     }
 
-    /// The row at `values`, and those on that side of it.
-    pub fn on(&self, side: Side, values: Vec<SimpleExpr>) -> SimpleExpr {
+    /// Condition: the row is on this side of the key with these values.
+    pub fn on_side(&self, side: Side, values: Vec<SimpleExpr>) -> SimpleExpr {
         match side {
-            Side::UpTo => self.behind(values).not(),
-            Side::From => self.in_front_of(values).not(),
+            Side::UpTo => self.after(values).not(),
+            Side::From => self.before(values).not(),
         }
     }
 }
 
-/// Which rows a page leaves out on the side it does not page towards.
+/// A side of a key in a list. It includes the row at the key itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Side {
-    /// Those up to the cursor a page begins after.
+    /// The rows up to the key.
     UpTo,
-    /// Those from the cursor a page ends before.
+    /// The rows from the key on.
     From,
 }
 
@@ -133,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_reads_back_in_its_own_order_only() {
+    fn a_cursor_is_valid_for_its_own_order_only() {
         let key = PageKey { order: "newest", values: vec![-5, 7], id: Uuid::max() };
         let cursor = key.to_cursor();
         assert_eq!(PageKey::from_cursor(&cursor, "newest", 2), Some(key));

@@ -1,4 +1,6 @@
-//! The review queue and the decisions.
+//! The review queue and the decisions of reviewers.
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use entity::{review_decision, review_item};
@@ -7,34 +9,33 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
     IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
-use uuid::Uuid;
 
+use crate::domain::id::{ReviewItemId, SubjectId, UserId};
 use crate::domain::reason::ReviewReason;
 use crate::domain::review::{Decision, ReviewItem, ReviewState};
 use crate::domain::review_kind::ReviewKind;
 use crate::store::pagination::{Ordering, Page, PageKey, PageRequest, Side};
-use crate::store::{ROWS_AT_ONCE, Result, from_json, parse, to_json};
+use crate::store::{ROWS_PER_INSERT, Result, from_json, parse, to_json};
 
-/// Which part of the queue.
+/// A filter of the review queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueQuery {
     pub kind: Option<ReviewKind>,
     pub state: Option<ReviewState>,
-    /// A claim that has run out by now is none.
+    /// The current time: an item whose claim has expired by then counts as OPEN.
     pub now: DateTime<Utc>,
 }
 
-/// The name of the queue's order in cursors, and how many values its keys have.
+/// The name of the queue's order in cursors, and the number of values of its page keys.
 pub const KEY_SHAPE: (&str, usize) = ("due", 1);
 
 fn from_row(row: &review_item::Model) -> Result<ReviewItem> {
     Ok(ReviewItem {
-        id: row.id,
-        kind: parse("review kind", &row.kind)?,
-        subject_id: row.subject_id,
+        id: ReviewItemId::from_uuid(row.id),
+        subject_id: SubjectId::from_uuid(parse("review kind", &row.kind)?, row.subject_id),
         submitted_at: row.submitted_at,
         due_at: row.due_at,
-        claimed_by: row.claimed_by,
+        claimed_by: row.claimed_by.map(UserId::from_uuid),
         claim_expires_at: row.claim_expires_at,
         decided_at: row.decided_at,
     })
@@ -44,20 +45,15 @@ fn kind_text(kind: ReviewKind) -> &'static str {
     kind.into()
 }
 
-/// # Errors
-/// Where the database does not answer.
 pub async fn insert(tx: &impl ConnectionTrait, item: &ReviewItem) -> Result<()> {
     let row = to_row(item).into_active_model();
     review_item::Entity::insert(row).exec_without_returning(tx).await?;
     Ok(())
 }
 
-/// Adds many items.
-///
-/// # Errors
-/// Where the database does not answer.
+/// Inserts many items.
 pub async fn insert_all(tx: &impl ConnectionTrait, items: &[ReviewItem]) -> Result<()> {
-    for items in items.chunks(ROWS_AT_ONCE) {
+    for items in items.chunks(ROWS_PER_INSERT) {
         let row = |item| -> review_item::ActiveModel { to_row(item).into_active_model() };
         let rows: Vec<_> = items.iter().map(row).collect();
         review_item::Entity::insert_many(rows).exec_without_returning(tx).await?;
@@ -67,27 +63,25 @@ pub async fn insert_all(tx: &impl ConnectionTrait, items: &[ReviewItem]) -> Resu
 
 fn to_row(item: &ReviewItem) -> review_item::Model {
     review_item::Model {
-        id: item.id,
-        kind: kind_text(item.kind).to_owned(),
-        subject_id: item.subject_id,
+        id: item.id.uuid(),
+        kind: kind_text(item.subject_id.kind()).to_owned(),
+        subject_id: item.subject_id.uuid(),
         submitted_at: item.submitted_at,
         due_at: item.due_at,
-        claimed_by: item.claimed_by,
+        claimed_by: item.claimed_by.map(UserId::uuid),
         claim_expires_at: item.claim_expires_at,
         decided_at: item.decided_at,
     }
 }
 
-/// Writes `item` over what it was; `false` where somebody else has changed it meanwhile.
-///
-/// # Errors
-/// Where the database does not answer.
+/// Replaces the item `before` by `item`. Returns `false` if the stored item was decided, or its claim
+/// changed, meanwhile.
 pub async fn update(tx: &impl ConnectionTrait, before: &ReviewItem, item: &ReviewItem) -> Result<bool> {
     let unchanged = Condition::all()
         .add(review_item::Column::Id.eq(item.id))
         .add(review_item::Column::DecidedAt.is_null())
-        .add(is_or_null(review_item::Column::ClaimedBy, before.claimed_by))
-        .add(is_or_null(review_item::Column::ClaimExpiresAt, before.claim_expires_at));
+        .add(equals(review_item::Column::ClaimedBy, before.claimed_by))
+        .add(equals(review_item::Column::ClaimExpiresAt, before.claim_expires_at));
     let updated = review_item::Entity::update_many()
         .set(to_row(item).into_active_model().reset_all())
         .filter(unchanged)
@@ -96,27 +90,23 @@ pub async fn update(tx: &impl ConnectionTrait, before: &ReviewItem, item: &Revie
     Ok(updated.rows_affected == 1)
 }
 
-fn is_or_null<V: Into<sea_orm::Value>>(column: review_item::Column, value: Option<V>) -> Expr {
+/// Condition: the column has this value, or is null for `None`.
+fn equals<V: Into<sea_orm::Value>>(column: review_item::Column, value: Option<V>) -> Expr {
     match value {
         Some(value) => column.eq(value),
         None => column.is_null(),
     }
 }
 
-/// The item, kept from others' changes until the transaction ends. (SQLite has one writer at a time anyway.)
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn lock(tx: &impl ConnectionTrait, id: Uuid) -> Result<Option<ReviewItem>> {
+/// Locks and returns the item. The row lock lasts until the transaction ends. (SQLite has one writer at a
+/// time anyway.)
+pub async fn lock(tx: &impl ConnectionTrait, id: ReviewItemId) -> Result<Option<ReviewItem>> {
     let select = review_item::Entity::find_by_id(id).lock(LockType::NoKeyUpdate);
     select.one(tx).await?.as_ref().map(from_row).transpose()
 }
 
-/// Those of `ids` that exist, in no order.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn find_all(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<ReviewItem>> {
+/// Those of the items that exist, in no particular order.
+pub async fn find_all(db: &impl ConnectionTrait, ids: &[ReviewItemId]) -> Result<Vec<ReviewItem>> {
     let rows = review_item::Entity::find()
         .filter(review_item::Column::Id.is_in(ids.iter().copied()))
         .all(db)
@@ -124,11 +114,8 @@ pub async fn find_all(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<Rev
     rows.iter().map(from_row).collect()
 }
 
-/// The item about the subject that waits for a decision, kept as [`lock`] does.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn lock_undecided(tx: &impl ConnectionTrait, subject_id: Uuid) -> Result<Option<ReviewItem>> {
+/// Locks and returns the undecided item of the subject; see [`lock`].
+pub async fn lock_undecided(tx: &impl ConnectionTrait, subject_id: SubjectId) -> Result<Option<ReviewItem>> {
     let row = review_item::Entity::find()
         .filter(review_item::Column::SubjectId.eq(subject_id))
         .filter(review_item::Column::DecidedAt.is_null())
@@ -138,35 +125,30 @@ pub async fn lock_undecided(tx: &impl ConnectionTrait, subject_id: Uuid) -> Resu
     row.as_ref().map(from_row).transpose()
 }
 
-/// How many undecided verifications are due before this one, and it: 1 is next. `None` where it is not waiting.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn verification_position(db: &impl ConnectionTrait, subject_id: Uuid) -> Result<Option<i32>> {
+/// The position of a verification in the queue of undecided verifications: 1 is due next. `None` if it is not
+/// in the queue.
+pub async fn verification_position(db: &impl ConnectionTrait, user_id: UserId) -> Result<Option<i32>> {
     let waiting = review_item::Entity::find()
         .filter(review_item::Column::Kind.eq(kind_text(ReviewKind::Verification)))
         .filter(review_item::Column::DecidedAt.is_null());
-    let own = waiting.clone().filter(review_item::Column::SubjectId.eq(subject_id)).one(db).await?;
+    let own = waiting.clone().filter(review_item::Column::SubjectId.eq(user_id)).one(db).await?;
     let Some(own) = own else { return Ok(None) };
     let values = vec![Expr::value(own.due_at), Expr::value(own.id)];
-    let in_front = waiting.filter(ordering().in_front_of(values)).count(db).await?;
-    Ok(Some(i32::try_from(in_front + 1).unwrap_or(i32::MAX)))
+    let ahead = waiting.filter(ordering().before(values)).count(db).await?;
+    Ok(Some(i32::try_from(ahead + 1).unwrap_or(i32::MAX)))
 }
 
-/// Forgets an item whose subject was withdrawn.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn delete(tx: &impl ConnectionTrait, id: Uuid) -> Result<()> {
+/// Deletes an item whose subject was withdrawn.
+pub async fn delete(tx: &impl ConnectionTrait, id: ReviewItemId) -> Result<()> {
     review_item::Entity::delete_by_id(id).exec(tx).await?;
     Ok(())
 }
 
-/// Items whose claim ran out at or before `now`.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn find_run_out(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<Vec<ReviewItem>> {
+/// The undecided items whose claim has expired.
+pub async fn find_with_expired_claim(
+    db: &impl ConnectionTrait,
+    now: DateTime<Utc>,
+) -> Result<Vec<ReviewItem>> {
     let rows = review_item::Entity::find()
         .filter(review_item::Column::DecidedAt.is_null())
         .filter(review_item::Column::ClaimExpiresAt.lte(now))
@@ -175,10 +157,7 @@ pub async fn find_run_out(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Resu
     rows.iter().map(from_row).collect()
 }
 
-/// One page of the queue, the first due first.
-///
-/// # Errors
-/// Where the database does not answer.
+/// One page of the queue, in the order of due times.
 pub async fn page(
     db: &impl ConnectionTrait,
     query: &QueueQuery,
@@ -187,12 +166,12 @@ pub async fn page(
     let ordering = ordering();
     let mut select = review_item::Entity::find().filter(conditions(query));
     if let Some(after) = &request.after {
-        select = select.filter(ordering.behind(key_values(after)));
+        select = select.filter(ordering.after(key_values(after)));
     }
     if let Some(before) = &request.before {
-        select = select.filter(ordering.in_front_of(key_values(before)));
+        select = select.filter(ordering.before(key_values(before)));
     }
-    let direction = if ordering.fetches_descending(request.paging) { Order::Desc } else { Order::Asc };
+    let direction = if ordering.reads_descending(request.direction) { Order::Desc } else { Order::Asc };
     for column in ordering.columns {
         select = select.order_by(column, direction.clone());
     }
@@ -204,37 +183,28 @@ pub async fn page(
             Ok((PageKey { order: KEY_SHAPE.0, values, id: row.id }, from_row(&row)?))
         })
         .collect::<Result<_>>()?;
-    Ok(Page::of_found(rows, request))
+    Ok(Page::from_rows(rows, request))
 }
 
-/// Whether this part of the queue has any item at `key` or on that side of it.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn exists_on(
+/// Whether the queue with this filter has an item on this side of `key`.
+pub async fn exists_on_side(
     db: &impl ConnectionTrait,
     query: &QueueQuery,
     side: Side,
     key: &PageKey,
 ) -> Result<bool> {
-    let beyond = ordering().on(side, key_values(key));
-    let select = review_item::Entity::find().filter(conditions(query)).filter(beyond);
+    let is_on_side = ordering().on_side(side, key_values(key));
+    let select = review_item::Entity::find().filter(conditions(query)).filter(is_on_side);
     Ok(select.one(db).await?.is_some())
 }
 
-/// How many items this part of the queue has.
-///
-/// # Errors
-/// Where the database does not answer.
+/// The number of items of the queue with this filter.
 pub async fn count(db: &impl ConnectionTrait, query: &QueueQuery) -> Result<i32> {
     let count = review_item::Entity::find().filter(conditions(query)).count(db).await?;
     Ok(i32::try_from(count).unwrap_or(i32::MAX))
 }
 
-/// How many items are not decided and past their time. The same rule as [`ReviewItem::overdue`].
-///
-/// # Errors
-/// Where the database does not answer.
+/// The number of undecided items that are past their due time. The same rule as [`ReviewItem::overdue`].
 pub async fn count_overdue(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<i32> {
     let count = review_item::Entity::find()
         .filter(review_item::Column::DecidedAt.is_null())
@@ -247,7 +217,7 @@ pub async fn count_overdue(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Res
 fn ordering() -> Ordering {
     let column = |column: review_item::Column| Expr::col((review_item::Entity, column));
     let columns = vec![column(review_item::Column::DueAt), column(review_item::Column::Id)];
-    Ordering { columns, descending: false }
+    Ordering { columns, is_descending: false }
 }
 
 fn key_values(key: &PageKey) -> Vec<Expr> {
@@ -256,7 +226,7 @@ fn key_values(key: &PageKey) -> Vec<Expr> {
     vec![Expr::value(due_at), Expr::value(key.id)]
 }
 
-/// The same rule as [`ReviewItem::state`].
+/// The items that match the filter. The same rule as [`ReviewItem::state`].
 fn conditions(query: &QueueQuery) -> Condition {
     use review_item::Column::{ClaimExpiresAt, DecidedAt, Kind};
     let state = query.state.map(|state| match state {
@@ -269,22 +239,16 @@ fn conditions(query: &QueueQuery) -> Condition {
     Condition::all().add_option(query.kind.map(|kind| Kind.eq(kind_text(kind)))).add_option(state)
 }
 
-/// Keeps a decision for good.
-///
-/// # Errors
-/// Where the database does not answer.
+/// Inserts a decision.
 pub async fn insert_decision(tx: &impl ConnectionTrait, decision: &Decision) -> Result<()> {
     let row = decision_row(decision)?;
     review_decision::Entity::insert(row).exec_without_returning(tx).await?;
     Ok(())
 }
 
-/// Keeps many decisions for good.
-///
-/// # Errors
-/// Where the database does not answer.
+/// Inserts many decisions.
 pub async fn insert_decisions(tx: &impl ConnectionTrait, decisions: &[Decision]) -> Result<()> {
-    for decisions in decisions.chunks(ROWS_AT_ONCE) {
+    for decisions in decisions.chunks(ROWS_PER_INSERT) {
         let rows: Vec<_> = decisions.iter().map(decision_row).collect::<Result<_>>()?;
         review_decision::Entity::insert_many(rows).exec_without_returning(tx).await?;
     }
@@ -293,10 +257,10 @@ pub async fn insert_decisions(tx: &impl ConnectionTrait, decisions: &[Decision])
 
 fn decision_row(decision: &Decision) -> Result<review_decision::ActiveModel> {
     Ok(review_decision::ActiveModel {
-        id: Set(decision.id),
-        subject_id: Set(decision.subject_id),
-        item_id: Set(decision.item_id),
-        reviewer_id: Set(decision.reviewer_id),
+        id: Set(decision.id.uuid()),
+        subject_id: Set(decision.subject_id.uuid()),
+        item_id: Set(decision.item_id.map(ReviewItemId::uuid)),
+        reviewer_id: Set(decision.reviewer_id.uuid()),
         decision: Set(decision.decision.to_owned()),
         reasons: Set(to_json(&decision.reasons)?),
         internal_note: Set(decision.internal_note.clone()),
@@ -305,18 +269,16 @@ fn decision_row(decision: &Decision) -> Result<review_decision::ActiveModel> {
     })
 }
 
-/// Leaves of the decisions about this subject what is nobody's words: codes, times, who decided.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn strip_decisions(tx: &impl ConnectionTrait, subject_id: Uuid) -> Result<()> {
+/// Removes everything that a person wrote from the decisions about this subject. The codes, times and
+/// reviewers stay.
+pub async fn strip_free_text(tx: &impl ConnectionTrait, subject_id: SubjectId) -> Result<()> {
     let rows = review_decision::Entity::find()
         .filter(review_decision::Column::SubjectId.eq(subject_id))
         .all(tx)
         .await?;
     for row in rows {
         let reasons: Vec<ReviewReason> = from_json("review_decision.reasons", row.reasons)?;
-        let stripped: Vec<_> = reasons.into_iter().map(ReviewReason::without_words).collect();
+        let stripped: Vec<_> = reasons.into_iter().map(ReviewReason::without_free_text).collect();
         review_decision::Entity::update_many()
             .col_expr(review_decision::Column::InternalNote, Expr::value(Option::<String>::None))
             .col_expr(review_decision::Column::Reasons, Expr::value(to_json(&stripped)?))
@@ -327,11 +289,8 @@ pub async fn strip_decisions(tx: &impl ConnectionTrait, subject_id: Uuid) -> Res
     Ok(())
 }
 
-/// Forgets the decisions about this subject.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn delete_decisions(tx: &impl ConnectionTrait, subject_id: Uuid) -> Result<()> {
+/// Deletes the decisions about this subject.
+pub async fn delete_decisions(tx: &impl ConnectionTrait, subject_id: SubjectId) -> Result<()> {
     review_decision::Entity::delete_many()
         .filter(review_decision::Column::SubjectId.eq(subject_id))
         .exec(tx)
@@ -339,15 +298,14 @@ pub async fn delete_decisions(tx: &impl ConnectionTrait, subject_id: Uuid) -> Re
     Ok(())
 }
 
-/// The reasons, as they were given, of the decisions that made these versions of these subjects.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn reasons_of(
+/// The reasons of the decisions that created these versions of these subjects.
+pub async fn reasons_of_versions(
     db: &impl ConnectionTrait,
-    versions: &[(Uuid, i32)],
-) -> Result<Vec<((Uuid, i32), Vec<ReviewReason>)>> {
+    versions: &[(SubjectId, i32)],
+) -> Result<Vec<((SubjectId, i32), Vec<ReviewReason>)>> {
     let subjects = versions.iter().map(|(subject, _)| *subject);
+    // A decision's row does not say of which kind its subject is.
+    let by_uuid: HashMap<_, _> = subjects.clone().map(|subject| (subject.uuid(), subject)).collect();
     let rows = review_decision::Entity::find()
         .filter(review_decision::Column::SubjectId.is_in(subjects))
         .filter(review_decision::Column::Version.is_in(versions.iter().map(|(_, version)| *version)))
@@ -356,7 +314,7 @@ pub async fn reasons_of(
     rows.into_iter()
         .map(|row| {
             let reasons = from_json("review_decision.reasons", row.reasons)?;
-            Ok(((row.subject_id, row.version), reasons))
+            Ok(((by_uuid[&row.subject_id], row.version), reasons))
         })
         .collect()
 }

@@ -1,4 +1,4 @@
-//! Sessions and their refresh tokens. Tokens are kept as hashes alone.
+//! Sessions and their refresh tokens. Only hashes of the tokens are stored.
 
 use chrono::{DateTime, Utc};
 use entity::{refresh_token, session, user};
@@ -6,30 +6,28 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
 };
-use uuid::Uuid;
 
+use crate::domain::id::{SessionId, UserId};
 use crate::domain::user::Viewer;
 use crate::store::{Result, users};
 
-/// A refresh token as the store knows it.
+/// A stored refresh token.
 #[derive(Debug, Clone)]
-pub struct KnownToken {
-    pub session_id: Uuid,
-    pub used: bool,
+pub struct StoredToken {
+    pub session_id: SessionId,
+    pub is_used: bool,
 }
 
-/// # Errors
-/// Where the database does not answer.
 pub async fn insert(
     tx: &impl ConnectionTrait,
-    id: Uuid,
-    user_id: Uuid,
+    id: SessionId,
+    user_id: UserId,
     created_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
 ) -> Result<()> {
     let row = session::ActiveModel {
-        id: Set(id),
-        user_id: Set(user_id),
+        id: Set(id.uuid()),
+        user_id: Set(user_id.uuid()),
         created_at: Set(created_at),
         expires_at: Set(expires_at),
         ended_at: Set(None),
@@ -38,17 +36,15 @@ pub async fn insert(
     Ok(())
 }
 
-/// # Errors
-/// Where the database does not answer.
 pub async fn insert_token(
     tx: &impl ConnectionTrait,
     hash: &[u8],
-    session_id: Uuid,
+    session_id: SessionId,
     created_at: DateTime<Utc>,
 ) -> Result<()> {
     let row = refresh_token::ActiveModel {
         hash: Set(hash.to_vec()),
-        session_id: Set(session_id),
+        session_id: Set(session_id.uuid()),
         created_at: Set(created_at),
         used_at: Set(None),
     };
@@ -56,16 +52,13 @@ pub async fn insert_token(
     Ok(())
 }
 
-/// Who asks with this session; `None` where it has ended or is too old, or its person is blocked.
-///
-/// # Errors
-/// Where the database does not answer.
+/// The viewer of a session; `None` if the session has ended or expired, or its user is blocked.
 pub async fn find_viewer(
     db: &impl ConnectionTrait,
-    session_id: Uuid,
+    session_id: SessionId,
     now: DateTime<Utc>,
 ) -> Result<Option<Viewer>> {
-    let living = session::Entity::find()
+    let active_session = session::Entity::find()
         .select_only()
         .column(session::Column::UserId)
         .filter(session::Column::Id.eq(session_id))
@@ -73,7 +66,7 @@ pub async fn find_viewer(
         .filter(session::Column::ExpiresAt.gt(now))
         .into_query();
     let row = user::Entity::find()
-        .filter(user::Column::Id.in_subquery(living))
+        .filter(user::Column::Id.in_subquery(active_session))
         .filter(user::Column::BlockedAt.is_null())
         .one(db)
         .await?;
@@ -83,17 +76,15 @@ pub async fn find_viewer(
     .transpose()
 }
 
-/// # Errors
-/// Where the database does not answer.
-pub async fn find_token(tx: &impl ConnectionTrait, hash: &[u8]) -> Result<Option<KnownToken>> {
+pub async fn find_token(tx: &impl ConnectionTrait, hash: &[u8]) -> Result<Option<StoredToken>> {
     let row = refresh_token::Entity::find_by_id(hash.to_vec()).one(tx).await?;
-    Ok(row.map(|row| KnownToken { session_id: row.session_id, used: row.used_at.is_some() }))
+    Ok(row.map(|row| StoredToken {
+        session_id: SessionId::from_uuid(row.session_id),
+        is_used: row.used_at.is_some(),
+    }))
 }
 
-/// Marks the token as traded; `false` where somebody else has just done so.
-///
-/// # Errors
-/// Where the database does not answer.
+/// Marks the refresh token as used. Returns `false` if it was used already.
 pub async fn use_token(tx: &impl ConnectionTrait, hash: &[u8], now: DateTime<Utc>) -> Result<bool> {
     let updated = refresh_token::Entity::update_many()
         .col_expr(refresh_token::Column::UsedAt, Expr::value(now))
@@ -104,13 +95,10 @@ pub async fn use_token(tx: &impl ConnectionTrait, hash: &[u8], now: DateTime<Utc
     Ok(updated.rows_affected == 1)
 }
 
-/// Lets a living session live until `expires_at`; `false` where it no longer lives.
-///
-/// # Errors
-/// Where the database does not answer.
+/// Extends an active session to `expires_at`. Returns `false` if the session has ended or expired.
 pub async fn extend(
     tx: &impl ConnectionTrait,
-    session_id: Uuid,
+    session_id: SessionId,
     now: DateTime<Utc>,
     expires_at: DateTime<Utc>,
 ) -> Result<bool> {
@@ -124,43 +112,42 @@ pub async fn extend(
     Ok(updated.rows_affected == 1)
 }
 
-/// Ends one session; whose it was, or `None` where it had ended already.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn end(tx: &impl ConnectionTrait, session_id: Uuid, now: DateTime<Utc>) -> Result<Option<Uuid>> {
+/// Ends a session and returns its user; `None` if it had ended already.
+pub async fn end(
+    tx: &impl ConnectionTrait,
+    session_id: SessionId,
+    now: DateTime<Utc>,
+) -> Result<Option<UserId>> {
     let ended = session::Entity::update_many()
         .col_expr(session::Column::EndedAt, Expr::value(now))
         .filter(session::Column::Id.eq(session_id))
         .filter(session::Column::EndedAt.is_null())
         .exec_with_returning(tx)
         .await?;
-    Ok(ended.first().map(|row| row.user_id))
+    Ok(ended.first().map(|row| UserId::from_uuid(row.user_id)))
 }
 
-/// Ends every session of the person; which those were.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn end_all(tx: &impl ConnectionTrait, user_id: Uuid, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
+/// Ends all sessions of the user and returns those that had not expired.
+pub async fn end_all(
+    tx: &impl ConnectionTrait,
+    user_id: UserId,
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionId>> {
     let ended = session::Entity::update_many()
         .col_expr(session::Column::EndedAt, Expr::value(now))
         .filter(session::Column::UserId.eq(user_id))
         .filter(session::Column::EndedAt.is_null())
         .exec_with_returning(tx)
         .await?;
-    Ok(ended.iter().filter(|row| row.expires_at > now).map(|row| row.id).collect())
+    Ok(ended.iter().filter(|row| row.expires_at > now).map(|row| SessionId::from_uuid(row.id)).collect())
 }
 
-/// Forgets sessions that expired before `moment`, with their tokens: (session, person, whether it had been
-/// ended before) of each.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn forget_before(
+/// Deletes sessions that expired before `moment`, with their tokens. Returns for each the session, its user,
+/// and whether it had been ended.
+pub async fn delete_expired(
     tx: &impl ConnectionTrait,
     moment: DateTime<Utc>,
-) -> Result<Vec<(Uuid, Uuid, bool)>> {
+) -> Result<Vec<(SessionId, UserId, bool)>> {
     let old = session::Entity::find()
         .select_only()
         .column(session::Column::Id)
@@ -174,5 +161,8 @@ pub async fn forget_before(
         .filter(session::Column::ExpiresAt.lt(moment))
         .exec_with_returning(tx)
         .await?;
-    Ok(deleted.into_iter().map(|row| (row.id, row.user_id, row.ended_at.is_some())).collect())
+    let forgotten = deleted
+        .into_iter()
+        .map(|row| (SessionId::from_uuid(row.id), UserId::from_uuid(row.user_id), row.ended_at.is_some()));
+    Ok(forgotten.collect())
 }

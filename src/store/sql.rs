@@ -1,11 +1,12 @@
-//! SQL as text with its values, for the statements that browsing sends.
+//! A builder of SQL text with bound values, for the lists of gigs.
 //!
-//! Not by SeaORM's builder: it binds everything, also what must be a constant. PostgreSQL plans a prepared statement
-//! once and for all only where it sees that `status = 'ACTIVE'` fits the index and how few rows LIMIT leaves
-//! (docs/PERFORMANCE.md has the figures).
+//! SeaORM's builder binds every value, also those that must be constants. PostgreSQL plans a prepared
+//! statement once and well only if it sees that `status = 'ACTIVE'` matches a partial index, and how few rows
+//! LIMIT leaves (docs/PERFORMANCE.md has the measurements).
 
 use sea_orm::{DbBackend, Statement, Value};
 
+/// A statement under construction. Text passed to `push` and `push_list` must never come from a client.
 pub(super) struct Sql {
     pub backend: DbBackend,
     text: String,
@@ -17,13 +18,13 @@ impl Sql {
         Self { backend, text: String::with_capacity(1024), values: Vec::new() }
     }
 
-    /// Writes text, which must be ours.
+    /// Appends SQL text.
     pub fn push(&mut self, text: &str) -> &mut Self {
         self.text.push_str(text);
         self
     }
 
-    /// Writes what comes between these, which must be ours.
+    /// Appends the items, separated by commas.
     pub fn push_list<T: AsRef<str>>(&mut self, items: impl IntoIterator<Item = T>) -> &mut Self {
         for (number, item) in items.into_iter().enumerate() {
             self.push(if number == 0 { "" } else { ", " }).push(item.as_ref());
@@ -31,20 +32,21 @@ impl Sql {
         self
     }
 
-    /// Writes a number of ours as a constant.
+    /// Appends a number as a constant.
     pub fn push_number(&mut self, number: u64) -> &mut Self {
         self.push(&number.to_string())
     }
 
-    /// Writes a place for a value.
+    /// Binds a value and appends its placeholder.
     pub fn bind(&mut self, value: impl Into<Value>) -> &mut Self {
         self.values.push(value.into());
-        let sign = if self.backend == DbBackend::Postgres { "$" } else { "?" };
+        let prefix = if self.backend == DbBackend::Postgres { "$" } else { "?" };
         let number = self.values.len() as u64;
-        self.push(sign).push_number(number)
+        self.push(prefix).push_number(number)
     }
 
-    /// Writes a list in brackets, with a place for each value. None at all fit an empty one.
+    /// Binds the values and appends their placeholders as a list in parentheses, for `IN`. An empty list
+    /// becomes `(NULL)`, which matches nothing.
     pub fn bind_list<V: Into<Value>>(&mut self, values: impl IntoIterator<Item = V>) -> &mut Self {
         self.push("(");
         for (number, value) in values.into_iter().enumerate() {
@@ -66,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_value_has_its_place() {
+    fn each_bound_value_gets_a_placeholder() {
         let mut sql = Sql::new(DbBackend::Postgres);
         sql.push("SELECT 1 WHERE a IN ")
             .bind_list([1, 2])

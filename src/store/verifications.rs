@@ -1,5 +1,5 @@
-//! Identity verifications and the records of their documents. What is personal in them is sealed by the vault, and
-//! only carried here.
+//! Identity verifications and the records of their documents. Personal data arrives here encrypted by the
+//! vault.
 
 use chrono::{DateTime, Utc};
 use entity::{identity_document, review_decision, user, verification};
@@ -8,43 +8,49 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait,
     IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
-use uuid::Uuid;
 
+use crate::domain::id::{DocumentId, UserId};
 use crate::domain::verification::{IdentityDocument, Verification, VerificationStatus};
 use crate::domain::wrapped_key::WrappedKey;
 use crate::store::{Result, from_json, parse, to_json};
 
-/// Held while a submission looks for others with the same document, so that of two at once one sees the other.
+/// Key of the PostgreSQL advisory lock for submissions, so that the second of two with the same document sees
+/// the first.
 const SUBMISSION_LOCK: i64 = 0x6769_6777_6179_0003;
 
-/// A verification with what is sealed of it.
+/// A verification with its encrypted personal data.
 #[derive(Debug, Clone)]
-pub struct Sealed {
+pub struct VerificationRecord {
     pub verification: Verification,
-    /// `None` before the person has begun, and once their data were erased.
+    /// The wrapped data key of the user; `None` before they have started, and after their data was erased.
     pub key: Option<WrappedKey>,
+    /// The encrypted form.
     pub personal_info: Option<Vec<u8>>,
+    /// A keyed hash of the document's type, country and number, from the submission on.
     pub identity_hash: Option<Vec<u8>>,
-    /// A decision that waits for a second reviewer, and who made it.
-    pub proposal: Option<(String, Uuid)>,
+    /// A decision that waits for a second reviewer, and the reviewer who made it.
+    pub proposal: Option<(String, UserId)>,
 }
 
-impl Sealed {
-    /// Of a person who has not begun.
-    pub fn not_started(user_id: Uuid) -> Self {
+impl VerificationRecord {
+    /// The record of a user who has not started.
+    pub fn not_started(user_id: UserId) -> Self {
         let verification = Verification::not_started(user_id);
         Self { verification, key: None, personal_info: None, identity_hash: None, proposal: None }
     }
 }
 
-fn from_rows(row: verification::Model, documents: Vec<identity_document::Model>) -> Result<Sealed> {
+fn from_rows(
+    row: verification::Model,
+    documents: Vec<identity_document::Model>,
+) -> Result<VerificationRecord> {
     let verification = Verification {
-        user_id: row.user_id,
+        user_id: UserId::from_uuid(row.user_id),
         status: parse("verification status", &row.status)?,
         version: row.version,
         attempts_used: row.attempts_used,
         personal_info_at: row.personal_info_at,
-        personal_info_asked: row.personal_info_asked,
+        needs_personal_info_resubmission: row.personal_info_asked,
         document_type: row.document_type.as_deref().map(|text| parse("document type", text)).transpose()?,
         documents: documents.into_iter().map(document_from_row).collect::<Result<_>>()?,
         reasons: from_json("verification.reasons", row.reasons)?,
@@ -55,8 +61,8 @@ fn from_rows(row: verification::Model, documents: Vec<identity_document::Model>)
         erased_at: row.erased_at,
     };
     let key = row.key_id.zip(row.wrapped_key).map(|(key_id, bytes)| WrappedKey { key_id, bytes });
-    let proposal = row.proposed_decision.zip(row.proposed_by);
-    Ok(Sealed {
+    let proposal = row.proposed_decision.zip(row.proposed_by.map(UserId::from_uuid));
+    Ok(VerificationRecord {
         verification,
         key,
         personal_info: row.personal_info,
@@ -67,22 +73,22 @@ fn from_rows(row: verification::Model, documents: Vec<identity_document::Model>)
 
 fn document_from_row(row: identity_document::Model) -> Result<IdentityDocument> {
     Ok(IdentityDocument {
-        id: row.id,
-        user_id: row.user_id,
+        id: DocumentId::from_uuid(row.id),
+        user_id: UserId::from_uuid(row.user_id),
         document_type: parse("document type", &row.r#type)?,
         side: parse("document side", &row.side)?,
-        picture_hash: row.picture_hash,
-        asked_again: row.asked_again,
+        image_hash: row.picture_hash,
+        needs_resubmission: row.asked_again,
         uploaded_at: row.uploaded_at,
     })
 }
 
-fn to_row(sealed: &Sealed, now: DateTime<Utc>) -> Result<verification::Model> {
+fn to_row(sealed: &VerificationRecord, now: DateTime<Utc>) -> Result<verification::Model> {
     let verification = &sealed.verification;
     let status: &str = verification.status.into();
     let text = |text: &'static str| text.to_owned();
     Ok(verification::Model {
-        user_id: verification.user_id,
+        user_id: verification.user_id.uuid(),
         status: status.to_owned(),
         version: verification.version,
         attempts_used: verification.attempts_used,
@@ -90,7 +96,7 @@ fn to_row(sealed: &Sealed, now: DateTime<Utc>) -> Result<verification::Model> {
         wrapped_key: sealed.key.as_ref().map(|key| key.bytes.clone()),
         personal_info: sealed.personal_info.clone(),
         personal_info_at: verification.personal_info_at,
-        personal_info_asked: verification.personal_info_asked,
+        personal_info_asked: verification.needs_personal_info_resubmission,
         document_type: verification.document_type.map(|kind| text(kind.into())),
         identity_hash: sealed.identity_hash.clone(),
         reasons: to_json(&verification.reasons)?,
@@ -99,23 +105,18 @@ fn to_row(sealed: &Sealed, now: DateTime<Utc>) -> Result<verification::Model> {
         decided_at: verification.decided_at,
         cleared_at: verification.cleared_at,
         proposed_decision: sealed.proposal.as_ref().map(|(decision, _)| decision.clone()),
-        proposed_by: sealed.proposal.as_ref().map(|(_, reviewer)| *reviewer),
+        proposed_by: sealed.proposal.as_ref().map(|(_, reviewer)| reviewer.uuid()),
         changed_at: now,
         erased_at: verification.erased_at,
     })
 }
 
-/// # Errors
-/// Where the database does not answer.
-pub async fn find(db: &impl ConnectionTrait, user_id: Uuid) -> Result<Option<Sealed>> {
+pub async fn find(db: &impl ConnectionTrait, user_id: UserId) -> Result<Option<VerificationRecord>> {
     Ok(find_all(db, &[user_id]).await?.pop())
 }
 
-/// Those of these people that have begun, in no order.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn find_all(db: &impl ConnectionTrait, user_ids: &[Uuid]) -> Result<Vec<Sealed>> {
+/// The records of those users who have started, in no particular order.
+pub async fn find_all(db: &impl ConnectionTrait, user_ids: &[UserId]) -> Result<Vec<VerificationRecord>> {
     let ids = || user_ids.iter().copied();
     let rows = verification::Entity::find().filter(verification::Column::UserId.is_in(ids())).all(db).await?;
     if rows.is_empty() {
@@ -134,11 +135,8 @@ pub async fn find_all(db: &impl ConnectionTrait, user_ids: &[Uuid]) -> Result<Ve
         .collect()
 }
 
-/// The person's verification, kept from others' changes until the transaction ends.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn lock(tx: &impl ConnectionTrait, user_id: Uuid) -> Result<Option<Sealed>> {
+/// Locks and returns the user's verification. The row lock lasts until the transaction ends.
+pub async fn lock(tx: &impl ConnectionTrait, user_id: UserId) -> Result<Option<VerificationRecord>> {
     let select = verification::Entity::find_by_id(user_id).lock(LockType::NoKeyUpdate);
     let Some(row) = select.one(tx).await? else { return Ok(None) };
     let documents = identity_document::Entity::find()
@@ -149,12 +147,13 @@ pub async fn lock(tx: &impl ConnectionTrait, user_id: Uuid) -> Result<Option<Sea
     from_rows(row, documents).map(Some)
 }
 
-/// Writes the verification, the first time or over the version before it; `false` where somebody else has
-/// changed it meanwhile. Its documents' records are written with it.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn write(tx: &impl ConnectionTrait, sealed: &Sealed, now: DateTime<Utc>) -> Result<bool> {
+/// Inserts version 1 of a verification, or replaces the previous version, together with the records of its
+/// documents. Returns `false` if the stored version is another one, because of a concurrent change.
+pub async fn write(
+    tx: &impl ConnectionTrait,
+    sealed: &VerificationRecord,
+    now: DateTime<Utc>,
+) -> Result<bool> {
     let row = to_row(sealed, now)?.into_active_model();
     let (user_id, version) = (sealed.verification.user_id, sealed.verification.version);
     if version == 1 {
@@ -185,25 +184,22 @@ pub async fn write(tx: &impl ConnectionTrait, sealed: &Sealed, now: DateTime<Utc
 fn document_to_row(document: &IdentityDocument) -> identity_document::ActiveModel {
     let (kind, side): (&str, &str) = (document.document_type.into(), document.side.into());
     identity_document::ActiveModel {
-        id: Set(document.id),
-        user_id: Set(document.user_id),
+        id: Set(document.id.uuid()),
+        user_id: Set(document.user_id.uuid()),
         r#type: Set(kind.to_owned()),
         side: Set(side.to_owned()),
-        picture_hash: Set(document.picture_hash.clone()),
-        asked_again: Set(document.asked_again),
+        picture_hash: Set(document.image_hash.clone()),
+        asked_again: Set(document.needs_resubmission),
         uploaded_at: Set(document.uploaded_at),
     }
 }
 
-/// Keeps a decision that waits for a second reviewer.
-///
-/// # Errors
-/// Where the database does not answer.
+/// Stores a decision that waits for a second reviewer.
 pub async fn set_proposal(
     tx: &impl ConnectionTrait,
-    user_id: Uuid,
+    user_id: UserId,
     decision: &str,
-    reviewer_id: Uuid,
+    reviewer_id: UserId,
 ) -> Result<()> {
     verification::Entity::update_many()
         .col_expr(verification::Column::ProposedDecision, Expr::value(decision))
@@ -214,18 +210,13 @@ pub async fn set_proposal(
     Ok(())
 }
 
-/// Whose document it is, and the document; `None` where there is none.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn find_document(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<IdentityDocument>> {
+/// The record of a document.
+pub async fn find_document(db: &impl ConnectionTrait, id: DocumentId) -> Result<Option<IdentityDocument>> {
     identity_document::Entity::find_by_id(id).one(db).await?.map(document_from_row).transpose()
 }
 
-/// Lets one submission at a time look for others with the same document. (SQLite has one writer anyway.)
-///
-/// # Errors
-/// Where the database does not answer.
+/// Lets one transaction at a time check for the same document and submit. (SQLite has one writer at a time
+/// anyway.)
 pub async fn lock_submissions(tx: &impl ConnectionTrait) -> Result<()> {
     if tx.get_database_backend() == DbBackend::Postgres {
         tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({SUBMISSION_LOCK})")).await?;
@@ -233,88 +224,83 @@ pub async fn lock_submissions(tx: &impl ConnectionTrait) -> Result<()> {
     Ok(())
 }
 
-/// Whether somebody else has been cleared, or waits, with this document.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn is_identity_taken(tx: &impl ConnectionTrait, hash: &[u8], user_id: Uuid) -> Result<bool> {
-    let taking = [VerificationStatus::InReview, VerificationStatus::Cleared].map(<&str>::from);
+/// Whether another user is cleared, or in review, with this document.
+pub async fn is_identity_taken(tx: &impl ConnectionTrait, hash: &[u8], user_id: UserId) -> Result<bool> {
+    let statuses = [VerificationStatus::InReview, VerificationStatus::Cleared].map(<&str>::from);
     let count = verification::Entity::find()
         .filter(verification::Column::IdentityHash.eq(hash.to_vec()))
         .filter(verification::Column::UserId.ne(user_id))
-        .filter(verification::Column::Status.is_in(taking))
+        .filter(verification::Column::Status.is_in(statuses))
         .count(tx)
         .await?;
     Ok(count > 0)
 }
 
-/// What has been kept since before some moment.
+/// A category of personal data with its own retention time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Span {
-    /// Pictures, since the decision.
-    Pictures,
-    /// What was never submitted, or never again, since its last change.
+pub enum RetentionCategory {
+    /// Images of documents; the time counts from the decision.
+    Documents,
+    /// Verifications that were started and not submitted; the time counts from the last change.
     Abandoned,
-    /// The form, since the decision.
+    /// The form and the decisions; the time counts from the decision.
     Record,
 }
 
-/// The people of whom that has been kept since before `moment`, but for those under a legal hold.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn older_than(db: &impl ConnectionTrait, span: Span, moment: DateTime<Utc>) -> Result<Vec<Uuid>> {
+/// The users who have data of this category from before `moment`, except those under a legal hold.
+pub async fn find_older_than(
+    db: &impl ConnectionTrait,
+    category: RetentionCategory,
+    moment: DateTime<Utc>,
+) -> Result<Vec<UserId>> {
     verification::Entity::find()
         .select_only()
         .column(verification::Column::UserId)
-        .filter(kept_since_before(span, moment))
+        .filter(retained_since_before(category, moment))
         .into_tuple()
         .all(db)
         .await
 }
 
-/// Whether the person is still one of those: asked once more where it is certain that it stays so.
-///
-/// # Errors
-/// Where the database does not answer.
+/// Whether the user is one of [`find_older_than`]. Checked again in the transaction that deletes the data.
 pub async fn is_older_than(
     tx: &impl ConnectionTrait,
-    user_id: Uuid,
-    span: Span,
+    user_id: UserId,
+    category: RetentionCategory,
     moment: DateTime<Utc>,
 ) -> Result<bool> {
-    let select = verification::Entity::find_by_id(user_id).filter(kept_since_before(span, moment));
+    let select = verification::Entity::find_by_id(user_id).filter(retained_since_before(category, moment));
     Ok(select.one(tx).await?.is_some())
 }
 
-fn kept_since_before(span: Span, moment: DateTime<Utc>) -> Condition {
+fn retained_since_before(category: RetentionCategory, moment: DateTime<Utc>) -> Condition {
     use VerificationStatus::{ActionRequired, Cleared, InProgress, Rejected, Revoked};
-    let held = user::Entity::find()
+    let under_legal_hold = user::Entity::find()
         .select_only()
         .column(user::Column::Id)
         .filter(user::Column::LegalHold.eq(true))
         .into_query();
-    let in_status = |of: &[VerificationStatus]| {
-        verification::Column::Status.is_in(of.iter().map(|status| <&str>::from(*status)))
+    let in_status = |statuses: &[VerificationStatus]| {
+        verification::Column::Status.is_in(statuses.iter().map(|status| <&str>::from(*status)))
     };
     let decided = || {
         Condition::all()
             .add(in_status(&[Cleared, Rejected, Revoked]))
             .add(verification::Column::DecidedAt.lt(moment))
     };
-    let span = match span {
-        Span::Pictures => {
+    let condition = match category {
+        RetentionCategory::Documents => {
             let with_pictures = identity_document::Entity::find()
                 .select_only()
                 .column(identity_document::Column::UserId)
                 .into_query();
             decided().add(verification::Column::UserId.in_subquery(with_pictures))
         }
-        Span::Abandoned => Condition::all()
+        RetentionCategory::Abandoned => Condition::all()
             .add(in_status(&[InProgress, ActionRequired]))
             .add(verification::Column::ChangedAt.lt(moment))
             .add(verification::Column::KeyId.is_not_null()),
-        Span::Record => {
+        RetentionCategory::Record => {
             let with_decisions = review_decision::Entity::find()
                 .select_only()
                 .column(review_decision::Column::SubjectId)
@@ -326,14 +312,11 @@ fn kept_since_before(span: Span, moment: DateTime<Utc>) -> Condition {
             )
         }
     };
-    Condition::all().add(verification::Column::UserId.not_in_subquery(held)).add(span)
+    Condition::all().add(verification::Column::UserId.not_in_subquery(under_legal_hold)).add(condition)
 }
 
-/// Forgets the records of the person's pictures.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn delete_documents(tx: &impl ConnectionTrait, user_id: Uuid) -> Result<()> {
+/// Deletes the records of the user's documents.
+pub async fn delete_documents(tx: &impl ConnectionTrait, user_id: UserId) -> Result<()> {
     identity_document::Entity::delete_many()
         .filter(identity_document::Column::UserId.eq(user_id))
         .exec(tx)

@@ -1,4 +1,4 @@
-//! Signing up, in and out.
+//! Signing up, in and out, and the lifetime of sessions.
 
 use std::collections::HashSet;
 
@@ -12,127 +12,130 @@ use crate::support::on_both_back_ends;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::PASSWORD;
 
-const WHO: &str = "{ viewer { email role user { displayName level verified } } }";
+const VIEWER: &str = "{ viewer { email role user { displayName level verified } } }";
 
 fn account(email: &str, password: &str, name: &str) -> Value {
     json!({ "input": { "email": email, "password": password, "displayName": name } })
 }
 
-fn pair(code: &str, path: &str) -> (String, String) {
+fn violation(code: &str, path: &str) -> (String, String) {
     (code.to_owned(), path.to_owned())
 }
 
-async fn a_sign_up_opens_a_session_of_a_member(app: TestApp) {
+async fn signing_up_opens_a_session_as_a_member(app: TestApp) {
     let payload = app.gateway_a().done(SIGN_UP, account(" Ann@Example.com ", PASSWORD, "Ann")).await;
     let session = &payload["session"];
     assert_eq!(session["viewer"]["email"], "Ann@Example.com");
     assert!(text(&session["viewer"]["user"]["id"]).starts_with("usr_"));
     let ann = app.gateway_b().with_token(&text(&session["accessToken"]));
-    let viewer = ann.run(WHO, json!({})).await["viewer"].take();
+    let viewer = ann.run(VIEWER, json!({})).await["viewer"].take();
     assert_eq!(viewer["role"], "MEMBER");
     assert_eq!(viewer["user"], json!({ "displayName": "Ann", "level": 0, "verified": false }));
-    assert_eq!(app.gateway_a().run(WHO, json!({})).await, json!({ "viewer": null }));
+    assert_eq!(app.gateway_a().run(VIEWER, json!({})).await, json!({ "viewer": null }));
 }
 
-async fn a_sign_up_tells_every_fault_and_changes_nothing(app: TestApp) {
+async fn an_invalid_sign_up_reports_every_violation_and_changes_nothing(app: TestApp) {
     let gateway_a = app.gateway_a();
-    let faults = gateway_a.refused(SIGN_UP, account("ann", "short", "A")).await;
-    let expected =
-        [pair("INVALID", "email"), pair("TOO_SHORT", "password"), pair("TOO_SHORT", "displayName")];
-    assert_eq!(faults, expected);
+    let violations = gateway_a.refused(SIGN_UP, account("ann", "short", "A")).await;
+    let expected = [
+        violation("INVALID", "email"),
+        violation("TOO_SHORT", "password"),
+        violation("TOO_SHORT", "displayName"),
+    ];
+    assert_eq!(violations, expected);
     gateway_a.done(SIGN_UP, account("ann@example.com", PASSWORD, "Ann")).await;
-    let faults = gateway_a.refused(SIGN_UP, account("ANN@example.com", PASSWORD, "Other")).await;
-    assert_eq!(faults, [pair("EMAIL_TAKEN", "email")]);
+    let violations = gateway_a.refused(SIGN_UP, account("ANN@example.com", PASSWORD, "Other")).await;
+    assert_eq!(violations, [violation("EMAIL_TAKEN", "email")]);
 }
 
-async fn the_same_email_signs_up_once_however_many_try(app: TestApp) {
-    let tries = (0..4).map(|_| {
+async fn concurrent_sign_ups_with_one_email_create_one_account(app: TestApp) {
+    let attempts = (0..4).map(|_| {
         let client = app.gateway_b();
         async move { client.run(SIGN_UP, account("ann@example.com", PASSWORD, "Ann")).await }
     });
-    let answers = futures_util::future::join_all(tries).await;
-    let opened = answers.iter().filter(|answer| !answer["signUp"]["session"].is_null()).count();
+    let responses = futures_util::future::join_all(attempts).await;
+    let opened = responses.iter().filter(|response| !response["signUp"]["session"].is_null()).count();
     assert_eq!(opened, 1);
 }
 
-async fn a_wrong_email_and_a_wrong_password_are_answered_alike(app: TestApp) {
+async fn an_unknown_email_and_a_wrong_password_get_the_same_response(app: TestApp) {
     app.member("Ann").await;
     let sign_in = |email: &str, password: &str| json!({ "input": { "email": email, "password": password } });
     let gateway_a = app.gateway_a();
     let wrong_password = gateway_a.run(SIGN_IN, sign_in("ann@example.com", "not the password")).await;
     let wrong_email = gateway_a.run(SIGN_IN, sign_in("bob@example.com", PASSWORD)).await;
-    let endless = gateway_a.run(SIGN_IN, sign_in("ann@example.com", &"x".repeat(60_000))).await;
-    for odd in ["ann\u{0}@example.com", &"a".repeat(60_000), ""] {
-        assert_eq!(gateway_a.run(SIGN_IN, sign_in(odd, PASSWORD)).await, wrong_email, "{odd:?}");
+    let long_password = gateway_a.run(SIGN_IN, sign_in("ann@example.com", &"x".repeat(60_000))).await;
+    for email in ["ann\u{0}@example.com", &"a".repeat(60_000), ""] {
+        assert_eq!(gateway_a.run(SIGN_IN, sign_in(email, PASSWORD)).await, wrong_email, "{email:?}");
     }
     assert_eq!(wrong_password, wrong_email);
-    assert_eq!(wrong_password, endless);
+    assert_eq!(wrong_password, long_password);
     assert_eq!(wrong_email["signIn"]["errors"][0]["code"], "WRONG_CREDENTIALS");
     gateway_a.done(SIGN_IN, sign_in("ANN@example.com", PASSWORD)).await;
 }
 
-async fn an_access_token_ends_after_fifteen_minutes_and_a_refresh_gives_another(app: TestApp) {
+async fn access_tokens_expire_after_fifteen_minutes_and_can_be_refreshed(app: TestApp) {
     let ann = app.member("Ann").await;
     app.pass(TimeDelta::minutes(15));
-    assert_eq!(ann.client.error_codes(WHO, json!({})).await, ["UNAUTHENTICATED"]);
-    // What everybody may do goes on, also with an old token.
+    assert_eq!(ann.client.error_codes(VIEWER, json!({})).await, ["UNAUTHENTICATED"]);
+    // Public operations still work with an expired token.
     let payload = ann.client.done(REFRESH, json!({ "token": ann.refresh_token })).await;
     let client = ann.client.with_token(&text(&payload["session"]["accessToken"]));
-    assert_eq!(client.run(WHO, json!({})).await["viewer"]["email"], json!(ann.email));
+    assert_eq!(client.run(VIEWER, json!({})).await["viewer"]["email"], json!(ann.email));
 }
 
-async fn a_refresh_token_that_is_traded_twice_ends_the_session(app: TestApp) {
+async fn reusing_a_refresh_token_ends_the_session(app: TestApp) {
     let ann = app.member("Ann").await;
     let first = json!({ "token": ann.refresh_token });
     let payload = ann.client.done(REFRESH, first.clone()).await;
     let second = json!({ "token": payload["session"]["refreshToken"] });
-    let expected = [pair("WRONG_CREDENTIALS", "refreshToken")];
+    let expected = [violation("WRONG_CREDENTIALS", "refreshToken")];
     assert_eq!(app.gateway_b().refused(REFRESH, first).await, expected);
     assert_eq!(app.gateway_b().refused(REFRESH, second).await, expected);
-    assert_eq!(ann.client.error_codes(WHO, json!({})).await, ["UNAUTHENTICATED"]);
+    assert_eq!(ann.client.error_codes(VIEWER, json!({})).await, ["UNAUTHENTICATED"]);
     assert_eq!(app.gateway_a().refused(REFRESH, json!({ "token": "nonsense" })).await, expected);
 }
 
-async fn of_many_trades_at_once_at_most_one_gives_tokens(app: TestApp) {
+async fn concurrent_refreshes_issue_tokens_at_most_once(app: TestApp) {
     let ann = app.member("Ann").await;
-    let trades = (0..6).map(|number| {
+    let refreshes = (0..6).map(|number| {
         let client = if number % 2 == 0 { app.gateway_a() } else { app.gateway_b() };
         let token = json!({ "token": ann.refresh_token });
         async move { client.run(REFRESH, token).await["refreshSession"]["session"].take() }
     });
-    let sessions = futures_util::future::join_all(trades).await;
-    let given = sessions.iter().filter(|session| !session.is_null()).count();
-    assert_eq!(given, 1);
+    let sessions = futures_util::future::join_all(refreshes).await;
+    let refreshed = sessions.iter().filter(|session| !session.is_null()).count();
+    assert_eq!(refreshed, 1);
 }
 
-async fn a_session_that_is_not_used_for_thirty_days_is_over(app: TestApp) {
+async fn a_session_expires_after_thirty_days_without_use(app: TestApp) {
     let ann = app.member("Ann").await;
     app.pass(TimeDelta::days(29));
     let payload = ann.client.done(REFRESH, json!({ "token": ann.refresh_token })).await;
     app.pass(TimeDelta::days(31));
     let token = json!({ "token": payload["session"]["refreshToken"] });
-    assert_eq!(ann.client.refused(REFRESH, token).await, [pair("WRONG_CREDENTIALS", "refreshToken")]);
+    assert_eq!(ann.client.refused(REFRESH, token).await, [violation("WRONG_CREDENTIALS", "refreshToken")]);
 }
 
-async fn signing_out_ends_this_session_or_every_one(app: TestApp) {
+async fn signing_out_ends_this_session_or_all_sessions(app: TestApp) {
     let ann = app.member("Ann").await;
     let elsewhere = app.sign_in(&ann.email).await;
     let third = app.sign_in(&ann.email).await;
     let bob = app.member("Bob").await;
     let payload = ann.client.done(SIGN_OUT, json!({})).await;
     assert_eq!(payload["sessionsEnded"], 1);
-    assert_eq!(ann.client.error_codes(WHO, json!({})).await, ["UNAUTHENTICATED"]);
+    assert_eq!(ann.client.error_codes(VIEWER, json!({})).await, ["UNAUTHENTICATED"]);
     assert_eq!(ann.client.error_codes(SIGN_OUT, json!({})).await, ["UNAUTHENTICATED"]);
-    elsewhere.client.run(WHO, json!({})).await;
+    elsewhere.client.run(VIEWER, json!({})).await;
     let payload = elsewhere.at(&app.gateway_b()).done(SIGN_OUT, json!({ "everywhere": true })).await;
     assert_eq!(payload["sessionsEnded"], 2);
-    assert_eq!(third.client.error_codes(WHO, json!({})).await, ["UNAUTHENTICATED"]);
+    assert_eq!(third.client.error_codes(VIEWER, json!({})).await, ["UNAUTHENTICATED"]);
     let refused = third.client.refused(REFRESH, json!({ "token": third.refresh_token })).await;
-    assert_eq!(refused, [pair("WRONG_CREDENTIALS", "refreshToken")]);
-    bob.client.run(WHO, json!({})).await;
+    assert_eq!(refused, [violation("WRONG_CREDENTIALS", "refreshToken")]);
+    bob.client.run(VIEWER, json!({})).await;
 }
 
-async fn what_is_kept_of_a_session_opens_none(app: TestApp) {
+async fn the_stored_token_hash_cannot_be_used_as_a_token(app: TestApp) {
     use sea_orm::{ConnectionTrait, DbBackend, Statement};
     let ann = app.member("Ann").await;
     let db = app.services().db.read();
@@ -140,27 +143,27 @@ async fn what_is_kept_of_a_session_opens_none(app: TestApp) {
         DbBackend::Postgres => "encode(hash, 'hex')",
         _ => "hex(hash)",
     };
-    let sql = format!("SELECT {hex} AS kept FROM refresh_token");
+    let sql = format!("SELECT {hex} AS hash FROM refresh_token");
     let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.expect("rows");
-    let kept: HashSet<String> = rows.iter().map(|row| row.try_get("", "kept").expect("text")).collect();
-    assert_eq!(kept.len(), 1);
-    for text in kept {
-        assert_ne!(text, ann.refresh_token);
-        assert!(!ann.client.refused(REFRESH, json!({ "token": text })).await.is_empty());
+    let hashes: HashSet<String> = rows.iter().map(|row| row.try_get("", "hash").expect("text")).collect();
+    assert_eq!(hashes.len(), 1);
+    for hash in hashes {
+        assert_ne!(hash, ann.refresh_token);
+        assert!(!ann.client.refused(REFRESH, json!({ "token": hash })).await.is_empty());
     }
 }
 
 on_both_back_ends!(
-    a_sign_up_opens_a_session_of_a_member,
-    a_sign_up_tells_every_fault_and_changes_nothing,
-    the_same_email_signs_up_once_however_many_try,
-    a_wrong_email_and_a_wrong_password_are_answered_alike,
-    an_access_token_ends_after_fifteen_minutes_and_a_refresh_gives_another,
-    a_refresh_token_that_is_traded_twice_ends_the_session,
-    of_many_trades_at_once_at_most_one_gives_tokens,
-    a_session_that_is_not_used_for_thirty_days_is_over,
-    signing_out_ends_this_session_or_every_one,
-    what_is_kept_of_a_session_opens_none,
+    signing_up_opens_a_session_as_a_member,
+    an_invalid_sign_up_reports_every_violation_and_changes_nothing,
+    concurrent_sign_ups_with_one_email_create_one_account,
+    an_unknown_email_and_a_wrong_password_get_the_same_response,
+    access_tokens_expire_after_fifteen_minutes_and_can_be_refreshed,
+    reusing_a_refresh_token_ends_the_session,
+    concurrent_refreshes_issue_tokens_at_most_once,
+    a_session_expires_after_thirty_days_without_use,
+    signing_out_ends_this_session_or_all_sessions,
+    the_stored_token_hash_cannot_be_used_as_a_token,
 );
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -173,22 +176,25 @@ async fn failed_sign_ins_are_limited_per_account_and_per_address() {
     let app = TestApp::start(settings, 1).await;
     let ann = app.member("Ann").await;
     app.member("Bob").await;
-    let wrong = |email: &str| json!({ "input": { "email": email, "password": "not the password" } });
+    let wrong_password = |email: &str| json!({ "input": { "email": email, "password": "not the password" } });
     for _ in 0..2 {
-        let refused = app.gateway_a().refused(SIGN_IN, wrong(&ann.email)).await;
-        assert_eq!(refused, [pair("WRONG_CREDENTIALS", "")]);
+        let refused = app.gateway_a().refused(SIGN_IN, wrong_password(&ann.email)).await;
+        assert_eq!(refused, [violation("WRONG_CREDENTIALS", "")]);
     }
-    // Even with the right password, and with a header that tells a lie about the address.
+    // Even with the right password, and with a forged address in `x-forwarded-for`.
     let body = json!({ "query": SIGN_IN, "variables": {
         "input": { "email": ann.email, "password": PASSWORD } } });
     let request = app.gateway_a().post("/graphql").header("x-forwarded-for", "9.9.9.9").json(&body);
-    let response = request.send().await.expect("an answer");
+    let response = request.send().await.expect("a response");
     assert_eq!(response.status(), 429);
     assert_eq!(response.headers()["retry-after"], "900");
-    let answer: Value = response.json().await.expect("JSON");
-    assert_eq!(answer["errors"][0]["extensions"]["code"], "RATE_LIMITED");
+    let response: Value = response.json().await.expect("JSON");
+    assert_eq!(response["errors"][0]["extensions"]["code"], "RATE_LIMITED");
     for _ in 0..2 {
-        app.gateway_a().refused(SIGN_IN, wrong("nobody@example.com")).await;
+        app.gateway_a().refused(SIGN_IN, wrong_password("nobody@example.com")).await;
     }
-    assert_eq!(app.gateway_a().error_codes(SIGN_IN, wrong("bob@example.com")).await, ["RATE_LIMITED"]);
+    assert_eq!(
+        app.gateway_a().error_codes(SIGN_IN, wrong_password("bob@example.com")).await,
+        ["RATE_LIMITED"]
+    );
 }

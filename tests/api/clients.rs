@@ -1,27 +1,29 @@
-//! The public npm clients, graphql-ws and graphql-sse, and an EventSource: each has its sessions with the
-//! gateway in a script of `tests/clients`, which Node runs. And the audits of graphql-http.
+//! Public clients against the gateway: graphql-ws, graphql-sse, EventSource, and the audits of graphql-http.
+//! Each is a script in `tests/clients`, run by Node.
+//!
+//! To add one, write the script and call it here.
 
 use crate::support::npm;
 use crate::support::on_both_back_ends;
 use crate::support::test_app::TestApp;
 
-async fn graphql_ws_follows_and_resumes(app: TestApp) {
+async fn graphql_ws_subscribes_and_resumes(app: TestApp) {
     run(&app, "graphql-ws.mjs").await;
 }
 
-async fn graphql_sse_follows_and_resumes(app: TestApp) {
+async fn graphql_sse_subscribes_and_resumes(app: TestApp) {
     run(&app, "graphql-sse.mjs").await;
 }
 
-async fn an_event_source_follows_and_resumes(app: TestApp) {
+async fn event_source_subscribes_and_resumes(app: TestApp) {
     run(&app, "event-source.mjs").await;
 }
 
-async fn graphql_over_http_passes_every_audit(app: TestApp) {
+async fn the_gateway_passes_every_graphql_over_http_audit(app: TestApp) {
     run(&app, "audits.mjs").await;
 }
 
-/// Runs a script whose people act at the first gateway and look on at the last.
+/// Runs a script that changes gigs at the first gateway and subscribes at the last.
 async fn run(app: &TestApp, script: &str) {
     let (seller, reviewer) = (app.member("Ann").await, app.reviewer("Rita").await);
     let mut node = npm::script(script, &[]);
@@ -33,8 +35,8 @@ async fn run(app: &TestApp, script: &str) {
 }
 
 on_both_back_ends!(
-    graphql_ws_follows_and_resumes,
-    graphql_sse_follows_and_resumes,
-    an_event_source_follows_and_resumes,
-    graphql_over_http_passes_every_audit,
+    graphql_ws_subscribes_and_resumes,
+    graphql_sse_subscribes_and_resumes,
+    event_source_subscribes_and_resumes,
+    the_gateway_passes_every_graphql_over_http_audit,
 );

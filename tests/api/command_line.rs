@@ -1,4 +1,4 @@
-//! The program itself: its commands, its exit codes, and how it starts and stops.
+//! The `gigway` program: its commands, its exit statuses, and how it starts and stops.
 
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -12,15 +12,15 @@ use crate::support::process::{Served, add_user, gigway};
 use crate::support::servers::free_port;
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
-    gigway(folder, arguments).output().expect("it runs")
+    gigway(folder, arguments).output().expect("the command runs")
 }
 
-fn out(output: &Output) -> String {
+fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("text")
 }
 
 #[test]
-fn a_wrong_variable_ends_it_with_2_and_one_line() {
+fn an_invalid_variable_exits_with_status_2_and_one_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let cases = [
         ("GIGWAY_LISTEN", "8080", "0.0.0.0:8080"),
@@ -30,12 +30,13 @@ fn a_wrong_variable_ends_it_with_2_and_one_line() {
         ("GIGWAY_LIMITS", "{\"gigs\":1}", "imagesMax"),
     ];
     for (variable, value, example) in cases {
-        let output = gigway(folder.path(), &["serve"]).env(variable, value).output().expect("it runs");
-        let said = String::from_utf8(output.stderr).expect("text");
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert_eq!(said.lines().count(), 1, "{said}");
-        assert!(said.starts_with(&format!("gigway: {variable} ")) && said.contains(example), "{said}");
-        assert!(!said.contains("hunter2"), "{said}");
+        let output =
+            gigway(folder.path(), &["serve"]).env(variable, value).output().expect("the command runs");
+        let stderr = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(stderr.starts_with(&format!("gigway: {variable} ")) && stderr.contains(example), "{stderr}");
+        assert!(!stderr.contains("hunter2"), "{stderr}");
     }
     let production = gigway(folder.path(), &["serve", "--demo"])
         .env("GIGWAY_ENV", "production")
@@ -44,24 +45,28 @@ fn a_wrong_variable_ends_it_with_2_and_one_line() {
         .env("GIGWAY_INDEX_KEY", "a secret of at least 32 characters")
         .env("GIGWAY_ENCRYPTION_KEYS", "a:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=")
         .output()
-        .expect("it runs");
+        .expect("the command runs");
     assert_eq!(production.status.code(), Some(2));
 }
 
 #[test]
-fn a_database_that_is_not_there_ends_it_with_1_and_one_line() {
+fn an_unreachable_database_exits_with_status_1_and_one_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("postgres://gigway:hunter2@127.0.0.1:{}/gigway", free_port());
-    let output = gigway(folder.path(), &["serve"]).env("DATABASE_URL", url).output().expect("it runs");
-    let said = String::from_utf8(output.stderr).expect("text");
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.lines().count() == 1 && said.contains("database") && !said.contains("hunter2"), "{said}");
+    let output =
+        gigway(folder.path(), &["serve"]).env("DATABASE_URL", url).output().expect("the command runs");
+    let stderr = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.lines().count() == 1 && stderr.contains("database") && !stderr.contains("hunter2"),
+        "{stderr}"
+    );
 }
 
 #[test]
-fn help_names_every_variable() {
+fn help_lists_the_environment_variables() {
     let folder = tempfile::tempdir().expect("a folder");
-    let help = out(&run(folder.path(), &["serve", "--help"]));
+    let help = stdout(&run(folder.path(), &["serve", "--help"]));
     for variable in
         ["GIGWAY_LISTEN", "GIGWAY_DATA_DIR", "DATABASE_URL", "REDIS_URL", "GIGWAY_ENV", "GIGWAY_LIMITS"]
     {
@@ -72,34 +77,34 @@ fn help_names_every_variable() {
 #[test]
 fn schema_prints_the_committed_schema() {
     let folder = tempfile::tempdir().expect("a folder");
-    assert_eq!(out(&run(folder.path(), &["schema"])), include_str!("../../schema.graphql"));
+    assert_eq!(stdout(&run(folder.path(), &["schema"])), include_str!("../../schema.graphql"));
 }
 
 #[test]
-fn the_database_is_migrated_and_looked_at() {
+fn migrate_and_doctor_report_the_state_of_the_database() {
     let folder = tempfile::tempdir().expect("a folder");
     let status = run(folder.path(), &["migrate", "status"]);
     assert_eq!(status.status.code(), Some(1));
-    assert!(out(&status).contains("gigway migrate up"), "{}", out(&status));
+    assert!(stdout(&status).contains("gigway migrate up"), "{}", stdout(&status));
     assert!(!run(folder.path(), &["doctor"]).status.success());
     assert!(run(folder.path(), &["migrate", "up"]).status.success());
     assert!(run(folder.path(), &["migrate", "status"]).status.success());
     let doctor = run(folder.path(), &["doctor"]);
-    assert!(doctor.status.success(), "{}", out(&doctor));
+    assert!(doctor.status.success(), "{}", stdout(&doctor));
     for check in ["configuration", "database", "clock", "redis", "pictures", "keys"] {
-        assert!(out(&doctor).contains(&format!("ok    {check}")), "{}", out(&doctor));
+        assert!(stdout(&doctor).contains(&format!("ok    {check}")), "{}", stdout(&doctor));
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn people_are_added_and_given_points_while_it_serves() {
+async fn user_commands_work_while_the_gateway_runs() {
     let folder = tempfile::tempdir().expect("a folder");
     let served = Served::start(folder.path(), &[]);
     let added = add_user(|arguments| gigway(folder.path(), arguments), "rita@example.com", "REVIEWER");
     assert!(added.status.success(), "{added:?}");
-    let id = out(&added).trim().to_owned();
-    let again = add_user(|arguments| gigway(folder.path(), arguments), "RITA@example.com", "MEMBER");
-    assert_eq!(again.status.code(), Some(1));
+    let id = stdout(&added).trim().to_owned();
+    let duplicate = add_user(|arguments| gigway(folder.path(), arguments), "RITA@example.com", "MEMBER");
+    assert_eq!(duplicate.status.code(), Some(1));
     assert_eq!(
         add_user(|arguments| gigway(folder.path(), arguments), "rob@example.com", "CHIEF").status.code(),
         Some(2)
@@ -114,8 +119,8 @@ async fn people_are_added_and_given_points_while_it_serves() {
     assert_eq!(name("nobody@example.com", "Nobody").status.code(), Some(1));
     assert_eq!(name("rita@example.com", "R").status.code(), Some(1));
     assert_eq!(points("nobody@example.com", "1").status.code(), Some(1));
-    for beyond in ["-1", "1000000001", "9000000000000000000"] {
-        assert_eq!(points("rita@example.com", beyond).status.code(), Some(1), "{beyond}");
+    for out_of_range in ["-1", "1000000001", "9000000000000000000"] {
+        assert_eq!(points("rita@example.com", out_of_range).status.code(), Some(1), "{out_of_range}");
     }
     let input = json!({ "input": { "email": "rita@example.com", "password": "a good password" } });
     let session = served.client.done(SIGN_IN, input).await["session"].take();
@@ -125,12 +130,14 @@ async fn people_are_added_and_given_points_while_it_serves() {
     assert_eq!(viewer, json!({ "role": "REVIEWER", "user": { "displayName": "Rita Skeeter", "level": 5 } }));
 }
 
-/// Two that start at once on an empty folder: one makes the tables, and the other finds them.
+/// In an empty folder, the first creates the tables and the others wait for it.
 #[test]
-fn commands_that_start_at_once_do_not_migrate_twice() {
+fn concurrent_migrations_all_succeed() {
     let folder = tempfile::tempdir().expect("a folder");
     let started: Vec<_> = (0..4)
-        .map(|_| gigway(folder.path(), &["migrate", "up"]).stdout(Stdio::null()).spawn().expect("it runs"))
+        .map(|_| {
+            gigway(folder.path(), &["migrate", "up"]).stdout(Stdio::null()).spawn().expect("the command runs")
+        })
         .collect();
     for mut process in started {
         assert!(process.wait().expect("it ends").success());
@@ -138,7 +145,7 @@ fn commands_that_start_at_once_do_not_migrate_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn demo_data_is_made_once_and_kept_and_a_signal_ends_it_in_order() {
+async fn demo_data_is_created_once_and_signals_stop_the_gateway_gracefully() {
     let folder = tempfile::tempdir().expect("a folder");
     let count = "{ gigs { totalCount } categories { id } }";
     let served = Served::start(folder.path(), &["--demo"]);
@@ -153,10 +160,10 @@ async fn demo_data_is_made_once_and_kept_and_a_signal_ends_it_in_order() {
     let queue = reviewer.run(queue, json!({})).await["reviewQueue"].take();
     assert!(queue["totalCount"].as_i64() > Some(5), "{queue}");
     let url = text(&queue["nodes"][0]["subject"]["images"][0]["url"]);
-    assert_eq!(reqwest::get(url).await.expect("an answer").status(), 200);
-    // An idle keep-alive connection, which must not keep it from ending.
+    assert_eq!(reqwest::get(url).await.expect("a response").status(), 200);
+    // An idle keep-alive connection must not delay the shutdown.
     let idle = reqwest::Client::new();
-    idle.get(served.client.url("/livez")).send().await.expect("an answer");
+    idle.get(served.client.url("/livez")).send().await.expect("a response");
     let (code, took) = served.end("TERM");
     assert_eq!(code, Some(0));
     assert!(took < Duration::from_secs(10), "{took:?}");

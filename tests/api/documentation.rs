@@ -1,10 +1,10 @@
-//! That the documents do not speak of what is not there.
+//! The documentation only names what exists.
 
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every file of these folders.
+/// Every file in these folders and their subfolders.
 fn files(folders: &[&str]) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut folders: Vec<PathBuf> = folders.iter().map(|folder| root.join(folder)).collect();
@@ -22,9 +22,9 @@ fn is_name(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
 
-/// Each name in backticks in docs/ARCHITECTURE.md is a file or folder, or a word of the code.
+/// Each name in backticks in docs/ARCHITECTURE.md is a file, a folder, or an identifier in the code.
 #[test]
-fn every_name_in_the_architecture_exists() {
+fn every_name_in_the_architecture_document_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut words = HashSet::new();
     for file in files(&["src", "entity/src", "migration/src", "tests/api"]) {
@@ -33,27 +33,27 @@ fn every_name_in_the_architecture_exists() {
     }
     words.extend(["Makefile", "make", "test", "pg_advisory_xact_lock"].map(str::to_owned));
     let document = fs::read_to_string(root.join("docs/ARCHITECTURE.md")).expect("the document");
-    let (mut looked_at, mut missing) = (0, Vec::new());
+    let (mut checked, mut missing) = (0, Vec::new());
     for name in document.split('`').skip(1).step_by(2).filter(|name| !name.contains(['\n', '{', '='])) {
-        looked_at += 1;
+        checked += 1;
         let is_path = name.contains('/') && root.join(name.trim_end_matches('/')).exists();
         let mut parts = name.split(|character| !is_name(character)).filter(|part| !part.is_empty());
         if !is_path && !parts.all(|part| words.contains(part)) {
             missing.push(name);
         }
     }
-    assert!(looked_at > 60, "{looked_at}");
+    assert!(checked > 60, "{checked}");
     assert_eq!(missing, [""; 0]);
 }
 
-/// Each environment variable of the program is in the README, and no other is.
+/// The README lists each environment variable of the program, and no other.
 #[test]
-fn the_readme_lists_every_variable() {
+fn the_readme_lists_every_environment_variable() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let variables = |text: &str, before: &str| -> HashSet<String> {
-        let named =
+        let names =
             text.split(before).skip(1).map(|rest| rest.split(|c| !is_name(c)).next().expect("a part"));
-        named
+        names
             .filter(|name| name.starts_with("GIGWAY_") || name.ends_with("_URL"))
             .map(str::to_owned)
             .collect()

@@ -6,9 +6,9 @@ use std::process::{Command, Output};
 
 use serde_json::json;
 
-use crate::support::test_users::PASSWORD;
 use crate::support::servers::free_port;
 use crate::support::test_app::TestApp;
+use crate::support::test_users::PASSWORD;
 use crate::support::{npm, on_both_back_ends};
 
 /// A script in `examples/curl`, with the gateway at `url`.

@@ -1,7 +1,7 @@
-//! Whatever fails, each subscriber is told each of its events, once and in order.
+//! Fault injection: whatever fails, each subscriber receives each of its events, once and in order.
 //!
-//! Each test lets one fault loose on [`support::fault_harness`](crate::support::fault_harness): two gateways as processes of their
-//! own, fifty subscribers, and five hundred changes by eight writers.
+//! Each test injects one fault into the setup of [`fault_harness`](crate::support::fault_harness): two
+//! gateway processes, fifty subscribers, and five hundred changes by eight writers.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,20 +14,20 @@ use crate::support::own_postgres::OwnPostgres;
 use crate::support::servers::{self, OwnRedis};
 use crate::support::subscriber::Transport;
 
-/// How many changes are made in each test.
+/// Number of changes in each test.
 const CHANGES: usize = 500;
 
-/// How many have been made when the fault happens; it happens while others are under way.
+/// Number of changes before the fault. Others are running when it happens.
 const BEFORE: usize = 150;
 
-/// For how long a subscriber does not read.
+/// How long a subscriber does not read.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// The seed of what the faulty bus does.
+/// The random seed of the faulty bus.
 const SEED: u64 = 20_260_101;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn redis_is_killed_and_comes_back_empty() {
+async fn no_event_is_lost_if_redis_is_killed_and_restarts_empty() {
     let mut redis = OwnRedis::away();
     redis.start().await;
     let mut harness = FaultHarness::set(&servers::new_postgres_database().await, &redis.url()).await;
@@ -41,13 +41,13 @@ async fn redis_is_killed_and_comes_back_empty() {
     harness.writers.go_on(CHANGES - BEFORE - 200);
     harness.all_is_told(CHANGES).await;
     for gateway in 0..2 {
-        // No client noticed.
+        // No client lost its connection.
         assert!(harness.connections(gateway).iter().all(|times| *times == 1));
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gateway_is_killed_and_its_clients_resume() {
+async fn no_event_is_lost_if_a_gateway_is_killed_and_its_clients_resume() {
     let database = servers::new_postgres_database().await;
     let mut harness = FaultHarness::set(&database, &servers::redis_url()).await;
     harness.writers.go_on(BEFORE + 150);
@@ -62,7 +62,7 @@ async fn a_gateway_is_killed_and_its_clients_resume() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_is_restarted_twice() {
+async fn no_event_is_lost_if_postgres_restarts_twice() {
     let mut postgres = OwnPostgres::started().await;
     let mut harness = FaultHarness::set(&postgres.url(), &servers::redis_url()).await;
     let mut done = 0;
@@ -80,7 +80,7 @@ async fn postgres_is_restarted_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_subscriber_that_stops_reading_holds_up_nobody_else() {
+async fn a_slow_subscriber_delays_nobody_and_catches_up_from_the_log() {
     let database = servers::new_postgres_database().await;
     let mut harness = FaultHarness::set(&database, &servers::redis_url()).await;
     let slow = [
@@ -90,7 +90,7 @@ async fn a_subscriber_that_stops_reading_holds_up_nobody_else() {
     harness.writers.go_on(20);
     harness.writers.have_done(20).await;
     harness.others_are_told(&[]).await;
-    let heard = slow.map(|number| harness.subscriber(number).notes().events.len());
+    let received = slow.map(|number| harness.subscriber(number).notes().events.len());
     for number in slow {
         harness.subscriber(number).stop_reading();
     }
@@ -103,16 +103,16 @@ async fn a_subscriber_that_stops_reading_holds_up_nobody_else() {
         harness.subscriber(number).read_on();
     }
     harness.all_is_told(CHANGES).await;
-    for (number, heard) in slow.into_iter().zip(heard) {
-        // More had come than its queue and its connection hold: the rest is from the log.
+    for (number, received) in slow.into_iter().zip(received) {
+        // More arrived than the queue and the connection buffer, so the rest is replayed from the log.
         let notes = harness.subscriber(number).notes();
-        assert!(notes.events[heard..].iter().any(|event| event.delivery == "REPLAY"));
+        assert!(notes.events[received..].iter().any(|event| event.delivery == "REPLAY"));
         assert_eq!(notes.connections, 1);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_bus_drops_repeats_and_reorders() {
+async fn no_event_is_lost_if_the_bus_drops_repeats_and_reorders_messages() {
     let bus = FaultyBus::to(&servers::redis_url(), SEED).await;
     let mut harness = FaultHarness::set(&servers::new_postgres_database().await, &bus.url()).await;
     harness.writers.go_on(CHANGES);
@@ -125,29 +125,29 @@ async fn the_bus_drops_repeats_and_reorders() {
 }
 
 #[tokio::test]
-async fn the_faulty_bus_does_what_it_counts() {
+async fn the_faulty_bus_counts_its_faults_correctly() {
     const MESSAGES: usize = 1000;
     let bus = FaultyBus::to(&servers::redis_url(), SEED).await;
     let channel = servers::new_name();
-    let behind = redis::Client::open(bus.url()).expect("an address");
-    let mut listener = behind.get_async_pubsub().await.expect("Redis answers");
+    let through_bus = redis::Client::open(bus.url()).expect("a URL");
+    let mut listener = through_bus.get_async_pubsub().await.expect("Redis responds");
     listener.subscribe(channel.as_str()).await.expect("subscribed");
     let mut messages = listener.into_on_message();
-    let direct = redis::Client::open(servers::redis_url()).expect("an address");
-    let mut connection = direct.get_multiplexed_async_connection().await.expect("Redis answers");
+    let direct = redis::Client::open(servers::redis_url()).expect("a URL");
+    let mut connection = direct.get_multiplexed_async_connection().await.expect("Redis responds");
     for number in 0..MESSAGES {
         let command = redis::cmd("PUBLISH").arg(&channel).arg(number).to_owned();
-        let heard: i32 = command.query_async(&mut connection).await.expect("published");
-        assert_eq!(heard, 1);
+        let receivers: i32 = command.query_async(&mut connection).await.expect("published");
+        assert_eq!(receivers, 1);
     }
-    let mut came: Vec<usize> = Vec::new();
+    let mut received: Vec<usize> = Vec::new();
     while let Ok(Some(message)) = tokio::time::timeout(Duration::from_secs(2), messages.next()).await {
-        came.push(message.get_payload().expect("a number"));
+        received.push(message.get_payload().expect("a number"));
     }
-    let (tally, distinct) = (bus.tally(), came.iter().collect::<BTreeSet<_>>().len());
+    let (tally, distinct) = (bus.tally(), received.iter().collect::<BTreeSet<_>>().len());
     assert!(tally.dropped > 50 && tally.repeated > 50 && tally.reordered > 50, "{tally:?}");
-    assert_eq!(came.len() - distinct, tally.repeated);
-    assert_eq!(came.windows(2).filter(|pair| pair[0] > pair[1]).count(), tally.reordered);
-    // The last may still be held back.
+    assert_eq!(received.len() - distinct, tally.repeated);
+    assert_eq!(received.windows(2).filter(|pair| pair[0] > pair[1]).count(), tally.reordered);
+    // The last message may still be delayed.
     assert!(matches!(MESSAGES - distinct - tally.dropped, 0 | 1), "{distinct} {tally:?}");
 }

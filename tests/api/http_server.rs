@@ -1,4 +1,4 @@
-//! What stands in front of every request: connections that say nothing, headers that every answer has, and metrics.
+//! The HTTP server itself: idle connections, security headers, and metrics.
 
 use std::time::Duration;
 
@@ -15,38 +15,39 @@ use crate::support::test_app::TestApp;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a connection reads until it is closed, where it says this.
-async fn said(app: &TestApp, text: &str) -> String {
+/// Sends this text over a new connection. Returns what comes back until the connection is closed.
+async fn exchange(app: &TestApp, text: &str) -> String {
     let mut connection = TcpStream::connect(app.gateway_a().address).await.expect("a connection");
     connection.write_all(text.as_bytes()).await.expect("an open connection");
-    let mut read = Vec::new();
-    timeout(PATIENCE, connection.read_to_end(&mut read)).await.expect("it is closed").ok();
-    String::from_utf8_lossy(&read).into_owned()
+    let mut received = Vec::new();
+    timeout(PATIENCE, connection.read_to_end(&mut received)).await.expect("it is closed").ok();
+    String::from_utf8_lossy(&received).into_owned()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_does_not_say_what_it_wants_is_closed() {
+async fn connections_without_a_complete_request_are_closed() {
     let settings = Settings { header_seconds: Some("1".into()), ..Settings::default() };
     let app = TestApp::start(settings, 1).await;
-    assert_eq!(said(&app, "").await, "");
-    let half = said(&app, "POST /graphql HTTP/1.1\r\nhost: gigway\r\ncontent-type: appl").await;
+    assert_eq!(exchange(&app, "").await, "");
+    let half = exchange(&app, "POST /graphql HTTP/1.1\r\nhost: gigway\r\ncontent-type: appl").await;
     assert!(!half.starts_with("HTTP/1.1 200"), "{half}");
-    // One that was answered and then says nothing, too; and what is under way is none of this.
-    let idle = said(&app, "GET /livez HTTP/1.1\r\nhost: gigway\r\n\r\n").await;
+    // An idle connection is closed, too; a WebSocket is not.
+    let idle = exchange(&app, "GET /livez HTTP/1.1\r\nhost: gigway\r\n\r\n").await;
     assert!(idle.starts_with("HTTP/1.1 200") && idle.ends_with("ok\n"), "{idle}");
     let mut socket = app.gateway_a().socket().await;
     socket.subscribe("1", "subscription { gigPublished { gigId } }", json!({})).await;
     tokio::time::sleep(Duration::from_millis(2500)).await;
     socket.subscribe("2", "{ __typename }", json!({})).await;
     assert_eq!(socket.about("2").await["payload"]["data"]["__typename"], "Query");
-    // Headers without end are not read without end.
-    let endless =
-        said(&app, &format!("GET /livez HTTP/1.1\r\nhost: gigway\r\nx: {}", "x".repeat(1024 * 1024))).await;
-    assert!(endless.starts_with("HTTP/1.1 431"), "{endless}");
+    // Too large headers are rejected.
+    let too_large =
+        exchange(&app, &format!("GET /livez HTTP/1.1\r\nhost: gigway\r\nx: {}", "x".repeat(1024 * 1024)))
+            .await;
+    assert!(too_large.starts_with("HTTP/1.1 431"), "{too_large}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_answer_says_what_a_browser_may_do_with_it() {
+async fn every_response_has_security_headers() {
     let app = TestApp::start(production(), 1).await;
     let ann = app.member("Ann").await;
     ann.client.upload_picture(small()).await;
@@ -60,7 +61,7 @@ async fn every_answer_says_what_a_browser_may_do_with_it() {
         gateway_a.get("/nowhere"),
         gateway_a.get("/media/img_x.jpg"),
     ] {
-        let response = request.send().await.expect("an answer");
+        let response = request.send().await.expect("a response");
         let header =
             |name: &str| response.headers().get(name).map(|value| value.to_str().expect("text").to_owned());
         let url = response.url().to_string();
@@ -83,7 +84,7 @@ async fn every_answer_says_what_a_browser_may_do_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn metrics_are_told_to_who_may_read_them() {
+async fn metrics_count_operations_and_need_a_token_in_production() {
     let app = TestApp::on_sqlite().await;
     let gateway_a = app.gateway_a();
     gateway_a.run("{ categories { slug } }", json!({})).await;
@@ -93,16 +94,16 @@ async fn metrics_are_told_to_who_may_read_them() {
     socket.subscribe("2", "{ __typename }", json!({})).await;
     socket.about("2").await;
     gateway_a.fetch("/nowhere/at/all").await;
-    // However an operation comes, it is counted once, by what became of it.
+    // Each operation is counted once, by its outcome, over any transport.
     let refused = json!({ "query": "subscription { reviewQueueChanged { cursor } }" });
     let stream = gateway_a.post("/graphql").header("accept", "text/event-stream").json(&refused);
-    stream.send().await.expect("an answer").text().await.expect("a stream");
+    stream.send().await.expect("a response").text().await.expect("a stream");
     socket.subscribe("3", "{ reviewQueue { totalCount } }", json!({})).await;
     socket.about("3").await;
     gateway_a.answer(&"{a".repeat(200), json!({})).await;
-    let begun = r#"gigway_graphql_operations_total{kind="subscription",code="OK"} 1"#;
-    until("the subscription has begun", async || {
-        gateway_a.fetch("/metrics").await.1.text().await.expect("a text").contains(begun)
+    let started = r#"gigway_graphql_operations_total{kind="subscription",code="OK"} 1"#;
+    until("the subscription has started", async || {
+        gateway_a.fetch("/metrics").await.1.text().await.expect("a text").contains(started)
     })
     .await;
     let (status, response) = gateway_a.fetch("/metrics").await;
@@ -125,19 +126,19 @@ async fn metrics_are_told_to_who_may_read_them() {
         "gigway_log_position 0",
         "# EOF",
     ] {
-        assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+        assert!(text.lines().any(|metric| metric == line), "{line}\n{text}");
     }
     assert!(text.contains(r#"gigway_graphql_operation_cost_total{kind="query"} "#), "{text}");
     assert!(!text.contains("nowhere"), "{text}");
 
-    let closed = TestApp::start(production(), 1).await;
-    assert_eq!(closed.gateway_a().fetch("/metrics").await.0, 404);
-    // Nothing tells that there could be something.
-    assert_eq!(closed.gateway_a().post("/metrics").send().await.expect("an answer").status(), 404);
+    let without_token = TestApp::start(production(), 1).await;
+    assert_eq!(without_token.gateway_a().fetch("/metrics").await.0, 404);
+    // With another method, too: not 405, which would show that the path exists.
+    assert_eq!(without_token.gateway_a().post("/metrics").send().await.expect("a response").status(), 404);
     let token = "a token of at least 32 characters!";
-    let guarded = TestApp::start(Settings { metrics_token: Some(token.into()), ..production() }, 1).await;
-    let (status, response) = guarded.gateway_a().fetch("/metrics").await;
+    let with_token = TestApp::start(Settings { metrics_token: Some(token.into()), ..production() }, 1).await;
+    let (status, response) = with_token.gateway_a().fetch("/metrics").await;
     assert_eq!((status.as_u16(), &response.headers()["www-authenticate"]), (401, &"Bearer".parse().unwrap()));
-    assert_eq!(guarded.gateway_a().with_token("another").fetch("/metrics").await.0, 401);
-    assert_eq!(guarded.gateway_a().with_token(token).fetch("/metrics").await.0, 200);
+    assert_eq!(with_token.gateway_a().with_token("another").fetch("/metrics").await.0, 401);
+    assert_eq!(with_token.gateway_a().with_token(token).fetch("/metrics").await.0, 200);
 }

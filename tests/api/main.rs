@@ -1,44 +1,51 @@
-//! The gateway from outside: each test boots the real app on a port of its own and talks to it as a client.
+//! Tests of the whole gateway: each test starts the real app on a free port and talks to it as a client.
 //!
-//! Most tests run twice: over SQLite with events inside the process, and over PostgreSQL and Redis with two
-//! gateways (see [`support::test_app`]). They are run by `make test`, which starts the servers.
+//! Most tests run twice: on SQLite with the in-process bus, and on PostgreSQL and Redis with two gateways
+//! (see [`support::test_app`]). `make test` runs them, and starts the servers.
+//!
+//! To add a test, write an `async fn(TestApp)` in the file of its subject, and add its name to the
+//! `on_both_back_ends!` list at the end of that file.
 
-mod access;
 mod accounts;
 mod authorization;
+mod authorization_fields;
+mod authorization_mutations;
+mod authorization_table;
 mod browse;
 mod clients;
 mod command_line;
 mod documentation;
-mod edge;
+mod end_to_end;
+mod event_log;
+mod fanout;
 mod faults;
 mod fuzz;
 mod gigs;
+mod graphql_http;
 mod http_server;
+mod http_streaming;
 mod idempotency;
 mod images;
-mod live;
-mod log;
-mod long_lived;
-mod main_job;
+mod long_lived_connections;
 mod outage;
-mod persisted;
-mod plans;
+mod persisted_documents;
+mod personal_data;
 mod protections;
+mod query_plans;
 mod rate_limits;
-mod redis_kinds;
+mod redis_topologies;
 mod response_cache;
+mod response_cache_staleness;
 mod resume;
 mod retention;
 mod reviews;
 mod scanner;
 mod schema;
 mod search;
-mod secrecy;
-mod sharing;
-mod socket;
-mod statements;
-mod streams;
+mod statement_counts;
+mod subscriptions;
 mod support;
 mod uploads;
 mod verification;
+mod verification_review;
+mod websocket;

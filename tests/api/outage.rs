@@ -1,4 +1,4 @@
-//! Redis goes and comes back, and so does the database.
+//! Outages of Redis and of the database, and the recovery from them.
 
 use gigway::config::Settings;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::support::servers::{self, OwnRedis};
 use crate::support::socket::Socket;
 use crate::support::test_app::TestApp;
 
-/// The status code, the status and which dependencies are up.
+/// Returns the HTTP status, the reported status, and whether each dependency is up.
 async fn readiness(client: &Client) -> (u16, Value, Vec<(String, bool)>) {
     let (status, response) = client.fetch("/readyz").await;
     let report: Value = response.json().await.expect("JSON");
@@ -20,20 +20,21 @@ async fn readiness(client: &Client) -> (u16, Value, Vec<(String, bool)>) {
     (status.as_u16(), report["status"].clone(), up.collect())
 }
 
-async fn redis_is(up: bool, app: &TestApp) {
-    let expected = if up { "ready" } else { "degraded" };
+/// Waits until both gateways report Redis as up or down.
+async fn until_redis_is(is_up: bool, app: &TestApp) {
+    let expected = if is_up { "ready" } else { "degraded" };
     for client in [app.gateway_a(), app.gateway_b()] {
         until(expected, async || {
             let (code, status, dependencies) = readiness(&client).await;
             assert_eq!(code, 200);
-            status == expected && dependencies.contains(&("redis".to_owned(), up))
+            status == expected && dependencies.contains(&("redis".to_owned(), is_up))
         })
         .await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_redis_events_are_late_and_none_is_lost() {
+async fn no_event_is_lost_while_redis_is_down() {
     let mut redis = OwnRedis::away();
     let settings = Settings {
         database_url: Some(servers::new_postgres_database().await),
@@ -41,7 +42,7 @@ async fn without_redis_events_are_late_and_none_is_lost() {
         ..Settings::default()
     };
     let app = TestApp::start(settings, 2).await;
-    redis_is(false, &app).await;
+    until_redis_is(false, &app).await;
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let id = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.approve(&id).await;
@@ -50,8 +51,8 @@ async fn without_redis_events_are_late_and_none_is_lost() {
     assert_eq!(subscriber.event("gig").await["version"], 2);
     let mut version = 2;
     let mut pause_and_resume = async |subscriber: &mut Socket| {
-        for act in [PAUSE_GIG, RESUME_GIG] {
-            ann.client.done(act, json!({ "id": id })).await;
+        for mutation in [PAUSE_GIG, RESUME_GIG] {
+            ann.client.done(mutation, json!({ "id": id })).await;
         }
         for _ in 0..2 {
             version += 1;
@@ -60,34 +61,34 @@ async fn without_redis_events_are_late_and_none_is_lost() {
     };
     pause_and_resume(&mut subscriber).await;
     redis.start().await;
-    redis_is(true, &app).await;
+    until_redis_is(true, &app).await;
     pause_and_resume(&mut subscriber).await;
     redis.kill();
-    // While nobody has noticed yet.
+    // Before the gateways notice the outage.
     pause_and_resume(&mut subscriber).await;
-    redis_is(false, &app).await;
+    until_redis_is(false, &app).await;
     pause_and_resume(&mut subscriber).await;
     redis.start().await;
-    redis_is(true, &app).await;
+    until_redis_is(true, &app).await;
     pause_and_resume(&mut subscriber).await;
     subscriber.expect_silence("gig").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_no_event_on_the_channel_is_counted_and_harms_nothing() {
+async fn invalid_messages_on_the_channel_are_counted_and_ignored() {
     let app = TestApp::on_postgres_and_redis().await;
-    let gateway_b = app.services_b().bus.redis().expect("Redis is used");
-    until("it is heard", async || gateway_b.is_subscribed()).await;
-    let client = redis::Client::open(servers::redis_url()).expect("an address");
-    let mut connection = client.get_multiplexed_async_connection().await.expect("Redis answers");
+    let bus_b = app.services_b().bus.redis_health().expect("Redis is used");
+    until("it is subscribed", async || bus_b.is_subscribed()).await;
+    let client = redis::Client::open(servers::redis_url()).expect("a URL");
+    let mut connection = client.get_multiplexed_async_connection().await.expect("Redis responds");
     let channel = format!("gigway:events:{}", app.services().streams.epoch());
-    let poison: [&[u8]; 3] = [b"nonsense", b"{\"position\":1}", &[0xff, 0xfe]];
-    for message in poison {
+    let invalid_messages: [&[u8]; 3] = [b"nonsense", b"{\"position\":1}", &[0xff, 0xfe]];
+    for message in invalid_messages {
         let command = redis::cmd("PUBLISH").arg(&channel).arg(message).to_owned();
-        let heard: i32 = command.query_async(&mut connection).await.expect("published");
-        assert_eq!(heard, 2);
+        let receivers: i32 = command.query_async(&mut connection).await.expect("published");
+        assert_eq!(receivers, 2);
     }
-    until("all were counted", async || gateway_b.poison_messages() == 3).await;
+    until("all were counted", async || bus_b.poison_messages() == 3).await;
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let id = ann.post(app.gig_form("I will write a song for you").await).await;
     let mut subscriber = ann.at(&app.gateway_b()).socket().await;
@@ -98,7 +99,7 @@ async fn what_is_no_event_on_the_channel_is_counted_and_harms_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_goes_away_is_told_and_comes_back_by_itself() {
+async fn a_database_outage_is_reported_and_recovered_from() {
     let url = servers::new_postgres_database().await;
     let (before, rest) = url.split_once('@').expect("a name and a password");
     let (server, database) = rest.split_once('/').expect("a database");
@@ -121,23 +122,23 @@ async fn a_database_that_goes_away_is_told_and_comes_back_by_itself() {
     assert!(up.contains(&("database".to_owned(), false)));
     for client in [&app.gateway_a(), &ann.client] {
         let request = client.post("/graphql").json(&json!({ "query": "{ gigs { totalCount } }" }));
-        let response = request.send().await.expect("an answer");
+        let response = request.send().await.expect("a response");
         assert_eq!(
             (response.status().as_u16(), &response.headers()["retry-after"]),
             (503, &"1".parse().expect("a value"))
         );
-        let answer: Value = response.json().await.expect("JSON");
-        assert_eq!(answer["errors"][0]["extensions"]["code"], "SERVICE_UNAVAILABLE");
-        let message = answer["errors"][0]["message"].as_str().expect("a message");
+        let body: Value = response.json().await.expect("JSON");
+        assert_eq!(body["errors"][0]["extensions"]["code"], "SERVICE_UNAVAILABLE");
+        let message = body["errors"][0]["message"].as_str().expect("a message");
         assert_eq!(message, "The service is not available right now; try again.");
     }
     let pause = "mutation($id: ID!) { pauseGig(id: $id) { gig { status } errors { code } } }";
     assert_eq!(ann.client.error_codes(pause, json!({ "id": id })).await, ["SERVICE_UNAVAILABLE"]);
     assert_eq!(app.gateway_a().fetch("/livez").await.0, 200);
-    // Nobody can tell who this is.
-    let mut unknown = Socket::silent(app.gateway_a().address).await;
-    unknown.introduce(ann.client.token()).await;
-    assert_eq!(unknown.closed().await, (1013, "Try again later".to_owned()));
+    // The gateway cannot check the credentials of a new socket.
+    let mut socket = Socket::silent(app.gateway_a().address).await;
+    socket.introduce(ann.client.token()).await;
+    assert_eq!(socket.closed().await, (1013, "Try again later".to_owned()));
 
     proxy.mend();
     until("it is ready", async || readiness(&app.gateway_a()).await.0 == 200).await;

@@ -1,4 +1,5 @@
-//! What security scanners look for: limits, switches, and what production does not show.
+//! Protections: limits of operations, CSRF, batches, timeouts, and what production hides. And entities of
+//! Federation.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::support::on_both_back_ends;
 use crate::support::servers;
 use crate::support::test_app::TestApp;
 
-/// What production must be told.
+/// The settings that production requires.
 pub fn production() -> Settings {
     Settings {
         env: Some("production".into()),
@@ -27,17 +28,18 @@ pub fn production() -> Settings {
     }
 }
 
-async fn limited(limits: Value) -> TestApp {
+/// Starts a gateway with these operation limits.
+async fn with_limits(limits: Value) -> TestApp {
     TestApp::start(Settings { operation_limits: Some(limits.to_string()), ..Settings::default() }, 1).await
 }
 
-/// Status and body of a POST of this JSON.
+/// Posts JSON. Returns the status and the body of the response.
 async fn post(client: &Client, body: &Value) -> (u16, Value) {
-    let response = client.post("/graphql").json(body).send().await.expect("an answer");
+    let response = client.post("/graphql").json(body).send().await.expect("a response");
     (response.status().as_u16(), response.json().await.expect("JSON"))
 }
 
-async fn what_asks_for_too_much_is_told_which_limit_it_passes_and_where(app: TestApp) {
+async fn an_operation_over_a_limit_is_rejected_with_the_limit_and_the_location(app: TestApp) {
     let gateway_a = app.gateway_a();
     let nested = |depth: usize| format!("{{a{}{}}}", "{a".repeat(depth - 1), "}".repeat(depth - 1));
     let aliases = (0..101).map(|number| format!("a{number}: __typename ")).collect::<Vec<_>>().concat();
@@ -59,20 +61,20 @@ async fn what_asks_for_too_much_is_told_which_limit_it_passes_and_where(app: Tes
         ("{a".repeat(2_000), "depth", 100),
     ];
     for (query, limit, allowed) in cases {
-        let (status, answer) = post(&gateway_a, &json!({ "query": query })).await;
-        let extensions = &answer["errors"][0]["extensions"];
+        let (status, response) = post(&gateway_a, &json!({ "query": query })).await;
+        let extensions = &response["errors"][0]["extensions"];
         assert_eq!(extensions, &json!({ "code": "QUERY_TOO_COMPLEX", "limit": limit, "allowed": allowed }));
         assert!(
-            answer["errors"][0]["message"].as_str().expect("text").contains(&allowed.to_string()),
-            "{answer}"
+            response["errors"][0]["message"].as_str().expect("text").contains(&allowed.to_string()),
+            "{response}"
         );
-        assert_eq!((status, answer.get("data")), (200, None));
-        assert_eq!(answer["errors"][0].get("locations").is_some(), limit != "documentBytes", "{answer}");
+        assert_eq!((status, response.get("data")), (200, None));
+        assert_eq!(response["errors"][0].get("locations").is_some(), limit != "documentBytes", "{response}");
     }
     let variables =
         json!({ "query": "query($a: String) { __typename }", "variables": { "a": "x".repeat(65_536) } });
     assert_eq!(post(&gateway_a, &variables).await.1["errors"][0]["extensions"]["limit"], "variablesBytes");
-    // Over a socket, and as a stream, alike.
+    // The same over a WebSocket and as an event stream.
     let mut socket = gateway_a.socket().await;
     socket.subscribe("1", &nested(16), json!({})).await;
     assert_eq!(socket.failure("1").await, ["QUERY_TOO_COMPLEX"]);
@@ -80,15 +82,14 @@ async fn what_asks_for_too_much_is_told_which_limit_it_passes_and_where(app: Tes
         .post("/graphql")
         .header("accept", "text/event-stream")
         .json(&json!({ "query": nested(16) }));
-    let text = stream.send().await.expect("an answer").text().await.expect("a stream");
+    let text = stream.send().await.expect("a response").text().await.expect("a stream");
     assert!(text.contains(r#""limit":"depth""#), "{text}");
-    // The query that tools send passes.
-    let tools = &introspection();
-    let (_, answer) = post(&gateway_a, &json!({ "query": tools })).await;
-    assert!(answer["data"]["__schema"]["types"].is_array(), "{answer}");
+    // The introspection query of common tools is within the limits.
+    let (_, response) = post(&gateway_a, &json!({ "query": introspection() })).await;
+    assert!(response["data"]["__schema"]["types"].is_array(), "{response}");
 }
 
-async fn bodies_that_a_page_can_send_without_asking_are_refused(app: TestApp) {
+async fn requests_that_need_no_cors_preflight_are_rejected(app: TestApp) {
     let ann = app.member("Ann").await;
     let body = json!({ "query": SAVE_DRAFT, "variables": { "input": { "title": "A song" } } }).to_string();
     let form =
@@ -105,35 +106,35 @@ async fn bodies_that_a_page_can_send_without_asking_are_refused(app: TestApp) {
         if let Some(content_type) = content_type {
             request = request.header("content-type", content_type);
         }
-        assert_eq!(request.send().await.expect("an answer").status(), status, "{content_type:?}");
+        assert_eq!(request.send().await.expect("a response").status(), status, "{content_type:?}");
     }
     for method in [Method::PUT, Method::PATCH, Method::DELETE] {
         let request = ann.client.http().request(method, ann.client.url("/graphql")).body(body.clone());
-        let response = ann.client.signed(request).send().await.expect("an answer");
+        let response = ann.client.signed(request).send().await.expect("a response");
         assert_eq!(response.status(), 405);
     }
     let parameters = [("query", "mutation { saveGigDraft(input: { title: \"A song\" }) { gig { id } } }")];
-    assert_eq!(ann.client.get("/graphql").query(&parameters).send().await.expect("an answer").status(), 405);
-    let mine = ann.client.run("{ viewer { gigs { totalCount } } }", json!({})).await;
-    assert_eq!(mine["viewer"]["gigs"]["totalCount"], 0);
+    assert_eq!(ann.client.get("/graphql").query(&parameters).send().await.expect("a response").status(), 405);
+    let data = ann.client.run("{ viewer { gigs { totalCount } } }", json!({})).await;
+    assert_eq!(data["viewer"]["gigs"]["totalCount"], 0);
 }
 
-async fn an_entity_is_found_by_its_key(app: TestApp) {
+async fn federation_entities_are_found_by_key(app: TestApp) {
     let (ann, bob) = (app.member("Ann").await, app.member("Bob").await);
     let listed = ann.post(app.gig_form("I will write a song for you").await).await;
     app.reviewer("Rita").await.approve(&listed).await;
     let waiting = ann.post(app.gig_form("I will write two songs for you").await).await;
     let category = app.category("Music").await;
-    let query = "query($all: [_Any!]!) { _entities(representations: $all) { __typename ... on Gig { title }
+    let query = "query($keys: [_Any!]!) { _entities(representations: $keys) { __typename ... on Gig { title }
         ... on User { displayName } ... on Category { slug } } }";
-    let all = json!({ "all": [
+    let keys = json!({ "keys": [
         { "__typename": "User", "id": ann.id },
         { "__typename": "Gig", "id": listed },
         { "__typename": "Gig", "id": waiting },
         { "__typename": "Category", "id": category },
         { "__typename": "User", "id": category },
     ] });
-    let found = bob.client.run(query, all.clone()).await;
+    let entities = bob.client.run(query, keys.clone()).await;
     let expected = json!([
         { "__typename": "User", "displayName": "Ann" },
         { "__typename": "Gig", "title": "I will write a song for you" },
@@ -141,45 +142,45 @@ async fn an_entity_is_found_by_its_key(app: TestApp) {
         { "__typename": "Category", "slug": "music" },
         null,
     ]);
-    assert_eq!(found["_entities"], expected);
-    assert_eq!(ann.client.run(query, all).await["_entities"][2]["title"], "I will write two songs for you");
-    let other = json!({ "all": [{ "__typename": "Verification", "id": "ver_x" }] });
-    let refused = bob.client.answer(query, other).await;
+    assert_eq!(entities["_entities"], expected);
+    assert_eq!(ann.client.run(query, keys).await["_entities"][2]["title"], "I will write two songs for you");
+    let not_an_entity = json!({ "keys": [{ "__typename": "Verification", "id": "ver_x" }] });
+    let refused = bob.client.answer(query, not_an_entity).await;
     assert!(!error_codes(&refused).contains(&"INTERNAL_SERVER_ERROR".to_owned()), "{refused}");
-    let many: Vec<_> = (0..1001).map(|_| json!({ "__typename": "User", "id": ann.id })).collect();
-    assert_eq!(bob.client.error_codes(query, json!({ "all": many })).await, ["QUERY_TOO_COMPLEX"]);
+    let too_many: Vec<_> = (0..1001).map(|_| json!({ "__typename": "User", "id": ann.id })).collect();
+    assert_eq!(bob.client.error_codes(query, json!({ "keys": too_many })).await, ["QUERY_TOO_COMPLEX"]);
     let service = bob.client.run("{ _service { sdl } }", json!({})).await;
     assert!(service["_service"]["sdl"].as_str().expect("text").contains("@key(fields: \"id\")"));
 }
 
 on_both_back_ends!(
-    what_asks_for_too_much_is_told_which_limit_it_passes_and_where,
-    bodies_that_a_page_can_send_without_asking_are_refused,
-    an_entity_is_found_by_its_key,
+    an_operation_over_a_limit_is_rejected_with_the_limit_and_the_location,
+    requests_that_need_no_cors_preflight_are_rejected,
+    federation_entities_are_found_by_key,
 );
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn several_operations_are_one_request_only_where_that_is_switched_on() {
+async fn batches_are_accepted_only_if_enabled() {
     let draft = |title: &str| json!({ "query": SAVE_DRAFT, "variables": { "input": { "title": title } } });
-    let off = TestApp::on_sqlite().await;
-    assert_eq!(post(&off.gateway_a(), &json!([draft("A song")])).await.0, 400);
-    let app = limited(json!({ "batch": 3, "aliases": 1 })).await;
+    let without_batches = TestApp::on_sqlite().await;
+    assert_eq!(post(&without_batches.gateway_a(), &json!([draft("A song")])).await.0, 400);
+    let app = with_limits(json!({ "batch": 3, "aliases": 1 })).await;
     let ann = app.member("Ann").await;
-    let too_much = json!({ "query": "{ a: __typename b: __typename }" });
-    let batch = json!([draft("A song"), too_much, { "query": "{ viewer { gigs { totalCount } } }" }]);
+    let over_limit = json!({ "query": "{ a: __typename b: __typename }" });
+    let batch = json!([draft("A song"), over_limit, { "query": "{ viewer { gigs { totalCount } } }" }]);
     let request = ann.client.post("/graphql").header("idempotency-key", "batch").json(&batch);
-    let answers: Value = request.send().await.expect("an answer").json().await.expect("JSON");
-    assert_eq!(answers[0]["data"]["saveGigDraft"]["gig"]["title"], "A song");
-    assert_eq!(error_codes(&answers[1]), ["QUERY_TOO_COMPLEX"]);
-    assert_eq!(answers[2]["data"]["viewer"]["gigs"]["totalCount"], 1);
+    let responses: Value = request.send().await.expect("a response").json().await.expect("JSON");
+    assert_eq!(responses[0]["data"]["saveGigDraft"]["gig"]["title"], "A song");
+    assert_eq!(error_codes(&responses[1]), ["QUERY_TOO_COMPLEX"]);
+    assert_eq!(responses[2]["data"]["viewer"]["gigs"]["totalCount"], 1);
     let request = ann.client.post("/graphql").header("idempotency-key", "batch").json(&batch);
-    let again: Value = request.send().await.expect("an answer").json().await.expect("JSON");
-    assert_eq!(again, answers, "each has a key of its own");
-    for bad in [json!([]), json!(vec![draft("A song"); 4]), json!([[draft("A song")]]), json!([1])] {
-        let (status, answer) = post(&ann.client, &bad).await;
-        assert_eq!((status, error_codes(&answer)), (400, vec!["BAD_REQUEST".into()]), "{bad}");
+    let replayed: Value = request.send().await.expect("a response").json().await.expect("JSON");
+    assert_eq!(replayed, responses, "each operation has its own key");
+    for invalid in [json!([]), json!(vec![draft("A song"); 4]), json!([[draft("A song")]]), json!([1])] {
+        let (status, response) = post(&ann.client, &invalid).await;
+        assert_eq!((status, error_codes(&response)), (400, vec!["BAD_REQUEST".into()]), "{invalid}");
     }
-    // Each is counted by itself.
+    // Each operation is charged separately.
     let budgets = json!({ "anonymous": { "capacity": 5000, "perMinute": 1 } });
     let limits = json!({ "batch": 100 });
     let settings = Settings {
@@ -188,15 +189,19 @@ async fn several_operations_are_one_request_only_where_that_is_switched_on() {
         ..Settings::default()
     };
     let app = TestApp::start(settings, 1).await;
-    let looks = vec![json!({ "query": "{ __schema { queryType { name } } }" }); 60];
-    let (_, answers) = post(&app.gateway_a(), &json!(looks)).await;
-    let refused =
-        answers.as_array().expect("a list").iter().filter(|answer| !error_codes(answer).is_empty()).count();
+    let batch = vec![json!({ "query": "{ __schema { queryType { name } } }" }); 60];
+    let (_, responses) = post(&app.gateway_a(), &json!(batch)).await;
+    let refused = responses
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|response| !error_codes(response).is_empty())
+        .count();
     assert_eq!(refused, 60 - 5000 / 100);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_takes_too_long_is_stopped_and_leaves_nothing() {
+async fn an_operation_that_times_out_is_stopped_and_rolled_back() {
     let limits = json!({ "querySeconds": 1, "mutationSeconds": 1 });
     let database_url = servers::new_postgres_database().await;
     let settings = Settings {
@@ -208,59 +213,60 @@ async fn what_takes_too_long_is_stopped_and_leaves_nothing() {
     let ann = app.member("Ann").await;
     let gig = ann.post(app.gig_form("I will write a song for you").await).await;
     app.reviewer("Rita").await.approve(&gig).await;
-    // Somebody else holds the log, and does not let go: nothing can be committed.
-    let other =
-        Database::connect_postgres(&database_url, Duration::from_secs(30)).await.expect("PostgreSQL answers");
-    let holding = other.begin().await.expect("a transaction");
-    event_log::append(&holding, Vec::new(), app.now()).await.expect("nothing");
-    sea_orm::ConnectionTrait::execute_unprepared(&holding, "LOCK TABLE gig IN ACCESS EXCLUSIVE MODE")
+    // Another connection locks the event log and the gigs, so that nothing can be read or committed.
+    let other_connection = Database::connect_postgres(&database_url, Duration::from_secs(30))
+        .await
+        .expect("PostgreSQL responds");
+    let lock = other_connection.begin().await.expect("a transaction");
+    event_log::append(&lock, Vec::new(), app.now()).await.expect("nothing");
+    sea_orm::ConnectionTrait::execute_unprepared(&lock, "LOCK TABLE gig IN ACCESS EXCLUSIVE MODE")
         .await
         .expect("a lock");
     let request = ann.client.post("/graphql").header("idempotency-key", "pause");
     let body = json!({ "query": PAUSE_GIG, "variables": { "id": gig } });
-    let response = request.json(&body).send().await.expect("an answer");
+    let response = request.json(&body).send().await.expect("a response");
     assert_eq!(response.status(), 504);
     assert_eq!(error_codes(&response.json().await.expect("JSON")), ["TIMED_OUT"]);
     let response = app.gateway_a().post("/graphql").json(&json!({ "query": "{ gigs { totalCount } }" }));
-    let response = response.send().await.expect("an answer");
+    let response = response.send().await.expect("a response");
     assert_eq!(response.status(), 504);
     assert_eq!(error_codes(&response.json().await.expect("JSON")), ["TIMED_OUT"]);
-    drop(holding);
-    other.close().await.expect("a close");
+    drop(lock);
+    other_connection.close().await.expect("a close");
     assert_eq!(ann.status(&gig).await, "ACTIVE");
-    // A subscription may take as long as it likes.
+    // Subscriptions have no time limit.
     let mut socket = ann.client.socket().await;
     socket.subscribe("1", "subscription { gigPublished { gigId } }", json!({})).await;
     tokio::time::sleep(Duration::from_millis(1500)).await;
     let next = ann.post(app.gig_form("I will write two songs for you").await).await;
     app.sign_in("rita@example.com").await.approve(&next).await;
     assert_eq!(socket.event("1").await["gigId"], json!(next));
-    // And what was stopped can be sent again with the same key.
+    // The stopped mutation can be sent again with the same key.
     let request = ann.client.post("/graphql").header("idempotency-key", "pause").json(&body);
-    let answer: Value = request.send().await.expect("an answer").json().await.expect("JSON");
-    assert_eq!(answer["data"]["pauseGig"]["gig"]["status"], "PAUSED", "{answer}");
+    let response: Value = request.send().await.expect("a response").json().await.expect("JSON");
+    assert_eq!(response["data"]["pauseGig"]["gig"]["status"], "PAUSED", "{response}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn production_shows_neither_its_schema_nor_nearly_right_names() {
+async fn production_disables_introspection_and_field_suggestions() {
     let app = TestApp::start(production(), 1).await;
     let gateway_a = app.gateway_a();
-    let tools = introspection();
-    for query in [tools.as_str(), "{ __type(name: \"Gig\") { name } }", "{ _service { sdl } }"] {
-        let answer = gateway_a.answer(query, json!({})).await;
-        assert_eq!(error_codes(&answer), ["GRAPHQL_VALIDATION_FAILED"], "{answer}");
-        assert!(answer.get("data").is_none());
+    let introspection = introspection();
+    for query in [introspection.as_str(), "{ __type(name: \"Gig\") { name } }", "{ _service { sdl } }"] {
+        let response = gateway_a.answer(query, json!({})).await;
+        assert_eq!(error_codes(&response), ["GRAPHQL_VALIDATION_FAILED"], "{response}");
+        assert!(response.get("data").is_none());
     }
-    let answer = gateway_a.answer("{ categorie { id } }", json!({})).await;
-    assert!(!answer.to_string().contains("categories"), "{answer}");
+    let response = gateway_a.answer("{ categorie { id } }", json!({})).await;
+    assert!(!response.to_string().contains("categories"), "{response}");
     assert_eq!(
         gateway_a.run("{ __typename categories { __typename } }", json!({})).await["__typename"],
         "Query"
     );
     let settings = Settings { introspection: Some("on".into()), ..production() };
-    let open = TestApp::start(settings, 1).await;
-    assert!(open.gateway_a().run(&tools, json!({})).await["__schema"].is_object());
+    let with_introspection = TestApp::start(settings, 1).await;
+    assert!(with_introspection.gateway_a().run(&introspection, json!({})).await["__schema"].is_object());
     let development = TestApp::on_sqlite().await;
-    let answer = development.gateway_a().answer("{ categorie { id } }", json!({})).await;
-    assert!(answer.to_string().contains("categories"), "{answer}");
+    let response = development.gateway_a().answer("{ categorie { id } }", json!({})).await;
+    assert!(response.to_string().contains("categories"), "{response}");
 }

@@ -1,4 +1,4 @@
-//! What callers may spend over time, on one gateway and on several.
+//! Rate limits: the cost that a caller can spend over time, on one gateway and on several.
 
 use chrono::TimeDelta;
 use gigway::config::Settings;
@@ -11,137 +11,145 @@ use crate::support::servers::{self, OwnRedis};
 use crate::support::test_app::TestApp;
 use crate::support::test_users::PASSWORD;
 
-/// A page of 1,000 points: the page, 100 gigs, a seller and a category each, and pictures.
+/// A query with an estimated cost of 1,001: the page, 100 gigs, and for each the seller, the category, images
+/// and prices.
 const PAGE: &str =
     "{ gigs(first: 100) { nodes { id seller { id } category { id } images { id } p: price { amount }
     q: price { amount } } } }";
 const PAGE_COST: u64 = 1001;
 
-fn settings(budgets: &Value) -> Settings {
+fn with_rate_limits(budgets: &Value) -> Settings {
     Settings { budgets: Some(budgets.to_string()), ..Settings::default() }
 }
 
-async fn shared(budgets: &Value, redis_url: String) -> Settings {
+async fn with_shared_rate_limits(budgets: &Value, redis_url: String) -> Settings {
     let database_url = Some(servers::new_postgres_database().await);
-    Settings { database_url, redis_url: Some(redis_url), ..settings(budgets) }
+    Settings { database_url, redis_url: Some(redis_url), ..with_rate_limits(budgets) }
 }
 
-/// Whether it was answered; how long to wait where it was not.
-async fn ask(client: &Client, query: &str, variables: Value) -> Result<Value, u64> {
+/// Executes an operation. Returns the response, or the seconds to wait if the rate limit was exceeded.
+async fn execute(client: &Client, query: &str, variables: Value) -> Result<Value, u64> {
     let body = json!({ "query": query, "variables": variables, "extensions": { "cost": true } });
-    let response = client.post("/graphql").json(&body).send().await.expect("an answer");
-    let pause =
+    let response = client.post("/graphql").json(&body).send().await.expect("a response");
+    let wait =
         response.headers().get("retry-after").map(|it| it.to_str().expect("text").parse().expect("seconds"));
     let status = response.status();
-    let answer: Value = response.json().await.expect("JSON");
-    match pause {
-        None => Ok(answer),
-        Some(pause) => {
-            assert_eq!((status.as_u16(), error_codes(&answer)), (429, vec!["RATE_LIMITED".to_owned()]));
-            assert_eq!(answer["errors"][0]["extensions"]["retryAfterSeconds"], pause);
-            Err(pause)
+    let body: Value = response.json().await.expect("JSON");
+    match wait {
+        None => Ok(body),
+        Some(wait) => {
+            assert_eq!((status.as_u16(), error_codes(&body)), (429, vec!["RATE_LIMITED".to_owned()]));
+            assert_eq!(body["errors"][0]["extensions"]["retryAfterSeconds"], wait);
+            Err(wait)
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_caller_is_charged_what_an_operation_takes_and_told_so() {
+async fn a_caller_is_charged_the_actual_cost_of_an_operation() {
     let budgets = json!({ "anonymous": { "capacity": 6000, "perMinute": 600 } });
-    let app = TestApp::start(settings(&budgets), 1).await;
+    let app = TestApp::start(with_rate_limits(&budgets), 1).await;
     let gateway_a = app.gateway_a();
     let ann = app.member("Ann").await;
-    app.pass(TimeDelta::minutes(1)); // what signing in took has run in again
-    let answer = ask(&gateway_a, PAGE, json!({})).await.expect("there are points");
-    let cost = &answer["extensions"]["cost"];
-    // Nothing is listed: it took the page alone, and the rest came back.
+    app.pass(TimeDelta::minutes(1)); // refills what signing in has cost
+    let response = execute(&gateway_a, PAGE, json!({})).await.expect("within the limit");
+    let cost = &response["extensions"]["cost"];
+    // Nothing is listed: only the page is charged, and the rest of the estimate is refunded.
     let expected =
         json!({ "requested": PAGE_COST, "actual": 1, "limit": 6000, "remaining": 5999, "perMinute": 600 });
     assert_eq!(cost, &expected);
-    assert!(gateway_a.answer(PAGE, json!({})).await.get("extensions").is_none(), "nobody asked");
-    let looks = "{ a: __schema { queryType { name } } b: __schema { queryType { name } } c: __schema { queryType { name } } }";
+    assert!(
+        gateway_a.answer(PAGE, json!({})).await.get("extensions").is_none(),
+        "the cost is only sent on request"
+    );
+    let introspection = "{ a: __schema { queryType { name } } b: __schema { queryType { name } } c: __schema { queryType { name } } }";
     let mut answered = 0;
-    let pause = loop {
-        match ask(&gateway_a, looks, json!({})).await {
+    let wait = loop {
+        match execute(&gateway_a, introspection, json!({})).await {
             Ok(_) => answered += 1,
-            Err(pause) => break pause,
+            Err(wait) => break wait,
         }
     };
-    // 300 points each of 5,998, and ten run in each second.
+    // Each costs 300 of the remaining 5,998; ten are refilled per second.
     assert!((19..=20).contains(&answered), "{answered}");
-    assert!((1..=30).contains(&pause), "{pause}");
-    app.pass(TimeDelta::seconds(i64::try_from(pause).expect("few seconds")));
-    ask(&gateway_a, looks, json!({})).await.expect("they have run in again");
-    // A person has their own.
-    ask(&ann.client, looks, json!({})).await.expect("hers are all there");
+    assert!((1..=30).contains(&wait), "{wait}");
+    app.pass(TimeDelta::seconds(i64::try_from(wait).expect("few seconds")));
+    execute(&gateway_a, introspection, json!({})).await.expect("refilled");
+    // A user has their own limit.
+    execute(&ann.client, introspection, json!({})).await.expect("within her own limit");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn signing_in_and_up_and_uploading_have_budgets_of_their_own() {
+async fn sign_in_sign_up_and_upload_have_separate_rate_limits() {
     let rule = json!({ "capacity": 3, "perMinute": 1 });
-    let app = TestApp::start(settings(&json!({ "signIn": rule, "signUp": rule, "upload": rule })), 1).await;
-    let ann = app.member("Ann").await; // the first of three
+    let app =
+        TestApp::start(with_rate_limits(&json!({ "signIn": rule, "signUp": rule, "upload": rule })), 1).await;
+    let ann = app.member("Ann").await; // the first sign-in of three
     let gateway_a = app.gateway_a();
     let input = json!({ "input": { "email": ann.email, "password": PASSWORD } });
     gateway_a.done(SIGN_IN, input.clone()).await;
-    // Trades of refresh tokens count with them, and so does each of several in one operation.
+    // Refreshing a session counts as a sign-in.
     gateway_a.done(REFRESH, json!({ "token": ann.refresh_token })).await;
-    let pause = ask(&gateway_a, SIGN_IN, input.clone()).await.expect_err("it was the last");
-    assert!((50..=60).contains(&pause), "{pause}");
+    let wait = execute(&gateway_a, SIGN_IN, input.clone()).await.expect_err("all three are spent");
+    assert!((50..=60).contains(&wait), "{wait}");
     app.pass(TimeDelta::minutes(1));
     let twice = "mutation($i: SignInInput!) { a: signIn(input: $i) { errors { code } } b: signIn(input: $i) { errors { code } } }";
-    ask(&gateway_a, twice, json!({ "i": input["input"] })).await.expect_err("there is one, and no two");
-    // No token makes more of them.
-    ask(&ann.client, twice, json!({ "i": input["input"] })).await.expect_err("it is the network's");
+    execute(&gateway_a, twice, json!({ "i": input["input"] }))
+        .await
+        .expect_err("two sign-ins in one operation, but one is left");
+    // Sign-ins are limited by network, so an access token does not help.
+    execute(&ann.client, twice, json!({ "i": input["input"] })).await.expect_err("limited by network");
     gateway_a.done(SIGN_IN, input).await;
     for _ in 0..3 {
         ann.client.upload_picture(small()).await;
     }
-    let refused = ann.client.upload_request(small()).send().await.expect("an answer");
+    let refused = ann.client.upload_request(small()).send().await.expect("a response");
     assert_eq!(refused.status(), 429);
     assert_eq!(refused.json::<Value>().await.expect("JSON")["errors"][0]["extensions"]["budget"], "upload");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn gateways_count_together() {
+async fn gateways_share_rate_limits_through_redis() {
     let budgets = json!({ "anonymous": { "capacity": 10_000, "perMinute": 1 } });
-    let app = TestApp::start(shared(&budgets, servers::redis_url()).await, 2).await;
-    let look = "{ __schema { queryType { name } } }";
+    let app = TestApp::start(with_shared_rate_limits(&budgets, servers::redis_url()).await, 2).await;
+    let query = "{ __schema { queryType { name } } }";
     let mut answered = 0;
     let gateways = [app.gateway_a(), app.gateway_b()];
     let mut refused = [false; 2];
     while refused != [true; 2] {
         for (gateway, refused) in gateways.iter().zip(&mut refused) {
-            match ask(gateway, look, json!({})).await {
+            match execute(gateway, query, json!({})).await {
                 Ok(_) => answered += 1,
                 Err(_) => *refused = true,
             }
         }
-        assert!(answered <= 120, "each gateway counts by itself");
+        assert!(answered <= 120, "the gateways do not share the limit");
     }
-    // 100 points each of 10,000: none more, and few fewer, however many gateways hold some.
+    // Each costs 100 of 10,000. Never more; a few fewer, because a gateway may hold an unspent lease.
     assert!((80..=100).contains(&answered), "{answered}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sign_ins_are_counted_also_while_redis_is_away() {
+async fn sign_ins_are_limited_per_gateway_while_redis_is_down() {
     let mut redis = OwnRedis::away();
     let rule = json!({ "capacity": 3, "perMinute": 0 });
-    let app = TestApp::start(shared(&json!({ "signIn": rule }), redis.url()).await, 2).await;
-    let wrong = json!({ "input": { "email": "nobody@example.com", "password": "not the password" } });
+    let app = TestApp::start(with_shared_rate_limits(&json!({ "signIn": rule }), redis.url()).await, 2).await;
+    let wrong_password =
+        json!({ "input": { "email": "nobody@example.com", "password": "not the password" } });
     let spend = async |client: &Client| {
         let mut answered = 0;
-        while ask(client, SIGN_IN, wrong.clone()).await.is_ok() {
+        while execute(client, SIGN_IN, wrong_password.clone()).await.is_ok() {
             answered += 1;
-            assert!(answered <= 6, "nobody counts");
+            assert!(answered <= 6, "sign-ins are not limited");
         }
         answered
     };
-    assert_eq!(spend(&app.gateway_a()).await, 3, "by itself");
+    assert_eq!(spend(&app.gateway_a()).await, 3, "without Redis");
     redis.start().await;
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
-    assert_eq!(spend(&app.gateway_b()).await, 3, "in Redis, which knows of none");
+    assert_eq!(spend(&app.gateway_b()).await, 3, "in Redis, which has no count yet");
     redis.kill();
-    assert_eq!(spend(&app.gateway_b()).await, 3, "by itself, which it has not done yet");
+    assert_eq!(spend(&app.gateway_b()).await, 3, "without Redis again, where this gateway has no count yet");
     assert_eq!(spend(&app.gateway_b()).await, 0);
     assert_eq!(spend(&app.gateway_a()).await, 0);
 }

@@ -1,5 +1,6 @@
-//! What the scanner graphql-cop looks for, as its 13 checks do: each sends what the scanner sends, and finds what it would
-//! report. The scanner itself is a program of another language that no registry of ours has.
+//! The 13 checks of the security scanner graphql-cop. Each sends the scanner's request and reports what the
+//! scanner would report. The scanner itself is written in Python and cannot be installed from the registries
+//! that the build uses.
 
 use gigway::config::Settings;
 use serde_json::{Value, json};
@@ -19,15 +20,15 @@ impl Scanner {
 
     async fn get(&self, query: &str) -> Value {
         let response =
-            self.client.get("/graphql").query(&[("query", query)]).send().await.expect("an answer");
+            self.client.get("/graphql").query(&[("query", query)]).send().await.expect("a response");
         response.json().await.expect("JSON")
     }
 
-    /// Everything that it would report.
+    /// Everything that the scanner would report.
     async fn report(&self) -> Vec<&'static str> {
         let mut report = Vec::new();
-        let mut check = |name, found: bool| {
-            if found {
+        let mut check = |name, is_vulnerable: bool| {
+            if is_vulnerable {
                 report.push(name);
             }
         };
@@ -45,12 +46,12 @@ impl Scanner {
         check("GraphQL IDE", has_ide);
         check("GET queries", !self.get("{__typename}").await["data"]["__typename"].is_null());
         let aliases: Vec<_> = (0..=100).map(|number| format!("alias{number}:__typename \n")).collect();
-        let overloaded = self.post(&format!("query {{ {} }}", aliases.concat())).await;
-        check("alias overloading", !overloaded["data"]["alias100"].is_null());
+        let aliased = self.post(&format!("query {{ {} }}", aliases.concat())).await;
+        check("alias overloading", !aliased["data"]["alias100"].is_null());
         let batch = vec![json!({ "query": "query { __typename }" }); 11];
-        let batch = self.client.post("/graphql").json(&batch).send().await.expect("an answer");
+        let batch = self.client.post("/graphql").json(&batch).send().await.expect("a response");
         let batch: Value = batch.json().await.expect("JSON");
-        check("batch queries", batch.as_array().is_some_and(|answers| answers.len() >= 10));
+        check("batch queries", batch.as_array().is_some_and(|responses| responses.len() >= 10));
         let duplicated = self.post(&format!("query {{ {} }}", "__typename \n".repeat(500))).await;
         check("field duplication", !duplicated["data"]["__typename"].is_null());
         let plain = self.post("query { __typename }").await;
@@ -66,7 +67,7 @@ impl Scanner {
         check("circular introspection", types.as_array().is_some_and(|types| types.len() > 25));
         check("GET mutation", !self.get("mutation {__typename}").await["data"]["__typename"].is_null());
         let url_encoded = self.client.post("/graphql").query(&[("query", "query {__typename}")]);
-        let url_encoded: Value = url_encoded.send().await.expect("an answer").json().await.expect("JSON");
+        let url_encoded: Value = url_encoded.send().await.expect("a response").json().await.expect("JSON");
         check("POST by address", !url_encoded["data"]["__typename"].is_null());
         let unhandled = self.post("qwerty cop { abc }").await;
         check("unhandled errors", !unhandled["errors"][0]["extensions"]["exception"].is_null());
@@ -80,10 +81,10 @@ async fn report(settings: Settings) -> Vec<&'static str> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn production_gives_the_scanner_nothing_but_queries_by_get_and_not_even_those_where_they_are_off() {
+async fn the_scanner_finds_only_get_queries_in_production_and_nothing_if_they_are_off() {
     assert_eq!(report(production()).await, ["GET queries"]);
     assert_eq!(report(Settings { get: Some("persisted".into()), ..production() }).await, [""; 0]);
-    // It does find things where they are.
+    // In development the checks do find something.
     let development =
         report(Settings { operation_limits: Some(r#"{"batch":11}"#.into()), ..Settings::default() }).await;
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Search: words, mistakes and relevance.
+//! Search: word prefixes, misspelled words, and relevance.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::support::documents::PAUSE_GIG;
 use crate::support::on_both_back_ends;
 use crate::support::test_app::TestApp;
 
-async fn words_are_found_where_they_begin_and_whatever_is_typed(app: TestApp) {
+async fn search_matches_word_prefixes_and_accepts_any_input(app: TestApp) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     list(&app, &ann, &rita, "Logo design, fast", json!({ "description": "Modern brands." })).await;
     list(
@@ -29,14 +29,14 @@ async fn words_are_found_where_they_begin_and_whatever_is_typed(app: TestApp) {
     assert_eq!(find("  ").await.len(), 2);
     let (titles, _) = browse(&gateway_a, json!({ "search": "logo des", "orderBy": "RELEVANCE" })).await;
     assert_eq!(titles, ["Logo design, fast", "A waltz for zither"]);
-    for nothing in [json!({}), json!({ "search": " " })] {
-        let mut variables = nothing;
+    for without_words in [json!({}), json!({ "search": " " })] {
+        let mut variables = without_words;
         variables["orderBy"] = json!("RELEVANCE");
         assert_eq!(browse(&gateway_a, variables).await.0, ["A waltz for zither", "Logo design, fast"]);
     }
     assert_eq!(browse(&gateway_a, json!({ "search": "*", "orderBy": "RELEVANCE" })).await.0, [""; 0]);
     let long = "x ".repeat(5000);
-    for odd in [
+    for search in [
         "*",
         "\"",
         "' OR 1=1 --",
@@ -57,19 +57,19 @@ async fn words_are_found_where_they_begin_and_whatever_is_typed(app: TestApp) {
         "-logo",
     ] {
         for order in ["NEWEST", "RELEVANCE", "PRICE_LOWEST"] {
-            let answer = gateway_a.answer(BROWSE, json!({ "search": odd, "orderBy": order })).await;
-            assert!(answer.get("errors").is_none(), "{odd:?}, {order}: {answer}");
+            let response = gateway_a.answer(BROWSE, json!({ "search": search, "orderBy": order })).await;
+            assert!(response.get("errors").is_none(), "{search:?}, {order}: {response}");
         }
     }
     assert_eq!(find("😀 *").await, [""; 0]);
 }
 
-async fn a_mistyped_word_finds_what_it_was_meant_for(app: TestApp) {
+async fn a_misspelled_word_matches_similar_words(app: TestApp) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let design =
         list(&app, &ann, &rita, "Logo design, fast", json!({ "description": "Modern brands." })).await;
     list(&app, &ann, &rita, "A waltz for zither", json!({ "tags": ["graphic score"] })).await;
-    // Nobody else sees a draft, and its words stand for nothing.
+    // Words of gigs that are not listed are never used as corrections.
     ann.post(app.gig_form("Desgin of desgins, unlisted").await).await;
     let gateway_a = app.gateway_a();
     let find = async |search: &str| browse(&gateway_a, json!({ "search": search })).await.0;
@@ -77,7 +77,7 @@ async fn a_mistyped_word_finds_what_it_was_meant_for(app: TestApp) {
     assert_eq!(find("logo dseign").await, ["Logo design, fast"]);
     assert_eq!(find("zitther waltz").await, ["A waltz for zither"]);
     assert_eq!(find("grafic").await, ["A waltz for zither"]);
-    // What begins a word is meant as it is, and a short word is near to too much.
+    // A prefix of a word is not corrected, and short words are not corrected either.
     assert_eq!(find("zith").await, ["A waltz for zither"]);
     assert_eq!(find("lgo").await, [""; 0]);
     assert_eq!(find("accordion").await, [""; 0]);
@@ -88,14 +88,14 @@ async fn a_mistyped_word_finds_what_it_was_meant_for(app: TestApp) {
     )
     .await;
     assert_eq!((titles.as_slice(), &page["totalCount"]), (&["Logo design, fast".to_owned()][..], &json!(1)));
-    // Once it is not listed any more, no word of it is meant.
+    // Once a gig is not listed any more, its words are not used as corrections either.
     ann.client.done(PAUSE_GIG, json!({ "id": design })).await;
     assert_eq!(find("desgin").await, [""; 0]);
 }
 
-/// Gigs with the words in their titles, then those that have them elsewhere, each the newest first; over pages of every
-/// length, both ways, and while filters hold.
-async fn what_is_more_relevant_comes_first_on_every_page(app: TestApp) {
+/// Gigs with the words in their titles come first, then the others; newest first in each group. The order is
+/// the same with pages of any size, in both directions, and with filters.
+async fn pages_are_ordered_by_relevance(app: TestApp) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     for number in 1..=8 {
         let (title, description) = match number % 3 {
@@ -106,7 +106,7 @@ async fn what_is_more_relevant_comes_first_on_every_page(app: TestApp) {
         let price = format!("{}.00", 10 + number);
         list(&app, &ann, &rita, &title, json!({ "description": description, "price": price })).await;
     }
-    let gateway_a = app.gateway_b();
+    let gateway_b = app.gateway_b();
     let expected = [
         "Logo and design 6",
         "Logo and design 3",
@@ -119,9 +119,9 @@ async fn what_is_more_relevant_comes_first_on_every_page(app: TestApp) {
     ];
     let searched = json!({ "search": "logo desi", "orderBy": "RELEVANCE" });
     for size in [1, 2, 3, 4, 5, 100] {
-        expect_pages_of(&gateway_a, &searched, size, &expected.map(str::to_owned)).await;
+        expect_pages_of(&gateway_b, &searched, size, &expected.map(str::to_owned)).await;
     }
-    let (titles, page) = browse(&gateway_a, with(&searched, &json!({ "where": { "maxPrice": "15" } }))).await;
+    let (titles, page) = browse(&gateway_b, with(&searched, &json!({ "where": { "maxPrice": "15" } }))).await;
     assert_eq!(
         titles,
         [
@@ -136,7 +136,7 @@ async fn what_is_more_relevant_comes_first_on_every_page(app: TestApp) {
 }
 
 on_both_back_ends!(
-    words_are_found_where_they_begin_and_whatever_is_typed,
-    a_mistyped_word_finds_what_it_was_meant_for,
-    what_is_more_relevant_comes_first_on_every_page,
+    search_matches_word_prefixes_and_accepts_any_input,
+    a_misspelled_word_matches_similar_words,
+    pages_are_ordered_by_relevance,
 );

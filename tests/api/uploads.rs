@@ -1,4 +1,4 @@
-//! Requests with files, by the letter of the GraphQL multipart request specification.
+//! Uploads according to the GraphQL multipart request specification.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use crate::support::test_users::TestUser;
 
 const UPLOAD: &str =
     "mutation($file: Upload!) { uploadGigImage(file: $file) { image { id } errors { code } } }";
-const TWO: &str =
+const UPLOAD_TWO: &str =
     "mutation($a: Upload!, $b: Upload!) { a: uploadGigImage(file: $a) { image { id } errors { code } }
     b: uploadGigImage(file: $b) { image { id } errors { code } } }";
 
@@ -30,7 +30,7 @@ fn operations(query: &str, variables: &Value) -> String {
 
 async fn send(client: &Client, form: Form) -> (u16, Value) {
     let request = client.post("/graphql").header("apollo-require-preflight", "1").multipart(form);
-    let response = request.send().await.expect("an answer");
+    let response = request.send().await.expect("a response");
     (response.status().as_u16(), response.json().await.expect("JSON"))
 }
 
@@ -38,20 +38,20 @@ fn has_id(payload: &Value) -> bool {
     payload["image"]["id"].is_string()
 }
 
-async fn files_go_where_the_map_says(app: TestApp) {
+async fn files_are_assigned_to_the_variables_in_the_map(app: TestApp) {
     let ann = app.member("Ann").await;
     let one = || operations(UPLOAD, &json!({ "file": null }));
-    // As the specification has it, and in any other order.
+    // In the order of the specification, and in another order.
     let in_order =
         Form::new().text("operations", one()).text("map", r#"{"0":["variables.file"]}"#).part("0", file());
     let reversed =
         Form::new().part("0", file()).text("map", r#"{"0":["variables.file"]}"#).text("operations", one());
     for form in [in_order, reversed] {
-        let (status, answer) = send(&ann.client, form).await;
+        let (status, response) = send(&ann.client, form).await;
         assert_eq!(status, 200);
-        assert!(has_id(&answer["data"]["uploadGigImage"]), "{answer}");
+        assert!(has_id(&response["data"]["uploadGigImage"]), "{response}");
     }
-    let both = || operations(TWO, &json!({ "a": null, "b": null }));
+    let both = || operations(UPLOAD_TWO, &json!({ "a": null, "b": null }));
     let two_files = Form::new()
         .text("operations", both())
         .text("map", r#"{"x":["variables.a"],"y":["variables.b"]}"#)
@@ -62,22 +62,26 @@ async fn files_go_where_the_map_says(app: TestApp) {
         .text("map", r#"{"x":["variables.a","variables.b"]}"#)
         .part("x", file());
     for form in [two_files, one_file_twice] {
-        let (_, answer) = send(&ann.client, form).await;
-        assert!(has_id(&answer["data"]["a"]) && has_id(&answer["data"]["b"]), "{answer}");
+        let (_, response) = send(&ann.client, form).await;
+        assert!(has_id(&response["data"]["a"]) && has_id(&response["data"]["b"]), "{response}");
     }
-    // Into the entry of a list, where the schema takes one.
+    // Files as items of a list variable.
     let listed = operations("mutation($files: [Upload!]!) { __typename }", &json!({ "files": [null, null] }));
     let form = Form::new()
         .text("operations", listed)
         .text("map", r#"{"0":["variables.files.0"],"1":["variables.files.1"]}"#)
         .part("0", file())
         .part("1", file());
-    let (status, answer) = send(&ann.client, form).await;
-    // Nothing uses it, which is wrong with the document, and not with the files.
-    assert_eq!((status, error_codes(&answer)), (200, vec!["GRAPHQL_VALIDATION_FAILED".into()]), "{answer}");
+    let (status, response) = send(&ann.client, form).await;
+    // The files are accepted; the document is invalid, because it does not use the variable.
+    assert_eq!(
+        (status, error_codes(&response)),
+        (200, vec!["GRAPHQL_VALIDATION_FAILED".into()]),
+        "{response}"
+    );
 }
 
-async fn a_form_that_does_not_fit_together_is_refused(app: TestApp) {
+async fn an_inconsistent_multipart_form_is_rejected(app: TestApp) {
     let ann = app.member("Ann").await;
     let one = || operations(UPLOAD, &json!({ "file": null }));
     let map = r#"{"0":["variables.file"]}"#;
@@ -95,17 +99,21 @@ async fn a_form_that_does_not_fit_together_is_refused(app: TestApp) {
         Form::new().text("operations", "[]").text("map", map).part("0", file()),
     ];
     for (number, form) in forms.into_iter().enumerate() {
-        let (status, answer) = send(&ann.client, form).await;
-        assert_eq!((status, error_codes(&answer)), (400, vec!["BAD_REQUEST".into()]), "{number}: {answer}");
+        let (status, response) = send(&ann.client, form).await;
+        assert_eq!(
+            (status, error_codes(&response)),
+            (400, vec!["BAD_REQUEST".into()]),
+            "{number}: {response}"
+        );
     }
 }
 
-/// A form that goes on for a gigabyte, and how much of it was taken.
-fn endless() -> (Body, Arc<AtomicU64>) {
+/// Returns a form of one gigabyte, and a counter of the bytes that were read from it.
+fn huge_form() -> (Body, Arc<AtomicU64>) {
     const CHUNK: usize = 64 * 1024;
     const CHUNKS: u64 = 16 * 1024;
-    let taken = Arc::new(AtomicU64::new(0));
-    let counter = Arc::clone(&taken);
+    let bytes_read = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&bytes_read);
     let start = format!(
         "--x\r\ncontent-disposition: form-data; name=\"operations\"\r\n\r\n{}\r\n--x\r\n\
          content-disposition: form-data; name=\"map\"\r\n\r\n{}\r\n--x\r\n\
@@ -118,31 +126,33 @@ fn endless() -> (Body, Arc<AtomicU64>) {
         let chunk = if number == 0 { start.clone().into_bytes() } else { vec![7; CHUNK] };
         Ok::<_, std::io::Error>(chunk)
     });
-    (Body::wrap_stream(stream::iter(chunks)), taken)
+    (Body::wrap_stream(stream::iter(chunks)), bytes_read)
 }
 
-async fn send_endless(person: &TestUser) -> u64 {
-    let (body, taken) = endless();
-    let request = person.client.post("/graphql").header("apollo-require-preflight", "1");
+/// Sends the huge form. Returns how many bytes of it were sent.
+async fn send_huge_form(user: &TestUser) -> u64 {
+    let (body, bytes_read) = huge_form();
+    let request = user.client.post("/graphql").header("apollo-require-preflight", "1");
     let request = request.header("content-type", "multipart/form-data; boundary=x").body(body);
-    // The connection may go before the answer is read: the client is still sending.
+    // The gateway may close the connection while the client is still sending; then there is no response to
+    // read.
     if let Ok(response) = request.send().await {
         assert_eq!(response.status(), 413);
     }
-    taken.load(Ordering::Relaxed)
+    bytes_read.load(Ordering::Relaxed)
 }
 
-async fn a_gigabyte_is_cut_off_at_the_limit(app: TestApp) {
+async fn an_upload_is_cut_off_at_the_size_limit(app: TestApp) {
     let ann = app.member("Ann").await;
     for _ in 0..4 {
-        let taken = send_endless(&ann).await;
-        // 16 MiB, and what was on its way.
-        assert!(taken < 64 * 1024 * 1024, "{taken}");
+        let sent = send_huge_form(&ann).await;
+        // The limit of 16 MiB, and what is in the buffers.
+        assert!(sent < 64 * 1024 * 1024, "{sent}");
     }
 }
 
 on_both_back_ends!(
-    files_go_where_the_map_says,
-    a_form_that_does_not_fit_together_is_refused,
-    a_gigabyte_is_cut_off_at_the_limit,
+    files_are_assigned_to_the_variables_in_the_map,
+    an_inconsistent_multipart_form_is_rejected,
+    an_upload_is_cut_off_at_the_size_limit,
 );

@@ -3,9 +3,7 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use gigway::domain::id;
-use gigway::domain::id::IdKind;
-use sea_orm::prelude::Uuid;
+use gigway::domain::id::{CategoryId, PublicId};
 use serde_json::{Value, json};
 
 use super::load::{once, post};
@@ -32,12 +30,11 @@ pub struct Contender {
 }
 
 impl Contender {
-    pub fn gigway(name: &'static str, server: Server, categories: &[Uuid]) -> Self {
+    pub fn gigway(name: &'static str, server: Server, categories: &[CategoryId]) -> Self {
         let query = format!(
             "query Browse($category: ID!) {{ gigs(where: {{ category: [$category] }}, first: 20) {{ {FIELDS} }} }}"
         );
-        let category = |id: &Uuid| id::encode(IdKind::Category, *id);
-        Self { name, server, requests: requests(&query, categories, category) }
+        Self { name, server, requests: requests(&query, categories, CategoryId::to_public) }
     }
 
     /// In so many processes.
@@ -45,17 +42,17 @@ impl Contender {
         name: &'static str,
         processes: u32,
         database_url: &str,
-        categories: &[Uuid],
+        categories: &[CategoryId],
     ) -> Result<Self> {
         let query =
             format!("query Browse($category: ID!) {{ gigs(category: $category, first: 20) {{ {FIELDS} }} }}");
         let server = peer("mercurius", processes, database_url)?;
-        Ok(Self { name, server, requests: requests(&query, categories, Uuid::to_string) })
+        Ok(Self { name, server, requests: requests(&query, categories, |id| id.to_string()) })
     }
 
-    pub fn postgraphile(database_url: &str, categories: &[Uuid]) -> Result<Self> {
+    pub fn postgraphile(database_url: &str, categories: &[CategoryId]) -> Result<Self> {
         let server = peer("postgraphile", 2, database_url)?;
-        let requests = requests(POSTGRAPHILE, categories, Uuid::to_string);
+        let requests = requests(POSTGRAPHILE, categories, |id| id.to_string());
         Ok(Self { name: "postgraphile", server, requests })
     }
 
@@ -76,11 +73,11 @@ impl Contender {
     }
 }
 
-fn requests(query: &str, categories: &[Uuid], name: impl Fn(&Uuid) -> String) -> Arc<[Vec<u8>]> {
+fn requests(query: &str, categories: &[CategoryId], name: impl Fn(CategoryId) -> String) -> Arc<[Vec<u8>]> {
     let query = query.split_whitespace().collect::<Vec<_>>().join(" ");
-    let request = |category: &Uuid| {
+    let request = |category: &CategoryId| {
         let path = "/graphql";
-        post(path, &json!({ "query": query, "variables": { "category": name(category) } }))
+        post(path, &json!({ "query": query, "variables": { "category": name(*category) } }))
     };
     categories.iter().map(request).collect()
 }

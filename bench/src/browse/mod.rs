@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gigway::domain::gig_filter::GigOrder;
+use gigway::domain::id::CategoryId;
 use gigway::store::pagination::PageKey;
-use sea_orm::prelude::Uuid;
 use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::{Value, json};
 
@@ -122,7 +122,7 @@ pub async fn run(million: bool) -> Result<Report> {
 /// So many gigs in a database of their own.
 struct Stock {
     world: World,
-    categories: Vec<Uuid>,
+    categories: Vec<CategoryId>,
     /// PostgreSQL's first process.
     postgres: u32,
 }

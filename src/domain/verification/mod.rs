@@ -1,9 +1,16 @@
-//! Identity verification: which act leads from which status to which other, and what is still missing.
+//! Identity verifications: statuses, transitions, what a transition changes, and what is missing before a
+//! submission. Limits: `VerificationLimits` in `limits.rs`, and `ReviewLimits` for the due time.
+//!
+//! To add a status: a variant of [`VerificationStatus`], its transitions in `VerificationStatus::next`, the
+//! expected ones in `is_allowed` in `tests.rs`, and the value of the schema's enum in
+//! `src/graphql/types/verification.rs`. To add a transition: a variant of [`VerificationTransition`] with the
+//! word for error messages, its rows in `VerificationStatus::next`, what it changes in
+//! [`Verification::apply`], and, if reviewers do it, a `VerificationDecision` in `review.rs`.
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
-use crate::domain::limits::Limits;
+use crate::domain::id::{DocumentId, UserId};
+use crate::domain::limits::{Limits, VerificationLimits};
 use crate::domain::reason::{ATTEMPTS_EXCEEDED, ReasonCategory, ReviewReason};
 use crate::domain::user::Viewer;
 use crate::domain::violation::{Violation, ViolationCode};
@@ -33,21 +40,29 @@ pub enum VerificationStatus {
     Revoked,
 }
 
-/// What can be done to a verification.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumIter)]
+/// What can be done to a verification. The text completes the message "A verification that is CLEARED cannot
+/// be ..".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumIter, strum::IntoStaticStr)]
 pub enum VerificationTransition {
-    /// The person fills in the form or uploads a document.
+    /// The user fills in the form or uploads a document.
+    #[strum(serialize = "changed")]
     Provide,
+    #[strum(serialize = "submitted")]
     Submit,
+    #[strum(serialize = "cleared")]
     Clear,
+    #[strum(serialize = "sent back")]
     RequestResubmission,
+    #[strum(serialize = "rejected")]
     Reject,
+    #[strum(serialize = "revoked")]
     Revoke,
 }
 
 impl VerificationStatus {
-    /// The status that `transition` leads to; `None` where it leads nowhere. The whole table.
-    fn after(self, transition: VerificationTransition) -> Option<Self> {
+    /// The status after `transition`; `None` if the transition is not allowed. All transitions are in this
+    /// table.
+    fn next(self, transition: VerificationTransition) -> Option<Self> {
         use VerificationStatus::{
             ActionRequired, Cleared, InProgress, InReview, NotStarted, Rejected, Revoked,
         };
@@ -62,6 +77,16 @@ impl VerificationStatus {
             (Cleared, VerificationTransition::Revoke) => Some(Revoked),
             _ => None,
         }
+    }
+
+    /// Whether a decision that leads to this status needs a second reviewer: a rejection or a revocation
+    /// does, if the setting [`VerificationLimits::second_reviewer`] is on
+    /// (`GIGWAY_LIMITS={"verification":{"secondReviewer":true}}`). A request for resubmission after the last
+    /// attempt leads to a rejection, and so needs one too.
+    ///
+    /// `service::verification_reviews::decide` stores the first decision as a proposal until the second one.
+    pub fn needs_second_reviewer(self, limits: &VerificationLimits) -> bool {
+        limits.second_reviewer && matches!(self, Self::Rejected | Self::Revoked)
     }
 }
 
@@ -84,7 +109,7 @@ pub enum DocumentSide {
 }
 
 impl DocumentType {
-    /// The sides that must be uploaded.
+    /// The sides of the document that the user must upload.
     pub fn sides(self, selfie_required: bool) -> Vec<DocumentSide> {
         let mut sides = match self {
             Self::Passport => vec![DocumentSide::Front],
@@ -97,35 +122,35 @@ impl DocumentType {
     }
 }
 
-/// A picture of one side of an identity document.
+/// The image of one side of an identity document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentityDocument {
-    pub id: Uuid,
-    pub user_id: Uuid,
+    pub id: DocumentId,
+    pub user_id: UserId,
     pub document_type: DocumentType,
     pub side: DocumentSide,
-    /// Knows the same picture again.
-    pub picture_hash: Vec<u8>,
-    /// Whether it must be uploaded anew.
-    pub asked_again: bool,
+    /// Keyed hash of the image, to detect that the same image is used twice.
+    pub image_hash: Vec<u8>,
+    /// Whether the user must upload this side again.
+    pub needs_resubmission: bool,
     pub uploaded_at: DateTime<Utc>,
 }
 
-/// One person's verification. Its id is the person's.
+/// The identity verification of a user. Its id is the user's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verification {
-    pub user_id: Uuid,
+    pub user_id: UserId,
     pub status: VerificationStatus,
-    /// Goes up by one at every change.
+    /// Increases by one with every change.
     pub version: i32,
     pub attempts_used: i32,
-    /// When the form was last filled in.
+    /// When the user last filled in the form.
     pub personal_info_at: Option<DateTime<Utc>>,
-    /// Whether the form must be filled in anew.
-    pub personal_info_asked: bool,
+    /// Whether the user must fill in the form again.
+    pub needs_personal_info_resubmission: bool,
     pub document_type: Option<DocumentType>,
     pub documents: Vec<IdentityDocument>,
-    /// The last decision's reasons.
+    /// The reasons of the last decision.
     pub reasons: Vec<ReviewReason>,
     pub submitted_at: Option<DateTime<Utc>>,
     pub review_due_at: Option<DateTime<Utc>>,
@@ -134,17 +159,17 @@ pub struct Verification {
     pub erased_at: Option<DateTime<Utc>>,
 }
 
-/// The four steps that an applicant sees, in order.
+/// The four steps that the user sees, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum VerificationStep {
     PersonalInformation,
     DocumentUpload,
     SubmittedForReview,
     Cleared,
 }
 
-impl Step {
-    /// As the applicant reads it.
+impl VerificationStep {
+    /// The text that the user sees. Clients compare it: do not change it.
     pub fn label(self) -> &'static str {
         match self {
             Self::PersonalInformation => "Personal Identity Information",
@@ -156,15 +181,15 @@ impl Step {
 }
 
 impl Verification {
-    /// Of a person who has not begun.
-    pub fn not_started(user_id: Uuid) -> Self {
+    /// The verification of a user who has not started one.
+    pub fn not_started(user_id: UserId) -> Self {
         Self {
             user_id,
             status: VerificationStatus::NotStarted,
             version: 0,
             attempts_used: 0,
             personal_info_at: None,
-            personal_info_asked: false,
+            needs_personal_info_resubmission: false,
             document_type: None,
             documents: Vec::new(),
             reasons: Vec::new(),
@@ -176,20 +201,21 @@ impl Verification {
         }
     }
 
-    /// The person themselves and reviewers see it.
-    pub fn visible_to(&self, viewer: &Viewer) -> bool {
-        viewer.role.reviews() || viewer.id() == self.user_id
+    /// Whether `viewer` can see the verification: the user and reviewers can.
+    pub fn is_visible_to(&self, viewer: &Viewer) -> bool {
+        viewer.role.can_review() || viewer.id() == self.user_id
     }
 
     pub fn attempts_left(&self, limits: &Limits) -> i32 {
         (limits.verification.attempts_max - self.attempts_used).max(0)
     }
 
-    /// Does `transition`: the status it leads to, the next version, and what goes with it. Of the last attempt nothing
-    /// can be asked again: it is rejected.
+    /// Applies `transition`: sets the status, the version and everything that depends on it. A request for
+    /// resubmission after the last attempt becomes a rejection.
     ///
     /// # Errors
-    /// `INVALID_TRANSITION` where the status does not allow it, `ATTEMPTS_EXHAUSTED` where none is left.
+    /// `INVALID_TRANSITION` if the status does not allow it, `ATTEMPTS_EXHAUSTED` for a submission without
+    /// attempts left.
     pub fn apply(
         &mut self,
         transition: VerificationTransition,
@@ -197,16 +223,16 @@ impl Verification {
         limits: &Limits,
         now: DateTime<Utc>,
     ) -> Result<(), Violation> {
-        let Some(status) = self.status.after(transition) else {
-            let (status, transition): (&str, _) = (self.status.into(), verb(transition));
+        let Some(status) = self.status.next(transition) else {
+            let (status, transition): (&str, &str) = (self.status.into(), transition.into());
             let message = format!("A verification that is {status} cannot be {transition}.");
-            return Err(Violation::of_act(ViolationCode::InvalidTransition, message));
+            return Err(Violation::general(ViolationCode::InvalidTransition, message));
         };
-        let last = self.attempts_left(limits) == 0;
-        if transition == VerificationTransition::Submit && last {
+        let is_last_attempt = self.attempts_left(limits) == 0;
+        if transition == VerificationTransition::Submit && is_last_attempt {
             let max = limits.verification.attempts_max;
             let message = format!("All {max} attempts are used.");
-            return Err(Violation::of_act(ViolationCode::AttemptsExhausted, message));
+            return Err(Violation::general(ViolationCode::AttemptsExhausted, message));
         }
         self.status = status;
         self.version += 1;
@@ -219,39 +245,39 @@ impl Verification {
                 self.review_due_at = Some(limits.review.due_at(now));
             }
             VerificationTransition::Clear => {
-                self.decided(reasons, now);
+                self.record_decision(reasons, now);
                 self.cleared_at = Some(now);
             }
             VerificationTransition::RequestResubmission => {
-                self.decided(reasons, now);
-                if last {
+                self.record_decision(reasons, now);
+                if is_last_attempt {
                     self.status = VerificationStatus::Rejected;
-                    self.reasons.push(ATTEMPTS_EXCEEDED.reason());
+                    self.reasons.push(ATTEMPTS_EXCEEDED.to_reason());
                 } else {
-                    self.ask_again();
+                    self.mark_resubmissions();
                 }
             }
-            VerificationTransition::Reject => self.decided(reasons, now),
+            VerificationTransition::Reject => self.record_decision(reasons, now),
             VerificationTransition::Revoke => {
-                self.decided(reasons, now);
+                self.record_decision(reasons, now);
                 self.cleared_at = None;
-                // A new beginning.
+                // The user starts again, with all attempts.
                 self.attempts_used = 0;
-                self.ask_again();
+                self.mark_resubmissions();
             }
         }
         Ok(())
     }
 
-    fn decided(&mut self, reasons: Vec<ReviewReason>, now: DateTime<Utc>) {
+    fn record_decision(&mut self, reasons: Vec<ReviewReason>, now: DateTime<Utc>) {
         self.reasons = reasons;
         self.review_due_at = None;
         self.decided_at = Some(now);
     }
 
-    /// Asks for what the reasons name, and for nothing that was accepted: by their paths, where they have one,
-    /// else by their categories; for everything where they name nothing.
-    fn ask_again(&mut self) {
+    /// Marks what the user must resubmit: what the paths of the reasons name or, for reasons without a path,
+    /// what their category is about. If the reasons name nothing, everything.
+    fn mark_resubmissions(&mut self) {
         let (mut form, mut sides) = (false, Vec::new());
         let all = self.documents.iter().map(|document| document.side);
         for reason in &self.reasons {
@@ -267,38 +293,41 @@ impl Verification {
                 _ => {}
             }
         }
-        // A side that was never uploaded cannot be asked for again.
+        // A side that was never uploaded cannot be resubmitted.
         sides.retain(|side| all.clone().any(|uploaded| uploaded == *side));
         if !form && sides.is_empty() {
             form = true;
             sides.extend(all);
         }
-        self.personal_info_asked = form;
+        self.needs_personal_info_resubmission = form;
         for document in &mut self.documents {
-            document.asked_again = sides.contains(&document.side);
+            document.needs_resubmission = sides.contains(&document.side);
         }
     }
 
-    /// The sides that are still to be uploaded.
+    /// The sides that the user must still upload.
     fn missing_sides(&self, selfie_required: bool) -> Vec<DocumentSide> {
-        let mut wanted = self.document_type.unwrap_or(DocumentType::Passport).sides(selfie_required);
-        // What was not needed, but given and refused, must be mended, too.
-        let refused = self.documents.iter().filter(|document| document.asked_again);
-        wanted.extend(
-            refused.map(|document| document.side).filter(|side| !wanted.contains(side)).collect::<Vec<_>>(),
+        let mut required = self.document_type.unwrap_or(DocumentType::Passport).sides(selfie_required);
+        // A side that is optional must be uploaded again if it was not accepted.
+        let not_accepted = self.documents.iter().filter(|document| document.needs_resubmission);
+        required.extend(
+            not_accepted
+                .map(|document| document.side)
+                .filter(|side| !required.contains(side))
+                .collect::<Vec<_>>(),
         );
-        let has = |side: &DocumentSide| {
-            self.documents.iter().any(|document| document.side == *side && !document.asked_again)
+        let has_side = |side: &DocumentSide| {
+            self.documents.iter().any(|document| document.side == *side && !document.needs_resubmission)
         };
-        wanted.into_iter().filter(|side| !has(side)).collect()
+        required.into_iter().filter(|side| !has_side(side)).collect()
     }
 
     fn has_personal_info(&self) -> bool {
-        self.personal_info_at.is_some() && !self.personal_info_asked
+        self.personal_info_at.is_some() && !self.needs_personal_info_resubmission
     }
 
-    /// One fault for each thing that is missing before it can be submitted.
-    pub fn missing(&self, limits: &Limits) -> Vec<Violation> {
+    /// One violation for each part that is missing before the verification can be submitted.
+    pub fn missing_parts(&self, limits: &Limits) -> Vec<Violation> {
         let mut missing = Vec::new();
         if !self.has_personal_info() {
             let message = "Fill in your personal identity information first.";
@@ -306,38 +335,27 @@ impl Verification {
         }
         for side in self.missing_sides(limits.verification.selfie_required) {
             let name: &str = side.into();
-            let message = format!("Upload a picture first: {name}.");
+            let message = format!("Upload an image first: {name}.");
             missing.push(Violation::at(&format!("documents.{name}"), ViolationCode::Required, message));
         }
         missing
     }
 
-    /// The four steps, in order, and when each was done; `None` while it is not.
-    pub fn steps(&self, limits: &Limits) -> [(Step, Option<DateTime<Utc>>); 4] {
+    /// The four steps, in order, and when each was completed; `None` if it is not.
+    pub fn steps(&self, limits: &Limits) -> [(VerificationStep, Option<DateTime<Utc>>); 4] {
         use VerificationStatus::{Cleared, InReview, Rejected};
         let form = self.personal_info_at.filter(|_| self.has_personal_info());
         let complete = self.missing_sides(limits.verification.selfie_required).is_empty();
         let uploaded = self.documents.iter().map(|document| document.uploaded_at).max().filter(|_| complete);
-        let handed_in = matches!(self.status, InReview | Cleared | Rejected);
-        // Once the pictures are erased, what was submitted was complete.
-        let erased = |done: Option<DateTime<Utc>>| done.or(self.submitted_at.filter(|_| handed_in));
+        let is_submitted = matches!(self.status, InReview | Cleared | Rejected);
+        // After the form and the images are erased, the time of the submission stands for theirs.
+        let or_submitted = |done: Option<DateTime<Utc>>| done.or(self.submitted_at.filter(|_| is_submitted));
         [
-            (Step::PersonalInformation, erased(form)),
-            (Step::DocumentUpload, erased(uploaded)),
-            (Step::SubmittedForReview, self.submitted_at.filter(|_| handed_in)),
-            (Step::Cleared, self.cleared_at.filter(|_| self.status == Cleared)),
+            (VerificationStep::PersonalInformation, or_submitted(form)),
+            (VerificationStep::DocumentUpload, or_submitted(uploaded)),
+            (VerificationStep::SubmittedForReview, self.submitted_at.filter(|_| is_submitted)),
+            (VerificationStep::Cleared, self.cleared_at.filter(|_| self.status == Cleared)),
         ]
-    }
-}
-
-fn verb(transition: VerificationTransition) -> &'static str {
-    match transition {
-        VerificationTransition::Provide => "changed",
-        VerificationTransition::Submit => "submitted",
-        VerificationTransition::Clear => "cleared",
-        VerificationTransition::RequestResubmission => "sent back",
-        VerificationTransition::Reject => "rejected",
-        VerificationTransition::Revoke => "revoked",
     }
 }
 

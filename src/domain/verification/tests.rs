@@ -1,13 +1,14 @@
 use proptest::prelude::*;
 use strum::IntoEnumIterator;
 
+use crate::domain::id::{DocumentId, UserId};
 use crate::domain::reason;
 use crate::domain::reason::ReasonForm;
 use crate::domain::review_kind::ReviewKind;
 use crate::domain::verification::*;
 
-/// The table as the marketplace's rules state it, written down a second time and another way.
-fn allowed(from: VerificationStatus, to: VerificationStatus) -> bool {
+/// The same table a second time, written as the marketplace's rules state it.
+fn is_allowed(from: VerificationStatus, to: VerificationStatus) -> bool {
     use VerificationStatus::{ActionRequired, Cleared, InProgress, InReview, NotStarted, Rejected, Revoked};
     let targets: &[VerificationStatus] = match from {
         NotStarted | ActionRequired | Revoked => &[InProgress],
@@ -20,29 +21,29 @@ fn allowed(from: VerificationStatus, to: VerificationStatus) -> bool {
 }
 
 #[test]
-fn every_allowed_step_is_taken_by_some_act() {
+fn exactly_the_allowed_transitions_exist() {
     for from in VerificationStatus::iter() {
         for to in VerificationStatus::iter() {
-            let taken = VerificationTransition::iter().any(|transition| from.after(transition) == Some(to));
-            assert_eq!(taken, allowed(from, to), "{from:?} -> {to:?}");
+            let exists = VerificationTransition::iter().any(|transition| from.next(transition) == Some(to));
+            assert_eq!(exists, is_allowed(from, to), "{from:?} -> {to:?}");
         }
     }
 }
 
 fn document(side: DocumentSide) -> IdentityDocument {
     IdentityDocument {
-        id: Uuid::nil(),
-        user_id: Uuid::nil(),
+        id: DocumentId::nil(),
+        user_id: UserId::nil(),
         document_type: DocumentType::NationalId,
         side,
-        picture_hash: Vec::new(),
-        asked_again: false,
+        image_hash: Vec::new(),
+        needs_resubmission: false,
         uploaded_at: DateTime::UNIX_EPOCH,
     }
 }
 
 fn in_review() -> Verification {
-    let mut verification = Verification::not_started(Uuid::nil());
+    let mut verification = Verification::not_started(UserId::nil());
     verification.status = VerificationStatus::InReview;
     verification.attempts_used = 1;
     verification.personal_info_at = Some(DateTime::UNIX_EPOCH);
@@ -53,36 +54,36 @@ fn in_review() -> Verification {
 
 fn reasons(code: &str, field: Option<&[&str]>) -> Vec<ReviewReason> {
     let field = field.map(|path| path.iter().map(|step| (*step).to_owned()).collect());
-    let forms = vec![ReasonForm { code: code.into(), field, message: Some("words".into()) }];
+    let forms = vec![ReasonForm { code: code.into(), field, message: Some("text".into()) }];
     let limits = Limits::default().review;
     let mut validator = crate::domain::violation::Validator::default();
-    let found = reason::resolve(forms, ReviewKind::Verification, &limits, &mut validator);
+    let reasons = reason::resolve(forms, ReviewKind::Verification, &limits, &mut validator);
     validator.finish().expect("known reasons");
-    found
+    reasons
 }
 
 #[test]
-fn only_what_the_reasons_name_is_asked_again() {
+fn only_what_the_reasons_name_must_be_resubmitted() {
     let limits = Limits::default();
-    let sent_back = |code: &str, field: Option<&[&str]>| -> Vec<String> {
+    let missing_after_sent_back = |code: &str, field: Option<&[&str]>| -> Vec<String> {
         let mut verification = in_review();
         let transition = VerificationTransition::RequestResubmission;
         verification
             .apply(transition, reasons(code, field), &limits, DateTime::UNIX_EPOCH)
             .expect("it is in review");
-        verification.missing(&limits).iter().map(|violation| violation.field.join(".")).collect()
+        verification.missing_parts(&limits).iter().map(|violation| violation.field.join(".")).collect()
     };
-    assert_eq!(sent_back("IMAGE_UNREADABLE", Some(&["documents", "BACK"])), ["documents.BACK"]);
-    assert_eq!(sent_back("IMAGE_UNREADABLE", None), ["documents.FRONT", "documents.BACK"]);
-    assert_eq!(sent_back("DATA_MISMATCH", None), ["personalInfo"]);
-    assert_eq!(sent_back("OTHER", None), ["personalInfo", "documents.FRONT", "documents.BACK"]);
-    assert_eq!(sent_back("OTHER", Some(&["personalInfo", "city"])), ["personalInfo"]);
+    assert_eq!(missing_after_sent_back("IMAGE_UNREADABLE", Some(&["documents", "BACK"])), ["documents.BACK"]);
+    assert_eq!(missing_after_sent_back("IMAGE_UNREADABLE", None), ["documents.FRONT", "documents.BACK"]);
+    assert_eq!(missing_after_sent_back("DATA_MISMATCH", None), ["personalInfo"]);
+    assert_eq!(missing_after_sent_back("OTHER", None), ["personalInfo", "documents.FRONT", "documents.BACK"]);
+    assert_eq!(missing_after_sent_back("OTHER", Some(&["personalInfo", "city"])), ["personalInfo"]);
     let everything = ["personalInfo", "documents.FRONT", "documents.BACK"];
-    assert_eq!(sent_back("IMAGE_UNREADABLE", Some(&["documents", "SELFIE"])), everything);
+    assert_eq!(missing_after_sent_back("IMAGE_UNREADABLE", Some(&["documents", "SELFIE"])), everything);
 }
 
 #[test]
-fn the_last_attempt_that_fails_is_rejected() {
+fn a_resubmission_request_after_the_last_attempt_is_a_rejection() {
     let limits = Limits::default();
     let mut verification = in_review();
     verification.attempts_used = 3;
@@ -96,27 +97,38 @@ fn the_last_attempt_that_fails_is_rejected() {
 }
 
 #[test]
-fn the_four_steps_are_ticked_one_after_another() {
+fn rejections_and_revocations_need_a_second_reviewer_if_the_setting_is_on() {
+    let (off, on) =
+        (Limits::default().verification, VerificationLimits { second_reviewer: true, ..<_>::default() });
+    for status in VerificationStatus::iter() {
+        let is_adverse = matches!(status, VerificationStatus::Rejected | VerificationStatus::Revoked);
+        assert_eq!(status.needs_second_reviewer(&on), is_adverse);
+        assert!(!status.needs_second_reviewer(&off));
+    }
+}
+
+#[test]
+fn the_four_steps_are_completed_one_after_another() {
     let limits = Limits::default();
-    let ticks = |verification: &Verification| verification.steps(&limits).map(|(_, done)| done.is_some());
-    let mut verification = Verification::not_started(Uuid::nil());
-    assert_eq!(ticks(&verification), [false; 4]);
+    let completed = |verification: &Verification| verification.steps(&limits).map(|(_, done)| done.is_some());
+    let mut verification = Verification::not_started(UserId::nil());
+    assert_eq!(completed(&verification), [false; 4]);
     verification
         .apply(VerificationTransition::Provide, Vec::new(), &limits, DateTime::UNIX_EPOCH)
-        .expect("a beginning");
+        .expect("it is not started");
     verification.personal_info_at = Some(DateTime::UNIX_EPOCH);
-    assert_eq!(ticks(&verification), [true, false, false, false]);
+    assert_eq!(completed(&verification), [true, false, false, false]);
     verification.document_type = Some(DocumentType::Passport);
     verification.documents.push(document(DocumentSide::Front));
-    assert_eq!(ticks(&verification), [true, true, false, false]);
+    assert_eq!(completed(&verification), [true, true, false, false]);
     verification
         .apply(VerificationTransition::Submit, Vec::new(), &limits, DateTime::UNIX_EPOCH)
         .expect("complete");
-    assert_eq!(ticks(&verification), [true, true, true, false]);
+    assert_eq!(completed(&verification), [true, true, true, false]);
     verification
         .apply(VerificationTransition::Clear, Vec::new(), &limits, DateTime::UNIX_EPOCH)
         .expect("in review");
-    assert_eq!(ticks(&verification), [true; 4]);
+    assert_eq!(completed(&verification), [true; 4]);
     let labels = verification.steps(&limits).map(|(step, _)| step.label());
     assert_eq!(labels[0], "Personal Identity Information");
     assert_eq!(labels[3], "You have been cleared");
@@ -124,19 +136,19 @@ fn the_four_steps_are_ticked_one_after_another() {
 
 proptest! {
     #[test]
-    fn no_path_leaves_the_table_the_version_only_grows_and_attempts_are_never_exceeded(
-        acts in prop::collection::vec(
+    fn transitions_stay_in_the_table_and_within_the_attempts(
+        transitions in prop::collection::vec(
             prop::sample::select(VerificationTransition::iter().collect::<Vec<_>>()), 1..80)
     ) {
         let limits = Limits::default();
         let mut verification = in_review();
         verification.status = VerificationStatus::NotStarted;
         verification.attempts_used = 0;
-        for transition in acts {
+        for transition in transitions {
             let before = verification.clone();
             match verification.apply(transition, reasons("OTHER", None), &limits, DateTime::UNIX_EPOCH) {
                 Ok(()) => {
-                    prop_assert!(allowed(before.status, verification.status));
+                    prop_assert!(is_allowed(before.status, verification.status));
                     prop_assert_eq!(verification.version, before.version + 1);
                 }
                 Err(violation) => {

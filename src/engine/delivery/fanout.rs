@@ -22,7 +22,7 @@ use crate::engine::delivery::compiled_operation::{CompiledOperation, ExecutionEn
 use crate::engine::delivery::registry::{Entry, Registry};
 use crate::engine::load_scheduler::LoadScheduler;
 use crate::engine::response::{ResponseBody, error_response, finalize, is_unavailable, to_json};
-use crate::events::RETRY;
+use crate::events::RETRY_DELAY;
 use crate::events::stream::Delivery;
 use crate::graphql::context::{ExecutionScope, RequestContext, RequestMeta};
 use crate::graphql::error::Error;
@@ -86,7 +86,7 @@ impl FanoutGroups {
         variables: Variables,
         show: EventResolver,
     ) -> Arc<FanoutGroup> {
-        let shared_by = key.by.clone();
+        let fanout_scope = key.by.clone();
         let key = (Arc::as_ptr(&operation) as usize, key);
         self.0.get_or_make(key, |entry| FanoutGroup {
             _entry: entry,
@@ -94,7 +94,7 @@ impl FanoutGroups {
             execution_env,
             variables,
             show,
-            shared_by,
+            fanout_scope,
             answers: Mutex::default(),
         })
     }
@@ -108,7 +108,7 @@ pub struct FanoutGroup {
     execution_env: Arc<ExecutionEnv>,
     variables: Variables,
     show: EventResolver,
-    shared_by: FanoutScope,
+    fanout_scope: FanoutScope,
     answers: Mutex<ResultCache>,
 }
 
@@ -197,10 +197,10 @@ impl FanoutGroup {
     ) -> SharedResult {
         let (group, services) = (Arc::clone(self), Arc::clone(services));
         let (mut meta, event) = (meta.clone(), Arc::clone(event));
-        let scope = match self.shared_by {
+        let scope = match self.fanout_scope {
             FanoutScope::All(audience) => {
                 // Named after nobody's request.
-                meta.request_id = services.new_id().simple().to_string().into();
+                meta.request_id = services.new_request_id().into();
                 ExecutionScope::Shared(audience)
             }
             FanoutScope::Session(..) => ExecutionScope::Single(meta.caller.clone()),
@@ -222,7 +222,7 @@ impl FanoutGroup {
             match (self.show)(Arc::clone(services), delivery, Arc::clone(event)).await {
                 Ok(None) => return EventResult::Skipped,
                 Ok(Some(event)) => return self.shown(services, meta, scope, &event).await,
-                Err(error) if error.is_unavailable() => tokio::time::sleep(RETRY).await,
+                Err(error) if error.is_unavailable() => tokio::time::sleep(RETRY_DELAY).await,
                 Err(error) => return answer_of(&finalize(error_response(&error), &meta.request_id)),
             }
         }
@@ -249,7 +249,7 @@ impl FanoutGroup {
             if !is_unavailable(&response) {
                 return answer_of(&finalize(response, &meta.request_id));
             }
-            tokio::time::sleep(RETRY).await;
+            tokio::time::sleep(RETRY_DELAY).await;
         }
     }
 

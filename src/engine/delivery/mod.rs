@@ -23,7 +23,7 @@ pub use crate::engine::delivery::fanout::{FanoutGroups, FanoutKey};
 
 use crate::engine::delivery::fanout::{EventResult, FanoutGroup};
 use crate::engine::response::{error_response, finalize, to_json};
-use crate::events::RETRY;
+use crate::events::RETRY_DELAY;
 use crate::events::stream::{EventStream, StreamError};
 use crate::graphql::context::{Caller, RequestMeta};
 use crate::graphql::error::Error;
@@ -46,7 +46,7 @@ impl CurrentCaller {
     }
 
     fn reviews(&self) -> bool {
-        matches!(&*self.0.lock().unwrap_or_else(PoisonError::into_inner), Caller::Viewer(viewer) if viewer.role.reviews())
+        matches!(&*self.0.lock().unwrap_or_else(PoisonError::into_inner), Caller::Viewer(viewer) if viewer.role.can_review())
     }
 
     /// From now on they are this.
@@ -84,7 +84,7 @@ struct Recipient {
     current_caller: CurrentCaller,
     address: IpAddr,
     request_id: Arc<str>,
-    by_role: bool,
+    requires_reviewer: bool,
 }
 
 /// What it is doing.
@@ -106,9 +106,9 @@ impl SubscriptionStream {
         current_caller: CurrentCaller,
         meta: RequestMeta,
     ) -> Self {
-        let SubscriptionSource { stream, first, by_role, .. } = handoff.source;
+        let SubscriptionSource { stream, first, requires_reviewer, .. } = handoff.source;
         let recipient =
-            Recipient { current_caller, address: meta.address, request_id: meta.request_id, by_role };
+            Recipient { current_caller, address: meta.address, request_id: meta.request_id, requires_reviewer };
         let mut subscription_stream = Self { services, group, stream, recipient, state: State::Waiting };
         if let Some((position, event)) = first {
             let (services, group) =
@@ -141,7 +141,7 @@ impl SubscriptionStream {
                             continue;
                         }
                         Some(Err(StreamError::Store(error))) if store::is_unavailable(&error) => {
-                            self.state = State::Pausing(Box::pin(sleep(RETRY)));
+                            self.state = State::Pausing(Box::pin(sleep(RETRY_DELAY)));
                             continue;
                         }
                         Some(Err(error)) => return Poll::Ready(Some(self.fail(&error.into()))),
@@ -190,7 +190,7 @@ impl Stream for SubscriptionStream {
 impl Recipient {
     /// Whether they may not have it any more.
     fn is_refused(&self) -> bool {
-        self.by_role && !self.current_caller.reviews()
+        self.requires_reviewer && !self.current_caller.reviews()
     }
 
     fn as_origin(&self) -> RequestMeta {

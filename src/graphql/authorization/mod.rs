@@ -1,83 +1,83 @@
-//! Who gets to see and do what, as one table: [`table::TABLE`] has a row for every field of the schema.
+//! Who may see and do what: [`table::TABLE`] has every field of the schema.
 //!
-//! It decides nothing. Whoever writes a resolver says there who may; this says what came of it, is printed as
-//! docs/AUTHORIZATION.md (`gigway schema --authorization`), and `tests/api/access.rs` asks a running gateway for every
-//! field as every caller, and compares. A new field without a row fails there, and so does one that shows more than its
-//! row says.
+//! The table enforces nothing: resolvers and `service` do. It documents what they do, and `make schema`
+//! prints it as docs/AUTHORIZATION.md. `tests/api/authorization_fields.rs` requests every field from a
+//! running gateway as every kind of caller and compares. It fails for a field that is not in the table, and
+//! for one that shows more than the table says.
 
 pub mod table;
 
 use std::fmt::Write;
 
-use crate::graphql::authorization::table::{Rows, TABLE};
+use crate::graphql::authorization::table::{TABLE, TypeAccess};
 
-/// Who asks. The member is another one than the owner, whose gig, verification or session it is.
+/// The kinds of callers. The member is a user other than the owner of the gig, verification or session.
 pub const CALLERS: [&str; 5] = ["anonymous", "member", "owner", "reviewer", "admin"];
 
 /// What a caller gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cell {
-    /// What there is; or the act is theirs to try.
+    /// The value; of a mutation, its payload.
     Value,
     Null,
     /// A list without entries.
     Empty,
     Unauthenticated,
     Forbidden,
-    /// As if it were not there.
+    /// The same as for an id that does not exist.
     NotFound,
-    /// There is no way for them to any object of the type.
-    Nowhere,
+    /// The caller cannot reach any object of this type.
+    Unreachable,
 }
 
-/// What the callers get, by what they have in common.
+/// Which callers get the value of a field, and what the others get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     Everyone,
-    /// An act of, or a look at, one's own; else UNAUTHENTICATED.
-    SignedIn,
-    /// The same, and null for strangers.
+    /// Needs a session; otherwise UNAUTHENTICATED.
+    SessionRequired,
+    /// Null for anonymous clients.
     SignedInElseNull,
-    /// Objects that whoever is signed in gets for themselves.
-    OfOneself,
-    /// Acts on a gig that are its seller's alone.
-    Owner,
-    /// Objects that their owner and reviewers get.
+    /// A field of an object that every signed-in user has for themselves.
+    OwnObject,
+    /// A mutation of a gig that only its seller may do; otherwise NOT_FOUND.
+    OwnerRequired,
+    /// A field of an object that only its owner and reviewers can reach.
     OwnerAndReviewers,
     /// Null for everybody else.
     OwnerAndReviewersElseNull,
     /// Empty for everybody else.
     OwnerAndReviewersElseEmpty,
-    /// Of objects that the owner gets, too: null for the owner.
+    /// A field of an object that its owner can reach, too; null for the owner.
     ReviewersElseNull,
-    /// Acts and lists of reviewers; else FORBIDDEN.
-    Reviewers,
-    /// Objects that reviewers alone get.
-    OfReviewers,
+    /// Needs the role REVIEWER or ADMIN; otherwise FORBIDDEN.
+    ReviewerRequired,
+    /// A field of an object that only reviewers can reach.
+    ReviewerObject,
 }
 
 impl Access {
-    /// What each of the [`CALLERS`] gets.
+    /// What each of the [`CALLERS`] gets, in their order.
     pub fn cells(self) -> [Cell; 5] {
-        use Cell::{Empty, Forbidden, NotFound, Nowhere, Null, Unauthenticated, Value};
+        use Cell::{Empty, Forbidden, NotFound, Null, Unauthenticated, Unreachable, Value};
         match self {
             Self::Everyone => [Value; 5],
-            Self::SignedIn => [Unauthenticated, Value, Value, Value, Value],
+            Self::SessionRequired => [Unauthenticated, Value, Value, Value, Value],
             Self::SignedInElseNull => [Null, Value, Value, Value, Value],
-            Self::OfOneself => [Nowhere, Value, Value, Value, Value],
-            Self::Owner => [Unauthenticated, NotFound, Value, NotFound, NotFound],
-            Self::OwnerAndReviewers => [Nowhere, Nowhere, Value, Value, Value],
+            Self::OwnObject => [Unreachable, Value, Value, Value, Value],
+            Self::OwnerRequired => [Unauthenticated, NotFound, Value, NotFound, NotFound],
+            Self::OwnerAndReviewers => [Unreachable, Unreachable, Value, Value, Value],
             Self::OwnerAndReviewersElseNull => [Null, Null, Value, Value, Value],
             Self::OwnerAndReviewersElseEmpty => [Empty, Empty, Value, Value, Value],
-            Self::ReviewersElseNull => [Nowhere, Nowhere, Null, Value, Value],
-            Self::Reviewers => [Unauthenticated, Forbidden, Forbidden, Value, Value],
-            Self::OfReviewers => [Nowhere, Nowhere, Nowhere, Value, Value],
+            Self::ReviewersElseNull => [Unreachable, Unreachable, Null, Value, Value],
+            Self::ReviewerRequired => [Unauthenticated, Forbidden, Forbidden, Value, Value],
+            Self::ReviewerObject => [Unreachable, Unreachable, Unreachable, Value, Value],
         }
     }
 }
 
 impl Cell {
-    fn shown(self) -> &'static str {
+    fn label(self) -> &'static str {
         match self {
             Self::Value => "yes",
             Self::Null => "null",
@@ -85,46 +85,47 @@ impl Cell {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
             Self::NotFound => "NOT_FOUND",
-            Self::Nowhere => "–",
+            Self::Unreachable => "–",
         }
     }
 }
 
 const INTRODUCTION: &str = "# Authorization
 
-Who gets to see and do what: every field of the schema, as each kind of caller. This page is printed from the code
-(`gigway schema --authorization > docs/AUTHORIZATION.md`), and a test asks a running gateway for every field as every
-caller, and compares; a field without a row fails it.
+Who may see and do what: every field of the schema, for each kind of caller. `make schema` prints this page
+from `src/graphql/authorization`. A test requests every field from a running gateway as every kind of caller
+and compares. It fails for a field that is not on this page.
 
-The **member** is another one than the **owner**, whose gig, verification, session or picture it is. **Reviewer** and
-**admin** are people with these roles, who own none of it.
+The **owner** is the user whose gig, verification, session or picture it is. The **member** is any other user
+with the role MEMBER. The **reviewer** and the **admin** have these roles and own none of it.
 
-| in a cell | the caller |
+| cell | meaning |
 |---|---|
-| yes | gets what there is, or may try the act: what is wrong with its form comes as data |
-| null, empty | gets nothing, as if there were nothing |
-| NOT_FOUND | is told that it is not there, whether or not it is |
-| UNAUTHENTICATED | must sign in |
-| FORBIDDEN | has not the role |
-| – | has no way to any object of the type |
+| yes | The caller gets the value or, of a mutation, its payload: validation errors are data in `errors`. |
+| null, empty | The caller gets null or an empty list, the same as if there were no value. |
+| NOT_FOUND | The caller gets the same error as for an id that does not exist. |
+| UNAUTHENTICATED | The caller must sign in. |
+| FORBIDDEN | The caller does not have the required role. |
+| – | The caller cannot reach any object of this type. |
 
-Credentials that are not good (any more) are UNAUTHENTICATED wherever it matters who asks. A refusal changes nothing.
+Invalid or expired credentials are UNAUTHENTICATED for every field that depends on the caller. A refused
+request changes nothing.
 ";
 
-/// The page, as docs/AUTHORIZATION.md has it.
+/// The text of docs/AUTHORIZATION.md.
 pub fn document() -> String {
     let mut page = INTRODUCTION.to_owned();
-    for Rows { of, note, fields } in TABLE {
+    for TypeAccess { type_name, note, fields } in TABLE {
         write!(
             page,
-            "\n## {of}\n\n{note}\n\n| field | {} |\n|---|---|---|---|---|---|\n",
+            "\n## {type_name}\n\n{note}\n\n| field | {} |\n|---|---|---|---|---|---|\n",
             CALLERS.join(" | ")
         )
-        .expect("a text takes all");
+        .expect("writing to a string does not fail");
         for (access, names) in *fields {
             let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            let cells = access.cells().map(Cell::shown).join(" | ");
-            writeln!(page, "| {names} | {cells} |").expect("a text takes all");
+            let cells = access.cells().map(Cell::label).join(" | ");
+            writeln!(page, "| {names} | {cells} |").expect("writing to a string does not fail");
         }
     }
     page

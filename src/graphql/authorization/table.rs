@@ -1,49 +1,50 @@
-//! The table. A new field of the schema gets its name in the row of those that are seen alike.
+//! The table of all fields. Add a new field to the row of its type that has the same access, in alphabetical
+//! order.
 
 use crate::graphql::authorization::Access;
 use crate::graphql::authorization::Access::{
-    Everyone, OfOneself, OfReviewers, Owner, OwnerAndReviewers, OwnerAndReviewersElseEmpty,
-    OwnerAndReviewersElseNull, Reviewers, ReviewersElseNull, SignedIn, SignedInElseNull,
+    Everyone, OwnObject, OwnerAndReviewers, OwnerAndReviewersElseEmpty, OwnerAndReviewersElseNull,
+    OwnerRequired, ReviewerObject, ReviewerRequired, ReviewersElseNull, SessionRequired, SignedInElseNull,
 };
 
 /// The fields of one type.
 #[derive(Debug)]
-pub struct Rows {
-    pub of: &'static str,
-    /// Which objects of the type there are for whom.
+pub struct TypeAccess {
+    pub type_name: &'static str,
+    /// Which objects of the type a caller can reach.
     pub note: &'static str,
     pub fields: &'static [(Access, &'static [&'static str])],
 }
 
-const fn rows(
-    of: &'static str,
+const fn type_access(
+    type_name: &'static str,
     note: &'static str,
     fields: &'static [(Access, &'static [&'static str])],
-) -> Rows {
-    Rows { of, note, fields }
+) -> TypeAccess {
+    TypeAccess { type_name, note, fields }
 }
 
-/// Every field of every type with fields.
-pub const TABLE: &[Rows] = &[
-    rows(
+/// Every field of every object type.
+pub const TABLE: &[TypeAccess] = &[
+    type_access(
         "Query",
-        "`gig`, `node` and `nodes` find what the viewer may see: ACTIVE gigs, their pictures and sellers, and \
-         categories are everybody's; other gigs their seller's and reviewers'; verifications and documents their \
-         person's and reviewers'; items of the queue reviewers'.",
+        "`gig`, `node` and `nodes` find only what the caller may see. Everybody: categories, users, ACTIVE \
+         gigs and their pictures. The seller and reviewers: other gigs. The user and reviewers: \
+         verifications and identity documents. Reviewers: items of the review queue.",
         &[
             (Everyone, &["categories", "eventCursor", "gig", "gigs", "limits", "node", "nodes"]),
             (SignedInElseNull, &["viewer"]),
-            (Reviewers, &["reviewQueue"]),
+            (ReviewerRequired, &["reviewQueue"]),
         ],
     ),
-    rows(
+    type_access(
         "Mutation",
-        "`saveGigDraft` and `postGig` of a draft that is there already are its owner's, as `editGig`. A reviewer \
-         decides neither their own gig nor their own verification.",
+        "`saveGigDraft` and `postGig` with the id of an existing draft are for its owner only, like \
+         `editGig`. Reviewers cannot claim or decide their own gigs or their own verification.",
         &[
             (Everyone, &["refreshSession", "signIn", "signUp"]),
             (
-                SignedIn,
+                SessionRequired,
                 &[
                     "createStreamTicket",
                     "postGig",
@@ -55,23 +56,23 @@ pub const TABLE: &[Rows] = &[
                     "uploadIdentityDocument",
                 ],
             ),
-            (Owner, &["archiveGig", "editGig", "pauseGig", "resumeGig"]),
-            (Reviewers, &["claimReview", "decideGig", "decideVerification", "releaseReview"]),
+            (OwnerRequired, &["archiveGig", "editGig", "pauseGig", "resumeGig"]),
+            (ReviewerRequired, &["claimReview", "decideGig", "decideVerification", "releaseReview"]),
         ],
     ),
-    rows(
+    type_access(
         "Subscription",
-        "`gigStatusChanged` of one gig is its owner's and reviewers', and NOT_FOUND for others; \
-         `verificationStatusChanged` is of one's own.",
+        "`gigStatusChanged` with `gigId` is for the gig's owner and reviewers, and NOT_FOUND for others. \
+         `verificationStatusChanged` is about the caller's own verification.",
         &[
             (Everyone, &["gigPublished"]),
-            (SignedIn, &["gigStatusChanged", "verificationStatusChanged"]),
-            (Reviewers, &["reviewQueueChanged"]),
+            (SessionRequired, &["gigStatusChanged", "verificationStatusChanged"]),
+            (ReviewerRequired, &["reviewQueueChanged"]),
         ],
     ),
-    rows(
+    type_access(
         "Gig",
-        "A gig that is not ACTIVE is there for its owner and reviewers alone; this is one that is.",
+        "This table is about an ACTIVE gig. Only its owner and reviewers can reach a gig in another status.",
         &[
             (
                 Everyone,
@@ -98,42 +99,58 @@ pub const TABLE: &[Rows] = &[
             (OwnerAndReviewersElseEmpty, &["reviewReasons"]),
         ],
     ),
-    rows(
+    type_access(
         "GigConnection",
-        "A list of gigs that the viewer may see.",
+        "Contains only gigs that the caller may see.",
         &[(Everyone, &["edges", "facets", "nodes", "pageInfo", "totalCount"])],
     ),
-    rows("GigFacets", "As the list that they are of.", &[(Everyone, &["categories", "priceRanges", "tags"])]),
-    rows("CategoryCount", "As the facets.", &[(Everyone, &["category", "count"])]),
-    rows("PriceRangeCount", "As the facets.", &[(Everyone, &["count", "maximum", "minimum"])]),
-    rows("TagCount", "As the facets.", &[(Everyone, &["count", "tag"])]),
-    rows("GigEdge", "As its gig.", &[(Everyone, &["cursor", "node"])]),
-    rows(
+    type_access(
+        "GigFacets",
+        "The same as the list that they count.",
+        &[(Everyone, &["categories", "priceRanges", "tags"])],
+    ),
+    type_access("CategoryCount", "The same as the facets.", &[(Everyone, &["category", "count"])]),
+    type_access(
+        "PriceRangeCount",
+        "The same as the facets.",
+        &[(Everyone, &["count", "maximum", "minimum"])],
+    ),
+    type_access("TagCount", "The same as the facets.", &[(Everyone, &["count", "tag"])]),
+    type_access("GigEdge", "The same as its gig.", &[(Everyone, &["cursor", "node"])]),
+    type_access(
         "GigImage",
-        "As the gig that it is a picture of.",
+        "The same as the gig that it belongs to. Before it belongs to a gig: its owner and reviewers.",
         &[(Everyone, &["byteSize", "height", "id", "url", "width"])],
     ),
-    rows("Category", "The catalogue is everybody's.", &[(Everyone, &["id", "minimumPrice", "name", "slug"])]),
-    rows("Money", "As what it is the price of.", &[(Everyone, &["amount", "currencyCode"])]),
-    rows(
+    type_access(
+        "Category",
+        "Everybody can read the catalogue.",
+        &[(Everyone, &["id", "minimumPrice", "name", "slug"])],
+    ),
+    type_access(
+        "Money",
+        "The same as the object that it belongs to.",
+        &[(Everyone, &["amount", "currencyCode"])],
+    ),
+    type_access(
         "PageInfo",
-        "As its list.",
+        "The same as its list.",
         &[(Everyone, &["endCursor", "hasNextPage", "hasPreviousPage", "startCursor"])],
     ),
-    rows(
+    type_access(
         "User",
-        "What everybody sees of a person. `gigs` are the ACTIVE ones.",
+        "The public profile. `gigs` contains the ACTIVE ones.",
         &[(Everyone, &["displayName", "gigs", "id", "level", "memberSince", "verified"])],
     ),
-    rows(
+    type_access(
         "Viewer",
-        "One's own account.",
-        &[(OfOneself, &["can", "email", "gigs", "role", "user", "verification"])],
+        "The caller's own account.",
+        &[(OwnObject, &["can", "email", "gigs", "role", "user", "verification"])],
     ),
-    rows("Permission", "What one may do oneself.", &[(OfOneself, &["allowed", "reasons"])]),
-    rows(
+    type_access("Permission", "About the caller's own actions.", &[(OwnObject, &["allowed", "reasons"])]),
+    type_access(
         "Verification",
-        "Each person's own, and for reviewers everybody's.",
+        "Users can reach their own, reviewers can reach all.",
         &[(
             OwnerAndReviewers,
             &[
@@ -153,14 +170,14 @@ pub const TABLE: &[Rows] = &[
             ],
         )],
     ),
-    rows(
+    type_access(
         "VerificationStep",
-        "As its verification.",
+        "The same as its verification.",
         &[(OwnerAndReviewers, &["done", "doneAt", "label", "step"])],
     ),
-    rows(
+    type_access(
         "PersonalInfo",
-        "As its verification; a reviewer's look is kept on record.",
+        "The same as its verification. The audit log records each time that a reviewer reads it.",
         &[(
             OwnerAndReviewers,
             &[
@@ -177,21 +194,21 @@ pub const TABLE: &[Rows] = &[
             ],
         )],
     ),
-    rows(
+    type_access(
         "IdentityDocument",
-        "As its verification. Its picture is shown to reviewers alone, and each look is kept on record.",
+        "The same as its verification. Only reviewers get the picture, and the audit log records each view.",
         &[(OwnerAndReviewers, &["id", "side", "type", "uploadedAt"]), (ReviewersElseNull, &["url"])],
     ),
-    rows(
+    type_access(
         "ReviewReason",
-        "Why a gig or verification was refused: its owner's, in words that are for the owner, and reviewers'.",
+        "For the owner of the gig or verification, in words meant for the owner, and for reviewers.",
         &[(OwnerAndReviewers, &["category", "code", "field", "message", "retryable"])],
     ),
-    rows(
+    type_access(
         "ReviewItem",
-        "The queue is reviewers'.",
+        "Only reviewers can reach the review queue.",
         &[(
-            OfReviewers,
+            ReviewerObject,
             &[
                 "claimExpiresAt",
                 "claimedBy",
@@ -205,20 +222,24 @@ pub const TABLE: &[Rows] = &[
             ],
         )],
     ),
-    rows(
+    type_access(
         "ReviewItemConnection",
-        "The queue.",
-        &[(OfReviewers, &["edges", "nodes", "pageInfo", "totalCount"])],
+        "Only reviewers can reach the review queue.",
+        &[(ReviewerObject, &["edges", "nodes", "pageInfo", "totalCount"])],
     ),
-    rows("ReviewItemEdge", "The queue.", &[(OfReviewers, &["cursor", "node"])]),
-    rows(
+    type_access(
+        "ReviewItemEdge",
+        "Only reviewers can reach the review queue.",
+        &[(ReviewerObject, &["cursor", "node"])],
+    ),
+    type_access(
         "GigPublishedEvent",
-        "Told to everybody; `gig` is null where it is not ACTIVE any more.",
+        "Sent to everybody. `gig` is null if the caller may not see the gig any more.",
         &[(Everyone, &["cursor", "delivery", "gig", "gigId", "occurredAt"])],
     ),
-    rows(
+    type_access(
         "GigStatusEvent",
-        "Told to the gig's owner and to reviewers.",
+        "Sent to the gig's owner and to reviewers.",
         &[(
             OwnerAndReviewers,
             &[
@@ -234,11 +255,11 @@ pub const TABLE: &[Rows] = &[
             ],
         )],
     ),
-    rows(
+    type_access(
         "VerificationStatusEvent",
-        "Told to the person whose verification it is.",
+        "Sent to the user whose verification it is.",
         &[(
-            OfOneself,
+            OwnObject,
             &[
                 "cursor",
                 "delivery",
@@ -251,11 +272,11 @@ pub const TABLE: &[Rows] = &[
             ],
         )],
     ),
-    rows(
+    type_access(
         "ReviewQueueEvent",
-        "Told to reviewers.",
+        "Sent to reviewers.",
         &[(
-            OfReviewers,
+            ReviewerObject,
             &[
                 "change",
                 "cursor",
@@ -269,40 +290,56 @@ pub const TABLE: &[Rows] = &[
             ],
         )],
     ),
-    rows(
+    type_access(
         "Session",
-        "Given to whoever knows a password or holds a refresh token.",
+        "For a client that has the password or a valid refresh token.",
         &[(Everyone, &["accessToken", "accessTokenExpiresAt", "refreshToken", "viewer"])],
     ),
-    rows(
+    type_access(
         "SessionPayload",
-        "Answers `signUp`, `signIn`, `refreshSession`.",
+        "The result of `signUp`, `signIn` and `refreshSession`.",
         &[(Everyone, &["errors", "session"])],
     ),
-    rows("SignOutPayload", "Answers `signOut`.", &[(OfOneself, &["errors", "sessionsEnded"])]),
-    rows("StreamTicket", "For one's own streams.", &[(OfOneself, &["expiresAt", "ticket"])]),
-    rows("StreamTicketPayload", "Answers `createStreamTicket`.", &[(OfOneself, &["errors", "streamTicket"])]),
-    rows("GigPayload", "Answers whoever may do the act.", &[(OfOneself, &["errors", "gig"])]),
-    rows("UploadGigImagePayload", "Answers `uploadGigImage`.", &[(OfOneself, &["errors", "image"])]),
-    rows(
-        "VerificationPayload",
-        "Answers whoever may do the act.",
-        &[(OfOneself, &["errors", "verification"])],
+    type_access("SignOutPayload", "The result of `signOut`.", &[(OwnObject, &["errors", "sessionsEnded"])]),
+    type_access(
+        "StreamTicket",
+        "Opens only streams of the caller's own session.",
+        &[(OwnObject, &["expiresAt", "ticket"])],
     ),
-    rows("ReviewItemPayload", "Answers reviewers.", &[(OfReviewers, &["errors", "item"])]),
-    rows(
+    type_access(
+        "StreamTicketPayload",
+        "The result of `createStreamTicket`.",
+        &[(OwnObject, &["errors", "streamTicket"])],
+    ),
+    type_access("GigPayload", "For callers who may run the mutation.", &[(OwnObject, &["errors", "gig"])]),
+    type_access(
+        "UploadGigImagePayload",
+        "The result of `uploadGigImage`.",
+        &[(OwnObject, &["errors", "image"])],
+    ),
+    type_access(
+        "VerificationPayload",
+        "For callers who may run the mutation.",
+        &[(OwnObject, &["errors", "verification"])],
+    ),
+    type_access(
+        "ReviewItemPayload",
+        "The result of `claimReview` and `releaseReview`.",
+        &[(ReviewerObject, &["errors", "item"])],
+    ),
+    type_access(
         "UserError",
-        "Tells whoever has tried an act what was wrong.",
+        "For the caller who ran the mutation.",
         &[(Everyone, &["code", "field", "message"])],
     ),
-    rows(
+    type_access(
         "Limits",
-        "The limits of every form are everybody's.",
+        "Everybody can read the limits.",
         &[(Everyone, &["account", "gig", "levels", "review", "verification"])],
     ),
-    rows(
+    type_access(
         "AccountLimits",
-        "Everybody's.",
+        "Everybody can read the limits.",
         &[(
             Everyone,
             &[
@@ -314,9 +351,9 @@ pub const TABLE: &[Rows] = &[
             ],
         )],
     ),
-    rows(
+    type_access(
         "GigLimits",
-        "Everybody's.",
+        "Everybody can read the limits.",
         &[(
             Everyone,
             &[
@@ -338,9 +375,9 @@ pub const TABLE: &[Rows] = &[
             ],
         )],
     ),
-    rows(
+    type_access(
         "VerificationLimits",
-        "Everybody's.",
+        "Everybody can read the limits.",
         &[(
             Everyone,
             &[
@@ -354,10 +391,10 @@ pub const TABLE: &[Rows] = &[
             ],
         )],
     ),
-    rows(
+    type_access(
         "ReviewLimits",
-        "Everybody's.",
+        "Everybody can read the limits.",
         &[(Everyone, &["claimMinutes", "internalNoteMaxChars", "reasonMessageMaxChars", "reasonsMax"])],
     ),
-    rows("LevelLimit", "Everybody's.", &[(Everyone, &["level", "points"])]),
+    type_access("LevelLimit", "Everybody can read the limits.", &[(Everyone, &["level", "points"])]),
 ];

@@ -1,83 +1,93 @@
-//! What a seller writes of a gig.
+//! Inputs for writing gigs.
 
 use async_graphql::{ID, InputObject};
 
 use crate::graphql::types::scalar::Decimal;
 
-/// What a seller has written so far. What is left out stays as it was.
+/// The content of a draft. Fields that are left out do not change. The limits in the descriptions are
+/// defaults; `Query.limits` has the current ones.
 #[derive(InputObject)]
 pub struct SaveGigDraftInput {
-    /// The draft to go on with; left out, a new one is made.
+    /// The id of the draft to change. Without it, a new draft is created.
     pub id: Option<ID>,
-    /// 1 to 120 characters.
+    /// One line of 1 to 120 characters.
     pub title: String,
-    /// At most 2048 characters.
+    /// At most 2048 characters, possibly in several lines.
     pub description: Option<String>,
-    /// From `Query.categories`.
+    /// The id of a category from `Query.categories`.
     pub category: Option<ID>,
-    /// From the category's `minimumPrice` to `limits.gig.maximumPrice`, in whole cents.
+    /// The price in USD with at most two decimals, from the `minimumPrice` of the category to
+    /// `Limits.gig.maximumPrice`.
     pub price: Option<Decimal>,
-    /// 1 to 90.
+    /// The number of days from order to delivery, 1 to 90.
     pub delivery_days: Option<i32>,
-    /// 0 to 20.
+    /// The number of times that the buyer may ask for changes, 0 to 20.
     pub revisions: Option<i32>,
-    /// At most 15, of 2 to 30 characters, unique ignoring case.
+    /// At most 15 tags of 2 to 30 characters. They must be unique, ignoring case.
     pub tags: Option<Vec<String>>,
-    /// At most 5 pictures from `uploadGigImage`, in the order to be shown.
+    /// The ids of at most 5 pictures from `uploadGigImage`, in the order in which they are shown.
     pub image_ids: Option<Vec<ID>>,
-    /// At most 5 addresses that begin with https://, of at most 2048 characters.
+    /// At most 5 URLs that start with https://, of at most 2048 characters each.
     pub links: Option<Vec<String>>,
 }
 
-/// A whole gig, to be sent for approval.
+/// The content of a gig that is submitted for review. The limits in the descriptions are defaults;
+/// `Query.limits` has the current ones.
 #[derive(InputObject)]
 pub struct PostGigInput {
-    /// The draft that becomes this gig; left out, a new gig is made.
+    /// The id of the draft to submit. Without it, a new gig is created.
     pub draft_id: Option<ID>,
-    /// One line, 10 to 120 characters.
+    /// One line of 10 to 120 characters.
     pub title: String,
-    /// 1 to 2048 characters.
+    /// 1 to 2048 characters, possibly in several lines.
     pub description: String,
-    /// From `Query.categories`.
+    /// The id of a category from `Query.categories`.
     pub category: ID,
-    /// From the category's `minimumPrice` to `limits.gig.maximumPrice`, in whole cents.
+    /// The price in USD with at most two decimals, from the `minimumPrice` of the category to
+    /// `Limits.gig.maximumPrice`.
     pub price: Decimal,
-    /// 1 to 90.
+    /// The number of days from order to delivery, 1 to 90.
     pub delivery_days: i32,
-    /// 0 to 20.
+    /// The number of times that the buyer may ask for changes, 0 to 20.
     pub revisions: i32,
-    /// At most 15, of 2 to 30 characters, unique ignoring case; left out, the draft's.
+    /// At most 15 tags of 2 to 30 characters. They must be unique, ignoring case. Without it, the tags of the
+    /// draft.
     pub tags: Option<Vec<String>>,
-    /// At most 5 pictures from `uploadGigImage`, in the order to be shown; left out, the draft's.
+    /// The ids of at most 5 pictures from `uploadGigImage`, in the order in which they are shown. Without it,
+    /// the pictures of the draft.
     pub image_ids: Option<Vec<ID>>,
-    /// At most 5 addresses that begin with https://, of at most 2048 characters; left out, the draft's.
+    /// At most 5 URLs that start with https://, of at most 2048 characters each. Without it, the links of the
+    /// draft.
     pub links: Option<Vec<String>>,
 }
 
-/// Changes of a gig. What is left out stays as it was.
+/// Changes of a gig. Fields that are left out do not change. The limits in the descriptions are defaults;
+/// `Query.limits` has the current ones.
 #[derive(InputObject)]
 pub struct EditGigInput {
-    /// The gig.
+    /// The id of the gig.
     pub id: ID,
-    /// The version that the changes were made to; where it is not the newest any more, the answer is
-    /// STALE_VERSION. Left out, the newest is changed.
+    /// The version of the gig that the changes are based on. STALE_VERSION if it is not the current one.
+    /// Without it, the current version is changed.
     pub expected_version: Option<i32>,
-    /// One line, 10 to 120 characters.
+    /// One line of 10 to 120 characters.
     pub title: Option<String>,
-    /// 1 to 2048 characters.
+    /// 1 to 2048 characters, possibly in several lines.
     pub description: Option<String>,
-    /// From `Query.categories`.
+    /// The id of a category from `Query.categories`.
     pub category: Option<ID>,
-    /// From the category's `minimumPrice` to `limits.gig.maximumPrice`, in whole cents.
+    /// The price in USD with at most two decimals, from the `minimumPrice` of the category to
+    /// `Limits.gig.maximumPrice`.
     pub price: Option<Decimal>,
-    /// 1 to 90.
+    /// The number of days from order to delivery, 1 to 90.
     pub delivery_days: Option<i32>,
-    /// 0 to 20.
+    /// The number of times that the buyer may ask for changes, 0 to 20.
     pub revisions: Option<i32>,
-    /// At most 15, of 2 to 30 characters, unique ignoring case.
+    /// At most 15 tags of 2 to 30 characters. They must be unique, ignoring case.
     pub tags: Option<Vec<String>>,
-    /// At most 5 pictures, in the order to be shown.
+    /// The ids of at most 5 pictures, of the gig or from `uploadGigImage`, in the order in which they are
+    /// shown.
     pub image_ids: Option<Vec<ID>>,
-    /// At most 5 addresses that begin with https://, of at most 2048 characters.
+    /// At most 5 URLs that start with https://, of at most 2048 characters each.
     pub links: Option<Vec<String>>,
 }

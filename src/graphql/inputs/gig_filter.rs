@@ -1,4 +1,4 @@
-//! Which gigs to list, and in which order.
+//! The filter and the order of lists of gigs.
 
 use async_graphql::{Enum, ID, InputObject};
 use rust_decimal::Decimal as Number;
@@ -6,73 +6,74 @@ use rust_decimal::prelude::ToPrimitive;
 
 use crate::domain::gig_filter::{GigFilter as Filter, GigOrder as Order};
 use crate::domain::gig_form::tag_key;
-use crate::domain::id::IdKind;
 use crate::graphql::error::Result;
-use crate::graphql::inputs::list_length::bounded;
-use crate::graphql::types::node::row_id;
+use crate::graphql::inputs::list_length::check_list_length;
+use crate::graphql::types::node::parse_id;
 use crate::graphql::types::scalar::Decimal;
 
-/// Which gigs to list. Every condition that is given must hold.
+/// A filter for gigs. A gig must match all conditions that are given.
 #[derive(InputObject, Default)]
 pub struct GigFilter {
-    /// In any of these categories, at most 100.
+    /// The gig is in one of these categories. At most 100 ids.
     category: Option<Vec<ID>>,
-    /// Offered by this person.
+    /// The gig is offered by this user.
     seller: Option<ID>,
-    /// Costs this or more.
+    /// The price is at least this.
     min_price: Option<Decimal>,
-    /// Costs this or less.
+    /// The price is at most this.
     max_price: Option<Decimal>,
-    /// Is delivered within so many days.
+    /// The number of days from order to delivery is at most this.
     max_delivery_days: Option<i32>,
-    /// Has any of these tags, at most 100, ignoring case.
+    /// The gig has at least one of these tags, ignoring case. At most 100 tags.
     tags: Option<Vec<String>>,
-    /// Whether the seller's identity is cleared.
+    /// True: the identity of the seller is verified. False: it is not.
     seller_verified: Option<bool>,
 }
 
 impl GigFilter {
+    /// Converts the filter to that of the domain.
+    ///
     /// # Errors
-    /// BAD_USER_INPUT for a list of more than 100.
+    /// BAD_USER_INPUT if a list has more than 100 entries.
     pub fn parse(self) -> Result<Filter> {
-        bounded("where.category", self.category.as_deref())?;
-        bounded("where.tags", self.tags.as_deref())?;
+        check_list_length("where.category", self.category.as_deref())?;
+        check_list_length("where.tags", self.tags.as_deref())?;
         Ok(Filter {
-            categories: self.category.map(|ids| ids.iter().map(|id| row_id(IdKind::Category, id)).collect()),
-            seller: self.seller.map(|id| row_id(IdKind::User, &id)),
+            categories: self.category.map(|ids| ids.iter().map(parse_id).collect()),
+            seller: self.seller.as_ref().map(parse_id),
             min_price_cents: self.min_price.map(|price| cents(price, Number::ceil)),
             max_price_cents: self.max_price.map(|price| cents(price, Number::floor)),
             max_delivery_days: self.max_delivery_days,
-            // Nothing has a tag with a control character, which not every database takes.
+            // No gig has a tag with a control character, and PostgreSQL rejects some of them.
             tags: self.tags.map(|tags| {
-                let possible = tags.iter().filter(|tag| !tag.contains(char::is_control));
-                possible.map(|tag| tag_key(tag)).collect()
+                let valid = tags.iter().filter(|tag| !tag.contains(char::is_control));
+                valid.map(|tag| tag_key(tag)).collect()
             }),
             seller_verified: self.seller_verified,
         })
     }
 }
 
-/// The bound in cents. Prices are whole cents, so one between two of them moves to the next that counts.
+/// The bound in cents, rounded to whole cents with `round`: all prices are whole cents.
 fn cents(bound: Decimal, round: impl Fn(&Number) -> Number) -> i64 {
-    let beyond_all = if bound.0.is_sign_negative() { i64::MIN } else { i64::MAX };
+    let out_of_range = if bound.0.is_sign_negative() { i64::MIN } else { i64::MAX };
     let cents = bound.0.checked_mul(Number::ONE_HUNDRED);
-    cents.and_then(|cents| round(&cents).to_i64()).unwrap_or(beyond_all)
+    cents.and_then(|cents| round(&cents).to_i64()).unwrap_or(out_of_range)
 }
 
 /// The order of a list of gigs.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 pub enum GigOrder {
-    /// Listed last, first.
+    /// Most recently published first.
     Newest,
-    /// Listed first, first.
+    /// Least recently published first.
     Oldest,
-    /// Cheapest first.
+    /// Lowest price first.
     PriceLowest,
-    /// Dearest first.
+    /// Highest price first.
     PriceHighest,
-    /// Gigs whose title has every word searched for, the newest of them first, and then those that have the words
-    /// elsewhere, too; without a search, the newest.
+    /// First the gigs with all words of the search in their title, then the other matches; within each group,
+    /// most recently published first. Without a search, the same as NEWEST.
     Relevance,
 }
 

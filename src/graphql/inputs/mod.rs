@@ -1,4 +1,4 @@
-//! The input types of the schema: what clients write.
+//! The input types of the schema, and the enums that only they use: one file per subject.
 
 pub mod account;
 pub mod gig;

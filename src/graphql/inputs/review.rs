@@ -1,18 +1,21 @@
-//! What a reviewer decides.
+//! Inputs for decisions of reviewers.
 
 use async_graphql::{Enum, ID, InputObject};
 
 use crate::domain::reason::ReasonForm;
 use crate::domain::review;
 
-/// A reason as a reviewer gives it.
+/// A reason of a decision.
 #[derive(InputObject)]
 pub struct ReviewReasonInput {
-    /// A known code for this kind of review, for example "CONTACT_DETAILS", or "OTHER".
+    /// A code for this kind of review, for example "CONTACT_DETAILS", or "OTHER". INVALID names all codes if
+    /// it is unknown.
     pub code: String,
-    /// The path of what is at fault.
+    /// The path of the field that is wrong, for example ["description"]: at most 5 steps of at most 50
+    /// characters.
     pub field: Option<Vec<String>>,
-    /// For the person; the code's own words where it is left out. "OTHER" needs it. At most 500 characters.
+    /// What is wrong, in words for the user, by default at most 500 characters. Required for "OTHER"; for
+    /// every other code, the default is the standard message of the code.
     pub message: Option<String>,
 }
 
@@ -22,7 +25,7 @@ impl From<ReviewReasonInput> for ReasonForm {
     }
 }
 
-/// What a reviewer makes of a gig.
+/// A reviewer's decision about a gig.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "review::GigDecision")]
 pub enum GigDecision {
@@ -30,53 +33,52 @@ pub enum GigDecision {
     Approve,
     /// A gig IN_REVIEW becomes REJECTED.
     Reject,
-    /// A gig that is ACTIVE or PAUSED becomes SUSPENDED.
+    /// An ACTIVE or PAUSED gig becomes SUSPENDED.
     Suspend,
 }
 
-/// A decision about a gig.
+/// A decision about a gig, with its reasons.
 #[derive(InputObject)]
 pub struct DecideGigInput {
-    /// The gig.
+    /// The id of the gig.
     pub gig_id: ID,
-    /// What becomes of it.
+    /// The decision.
     pub decision: GigDecision,
-    /// The version that the reviewer has seen; where it is not the newest any more, the answer is
-    /// STALE_VERSION.
+    /// The version that the reviewer has seen. STALE_VERSION if it is not the current one.
     pub expected_version: i32,
-    /// At least one for REJECT and SUSPEND, none for APPROVE; at most 10.
+    /// The reasons, by default at most 10. REJECT and SUSPEND need at least one, APPROVE must have none.
     pub reasons: Option<Vec<ReviewReasonInput>>,
-    /// For reviewers alone, at most 2000 characters.
+    /// A note that only reviewers can read, by default at most 2000 characters.
     pub internal_note: Option<String>,
 }
 
-/// What a reviewer makes of a verification.
+/// A reviewer's decision about a verification.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "review::VerificationDecision")]
 pub enum VerificationDecision {
-    /// One that is IN_REVIEW becomes CLEARED.
+    /// A verification IN_REVIEW becomes CLEARED.
     Clear,
-    /// One that is IN_REVIEW becomes ACTION_REQUIRED, or REJECTED where no attempt is left.
+    /// A verification IN_REVIEW becomes ACTION_REQUIRED, or REJECTED if the user has no attempts left.
     RequestResubmission,
-    /// One that is IN_REVIEW becomes REJECTED, for good.
+    /// A verification IN_REVIEW becomes REJECTED. This is final.
     Reject,
-    /// One that is CLEARED becomes REVOKED.
+    /// A CLEARED verification becomes REVOKED.
     Revoke,
 }
 
-/// A decision about a verification.
+/// A decision about a verification, with its reasons.
 #[derive(InputObject)]
 pub struct DecideVerificationInput {
-    /// The verification.
+    /// The id of the verification.
     pub verification_id: ID,
-    /// What becomes of it.
+    /// The decision.
     pub decision: VerificationDecision,
-    /// The version that the reviewer has seen; where it is not the newest any more, the answer is
-    /// STALE_VERSION.
+    /// The version that the reviewer has seen. STALE_VERSION if it is not the current one.
     pub expected_version: i32,
-    /// At least one for all but CLEAR; at most 10. What their paths name is asked again:
-    /// ["personalInfo"], ["documents"] or ["documents", "BACK"].
+    /// The reasons, by default at most 10. CLEAR must have none, every other decision needs at least one.
+    /// Their fields say what the user must provide again: ["personalInfo"], ["documents"] or, for example,
+    /// ["documents", "BACK"].
     pub reasons: Option<Vec<ReviewReasonInput>>,
-    /// For reviewers alone, at most 2000 characters.
+    /// A note that only reviewers can read, by default at most 2000 characters.
     pub internal_note: Option<String>,
 }

@@ -1,32 +1,33 @@
-//! What an applicant hands in.
+//! Inputs for identity verification.
 
 use async_graphql::InputObject;
 
 use crate::graphql::types::scalar::{Date, Upload};
 use crate::graphql::types::verification::{DocumentSide, IdentityDocumentType};
 
-/// The form "Personal identity information".
+/// The form with the personal information.
 #[derive(InputObject)]
 pub struct PersonalInfoInput {
-    /// As in the document, at most 100 characters.
+    /// The first name, as in the document. 1 to 100 characters.
     pub first_name: String,
-    /// As in the document, at most 100 characters.
+    /// The last name, as in the document. 1 to 100 characters.
     pub last_name: String,
-    /// At least `limits.verification.minimumAge` years ago.
+    /// The date of birth, as in the document. It must be at least `Limits.verification.minimumAge` years ago.
     pub date_of_birth: Date,
-    /// Street and number, at most 200 characters.
+    /// The street and house number, 1 to 200 characters.
     pub address_line1: String,
-    /// At most 200 characters.
+    /// The second line of the address, at most 200 characters.
     pub address_line2: Option<String>,
-    /// At most 100 characters.
+    /// The city or town, 1 to 100 characters.
     pub city: String,
-    /// State or province, at most 100 characters.
+    /// The state or province, at most 100 characters.
     pub region: Option<String>,
-    /// At most 20 characters.
+    /// The postal code, 1 to 20 characters.
     pub postal_code: String,
-    /// ISO 3166-1, two letters, for example "DE".
+    /// The two-letter ISO 3166-1 code of the country, for example "DE".
     pub country_code: String,
-    /// 5 to 20 letters A to Z and digits.
+    /// The number of the document: 5 to 20 letters A to Z and digits. Spaces, hyphens, slashes and dots do
+    /// not count.
     #[graphql(secret)]
     pub document_number: String,
 }
@@ -34,12 +35,13 @@ pub struct PersonalInfoInput {
 /// A picture of one side of an identity document.
 #[derive(InputObject)]
 pub struct UploadIdentityDocumentInput {
-    /// The kind of document. Another kind than before begins the pictures anew.
+    /// The kind of document. If it is not the same as before, the pictures of the previous document are
+    /// removed.
     #[graphql(name = "type")]
     pub document_type: IdentityDocumentType,
     /// What the picture shows.
     pub side: DocumentSide,
-    /// The file, by a GraphQL multipart request: a JPEG, PNG or WebP of up to
-    /// `limits.verification.documentMaxBytes`.
+    /// The file, sent as a GraphQL multipart request: a JPEG, PNG or WebP of at most
+    /// `Limits.verification.documentMaxBytes` bytes.
     pub file: Upload,
 }

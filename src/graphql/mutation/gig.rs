@@ -1,50 +1,50 @@
-//! What sellers do with their gigs.
+//! Mutations of sellers.
 
 use async_graphql::{Context, ID, Object, SimpleObject};
 
 use crate::domain::gig;
 use crate::domain::gig::GigTransition;
 use crate::domain::gig_form::GigForm;
-use crate::domain::id::IdKind;
+use crate::domain::id::ImageId;
 use crate::domain::user::Viewer;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::inputs::gig::{EditGigInput, PostGigInput, SaveGigDraftInput};
 use crate::graphql::types::gig::{Gig, GigImage};
-use crate::graphql::types::node::row_id;
+use crate::graphql::types::node::parse_id;
 use crate::graphql::types::scalar::Upload;
-use crate::graphql::types::user_error::{UserError, payload};
+use crate::graphql::types::user_error::{UserError, payload_parts};
 use crate::service;
 use crate::service::{gigs, images};
 use crate::store::images::ImageView;
 
-/// A picture, or why there is none.
+/// The result of uploading a picture.
 #[derive(SimpleObject)]
 pub struct UploadGigImagePayload {
-    /// Null where there are errors.
+    /// The picture; null if there are errors.
     image: Option<GigImage>,
-    /// Every mistake; then nothing was changed.
+    /// Validation errors. If there are any, nothing was changed.
     errors: Vec<UserError>,
 }
 
-/// A gig as it is now, or why it was not changed.
+/// The result of changing or deciding a gig.
 #[derive(SimpleObject)]
 pub struct GigPayload {
-    /// Null where there are errors.
+    /// The gig after the change; null if there are errors.
     gig: Option<Gig>,
-    /// Every mistake; then nothing was changed.
+    /// Validation errors. If there are any, nothing was changed.
     errors: Vec<UserError>,
 }
 
 impl GigPayload {
-    pub fn of(done: service::Result<gig::Gig>, viewer: &Viewer) -> Result<Self> {
-        let (gig, errors) = payload(done)?;
-        Ok(Self { gig: gig.map(|gig| Gig::seen_by(gig, Some(viewer))), errors })
+    pub fn of(result: service::Result<gig::Gig>, viewer: &Viewer) -> Result<Self> {
+        let (gig, errors) = payload_parts(result)?;
+        Ok(Self { gig: gig.map(|gig| Gig::for_viewer(gig, Some(viewer))), errors })
     }
 }
 
-fn image_ids(given: Option<Vec<ID>>) -> Option<Vec<uuid::Uuid>> {
-    given.map(|ids| ids.iter().map(|id| row_id(IdKind::GigImage, id)).collect())
+fn image_ids(ids: Option<Vec<ID>>) -> Option<Vec<ImageId>> {
+    ids.map(|ids| ids.iter().map(parse_id).collect())
 }
 
 #[derive(Default)]
@@ -52,34 +52,35 @@ pub struct GigMutation;
 
 #[Object]
 impl GigMutation {
-    /// Stores one picture: a JPEG, PNG or WebP of up to `limits.gig.imageUploadMaxBytes`. It is turned upright
-    /// and encoded anew, without metadata, within `limits.gig.imageMaxBytes` and 2048 pixels. It belongs to no
-    /// gig yet, and is forgotten where that is still so after 24 hours.
+    /// Uploads a picture: a JPEG, PNG or WebP of at most `Limits.gig.imageUploadMaxBytes` bytes. It is turned
+    /// upright and re-encoded without metadata, with at most `Limits.gig.imageMaxBytes` bytes and 2048 pixels
+    /// on each side. It is deleted if it is not used in a gig within 24 hours. Requires a session.
     async fn upload_gig_image(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The file, by a GraphQL multipart request.")] file: Upload,
+        #[graphql(desc = "The file, sent as a GraphQL multipart request.")] file: Upload,
     ) -> Result<UploadGigImagePayload> {
         let (services, viewer) = (ctx.services(), ctx.require_viewer()?);
-        // One byte more than allowed is enough to tell that there are too many.
+        // One byte more than allowed, so that a file that is too large is detected.
         let bytes = file.read(ctx, services.limits.gig.image_upload_max_bytes + 1)?;
-        let (image, errors) = payload(images::upload(services, viewer, bytes).await)?;
-        let image = image.map(|image| ImageView { image, public: false }.into());
+        let (image, errors) = payload_parts(images::upload(services, viewer, bytes).await)?;
+        let image = image.map(|image| ImageView { image, is_public: false }.into());
         Ok(UploadGigImagePayload { image, errors })
     }
 
-    /// Makes a draft, or goes on with one. Nothing but the title is needed yet.
+    /// Creates a draft, or changes one of the viewer's drafts. Only the title is required. LIMIT_REACHED if
+    /// the viewer has too many gigs. Requires a session.
     async fn save_gig_draft(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What is written so far.")] input: SaveGigDraftInput,
+        #[graphql(desc = "The content of the draft.")] input: SaveGigDraftInput,
     ) -> Result<GigPayload> {
         let viewer = ctx.require_viewer()?;
-        let id = input.id.map(|id| row_id(IdKind::Gig, &id));
+        let id = input.id.as_ref().map(parse_id);
         let form = GigForm {
             title: Some(input.title),
             description: input.description,
-            category_id: input.category.map(|id| row_id(IdKind::Category, &id)),
+            category_id: input.category.as_ref().map(parse_id),
             price: input.price.map(|price| price.0),
             delivery_days: input.delivery_days,
             revisions: input.revisions,
@@ -90,18 +91,20 @@ impl GigMutation {
         GigPayload::of(gigs::save_draft(ctx.services(), viewer, id, form).await, viewer)
     }
 
-    /// Sends a gig for approval: a new one, or a draft. It is listed once a reviewer has approved it.
+    /// Submits a gig for review: a new one, or one of the viewer's drafts. It becomes ACTIVE when a reviewer
+    /// approves it. VERIFICATION_REQUIRED if the viewer's identity must be verified first, LIMIT_REACHED if
+    /// they have too many gigs. Requires a session.
     async fn post_gig(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The form.")] input: PostGigInput,
+        #[graphql(desc = "The content of the gig.")] input: PostGigInput,
     ) -> Result<GigPayload> {
         let viewer = ctx.require_viewer()?;
-        let draft_id = input.draft_id.map(|id| row_id(IdKind::Gig, &id));
+        let draft_id = input.draft_id.as_ref().map(parse_id);
         let form = GigForm {
             title: Some(input.title),
             description: Some(input.description),
-            category_id: Some(row_id(IdKind::Category, &input.category)),
+            category_id: Some(parse_id(&input.category)),
             price: Some(input.price.0),
             delivery_days: Some(input.delivery_days),
             revisions: Some(input.revisions),
@@ -112,18 +115,19 @@ impl GigMutation {
         GigPayload::of(gigs::post(ctx.services(), viewer, draft_id, form).await, viewer)
     }
 
-    /// Changes a gig that was REJECTED, or is ACTIVE or PAUSED, and sends it for approval again.
+    /// Changes one of the viewer's gigs that is REJECTED, ACTIVE or PAUSED, and submits it for review again.
+    /// INVALID_TRANSITION if it was rejected for reasons of which none is retryable. Requires a session.
     async fn edit_gig(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The changes.")] input: EditGigInput,
     ) -> Result<GigPayload> {
         let viewer = ctx.require_viewer()?;
-        let id = row_id(IdKind::Gig, &input.id);
+        let id = parse_id(&input.id);
         let form = GigForm {
             title: input.title,
             description: input.description,
-            category_id: input.category.map(|id| row_id(IdKind::Category, &id)),
+            category_id: input.category.as_ref().map(parse_id),
             price: input.price.map(|price| price.0),
             delivery_days: input.delivery_days,
             revisions: input.revisions,
@@ -135,32 +139,38 @@ impl GigMutation {
         GigPayload::of(edited, viewer)
     }
 
-    /// Takes an ACTIVE gig off the list for a while.
-    async fn pause_gig(&self, ctx: &Context<'_>, #[graphql(desc = "The gig.")] id: ID) -> Result<GigPayload> {
-        change(ctx, &id, GigTransition::Pause).await
+    /// Pauses one of the viewer's ACTIVE gigs: it is not public until it is resumed. Requires a session.
+    async fn pause_gig(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The id of the gig.")] id: ID,
+    ) -> Result<GigPayload> {
+        apply_transition(ctx, &id, GigTransition::Pause).await
     }
 
-    /// Lists a PAUSED gig again.
+    /// Makes one of the viewer's PAUSED gigs ACTIVE again, without a new review. VERIFICATION_REQUIRED if the
+    /// viewer's identity must be verified first. Requires a session.
     async fn resume_gig(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The gig.")] id: ID,
+        #[graphql(desc = "The id of the gig.")] id: ID,
     ) -> Result<GigPayload> {
-        change(ctx, &id, GigTransition::Resume).await
+        apply_transition(ctx, &id, GigTransition::Resume).await
     }
 
-    /// Ends a gig for good, whatever its status.
+    /// Archives one of the viewer's gigs, in whatever status it is. This is final. Requires a session.
     async fn archive_gig(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The gig.")] id: ID,
+        #[graphql(desc = "The id of the gig.")] id: ID,
     ) -> Result<GigPayload> {
-        change(ctx, &id, GigTransition::Archive).await
+        apply_transition(ctx, &id, GigTransition::Archive).await
     }
 }
 
-async fn change(ctx: &Context<'_>, id: &ID, act: GigTransition) -> Result<GigPayload> {
+/// Applies a transition that needs no form.
+async fn apply_transition(ctx: &Context<'_>, id: &ID, transition: GigTransition) -> Result<GigPayload> {
     let viewer = ctx.require_viewer()?;
-    let id = row_id(IdKind::Gig, id);
-    GigPayload::of(gigs::change(ctx.services(), viewer, id, act).await, viewer)
+    let id = parse_id(id);
+    GigPayload::of(gigs::change_status(ctx.services(), viewer, id, transition).await, viewer)
 }

@@ -1,4 +1,14 @@
-//! The root type `Mutation`: one file for each subject.
+//! The root type `Mutation`: one file per subject.
+//!
+//! To add a mutation:
+//!
+//! 1. The use case: a function in `service`, one transaction.
+//! 2. A method in the file of its subject here. It checks the role, parses ids, calls the use case, and
+//!    returns a payload with the object and `errors`
+//!    ([`payload_parts`](crate::graphql::types::user_error::payload_parts)).
+//! 3. Its input in `inputs`, if it has more than one argument.
+//! 4. Its name in `authorization::table`, and its cases in `tests/api/authorization_mutations.rs`.
+//! 5. `make schema`.
 
 mod account;
 mod gig;
@@ -7,7 +17,7 @@ mod verification;
 
 use async_graphql::MergedObject;
 
-/// Everything that changes something.
+/// All mutations. A mutation with an `Idempotency-Key` can be repeated safely.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     account::AccountMutation,

@@ -1,32 +1,31 @@
-//! What reviewers do.
+//! Mutations of reviewers.
 
 use async_graphql::{Context, ID, Object, SimpleObject};
 
-use crate::domain::id::IdKind;
 use crate::domain::review;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::inputs::review::DecideGigInput;
 use crate::graphql::mutation::gig::GigPayload;
-use crate::graphql::types::node::row_id;
+use crate::graphql::types::node::parse_id;
 use crate::graphql::types::review::ReviewItem;
-use crate::graphql::types::user_error::{UserError, payload};
+use crate::graphql::types::user_error::{UserError, payload_parts};
 use crate::service;
 use crate::service::reviews;
 use crate::service::reviews::GigDecisionInput;
 
-/// An item of the review queue as it is now, or why it was not changed.
+/// The result of claiming or releasing an item of the review queue.
 #[derive(SimpleObject)]
 pub struct ReviewItemPayload {
-    /// Null where there are errors.
+    /// The item after the change; null if there are errors.
     item: Option<ReviewItem>,
-    /// Every mistake; then nothing was changed.
+    /// Validation errors. If there are any, nothing was changed.
     errors: Vec<UserError>,
 }
 
 impl ReviewItemPayload {
-    fn of(done: service::Result<review::ReviewItem>) -> Result<Self> {
-        let (item, errors) = payload(done)?;
+    fn of(result: service::Result<review::ReviewItem>) -> Result<Self> {
+        let (item, errors) = payload_parts(result)?;
         Ok(Self { item: item.map(ReviewItem::from), errors })
     }
 }
@@ -36,42 +35,45 @@ pub struct ReviewMutation;
 
 #[Object]
 impl ReviewMutation {
-    /// Takes an item for `limits.review.claimMinutes`, so that two reviewers never do the same work; or for as long
-    /// once more.
+    /// Claims an item for `Limits.review.claimMinutes` minutes, so that two reviewers do not work on it at
+    /// the same time. If the viewer has claimed it already, extends the claim. ALREADY_CLAIMED if another
+    /// reviewer has claimed it, NOT_ALLOWED for the viewer's own gig or verification. Requires the role
     /// REVIEWER or ADMIN.
     async fn claim_review(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The item.")] id: ID,
+        #[graphql(desc = "The id of the item.")] id: ID,
     ) -> Result<ReviewItemPayload> {
-        let (viewer, id) = (ctx.reviewer()?, row_id(IdKind::ReviewItem, &id));
+        let (viewer, id) = (ctx.require_reviewer()?, parse_id(&id));
         ReviewItemPayload::of(reviews::claim(ctx.services(), viewer, id).await)
     }
 
-    /// Gives a claimed item back to the queue. REVIEWER or ADMIN.
+    /// Releases an item that the viewer has claimed. Requires the role REVIEWER or ADMIN.
     async fn release_review(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The item.")] id: ID,
+        #[graphql(desc = "The id of the item.")] id: ID,
     ) -> Result<ReviewItemPayload> {
-        let (viewer, id) = (ctx.reviewer()?, row_id(IdKind::ReviewItem, &id));
+        let (viewer, id) = (ctx.require_reviewer()?, parse_id(&id));
         ReviewItemPayload::of(reviews::release(ctx.services(), viewer, id).await)
     }
 
-    /// Approves, rejects or suspends a gig; never one of one's own. REVIEWER or ADMIN.
+    /// Approves, rejects or suspends a gig. A claim is not required, but ALREADY_CLAIMED if another reviewer
+    /// has one. NOT_ALLOWED for the viewer's own gig. APPROVE gives VERIFICATION_REQUIRED if the seller's
+    /// identity must be verified first. Requires the role REVIEWER or ADMIN.
     async fn decide_gig(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The decision.")] input: DecideGigInput,
+        #[graphql(desc = "The decision and its reasons.")] input: DecideGigInput,
     ) -> Result<GigPayload> {
-        let viewer = ctx.reviewer()?;
-        let verdict = GigDecisionInput {
-            gig_id: row_id(IdKind::Gig, &input.gig_id),
+        let viewer = ctx.require_reviewer()?;
+        let decision = GigDecisionInput {
+            gig_id: parse_id(&input.gig_id),
             decision: input.decision.into(),
             expected_version: input.expected_version,
             reasons: input.reasons.unwrap_or_default().into_iter().map(Into::into).collect(),
             internal_note: input.internal_note,
         };
-        GigPayload::of(reviews::decide_gig(ctx.services(), viewer, verdict).await, viewer)
+        GigPayload::of(reviews::decide_gig(ctx.services(), viewer, decision).await, viewer)
     }
 }

@@ -1,8 +1,8 @@
-//! What applicants do, and what reviewers decide.
+//! Mutations of identity verification.
 
 use async_graphql::{Context, Object, SimpleObject};
 
-use crate::domain::id::IdKind;
+use crate::domain::id::VerificationId;
 use crate::domain::personal_info::PersonalInfo;
 use crate::domain::user::Viewer;
 use crate::domain::verification;
@@ -10,27 +10,27 @@ use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::inputs::review::DecideVerificationInput;
 use crate::graphql::inputs::verification::{PersonalInfoInput, UploadIdentityDocumentInput};
-use crate::graphql::types::node::row_id;
-use crate::graphql::types::user_error::{UserError, payload};
+use crate::graphql::types::node::parse_id;
+use crate::graphql::types::user_error::{UserError, payload_parts};
 use crate::graphql::types::verification::Verification;
 use crate::service;
 use crate::service::verification_reviews;
 use crate::service::verification_reviews::VerificationDecisionInput;
 use crate::service::verifications;
 
-/// A verification as it is now, or why it was not changed.
+/// The result of changing or deciding a verification.
 #[derive(SimpleObject)]
 pub struct VerificationPayload {
-    /// Null where there are errors.
+    /// The verification after the change; null if there are errors.
     verification: Option<Verification>,
-    /// Every mistake; then nothing was changed.
+    /// Validation errors. If there are any, nothing was changed.
     errors: Vec<UserError>,
 }
 
 impl VerificationPayload {
-    fn of(done: service::Result<verification::Verification>, viewer: &Viewer) -> Result<Self> {
-        let (verification, errors) = payload(done)?;
-        let verification = verification.map(|found| Verification::seen_by(found, viewer));
+    fn of(result: service::Result<verification::Verification>, viewer: &Viewer) -> Result<Self> {
+        let (verification, errors) = payload_parts(result)?;
+        let verification = verification.map(|it| Verification::for_viewer(it, viewer));
         Ok(Self { verification, errors })
     }
 }
@@ -40,11 +40,12 @@ pub struct VerificationMutation;
 
 #[Object]
 impl VerificationMutation {
-    /// Says who the viewer is. Kept encrypted.
+    /// Saves the viewer's personal information, in place of what was saved before. It is stored encrypted.
+    /// Requires a session.
     async fn save_personal_info(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The form.")] input: PersonalInfoInput,
+        #[graphql(desc = "The personal information.")] input: PersonalInfoInput,
     ) -> Result<VerificationPayload> {
         let viewer = ctx.require_viewer()?;
         let form = PersonalInfo {
@@ -63,11 +64,12 @@ impl VerificationMutation {
         VerificationPayload::of(saved, viewer)
     }
 
-    /// Adds a picture of one side of the viewer's document, or replaces it. Kept encrypted, without metadata.
+    /// Adds or replaces a picture of one side of the viewer's identity document, or of the viewer. It is
+    /// stored encrypted and without metadata. Requires a session.
     async fn upload_identity_document(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The picture.")] input: UploadIdentityDocumentInput,
+        #[graphql(desc = "The picture, and what it shows.")] input: UploadIdentityDocumentInput,
     ) -> Result<VerificationPayload> {
         let (services, viewer) = (ctx.services(), ctx.require_viewer()?);
         let bytes = input.file.read(ctx, services.limits.verification.document_max_bytes + 1)?;
@@ -76,28 +78,32 @@ impl VerificationMutation {
         VerificationPayload::of(uploaded, viewer)
     }
 
-    /// Hands the viewer's verification in for review, which takes up to `limits.verification.reviewDays`.
+    /// Submits the viewer's verification for review, which is due within `Limits.verification.reviewDays`
+    /// days. REQUIRED names each missing part, ATTEMPTS_EXHAUSTED if no attempt is left. If another account
+    /// uses the same document, the verification is sent back at once. Requires a session.
     async fn submit_verification(&self, ctx: &Context<'_>) -> Result<VerificationPayload> {
         let viewer = ctx.require_viewer()?;
         VerificationPayload::of(verifications::submit(ctx.services(), viewer).await, viewer)
     }
 
-    /// Decides a verification; never one's own. Where the installation asks for a second reviewer, REJECT and
-    /// REVOKE take effect once another has said the same. REVIEWER or ADMIN.
+    /// Decides a verification. A claim is not required, but ALREADY_CLAIMED if another reviewer has one.
+    /// NOT_ALLOWED for the viewer's own verification. If the installation requires a second reviewer, REJECT,
+    /// REVOKE and a REQUEST_RESUBMISSION of the last attempt take effect only when another reviewer decides
+    /// the same; until then, the payload has the unchanged verification. Requires the role REVIEWER or ADMIN.
     async fn decide_verification(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The decision.")] input: DecideVerificationInput,
+        #[graphql(desc = "The decision and its reasons.")] input: DecideVerificationInput,
     ) -> Result<VerificationPayload> {
-        let viewer = ctx.reviewer()?;
-        let verdict = VerificationDecisionInput {
-            user_id: row_id(IdKind::Verification, &input.verification_id),
+        let viewer = ctx.require_reviewer()?;
+        let decision = VerificationDecisionInput {
+            user_id: parse_id::<VerificationId>(&input.verification_id).user_id(),
             decision: input.decision.into(),
             expected_version: input.expected_version,
             reasons: input.reasons.unwrap_or_default().into_iter().map(Into::into).collect(),
             internal_note: input.internal_note,
         };
-        let decided = verification_reviews::decide(ctx.services(), viewer, verdict, ctx.request_id()).await;
+        let decided = verification_reviews::decide(ctx.services(), viewer, decision, ctx.request_id()).await;
         VerificationPayload::of(decided, viewer)
     }
 }

@@ -2,46 +2,46 @@
 
 use async_graphql::{ComplexObject, Context, ID, SimpleObject, Subscription};
 use futures_util::Stream;
-use uuid::Uuid;
 
 use crate::domain::event::{EventBody, Topic};
 use crate::domain::gig_filter::GigFilter as Filter;
-use crate::domain::id::IdKind;
+use crate::domain::id::GigId;
 use crate::graphql::context::{Audience, ContextExt};
 use crate::graphql::error::{Result, nullable};
 use crate::graphql::inputs::gig_filter::GigFilter;
 use crate::graphql::subscription::source::{FanoutScope, hand_over};
-use crate::graphql::subscription::{Delivery, Event, begin};
+use crate::graphql::subscription::{Delivery, Event, open_source};
 use crate::graphql::types::gig::Gig;
 use crate::graphql::types::node::public_id;
 use crate::graphql::types::scalar::DateTime;
 use crate::service::Services;
 use crate::store::{gigs, users};
 
-/// A gig has been listed, for the first time or again.
+/// A gig has become ACTIVE, for the first time or again.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct GigPublishedEvent {
-    /// Begins another stream behind this event, by `after:`.
+    /// The position of the event in the log. Give it as `after` to resume after this event.
     #[graphql(owned)]
     pub cursor: String,
-    /// How it came.
+    /// Why the event is sent now: see `Delivery`.
     #[graphql(owned)]
     pub delivery: Delivery,
-    /// When it happened.
+    /// When the gig became ACTIVE.
     #[graphql(owned)]
     pub occurred_at: DateTime,
-    /// The gig.
+    /// The id of the gig.
     gig_id: ID,
     #[graphql(skip)]
-    gig_row: Uuid,
+    gig_row_id: GigId,
 }
 
 #[ComplexObject]
 impl GigPublishedEvent {
-    /// The gig as it stands now; null where the viewer may not see it any more.
+    /// The current state of the gig, which may be newer than the event; null if the viewer may not see it any
+    /// more.
     async fn gig(&self, ctx: &Context<'_>) -> Option<Result<Gig>> {
-        nullable(Gig::now(ctx, self.gig_row)).await
+        nullable(Gig::load_current(ctx, self.gig_row_id)).await
     }
 }
 
@@ -50,26 +50,27 @@ pub struct GigPublishedSubscription;
 
 #[Subscription]
 impl GigPublishedSubscription {
-    /// Gigs as they go live, for anyone.
+    /// Gigs that become ACTIVE. Everybody can subscribe.
     async fn gig_published(
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "Which of them, by what they are as they are told; one that is off the list again by then is \
-                    left out.",
+            desc = "Only gigs that match this filter when the event is sent. A gig that is not ACTIVE any \
+                    more then does not match.",
             name = "where"
         )]
         filter: Option<GigFilter>,
         #[graphql(
-            desc = "Begin behind this cursor, of an event or of `Query.eventCursor`. INVALID_CURSOR where it is none, \
-                    CURSOR_EXPIRED where the log no longer keeps what came after it."
+            desc = "Start with the events after this cursor, from an event or from `Query.eventCursor`. \
+                    INVALID_CURSOR if it is malformed, CURSOR_EXPIRED if the event log no longer has the \
+                    events after it."
         )]
         after: Option<String>,
     ) -> Result<impl Stream<Item = Result<GigPublishedEvent>>> {
         ctx.viewer()?;
         let filter = filter.map(GigFilter::parse).transpose()?;
-        let alike = (Topic::Published, FanoutScope::All(Audience::Everyone));
-        let source = begin(ctx, alike, after.as_deref(), move |services, delivery, event| {
+        let fanout = (Topic::Published, FanoutScope::All(Audience::Everyone));
+        let source = open_source(ctx, fanout, after.as_deref(), move |services, delivery, event| {
             let filter = filter.clone();
             async move {
                 let EventBody::GigStatus { gig_id, .. } = event.body else { return Ok(None) };
@@ -82,8 +83,8 @@ impl GigPublishedSubscription {
                     cursor: services.streams.cursor(event.position).encode(),
                     delivery: delivery.into(),
                     occurred_at: event.occurred_at.into(),
-                    gig_id: public_id(IdKind::Gig, gig_id),
-                    gig_row: gig_id,
+                    gig_id: public_id(gig_id),
+                    gig_row_id: gig_id,
                 })))
             }
         });
@@ -91,8 +92,8 @@ impl GigPublishedSubscription {
     }
 }
 
-/// Whether the gig is listed, and one of those asked for.
-async fn matches(services: &Services, filter: &Filter, gig_id: Uuid) -> Result<bool> {
+/// Whether the gig is ACTIVE now and matches the filter.
+async fn matches(services: &Services, filter: &Filter, gig_id: GigId) -> Result<bool> {
     let db = services.db.read();
     let Some(gig) = gigs::find_visible(db, None, gig_id).await? else { return Ok(false) };
     let seller = users::find_all(db, &[gig.seller_id]).await?;

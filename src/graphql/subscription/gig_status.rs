@@ -3,67 +3,68 @@
 use async_graphql::{ComplexObject, Context, ID, SimpleObject, Subscription};
 use futures_util::future::ready;
 use futures_util::stream::Stream;
-use uuid::Uuid;
 
 use crate::domain::event::{EventBody, Topic};
 use crate::domain::gig;
 use crate::domain::gig::GigStatus as Status;
-use crate::domain::id::IdKind;
+use crate::domain::id::{GigId, SubjectId};
 use crate::domain::user::Viewer;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Error, ErrorCode, Result, nullable};
-use crate::graphql::loaders::ReasonsOf;
+use crate::graphql::loaders::ReasonsOfVersion;
 use crate::graphql::subscription::source::hand_over;
-use crate::graphql::subscription::{Delivery, Event, begin, of_session, resumes};
+use crate::graphql::subscription::{Delivery, Event, is_resuming, open_source, session_scope};
 use crate::graphql::types::gig::{Gig, GigStatus};
-use crate::graphql::types::node::{public_id, row_id};
+use crate::graphql::types::node::{parse_id, public_id};
 use crate::graphql::types::review::ReviewReason;
 use crate::graphql::types::scalar::DateTime;
 use crate::service::Services;
 use crate::store::{event_log, gigs};
 
-/// A gig has come to a status; or, as a SNAPSHOT, has one.
+/// The status of a gig has changed. A SNAPSHOT has the current status instead.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct GigStatusEvent {
-    /// Begins another stream behind this event, by `after:`.
+    /// The position of the event in the log. Give it as `after` to resume after this event.
     #[graphql(owned)]
     pub cursor: String,
-    /// How it came.
+    /// Why the event is sent now: see `Delivery`.
     #[graphql(owned)]
     pub delivery: Delivery,
-    /// When it happened; of a SNAPSHOT, when it was taken.
+    /// When the status changed. For a SNAPSHOT, when it was taken.
     #[graphql(owned)]
     pub occurred_at: DateTime,
-    /// The gig.
+    /// The id of the gig.
     gig_id: ID,
-    /// The gig's version that this made, or, of a SNAPSHOT, that it has.
+    /// The version of the gig after the change. For a SNAPSHOT, the current version.
     version: i32,
-    /// The status before; null of a gig that was just made, and of a SNAPSHOT.
+    /// The status before the change; null if the gig was created, and for a SNAPSHOT.
     previous_status: Option<GigStatus>,
-    /// The status that it came to.
+    /// The status after the change. For a SNAPSHOT, the current status.
     status: GigStatus,
     #[graphql(skip)]
-    gig_row: Uuid,
-    /// Whether a decision made this version, whose reasons are to be shown.
+    gig_row_id: GigId,
+    /// Whether this version is the result of a decision with reasons.
     #[graphql(skip)]
-    decided: bool,
+    has_reasons: bool,
 }
 
 #[ComplexObject]
 impl GigStatusEvent {
-    /// Why a reviewer decided so; empty where it was no refusal.
+    /// The reasons of the reviewer; empty if the status is neither REJECTED nor SUSPENDED.
     async fn reasons(&self, ctx: &Context<'_>) -> Result<Vec<ReviewReason>> {
-        if !self.decided {
+        if !self.has_reasons {
             return Ok(Vec::new());
         }
-        let reasons = ctx.loader().load_one(ReasonsOf(self.gig_row, self.version)).await?;
+        let reasons =
+            ctx.loader().load_one(ReasonsOfVersion(SubjectId::Gig(self.gig_row_id), self.version)).await?;
         Ok(reasons.unwrap_or_default().into_iter().map(ReviewReason::from).collect())
     }
 
-    /// The gig as it stands now; null where the viewer may not see it any more.
+    /// The current state of the gig, which may be newer than the event; null if the viewer may not see it any
+    /// more.
     async fn gig(&self, ctx: &Context<'_>) -> Option<Result<Gig>> {
-        nullable(Gig::now(ctx, self.gig_row)).await
+        nullable(Gig::load_current(ctx, self.gig_row_id)).await
     }
 }
 
@@ -73,12 +74,12 @@ impl GigStatusEvent {
             cursor: services.streams.cursor(head).encode(),
             delivery: Delivery::Snapshot,
             occurred_at: services.now().into(),
-            gig_id: public_id(IdKind::Gig, gig.id),
+            gig_id: public_id(gig.id),
             version: gig.version,
             previous_status: None,
             status: gig.status.into(),
-            gig_row: gig.id,
-            decided: matches!(gig.status, Status::Rejected | Status::Suspended),
+            gig_row_id: gig.id,
+            has_reasons: matches!(gig.status, Status::Rejected | Status::Suspended),
         }
     }
 }
@@ -88,23 +89,25 @@ pub struct GigStatusSubscription;
 
 #[Subscription]
 impl GigStatusSubscription {
-    /// Each change of a gig's status. With `gigId`: that gig, the viewer's own or, for reviewers, any; without
-    /// `after` it begins with a SNAPSHOT. Without `gigId`: all of the viewer's gigs.
+    /// Changes of the status of gigs. With `gigId`: of this gig, which must be the viewer's own unless they
+    /// are a reviewer; NOT_FOUND otherwise. Without `after`, it starts with a SNAPSHOT. Without `gigId`: of
+    /// all gigs of the viewer, without a SNAPSHOT. Requires a session.
     async fn gig_status_changed(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The gig; left out, all of the viewer's.")] gig_id: Option<ID>,
+        #[graphql(desc = "The id of a gig. Without it: all gigs of the viewer.")] gig_id: Option<ID>,
         #[graphql(
-            desc = "Begin behind this cursor, of an event or of `Query.eventCursor`. INVALID_CURSOR where it is none, \
-                    CURSOR_EXPIRED where the log no longer keeps what came after it."
+            desc = "Start with the events after this cursor, from an event or from `Query.eventCursor`. \
+                    INVALID_CURSOR if it is malformed, CURSOR_EXPIRED if the event log no longer has the \
+                    events after it."
         )]
         after: Option<String>,
     ) -> Result<impl Stream<Item = Result<GigStatusEvent>>> {
         let viewer = ctx.require_viewer()?;
-        let gig_id = gig_id.map(|id| row_id(IdKind::Gig, &id));
+        let gig_id = gig_id.as_ref().map(parse_id);
         let topic = gig_id.map_or(Topic::Seller(viewer.id()), Topic::Gig);
-        let alike = (topic, of_session(viewer));
-        let mut source = begin(ctx, alike, after.as_deref(), |services, delivery, event| {
+        let fanout = (topic, session_scope(viewer));
+        let mut source = open_source(ctx, fanout, after.as_deref(), |services, delivery, event| {
             let cursor = services.streams.cursor(event.position).encode();
             ready(Ok(match &event.body {
                 EventBody::GigStatus { gig_id, version, previous, status, reason_codes, .. } => {
@@ -112,12 +115,12 @@ impl GigStatusSubscription {
                         cursor,
                         delivery: delivery.into(),
                         occurred_at: event.occurred_at.into(),
-                        gig_id: public_id(IdKind::Gig, *gig_id),
+                        gig_id: public_id(*gig_id),
                         version: *version,
                         previous_status: previous.map(GigStatus::from),
                         status: (*status).into(),
-                        gig_row: *gig_id,
-                        decided: !reason_codes.is_empty(),
+                        gig_row_id: *gig_id,
+                        has_reasons: !reason_codes.is_empty(),
                     }))
                 }
                 _ => None,
@@ -125,9 +128,9 @@ impl GigStatusSubscription {
         })
         .await?;
         if let Some(gig_id) = gig_id {
-            let (head, gig) = now(ctx.services(), viewer, gig_id).await?;
-            source.by_role = gig.seller_id != viewer.id();
-            if !resumes(ctx, after.as_deref()) {
+            let (head, gig) = load_snapshot(ctx.services(), viewer, gig_id).await?;
+            source.requires_reviewer = gig.seller_id != viewer.id();
+            if !is_resuming(ctx, after.as_deref()) {
                 source.stream.skip_to(head);
                 let snapshot = GigStatusEvent::snapshot(&gig, head, ctx.services());
                 source.first = Some((head, Event::GigStatus(snapshot)));
@@ -137,16 +140,23 @@ impl GigStatusSubscription {
     }
 }
 
-/// The gig, which the viewer must be allowed to follow, as it stands, and the position that this is as of.
-async fn now(services: &Services, viewer: &Viewer, gig_id: Uuid) -> Result<(i64, gig::Gig)> {
-    // Both reads see one moment, so the snapshot holds all up to the position and nothing behind it.
-    let moment = services.db.snapshot().await?;
-    let head = event_log::head(&moment).await?;
-    let gig = gigs::find_visible(&moment, Some(viewer), gig_id).await?;
-    moment.rollback().await?;
-    services.public_data_version.reset_to(head);
-    let gig = gig.filter(|gig| gig.review_visible_to(Some(viewer))).ok_or_else(|| {
-        Error::new(ErrorCode::NotFound, "There is no such gig whose status you may follow.")
+/// The current state of the gig, and the position in the event log that it belongs to.
+///
+/// # Errors
+/// NOT_FOUND if the viewer is neither the seller nor a reviewer.
+async fn load_snapshot(services: &Services, viewer: &Viewer, gig_id: GigId) -> Result<(i64, gig::Gig)> {
+    // Both reads see the same state, so the snapshot contains every event up to the position and none after
+    // it.
+    let snapshot_tx = services.db.snapshot().await?;
+    let head = event_log::newest_position(&snapshot_tx).await?;
+    let gig = gigs::find_visible(&snapshot_tx, Some(viewer), gig_id).await?;
+    snapshot_tx.rollback().await?;
+    services.public_data_version.advance_to(head);
+    let gig = gig.filter(|gig| gig.is_review_visible_to(Some(viewer))).ok_or_else(|| {
+        Error::new(
+            ErrorCode::NotFound,
+            "There is no gig with this `gigId` whose status you may subscribe to.",
+        )
     })?;
     Ok((head, gig))
 }

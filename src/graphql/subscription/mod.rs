@@ -1,8 +1,12 @@
-//! What is told as it happens.
+//! The root type `Subscription`: one file per field.
 //!
-//! Each root field begins a stream of `live`, says how its events are shown, and leaves both to be followed from
-//! outside ([`following`](crate::engine::delivery)). The events of a stream come each once and in order; their `cursor`
-//! begins another stream behind them.
+//! A root field opens a stream of the event log, says how to convert its events, and hands both over to the
+//! engine ([`source`]). A subscriber receives each event once and in order. To resume after an event, it
+//! gives the event's `cursor` as `after`.
+//!
+//! To add a subscription: its event in `domain::event` with a topic, a file here with the event type and the
+//! root field, a variant of [`Event`], the field's name in `authorization::table` and its cases in
+//! `tests/api/authorization.rs`; then `make schema`.
 
 mod gig_published;
 mod gig_status;
@@ -33,7 +37,7 @@ use gig_status::{GigStatusEvent, GigStatusSubscription};
 use review_queue::{ReviewQueueEvent, ReviewQueueSubscription};
 use verification_status::{VerificationStatusEvent, VerificationStatusSubscription};
 
-/// What is told as it happens.
+/// All subscriptions. A subscriber receives each event once and in order.
 #[derive(MergedSubscription, Default)]
 pub struct Subscription(
     GigStatusSubscription,
@@ -42,24 +46,32 @@ pub struct Subscription(
     ReviewQueueSubscription,
 );
 
-/// How an event came to the subscriber.
+/// Why an event is sent.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "stream::Delivery")]
 pub enum Delivery {
-    /// Not an event: the subject as it stands where the stream begins.
+    /// Not an event: the current state of the subject when the stream starts.
     Snapshot,
-    /// From the log: it happened before the stream began, or while the client was too slow.
+    /// Read from the event log: it happened before the stream started, or while the client was too slow.
     Replay,
-    /// As it happened.
+    /// Sent as it happened.
     Live,
 }
 
-/// Anything that a subscription tells.
+/// An event of a subscription.
 #[derive(Interface)]
 #[graphql(
-    field(name = "cursor", ty = "String", desc = "Begins another stream behind this event, by `after:`."),
-    field(name = "delivery", ty = "Delivery", desc = "How it came."),
-    field(name = "occurred_at", ty = "DateTime", desc = "When it happened.")
+    field(
+        name = "cursor",
+        ty = "String",
+        desc = "The position of the event in the log. Give it as `after` to resume after this event."
+    ),
+    field(name = "delivery", ty = "Delivery", desc = "Why the event is sent now: see `Delivery`."),
+    field(
+        name = "occurred_at",
+        ty = "DateTime",
+        desc = "When it happened. For a SNAPSHOT, when it was taken."
+    )
 )]
 pub enum Event {
     GigStatus(GigStatusEvent),
@@ -69,7 +81,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// What the client has selected of it.
+    /// Resolves the selected fields of the event.
     pub async fn resolve(
         &self,
         selected: &ContextSelectionSet<'_>,
@@ -84,16 +96,16 @@ impl Event {
     }
 }
 
-/// Begins a stream of the topic: of everything behind `after`, or behind what the client's browser has; or, without, of
-/// what happens from now on.
+/// Opens a stream of the topic: of the events after `Last-Event-ID` or `after` or, without either, of new
+/// events.
 ///
 /// # Errors
-/// INVALID_CURSOR, CURSOR_EXPIRED; where the database is away.
-async fn begin<F, S>(
+/// INVALID_CURSOR if the cursor is malformed, CURSOR_EXPIRED if the log no longer has the events after it.
+async fn open_source<F, S>(
     ctx: &Context<'_>,
-    (topic, shared_by): (Topic, FanoutScope),
+    (topic, fanout_scope): (Topic, FanoutScope),
     after: Option<&str>,
-    show: F,
+    resolve: F,
 ) -> Result<SubscriptionSource>
 where
     F: Fn(Arc<Services>, stream::Delivery, Arc<LogEvent>) -> S + Send + Sync + 'static,
@@ -104,17 +116,24 @@ where
         Some(after) => streams.resume(topic, after).await?,
         None => streams.live(topic),
     };
-    let show: EventResolver =
-        Arc::new(move |services, delivery, event| show(services, delivery, event).boxed());
-    Ok(SubscriptionSource { topic, stream, first: None, shared_by, by_role: false, show: Some(show) })
+    let resolver: EventResolver =
+        Arc::new(move |services, delivery, event| resolve(services, delivery, event).boxed());
+    Ok(SubscriptionSource {
+        topic,
+        stream,
+        first: None,
+        fanout_scope,
+        requires_reviewer: false,
+        resolver: Some(resolver),
+    })
 }
 
-/// Whether the client has been here before, and resumes.
-fn resumes(ctx: &Context<'_>, after: Option<&str>) -> bool {
+/// Whether the client gives a cursor to resume after.
+fn is_resuming(ctx: &Context<'_>, after: Option<&str>) -> bool {
     after.is_some() || ctx.last_event_id().is_some()
 }
 
-/// Those who are asked for by one session alone.
-fn of_session(viewer: &Viewer) -> FanoutScope {
+/// The scope of a subscription whose events only one session gets.
+fn session_scope(viewer: &Viewer) -> FanoutScope {
     FanoutScope::Session(viewer.session_id, viewer.role)
 }

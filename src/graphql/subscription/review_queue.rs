@@ -3,82 +3,81 @@
 use async_graphql::{ComplexObject, Context, Enum, ID, SimpleObject, Subscription};
 use futures_util::Stream;
 use futures_util::future::ready;
-use uuid::Uuid;
 
 use crate::domain::event::{EventBody, Topic};
-use crate::domain::id::IdKind;
+use crate::domain::id::ReviewItemId;
 use crate::domain::review;
 use crate::domain::review::ReviewState;
 use crate::domain::review_kind::ReviewKind as Kind;
 use crate::graphql::context::{Audience, ContextExt};
 use crate::graphql::error::{Result, nullable};
-use crate::graphql::loaders::ReviewItemId;
 use crate::graphql::subscription::source::{FanoutScope, SubscriptionSource, hand_over};
-use crate::graphql::subscription::{Delivery, Event, begin};
+use crate::graphql::subscription::{Delivery, Event, open_source};
 use crate::graphql::types::node::public_id;
 use crate::graphql::types::review::{ReviewItem, ReviewKind};
 use crate::graphql::types::scalar::DateTime;
 use crate::store::reviews;
 use crate::store::reviews::QueueQuery;
 
-/// What has happened to an item of the review queue.
+/// What happened to an item of the review queue.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "review::ReviewQueueChange")]
 pub enum ReviewQueueChange {
-    /// It is new.
+    /// A gig or a verification was submitted: the item is new.
     Submitted,
-    /// A reviewer has taken it.
+    /// A reviewer has claimed the item, or extended the claim.
     Claimed,
-    /// A reviewer has given it back, or the claim has run out.
+    /// The item is free again: a reviewer has released it, the claim has expired, or a second reviewer must
+    /// decide.
     Released,
-    /// It is done.
+    /// A reviewer has decided.
     Decided,
-    /// Who sent it has taken it back.
+    /// The item was removed without a decision, for example because the seller has archived the gig.
     Withdrawn,
 }
 
-/// The review queue has changed.
+/// An item of the review queue has changed.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct ReviewQueueEvent {
-    /// Begins another stream behind this event, by `after:`.
+    /// The position of the event in the log. Give it as `after` to resume after this event.
     #[graphql(owned)]
     pub cursor: String,
-    /// How it came.
+    /// Why the event is sent now: see `Delivery`.
     #[graphql(owned)]
     pub delivery: Delivery,
-    /// When it happened.
+    /// When the item changed.
     #[graphql(owned)]
     pub occurred_at: DateTime,
-    /// What has happened.
+    /// What happened to the item.
     change: ReviewQueueChange,
-    /// What the item is about.
+    /// What kind of subject the item is about.
     kind: ReviewKind,
-    /// The item.
+    /// The id of the item.
     item_id: ID,
     #[graphql(skip)]
-    item_row: Uuid,
+    item_row_id: ReviewItemId,
 }
 
 #[ComplexObject]
 impl ReviewQueueEvent {
-    /// The item as it stands now; null where it was withdrawn.
+    /// The current state of the item, which may be newer than the event; null if it was withdrawn.
     async fn item(&self, ctx: &Context<'_>) -> Option<Result<ReviewItem>> {
         nullable(async {
-            let item = ctx.loader().load_one(ReviewItemId(self.item_row)).await?;
+            let item = ctx.loader().load_one(self.item_row_id).await?;
             Ok(item.map(ReviewItem::from))
         })
         .await
     }
 
-    /// How many items are OPEN now, of every kind.
+    /// The number of items of both kinds that are OPEN now.
     async fn open_count(&self, ctx: &Context<'_>) -> Result<i32> {
         let services = ctx.services();
         let open = QueueQuery { kind: None, state: Some(ReviewState::Open), now: services.now() };
         Ok(reviews::count(services.db.read(), &open).await?)
     }
 
-    /// How many items are not decided now and past their time, of every kind.
+    /// The number of items of both kinds that are overdue now.
     async fn overdue_count(&self, ctx: &Context<'_>) -> Result<i32> {
         let services = ctx.services();
         Ok(reviews::count_overdue(services.db.read(), services.now()).await?)
@@ -90,25 +89,26 @@ pub struct ReviewQueueSubscription;
 
 #[Subscription]
 impl ReviewQueueSubscription {
-    /// Each change of the review queue. REVIEWER or ADMIN.
+    /// Changes of the review queue. Requires the role REVIEWER or ADMIN.
     async fn review_queue_changed(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Items about this; all where it is left out.")] kind: Option<ReviewKind>,
+        #[graphql(desc = "Only items of this kind.")] kind: Option<ReviewKind>,
         #[graphql(
-            desc = "Begin behind this cursor, of an event or of `Query.eventCursor`. INVALID_CURSOR where it is none, \
-                    CURSOR_EXPIRED where the log no longer keeps what came after it."
+            desc = "Start with the events after this cursor, from an event or from `Query.eventCursor`. \
+                    INVALID_CURSOR if it is malformed, CURSOR_EXPIRED if the event log no longer has the \
+                    events after it."
         )]
         after: Option<String>,
     ) -> Result<impl Stream<Item = Result<ReviewQueueEvent>>> {
-        ctx.reviewer()?;
-        let wanted = kind.map(Kind::from);
-        let alike = (Topic::ReviewQueue, FanoutScope::All(Audience::Reviewers));
-        let source = begin(ctx, alike, after.as_deref(), move |services, delivery, event| {
+        ctx.require_reviewer()?;
+        let kind_filter = kind.map(Kind::from);
+        let fanout = (Topic::ReviewQueue, FanoutScope::All(Audience::Reviewers));
+        let source = open_source(ctx, fanout, after.as_deref(), move |services, delivery, event| {
             let cursor = services.streams.cursor(event.position).encode();
             ready(Ok(match event.body {
                 EventBody::ReviewQueue { item_id, review_kind, change }
-                    if wanted.is_none_or(|kind| kind == review_kind) =>
+                    if kind_filter.is_none_or(|kind| kind == review_kind) =>
                 {
                     Some(Event::ReviewQueue(ReviewQueueEvent {
                         cursor,
@@ -116,13 +116,13 @@ impl ReviewQueueSubscription {
                         occurred_at: event.occurred_at.into(),
                         change: change.into(),
                         kind: review_kind.into(),
-                        item_id: public_id(IdKind::ReviewItem, item_id),
-                        item_row: item_id,
+                        item_id: public_id(item_id),
+                        item_row_id: item_id,
                     }))
                 }
                 _ => None,
             }))
         });
-        Ok(hand_over(ctx, SubscriptionSource { by_role: true, ..source.await? }))
+        Ok(hand_over(ctx, SubscriptionSource { requires_reviewer: true, ..source.await? }))
     }
 }

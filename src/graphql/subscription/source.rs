@@ -1,13 +1,17 @@
-//! The source of a subscription's events, as its root field hands it over to whoever runs the subscription.
+//! The source of a subscription's events: what a root field hands over to the engine.
+//!
+//! `graphql` must not import `engine`. A root field therefore puts its [`SubscriptionSource`] into the
+//! [`SourceSlot`] of the request, and returns an empty stream. The engine takes the source and delivers its
+//! events.
 
 use std::sync::Arc;
 
 use async_graphql::Context;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{Empty, empty};
-use uuid::Uuid;
 
 use crate::domain::event::{Event as LogEvent, Topic};
+use crate::domain::id::SessionId;
 use crate::domain::user::Role;
 use crate::events::stream::{self, EventStream};
 use crate::graphql::context::Audience;
@@ -15,46 +19,47 @@ use crate::graphql::error::Result;
 use crate::graphql::subscription::Event;
 use crate::service::Services;
 
-/// Shows an event of the log as one of its subscription's; `None` leaves it out.
+/// Converts an event of the log to the event that the subscription sends; `None` skips it.
 pub type EventResolver =
     Arc<dyn Fn(Arc<Services>, stream::Delivery, Arc<LogEvent>) -> ResolvedEvent + Send + Sync>;
 
 type ResolvedEvent = BoxFuture<'static, Result<Option<Event>>>;
 
-/// What a subscription's root field has begun. It leaves this to be followed from outside, where many can share what
-/// is the same for them, and its own stream is empty.
+/// The events of one subscription.
 pub struct SubscriptionSource {
     pub topic: Topic,
     pub stream: EventStream,
-    /// What it begins with: a snapshot as of a position.
+    /// The snapshot to send first, and its position in the log.
     pub first: Option<(i64, Event)>,
-    pub shared_by: FanoutScope,
-    /// Whether the viewer may have it as a reviewer alone.
-    pub by_role: bool,
-    pub show: Option<EventResolver>,
+    /// Which subscribers can share executions with this one.
+    pub fanout_scope: FanoutScope,
+    /// Whether the subscription ends when the viewer is not a reviewer any more.
+    pub requires_reviewer: bool,
+    pub resolver: Option<EventResolver>,
 }
 
 impl SubscriptionSource {
-    /// What shows its events.
-    pub fn take_show(&mut self) -> EventResolver {
-        self.show.take().expect("it is taken once")
+    /// Takes the resolver. It can be taken once.
+    pub fn take_resolver(&mut self) -> EventResolver {
+        self.resolver.take().expect("the resolver is taken once")
     }
 }
 
-/// By what subscribers of one topic can be answered alike.
+/// Which subscribers of a topic, with the same operation and variables, get the same result.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum FanoutScope {
+    /// All subscribers of the audience, unless an execution is viewer-dependent.
     All(Audience),
-    /// The subscriptions of one session, while its person has one role.
-    Session(Uuid, Role),
+    /// The subscriptions of one session, as long as its user has this role.
+    Session(SessionId, Role),
 }
 
-/// Where a root field leaves its source; in the data of each request that runs a subscription.
+/// Where a root field puts its source. It is in the data of each request that runs a subscription.
 pub trait SourceSlot: Send + Sync {
     fn put(&self, ctx: &Context<'_>, source: SubscriptionSource);
 }
 
-/// Hands the source over. The root field's own stream is empty.
+/// Hands the source over to the engine. Returns the empty stream of the root field.
 pub fn hand_over<T>(ctx: &Context<'_>, source: SubscriptionSource) -> Empty<Result<T>> {
     ctx.data_unchecked::<Arc<dyn SourceSlot>>().put(ctx, source);
     empty()

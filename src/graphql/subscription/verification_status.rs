@@ -3,69 +3,73 @@
 use async_graphql::{ComplexObject, Context, SimpleObject, Subscription};
 use futures_util::future::ready;
 use futures_util::stream::Stream;
-use uuid::Uuid;
 
 use crate::domain::event::{EventBody, Topic};
+use crate::domain::id::{SubjectId, UserId, VerificationId};
 use crate::domain::verification as domain;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
-use crate::graphql::loaders::{ReasonsOf, VerificationOf};
+use crate::graphql::loaders::ReasonsOfVersion;
 use crate::graphql::subscription::source::hand_over;
-use crate::graphql::subscription::{Delivery, Event, begin, of_session, resumes};
+use crate::graphql::subscription::{Delivery, Event, is_resuming, open_source, session_scope};
 use crate::graphql::types::review::ReviewReason;
 use crate::graphql::types::scalar::DateTime;
-use crate::graphql::types::verification::{Verification, VerificationStatus, shown};
+use crate::graphql::types::verification::{Verification, VerificationStatus, reasons_for};
 use crate::store::{event_log, verifications};
 
-/// The viewer's verification has changed; or, as a SNAPSHOT, is like this.
+/// The viewer's verification has changed. A SNAPSHOT has its current state instead.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct VerificationStatusEvent {
-    /// Begins another stream behind this event, by `after:`.
+    /// The position of the event in the log. Give it as `after` to resume after this event.
     #[graphql(owned)]
     pub cursor: String,
-    /// How it came.
+    /// Why the event is sent now: see `Delivery`.
     #[graphql(owned)]
     pub delivery: Delivery,
-    /// When it happened; of a SNAPSHOT, when it was taken.
+    /// When the verification changed. For a SNAPSHOT, when it was taken.
     #[graphql(owned)]
     pub occurred_at: DateTime,
-    /// The version that this made, or, of a SNAPSHOT, that it has.
+    /// The version of the verification after the change. For a SNAPSHOT, the current version.
     version: i32,
-    /// The status before; null of a SNAPSHOT. The same as `status` where a step was done within it.
+    /// The status before the change; null for a SNAPSHOT. It equals `status` if only the content has changed.
     previous_status: Option<VerificationStatus>,
-    /// The status that it came to.
+    /// The status after the change. For a SNAPSHOT, the current status.
     status: VerificationStatus,
     #[graphql(skip)]
-    user_row: Uuid,
-    /// Whether there are reasons to be shown.
+    user_row_id: UserId,
+    /// Whether this version has reasons.
     #[graphql(skip)]
-    reasoned: bool,
+    has_reasons: bool,
 }
 
 #[ComplexObject]
 impl VerificationStatusEvent {
-    /// Why it was decided so; empty where nothing was refused.
+    /// The reasons of the last decision in this version; empty if there are none. They are as in
+    /// `Verification.reasons`.
     async fn reasons(&self, ctx: &Context<'_>) -> Result<Vec<ReviewReason>> {
-        if !self.reasoned {
+        if !self.has_reasons {
             return Ok(Vec::new());
         }
-        let kept = ctx.loader().load_one(ReasonsOf(self.user_row, self.version)).await?;
-        if let Some(reasons) = kept {
-            return Ok(shown(reasons, false));
+        let stored = ctx
+            .loader()
+            .load_one(ReasonsOfVersion(SubjectId::Verification(self.user_row_id), self.version))
+            .await?;
+        if let Some(reasons) = stored {
+            return Ok(reasons_for(reasons, false));
         }
-        // No reviewer made this version: the rules did.
-        let now = ctx.loader().load_one(VerificationOf(self.user_row)).await?;
-        let same = now.filter(|now| now.version == self.version);
-        Ok(shown(same.map(|now| now.reasons).unwrap_or_default(), false))
+        // This version is not the result of a reviewer's decision.
+        let now = ctx.loader().load_one(VerificationId::from(self.user_row_id)).await?;
+        let same_version = now.filter(|now| now.version == self.version);
+        Ok(reasons_for(same_version.map(|now| now.reasons).unwrap_or_default(), false))
     }
 
-    /// The verification as it stands now.
+    /// The current state of the verification, which may be newer than the event.
     async fn verification(&self, ctx: &Context<'_>) -> Result<Verification> {
         let viewer = ctx.require_viewer()?;
-        let now = ctx.loader().load_one(VerificationOf(self.user_row)).await?;
-        let now = now.unwrap_or_else(|| domain::Verification::not_started(self.user_row));
-        Ok(Verification::seen_by(now, viewer))
+        let now = ctx.loader().load_one(VerificationId::from(self.user_row_id)).await?;
+        let now = now.unwrap_or_else(|| domain::Verification::not_started(self.user_row_id));
+        Ok(Verification::for_viewer(now, viewer))
     }
 }
 
@@ -74,20 +78,22 @@ pub struct VerificationStatusSubscription;
 
 #[Subscription]
 impl VerificationStatusSubscription {
-    /// Each change of the viewer's own verification; without `after` it begins with a SNAPSHOT.
+    /// Changes of the viewer's own verification. Without `after`, it starts with a SNAPSHOT. Requires a
+    /// session.
     async fn verification_status_changed(
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "Begin behind this cursor, of an event or of `Query.eventCursor`. INVALID_CURSOR where it is none, \
-                    CURSOR_EXPIRED where the log no longer keeps what came after it."
+            desc = "Start with the events after this cursor, from an event or from `Query.eventCursor`. \
+                    INVALID_CURSOR if it is malformed, CURSOR_EXPIRED if the event log no longer has the \
+                    events after it."
         )]
         after: Option<String>,
     ) -> Result<impl Stream<Item = Result<VerificationStatusEvent>>> {
         let (services, viewer) = (ctx.services(), ctx.require_viewer()?);
         let user_id = viewer.id();
-        let alike = (Topic::Verification(user_id), of_session(viewer));
-        let mut source = begin(ctx, alike, after.as_deref(), |services, delivery, event| {
+        let fanout = (Topic::Verification(user_id), session_scope(viewer));
+        let mut source = open_source(ctx, fanout, after.as_deref(), |services, delivery, event| {
             let cursor = services.streams.cursor(event.position).encode();
             ready(Ok(match &event.body {
                 EventBody::VerificationStatus { user_id, version, previous, status, reason_codes } => {
@@ -98,22 +104,23 @@ impl VerificationStatusSubscription {
                         version: *version,
                         previous_status: Some((*previous).into()),
                         status: (*status).into(),
-                        user_row: *user_id,
-                        reasoned: !reason_codes.is_empty(),
+                        user_row_id: *user_id,
+                        has_reasons: !reason_codes.is_empty(),
                     }))
                 }
                 _ => None,
             }))
         })
         .await?;
-        if !resumes(ctx, after.as_deref()) {
-            // Both reads see one moment, so the snapshot holds all up to the position and nothing behind it.
-            let moment = services.db.snapshot().await?;
-            let head = event_log::head(&moment).await?;
-            let found = verifications::find(&moment, user_id).await?;
-            moment.rollback().await?;
-            services.public_data_version.reset_to(head);
-            let now = found.map(|sealed| sealed.verification);
+        if !is_resuming(ctx, after.as_deref()) {
+            // Both reads see the same state, so the snapshot contains every event up to the position and none
+            // after it.
+            let snapshot_tx = services.db.snapshot().await?;
+            let head = event_log::newest_position(&snapshot_tx).await?;
+            let stored = verifications::find(&snapshot_tx, user_id).await?;
+            snapshot_tx.rollback().await?;
+            services.public_data_version.advance_to(head);
+            let now = stored.map(|row| row.verification);
             let now = now.unwrap_or_else(|| domain::Verification::not_started(user_id));
             source.stream.skip_to(head);
             let snapshot = VerificationStatusEvent {
@@ -123,8 +130,8 @@ impl VerificationStatusSubscription {
                 version: now.version,
                 previous_status: None,
                 status: now.status.into(),
-                user_row: user_id,
-                reasoned: !now.reasons.is_empty(),
+                user_row_id: user_id,
+                has_reasons: !now.reasons.is_empty(),
             };
             source.first = Some((head, Event::VerificationStatus(snapshot)));
         }

@@ -1,4 +1,4 @@
-//! The viewer's own account.
+//! The viewer's own account, and sessions.
 
 use async_graphql::{Context, Enum, Object, SimpleObject};
 use secrecy::ExposeSecret;
@@ -7,7 +7,7 @@ use crate::domain::gig_filter::{GigFilter, GigOrder};
 use crate::domain::user;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
-use crate::graphql::inputs::list_length::bounded;
+use crate::graphql::inputs::list_length::check_list_length;
 use crate::graphql::types::gig::GigStatus;
 use crate::graphql::types::gig_connection::GigConnection;
 use crate::graphql::types::pagination::PageArguments;
@@ -18,15 +18,15 @@ use crate::graphql::types::verification::Verification;
 use crate::service::{accounts, verifications};
 use crate::store::gigs::query::{GigQuery, Scope};
 
-/// What a person may do beyond their own things.
+/// What a user may do beyond using their own account.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "user::Role")]
 pub enum Role {
-    /// Posts gigs.
+    /// May sell gigs.
     Member,
-    /// Decides what others post.
+    /// May also decide about the gigs and verifications of others.
     Reviewer,
-    /// Whatever a reviewer may do, and runs the marketplace.
+    /// May do what a reviewer may do. Administrators run the marketplace.
     Admin,
 }
 
@@ -38,38 +38,46 @@ impl From<user::Viewer> for Viewer {
     }
 }
 
-/// Who is asking, with what they alone see of themselves.
+/// The signed-in user, with what only they can see of their account.
 #[Object]
 impl Viewer {
-    /// The viewer as others see them.
+    /// The viewer's public profile.
     async fn user(&self) -> User {
         self.0.user.clone().into()
     }
 
-    /// As it was written at sign-up.
+    /// The e-mail address, as it was entered at sign-up.
     async fn email(&self) -> &str {
         &self.0.email
     }
 
-    /// What the viewer may do.
+    /// The viewer's role.
     async fn role(&self) -> Role {
         self.0.role.into()
     }
 
-    /// The viewer's own gigs in every status, newest first.
+    /// The viewer's own gigs in every status, most recently created first.
     async fn gigs(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Those in any of these statuses; all where it is left out.")] status: Option<
-            Vec<GigStatus>,
-        >,
-        #[graphql(desc = "How many from the front, 0 to 100; 20 where neither is given.")] first: Option<i32>,
-        #[graphql(desc = "Begin behind this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many from the back, 0 to 100.")] last: Option<i32>,
-        #[graphql(desc = "End in front of this cursor.")] before: Option<String>,
+        #[graphql(
+            desc = "Only gigs in one of these statuses, at most 100. Without it, gigs in every status."
+        )]
+        status: Option<Vec<GigStatus>>,
+        #[graphql(desc = "How many entries from the start: 0 to 100. 20 if `last` is not given, either.")]
+        first: Option<i32>,
+        #[graphql(
+            desc = "Only entries after this cursor. INVALID_CURSOR if it is of another list or order."
+        )]
+        after: Option<String>,
+        #[graphql(desc = "How many entries from the end: 0 to 100. Not with `first`.")] last: Option<i32>,
+        #[graphql(
+            desc = "Only entries before this cursor. INVALID_CURSOR if it is of another list or order."
+        )]
+        before: Option<String>,
     ) -> Result<GigConnection> {
-        bounded("status", status.as_deref())?;
-        let statuses = status.map(|of| of.into_iter().map(Into::into).collect());
+        check_list_length("status", status.as_deref())?;
+        let statuses = status.map(|statuses| statuses.into_iter().map(Into::into).collect());
         let query = GigQuery {
             scope: Scope::Own { seller_id: self.0.id(), statuses },
             filter: GigFilter::default(),
@@ -80,32 +88,33 @@ impl Viewer {
         GigConnection::of_query(ctx, Some(&self.0), query, arguments).await
     }
 
-    /// The viewer's identity verification; NOT_STARTED before they begin.
+    /// The viewer's identity verification. It has the status NOT_STARTED until they begin.
     async fn verification(&self, ctx: &Context<'_>) -> Result<Verification> {
-        let verification = verifications::of_person(ctx.services(), self.0.id()).await?;
-        Ok(Verification::seen_by(verification, &self.0))
+        let verification = verifications::find_for_user(ctx.services(), self.0.id()).await?;
+        Ok(Verification::for_viewer(verification, &self.0))
     }
 
-    /// Whether the viewer may do this now, and if not, what is missing: as the act itself would answer.
+    /// Whether the viewer may do this now and, if not, the errors that the mutation itself would return.
     async fn can(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What the viewer has in mind.")] action: Action,
+        #[graphql(desc = "What the viewer wants to do.")] action: Action,
     ) -> Result<Permission> {
-        Ok(verifications::missing(ctx.services(), &self.0, action.into()).await?.into())
+        Ok(verifications::unmet_requirements(ctx.services(), &self.0, action.into()).await?.into())
     }
 }
 
-/// What a person who has just signed in holds.
+/// The tokens of a session.
 #[derive(SimpleObject)]
 pub struct Session {
-    /// Goes into the header `Authorization: Bearer ..`, and lives 15 minutes.
+    /// For the header `Authorization: Bearer <token>`. Valid for 15 minutes.
     access_token: String,
-    /// When the access token ends.
+    /// When the access token expires.
     access_token_expires_at: DateTime,
-    /// Trades for a new pair, once; the session lives 30 days from its last trade.
+    /// For `refreshSession`. Can be used once. The session expires 30 days after its last refresh, or after
+    /// the sign-in.
     refresh_token: String,
-    /// Whose session it is.
+    /// The signed-in user.
     viewer: Viewer,
 }
 

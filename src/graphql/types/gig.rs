@@ -1,4 +1,6 @@
-//! A gig and what belongs to it.
+//! A gig, and the types that belong to it: its images, category and price.
+//!
+//! How to add a field: see [`graphql`](crate::graphql).
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -6,40 +8,41 @@ use std::sync::Arc;
 use async_graphql::dataloader;
 use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
 use futures_util::future::BoxFuture;
-use uuid::Uuid;
 
 use crate::domain::gig::GigStatus as Status;
-use crate::domain::id::IdKind;
+use crate::domain::id::{CategoryId, GigId};
 use crate::domain::user::Viewer;
 use crate::domain::{category, gig, image, money};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Error, Result};
-use crate::graphql::loaders::{CategoryId, GigId, ImagesOfGig, Loader, UserId};
+use crate::graphql::loaders::{ImagesOfGig, Loader};
 use crate::graphql::types::node::public_id;
 use crate::graphql::types::review::ReviewReason;
 use crate::graphql::types::scalar::{DateTime, Decimal, Url};
 use crate::graphql::types::user::User;
-use crate::service::images::address;
+use crate::service::images::image_url;
 use crate::store::gigs::rows::{Column, GigRow};
 use crate::store::images::ImageView;
 
-/// Where a gig stands between its first draft and the archive.
+/// The status of a gig.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "Status")]
 pub enum GigStatus {
-    /// Its seller is still writing it; only they and reviewers see it.
+    /// The seller is still writing it. Only the seller and reviewers can see it.
     Draft,
-    /// It waits for a reviewer; only its seller and reviewers see it.
+    /// It waits for the decision of a reviewer. Only the seller and reviewers can see it.
     InReview,
-    /// It is listed for everybody.
+    /// It is published: everybody can see it.
     Active,
-    /// Its seller has taken it off the list for a while.
+    /// The seller has paused it, or it was paused because the seller's verification was revoked. The seller
+    /// can resume it.
     Paused,
-    /// A reviewer has refused it; `reviewReasons` says why.
+    /// A reviewer has rejected it for the reasons in `reviewReasons`. The seller can edit it if at least one
+    /// is retryable.
     Rejected,
-    /// A reviewer has taken it off the list; it can only be archived.
+    /// A reviewer has taken it down for the reasons in `reviewReasons`. It can only be archived.
     Suspended,
-    /// It is over, for good.
+    /// The seller has ended it. This is final.
     Archived,
 }
 
@@ -47,9 +50,9 @@ pub enum GigStatus {
 #[derive(SimpleObject)]
 #[graphql(shareable)]
 pub struct Money {
-    /// For example "12.50".
+    /// The amount in units of the currency with two decimals, for example "12.50".
     amount: Decimal,
-    /// ISO 4217, for example "USD".
+    /// The ISO 4217 code of the currency. Always "USD".
     currency_code: &'static str,
 }
 
@@ -59,24 +62,24 @@ impl From<money::Money> for Money {
     }
 }
 
-/// A part of the catalogue.
+/// A category of the catalogue.
 #[derive(SimpleObject)]
 pub struct Category {
-    /// Begins with `cat_`; the same in every installation.
+    /// Global id that starts with `cat_`. The same in every installation.
     #[graphql(owned)]
     pub id: ID,
-    /// Its name in an address, for example "web-design".
+    /// The name in URLs, for example "web-design".
     slug: String,
-    /// For example "Web Design".
+    /// The name for people, for example "Web Design".
     name: String,
-    /// The least that a gig in it may cost.
+    /// The lowest price of a gig in this category.
     minimum_price: Money,
 }
 
 impl From<category::Category> for Category {
     fn from(category: category::Category) -> Self {
         Self {
-            id: public_id(IdKind::Category, category.id),
+            id: public_id(category.id),
             slug: category.slug,
             name: category.name,
             minimum_price: category.minimum_price.into(),
@@ -84,61 +87,56 @@ impl From<category::Category> for Category {
     }
 }
 
-/// A picture of a gig: a JPEG, upright, without metadata.
+/// A picture of a gig: a JPEG in upright orientation, without metadata.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct GigImage {
-    /// Begins with `img_`.
+    /// Global id that starts with `img_`.
     #[graphql(owned)]
     pub id: ID,
-    /// Pixels, at most 2048.
+    /// The width in pixels, at most 2048.
     width: i32,
-    /// Pixels, at most 2048.
+    /// The height in pixels, at most 2048.
     height: i32,
-    /// At most `limits.gig.imageMaxBytes`.
+    /// The size of the file in bytes, at most `Limits.gig.imageMaxBytes`.
     byte_size: i32,
     #[graphql(skip)]
-    seen: ImageView,
+    view: ImageView,
 }
 
 #[ComplexObject]
 impl GigImage {
-    /// Where the picture is. Everybody's for good while its gig is ACTIVE; otherwise signed, and good for one to
-    /// two hours.
+    /// The address of the picture. While the gig is ACTIVE, it is public and does not change. Otherwise it is
+    /// signed, and expires after one to two hours.
     async fn url(&self, ctx: &Context<'_>) -> Url {
-        Url(address(ctx.services(), &self.seen))
+        Url(image_url(ctx.services(), &self.view))
     }
 }
 
 impl From<ImageView> for GigImage {
-    fn from(seen: ImageView) -> Self {
-        let image::GigImage { id, width, height, byte_size, .. } = seen.image;
-        Self { id: public_id(IdKind::GigImage, id), width, height, byte_size, seen }
+    fn from(view: ImageView) -> Self {
+        let image::GigImage { id, width, height, byte_size, .. } = view.image;
+        Self { id: public_id(id), width, height, byte_size, view }
     }
 }
 
-/// The part of a gig that a list must be read for to show this field; `None` where it has that anyway.
+/// The column that a list must read for this field of `Gig`; `None` if every list reads what the field needs.
+///
+/// A column has the name of its field: `deliveryDays` reads `Column::DeliveryDays`.
 pub fn column_for(field: &str) -> Option<Column> {
-    Some(match field {
-        "title" => Column::Title,
-        "description" => Column::Description,
-        "deliveryDays" => Column::DeliveryDays,
-        "revisions" => Column::Revisions,
-        "tags" => Column::Tags,
-        "links" => Column::Links,
-        "version" => Column::Version,
-        "createdAt" => Column::CreatedAt,
-        "submittedAt" => Column::SubmittedAt,
-        "reviewDueAt" => Column::ReviewDueAt,
-        "reviewReasons" => Column::ReviewReasons,
-        "seller" => Column::Seller,
-        "images" => Column::Images,
-        _ => return None,
-    })
+    let mut name = String::with_capacity(field.len() + 2);
+    for character in field.chars() {
+        if character.is_ascii_uppercase() {
+            name.push('_');
+        }
+        name.push(character.to_ascii_lowercase());
+    }
+    name.parse().ok()
 }
 
-/// Loads by itself what did not come along. Boxed: the futures of all fields are as large as the largest.
-fn loaded<'a, K>(
+/// Loads what the row does not contain. Boxed, because the future of every field is as large as the largest
+/// of them.
+fn load_missing<'a, K>(
     ctx: &'a Context<'_>,
     key: K,
 ) -> BoxFuture<'a, Result<Option<<Loader as dataloader::Loader<K>>::Value>>>
@@ -149,53 +147,53 @@ where
     Box::pin(ctx.loader().load_one(key))
 }
 
-/// The category of a gig.
-pub async fn category(ctx: &Context<'_>, id: Uuid) -> Result<Category> {
+/// Loads the category of a gig.
+pub async fn load_category(ctx: &Context<'_>, id: CategoryId) -> Result<Category> {
     let category = match ctx.services().catalogue.find(id) {
         Some(category) => Some(category.clone()),
-        None => loaded(ctx, CategoryId(id)).await?,
+        None => load_missing(ctx, id).await?,
     };
     let category = category.ok_or_else(|| Error::internal(&"a gig's category is missing"))?;
     Ok(category.into())
 }
 
 pub struct Gig {
-    listed: Arc<GigRow>,
-    /// Whether what the review says may be shown.
+    row: Arc<GigRow>,
+    /// Whether the viewer may see when the review is due, and the reasons of the last decision.
     review_visible: bool,
 }
 
 impl Gig {
-    /// The gig as `viewer`, who may see it, sees it.
-    pub fn seen_by(gig: gig::Gig, viewer: Option<&Viewer>) -> Self {
-        Self::listed(Arc::new(gig.into()), viewer)
+    /// The gig for `viewer`, who must be allowed to see it.
+    pub fn for_viewer(gig: gig::Gig, viewer: Option<&Viewer>) -> Self {
+        Self::from_row(Arc::new(gig.into()), viewer)
     }
 
-    /// The gig of a list, with what came along.
-    pub fn listed(listed: Arc<GigRow>, viewer: Option<&Viewer>) -> Self {
-        let review_visible = listed.gig.review_visible_to(viewer);
-        Self { listed, review_visible }
+    /// The gig of a list, with what the list has read of it.
+    pub fn from_row(row: Arc<GigRow>, viewer: Option<&Viewer>) -> Self {
+        let review_visible = row.gig.is_review_visible_to(viewer);
+        Self { row, review_visible }
     }
 
     fn gig(&self) -> &gig::Gig {
-        &self.listed.gig
+        &self.row.gig
     }
 
-    /// The gig as it stands now; `None` where whoever looks may not see it.
+    /// The current state of the gig; `None` if the viewer may not see it.
     ///
     /// # Errors
-    /// Where the database is away.
-    pub async fn now(ctx: &Context<'_>, id: Uuid) -> Result<Option<Self>> {
-        let gig = ctx.loader().load_one(GigId(id)).await?;
+    /// UNAUTHENTICATED if the credentials are invalid.
+    pub async fn load_current(ctx: &Context<'_>, id: GigId) -> Result<Option<Self>> {
+        let gig = ctx.loader().load_one(id).await?;
         if gig.is_none() {
             ctx.mark_viewer_dependent();
         }
         let visibility = ctx.visibility()?;
-        Ok(gig.map(|gig| Self::seen_by(gig, visibility)))
+        Ok(gig.map(|gig| Self::for_viewer(gig, visibility)))
     }
 
-    /// Whether what the review says is shown.
-    fn shows_review(&self, ctx: &Context<'_>) -> bool {
+    /// Whether the review is visible; if not, the result depends on the viewer.
+    fn check_review_visible(&self, ctx: &Context<'_>) -> bool {
         if !self.review_visible {
             ctx.mark_viewer_dependent();
         }
@@ -203,108 +201,111 @@ impl Gig {
     }
 }
 
-/// A small job offered by its seller.
+/// A small job that a seller offers. The limits in the descriptions are defaults; `Query.limits` has the
+/// current ones.
 #[Object]
 impl Gig {
-    /// Begins with `gig_`.
+    /// Global id that starts with `gig_`.
     pub async fn id(&self) -> ID {
-        public_id(IdKind::Gig, self.gig().id)
+        public_id(self.gig().id)
     }
 
-    /// One line, 10 to 120 characters; a draft's may be shorter.
+    /// One line of 10 to 120 characters. The title of a draft may be shorter.
     async fn title(&self) -> &str {
         &self.gig().content.title
     }
 
-    /// 1 to 2048 characters; empty in a draft that has none yet.
+    /// 1 to 2048 characters, possibly in several lines. Empty if a draft has none yet.
     async fn description(&self) -> &str {
         &self.gig().content.description
     }
 
-    /// Where it stands in the catalogue; a draft that names none is in the first.
+    /// The category. A draft without one is in the first category of the catalogue.
     async fn category(&self, ctx: &Context<'_>) -> Result<Category> {
-        category(ctx, self.gig().content.category_id).await
+        load_category(ctx, self.gig().content.category_id).await
     }
 
-    /// What it costs; a draft that names no price has its category's least.
+    /// The price. A draft without one has the minimum price of its category.
     async fn price(&self) -> Money {
         self.gig().content.price.into()
     }
 
-    /// Days from order to delivery, 1 to 90.
+    /// The number of days from order to delivery, 1 to 90.
     async fn delivery_days(&self) -> i32 {
         self.gig().content.delivery_days
     }
 
-    /// How often the buyer may ask for changes, 0 to 20.
+    /// The number of times that the buyer may ask for changes, 0 to 20.
     async fn revisions(&self) -> i32 {
         self.gig().content.revisions
     }
 
-    /// At most 15, unique ignoring case.
+    /// At most 15 tags, as the seller wrote them. They are unique, ignoring case.
     async fn tags(&self) -> &[String] {
         &self.gig().content.tags
     }
 
-    /// At most 5, in the seller's order.
+    /// At most 5 pictures, in the seller's order.
     async fn images(&self, ctx: &Context<'_>) -> Result<Vec<GigImage>> {
-        let images = match &self.listed.images {
+        let images = match &self.row.images {
             Some(images) => images.clone(),
-            None => loaded(ctx, ImagesOfGig(self.gig().id)).await?.unwrap_or_default(),
+            None => load_missing(ctx, ImagesOfGig(self.gig().id)).await?.unwrap_or_default(),
         };
-        let public = self.gig().is_listed();
-        Ok(images.into_iter().map(|image| ImageView { image, public }.into()).collect())
+        let is_public = self.gig().is_listed();
+        Ok(images.into_iter().map(|image| ImageView { image, is_public }.into()).collect())
     }
 
-    /// At most 5 addresses of the seller's work elsewhere.
+    /// At most 5 links to the seller's work on other sites.
     async fn links(&self) -> Vec<Url> {
         self.gig().content.links.iter().cloned().map(Url).collect()
     }
 
-    /// Who offers it.
+    /// The user who offers the gig.
     async fn seller(&self, ctx: &Context<'_>) -> Result<User> {
-        let seller = match &self.listed.seller {
+        let seller = match &self.row.seller {
             Some(seller) => Some(seller.clone()),
-            None => loaded(ctx, UserId(self.gig().seller_id)).await?,
+            None => load_missing(ctx, self.gig().seller_id).await?,
         };
         let seller = seller.ok_or_else(|| Error::internal(&"a gig's seller is missing"))?;
         Ok(seller.into())
     }
 
-    /// Where it stands now.
+    /// The current status.
     async fn status(&self) -> GigStatus {
         self.gig().status.into()
     }
 
-    /// Goes up by one at every change of status or content.
+    /// Starts at 1 and increases by one with every change of status or content.
     async fn version(&self) -> i32 {
         self.gig().version
     }
 
-    /// When its first draft was made.
+    /// When the gig was created.
     async fn created_at(&self) -> DateTime {
         self.gig().created_at.into()
     }
 
-    /// When it was last sent for approval; null while it never was.
+    /// When the gig was last submitted for review; null if it never was.
     async fn submitted_at(&self) -> Option<DateTime> {
         self.gig().submitted_at.map(DateTime)
     }
 
-    /// When it was first listed; null while it never was.
+    /// When the gig first became ACTIVE; null if it never was.
     async fn published_at(&self) -> Option<DateTime> {
         self.gig().published_at.map(DateTime)
     }
 
-    /// When the review under way is due; null where none is, and for everybody but its seller and reviewers.
+    /// When the current review is due; null if the gig is not IN_REVIEW, and for everybody except the seller
+    /// and reviewers.
     async fn review_due_at(&self, ctx: &Context<'_>) -> Option<DateTime> {
-        let visible = self.shows_review(ctx);
+        let visible = self.check_review_visible(ctx);
         self.gig().review_due_at.filter(|_| visible).map(DateTime)
     }
 
-    /// The last decision's reasons; empty for everybody but its seller and reviewers.
+    /// The reasons of the last decision; empty after an approval, and for everybody except the seller and
+    /// reviewers.
     async fn review_reasons(&self, ctx: &Context<'_>) -> Vec<ReviewReason> {
-        let visible = self.shows_review(ctx);
+        let visible = self.check_review_visible(ctx);
         let reasons = self.gig().review_reasons.iter().filter(|_| visible);
         reasons.cloned().map(ReviewReason::from).collect()
     }

@@ -1,17 +1,19 @@
-//! Lists of gigs, page by page.
+//! Connections of gigs.
 
 use std::sync::Arc;
 
 use async_graphql::{Context, Object, SimpleObject};
-use uuid::Uuid;
 
+use crate::domain::id::UserId;
 use crate::domain::user::Viewer;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
-use crate::graphql::loaders::{GigCountOfSeller, GigsOfSeller, SellerBeyond};
+use crate::graphql::loaders::{GigCountOfSeller, GigsOfSeller, SellerGigsBeyond};
 use crate::graphql::types::gig::{Gig, column_for};
 use crate::graphql::types::gig_facets::GigFacets;
-use crate::graphql::types::pagination::{PageArguments, PageInfo, other_side, other_side_field, page_info};
+use crate::graphql::types::pagination::{
+    PageArguments, PageInfo, opposite_side, opposite_side_field, page_info,
+};
 use crate::store::gigs::list;
 use crate::store::gigs::query::GigQuery;
 use crate::store::gigs::rows::{ColumnSet, GigRow};
@@ -19,33 +21,33 @@ use crate::store::pagination::{Page, PageRequest};
 
 pub struct GigConnection {
     list: List,
-    /// Who looks.
+    /// The viewer whose permissions apply.
     viewer: Option<Viewer>,
     page: Page<Arc<GigRow>>,
     request: PageRequest,
 }
 
-/// Where the rest of the list is.
+/// The whole list that a connection is a page of.
 pub enum List {
     Query(GigQuery),
-    /// Asked for together with those of other sellers.
-    OfSeller(Uuid),
+    /// The ACTIVE gigs of a seller, read together with those of other sellers.
+    OfSeller(UserId),
 }
 
-/// A gig at its place in a list.
+/// A gig in a list, with its cursor.
 #[derive(SimpleObject)]
 pub struct GigEdge {
-    /// Marks its place in this list in this order, for `after` and `before`.
+    /// The position in this list and order, for `after` and `before`.
     cursor: String,
     /// The gig.
     node: Gig,
 }
 
 impl GigConnection {
-    /// A page of what `query` finds.
+    /// A page of the gigs that `query` finds.
     ///
     /// # Errors
-    /// Where the arguments ask for no page of it, or the database is away.
+    /// BAD_USER_INPUT or INVALID_CURSOR if the page arguments are invalid.
     pub async fn of_query(
         ctx: &Context<'_>,
         viewer: Option<&Viewer>,
@@ -61,21 +63,21 @@ impl GigConnection {
     /// A page of a seller's ACTIVE gigs.
     ///
     /// # Errors
-    /// Where the arguments ask for no page of it, or the database is away.
-    pub async fn of_seller(ctx: &Context<'_>, seller_id: Uuid, arguments: PageArguments) -> Result<Self> {
+    /// BAD_USER_INPUT or INVALID_CURSOR if the page arguments are invalid.
+    pub async fn of_seller(ctx: &Context<'_>, seller_id: UserId, arguments: PageArguments) -> Result<Self> {
         let viewer = ctx.visibility()?.cloned();
-        let request = arguments.parse(GigQuery::listed_of(seller_id).key_shape())?;
+        let request = arguments.parse(GigQuery::listed_by_seller(seller_id).key_shape())?;
         let key = GigsOfSeller { seller_id, request: request.clone(), columns: selected_columns(ctx) };
         let page = ctx.loader().load_one(key).await?.unwrap_or_default();
         Ok(Self { list: List::OfSeller(seller_id), viewer, page, request })
     }
 
-    fn gig(&self, listed: &Arc<GigRow>) -> Gig {
-        Gig::listed(Arc::clone(listed), self.viewer.as_ref())
+    fn gig(&self, row: &Arc<GigRow>) -> Gig {
+        Gig::from_row(Arc::clone(row), self.viewer.as_ref())
     }
 }
 
-/// The parts of its gigs that a field of this type is asked for.
+/// The columns of the gigs that the selection of a connection needs.
 fn selected_columns(ctx: &Context<'_>) -> ColumnSet {
     let mut columns = ColumnSet::new();
     for field in ctx.field().selection_set() {
@@ -95,39 +97,41 @@ fn selected_columns(ctx: &Context<'_>) -> ColumnSet {
 /// One page of a list of gigs.
 #[Object]
 impl GigConnection {
-    /// The page's gigs, each with its cursor.
+    /// The gigs of the page, each with its cursor.
     async fn edges(&self) -> Vec<GigEdge> {
         let rows = self.page.rows.iter();
-        rows.map(|(key, listed)| GigEdge { cursor: key.to_cursor(), node: self.gig(listed) }).collect()
+        rows.map(|(key, row)| GigEdge { cursor: key.to_cursor(), node: self.gig(row) }).collect()
     }
 
-    /// The page's gigs alone.
+    /// The gigs of the page, without cursors.
     async fn nodes(&self) -> Vec<Gig> {
-        self.page.rows.iter().map(|(_, listed)| self.gig(listed)).collect()
+        self.page.rows.iter().map(|(_, row)| self.gig(row)).collect()
     }
 
-    /// Where the page lies in the list.
+    /// The position of the page in the list.
     async fn page_info(&self, ctx: &Context<'_>) -> Result<PageInfo> {
-        let asked = ctx.look_ahead().field(other_side_field(&self.request)).exists();
-        let other = match other_side(&self.request).filter(|_| asked) {
+        let is_selected = ctx.look_ahead().field(opposite_side_field(&self.request)).exists();
+        let has_opposite = match opposite_side(&self.request).filter(|_| is_selected) {
             None => false,
             Some((side, key)) => match &self.list {
-                List::Query(query) => list::exists_on(ctx.services().db.read(), query, side, key).await?,
+                List::Query(query) => {
+                    list::exists_on_side(ctx.services().db.read(), query, side, key).await?
+                }
                 List::OfSeller(seller_id) => {
-                    let beyond = SellerBeyond { seller_id: *seller_id, side, key: key.clone() };
+                    let beyond = SellerGigsBeyond { seller_id: *seller_id, side, key: key.clone() };
                     ctx.loader().load_one(beyond).await?.is_some()
                 }
             },
         };
-        Ok(page_info(&self.page, &self.request, other))
+        Ok(page_info(&self.page, &self.request, has_opposite))
     }
 
-    /// How the gigs of the whole list are distributed.
+    /// Counts of the gigs in the whole list, by category, price and tag.
     async fn facets(&self) -> GigFacets<'_> {
         GigFacets(&self.list)
     }
 
-    /// How many gigs the whole list has; counted only where it is asked for.
+    /// The number of gigs in the whole list. It is counted only if it is selected.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
         match &self.list {
             List::Query(query) => Ok(list::count(ctx.services().db.read(), query).await?),

@@ -1,53 +1,52 @@
-//! How the gigs of a list are distributed.
+//! Facets: how many gigs of a list are in each category, price range and tag.
 
 use async_graphql::{Context, Object, SimpleObject};
 use futures_util::future::BoxFuture;
 
-use crate::domain::gig_filter::{PRICE_RANGES, price_range_end};
+use crate::domain::gig_filter::{PRICE_RANGE_STARTS, price_range_end};
 use crate::domain::money;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Error, Result};
 use crate::graphql::loaders::FacetOfSeller;
-use crate::graphql::types::gig::{Category, Money, category};
+use crate::graphql::types::gig::{Category, Money, load_category};
 use crate::graphql::types::gig_connection::List;
 use crate::store::gigs::facets;
 use crate::store::gigs::facets::{Bucket, Facet};
 
-/// How the gigs of a list are distributed. Every gig that the list's filter and search leave is counted, on whatever page
-/// it is; each of these is counted only where it is asked for.
+/// The facets of this list.
 pub struct GigFacets<'a>(pub &'a List);
 
-/// A category, and how many gigs of the list are in it.
+/// The number of gigs in a category.
 #[derive(SimpleObject)]
 pub struct CategoryCount {
     /// The category.
     category: Category,
-    /// At least 1.
+    /// The number of gigs, at least 1.
     count: i32,
 }
 
-/// A range of prices, and how many gigs of the list are in it.
+/// The number of gigs in a price range.
 #[derive(SimpleObject)]
 pub struct PriceRangeCount {
-    /// The least price of the range.
+    /// The lowest price of the range.
     minimum: Money,
-    /// The greatest price of the range; null where it has no end.
+    /// The highest price of the range; null if the range has no upper bound.
     maximum: Option<Money>,
-    /// 0 or more.
+    /// The number of gigs, 0 or more.
     count: i32,
 }
 
-/// A tag, and how many gigs of the list have it.
+/// The number of gigs with a tag.
 #[derive(SimpleObject)]
 pub struct TagCount {
-    /// In lower case, as `where.tags` takes it.
+    /// The tag in lower case. `where.tags` accepts it.
     tag: String,
-    /// At least 1.
+    /// The number of gigs, at least 1.
     count: i32,
 }
 
 impl GigFacets<'_> {
-    // Boxed: the futures of all fields are as large as the largest.
+    // Boxed, because the future of every field is as large as the largest of them.
     fn counts<'a>(&'a self, ctx: &'a Context<'_>, facet: Facet) -> BoxFuture<'a, Result<Vec<(Bucket, i32)>>> {
         Box::pin(async move {
             let counts = match self.0 {
@@ -57,27 +56,31 @@ impl GigFacets<'_> {
                     ctx.loader().load_one(key).await?.unwrap_or_default()
                 }
             };
-            let small = |count: i64| i32::try_from(count).unwrap_or(i32::MAX);
-            Ok(counts.into_iter().map(|(bucket, count)| (bucket, small(count))).collect())
+            let to_int = |count: i64| i32::try_from(count).unwrap_or(i32::MAX);
+            Ok(counts.into_iter().map(|(bucket, count)| (bucket, to_int(count))).collect())
         })
     }
 }
 
-/// How the gigs of a list are distributed. Every gig that the list's filter and search leave is counted, on whatever page
-/// it is; each of these is counted only where it is asked for.
+/// Counts of the gigs in a list. They include all gigs that match the filter and the search, on every page.
+/// Each facet is counted only if it is selected.
 #[Object]
 impl GigFacets<'_> {
-    /// The categories that have any of the list's gigs, the one with the most first. Their counts add up to `totalCount`.
+    /// The categories with at least one gig, the one with the most gigs first. The counts add up to
+    /// `totalCount`.
     async fn categories(&self, ctx: &Context<'_>) -> Result<Vec<CategoryCount>> {
         let mut categories = Vec::new();
         for (bucket, count) in self.counts(ctx, Facet::Category).await? {
-            let Bucket::Category(id) = bucket else { return Err(Error::internal(&"no category")) };
-            categories.push(CategoryCount { category: category(ctx, id).await?, count });
+            let Bucket::Category(id) = bucket else {
+                return Err(Error::internal(&"a category facet has another kind of bucket"));
+            };
+            categories.push(CategoryCount { category: load_category(ctx, id).await?, count });
         }
         Ok(categories)
     }
 
-    /// Ranges of prices, the cheapest first, also those without a gig. Their counts add up to `totalCount`.
+    /// All price ranges, the cheapest first, including those without a gig. The counts add up to
+    /// `totalCount`.
     async fn price_ranges(&self, ctx: &Context<'_>) -> Result<Vec<PriceRangeCount>> {
         let counts = self.counts(ctx, Facet::Price).await?;
         let money = |cents| Money::from(money::Money::from_cents(cents));
@@ -89,10 +92,10 @@ impl GigFacets<'_> {
                 count: count.map_or(0, |(_, count)| *count),
             }
         };
-        Ok(PRICE_RANGES.into_iter().map(range).collect())
+        Ok(PRICE_RANGE_STARTS.into_iter().map(range).collect())
     }
 
-    /// The 20 tags that most of the list's gigs have, the most frequent first. A gig counts for each of its tags.
+    /// The 20 most frequent tags, the most frequent first. A gig counts once for each of its tags.
     async fn tags(&self, ctx: &Context<'_>) -> Result<Vec<TagCount>> {
         let counts = self.counts(ctx, Facet::Tag).await?.into_iter();
         let tag = |(bucket, count)| match bucket {

@@ -1,23 +1,23 @@
-//! Every limit a form needs.
+//! The limits of forms. To add one, start in `domain::limits`.
 
 use async_graphql::SimpleObject;
 
 use crate::domain::limits;
-use crate::domain::limits::{LEVELS_SHOWN, points_of_level};
+use crate::domain::limits::{LEVELS_SHOWN, points_for_level};
 use crate::graphql::types::gig::Money;
 
-/// Every limit that a form needs, so that no client writes one down.
+/// The limits of all forms. Clients read them here instead of hard-coding them.
 #[derive(SimpleObject)]
 pub struct Limits {
-    /// Of accounts.
+    /// Limits of accounts.
     account: AccountLimits,
-    /// Of gigs.
+    /// Limits of gigs.
     gig: GigLimits,
-    /// Of identity verification.
+    /// Limits of identity verifications.
     verification: VerificationLimits,
-    /// Of reviews.
+    /// Limits of reviews.
     review: ReviewLimits,
-    /// The points that each worker level needs, from level 0.
+    /// The points that the worker levels 0 to 10 need. Higher levels exist.
     levels: Vec<LevelLimit>,
 }
 
@@ -25,91 +25,91 @@ pub struct Limits {
 #[derive(SimpleObject)]
 #[expect(clippy::struct_field_names, reason = "the names are the schema's")]
 pub struct AccountLimits {
-    /// Characters.
+    /// The maximum number of characters of an e-mail address.
     email_max_chars: i32,
-    /// Characters.
+    /// The minimum number of characters of a password.
     password_min_chars: i32,
-    /// Characters.
+    /// The maximum number of characters of a password.
     password_max_chars: i32,
-    /// Characters.
+    /// The minimum number of characters of a display name.
     display_name_min_chars: i32,
-    /// Characters.
+    /// The maximum number of characters of a display name.
     display_name_max_chars: i32,
 }
 
 /// Limits of a gig.
 #[derive(SimpleObject)]
 pub struct GigLimits {
-    /// Characters; of a gig sent for approval.
+    /// The minimum number of characters of the title. The title of a draft may be shorter.
     title_min_chars: i32,
-    /// Characters.
+    /// The maximum number of characters of the title.
     title_max_chars: i32,
-    /// Unicode characters.
+    /// The maximum number of characters of the description.
     description_max_chars: i32,
-    /// Pictures of one gig.
+    /// The maximum number of pictures.
     images_max: i32,
-    /// Bytes of a picture as it is stored.
+    /// The maximum number of bytes of a stored picture.
     image_max_bytes: i32,
-    /// Bytes of a picture as it is uploaded.
+    /// The maximum number of bytes of an uploaded picture.
     image_upload_max_bytes: i32,
-    /// Links of one gig.
+    /// The maximum number of links.
     links_max: i32,
-    /// Characters of a link.
+    /// The maximum number of characters of a link.
     link_max_chars: i32,
-    /// Tags of one gig.
+    /// The maximum number of tags.
     tags_max: i32,
-    /// Characters of a tag.
+    /// The minimum number of characters of a tag.
     tag_min_chars: i32,
-    /// Characters of a tag.
+    /// The maximum number of characters of a tag.
     tag_max_chars: i32,
-    /// Days from order to delivery.
+    /// The maximum number of days from order to delivery.
     delivery_days_max: i32,
-    /// Times that a buyer may ask for changes.
+    /// The maximum number of times that a buyer may ask for changes.
     revisions_max: i32,
-    /// The most that a gig may cost; the least is its category's `minimumPrice`.
+    /// The highest price. The lowest price is the `minimumPrice` of the category.
     maximum_price: Money,
-    /// Gigs of one seller that are not archived.
+    /// The maximum number of gigs of a seller that are not ARCHIVED.
     unarchived_max: i32,
 }
 
 /// Limits of an identity verification.
 #[derive(SimpleObject)]
 pub struct VerificationLimits {
-    /// Bytes of a document's picture as it is uploaded.
+    /// The maximum number of bytes of an uploaded picture of a document.
     document_max_bytes: i32,
-    /// Times that a person may submit.
+    /// The maximum number of times that a user may submit.
     attempts_max: i32,
-    /// Days within which a review is done.
+    /// The number of days from a submission until its review is due.
     review_days: i32,
-    /// The worker level from which an identity must be cleared.
+    /// From this worker level on, the identity of a seller must be verified.
     required_from_level: i32,
-    /// Years.
+    /// The minimum age of a user in years.
     minimum_age: i32,
-    /// Pixels of a document's picture along its shorter side.
+    /// The minimum number of pixels of the shorter side of a picture of a document.
     document_min_pixels: i32,
-    /// Whether a picture of the person themselves is needed, too.
+    /// Whether a picture of the user themselves is required, too.
     selfie_required: bool,
 }
 
 /// Limits of a review.
 #[derive(SimpleObject)]
 pub struct ReviewLimits {
-    /// Minutes that a claim lasts.
+    /// The number of minutes until a claim expires.
     claim_minutes: i32,
-    /// Reasons of one decision.
+    /// The maximum number of reasons of a decision.
     reasons_max: i32,
-    /// Characters of a reason's message.
+    /// The maximum number of characters of the message of a reason.
     reason_message_max_chars: i32,
-    /// Characters of a note that reviewers alone read.
+    /// The maximum number of characters of an internal note.
     internal_note_max_chars: i32,
 }
 
-/// What a worker level needs.
+/// A worker level, and the points that it needs.
 #[derive(SimpleObject)]
 pub struct LevelLimit {
-    /// The level, 0 and up.
+    /// The level, 0 or more.
     level: i32,
-    /// The points that it begins with.
+    /// The number of points from which a user has the level.
     points: i32,
 }
 
@@ -118,52 +118,52 @@ impl From<&limits::Limits> for Limits {
         let limits::Limits { account, gig, verification, review, retention: _ } = limits;
         Self {
             account: AccountLimits {
-                email_max_chars: int(account.email_max_chars),
-                password_min_chars: int(account.password_min_chars),
-                password_max_chars: int(account.password_max_chars),
-                display_name_min_chars: int(account.display_name_min_chars),
-                display_name_max_chars: int(account.display_name_max_chars),
+                email_max_chars: to_int(account.email_max_chars),
+                password_min_chars: to_int(account.password_min_chars),
+                password_max_chars: to_int(account.password_max_chars),
+                display_name_min_chars: to_int(account.display_name_min_chars),
+                display_name_max_chars: to_int(account.display_name_max_chars),
             },
             gig: GigLimits {
-                title_min_chars: int(gig.title_min_chars),
-                title_max_chars: int(gig.title_max_chars),
-                description_max_chars: int(gig.description_max_chars),
-                images_max: int(gig.images_max),
-                image_max_bytes: int(gig.image_max_bytes),
-                image_upload_max_bytes: int(gig.image_upload_max_bytes),
-                links_max: int(gig.links_max),
-                link_max_chars: int(gig.link_max_chars),
-                tags_max: int(gig.tags_max),
-                tag_min_chars: int(gig.tag_min_chars),
-                tag_max_chars: int(gig.tag_max_chars),
+                title_min_chars: to_int(gig.title_min_chars),
+                title_max_chars: to_int(gig.title_max_chars),
+                description_max_chars: to_int(gig.description_max_chars),
+                images_max: to_int(gig.images_max),
+                image_max_bytes: to_int(gig.image_max_bytes),
+                image_upload_max_bytes: to_int(gig.image_upload_max_bytes),
+                links_max: to_int(gig.links_max),
+                link_max_chars: to_int(gig.link_max_chars),
+                tags_max: to_int(gig.tags_max),
+                tag_min_chars: to_int(gig.tag_min_chars),
+                tag_max_chars: to_int(gig.tag_max_chars),
                 delivery_days_max: gig.delivery_days_max,
                 revisions_max: gig.revisions_max,
                 maximum_price: gig.maximum_price.into(),
-                unarchived_max: int(gig.unarchived_max),
+                unarchived_max: to_int(gig.unarchived_max),
             },
             verification: VerificationLimits {
-                document_max_bytes: int(verification.document_max_bytes),
+                document_max_bytes: to_int(verification.document_max_bytes),
                 attempts_max: verification.attempts_max,
                 review_days: review.days,
                 required_from_level: verification.required_from_level,
                 minimum_age: verification.minimum_age,
-                document_min_pixels: int(verification.document_min_pixels),
+                document_min_pixels: to_int(verification.document_min_pixels),
                 selfie_required: verification.selfie_required,
             },
             review: ReviewLimits {
                 claim_minutes: review.claim_minutes,
-                reasons_max: int(review.reasons_max),
-                reason_message_max_chars: int(review.reason_message_max_chars),
-                internal_note_max_chars: int(review.internal_note_max_chars),
+                reasons_max: to_int(review.reasons_max),
+                reason_message_max_chars: to_int(review.reason_message_max_chars),
+                internal_note_max_chars: to_int(review.internal_note_max_chars),
             },
             levels: (0..=LEVELS_SHOWN)
-                .map(|level| LevelLimit { level, points: int(points_of_level(level)) })
+                .map(|level| LevelLimit { level, points: to_int(points_for_level(level)) })
                 .collect(),
         }
     }
 }
 
-/// As GraphQL's Int, which holds every limit that makes sense.
-fn int(number: impl TryInto<i32>) -> i32 {
-    number.try_into().unwrap_or(i32::MAX)
+/// Converts to GraphQL's `Int`; a larger limit becomes the largest `Int`.
+fn to_int(limit: impl TryInto<i32>) -> i32 {
+    limit.try_into().unwrap_or(i32::MAX)
 }

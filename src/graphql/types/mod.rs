@@ -1,4 +1,7 @@
-//! The output types of the schema and its scalars: one file for each subject.
+//! The output types, scalars, interfaces and unions of the schema: one file per subject.
+//!
+//! Their doc comments are the descriptions in schema.graphql: full sentences that say the meaning, the unit,
+//! the limits and when a field is null. How to add a field to `Gig`: see [`graphql`](crate::graphql).
 
 pub mod account;
 pub mod gig;

@@ -1,23 +1,30 @@
-//! Global ids: anything that has one can be read by it.
+//! Global ids, and the interface `Node` of the types that have one.
+//!
+//! To make a type a `Node`: a kind of id in `domain::id`, a variant of [`Node`], and its read in [`load`].
 
 use async_graphql::{Context, ID, Interface};
 use uuid::Uuid;
 
 use crate::domain::id;
-use crate::domain::id::IdKind;
+use crate::domain::id::{
+    CategoryId, DocumentId, GigId, IdKind, ImageId, PublicId, ReviewItemId, UserId, VerificationId,
+};
 use crate::domain::verification as domain;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
-use crate::graphql::loaders::{CategoryId, GigId, ImageId, ReviewItemId, UserId, VerificationOf};
 use crate::graphql::types::gig::{Category, Gig, GigImage};
 use crate::graphql::types::review::ReviewItem;
 use crate::graphql::types::user::User;
 use crate::graphql::types::verification::{IdentityDocument, Verification};
 use crate::store::verifications;
 
-/// Anything with a global id.
+/// An object with a global id. `Query.node` reads it.
 #[derive(Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "Global and stable."))]
+#[graphql(field(
+    name = "id",
+    ty = "ID",
+    desc = "Global id with a prefix that names the type. It never changes."
+))]
 pub enum Node {
     Category(Category),
     Gig(Gig),
@@ -29,45 +36,50 @@ pub enum Node {
 }
 
 /// The public id of a row.
-pub fn public_id(kind: IdKind, id: Uuid) -> ID {
-    ID(id::encode(kind, id))
+pub fn public_id(id: impl PublicId) -> ID {
+    ID(id.to_public())
 }
 
-/// The row that `given` names; the nil id, which no row has, where it is no id of that kind.
-pub fn row_id(kind: IdKind, given: &ID) -> Uuid {
-    id::decode_as(kind, given).unwrap_or_default()
+/// The id that a client sent; the nil id, which no row has, if it is not a public id of this kind.
+pub fn parse_id<T: PublicId>(text: &ID) -> T {
+    T::parse(text).unwrap_or(T::from(Uuid::nil()))
 }
 
-/// What the viewer may see of that id; batched with all else of its kind that the request asks for.
+/// The object with this id; `None` if it does not exist, or the viewer may not see it. All objects of a kind
+/// that a request reads are read in one statement, except identity documents.
 ///
 /// # Errors
-/// Where the database is away.
-pub async fn load(ctx: &Context<'_>, given: &ID) -> Result<Option<Node>> {
+/// UNAUTHENTICATED if the credentials are invalid.
+pub async fn load(ctx: &Context<'_>, text: &ID) -> Result<Option<Node>> {
     let viewer = ctx.viewer()?;
-    let Some((kind, id)) = id::decode(given) else { return Ok(None) };
+    let Some((kind, id)) = id::decode(text) else { return Ok(None) };
     let loader = ctx.loader();
     Ok(match kind {
-        IdKind::Category => loader.load_one(CategoryId(id)).await?.map(|it| Node::Category(it.into())),
+        IdKind::Category => loader.load_one(CategoryId::from(id)).await?.map(|it| Node::Category(it.into())),
         IdKind::Gig => {
-            let gig = loader.load_one(GigId(id)).await?;
-            gig.map(|gig| Node::Gig(Gig::seen_by(gig, viewer)))
+            let gig = loader.load_one(GigId::from(id)).await?;
+            gig.map(|gig| Node::Gig(Gig::for_viewer(gig, viewer)))
         }
-        IdKind::GigImage => loader.load_one(ImageId(id)).await?.map(|it| Node::GigImage(it.into())),
-        IdKind::ReviewItem => loader.load_one(ReviewItemId(id)).await?.map(|it| Node::ReviewItem(it.into())),
+        IdKind::GigImage => loader.load_one(ImageId::from(id)).await?.map(|it| Node::GigImage(it.into())),
+        IdKind::ReviewItem => {
+            loader.load_one(ReviewItemId::from(id)).await?.map(|it| Node::ReviewItem(it.into()))
+        }
         IdKind::Verification => {
             let Some(viewer) = viewer else { return Ok(None) };
-            let found = loader.load_one(VerificationOf(id)).await?;
-            // Everybody has one, also before they begin.
-            let own = (id == viewer.id()).then(|| domain::Verification::not_started(id));
-            found.or(own).map(|it| Node::Verification(Verification::seen_by(it, viewer)))
+            let user_id = UserId::from(id);
+            let stored = loader.load_one(VerificationId::from(user_id)).await?;
+            // Every user has a verification, even before they begin.
+            let own = (user_id == viewer.id()).then(|| domain::Verification::not_started(user_id));
+            stored.or(own).map(|it| Node::Verification(Verification::for_viewer(it, viewer)))
         }
         IdKind::IdentityDocument => {
-            let document = verifications::find_document(ctx.services().db.read(), id).await?;
-            let seen = document.filter(|document| {
-                viewer.is_some_and(|viewer| viewer.role.reviews() || viewer.id() == document.user_id)
+            let document =
+                verifications::find_document(ctx.services().db.read(), DocumentId::from(id)).await?;
+            let visible = document.filter(|document| {
+                viewer.is_some_and(|viewer| viewer.role.can_review() || viewer.id() == document.user_id)
             });
-            seen.map(|it| Node::IdentityDocument(it.into()))
+            visible.map(|it| Node::IdentityDocument(it.into()))
         }
-        IdKind::User => loader.load_one(UserId(id)).await?.map(|it| Node::User(it.into())),
+        IdKind::User => loader.load_one(UserId::from(id)).await?.map(|it| Node::User(it.into())),
     })
 }

@@ -1,31 +1,31 @@
-//! Relay's paging: `first` and `after`, or `last` and `before`.
+//! Pagination by cursors, as in Relay: `first` and `after`, or `last` and `before`.
 
 use async_graphql::SimpleObject;
 
 use crate::graphql::error::{Error, ErrorCode, Result};
 use crate::store::pagination::{Direction, Page, PageKey, PageRequest, Side};
 
-/// Rows of a page for which nobody said how many.
+/// The size of a page if neither `first` nor `last` is given.
 pub const DEFAULT_SIZE: u64 = 20;
 
-/// The most rows of a page.
+/// The largest size of a page.
 const MAX_SIZE: u64 = 100;
 
-/// Where a page lies in its list.
+/// The position of a page in its list.
 #[derive(SimpleObject, Clone)]
 #[graphql(shareable)]
 pub struct PageInfo {
-    /// Whether the list goes on behind this page.
+    /// Whether the list has entries after this page.
     has_next_page: bool,
-    /// Whether the list has something in front of this page.
+    /// Whether the list has entries before this page.
     has_previous_page: bool,
-    /// The first entry's cursor; null where the page is empty.
+    /// The cursor of the first entry; null if the page is empty.
     start_cursor: Option<String>,
-    /// The last entry's cursor; null where the page is empty.
+    /// The cursor of the last entry; null if the page is empty.
     end_cursor: Option<String>,
 }
 
-/// The four arguments as they were given.
+/// The four page arguments of a connection.
 pub struct PageArguments {
     pub first: Option<i32>,
     pub after: Option<String>,
@@ -34,18 +34,18 @@ pub struct PageArguments {
 }
 
 impl PageArguments {
-    /// The page they ask for, of a list whose cursors have that shape.
+    /// The requested page of a list whose cursors have this shape.
     ///
     /// # Errors
-    /// BAD_USER_INPUT for a size out of bounds, or both directions; INVALID_CURSOR.
+    /// BAD_USER_INPUT if the size is out of bounds, or both `first` and `last` are given. INVALID_CURSOR.
     pub fn parse(self, shape: (&'static str, usize)) -> Result<PageRequest> {
-        let (size, paging) = match (self.first, self.last) {
+        let (size, direction) = match (self.first, self.last) {
             (Some(_), Some(_)) => {
-                return Err(Error::bad_input("Give `first` or `last`, not both."));
+                return Err(Error::bad_input("Use either `first` or `last`, not both."));
             }
             (None, Some(last)) => (size("last", last)?, Direction::Backward),
             (Some(first), None) => (size("first", first)?, Direction::Forward),
-            // Asked for what comes before a cursor, and not how much of it.
+            // `before` alone: the page that ends there.
             (None, None) if self.before.is_some() && self.after.is_none() => {
                 (DEFAULT_SIZE, Direction::Backward)
             }
@@ -53,42 +53,42 @@ impl PageArguments {
         };
         Ok(PageRequest {
             size,
-            paging,
+            direction,
             after: key("after", self.after, shape)?,
             before: key("before", self.before, shape)?,
         })
     }
 }
 
-fn size(name: &str, given: i32) -> Result<u64> {
-    match u64::try_from(given) {
+fn size(name: &str, value: i32) -> Result<u64> {
+    match u64::try_from(value) {
         Ok(size @ 0..=MAX_SIZE) => Ok(size),
-        _ => Err(Error::bad_input(format!("`{name}` must be from 0 to {MAX_SIZE}; it is {given}."))),
+        _ => Err(Error::bad_input(format!("`{name}` must be between 0 and {MAX_SIZE}, not {value}."))),
     }
 }
 
-fn key(name: &str, given: Option<String>, shape: (&'static str, usize)) -> Result<Option<PageKey>> {
-    let Some(cursor) = given else { return Ok(None) };
+fn key(name: &str, cursor: Option<String>, shape: (&'static str, usize)) -> Result<Option<PageKey>> {
+    let Some(cursor) = cursor else { return Ok(None) };
     let key = PageKey::from_cursor(&cursor, shape.0, shape.1);
     key.map(Some).ok_or_else(|| {
-        let message = format!("`{name}` is no cursor of this list in this order.");
+        let message = format!("`{name}` must be a cursor of this list in this order.");
         Error::new(ErrorCode::InvalidCursor, message)
     })
 }
 
-/// What must be asked to know whether the list has rows on the side that the page was not read towards.
-pub fn other_side(request: &PageRequest) -> Option<(Side, &PageKey)> {
-    match request.paging {
+/// Where to look for rows on the side of the page opposite to its direction; `None` if there are none.
+pub fn opposite_side(request: &PageRequest) -> Option<(Side, &PageKey)> {
+    match request.direction {
         Direction::Forward => request.after.as_ref().map(|key| (Side::UpTo, key)),
         Direction::Backward => request.before.as_ref().map(|key| (Side::From, key)),
     }
 }
 
-/// The page's place, where `other` says whether there are rows on that other side.
-pub fn page_info<T>(page: &Page<T>, request: &PageRequest, other: bool) -> PageInfo {
-    let (has_next_page, has_previous_page) = match request.paging {
-        Direction::Forward => (page.more, other),
-        Direction::Backward => (other, page.more),
+/// The `PageInfo` of a page. `has_opposite`: whether there are rows on the opposite side.
+pub fn page_info<T>(page: &Page<T>, request: &PageRequest, has_opposite: bool) -> PageInfo {
+    let (has_next_page, has_previous_page) = match request.direction {
+        Direction::Forward => (page.has_more, has_opposite),
+        Direction::Backward => (has_opposite, page.has_more),
     };
     PageInfo {
         has_next_page,
@@ -98,9 +98,9 @@ pub fn page_info<T>(page: &Page<T>, request: &PageRequest, other: bool) -> PageI
     }
 }
 
-/// The field of [`PageInfo`] that takes a question of its own to answer.
-pub fn other_side_field(request: &PageRequest) -> &'static str {
-    match request.paging {
+/// The field of [`PageInfo`] that needs another statement.
+pub fn opposite_side_field(request: &PageRequest) -> &'static str {
+    match request.direction {
         Direction::Forward => "hasPreviousPage",
         Direction::Backward => "hasNextPage",
     }

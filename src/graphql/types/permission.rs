@@ -1,4 +1,4 @@
-//! What the viewer may do, asked beforehand.
+//! Whether the viewer may do something, before they try.
 
 use async_graphql::{Enum, SimpleObject};
 
@@ -6,24 +6,24 @@ use crate::domain::permission;
 use crate::domain::violation::Violation;
 use crate::graphql::types::user_error::UserError;
 
-/// Something that takes more than a session.
+/// Something that requires more than a session.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "permission::Action")]
 pub enum Action {
-    /// Sending a gig for approval.
+    /// Submit a gig for review.
     PostGig,
-    /// Taking work from a buyer.
+    /// Accept work from a buyer.
     TakeOrder,
-    /// Submitting one's identity verification.
+    /// Submit one's own identity verification.
     SubmitVerification,
 }
 
-/// Whether the viewer may, and what is missing where they may not.
+/// Whether the viewer may do something and, if not, why.
 #[derive(SimpleObject)]
 pub struct Permission {
     /// Whether the viewer may do it now.
     allowed: bool,
-    /// The errors that the act itself would answer with; empty where it is allowed.
+    /// The errors that the mutation itself would return; empty if `allowed` is true.
     reasons: Vec<UserError>,
 }
 

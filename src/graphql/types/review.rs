@@ -1,13 +1,12 @@
-//! What reviewers work on, and why a review ended as it did.
+//! Items of the review queue, and the reasons of decisions.
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject, Union};
 
-use crate::domain::id::IdKind;
+use crate::domain::id::{SubjectId, VerificationId};
 use crate::domain::reason;
 use crate::domain::{review, review_kind};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Error, Result, nullable};
-use crate::graphql::loaders::{UserId, VerificationOf};
 use crate::graphql::types::gig::Gig;
 use crate::graphql::types::node::public_id;
 use crate::graphql::types::scalar::DateTime;
@@ -18,55 +17,56 @@ use crate::graphql::types::verification::Verification;
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "review_kind::ReviewKind")]
 pub enum ReviewKind {
-    /// Whether a gig may be listed.
+    /// The review of a gig: whether it may be published.
     Gig,
-    /// Whether a person is who they say.
+    /// The review of an identity verification.
     Verification,
 }
 
-/// Where an item of the review queue stands.
+/// The state of an item of the review queue.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "review::ReviewState")]
 pub enum ReviewState {
-    /// Nobody works on it.
+    /// It waits for a reviewer.
     Open,
-    /// A reviewer works on it.
+    /// A reviewer has claimed it, and the claim has not expired.
     Claimed,
-    /// It is done.
+    /// A reviewer has decided.
     Decided,
 }
 
-/// A group of reason codes, to fall back on where a code is new to a client.
+/// A group of reason codes. Clients use it if they do not know the code.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "reason::ReasonCategory")]
 pub enum ReasonCategory {
-    /// A picture cannot be read.
+    /// A picture is unreadable, incomplete or a copy.
     ImageQuality,
-    /// A document is not accepted.
+    /// The document is not accepted, for example because it has expired.
     Document,
-    /// What was written is not right.
+    /// The data is wrong, or does not match the document.
     Data,
-    /// It breaks the marketplace's rules.
+    /// The content violates the rules of the marketplace.
     ContentPolicy,
-    /// It is dishonest.
+    /// There is a suspicion of fraud.
     Fraud,
-    /// None of these; the message says what.
+    /// None of these. The message says what is wrong.
     Other,
 }
 
-/// One reason of a decision. The codes are an open list: where one is new to you, go by its category and
-/// message.
+/// A reason of a decision. More codes may be added: for a code that a client does not know, use `category`
+/// and `message`.
 #[derive(SimpleObject)]
 pub struct ReviewReason {
-    /// For example "CONTACT_DETAILS".
+    /// The code of the reason, for example "CONTACT_DETAILS".
     code: String,
-    /// The code's group.
+    /// The group of the code.
     category: ReasonCategory,
-    /// For the person whose work was reviewed.
+    /// What is wrong, in words for the user whose gig or verification was reviewed.
     message: String,
-    /// The path of what is at fault, for example ["description"]; null where no one thing is.
+    /// The path of the field that is wrong, for example ["description"]; null if the reason is not about one
+    /// field.
     field: Option<Vec<String>>,
-    /// Whether the person may mend it and try again.
+    /// Whether the user may correct it and submit again.
     retryable: bool,
 }
 
@@ -77,7 +77,7 @@ impl From<reason::ReviewReason> for ReviewReason {
     }
 }
 
-/// What an item of the review queue is about.
+/// The gig or the verification that an item of the review queue is about.
 #[derive(Union)]
 pub enum ReviewSubject {
     Gig(Gig),
@@ -92,67 +92,69 @@ impl From<review::ReviewItem> for ReviewItem {
     }
 }
 
-/// One round of review of one subject. Reviewers alone see it.
+/// An item of the review queue: one submission of a gig or of a verification. Only reviewers can see it.
 #[Object]
 impl ReviewItem {
-    /// Begins with `rev_`.
+    /// Global id that starts with `rev_`.
     pub async fn id(&self) -> ID {
-        public_id(IdKind::ReviewItem, self.0.id)
+        public_id(self.0.id)
     }
 
-    /// What it is about.
+    /// What kind of subject it is about.
     async fn kind(&self) -> ReviewKind {
-        self.0.kind.into()
+        self.0.subject_id.kind().into()
     }
 
-    /// Where it stands now; a claim that has run out is none.
+    /// The current state. After a claim has expired it is OPEN again.
     async fn state(&self, ctx: &Context<'_>) -> ReviewState {
         self.0.state(ctx.services().now()).into()
     }
 
-    /// What is to be decided, as it stands now.
+    /// The gig or verification to decide, in its current state.
     async fn subject(&self, ctx: &Context<'_>) -> Result<ReviewSubject> {
         let missing = || Error::internal(&"a review item's subject is missing");
-        let id = self.0.subject_id;
-        Ok(match self.0.kind {
-            review_kind::ReviewKind::Gig => ReviewSubject::Gig(
-                Gig::now(ctx, id).await?.ok_or_else(|| ctx.hidden_error().unwrap_or_else(missing))?,
+        Ok(match self.0.subject_id {
+            SubjectId::Gig(id) => ReviewSubject::Gig(
+                Gig::load_current(ctx, id)
+                    .await?
+                    .ok_or_else(|| ctx.hidden_error().unwrap_or_else(missing))?,
             ),
-            review_kind::ReviewKind::Verification => {
-                let viewer = ctx.reviewer()?;
-                let found = ctx.loader().load_one(VerificationOf(id)).await?.ok_or_else(missing)?;
-                ReviewSubject::Verification(Verification::seen_by(found, viewer))
+            SubjectId::Verification(user_id) => {
+                let viewer = ctx.require_reviewer()?;
+                let verification =
+                    ctx.loader().load_one(VerificationId::from(user_id)).await?.ok_or_else(missing)?;
+                ReviewSubject::Verification(Verification::for_viewer(verification, viewer))
             }
         })
     }
 
-    /// When it was sent for approval.
+    /// When the subject was submitted for review.
     async fn submitted_at(&self) -> DateTime {
         self.0.submitted_at.into()
     }
 
-    /// When it should be decided.
+    /// When the decision is due.
     async fn due_at(&self) -> DateTime {
         self.0.due_at.into()
     }
 
-    /// Not decided, and past its time.
+    /// Whether the decision is due and has not been made.
     async fn overdue(&self, ctx: &Context<'_>) -> bool {
-        self.0.overdue(ctx.services().now())
+        self.0.is_overdue(ctx.services().now())
     }
 
-    /// Who works on it; null unless CLAIMED.
+    /// The reviewer who has claimed it; null if `state` is not CLAIMED.
     async fn claimed_by(&self, ctx: &Context<'_>) -> Option<Result<User>> {
         nullable(async {
             match self.0.claimant(ctx.services().now()) {
-                Some(id) => Ok(ctx.loader().load_one(UserId(id)).await?.map(User::from)),
+                Some(id) => Ok(ctx.loader().load_one(id).await?.map(User::from)),
                 None => Ok(None),
             }
         })
         .await
     }
 
-    /// When the claim runs out by itself; null unless CLAIMED.
+    /// When the claim expires; null if `state` is not CLAIMED.
     async fn claim_expires_at(&self, ctx: &Context<'_>) -> Option<DateTime> {
         self.0.claimant(ctx.services().now())?;
         self.0.claim_expires_at.map(DateTime)

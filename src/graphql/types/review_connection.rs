@@ -1,11 +1,13 @@
-//! The review queue, page by page.
+//! Connections of the review queue.
 
 use async_graphql::{Context, Object, SimpleObject};
 
 use crate::domain::review;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
-use crate::graphql::types::pagination::{PageArguments, PageInfo, other_side, other_side_field, page_info};
+use crate::graphql::types::pagination::{
+    PageArguments, PageInfo, opposite_side, opposite_side_field, page_info,
+};
 use crate::graphql::types::review::ReviewItem;
 use crate::store::pagination::{Page, PageRequest};
 use crate::store::reviews;
@@ -17,20 +19,20 @@ pub struct ReviewItemConnection {
     request: PageRequest,
 }
 
-/// An item at its place in the queue.
+/// An item of the review queue, with its cursor.
 #[derive(SimpleObject)]
 pub struct ReviewItemEdge {
-    /// Marks its place in the queue, for `after` and `before`.
+    /// The position in the queue, for `after` and `before`.
     cursor: String,
     /// The item.
     node: ReviewItem,
 }
 
 impl ReviewItemConnection {
-    /// A page of that part of the queue.
+    /// A page of the items that `query` finds.
     ///
     /// # Errors
-    /// Where the arguments ask for no page of it, or the database is away.
+    /// BAD_USER_INPUT or INVALID_CURSOR if the page arguments are invalid.
     pub async fn of_query(ctx: &Context<'_>, query: QueueQuery, arguments: PageArguments) -> Result<Self> {
         let request = arguments.parse(KEY_SHAPE)?;
         let page = reviews::page(ctx.services().db.read(), &query, &request).await?;
@@ -41,29 +43,31 @@ impl ReviewItemConnection {
 /// One page of the review queue.
 #[Object]
 impl ReviewItemConnection {
-    /// The page's items, each with its cursor.
+    /// The items of the page, each with its cursor.
     async fn edges(&self) -> Vec<ReviewItemEdge> {
         let rows = self.page.rows.iter();
         rows.map(|(key, item)| ReviewItemEdge { cursor: key.to_cursor(), node: item.clone().into() })
             .collect()
     }
 
-    /// The page's items alone.
+    /// The items of the page, without cursors.
     async fn nodes(&self) -> Vec<ReviewItem> {
         self.page.rows.iter().map(|(_, item)| item.clone().into()).collect()
     }
 
-    /// Where the page lies in the queue.
+    /// The position of the page in the queue.
     async fn page_info(&self, ctx: &Context<'_>) -> Result<PageInfo> {
-        let asked = ctx.look_ahead().field(other_side_field(&self.request)).exists();
-        let other = match other_side(&self.request).filter(|_| asked) {
+        let is_selected = ctx.look_ahead().field(opposite_side_field(&self.request)).exists();
+        let has_opposite = match opposite_side(&self.request).filter(|_| is_selected) {
             None => false,
-            Some((side, key)) => reviews::exists_on(ctx.services().db.read(), &self.query, side, key).await?,
+            Some((side, key)) => {
+                reviews::exists_on_side(ctx.services().db.read(), &self.query, side, key).await?
+            }
         };
-        Ok(page_info(&self.page, &self.request, other))
+        Ok(page_info(&self.page, &self.request, has_opposite))
     }
 
-    /// How many items this part of the queue has; counted only where it is asked for.
+    /// The number of items that match the arguments, on all pages. It is counted only if it is selected.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
         Ok(reviews::count(ctx.services().db.read(), &self.query).await?)
     }

@@ -1,5 +1,5 @@
-//! The schema's own scalars, each with one way to be written. What they are stands on their
-//! `ScalarType`, from where it goes into the schema.
+//! The custom scalars of the schema. Each value has one text form. The doc comment of each `impl ScalarType`
+//! is the description in the schema.
 
 use async_graphql::{Context, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use crate::graphql::error::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DateTime(pub chrono::DateTime<Utc>);
 
-/// A moment: RFC 3339 in UTC, for example "2026-11-22T09:30:00Z".
+/// A date and time in RFC 3339, for example "2026-11-22T09:30:00Z". Results are in UTC.
 #[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -42,21 +42,21 @@ pub struct Decimal(pub Number);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Date(pub chrono::NaiveDate);
 
-/// A day, for example "1990-05-17".
+/// A calendar date in ISO 8601, for example "1990-05-17".
 #[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/local-date.html")]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
-            Value::String(text) => match day(text) {
-                Some(day) => Ok(Self(day)),
-                None => Err(InputValueError::custom("write a day, such as \"1990-05-17\"")),
+            Value::String(text) => match parse_date(text) {
+                Some(date) => Ok(Self(date)),
+                None => Err(InputValueError::custom("expected a date such as \"1990-05-17\"")),
             },
             _ => Err(InputValueError::expected_type(value)),
         }
     }
 
     fn is_valid(value: &Value) -> bool {
-        matches!(value, Value::String(text) if day(text).is_some())
+        matches!(value, Value::String(text) if parse_date(text).is_some())
     }
 
     fn to_value(&self) -> Value {
@@ -64,27 +64,29 @@ impl ScalarType for Date {
     }
 }
 
-/// The day, where `text` is one as ISO 8601 writes it, and no other way.
-fn day(text: &str) -> Option<chrono::NaiveDate> {
-    let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
-    (day.format("%Y-%m-%d").to_string() == text).then_some(day)
+/// The date; `None` if `text` does not have the form `YYYY-MM-DD`.
+fn parse_date(text: &str) -> Option<chrono::NaiveDate> {
+    let date = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+    // The parser also accepts a month or a day of one digit.
+    (date.format("%Y-%m-%d").to_string() == text).then_some(date)
 }
 
-/// A decimal number as a string, for example "12.50"; never a float, which could not hold it exactly.
+/// A decimal number as a string, for example "12.50". A JSON number is not accepted, because it may not be
+/// exact.
 #[Scalar]
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
-            Value::String(text) => match exact(text) {
+            Value::String(text) => match parse_decimal(text) {
                 Some(number) => Ok(Self(number)),
-                None => Err(InputValueError::custom("write a decimal number, such as \"12.50\"")),
+                None => Err(InputValueError::custom("expected a decimal number such as \"12.50\"")),
             },
-            _ => Err(InputValueError::custom("write the number as a string, such as \"12.50\"")),
+            _ => Err(InputValueError::custom("expected the number as a string, such as \"12.50\"")),
         }
     }
 
     fn is_valid(value: &Value) -> bool {
-        matches!(value, Value::String(text) if exact(text).is_some())
+        matches!(value, Value::String(text) if parse_decimal(text).is_some())
     }
 
     fn to_value(&self) -> Value {
@@ -95,15 +97,15 @@ impl ScalarType for Decimal {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Url(pub String);
 
-/// The number, where `text` is digits with at most a sign and a point, and not so many that one would be lost.
-fn exact(text: &str) -> Option<Number> {
+/// The number; `None` if `text` is not digits with an optional minus sign and point, or too long to be exact.
+fn parse_decimal(text: &str) -> Option<Number> {
     let digits = text.strip_prefix('-').unwrap_or(text);
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let plain = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    if plain(whole) && plain(fraction) { Number::from_str_exact(text).ok() } else { None }
+    let (integer, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number(integer) && is_number(fraction) { Number::from_str_exact(text).ok() } else { None }
 }
 
-/// An absolute https:// address. (Only a gateway in development gives http:// ones, of its own pictures.)
+/// An absolute URL that starts with https://. A gateway in development returns http:// for its own pictures.
 #[Scalar(name = "URL", specified_by_url = "https://url.spec.whatwg.org/")]
 impl ScalarType for Url {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -125,17 +127,17 @@ impl ScalarType for Url {
 #[derive(Debug, Clone, Copy)]
 pub struct Upload(usize);
 
-/// What the multipart reader puts in a file's place.
+/// The prefix of the placeholder that the multipart parser puts in the place of a file.
 const UPLOAD_PREFIX: &str = "#__graphql_file__:";
 
-// Not the library's own, which panics where a client writes the placeholder itself.
-/// A file of a GraphQL multipart request.
+// Not the library's scalar, which panics if a client sends a placeholder itself.
+/// A file in a GraphQL multipart request.
 #[Scalar(specified_by_url = "https://github.com/jaydenseric/graphql-multipart-request-spec")]
 impl ScalarType for Upload {
     fn parse(value: Value) -> InputValueResult<Self> {
         let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
         let index = text.strip_prefix(UPLOAD_PREFIX).and_then(|index| index.parse().ok());
-        let message = "send the file as a part of a GraphQL multipart request";
+        let message = "expected a file in a GraphQL multipart request";
         index.map(Self).ok_or_else(|| InputValueError::custom(message))
     }
 
@@ -145,13 +147,13 @@ impl ScalarType for Upload {
 }
 
 impl Upload {
-    /// The file's first bytes, up to `max` of them.
+    /// The first bytes of the file, at most `max`.
     ///
     /// # Errors
-    /// Where the request has no such file.
+    /// BAD_USER_INPUT if the request does not contain the file.
     pub fn read(self, ctx: &Context<'_>, max: usize) -> Result<Bytes> {
         let Some(upload) = ctx.query_env.uploads.get(self.0) else {
-            return Err(Error::bad_input("The request has no such file."));
+            return Err(Error::bad_input("The request does not contain the file of this `Upload` value."));
         };
         Ok(upload.content.slice(..upload.content.len().min(max)))
     }
@@ -162,13 +164,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_decimal_is_exact_and_plainly_written() {
-        for good in ["0", "12.50", "-1", "007.10", "79228162514264337593543950335"] {
-            assert!(exact(good).is_some(), "{good}");
+    fn a_decimal_is_digits_with_an_optional_sign_and_point_and_exact() {
+        for valid in ["0", "12.50", "-1", "007.10", "79228162514264337593543950335"] {
+            assert!(parse_decimal(valid).is_some(), "{valid}");
         }
-        let lost = "0.99999999999999999999999999999999";
-        for bad in ["", ".", "1.", ".5", "1e3", "1_000", "+1", "1,5", " 1", "--1", lost, "\u{661}"] {
-            assert_eq!(exact(bad), None, "{bad}");
+        let too_long = "0.99999999999999999999999999999999";
+        for invalid in ["", ".", "1.", ".5", "1e3", "1_000", "+1", "1,5", " 1", "--1", too_long, "\u{661}"] {
+            assert_eq!(parse_decimal(invalid), None, "{invalid}");
         }
     }
 }

@@ -1,8 +1,7 @@
-//! A person, as others see them.
+//! The public profile of a user.
 
 use async_graphql::{ID, Object};
 
-use crate::domain::id::IdKind;
 use crate::domain::user;
 use crate::graphql::error::Result;
 use crate::graphql::types::gig_connection::GigConnection;
@@ -18,42 +17,49 @@ impl From<user::User> for User {
     }
 }
 
-/// A person, as everybody sees them.
+/// The public profile of a user. Everybody can read it.
 #[Object]
 impl User {
-    /// Begins with `usr_`.
+    /// Global id that starts with `usr_`.
     pub async fn id(&self) -> ID {
-        public_id(IdKind::User, self.0.id)
+        public_id(self.0.id)
     }
 
-    /// The name they chose, 2 to 50 characters.
+    /// The name that others see. `Limits.account` has the lengths it can have.
     async fn display_name(&self) -> &str {
         &self.0.display_name
     }
 
-    /// The worker level, 0 and up; see `Limits.levels`.
+    /// The worker level, 0 or more. `Limits.levels` has the points that each level needs.
     async fn level(&self) -> i32 {
         self.0.level()
     }
 
-    /// Whether their identity is cleared.
+    /// Whether the user's identity is verified: their verification is CLEARED.
     async fn verified(&self) -> bool {
         self.0.verified
     }
 
-    /// When they signed up.
+    /// When the user signed up.
     async fn member_since(&self) -> DateTime {
         self.0.member_since.into()
     }
 
-    /// Their ACTIVE gigs, newest first.
+    /// The user's ACTIVE gigs, most recently published first.
     async fn gigs(
         &self,
         ctx: &async_graphql::Context<'_>,
-        #[graphql(desc = "How many from the front, 0 to 100; 20 where neither is given.")] first: Option<i32>,
-        #[graphql(desc = "Begin behind this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many from the back, 0 to 100.")] last: Option<i32>,
-        #[graphql(desc = "End in front of this cursor.")] before: Option<String>,
+        #[graphql(desc = "How many entries from the start: 0 to 100. 20 if `last` is not given, either.")]
+        first: Option<i32>,
+        #[graphql(
+            desc = "Only entries after this cursor. INVALID_CURSOR if it is of another list or order."
+        )]
+        after: Option<String>,
+        #[graphql(desc = "How many entries from the end: 0 to 100. Not with `first`.")] last: Option<i32>,
+        #[graphql(
+            desc = "Only entries before this cursor. INVALID_CURSOR if it is of another list or order."
+        )]
+        before: Option<String>,
     ) -> Result<GigConnection> {
         let arguments = PageArguments { first, after, last, before };
         GigConnection::of_seller(ctx, self.0.id, arguments).await

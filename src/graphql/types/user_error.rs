@@ -1,4 +1,4 @@
-//! What a person got wrong, as data beside the result.
+//! Validation errors: mistakes that a person can correct, as data in the payload of a mutation.
 
 use async_graphql::{Enum, SimpleObject};
 
@@ -6,61 +6,61 @@ use crate::domain::violation::{Violation, ViolationCode};
 use crate::graphql::error::Result;
 use crate::service;
 
-/// Why something was refused.
+/// The kind of a validation error.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "ViolationCode")]
 pub enum UserErrorCode {
-    /// The field must be filled in.
+    /// The field is required.
     Required,
-    /// The text is shorter than its limit.
+    /// The text has too few characters.
     TooShort,
-    /// The text is longer than its limit.
+    /// The text has too many characters.
     TooLong,
-    /// The number lies outside its limits.
+    /// The number, the price or the size of the picture is outside its limits.
     OutOfRange,
-    /// The list has more entries than its limit.
+    /// The list has too many entries.
     TooMany,
-    /// The value is not of the form the field asks for.
+    /// The value does not have the required form.
     Invalid,
-    /// The value is given twice.
+    /// The value occurs twice.
     Duplicate,
-    /// There is nothing of that id that the viewer may use.
+    /// The id does not exist, or the viewer may not use it.
     NotFound,
-    /// The viewer may not do this, to this, whatever they change.
+    /// The viewer may not do this, whatever they change in the form: for example, review their own gig.
     NotAllowed,
-    /// The subject's status does not allow it.
+    /// The current status of the object does not allow it.
     InvalidTransition,
-    /// Somebody has changed it meanwhile: read it again.
+    /// The object has a newer version than expected: read it again.
     StaleVersion,
-    /// Another reviewer holds the item.
+    /// Another reviewer has claimed the item.
     AlreadyClaimed,
-    /// The file is none of the kinds accepted, or it is damaged.
+    /// The file is not a JPEG, PNG or WebP picture, is damaged, or has too many pixels.
     UnsupportedMedia,
-    /// The file has more bytes than its limit.
+    /// The file has too many bytes.
     FileTooLarge,
-    /// The viewer's identity must be cleared first.
+    /// At this worker level, the seller's identity must be verified first.
     VerificationRequired,
-    /// The viewer's level is too low.
+    /// The worker level is too low. Reserved: no mutation returns it at present.
     LevelTooLow,
-    /// The viewer has as many as anybody may have.
+    /// The viewer has reached the maximum number of gigs that are not archived.
     LimitReached,
-    /// No attempt is left.
+    /// The viewer has used all attempts to submit their verification.
     AttemptsExhausted,
-    /// The e-mail or the password is wrong, or the refresh token is not good any more.
+    /// The e-mail or the password is wrong, or the refresh token is invalid, used or expired.
     WrongCredentials,
-    /// There is an account with this e-mail already.
+    /// Another account has this e-mail.
     EmailTaken,
 }
 
-/// One thing that a person got wrong, to be shown beside the form. All of a form's are told at once.
+/// A validation error, to be shown beside the form. A mutation returns all errors of a form at once.
 #[derive(SimpleObject)]
 pub struct UserError {
-    /// For programs to switch on.
+    /// The kind of error, for programs.
     code: UserErrorCode,
-    /// For the person: names the limit that was broken.
+    /// What is wrong, for people. It names the limit.
     message: String,
-    /// The path of the field within the mutation's input, for example ["links", "3"]; null where no one field
-    /// is at fault.
+    /// The path of the field in the input of the mutation, for example ["links", "3"]; null if the error is
+    /// not about one field.
     field: Option<Vec<String>>,
 }
 
@@ -74,14 +74,14 @@ impl From<Violation> for UserError {
     }
 }
 
-/// The two parts of a mutation's payload: what was done, or every mistake.
+/// The two parts of a mutation's payload: the result, and the validation errors.
 ///
 /// # Errors
-/// What is no person's mistake.
-pub fn payload<T>(done: service::Result<T>) -> Result<(Option<T>, Vec<UserError>)> {
-    match done {
+/// Every error that is not a validation error.
+pub fn payload_parts<T>(result: service::Result<T>) -> Result<(Option<T>, Vec<UserError>)> {
+    match result {
         Ok(result) => Ok((Some(result), Vec::new())),
-        Err(service::Error::Refused(violations)) => {
+        Err(service::Error::Violations(violations)) => {
             Ok((None, violations.into_iter().map(UserError::from).collect()))
         }
         Err(error) => Err(error.into()),

@@ -1,8 +1,8 @@
-//! Identity verification, as its applicant and reviewers see it.
+//! Identity verification.
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
-use crate::domain::id::IdKind;
+use crate::domain::id::VerificationId;
 use crate::domain::user::Viewer;
 use crate::domain::{personal_info, verification};
 use crate::graphql::context::ContextExt;
@@ -13,38 +13,38 @@ use crate::graphql::types::scalar::{Date, DateTime, Url};
 use crate::service::verification_reviews;
 use crate::store::reviews;
 
-/// Where a verification stands.
+/// The status of a verification.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "verification::VerificationStatus")]
 pub enum VerificationStatus {
-    /// The person has not begun.
+    /// The user has not begun.
     NotStarted,
-    /// The person is filling it in.
+    /// The user is providing personal information and documents.
     InProgress,
-    /// It waits for a reviewer.
+    /// It waits for the decision of a reviewer.
     InReview,
-    /// Something must be mended; `reasons` says what.
+    /// The user must correct what `reasons` names, and submit again.
     ActionRequired,
-    /// The identity is confirmed.
+    /// The identity is verified.
     Cleared,
-    /// It was refused, for good.
+    /// It was rejected. This is final.
     Rejected,
-    /// It was cleared once, and is not any more; the person may begin again.
+    /// It was CLEARED, and a reviewer has revoked that. The user may begin again.
     Revoked,
 }
 
-/// One of the four steps.
+/// A step of a verification.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
-#[graphql(name = "VerificationStepName", remote = "verification::Step")]
+#[graphql(name = "VerificationStepName", remote = "verification::VerificationStep")]
 pub enum StepName {
-    /// The form is filled in.
+    /// The form with the personal information is filled in.
     PersonalInformation,
-    /// Every picture that is needed is there.
+    /// All required pictures are uploaded.
     #[graphql(name = "DOCUMENT_UPLOAD")]
     DocumentUpload,
-    /// It was handed in.
+    /// The verification is submitted.
     SubmittedForReview,
-    /// The identity is confirmed.
+    /// The identity is verified.
     Cleared,
 }
 
@@ -52,11 +52,11 @@ pub enum StepName {
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "verification::DocumentType")]
 pub enum IdentityDocumentType {
-    /// Its front is needed.
+    /// A passport: a picture of its front is required.
     Passport,
-    /// Its front and back are needed.
+    /// A national identity card: pictures of its front and back are required.
     NationalId,
-    /// Its front and back are needed.
+    /// A driving licence: pictures of its front and back are required.
     DrivingLicence,
 }
 
@@ -64,49 +64,49 @@ pub enum IdentityDocumentType {
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "verification::DocumentSide")]
 pub enum DocumentSide {
-    /// The document's side with the portrait.
+    /// The side of the document with the portrait.
     Front,
-    /// The document's other side.
+    /// The other side of the document.
     Back,
-    /// The person themselves.
+    /// The user themselves. Required if `Limits.verification.selfieRequired` is true.
     Selfie,
 }
 
-/// One step towards being cleared.
+/// A step of a verification, and whether it is done.
 #[derive(SimpleObject)]
 pub struct VerificationStep {
-    /// For programs.
+    /// The step, for programs.
     step: StepName,
-    /// For the applicant, for example "Submitted for review".
+    /// The step, for people: for example "Submitted for review".
     label: &'static str,
-    /// Whether it is ticked.
+    /// Whether the step is done.
     done: bool,
-    /// When it was done; null while it is not.
+    /// When the step was done; null if it is not done.
     done_at: Option<DateTime>,
 }
 
-/// Who a person says they are. Kept encrypted.
+/// The identity that a user claims. It is stored encrypted.
 #[derive(SimpleObject)]
 pub struct PersonalInfo {
-    /// As in the document.
+    /// The first name, as in the document.
     first_name: String,
-    /// As in the document.
+    /// The last name, as in the document.
     last_name: String,
-    /// As in the document.
+    /// The date of birth, as in the document.
     date_of_birth: Date,
-    /// Street and number.
+    /// The street and house number.
     address_line1: String,
-    /// What the first line had no room for; null where there is none.
+    /// The second line of the address; null if there is none.
     address_line2: Option<String>,
-    /// Town.
+    /// The city or town.
     city: String,
-    /// State or province; null where there is none.
+    /// The state or province; null if there is none.
     region: Option<String>,
-    /// As it is written there.
+    /// The postal code.
     postal_code: String,
-    /// ISO 3166-1, two letters, for example "DE".
+    /// The two-letter ISO 3166-1 code of the country, for example "DE".
     country_code: String,
-    /// As in the document.
+    /// The number of the document.
     document_number: String,
 }
 
@@ -135,37 +135,37 @@ impl From<verification::IdentityDocument> for IdentityDocument {
     }
 }
 
-/// A picture of one side of an identity document. Kept encrypted.
+/// A picture of one side of an identity document, or of the user. It is stored encrypted.
 #[Object]
 impl IdentityDocument {
-    /// Begins with `doc_`.
+    /// Global id that starts with `doc_`.
     pub async fn id(&self) -> ID {
-        public_id(IdKind::IdentityDocument, self.0.id)
+        public_id(self.0.id)
     }
 
-    /// The kind of document that it is of.
+    /// The kind of document that it belongs to.
     #[graphql(name = "type")]
     async fn document_type(&self) -> IdentityDocumentType {
         self.0.document_type.into()
     }
 
-    /// What it shows.
+    /// What the picture shows.
     async fn side(&self) -> DocumentSide {
         self.0.side.into()
     }
 
-    /// When it was uploaded.
+    /// When the picture was uploaded.
     async fn uploaded_at(&self) -> DateTime {
         self.0.uploaded_at.into()
     }
 
-    /// Where a reviewer sees it, for 5 minutes and with the same session's access token; every look is kept on
-    /// record. Null for everybody else.
+    /// The address of the picture, for reviewers; null for everybody else. It is valid for 5 minutes, and
+    /// only with an access token of the same session. The audit log records each view.
     async fn url(&self, ctx: &Context<'_>) -> Option<Result<Url>> {
         nullable(async {
             match ctx.viewer()? {
-                Some(viewer) if viewer.role.reviews() => {
-                    let address = verification_reviews::document_address(ctx.services(), viewer, self.0.id)?;
+                Some(viewer) if viewer.role.can_review() => {
+                    let address = verification_reviews::document_url(ctx.services(), viewer, self.0.id)?;
                     Ok(Some(Url(address)))
                 }
                 _ => Ok(None),
@@ -177,37 +177,37 @@ impl IdentityDocument {
 
 pub struct Verification {
     verification: verification::Verification,
-    /// Reviewers read every reason as it is.
+    /// Whether to show all reasons unchanged; see [`reasons_for`].
     for_reviewer: bool,
 }
 
 impl Verification {
-    /// The verification as `viewer`, who may see it, sees it.
-    pub fn seen_by(verification: verification::Verification, viewer: &Viewer) -> Self {
-        let for_reviewer = viewer.role.reviews() && viewer.id() != verification.user_id;
+    /// The verification for `viewer`, who must be allowed to see it.
+    pub fn for_viewer(verification: verification::Verification, viewer: &Viewer) -> Self {
+        let for_reviewer = viewer.role.can_review() && viewer.id() != verification.user_id;
         Self { verification, for_reviewer }
     }
 }
 
-/// One person's identity verification. The person and reviewers see it.
+/// The identity verification of a user. Only the user and reviewers can see it.
 #[Object]
 impl Verification {
-    /// Begins with `ver_`.
+    /// Global id that starts with `ver_`.
     pub async fn id(&self) -> ID {
-        public_id(IdKind::Verification, self.verification.user_id)
+        public_id(VerificationId::from(self.verification.user_id))
     }
 
-    /// Where it stands now.
+    /// The current status.
     async fn status(&self) -> VerificationStatus {
         self.verification.status.into()
     }
 
-    /// Goes up by one at every change; 0 before the first.
+    /// Starts at 0 and increases by one with every change.
     async fn version(&self) -> i32 {
         self.verification.version
     }
 
-    /// Always the four steps, in order.
+    /// The four steps, always all of them and in order.
     async fn steps(&self, ctx: &Context<'_>) -> Vec<VerificationStep> {
         let steps = self.verification.steps(&ctx.services().limits).into_iter();
         steps
@@ -220,8 +220,8 @@ impl Verification {
             .collect()
     }
 
-    /// What the person wrote; null while there is nothing, and once it was erased. A reviewer's look is kept on
-    /// record.
+    /// The identity that the user claims; null if they have not provided it yet, and after it was erased. The
+    /// audit log records each time that a reviewer reads it.
     async fn personal_info(&self, ctx: &Context<'_>) -> Option<Result<PersonalInfo>> {
         nullable(async {
             let (services, viewer) = (ctx.services(), ctx.require_viewer()?);
@@ -233,37 +233,39 @@ impl Verification {
         .await
     }
 
-    /// The pictures that are there; none once they were erased.
+    /// The uploaded pictures; empty after they were erased.
     async fn documents(&self) -> Vec<IdentityDocument> {
         self.verification.documents.iter().cloned().map(IdentityDocument).collect()
     }
 
-    /// The last decision's reasons.
+    /// The reasons of the last decision, until the verification is submitted again. For some of them, the
+    /// user only sees a reason with the code "OTHER" and a general message.
     async fn reasons(&self) -> Vec<ReviewReason> {
-        shown(self.verification.reasons.clone(), self.for_reviewer)
+        reasons_for(self.verification.reasons.clone(), self.for_reviewer)
     }
 
-    /// How often it was submitted.
+    /// The number of times that it was submitted since the user first began, or began again after REVOKED.
     async fn attempts_used(&self) -> i32 {
         self.verification.attempts_used
     }
 
-    /// How often it may still be submitted.
+    /// The number of times that it can still be submitted.
     async fn attempts_left(&self, ctx: &Context<'_>) -> i32 {
         self.verification.attempts_left(&ctx.services().limits)
     }
 
-    /// When it was last submitted; null while it never was.
+    /// When it was last submitted; null if it never was.
     async fn submitted_at(&self) -> Option<DateTime> {
         self.verification.submitted_at.map(DateTime)
     }
 
-    /// When the review is due; null unless IN_REVIEW.
+    /// When the review is due; null if the status is not IN_REVIEW.
     async fn review_due_at(&self) -> Option<DateTime> {
         self.verification.review_due_at.map(DateTime)
     }
 
-    /// 1 is next; null unless IN_REVIEW.
+    /// The position among all verifications that wait for a decision, by due date: 1 is next. Null if the
+    /// status is not IN_REVIEW.
     async fn queue_position(&self, ctx: &Context<'_>) -> Option<Result<i32>> {
         nullable(async {
             if self.verification.status != verification::VerificationStatus::InReview {
@@ -275,16 +277,19 @@ impl Verification {
         .await
     }
 
-    /// When the identity was confirmed; null unless CLEARED.
+    /// When the identity was verified; null if the status is not CLEARED.
     async fn cleared_at(&self) -> Option<DateTime> {
         self.verification.cleared_at.map(DateTime)
     }
 }
 
-/// Reasons as reviewers or the person themselves read them.
-pub fn shown(reasons: Vec<crate::domain::reason::ReviewReason>, for_reviewer: bool) -> Vec<ReviewReason> {
-    let shown = |reason: crate::domain::reason::ReviewReason| {
-        if for_reviewer { reason.into() } else { reason.for_subject().into() }
+/// The reasons for a reviewer, who sees all of them unchanged, or for the user themselves.
+pub fn reasons_for(
+    reasons: Vec<crate::domain::reason::ReviewReason>,
+    for_reviewer: bool,
+) -> Vec<ReviewReason> {
+    let convert = |reason: crate::domain::reason::ReviewReason| {
+        if for_reviewer { reason.into() } else { reason.redacted_for_user().into() }
     };
-    reasons.into_iter().map(shown).collect()
+    reasons.into_iter().map(convert).collect()
 }

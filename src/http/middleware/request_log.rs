@@ -18,7 +18,7 @@ const ID_MAX_CHARS: usize = 64;
 
 /// Gives the request its id, and logs it once it is answered, or its client has gone.
 pub async fn log(State(state): State<Arc<AppState>>, mut request: Request, next: Next) -> Response {
-    let id = given_id(request.headers()).unwrap_or_else(|| state.services.new_id().simple().to_string());
+    let id = given_id(request.headers()).unwrap_or_else(|| state.services.new_request_id());
     let span = tracing::info_span!("request", id);
     let mut line = Line {
         began: Instant::now(),

@@ -68,7 +68,7 @@ pub async fn ready(State(state): State<Arc<AppState>>) -> Response {
         note: (!missing.is_empty())
             .then(|| format!("keys that data are sealed by are missing: {}", missing.join(", "))),
     });
-    if let Some(redis) = state.services.bus.redis() {
+    if let Some(redis) = state.services.bus.redis_health() {
         let up = redis.is_subscribed();
         let note = (!up).then(|| "changes made at other gateways are up to a second late".to_owned());
         dependencies.push(Dependency { name: "redis", up, note });

@@ -8,15 +8,14 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use crate::domain::id;
-use crate::domain::id::IdKind;
+use crate::domain::id::{DocumentId, PublicId};
 use crate::engine::Caller;
 use crate::graphql::error::ErrorCode;
 use crate::http::error_response::reject;
 use crate::http::log_fields::RequestId;
 use crate::http::routes::media::error_response;
 use crate::http::state::AppState;
-use crate::service::verification_reviews::{DocumentSignature, show_document};
+use crate::service::verification_reviews::{DocumentSignature, read_document};
 
 #[derive(Deserialize)]
 pub struct Signed {
@@ -32,7 +31,7 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Response {
     let (Ok(Path(document)), Ok(Query(signed))) = (document, signed) else { return nothing() };
-    let Some(document_id) = id::decode_as(IdKind::IdentityDocument, &document) else { return nothing() };
+    let Some(document_id) = DocumentId::parse(&document) else { return nothing() };
     let viewer = match state.caller_of(&headers).await {
         Ok(Caller::Viewer(viewer)) => viewer,
         Ok(Caller::Anonymous | Caller::InvalidCredentials) => {
@@ -42,7 +41,7 @@ pub async fn get(
         Err(error) => return error_response(&error.into()),
     };
     let given = DocumentSignature { expires: signed.expires, signature: signed.signature };
-    match show_document(&state.services, &viewer, document_id, &given, &request_id).await {
+    match read_document(&state.services, &viewer, document_id, &given, &request_id).await {
         Ok(Some(picture)) => {
             let headers = [
                 (header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),

@@ -8,15 +8,14 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use crate::domain::id;
-use crate::domain::id::IdKind;
+use crate::domain::id::{ImageId, PublicId};
 use crate::engine::Caller;
 use crate::graphql::error::{Error, ErrorCode};
 use crate::http::error_response::reject;
 use crate::http::response::has_tag;
 use crate::http::state::AppState;
 use crate::service::images;
-use crate::service::images::AddressSignature;
+use crate::service::images::UrlSignature;
 
 /// A picture never changes, and everybody may see it.
 const PUBLIC: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -38,15 +37,15 @@ pub async fn get(
 ) -> Response {
     let (Ok(Path(file)), Ok(Query(signed))) = (file, signed) else { return nothing() };
     let Some(name) = file.strip_suffix(".jpg") else { return nothing() };
-    let Some(image_id) = id::decode_as(IdKind::GigImage, name) else { return nothing() };
+    let Some(image_id) = ImageId::parse(name) else { return nothing() };
     let signature = signed.expires.zip(signed.signature);
-    let signature = signature.map(|(expires, signature)| AddressSignature { expires, signature });
+    let signature = signature.map(|(expires, signature)| UrlSignature { expires, signature });
     let shown = async {
         let viewer = match state.caller_of(&headers).await? {
             Caller::Viewer(viewer) => Some(viewer),
             Caller::Anonymous | Caller::InvalidCredentials => None,
         };
-        images::show(&state.services, viewer.as_deref(), image_id, signature.as_ref()).await
+        images::read(&state.services, viewer.as_deref(), image_id, signature.as_ref()).await
     };
     let shown = match shown.await {
         Ok(Some(shown)) => shown,

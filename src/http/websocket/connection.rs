@@ -68,8 +68,8 @@ impl Connection {
             session_watch: SessionWatch::of_nobody(Arc::clone(&state)),
             initialized: false,
             operations: StreamMap::new(),
-            init_deadline: now + state.limits.socket_init,
-            ping_at: now + state.limits.ping_every,
+            init_deadline: now + state.limits.init_timeout,
+            ping_at: now + state.limits.ping_interval,
             pings_unanswered: 0,
             clock_set_to: None,
             pending: None,
@@ -233,7 +233,7 @@ impl Connection {
             return Err(None);
         }
         self.pings_unanswered += 1;
-        self.ping_at = now + self.state.limits.ping_every;
+        self.ping_at = now + self.state.limits.ping_interval;
         Ok(Some(ServerMessage::Ping.to_text()))
     }
 }

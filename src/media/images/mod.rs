@@ -1,14 +1,14 @@
-//! Pictures as people upload them, and as they are stored.
+//! Decoding of uploaded images, and encoding of the images that are stored.
 //!
-//! Nothing of an upload is ever stored: its pixels are decoded, turned upright and encoded anew. So
-//! what is served is always a JPEG of a known size, without the place where it was taken, without
-//! comments and previews, and without whatever else a file can carry. Colour profiles go, too:
-//! every picture is shown as the sRGB that nearly all of them are.
+//! The uploaded file itself is never stored: its pixels are decoded, turned upright and encoded again. So
+//! what is served is always a JPEG of limited size, without location, comments, previews or anything else
+//! that a file can contain. Colour profiles are dropped too: every image is shown as sRGB, which nearly all
+//! of them are.
 //!
-//! What the decoders are given is checked first, by the walk in `container`: a header of a few
-//! bytes can claim gigapixels, and a file can be a picture and something else at once.
+//! `container` checks a file before a decoder reads it: a header of a few bytes can claim gigapixels, and a
+//! file can be an image and something else at the same time.
 //!
-//! All of this takes processor time and no waiting; it belongs on a blocking thread.
+//! All of this is CPU-bound; call it on a blocking thread.
 
 mod container;
 #[cfg(test)]
@@ -23,21 +23,21 @@ use image::imageops::FilterType;
 use image::metadata::Orientation;
 use image::{DynamicImage, GenericImageView, ImageDecoder, ImageError, ImageReader, Limits, RgbImage};
 
-/// Qualities to try, best first. Below the last a smaller picture looks better than a coarser one.
+/// JPEG qualities to try, best first. Below the last one, a smaller image looks better than a coarser one.
 const QUALITIES: [u8; 6] = [85, 78, 70, 60, 50, 40];
 
-/// The longest side that JPEG can express.
+/// The longest side of a JPEG.
 const JPEG_MAX_SIDE: u32 = 65_535;
 
-/// The part of the decoding memory that a profile, texts and rows may take beside the pixels.
-const EXTRAS_SHARE: u64 = 8;
+/// Everything except pixels, such as profiles and texts, may take one eighth of the decoding memory.
+const NON_PIXEL_DIVISOR: u64 = 8;
 
-/// What a picture may be on the way in, and must be when stored.
+/// Limits of an image as it is uploaded and as it is stored.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     pub max_input_pixels: u64,
     pub max_input_side: u32,
-    /// Memory for the decoded pixels and for what the decoder holds beside them.
+    /// Memory for the decoded pixels and for the working memory of the decoder.
     pub max_decode_bytes: u64,
     pub stored_max_side: u32,
     pub stored_max_bytes: usize,
@@ -56,156 +56,156 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// A picture of this size may be decoded.
-    fn admit(&self, width: u32, height: u32) -> Result<(), Unreadable> {
+    /// Checks that an image of this size can be decoded.
+    fn check_size(&self, width: u32, height: u32) -> Result<(), InvalidImage> {
         let pixels = u64::from(width) * u64::from(height);
         if pixels == 0 {
-            Err(Unreadable::Empty)
+            Err(InvalidImage::Empty)
         } else if width.max(height) > self.max_input_side {
             let max = self.max_input_side;
-            Err(Unreadable::SideTooLong { max, width, height })
+            Err(InvalidImage::SideTooLong { max, width, height })
         } else if pixels > self.max_input_pixels {
             let max = self.max_input_pixels;
-            Err(Unreadable::TooManyPixels { max, pixels })
+            Err(InvalidImage::TooManyPixels { max, pixels })
         } else {
             Ok(())
         }
     }
 
-    fn too_much_memory(&self) -> Unreadable {
-        Unreadable::TooMuchMemory { max: self.max_decode_bytes }
+    fn too_much_memory(&self) -> InvalidImage {
+        InvalidImage::TooMuchMemory { max: self.max_decode_bytes }
     }
 }
 
-/// A picture ready to be stored: always JPEG, upright, no metadata.
+/// An image to store: a JPEG, upright, without metadata.
 #[derive(Debug, Clone)]
-pub struct Picture {
+pub struct EncodedImage {
     pub bytes: Bytes,
     pub width: u32,
     pub height: u32,
 }
 
-/// Why a picture was refused, said to the person who sent it.
+/// Why an upload is rejected, as a message for the user.
 #[derive(Debug, thiserror::Error, PartialEq, Eq, Clone)]
-pub enum Unreadable {
-    #[error("A picture must be a JPEG, PNG or WebP file.")]
+pub enum InvalidImage {
+    #[error("The image must be a JPEG, PNG or WebP file.")]
     UnknownFormat,
-    #[error("This kind of JPEG, PNG or WebP cannot be read; save the picture as an ordinary one.")]
+    #[error("This variant of JPEG, PNG or WebP is not supported. Save the image in a common variant.")]
     Unsupported,
-    #[error("The picture has no pixels.")]
+    #[error("The image has no pixels.")]
     Empty,
-    #[error("A picture may be at most {max} pixels wide and high; this one is {width} x {height}.")]
+    #[error("The image may be at most {max} pixels wide and high; it is {width} x {height}.")]
     SideTooLong { max: u32, width: u32, height: u32 },
-    #[error("A picture may have at most {max} pixels in all; this one has {pixels}.")]
+    #[error("The image may have at most {max} pixels in total; it has {pixels}.")]
     TooManyPixels { max: u64, pixels: u64 },
-    #[error("Reading this picture takes more than {} MiB of memory; make it smaller.", .max >> 20)]
+    #[error("Decoding the image takes more than {} MiB of memory. Make it smaller.", .max >> 20)]
     TooMuchMemory { max: u64 },
-    #[error("The picture is incomplete: its file ends too early.")]
+    #[error("The image is incomplete: the file ends too early.")]
     Truncated,
-    #[error("The file goes on after its picture ends; it must hold the picture and nothing else.")]
+    #[error("The file has data after the end of the image. It must contain only the image.")]
     Trailing,
-    #[error("The picture is damaged and cannot be read.")]
+    #[error("The image is damaged and cannot be decoded.")]
     Damaged,
-    #[error("The picture cannot be made to fit into {max} bytes.")]
+    #[error("The image cannot be compressed to {max} bytes.")]
     TooManyBytes { max: usize },
 }
 
-/// Reads an uploaded picture and makes it ready to be stored.
+/// Decodes an uploaded file and encodes it as it will be stored.
 ///
 /// # Errors
-/// The file is not one whole JPEG, PNG or WebP within `bounds` and nothing else, or it is damaged.
-pub fn reencode(input: &[u8], bounds: &Bounds) -> Result<Picture, Unreadable> {
-    let found = container::walk(input, bounds)?;
-    // Some broken files make a decoder panic (image-webp 0.2.4 by frames, png 0.18.1 by palettes):
-    // one more way to find damage.
-    let decoded = catch_unwind(AssertUnwindSafe(|| decode(input, found, bounds)));
-    let (picture, orientation) = decoded.unwrap_or(Err(Unreadable::Damaged))?;
-    // Turning commutes with fitting into a square, and is far cheaper after it.
-    let mut upright = fitted(picture, bounds.stored_max_side);
+/// The file is not exactly one complete JPEG, PNG or WebP within `bounds`, or it is damaged.
+pub fn reencode(input: &[u8], bounds: &Bounds) -> Result<EncodedImage, InvalidImage> {
+    let info = container::inspect(input, bounds)?;
+    // Some damaged files make a decoder panic (image-webp 0.2.4: frames; png 0.18.1: palettes).
+    let decoded = catch_unwind(AssertUnwindSafe(|| decode(input, info, bounds)));
+    let (image, orientation) = decoded.unwrap_or(Err(InvalidImage::Damaged))?;
+    // Rotating after shrinking gives the same result, and is far cheaper.
+    let mut upright = shrink_to_fit(image, bounds.stored_max_side);
     upright.apply_orientation(orientation);
     encode_within(upright, bounds)
 }
 
-/// Encodes pixels to be stored: within the longest side, and as well as the bytes allow.
+/// Encodes pixels as they will be stored: at most as large as the longest side allows, in the best quality
+/// that fits into the maximum of bytes.
 ///
 /// # Errors
-/// There are no pixels, or so few bytes are allowed that not even one pixel fits.
-pub fn encode(pixels: &RgbImage, bounds: &Bounds) -> Result<Picture, Unreadable> {
+/// There are no pixels, or not even one pixel fits into the maximum of bytes.
+pub fn encode(pixels: &RgbImage, bounds: &Bounds) -> Result<EncodedImage, InvalidImage> {
     if pixels.is_empty() {
-        return Err(Unreadable::Empty);
+        return Err(InvalidImage::Empty);
     }
     encode_within(DynamicImage::ImageRgb8(pixels.clone()), bounds)
 }
 
-fn encode_within(mut picture: DynamicImage, bounds: &Bounds) -> Result<Picture, Unreadable> {
+fn encode_within(mut image: DynamicImage, bounds: &Bounds) -> Result<EncodedImage, InvalidImage> {
     let mut max_side = bounds.stored_max_side;
     loop {
-        picture = fitted(picture, max_side);
-        let (width, height) = picture.dimensions();
-        let pixels = picture.into_rgb8();
+        image = shrink_to_fit(image, max_side);
+        let (width, height) = image.dimensions();
+        let pixels = image.into_rgb8();
         for quality in QUALITIES {
-            let jpeg = jpeg(&pixels, quality);
+            let jpeg = encode_jpeg(&pixels, quality);
             if jpeg.len() <= bounds.stored_max_bytes {
-                return Ok(Picture { bytes: jpeg.into(), width, height });
+                return Ok(EncodedImage { bytes: jpeg.into(), width, height });
             }
         }
         let longest = width.max(height);
         if longest == 1 {
-            return Err(Unreadable::TooManyBytes { max: bounds.stored_max_bytes });
+            return Err(InvalidImage::TooManyBytes { max: bounds.stored_max_bytes });
         }
         max_side = longest / 2;
-        picture = DynamicImage::ImageRgb8(pixels);
+        image = DynamicImage::ImageRgb8(pixels);
     }
 }
 
-fn jpeg(pixels: &RgbImage, quality: u8) -> Vec<u8> {
+fn encode_jpeg(pixels: &RgbImage, quality: u8) -> Vec<u8> {
     let mut jpeg = Vec::new();
     JpegEncoder::new_with_quality(&mut jpeg, quality)
         .encode_image(pixels)
-        .expect("the sides are within JPEG's, and a vector takes every byte");
+        .expect("the sides are within those of JPEG, and writing to a vector cannot fail");
     jpeg
 }
 
-/// The pixels on white, and how they are to be turned.
+/// The pixels, on white if transparent, and the orientation to apply.
 fn decode(
     input: &[u8],
-    found: container::Found,
+    info: container::FileInfo,
     bounds: &Bounds,
-) -> Result<(DynamicImage, Orientation), Unreadable> {
-    let unreadable = |error: ImageError| match error {
+) -> Result<(DynamicImage, Orientation), InvalidImage> {
+    let to_invalid_image = |error: ImageError| match error {
         ImageError::Limits(_) => bounds.too_much_memory(),
-        ImageError::Unsupported(_) => Unreadable::Unsupported,
-        _ => Unreadable::Damaged,
+        ImageError::Unsupported(_) => InvalidImage::Unsupported,
+        _ => InvalidImage::Damaged,
     };
     let mut limits = Limits::no_limits();
     limits.max_image_width = Some(bounds.max_input_side);
     limits.max_image_height = Some(bounds.max_input_side);
-    limits.max_alloc = Some(bounds.max_decode_bytes / EXTRAS_SHARE);
-    let mut reader = ImageReader::with_format(Cursor::new(input), found.format);
+    limits.max_alloc = Some(bounds.max_decode_bytes / NON_PIXEL_DIVISOR);
+    let mut reader = ImageReader::with_format(Cursor::new(input), info.format);
     reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(unreadable)?;
+    let mut decoder = reader.into_decoder().map_err(to_invalid_image)?;
 
-    // The decoder may have read another size than the walk, so it is asked again.
+    // The decoder may have found another size than `container`, so check it again.
     let (width, height) = decoder.dimensions();
-    bounds.admit(width, height)?;
-    let scratch = (u64::from(width) * u64::from(height)).saturating_mul(found.scratch);
+    bounds.check_size(width, height)?;
+    let scratch = (u64::from(width) * u64::from(height)).saturating_mul(info.scratch_bytes_per_pixel);
     if decoder.total_bytes().saturating_add(scratch) > bounds.max_decode_bytes {
         return Err(bounds.too_much_memory());
     }
-    // A picture whose metadata make no sense is shown as it lies.
+    // If the metadata is invalid, the image is not rotated.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let picture = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
-    Ok((on_white(picture), orientation))
+    let image = DynamicImage::from_decoder(decoder).map_err(to_invalid_image)?;
+    Ok((flatten_onto_white(image), orientation))
 }
 
-/// JPEG knows no transparency; what shines through is white, as on a page.
-fn on_white(picture: DynamicImage) -> DynamicImage {
-    if !picture.color().has_alpha() {
-        return picture.into_rgb8().into();
+/// Replaces transparency, which JPEG does not have, by a white background.
+fn flatten_onto_white(image: DynamicImage) -> DynamicImage {
+    if !image.color().has_alpha() {
+        return image.into_rgb8().into();
     }
-    let picture = picture.into_rgba8();
-    let mut flat = RgbImage::new(picture.width(), picture.height());
-    for (to, from) in flat.pixels_mut().zip(picture.pixels()) {
+    let image = image.into_rgba8();
+    let mut flat = RgbImage::new(image.width(), image.height());
+    for (to, from) in flat.pixels_mut().zip(image.pixels()) {
         let [colors @ .., alpha] = from.0;
         let alpha = u16::from(alpha);
         to.0 = colors.map(|color| {
@@ -216,22 +216,19 @@ fn on_white(picture: DynamicImage) -> DynamicImage {
     flat.into()
 }
 
-/// The picture, made smaller where a side is longer than `max_side`; never larger.
-fn fitted(picture: DynamicImage, max_side: u32) -> DynamicImage {
+/// The image, shrunk if a side is longer than `max_side`.
+fn shrink_to_fit(image: DynamicImage, max_side: u32) -> DynamicImage {
     let max_side = max_side.clamp(1, JPEG_MAX_SIDE);
-    let (width, height) = picture.dimensions();
+    let (width, height) = image.dimensions();
     let longest = width.max(height);
     if longest <= max_side {
-        return picture;
+        return image;
     }
-    // The good filter needs 16 bytes for every pixel of one direction. Averaging whole blocks first
-    // spares most of that, and most of the time, and leaves the filter the last step to do well.
+    // The filter with good quality needs 16 bytes per pixel after the first direction. Averaging whole blocks
+    // first saves most of this memory and of the time, and leaves the last step to the filter.
     let block = (longest / max_side).min(64);
-    let coarse = if block == 1 {
-        picture
-    } else {
-        picture.thumbnail_exact(width.div_ceil(block), height.div_ceil(block))
-    };
+    let coarse =
+        if block == 1 { image } else { image.thumbnail_exact(width.div_ceil(block), height.div_ceil(block)) };
     let scaled = |side: u32| {
         let rounded = u64::from(side) * u64::from(max_side) + u64::from(longest) / 2;
         let side = u32::try_from(rounded / u64::from(longest));
@@ -250,23 +247,23 @@ mod tests {
         webp_extended,
     };
 
-    /// The pixels that are shown, once the file is stored.
+    /// The pixels of the stored image.
     fn stored(file: &[u8]) -> RgbImage {
-        let picture = reencode(file, &Bounds::default()).unwrap();
-        let shown = image::load_from_memory_with_format(&picture.bytes, ImageFormat::Jpeg).unwrap();
-        assert_eq!(shown.dimensions(), (picture.width, picture.height));
+        let image = reencode(file, &Bounds::default()).unwrap();
+        let shown = image::load_from_memory_with_format(&image.bytes, ImageFormat::Jpeg).unwrap();
+        assert_eq!(shown.dimensions(), (image.width, image.height));
         shown.into_rgb8()
     }
 
     #[track_caller]
-    fn assert_shows(picture: &RgbImage, x: u32, y: u32, color: [u8; 3]) {
-        let shown = picture.get_pixel(x, y).0;
+    fn assert_shows(image: &RgbImage, x: u32, y: u32, color: [u8; 3]) {
+        let shown = image.get_pixel(x, y).0;
         let near = shown.iter().zip(color).all(|(shown, color)| shown.abs_diff(color) < 12);
         assert!(near, "{shown:?} is not {color:?}");
     }
 
     #[test]
-    fn each_format_is_stored_as_the_same_picture() {
+    fn every_format_is_stored_as_the_same_image() {
         for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {
             let shown = stored(&sample(format));
             assert_eq!(shown.dimensions(), (40, 24));
@@ -278,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_are_turned_upright_and_lose_their_metadata() {
+    fn images_are_turned_upright_and_lose_their_metadata() {
         let exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0 SECRET 52N 13E";
         let mut jpeg = sample(ImageFormat::Jpeg);
         let app1 = jpeg_segment(0xE1, &[b"Exif\0\0", &exif[..]].concat());
@@ -296,9 +293,9 @@ mod tests {
             assert_shows(&shown, 4, 4, RED);
             assert_shows(&shown, 4, 36, BLUE);
             let bytes = reencode(&file, &Bounds::default()).unwrap().bytes;
-            let holds = |bytes: &[u8], word| bytes.windows(6).any(|found| found == word);
-            assert!(holds(&file, b"SECRET"));
-            assert!(!holds(&bytes, b"SECRET") && !holds(&bytes, b"Exif\0\0"));
+            let contains = |bytes: &[u8], word| bytes.windows(6).any(|window| window == word);
+            assert!(contains(&file, b"SECRET"));
+            assert!(!contains(&bytes, b"SECRET") && !contains(&bytes, b"Exif\0\0"));
         }
     }
 
@@ -307,7 +304,7 @@ mod tests {
         let half = RgbaImage::from_pixel(9, 9, Rgba([0, 0, 255, 128]));
         let clear = GrayAlphaImage::from_pixel(9, 9, LumaA([0, 0]));
         let deep = image::ImageBuffer::from_pixel(9, 9, Luma([0x4000_u16]));
-        // One pixel of one bit, the second of two colours; its data are stored without compression.
+        // One pixel of one bit, the second of two colours. Its data is stored without compression.
         let header = [0, 0, 0, 1, 0, 0, 0, 1, 1, 3, 0, 0, 0];
         let data = b"\x78\x01\x01\x02\0\xFD\xFF\0\x80\0\x82\0\x81";
         let indexed = [
@@ -324,7 +321,7 @@ mod tests {
             (file(clear, ImageFormat::Png), [255; 3]),
             (file(deep, ImageFormat::Png), [0x40; 3]),
             (indexed, [200, 100, 50]),
-            // Four inks, each at half its strength.
+            // Four inks (CMYK), each at half strength.
             (jpeg_by_hand(0xC0, 8, 4), [64; 3]),
         ] {
             assert_shows(&stored(&file), 0, 0, color);
@@ -332,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_shrink_to_the_longest_side_and_are_never_enlarged() {
+    fn images_are_shrunk_to_the_longest_side_and_never_enlarged() {
         let bounds = Bounds { stored_max_side: 100, ..Bounds::default() };
         for (from, to) in [
             ((100, 60), (100, 60)),
@@ -341,29 +338,30 @@ mod tests {
             ((90, 1000), (9, 100)),
             ((1, 4000), (1, 100)),
         ] {
-            let picture = encode(&RgbImage::new(from.0, from.1), &bounds).unwrap();
-            assert_eq!((picture.width, picture.height), to);
+            let image = encode(&RgbImage::new(from.0, from.1), &bounds).unwrap();
+            assert_eq!((image.width, image.height), to);
         }
     }
 
     #[test]
-    fn what_takes_too_many_bytes_is_made_coarser_and_then_smaller() {
+    fn an_image_of_too_many_bytes_loses_quality_and_then_size() {
         let mut noise = noise(1);
         let noise = RgbImage::from_fn(3000, 3000, |_, _| {
             let [r, g, b, ..] = noise().to_le_bytes();
             Rgb([r, g, b])
         });
         let bounds = Bounds::default();
-        let picture = encode(&noise, &bounds).unwrap();
-        assert!(picture.bytes.len() <= bounds.stored_max_bytes);
-        assert_eq!((picture.width, picture.height), (1024, 1024));
+        let image = encode(&noise, &bounds).unwrap();
+        assert!(image.bytes.len() <= bounds.stored_max_bytes);
+        assert_eq!((image.width, image.height), (1024, 1024));
         let bounds = Bounds { stored_max_bytes: 10, ..bounds };
         let few = RgbImage::new(40, 24);
-        let least = Bounds { stored_max_bytes: jpeg(&RgbImage::new(1, 1), QUALITIES[0]).len(), ..bounds };
-        let picture = encode(&few, &least).unwrap();
-        assert_eq!((picture.width, picture.height), (5, 3));
-        assert_eq!(encode(&few, &bounds).unwrap_err(), Unreadable::TooManyBytes { max: 10 });
+        let least =
+            Bounds { stored_max_bytes: encode_jpeg(&RgbImage::new(1, 1), QUALITIES[0]).len(), ..bounds };
+        let image = encode(&few, &least).unwrap();
+        assert_eq!((image.width, image.height), (5, 3));
+        assert_eq!(encode(&few, &bounds).unwrap_err(), InvalidImage::TooManyBytes { max: 10 });
         let none = RgbImage::new(0, 3000);
-        assert_eq!(encode(&none, &bounds).unwrap_err(), Unreadable::Empty);
+        assert_eq!(encode(&none, &bounds).unwrap_err(), InvalidImage::Empty);
     }
 }

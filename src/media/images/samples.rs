@@ -1,4 +1,4 @@
-//! Files for the tests: whole ones of every format, and parts to build broken ones from.
+//! Files for the tests: complete ones of every format, and parts to build invalid ones.
 
 use std::io::Cursor;
 
@@ -7,7 +7,7 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 pub(super) const RED: [u8; 3] = [220, 30, 30];
 pub(super) const BLUE: [u8; 3] = [30, 30, 220];
 
-/// Two pixels by two, red, lossy: what no encoder here can make.
+/// A lossy WebP of 2 x 2 red pixels. The crate `image` cannot encode this format.
 pub(super) const LOSSY_WEBP: &[u8] =
     b"RIFF\x3c\0\0\0WEBPVP8 \x30\0\0\0\xd0\x01\0\x9d\x01\x2a\x02\0\x02\0\x02\0\x34\x25\xa0\
     \x02\x74\xba\x01\xf8\0\x03\xb0\0\xfe\xf0\xc4\x0b\xff\x20\xb9\x61\x75\xc8\xd7\xff\x20\x3f\
@@ -19,9 +19,9 @@ pub(super) fn sample(format: ImageFormat) -> Vec<u8> {
     file(halves, format)
 }
 
-pub(super) fn file(picture: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
+pub(super) fn file(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
     let mut file = Cursor::new(Vec::new());
-    picture.into().write_to(&mut file, format).unwrap();
+    image.into().write_to(&mut file, format).unwrap();
     file.into_inner()
 }
 
@@ -51,7 +51,7 @@ pub(super) fn webp_chunk(kind: &[u8], body: &[u8]) -> Vec<u8> {
     [kind, &size, body, &vec![0; body.len() % 2]].concat()
 }
 
-/// A WebP of these chunks, behind a header that claims `side` both ways.
+/// A WebP of these chunks, after a header that claims `side` as width and height.
 pub(super) fn webp_extended(flags: u8, side: u16, chunks: &[Vec<u8>]) -> Vec<u8> {
     let [low, high] = (side - 1).to_le_bytes();
     let header = [flags, 0, 0, 0, low, high, 0, low, high, 0];

@@ -1,7 +1,11 @@
-//! What callers may spend over time: each has buckets of points, which run full again at a steady pace.
+//! Rate limits: each user and each anonymous network has token buckets, which refill at a steady rate.
 //!
-//! With several gateways the buckets are in Redis ([`shared`]), and a gateway draws from them by the lump, so that most
-//! operations ask nobody. Where Redis is away a gateway counts by itself, and never not at all.
+//! With several gateways the buckets are in Redis ([`shared`]). A gateway leases tokens from them in advance,
+//! so that most operations do not wait for Redis. While Redis is unavailable, each gateway uses its local
+//! buckets.
+//!
+//! To add a limit: a variant of [`RateLimitKind`] here, its rule in `domain::rate_limits`, and the call of
+//! [`RateLimiter::charge`] in `engine::metering`. The variant's name is public in `extensions.budget`.
 
 mod shared;
 
@@ -11,45 +15,46 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use moka::sync::Cache;
-use uuid::Uuid;
 
+use crate::domain::id::UserId;
 use crate::domain::rate_limits::RateLimitRules;
 use crate::domain::token_bucket::{Bucket, BucketRule};
 use crate::events::redis_connector::RedisConnector;
-use crate::service::rate_limit::shared::{Drawn, SharedBuckets};
+use crate::service::rate_limit::shared::{LeaseOutcome, SharedBuckets};
 
-/// Callers remembered at a time; whoever is forgotten has full buckets again.
-const REMEMBERED: u64 = 100_000;
+/// How many buckets a gateway remembers. A bucket that was dropped is full again.
+const MAX_BUCKETS: u64 = 100_000;
 
-/// Whoever is not heard of for so long is forgotten.
-const FORGOTTEN_AFTER: Duration = Duration::from_mins(10);
+/// A bucket that was not used for this long is dropped.
+const BUCKET_IDLE_LIFETIME: Duration = Duration::from_mins(10);
 
-/// Of a bucket's capacity, what a gateway draws at once.
-const LEASE: f64 = 0.05;
+/// The part of a bucket's capacity that a gateway leases at once.
+const LEASE_FRACTION: f64 = 0.05;
 
-/// What was drawn and not spent is no longer here after this: another gateway may need it, and it has run in again.
+/// Leased tokens that are not spent by then are dropped: another gateway may need them, and the bucket has
+/// refilled.
 const LEASE_LIFETIME: TimeDelta = TimeDelta::seconds(10);
 
-/// What is counted.
+/// What a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::VariantNames)]
 #[strum(serialize_all = "camelCase")]
 pub enum RateLimitKind {
-    /// The points of operations.
+    /// The cost of operations.
     Operations,
     SignIn,
     SignUp,
     Upload,
 }
 
-/// Who spends.
+/// Whose bucket it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RateLimitKey {
-    Person(Uuid),
-    /// Strangers of one network.
+    User(UserId),
+    /// Anonymous clients of one network.
     Network(IpAddr),
 }
 
-/// What is left after a charge.
+/// The state of a bucket after a charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Balance {
     pub capacity: u32,
@@ -57,65 +62,74 @@ pub struct Balance {
     pub remaining: u32,
 }
 
-/// There are too few points.
+/// The bucket holds too few tokens; none were taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimited {
-    pub budget: RateLimitKind,
+    pub kind: RateLimitKind,
     pub rule: BucketRule,
-    /// When there will be enough.
-    pub again_in: Duration,
+    /// How long until the bucket holds enough.
+    pub retry_after: Duration,
 }
 
-type Key = (RateLimitKind, RateLimitKey);
+type BucketKey = (RateLimitKind, RateLimitKey);
 
-/// The buckets.
 #[derive(Debug)]
 pub struct RateLimiter {
     rules: RateLimitRules,
-    purses: Cache<Key, Arc<Mutex<LocalBucket>>>,
+    local_buckets: Cache<BucketKey, Arc<Mutex<LocalBucket>>>,
     shared: Option<SharedBuckets>,
 }
 
-/// What a gateway has of a caller's points.
+/// What one gateway knows of one bucket.
 #[derive(Debug)]
 struct LocalBucket {
-    /// Counted by itself: all there is without Redis.
-    own: Bucket,
-    /// Drawn from Redis and not spent yet.
-    drawn: f64,
-    drawn_at: DateTime<Utc>,
-    /// What was left there.
-    left: f64,
+    /// Used without Redis.
+    local: Bucket,
+    /// Tokens leased from Redis and not spent yet.
+    leased: f64,
+    leased_at: DateTime<Utc>,
+    /// Tokens that Redis held after the last lease.
+    shared_remaining: f64,
 }
 
 impl LocalBucket {
     fn new(rule: BucketRule, now: DateTime<Utc>) -> Self {
-        Self { own: Bucket::new(rule, now), drawn: 0.0, drawn_at: now, left: f64::from(rule.capacity) }
+        Self {
+            local: Bucket::new(rule, now),
+            leased: 0.0,
+            leased_at: now,
+            shared_remaining: f64::from(rule.capacity),
+        }
     }
 
-    /// Spends what was drawn; how much more must be, where that is too little.
-    fn spend(&mut self, points: f64, now: DateTime<Utc>) -> Result<(), f64> {
-        if now - self.drawn_at > LEASE_LIFETIME {
-            self.drawn = 0.0;
+    /// Spends leased tokens. If there are too few, spends none and returns how many are missing.
+    fn spend_lease(&mut self, cost: f64, now: DateTime<Utc>) -> Result<(), f64> {
+        if now - self.leased_at > LEASE_LIFETIME {
+            self.leased = 0.0;
         }
-        if self.drawn < points {
-            return Err(points - self.drawn);
+        if self.leased < cost {
+            return Err(cost - self.leased);
         }
-        self.drawn -= points;
+        self.leased -= cost;
         Ok(())
     }
 }
 
 impl RateLimiter {
-    /// The buckets of one gateway, or of all that share this Redis and `name`.
+    /// `redis` and `name` identify the shared buckets; without Redis the gateway has its own.
     pub fn new(rules: RateLimitRules, redis: Option<&RedisConnector>, name: &str) -> Self {
-        let purses = Cache::builder().max_capacity(REMEMBERED).time_to_idle(FORGOTTEN_AFTER).build();
-        Self { rules, purses, shared: redis.map(|address| SharedBuckets::new(address.clone(), name)) }
+        let local_buckets =
+            Cache::builder().max_capacity(MAX_BUCKETS).time_to_idle(BUCKET_IDLE_LIFETIME).build();
+        Self {
+            rules,
+            local_buckets,
+            shared: redis.map(|connector| SharedBuckets::new(connector.clone(), name)),
+        }
     }
 
-    fn rule(&self, budget: RateLimitKind, rate_limit_key: RateLimitKey) -> BucketRule {
-        match (budget, rate_limit_key) {
-            (RateLimitKind::Operations, RateLimitKey::Person(_)) => self.rules.viewer,
+    fn rule(&self, kind: RateLimitKind, key: RateLimitKey) -> BucketRule {
+        match (kind, key) {
+            (RateLimitKind::Operations, RateLimitKey::User(_)) => self.rules.viewer,
             (RateLimitKind::Operations, RateLimitKey::Network(_)) => self.rules.anonymous,
             (RateLimitKind::SignIn, _) => self.rules.sign_in,
             (RateLimitKind::SignUp, _) => self.rules.sign_up,
@@ -123,116 +137,112 @@ impl RateLimiter {
         }
     }
 
-    /// Spends points of a budget; `None` where nothing is counted.
-    ///
-    /// # Errors
-    /// Where there are too few; then none are spent.
+    /// Takes `cost` tokens from a bucket. Returns `None` if the limit is switched off.
     pub async fn charge(
         &self,
-        budget: RateLimitKind,
-        rate_limit_key: RateLimitKey,
-        points: u64,
+        kind: RateLimitKind,
+        key: RateLimitKey,
+        cost: u64,
         now: DateTime<Utc>,
     ) -> Result<Option<Balance>, RateLimited> {
-        let rule = self.rule(budget, rate_limit_key);
+        let rule = self.rule(kind, key);
         if rule.capacity == 0 {
             return Ok(None);
         }
-        let points = f64::from(u32::try_from(points).unwrap_or(u32::MAX));
-        let purse = self.purse(budget, rate_limit_key, rule, now);
-        let charged = self.charge_shared(&purse, budget, rate_limit_key, rule, points, now).await;
+        let cost = f64::from(u32::try_from(cost).unwrap_or(u32::MAX));
+        let bucket = self.bucket(kind, key, rule, now);
+        let charged = self.charge_shared(&bucket, kind, key, rule, cost, now).await;
         let remaining = charged.unwrap_or_else(|| {
-            let mut purse = lock(&purse);
-            purse.own.take(rule, points, now).map(|()| purse.own.points())
+            let mut bucket = lock(&bucket);
+            bucket.local.take(rule, cost, now).map(|()| bucket.local.tokens())
         });
         match remaining {
             Ok(remaining) => {
                 let BucketRule { capacity, per_minute } = rule;
-                Ok(Some(Balance { capacity, per_minute, remaining: whole(remaining) }))
+                Ok(Some(Balance { capacity, per_minute, remaining: floor(remaining) }))
             }
-            Err(again_in) => Err(RateLimited { budget, rule, again_in }),
+            Err(retry_after) => Err(RateLimited { kind, rule, retry_after }),
         }
     }
 
-    /// What remains of the points that the gateways share; `None` where they share none, or cannot.
+    /// Charges the shared bucket, and returns the remaining tokens or how long to wait; `None` if Redis is
+    /// not used or unavailable.
     async fn charge_shared(
         &self,
-        purse: &Mutex<LocalBucket>,
-        budget: RateLimitKind,
-        rate_limit_key: RateLimitKey,
+        bucket: &Mutex<LocalBucket>,
+        kind: RateLimitKind,
+        key: RateLimitKey,
         rule: BucketRule,
-        points: f64,
+        cost: f64,
         now: DateTime<Utc>,
     ) -> Option<Result<f64, Duration>> {
         let shared = self.shared.as_ref()?;
         let missing = {
-            let mut purse = lock(purse);
-            match purse.spend(points, now) {
-                Ok(()) => return Some(Ok(purse.drawn + purse.left)),
+            let mut bucket = lock(bucket);
+            match bucket.spend_lease(cost, now) {
+                Ok(()) => return Some(Ok(bucket.leased + bucket.shared_remaining)),
                 Err(missing) => missing,
             }
         };
-        // What is counted by ones is counted exactly.
-        let lump = match budget {
-            RateLimitKind::Operations => missing.max(f64::from(rule.capacity) * LEASE),
+        // Limits that count single actions are exact: nothing is leased in advance.
+        let wanted = match kind {
+            RateLimitKind::Operations => missing.max(f64::from(rule.capacity) * LEASE_FRACTION),
             RateLimitKind::SignIn | RateLimitKind::SignUp | RateLimitKind::Upload => missing,
         };
-        match shared.draw(budget, rate_limit_key, rule, missing, lump).await? {
-            Drawn::Points { drawn, left } => {
-                let mut purse = lock(purse);
-                purse.drawn += drawn;
-                (purse.drawn_at, purse.left) = (now, left);
-                // Another operation of theirs may have been quicker.
-                purse.drawn = (purse.drawn - points).max(0.0);
-                Some(Ok(purse.drawn + left))
+        match shared.lease(kind, key, rule, missing, wanted).await? {
+            LeaseOutcome::Granted { leased, shared_remaining } => {
+                let mut bucket = lock(bucket);
+                bucket.leased += leased;
+                (bucket.leased_at, bucket.shared_remaining) = (now, shared_remaining);
+                // A concurrent operation may have spent some of the lease.
+                bucket.leased = (bucket.leased - cost).max(0.0);
+                Some(Ok(bucket.leased + shared_remaining))
             }
-            Drawn::TooFew { again_in } => Some(Err(again_in)),
+            LeaseOutcome::Insufficient { retry_after } => Some(Err(retry_after)),
         }
     }
 
-    /// Gives points back that were charged and not needed.
-    pub fn give_back(
-        &self,
-        budget: RateLimitKind,
-        rate_limit_key: RateLimitKey,
-        points: u64,
-        now: DateTime<Utc>,
-    ) {
-        let rule = self.rule(budget, rate_limit_key);
-        if rule.capacity == 0 || points == 0 {
+    /// Puts back tokens that were charged and not needed.
+    pub fn refund(&self, kind: RateLimitKind, key: RateLimitKey, cost: u64, now: DateTime<Utc>) {
+        let rule = self.rule(kind, key);
+        if rule.capacity == 0 || cost == 0 {
             return;
         }
-        let points = f64::from(u32::try_from(points).unwrap_or(u32::MAX));
-        let purse = self.purse(budget, rate_limit_key, rule, now);
-        let mut purse = lock(&purse);
-        if self.shared.as_ref().is_some_and(SharedBuckets::is_there) {
-            purse.drawn += points;
+        let cost = f64::from(u32::try_from(cost).unwrap_or(u32::MAX));
+        let bucket = self.bucket(kind, key, rule, now);
+        let mut bucket = lock(&bucket);
+        if self.shared.as_ref().is_some_and(SharedBuckets::is_connected) {
+            bucket.leased += cost;
         } else {
-            purse.own.give_back(rule, points);
+            bucket.local.refund(rule, cost);
         }
     }
 
-    fn purse(
+    fn bucket(
         &self,
-        budget: RateLimitKind,
-        rate_limit_key: RateLimitKey,
+        kind: RateLimitKind,
+        key: RateLimitKey,
         rule: BucketRule,
         now: DateTime<Utc>,
     ) -> Arc<Mutex<LocalBucket>> {
-        self.purses.get_with((budget, rate_limit_key), || Arc::new(Mutex::new(LocalBucket::new(rule, now))))
+        self.local_buckets.get_with((kind, key), || Arc::new(Mutex::new(LocalBucket::new(rule, now))))
     }
 }
 
-fn lock(purse: &Mutex<LocalBucket>) -> std::sync::MutexGuard<'_, LocalBucket> {
-    // Nothing that holds this lock can panic half-way through a change.
-    purse.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(bucket: &Mutex<LocalBucket>) -> std::sync::MutexGuard<'_, LocalBucket> {
+    // No holder of this lock can panic in the middle of a change.
+    bucket.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whole points.
-fn whole(points: f64) -> u32 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is clamped to what fits")]
-    let whole = points.clamp(0.0, f64::from(u32::MAX)) as u32;
-    whole
+/// Rounds down.
+fn floor(tokens: f64) -> u32 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the value is clamped to the range of u32"
+    )]
+    let floored = tokens.clamp(0.0, f64::from(u32::MAX)) as u32;
+    floored
 }
 
 #[cfg(test)]
@@ -246,29 +256,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_caller_spends_their_own_and_gets_back_what_was_not_needed() {
+    async fn each_caller_has_their_own_bucket_and_unused_cost_is_refunded() {
         let rate_limiter = rate_limiter(BucketRule::new(100, 60));
         let now = DateTime::<Utc>::UNIX_EPOCH;
-        let here = RateLimitKey::Network(IpAddr::from([192, 0, 2, 1]));
-        let charge = async |rate_limit_key, points| {
-            rate_limiter.charge(RateLimitKind::Operations, rate_limit_key, points, now).await
-        };
+        let network = RateLimitKey::Network(IpAddr::from([192, 0, 2, 1]));
+        let charge = async |key, cost| rate_limiter.charge(RateLimitKind::Operations, key, cost, now).await;
         let remaining = |balance: Result<Option<Balance>, RateLimited>| balance.unwrap().unwrap().remaining;
-        assert_eq!(remaining(charge(here, 70).await), 30);
-        let spent = charge(here, 40).await.unwrap_err();
-        assert_eq!((spent.budget, spent.again_in), (RateLimitKind::Operations, Duration::from_secs(10)));
-        rate_limiter.give_back(RateLimitKind::Operations, here, 20, now);
-        assert_eq!(remaining(charge(here, 40).await), 10);
+        assert_eq!(remaining(charge(network, 70).await), 30);
+        let spent = charge(network, 40).await.unwrap_err();
+        assert_eq!((spent.kind, spent.retry_after), (RateLimitKind::Operations, Duration::from_secs(10)));
+        rate_limiter.refund(RateLimitKind::Operations, network, 20, now);
+        assert_eq!(remaining(charge(network, 40).await), 10);
         assert_eq!(remaining(charge(RateLimitKey::Network(IpAddr::from([192, 0, 2, 2])), 100).await), 0);
-        assert_eq!(remaining(charge(RateLimitKey::Person(Uuid::nil()), 1).await), 19_999);
+        assert_eq!(remaining(charge(RateLimitKey::User(UserId::nil()), 1).await), 19_999);
     }
 
     #[tokio::test]
-    async fn nothing_is_counted_where_there_is_no_capacity() {
+    async fn a_capacity_of_zero_switches_the_limit_off() {
         let rate_limiter = rate_limiter(BucketRule::new(0, 0));
-        let here = RateLimitKey::Network(IpAddr::from([192, 0, 2, 1]));
-        let charged =
-            rate_limiter.charge(RateLimitKind::Operations, here, u64::MAX, DateTime::<Utc>::UNIX_EPOCH).await;
+        let network = RateLimitKey::Network(IpAddr::from([192, 0, 2, 1]));
+        let charged = rate_limiter
+            .charge(RateLimitKind::Operations, network, u64::MAX, DateTime::<Utc>::UNIX_EPOCH)
+            .await;
         assert_eq!(charged, Ok(None));
     }
 }

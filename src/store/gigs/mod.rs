@@ -1,4 +1,4 @@
-//! Gigs, one by one. Lists of them are in `gig_browse`.
+//! Single gigs. Lists of gigs are in [`list`].
 
 pub mod facets;
 pub mod list;
@@ -13,18 +13,18 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
     IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
-use uuid::Uuid;
 
 use crate::domain::gig::{Gig, GigContent, GigStatus};
 use crate::domain::gig_form::tag_key;
+use crate::domain::id::{CategoryId, GigId, UserId};
 use crate::domain::money::Money;
 use crate::domain::user::Viewer;
-use crate::store::{ROWS_AT_ONCE, Result, from_json, parse, to_json};
+use crate::store::{ROWS_PER_INSERT, Result, from_json, parse, to_json};
 
 pub(super) fn from_row(row: gig::Model) -> Result<Gig> {
     Ok(Gig {
-        id: row.id,
-        seller_id: row.seller_id,
+        id: GigId::from_uuid(row.id),
+        seller_id: UserId::from_uuid(row.seller_id),
         status: parse("gig status", &row.status)?,
         version: row.version,
         review_reasons: from_json("gig.review_reasons", row.review_reasons)?,
@@ -35,7 +35,7 @@ pub(super) fn from_row(row: gig::Model) -> Result<Gig> {
         content: GigContent {
             title: row.title,
             description: row.description,
-            category_id: row.category_id,
+            category_id: CategoryId::from_uuid(row.category_id),
             price: Money::from_cents(row.price_cents),
             delivery_days: row.delivery_days,
             revisions: row.revisions,
@@ -47,9 +47,9 @@ pub(super) fn from_row(row: gig::Model) -> Result<Gig> {
 
 fn to_row(gig: &Gig) -> Result<gig::Model> {
     Ok(gig::Model {
-        id: gig.id,
-        seller_id: gig.seller_id,
-        category_id: gig.content.category_id,
+        id: gig.id.uuid(),
+        seller_id: gig.seller_id.uuid(),
+        category_id: gig.content.category_id.uuid(),
         title: gig.content.title.clone(),
         description: gig.content.description.clone(),
         price_cents: gig.content.price.cents,
@@ -71,45 +71,37 @@ pub(super) fn status_text(status: GigStatus) -> &'static str {
     status.into()
 }
 
-/// The gigs that `viewer` may see: the ACTIVE ones, their own, and to reviewers all.
-/// The same rule as [`Gig::visible_to`].
+/// The gigs that `viewer` may see: ACTIVE gigs and their own; reviewers see all. The same rule as
+/// [`Gig::visible_to`].
 fn visible(viewer: Option<&Viewer>) -> Condition {
     let active = Condition::any().add(gig::Column::Status.eq(status_text(GigStatus::Active)));
     match viewer {
         None => active,
-        Some(viewer) if viewer.role.reviews() => Condition::all(),
+        Some(viewer) if viewer.role.can_review() => Condition::all(),
         Some(viewer) => active.add(gig::Column::SellerId.eq(viewer.id())),
     }
 }
 
-/// # Errors
-/// Where the database does not answer.
 pub async fn find_visible(
     db: &impl ConnectionTrait,
     viewer: Option<&Viewer>,
-    id: Uuid,
+    id: GigId,
 ) -> Result<Option<Gig>> {
     let row = gig::Entity::find_by_id(id).filter(visible(viewer)).one(db).await?;
     row.map(from_row).transpose()
 }
 
-/// The gig, where `viewer` may see it, kept as [`lock_own`] does.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn lock_visible(tx: &impl ConnectionTrait, viewer: &Viewer, id: Uuid) -> Result<Option<Gig>> {
+/// Locks and returns the gig, if `viewer` may see it; see [`lock_own`].
+pub async fn lock_visible(tx: &impl ConnectionTrait, viewer: &Viewer, id: GigId) -> Result<Option<Gig>> {
     let select = gig::Entity::find_by_id(id).filter(visible(Some(viewer)));
     select.lock(LockType::NoKeyUpdate).one(tx).await?.map(from_row).transpose()
 }
 
-/// Those of `ids` that `viewer` may see, in no order.
-///
-/// # Errors
-/// Where the database does not answer.
+/// Those of the gigs that `viewer` may see, in no particular order.
 pub async fn find_all_visible(
     db: &impl ConnectionTrait,
     viewer: Option<&Viewer>,
-    ids: &[Uuid],
+    ids: &[GigId],
 ) -> Result<Vec<Gig>> {
     let rows = gig::Entity::find()
         .filter(gig::Column::Id.is_in(ids.iter().copied()))
@@ -119,23 +111,18 @@ pub async fn find_all_visible(
     rows.into_iter().map(from_row).collect()
 }
 
-/// The gig, where it is the viewer's own, kept from others' changes until the transaction ends. (SQLite has
-/// one writer at a time anyway.) Whoever changes a gig and its review item takes the gig first.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn lock_own(tx: &impl ConnectionTrait, viewer: &Viewer, id: Uuid) -> Result<Option<Gig>> {
+/// Locks and returns the gig, if it is the viewer's own. The row lock lasts until the transaction ends.
+/// (SQLite has one writer at a time anyway.) A transaction that changes a gig and its review item must lock
+/// the gig first.
+pub async fn lock_own(tx: &impl ConnectionTrait, viewer: &Viewer, id: GigId) -> Result<Option<Gig>> {
     let select = gig::Entity::find_by_id(id).filter(gig::Column::SellerId.eq(viewer.id()));
     select.lock(LockType::NoKeyUpdate).one(tx).await?.map(from_row).transpose()
 }
 
-/// The seller's gigs in these statuses, kept as [`lock_own`] does.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn lock_of_seller(
+/// Locks and returns the seller's gigs in these statuses; see [`lock_own`].
+pub async fn lock_all_of_seller(
     tx: &impl ConnectionTrait,
-    seller_id: Uuid,
+    seller_id: UserId,
     statuses: &[GigStatus],
 ) -> Result<Vec<Gig>> {
     let rows = gig::Entity::find()
@@ -149,10 +136,7 @@ pub async fn lock_of_seller(
 }
 
 /// How many gigs of the seller are not archived.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn count_unarchived(db: &impl ConnectionTrait, seller_id: Uuid) -> Result<u64> {
+pub async fn count_unarchived(db: &impl ConnectionTrait, seller_id: UserId) -> Result<u64> {
     gig::Entity::find()
         .filter(gig::Column::SellerId.eq(seller_id))
         .filter(gig::Column::Status.ne(status_text(GigStatus::Archived)))
@@ -160,35 +144,28 @@ pub async fn count_unarchived(db: &impl ConnectionTrait, seller_id: Uuid) -> Res
         .await
 }
 
-/// # Errors
-/// Where the database does not answer.
 pub async fn insert(tx: &impl ConnectionTrait, gig: &Gig) -> Result<()> {
     let row = to_row(gig)?.into_active_model();
     gig::Entity::insert(row).exec_without_returning(tx).await?;
     Ok(())
 }
 
-/// Adds many gigs that are new, with what `gig_tag` says of them.
-///
-/// # Errors
-/// Where the database does not answer.
+/// Inserts many gigs, with their rows in `gig_tag`.
 pub async fn insert_all(tx: &impl ConnectionTrait, gigs: &[Gig]) -> Result<()> {
-    for gigs in gigs.chunks(ROWS_AT_ONCE) {
+    for gigs in gigs.chunks(ROWS_PER_INSERT) {
         let rows: Vec<gig::Model> = gigs.iter().map(to_row).collect::<Result<_>>()?;
         let rows = rows.into_iter().map(|row| -> gig::ActiveModel { row.into_active_model() });
         gig::Entity::insert_many(rows).exec_without_returning(tx).await?;
     }
     let tags: Vec<_> = gigs.iter().flat_map(tag_rows).collect();
-    for rows in tags.chunks(ROWS_AT_ONCE) {
+    for rows in tags.chunks(ROWS_PER_INSERT) {
         gig_tag::Entity::insert_many(rows.to_vec()).exec_without_returning(tx).await?;
     }
     Ok(())
 }
 
-/// Writes the gig over the version before it; `false` where somebody else has changed it meanwhile.
-///
-/// # Errors
-/// Where the database does not answer.
+/// Replaces the previous version of the gig. Returns `false` if the stored version is another one, because of
+/// a concurrent change.
 pub async fn update(tx: &impl ConnectionTrait, gig: &Gig) -> Result<bool> {
     let updated = gig::Entity::update_many()
         .set(to_row(gig)?.into_active_model().reset_all())
@@ -199,10 +176,7 @@ pub async fn update(tx: &impl ConnectionTrait, gig: &Gig) -> Result<bool> {
     Ok(updated.rows_affected == 1)
 }
 
-/// Makes `gig_tag` say what `gig.tags` says.
-///
-/// # Errors
-/// Where the database does not answer.
+/// Replaces the gig's rows in `gig_tag`, the index of its tags.
 pub async fn index_tags(tx: &impl ConnectionTrait, gig: &Gig) -> Result<()> {
     gig_tag::Entity::delete_many().filter(gig_tag::Column::GigId.eq(gig.id)).exec(tx).await?;
     if !gig.content.tags.is_empty() {
@@ -215,5 +189,5 @@ fn tag_rows(gig: &Gig) -> impl Iterator<Item = gig_tag::ActiveModel> {
     gig.content
         .tags
         .iter()
-        .map(|tag| gig_tag::ActiveModel { gig_id: Set(gig.id), tag_key: Set(tag_key(tag)) })
+        .map(|tag| gig_tag::ActiveModel { gig_id: Set(gig.id.uuid()), tag_key: Set(tag_key(tag)) })
 }

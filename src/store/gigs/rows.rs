@@ -1,14 +1,28 @@
-//! A gig as a list reads it: the columns that were asked for, and what comes with it in the same statement.
+//! A gig as a list reads it: the columns that the client selected, with the seller and the images in the same
+//! statement.
+//!
+//! A row is read by column index, which is cheaper than by name. So [`RowLayout::read_gig`] must read exactly
+//! the columns that [`RowLayout::write`] selects, in the same order: [`FIXED_COLUMNS`], `status`, the
+//! variants of [`Column`] in their order of declaration, the relevance, [`SELLER_COLUMNS`],
+//! [`IMAGE_COLUMNS`]. Two swapped columns of the same type compile.
+//!
+//! To add a column of `gig` to the lists:
+//!
+//! 1. Add a variant to [`Column`], before `Seller`. Its name in snake case must be the name of the SQL column
+//!    and of the GraphQL field, from which `graphql::types::gig::column_for` finds it.
+//! 2. Add a line to [`RowLayout::read_gig`] for the field of `Gig`, at the place of the variant:
+//!    `reader.column`, or `reader.json` for JSON.
+//! 3. Select the field in the test `every_field_in_a_list_equals_the_field_of_the_gig`.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use enumset::{EnumSet, EnumSetType};
 use sea_orm::{QueryResult, TryGetable};
-use uuid::Uuid;
 
 use crate::domain::gig::{Gig, GigContent, GigStatus};
 use crate::domain::gig_filter::GigOrder;
+use crate::domain::id::{GigId, ImageId, UserId};
 use crate::domain::image::GigImage;
 use crate::domain::money::Money;
 use crate::domain::user::User;
@@ -16,8 +30,12 @@ use crate::store::pagination::PageKey;
 use crate::store::sql::Sql;
 use crate::store::{Result, from_json, parse};
 
-/// What a list may be read for, beyond what decides who sees a gig and where it stands.
-#[derive(Debug, EnumSetType, Hash)]
+/// A part of a gig that a list reads only if the client selects it. Every list reads [`FIXED_COLUMNS`].
+///
+/// The name of a variant in snake case is its SQL column (except for `Seller` and `Images`, which are joined
+/// tables).
+#[derive(Debug, EnumSetType, Hash, strum::EnumString, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Column {
     Title,
     Description,
@@ -30,135 +48,121 @@ pub enum Column {
     SubmittedAt,
     ReviewDueAt,
     ReviewReasons,
-    /// Its seller, whole.
+    /// The seller, with all fields.
     Seller,
-    /// Its pictures, in order.
+    /// The images, in order.
     Images,
 }
 
 pub type ColumnSet = EnumSet<Column>;
 
-/// A gig of a list. What the list was not read for is blank.
+/// A gig of a list. Columns that were not read have their default value.
 #[derive(Debug, Clone)]
 pub struct GigRow {
     pub gig: Gig,
-    /// Where it came along.
+    /// `None` if the list was read without [`Column::Seller`].
     pub seller: Option<User>,
-    /// Where they came along.
+    /// `None` if the list was read without [`Column::Images`].
     pub images: Option<Vec<GigImage>>,
 }
 
 impl From<Gig> for GigRow {
-    /// A whole gig, which was read by itself.
+    /// For a gig that was read on its own, with all of its columns.
     fn from(gig: Gig) -> Self {
         Self { gig, seller: None, images: None }
     }
 }
 
-/// How the rows of a list look.
+/// The columns of the rows of a list.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RowLayout {
-    pub parts: ColumnSet,
+    pub columns: ColumnSet,
     pub order: GigOrder,
-    /// Whether it holds ACTIVE gigs alone, so that their status need not be read.
+    /// Whether the list has only ACTIVE gigs, so that their status need not be read.
     pub is_listed: bool,
 }
 
-const ALWAYS: [&str; 5] = ["id", "seller_id", "category_id", "price_cents", "published_at"];
-const SELLER: [&str; 4] =
+const FIXED_COLUMNS: [&str; 5] = ["id", "seller_id", "category_id", "price_cents", "published_at"];
+const SELLER_COLUMNS: [&str; 4] =
     ["seller.display_name", "seller.points", "seller.verified_at IS NOT NULL", "seller.created_at"];
-const IMAGE: [&str; 4] = ["image.id", "image.width", "image.height", "image.byte_size"];
+const IMAGE_COLUMNS: [&str; 4] = ["image.id", "image.width", "image.height", "image.byte_size"];
 
 impl Column {
-    /// Its column, where it is one of `gig`.
-    fn column(self) -> Option<&'static str> {
-        Some(match self {
-            Self::Title => "title",
-            Self::Description => "description",
-            Self::DeliveryDays => "delivery_days",
-            Self::Revisions => "revisions",
-            Self::Tags => "tags",
-            Self::Links => "links",
-            Self::Version => "version",
-            Self::CreatedAt => "created_at",
-            Self::SubmittedAt => "submitted_at",
-            Self::ReviewDueAt => "review_due_at",
-            Self::ReviewReasons => "review_reasons",
-            Self::Seller | Self::Images => return None,
-        })
+    /// The name of the column of the table `gig`; `None` for joined tables.
+    fn sql_name(self) -> Option<&'static str> {
+        (!matches!(self, Self::Seller | Self::Images)).then(|| self.into())
     }
 }
 
 impl RowLayout {
-    pub fn new(mut parts: ColumnSet, order: GigOrder, is_listed: bool) -> Self {
+    pub fn new(mut columns: ColumnSet, order: GigOrder, is_listed: bool) -> Self {
         if order == GigOrder::Created {
-            parts.insert(Column::CreatedAt);
+            columns.insert(Column::CreatedAt);
         }
-        Self { parts, order, is_listed }
+        Self { columns, order, is_listed }
     }
 
-    /// The columns of `gig`, as [`Reader`] reads them.
-    pub fn columns(self) -> impl Iterator<Item = &'static str> + use<> {
+    /// The columns of the table `gig`, in the order in which [`Reader`] reads them.
+    pub fn gig_columns(self) -> impl Iterator<Item = &'static str> + use<> {
         let status = (!self.is_listed).then_some("status");
-        ALWAYS.into_iter().chain(status).chain(self.parts.iter().filter_map(Column::column))
+        FIXED_COLUMNS.into_iter().chain(status).chain(self.columns.iter().filter_map(Column::sql_name))
     }
 
-    /// Writes the statement that reads the gigs which `found` selects, with what comes along, in this order.
-    pub fn write(self, sql: &mut Sql, order: &str, found: impl FnOnce(&mut Sql)) {
+    /// Writes a statement that reads the gigs of the subquery which `write_gigs` writes, with the joined
+    /// tables.
+    pub fn write(self, sql: &mut Sql, order: &str, write_gigs: impl FnOnce(&mut Sql)) {
         let relevance = (self.order == GigOrder::Relevance).then_some("relevance");
-        sql.push("SELECT ").push_list(self.columns().chain(relevance).map(|column| format!("gig.{column}")));
-        if self.parts.contains(Column::Seller) {
-            sql.push(", ").push_list(SELLER);
+        sql.push("SELECT ")
+            .push_list(self.gig_columns().chain(relevance).map(|column| format!("gig.{column}")));
+        if self.columns.contains(Column::Seller) {
+            sql.push(", ").push_list(SELLER_COLUMNS);
         }
-        if self.parts.contains(Column::Images) {
-            sql.push(", ").push_list(IMAGE);
+        if self.columns.contains(Column::Images) {
+            sql.push(", ").push_list(IMAGE_COLUMNS);
         }
         sql.push(" FROM (");
-        found(sql);
+        write_gigs(sql);
         sql.push(") AS gig");
-        if self.parts.contains(Column::Seller) {
+        if self.columns.contains(Column::Seller) {
             sql.push(" JOIN \"user\" AS seller ON seller.id = gig.seller_id");
         }
-        if self.parts.contains(Column::Images) {
+        if self.columns.contains(Column::Images) {
             sql.push(" LEFT JOIN gig_image AS image ON image.gig_id = gig.id");
         }
         sql.push(" ORDER BY ").push(order);
-        if self.parts.contains(Column::Images) {
+        if self.columns.contains(Column::Images) {
             sql.push(", image.ordinal");
         }
     }
 
-    /// What the rows hold: one gig in one row, or in as many as it has pictures.
-    ///
-    /// # Errors
-    /// Where a row holds what nothing of ours has written.
+    /// Reads the gigs. A gig with several images takes one row for each.
     pub fn read(self, rows: &[QueryResult]) -> Result<Vec<(PageKey, Arc<GigRow>)>> {
-        let mut read: Vec<(PageKey, GigRow)> = Vec::with_capacity(rows.len());
+        let mut gigs: Vec<(PageKey, GigRow)> = Vec::with_capacity(rows.len());
         for row in rows {
-            let mut reader = Reader { row, next: 0 };
-            let id: Uuid = reader.next()?;
-            match read.last_mut() {
-                Some((key, listed)) if key.id == id => {
-                    reader.next = self.before_image();
-                    let owner_id = listed.gig.seller_id;
-                    listed.images.get_or_insert_default().extend(reader.image(id, owner_id)?);
+            let mut reader = Reader { row, next_index: 0 };
+            let id: GigId = reader.next()?;
+            match gigs.last_mut() {
+                Some((key, gig_row)) if key.id == id.uuid() => {
+                    reader.next_index = self.image_offset();
+                    let owner_id = gig_row.gig.seller_id;
+                    gig_row.images.get_or_insert_default().extend(reader.image(id, owner_id)?);
                 }
-                _ => read.push(self.read_gig(id, &mut reader)?),
+                _ => gigs.push(self.read_gig(id, &mut reader)?),
             }
         }
-        Ok(read.into_iter().map(|(key, listed)| (key, Arc::new(listed))).collect())
+        Ok(gigs.into_iter().map(|(key, gig_row)| (key, Arc::new(gig_row))).collect())
     }
 
-    /// How many columns come before those of a picture.
-    fn before_image(self) -> usize {
+    /// The index of the first of [`IMAGE_COLUMNS`].
+    fn image_offset(self) -> usize {
         let relevance = usize::from(self.order == GigOrder::Relevance);
-        let seller = if self.parts.contains(Column::Seller) { SELLER.len() } else { 0 };
-        self.columns().count() + relevance + seller
+        let seller = if self.columns.contains(Column::Seller) { SELLER_COLUMNS.len() } else { 0 };
+        self.gig_columns().count() + relevance + seller
     }
 
-    /// Reads in the order of [`write`](Self::write).
-    fn read_gig(self, id: Uuid, reader: &mut Reader<'_>) -> Result<(PageKey, GigRow)> {
-        let parts = self.parts;
+    /// Reads a row, in the order in which [`write`](Self::write) selects the columns.
+    fn read_gig(self, id: GigId, reader: &mut Reader<'_>) -> Result<(PageKey, GigRow)> {
+        let columns = self.columns;
         let seller_id = reader.next()?;
         let category_id = reader.next()?;
         let price_cents: i64 = reader.next()?;
@@ -170,22 +174,22 @@ impl RowLayout {
             seller_id,
             status,
             published_at,
-            // As the parts are declared, which is how a set of them is gone through.
+            // From here on in the order of declaration of `Column`, in which a set of columns is iterated.
             content: GigContent {
                 category_id,
                 price: Money::from_cents(price_cents),
-                title: reader.part(parts, Column::Title)?,
-                description: reader.part(parts, Column::Description)?,
-                delivery_days: reader.part(parts, Column::DeliveryDays)?,
-                revisions: reader.part(parts, Column::Revisions)?,
-                tags: reader.json(parts, Column::Tags)?,
-                links: reader.json(parts, Column::Links)?,
+                title: reader.column(columns, Column::Title)?,
+                description: reader.column(columns, Column::Description)?,
+                delivery_days: reader.column(columns, Column::DeliveryDays)?,
+                revisions: reader.column(columns, Column::Revisions)?,
+                tags: reader.json(columns, Column::Tags)?,
+                links: reader.json(columns, Column::Links)?,
             },
-            version: reader.part(parts, Column::Version)?,
-            created_at: reader.part(parts, Column::CreatedAt)?,
-            submitted_at: reader.part(parts, Column::SubmittedAt)?,
-            review_due_at: reader.part(parts, Column::ReviewDueAt)?,
-            review_reasons: reader.json(parts, Column::ReviewReasons)?,
+            version: reader.column(columns, Column::Version)?,
+            created_at: reader.column(columns, Column::CreatedAt)?,
+            submitted_at: reader.column(columns, Column::SubmittedAt)?,
+            review_due_at: reader.column(columns, Column::ReviewDueAt)?,
+            review_reasons: reader.json(columns, Column::ReviewReasons)?,
         };
         let micros = published_at.unwrap_or_default().timestamp_micros();
         let values = match self.order {
@@ -194,43 +198,44 @@ impl RowLayout {
             GigOrder::PriceLowest | GigOrder::PriceHighest => vec![price_cents],
             GigOrder::Relevance => vec![i64::from(reader.next::<i32>()?), micros],
         };
-        let seller = parts.contains(Column::Seller).then(|| reader.seller(seller_id)).transpose()?;
-        let image = parts.contains(Column::Images).then(|| reader.image(id, seller_id)).transpose()?;
+        let seller = columns.contains(Column::Seller).then(|| reader.seller(seller_id)).transpose()?;
+        let image = columns.contains(Column::Images).then(|| reader.image(id, seller_id)).transpose()?;
         let images = image.map(|first| first.into_iter().collect());
-        Ok((PageKey { order: self.order.into(), values, id }, GigRow { gig, seller, images }))
+        Ok((PageKey { order: self.order.into(), values, id: id.uuid() }, GigRow { gig, seller, images }))
     }
 }
 
-/// Reads a row from left to right: by place, which costs less than by name.
+/// Reads the columns of a row from left to right.
 struct Reader<'a> {
     row: &'a QueryResult,
-    next: usize,
+    next_index: usize,
 }
 
 impl Reader<'_> {
     fn next<T: TryGetable>(&mut self) -> Result<T> {
-        self.next += 1;
-        self.row.try_get_by_index(self.next - 1)
+        self.next_index += 1;
+        self.row.try_get_by_index(self.next_index - 1)
     }
 
-    /// The part, or nothing where it was not read.
-    fn part<T: TryGetable + Default>(&mut self, parts: ColumnSet, part: Column) -> Result<T> {
-        if parts.contains(part) { self.next() } else { Ok(T::default()) }
+    /// Reads the column; its default value if it was not selected.
+    fn column<T: TryGetable + Default>(&mut self, columns: ColumnSet, column: Column) -> Result<T> {
+        if columns.contains(column) { self.next() } else { Ok(T::default()) }
     }
 
+    /// The same for a JSON column.
     fn json<T: serde::de::DeserializeOwned + Default>(
         &mut self,
-        parts: ColumnSet,
-        part: Column,
+        columns: ColumnSet,
+        column: Column,
     ) -> Result<T> {
-        if parts.contains(part) {
-            from_json(part.column().unwrap_or_default(), self.next()?)
+        if columns.contains(column) {
+            from_json(column.sql_name().unwrap_or_default(), self.next()?)
         } else {
             Ok(T::default())
         }
     }
 
-    fn seller(&mut self, id: Uuid) -> Result<User> {
+    fn seller(&mut self, id: UserId) -> Result<User> {
         Ok(User {
             id,
             display_name: self.next()?,
@@ -240,9 +245,9 @@ impl Reader<'_> {
         })
     }
 
-    /// The picture of this row, where the gig has any.
-    fn image(&mut self, gig_id: Uuid, owner_id: Uuid) -> Result<Option<GigImage>> {
-        let id: Option<Uuid> = self.next()?;
+    /// The image of this row; `None` if the gig has no images.
+    fn image(&mut self, gig_id: GigId, owner_id: UserId) -> Result<Option<GigImage>> {
+        let id: Option<ImageId> = self.next()?;
         let Some(id) = id else { return Ok(None) };
         Ok(Some(GigImage {
             id,

@@ -1,93 +1,98 @@
-//! What words find: conditions on gigs, and the words that are meant where nothing begins with what was typed.
+//! Full-text search of gigs: the conditions of a statement, and corrections of misspelled words.
 //!
-//! PostgreSQL looks in the column `search`, SQLite in the FTS5 table `gig_search`. Both hold the title, tags and
-//! description in lower case, split at everything but letters and digits, and neither stems, so that one query finds the
-//! same gigs in both.
+//! PostgreSQL searches the column `search`, SQLite the FTS5 table `gig_search`. Both have the words of the
+//! title, tags and description in lower case, split at every character that is not a letter or digit, without
+//! stemming. So a query finds the same gigs in both.
 
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
 
-use crate::domain::search::{MISTYPED_MAX, MISTYPED_MIN_CHARS, Term, mistakes_allowed, near, nearest};
+use crate::domain::search::{
+    CORRECTED_WORDS_MAX, CORRECTION_MIN_CHARS, Term, closest_candidates, max_edit_distance, rank_candidates,
+};
 use crate::store::Result;
 use crate::store::sql::Sql;
 
-/// Of the newest gigs so many are looked through before the index is asked whether a word is there at all: what is
-/// common is found among them, and what is not is quickly read from the index.
-const COMMON_WITHIN: u64 = 500;
+/// How many of the newest gigs are searched for a word before the full-text index is. Common words are found
+/// there; for rare words the index has few entries to read.
+const WINDOW_SIZE: u64 = 500;
 
-/// Words that may be meant are looked up so many at a time, the nearest first.
-const NEAR_AT_ONCE: usize = 20;
+/// How many similar words one statement looks up, the most similar ones first.
+const CANDIDATES_PER_STATEMENT: usize = 20;
 
-/// Where words are looked for.
+/// The part of a gig that must match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MatchField {
-    /// All of them in the title.
+    /// Every term matches in the title.
     Title,
-    /// Anywhere, but not all of them in the title.
+    /// Every term matches, but not all of them in the title.
     Elsewhere,
+    /// Every term matches in the title, the tags or the description.
     Anywhere,
 }
 
-/// The words to look for: what begins nothing that is listed is replaced by the nearest words that are, if any.
-///
-/// # Errors
-/// Where the database does not answer.
+/// The search terms for these words. A word that is not a prefix of any word of a listed gig is replaced by
+/// the most similar words of listed gigs, if any.
 pub async fn terms(db: &impl ConnectionTrait, words: Vec<String>) -> Result<Vec<Term>> {
-    let mut terms: Vec<_> = words.into_iter().map(Term::Begins).collect();
+    let mut terms: Vec<_> = words.into_iter().map(Term::Prefix).collect();
     if !terms.iter().any(|term| mistyped(term).is_some()) {
         return Ok(terms);
     }
-    let is_known = listed(db, &terms).await?;
+    let is_known = are_listed(db, &terms).await?;
     let unknown = is_known.iter().filter(|is_known| !**is_known).count();
-    if unknown > MISTYPED_MAX {
+    if unknown > CORRECTED_WORDS_MAX {
         return Ok(terms);
     }
     for (term, _) in terms.iter_mut().zip(is_known).filter(|(_, is_known)| !is_known) {
-        let near = match mistyped(term) {
-            Some(word) => near(word, similar(db, word).await?),
+        let candidates = match mistyped(term) {
+            Some(word) => rank_candidates(word, similar_words(db, word).await?),
             None => Vec::new(),
         };
-        let instead = nearest(still_listed(db, near).await?);
-        if !instead.is_empty() {
-            *term = Term::AnyOf(instead);
+        let corrections = closest_candidates(filter_listed(db, candidates).await?);
+        if !corrections.is_empty() {
+            *term = Term::AnyOf(corrections);
         }
     }
     Ok(terms)
 }
 
-/// The word, where it is long enough to be taken for another.
+/// The word of a term, if it is long enough to be corrected.
 fn mistyped(term: &Term) -> Option<&str> {
     match term {
-        Term::Begins(word) => Some(word.as_str()).filter(|word| word.chars().count() >= MISTYPED_MIN_CHARS),
+        Term::Prefix(word) => Some(word.as_str()).filter(|word| word.chars().count() >= CORRECTION_MIN_CHARS),
         Term::AnyOf(_) => None,
     }
 }
 
-/// Those that a listed gig has, of the nearest: others were listed once or, in SQLite, stand in drafts alone.
-async fn still_listed(db: &impl ConnectionTrait, near: Vec<(usize, String)>) -> Result<Vec<(usize, String)>> {
-    for near in near.chunks(NEAR_AT_ONCE).take(2) {
+/// The first of these words that a listed gig has. Others were listed once or, in SQLite, appear only in
+/// drafts.
+async fn filter_listed(
+    db: &impl ConnectionTrait,
+    near: Vec<(usize, String)>,
+) -> Result<Vec<(usize, String)>> {
+    for near in near.chunks(CANDIDATES_PER_STATEMENT).take(2) {
         let terms: Vec<_> = near.iter().map(|(_, word)| Term::AnyOf(vec![word.clone()])).collect();
-        let is_listed = listed(db, &terms).await?;
-        let found = near.iter().zip(is_listed).filter(|(_, is_listed)| *is_listed);
-        let found: Vec<_> = found.map(|(near, _)| near.clone()).collect();
-        if !found.is_empty() {
-            return Ok(found);
+        let is_listed = are_listed(db, &terms).await?;
+        let listed = near.iter().zip(is_listed).filter(|(_, is_listed)| *is_listed);
+        let listed: Vec<_> = listed.map(|(near, _)| near.clone()).collect();
+        if !listed.is_empty() {
+            return Ok(listed);
         }
     }
     Ok(Vec::new())
 }
 
-/// Whether an ACTIVE gig has it, for each of the terms.
-async fn listed(db: &impl ConnectionTrait, terms: &[Term]) -> Result<Vec<bool>> {
+/// For each term, whether an ACTIVE gig matches it.
+async fn are_listed(db: &impl ConnectionTrait, terms: &[Term]) -> Result<Vec<bool>> {
     let mut sql = Sql::new(db.get_database_backend());
     sql.push("SELECT ");
     for (number, term) in terms.iter().enumerate() {
         let term = std::slice::from_ref(term);
         sql.push(if number == 0 { "" } else { ", " });
         if sql.backend == DbBackend::Postgres {
-            // Counted, since for EXISTS alone PostgreSQL might look through the whole table.
+            // COUNT(*) in the second part, since with EXISTS PostgreSQL might scan the whole table.
             sql.push("CASE WHEN EXISTS (SELECT 1 FROM (SELECT search FROM gig WHERE status = 'ACTIVE' ");
             sql.push("ORDER BY published_at DESC, id DESC LIMIT ")
-                .push_number(COMMON_WITHIN)
+                .push_number(WINDOW_SIZE)
                 .push(") AS gig WHERE ");
             matches(&mut sql, term, MatchField::Anywhere);
             sql.push(") THEN TRUE ELSE (SELECT COUNT(*) > 0 FROM gig WHERE status = 'ACTIVE' AND ");
@@ -106,14 +111,14 @@ async fn listed(db: &impl ConnectionTrait, terms: &[Term]) -> Result<Vec<bool>> 
     (0..terms.len()).map(at).collect()
 }
 
-/// Words that are or were listed, among which are those that `typed` may be meant for: of its length, or so much longer
-/// or shorter as it may be wrong.
-async fn similar(db: &impl ConnectionTrait, typed: &str) -> Result<Vec<String>> {
-    let (chars, allowed) = (typed.chars().count(), mistakes_allowed(typed));
+/// Words of gigs, now or formerly listed, whose length differs from that of `typed` by at most the number of
+/// allowed mistakes. On PostgreSQL with `pg_trgm`, only words that share trigrams with it.
+async fn similar_words(db: &impl ConnectionTrait, typed: &str) -> Result<Vec<String>> {
+    let (chars, allowed) = (typed.chars().count(), max_edit_distance(typed));
     let (shortest, longest) = (chars.saturating_sub(allowed) as u64, (chars + allowed) as u64);
     let mut sql = Sql::new(db.get_database_backend());
     if sql.backend == DbBackend::Postgres {
-        // A function, since how it looks depends on whether pg_trgm is there.
+        // A function of the database, whose body depends on whether the extension pg_trgm is available.
         sql.push("SELECT gig_words_like(").bind(typed).push(", ").push_number(shortest);
         sql.push(", ").push_number(longest).push(")");
     } else {
@@ -124,13 +129,13 @@ async fn similar(db: &impl ConnectionTrait, typed: &str) -> Result<Vec<String>> 
     rows.iter().map(|row| row.try_get_by_index(0)).collect()
 }
 
-/// Writes the condition that the gig has every one of the words there. No words at all find nothing.
-pub(super) fn matches(sql: &mut Sql, terms: &[Term], place: MatchField) {
+/// Writes the condition that the gig matches every term in `field`. An empty list of terms matches nothing.
+pub(super) fn matches(sql: &mut Sql, terms: &[Term], field: MatchField) {
     if terms.is_empty() {
         sql.push("1 = 0");
         return;
     }
-    match (sql.backend, place) {
+    match (sql.backend, field) {
         (DbBackend::Postgres, MatchField::Anywhere) => {
             sql.push("gig.search @@ to_tsquery('simple', ").bind(ts_query(terms)).push(")");
         }
@@ -153,23 +158,24 @@ fn fts(sql: &mut Sql, query: &str) {
     sql.push("ON gig_search_key.id = gig_search.rowid WHERE gig_search MATCH ").bind(query).push(")");
 }
 
-/// The words as PostgreSQL's `to_tsquery` has them; they are letters and digits, and nothing of its syntax.
+/// The terms in the syntax of PostgreSQL's `to_tsquery`. Words are letters and digits, so they need no
+/// escaping.
 fn ts_query(terms: &[Term]) -> String {
-    let one = |term: &Term| match term {
-        Term::Begins(word) => format!("{word}:*"),
+    let to_text = |term: &Term| match term {
+        Term::Prefix(word) => format!("{word}:*"),
         Term::AnyOf(words) => format!("({})", words.join(" | ")),
     };
-    terms.iter().map(one).collect::<Vec<_>>().join(" & ")
+    terms.iter().map(to_text).collect::<Vec<_>>().join(" & ")
 }
 
-/// The words as FTS5's MATCH has them.
+/// The terms in the syntax of FTS5's `MATCH`; `column` is a column filter or empty.
 fn fts_query(terms: &[Term], column: &str) -> String {
-    let one = |term: &Term| match term {
-        Term::Begins(word) => format!("{column}\"{word}\" *"),
+    let to_text = |term: &Term| match term {
+        Term::Prefix(word) => format!("{column}\"{word}\" *"),
         Term::AnyOf(words) => {
             let words: Vec<_> = words.iter().map(|word| format!("{column}\"{word}\"")).collect();
             format!("({})", words.join(" OR "))
         }
     };
-    terms.iter().map(one).collect::<Vec<_>>().join(" AND ")
+    terms.iter().map(to_text).collect::<Vec<_>>().join(" AND ")
 }

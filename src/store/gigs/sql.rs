@@ -1,4 +1,4 @@
-//! How a list of gigs is written in SQL: its tiers, the bounds of a page, its conditions.
+//! The SQL of the lists of gigs: relevance tiers, bounds of a page, conditions.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DbBackend, Statement, Value};
@@ -12,72 +12,78 @@ use crate::store::gigs::search::MatchField;
 use crate::store::pagination::{Direction, PageKey, PageRequest, Side};
 use crate::store::sql::Sql;
 
-/// A part of a list by itself, one behind the other: of what is searched for by relevance there are two.
+/// A part of a list that is read by its own statement. A list by relevance has two tiers, one after the
+/// other; every other list is one tier.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RelevanceTier {
     relevance: i64,
-    place: MatchField,
+    field: MatchField,
 }
 
-pub(super) const WHOLE: RelevanceTier = RelevanceTier { relevance: 0, place: MatchField::Anywhere };
-const BY_RELEVANCE: [RelevanceTier; 2] = [
-    RelevanceTier { relevance: 1, place: MatchField::Title },
-    RelevanceTier { relevance: 0, place: MatchField::Elsewhere },
+pub(super) const WHOLE_LIST: RelevanceTier = RelevanceTier { relevance: 0, field: MatchField::Anywhere };
+const RELEVANCE_TIERS: [RelevanceTier; 2] = [
+    RelevanceTier { relevance: 1, field: MatchField::Title },
+    RelevanceTier { relevance: 0, field: MatchField::Elsewhere },
 ];
 
-/// Of a list in its order, so many gigs are looked through for what is searched for, before the index is asked for all
-/// that have it: what is common is found there at once, and of what is not there is little to read.
-const COMMON_WITHIN: u64 = 5_000;
+/// How many gigs at the start of a list are searched without the full-text index. Common words fill a page
+/// from there; for rare words the index has few entries to read.
+const WINDOW_SIZE: u64 = 5_000;
 
-/// How gigs that have the words are looked for.
+/// How a statement finds the gigs that match the search terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Search {
-    /// Among the first [`COMMON_WITHIN`] of the list.
-    InWindow,
-    /// By the index.
-    ByIndex,
+pub enum SearchStrategy {
+    /// Filters the first `WINDOW_SIZE` gigs of the list.
+    Window,
+    /// Uses the full-text index.
+    Index,
 }
 
-/// The tiers of the list in the order in which a page is read.
-pub(super) fn tiers(query: &GigQuery, paging: Direction) -> Vec<RelevanceTier> {
+/// The tiers of the list, in the order in which a page reads them.
+pub(super) fn tiers(query: &GigQuery, direction: Direction) -> Vec<RelevanceTier> {
     let is_ranked =
         query.order == GigOrder::Relevance && query.terms.as_ref().is_some_and(|it| !it.is_empty());
-    let mut tiers = if is_ranked { BY_RELEVANCE.to_vec() } else { vec![WHOLE] };
-    if paging == Direction::Backward {
+    let mut tiers = if is_ranked { RELEVANCE_TIERS.to_vec() } else { vec![WHOLE_LIST] };
+    if direction == Direction::Backward {
         tiers.reverse();
     }
     tiers
 }
 
-/// How the list is looked for, in this order. In SQLite the full-text index is asked at once.
-pub(super) fn searches(query: &GigQuery, backend: DbBackend) -> &'static [Search] {
+/// The strategies to try in order until a page is full. SQLite always uses the full-text index.
+pub(super) fn strategies(query: &GigQuery, backend: DbBackend) -> &'static [SearchStrategy] {
     match query.terms.as_deref() {
-        Some([_, ..]) if backend == DbBackend::Postgres => &[Search::InWindow, Search::ByIndex],
-        _ => &[Search::ByIndex],
+        Some([_, ..]) if backend == DbBackend::Postgres => &[SearchStrategy::Window, SearchStrategy::Index],
+        _ => &[SearchStrategy::Index],
     }
 }
 
-/// What a page of a tier lies between, and which way it is read.
+/// The bounds of a page in a tier, and the direction in which it is read.
 pub(super) struct Bounds {
-    /// A row's place compared with a key's, such as `<`.
-    between: Vec<(&'static str, Vec<Value>)>,
+    /// Operators such as `<`, and the values of a key. The row must compare so with each key.
+    comparisons: Vec<(&'static str, Vec<Value>)>,
     reads_descending: bool,
 }
 
-/// The bounds of a page in a tier; `None` where the page has nothing of it.
+/// The bounds of a page in a tier; `None` if the page has no rows of the tier.
 pub(super) fn bounds(query: &GigQuery, tier: RelevanceTier, request: &PageRequest) -> Option<Bounds> {
     let descending = is_descending(query.order);
-    let (behind, in_front) = if descending { ("<", ">") } else { (">", "<") };
-    let keys = [(&request.after, behind), (&request.before, in_front)];
-    let keys = keys.into_iter().filter_map(|(key, sign)| Some((key.as_ref()?, sign)));
-    let reads_descending = descending == (request.paging == Direction::Forward);
-    Bounds::between(query.order, tier, keys, reads_descending)
+    let (after, before) = if descending { ("<", ">") } else { (">", "<") };
+    let keys = [(&request.after, after), (&request.before, before)];
+    let keys = keys.into_iter().filter_map(|(key, operator)| Some((key.as_ref()?, operator)));
+    let reads_descending = descending == (request.direction == Direction::Forward);
+    Bounds::compare(query.order, tier, keys, reads_descending)
 }
 
-/// The same of what is at the key, or on that side of it.
-pub(super) fn bounds_on(query: &GigQuery, tier: RelevanceTier, side: Side, key: &PageKey) -> Option<Bounds> {
-    let sign = if is_descending(query.order) == (side == Side::UpTo) { ">=" } else { "<=" };
-    Bounds::between(query.order, tier, [(key, sign)].into_iter(), sign == "<=")
+/// Bounds that include the key itself, and all rows on that side of it.
+pub(super) fn side_bounds(
+    query: &GigQuery,
+    tier: RelevanceTier,
+    side: Side,
+    key: &PageKey,
+) -> Option<Bounds> {
+    let operator = if is_descending(query.order) == (side == Side::UpTo) { ">=" } else { "<=" };
+    Bounds::compare(query.order, tier, [(key, operator)].into_iter(), operator == "<=")
 }
 
 fn is_descending(order: GigOrder) -> bool {
@@ -87,8 +93,8 @@ fn is_descending(order: GigOrder) -> bool {
     }
 }
 
-/// What a list is ordered by, before the id.
-fn ordered_by(order: GigOrder) -> &'static str {
+/// The column by which a list is ordered, before the id.
+fn order_column(order: GigOrder) -> &'static str {
     match order {
         GigOrder::Newest | GigOrder::Oldest | GigOrder::Relevance => "gig.published_at",
         GigOrder::PriceLowest | GigOrder::PriceHighest => "gig.price_cents",
@@ -97,19 +103,19 @@ fn ordered_by(order: GigOrder) -> &'static str {
 }
 
 impl Bounds {
-    /// What is on these sides of the keys; `None` where nothing of the tier is.
-    fn between<'a>(
+    /// The rows that compare so with every key; `None` if no row of the tier does.
+    fn compare<'a>(
         order: GigOrder,
         tier: RelevanceTier,
         keys: impl Iterator<Item = (&'a PageKey, &'static str)>,
         reads_descending: bool,
     ) -> Option<Self> {
-        let mut between = Vec::new();
-        for (key, sign) in keys {
-            let place = match (order, key.values.as_slice()) {
+        let mut comparisons = Vec::new();
+        for (key, operator) in keys {
+            let value = match (order, key.values.as_slice()) {
                 (GigOrder::Relevance, [relevance, _]) if *relevance != tier.relevance => {
-                    // The tier is on one side of the key as a whole.
-                    if sign.starts_with('<') == (tier.relevance < *relevance) {
+                    // The key is in the other tier, so all rows of this tier compare with it in the same way.
+                    if operator.starts_with('<') == (tier.relevance < *relevance) {
                         continue;
                     }
                     return None;
@@ -120,42 +126,42 @@ impl Bounds {
                 }
                 (_, []) => continue,
             };
-            between.push((sign, vec![place, key.id.into()]));
+            comparisons.push((operator, vec![value, key.id.into()]));
         }
-        Some(Self { between, reads_descending })
+        Some(Self { comparisons, reads_descending })
     }
 
-    /// The order in which the rows are read.
+    /// The `ORDER BY` in which the rows are read.
     pub fn order(&self, order: GigOrder) -> String {
         let direction = if self.reads_descending { "DESC" } else { "ASC" };
-        format!("{} {direction}, gig.id {direction}", ordered_by(order))
+        format!("{} {direction}, gig.id {direction}", order_column(order))
     }
 
-    /// Writes further conditions.
+    /// Writes the bounds as conditions, each after an `AND`.
     pub fn write(&self, sql: &mut Sql, order: GigOrder) {
-        for (sign, values) in &self.between {
-            sql.push(" AND (").push(ordered_by(order)).push(", gig.id) ").push(sign).push(" ");
+        for (operator, values) in &self.comparisons {
+            sql.push(" AND (").push(order_column(order)).push(", gig.id) ").push(operator).push(" ");
             sql.bind_list(values.iter().cloned());
         }
     }
 }
 
-/// The statement for so many gigs of a tier.
-pub(super) fn statement(
+/// The statement that reads up to `size` gigs of a tier.
+pub(super) fn page_statement(
     backend: DbBackend,
     query: &GigQuery,
     tier: RelevanceTier,
     bounds: &Bounds,
     size: u64,
-    parts: ColumnSet,
-    search: Search,
+    columns: ColumnSet,
+    search: SearchStrategy,
 ) -> Statement {
-    let layout = layout(query, parts);
+    let layout = row_layout(query, columns);
     let order = bounds.order(query.order);
     let mut sql = Sql::new(backend);
     layout.write(&mut sql, &order, |sql| {
-        let terms = query.terms.as_deref().filter(|_| search == Search::InWindow);
-        sql.push("SELECT ").push_list(layout.columns());
+        let terms = query.terms.as_deref().filter(|_| search == SearchStrategy::Window);
+        sql.push("SELECT ").push_list(layout.gig_columns());
         if query.order == GigOrder::Relevance {
             sql.push(", ").push(if tier.relevance == 0 { "0" } else { "1" }).push(" AS relevance");
         }
@@ -167,22 +173,24 @@ pub(super) fn statement(
                 bounds.write(sql, query.order);
             }
             None => {
-                // Found first, and ordered then: what finds them must not depend on how few are wanted.
+                // Find all matches first and order them afterwards: the index must be used however small
+                // LIMIT is.
                 sql.push("(SELECT * FROM gig WHERE ");
-                conditions(sql, query, Some(tier.place));
+                conditions(sql, query, Some(tier.field));
                 bounds.write(sql, query.order);
-                // Without this PostgreSQL might walk the list instead.
+                // OFFSET 0 keeps PostgreSQL from flattening the subquery and scanning the list in its order.
                 sql.push(if backend == DbBackend::Postgres { " OFFSET 0) AS gig" } else { ") AS gig" });
             }
             Some(terms) => {
-                // Only by what the list's index is ordered by: however little of it fits, no more is looked at.
+                // Only conditions of the list's index here: so never more than WINDOW_SIZE rows are read,
+                // however few of them match.
                 sql.push("(SELECT * FROM gig WHERE ");
-                within_index(sql, query);
+                index_conditions(sql, query);
                 bounds.write(sql, query.order);
-                sql.push(" ORDER BY ").push(&order).push(" LIMIT ").push_number(COMMON_WITHIN);
+                sql.push(" ORDER BY ").push(&order).push(" LIMIT ").push_number(WINDOW_SIZE);
                 sql.push(") AS gig WHERE ");
-                search::matches(sql, terms, tier.place);
-                further(sql, query);
+                search::matches(sql, terms, tier.field);
+                other_conditions(sql, query);
             }
         }
         sql.push(" ORDER BY ").push(&order).push(" LIMIT ").push_number(size);
@@ -190,21 +198,21 @@ pub(super) fn statement(
     sql.into_statement()
 }
 
-/// Writes what a gig of the list must fulfil; of the search only where it says in which place.
-pub(super) fn conditions(sql: &mut Sql, query: &GigQuery, place: Option<MatchField>) {
-    within_index(sql, query);
-    further(sql, query);
-    if let (Some(terms), Some(place)) = (&query.terms, place) {
+/// Writes the conditions on a gig of the list; those of the search only if there is a `field` to search.
+pub(super) fn conditions(sql: &mut Sql, query: &GigQuery, field: Option<MatchField>) {
+    index_conditions(sql, query);
+    other_conditions(sql, query);
+    if let (Some(terms), Some(field)) = (&query.terms, field) {
         sql.push(" AND ");
-        search::matches(sql, terms, place);
+        search::matches(sql, terms, field);
     }
 }
 
-/// Writes the conditions by which indexes are made.
-fn within_index(sql: &mut Sql, query: &GigQuery) {
+/// Writes the conditions that an index of the list covers.
+fn index_conditions(sql: &mut Sql, query: &GigQuery) {
     let filter = &query.filter;
     match &query.scope {
-        Scope::GigRow => {
+        Scope::Listed => {
             sql.push("gig.status = 'ACTIVE'");
         }
         Scope::Own { seller_id, statuses } => {
@@ -224,9 +232,9 @@ fn within_index(sql: &mut Sql, query: &GigQuery) {
 }
 
 /// Writes the other conditions.
-fn further(sql: &mut Sql, query: &GigQuery) {
+fn other_conditions(sql: &mut Sql, query: &GigQuery) {
     let filter = &query.filter;
-    if let Some(categories) = filter.categories.as_deref().filter(|them| them.len() != 1) {
+    if let Some(categories) = filter.categories.as_deref().filter(|categories| categories.len() != 1) {
         sql.push(" AND gig.category_id IN ").bind_list(categories.iter().copied());
     }
     if let Some(cents) = filter.min_price_cents {
@@ -243,12 +251,12 @@ fn further(sql: &mut Sql, query: &GigQuery) {
         sql.bind_list(tags.iter().map(String::as_str)).push(")");
     }
     if let Some(verified) = filter.seller_verified {
-        sql.push(" AND EXISTS (SELECT 1 FROM \"user\" AS person WHERE person.id = gig.seller_id AND verified_at IS ");
+        sql.push(" AND EXISTS (SELECT 1 FROM \"user\" AS seller WHERE seller.id = gig.seller_id AND verified_at IS ");
         sql.push(if verified { "NOT NULL)" } else { "NULL)" });
     }
 }
 
-/// How the rows of the list look.
-pub(super) fn layout(query: &GigQuery, parts: ColumnSet) -> RowLayout {
-    RowLayout::new(parts, query.order, query.scope == Scope::GigRow)
+/// The layout of the rows of the list.
+pub(super) fn row_layout(query: &GigQuery, columns: ColumnSet) -> RowLayout {
+    RowLayout::new(columns, query.order, query.scope == Scope::Listed)
 }

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use gigway::domain::event::{Event, EventBody};
 use gigway::domain::gig::GigStatus;
-use gigway::domain::id;
+use gigway::domain::id::{GigId, PublicId, UserId};
 use gigway::store::{Database, event_log};
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::client::text;
 use super::subscriber::{Subscriber, Transport, Wish};
@@ -38,8 +37,8 @@ const GIG_PUBLISHED: &str = "subscription($after: String) {
 #[derive(Debug, Clone, Copy)]
 enum Interest {
     /// All gigs of one seller.
-    Seller(Uuid),
-    Gig(Uuid),
+    Seller(UserId),
+    Gig(GigId),
     /// All gigs as they go live.
     Published,
 }
@@ -56,7 +55,7 @@ impl Interest {
 }
 
 /// (position, gig, version); `gigPublished` tells no version.
-type Told = (i64, Uuid, Option<i64>);
+type Told = (i64, GigId, Option<i64>);
 
 struct SubscriptionStream {
     interest: Interest,
@@ -99,7 +98,7 @@ impl SubscriptionStream {
 
     fn told(&self) -> Vec<Told> {
         let notes = self.subscriber.notes();
-        notes.events.iter().map(|event| (event.position, row(&event.gig_id), event.version)).collect()
+        notes.events.iter().map(|event| (event.position, parse_id(&event.gig_id), event.version)).collect()
     }
 
     /// Whether the last event that it should be told has come.
@@ -129,7 +128,7 @@ impl SubscriptionStream {
             let Some(EventBody::GigStatus { gig_id, version, .. }) = last.map(|event| &event.body) else {
                 panic!("a snapshot of what was never told: {snapshot:?}");
             };
-            assert_eq!((row(&snapshot.gig_id), snapshot.version), (*gig_id, Some(i64::from(*version))));
+            assert_eq!((parse_id(&snapshot.gig_id), snapshot.version), (*gig_id, Some(i64::from(*version))));
         }
     }
 }
@@ -182,13 +181,13 @@ impl FaultHarness {
             0 => {
                 let seller = &sellers[number / 12 % SELLERS];
                 let wish = self.wish(gateway, transport, Some(seller), GIG_STATUS, after);
-                self.add(Interest::Seller(row(&seller.id)), gateway, wish);
+                self.add(Interest::Seller(parse_id(&seller.id)), gateway, wish);
             }
             1 => {
                 let gig = &gigs[number % gigs.len()];
                 let variables = json!({ "id": gig.id });
                 let wish = self.wish(gateway, transport, Some(&sellers[gig.seller]), GIG_STATUS, variables);
-                self.add(Interest::Gig(row(&gig.id)), gateway, wish);
+                self.add(Interest::Gig(parse_id(&gig.id)), gateway, wish);
             }
             _ => {
                 let wish = self.wish(gateway, transport, None, GIG_PUBLISHED, after);
@@ -331,7 +330,7 @@ async fn log_of(database_url: &str) -> Vec<Event> {
     log
 }
 
-/// The row's id.
-fn row(public_id: &str) -> Uuid {
-    id::decode(public_id).expect("an id").1
+/// Reads a public id of the expected kind.
+fn parse_id<T: PublicId>(public_id: &str) -> T {
+    T::parse(public_id).expect("an id of this kind")
 }

@@ -1,8 +1,9 @@
-//! Subscriptions over HTTP responses: server-sent events, tickets for them, and multipart.
+//! Subscriptions over HTTP: server-sent events, the tickets that open them, and multipart responses.
 
 use chrono::TimeDelta;
 use gigway::config::Settings;
 use gigway::domain::event::Topic;
+use gigway::domain::id::{PublicId, UserId};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -20,22 +21,22 @@ use crate::support::test_users::TestUser;
 
 const TICKET: &str = "mutation { createStreamTicket { streamTicket { ticket expiresAt } errors { code } } }";
 
-async fn ticket(person: &TestUser) -> String {
-    text(&person.client.done(TICKET, json!({})).await["streamTicket"]["ticket"])
+async fn ticket(user: &TestUser) -> String {
+    text(&user.client.done(TICKET, json!({})).await["streamTicket"]["ticket"])
 }
 
-/// Opens a stream as a browser's EventSource does: by GET, without a header of one's own.
-async fn open(client: &Client, query: &str, variables: Value, more: &[(&str, &str)]) -> Response {
-    let stranger = Client::new(client.address);
-    let request = stranger.get("/graphql").header("accept", "text/event-stream");
+/// Opens a stream like a browser's EventSource: by GET, without an authorization header.
+async fn open(client: &Client, query: &str, variables: Value, parameters: &[(&str, &str)]) -> Response {
+    let visitor = Client::new(client.address);
+    let request = visitor.get("/graphql").header("accept", "text/event-stream");
     let variables = variables.to_string();
-    let parameters = [&[("query", query), ("variables", &variables)], more].concat();
-    request.query(&parameters).send().await.expect("an answer")
+    let parameters = [&[("query", query), ("variables", &variables)], parameters].concat();
+    request.query(&parameters).send().await.expect("a response")
 }
 
 async fn post(client: &Client, query: &str, variables: Value, accept: &str) -> Response {
     let body = json!({ "query": query, "variables": variables });
-    client.post("/graphql").header("accept", accept).json(&body).send().await.expect("an answer")
+    client.post("/graphql").header("accept", accept).json(&body).send().await.expect("a response")
 }
 
 async fn next(stream: &mut EventStream) -> (StreamEvent, Value) {
@@ -44,16 +45,16 @@ async fn next(stream: &mut EventStream) -> (StreamEvent, Value) {
     (event, data)
 }
 
-/// A gig that is listed, and whose it is.
-async fn listed(app: &TestApp) -> (TestUser, String) {
+/// Returns a seller and the id of a listed gig of theirs.
+async fn list_gig(app: &TestApp) -> (TestUser, String) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let id = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.approve(&id).await;
     (ann, id)
 }
 
-async fn every_event_has_its_cursor_as_id_and_the_header_resumes_behind_it(app: TestApp) {
-    let (ann, id) = listed(&app).await;
+async fn every_event_has_its_cursor_as_id_and_last_event_id_resumes_after_it(app: TestApp) {
+    let (ann, id) = list_gig(&app).await;
     let response =
         post(&ann.at(&app.gateway_b()), GIG_STATUS_CHANGED, json!({ "id": id }), "text/event-stream").await;
     assert_eq!(response.status(), StatusCode::OK);
@@ -64,17 +65,17 @@ async fn every_event_has_its_cursor_as_id_and_the_header_resumes_behind_it(app: 
     let snapshot = &snapshot["data"]["gigStatusChanged"];
     assert_eq!((&snapshot["delivery"], first.name.as_str()), (&json!("SNAPSHOT"), "next"));
     assert_eq!(text(&snapshot["cursor"]), first.id);
-    for act in [PAUSE_GIG, RESUME_GIG, PAUSE_GIG] {
-        ann.client.done(act, json!({ "id": id })).await;
+    for mutation in [PAUSE_GIG, RESUME_GIG, PAUSE_GIG] {
+        ann.client.done(mutation, json!({ "id": id })).await;
     }
     let (paused, event) = next(&mut stream).await;
     assert_eq!(event["data"]["gigStatusChanged"]["version"], json!(3));
     drop(stream);
-    // The address still names where the stream first began: what the browser has since counts.
+    // The URL still has the first cursor: the `last-event-id` header takes precedence.
     let request = ann.client.get("/graphql").header("accept", "text/event-stream");
     let variables = json!({ "id": id, "after": first.id }).to_string();
     let request = request.query(&[("query", GIG_STATUS_CHANGED), ("variables", &variables)]);
-    let response = request.header("last-event-id", &paused.id).send().await.expect("an answer");
+    let response = request.header("last-event-id", &paused.id).send().await.expect("a response");
     let mut stream = EventStream::of(response);
     for version in [4, 5] {
         let (_, event) = next(&mut stream).await;
@@ -83,16 +84,16 @@ async fn every_event_has_its_cursor_as_id_and_the_header_resumes_behind_it(app: 
     }
 }
 
-async fn queries_mutations_and_what_fails_are_one_event_and_the_end(app: TestApp) {
+async fn queries_mutations_and_errors_are_one_event_and_complete(app: TestApp) {
     let ann = app.member("Ann").await;
-    let refused = |code: &str| json!([code]);
+    let codes = |code: &str| json!([code]);
     for (query, variables, expected) in [
         ("{ viewer { email } }", json!({}), json!({ "viewer": { "email": ann.email } })),
         ("mutation { signOut { errors { code } } }", json!({}), json!({ "signOut": { "errors": [] } })),
     ] {
         let mut stream = EventStream::of(post(&ann.client, query, variables, "text/event-stream").await);
-        let (event, answer) = next(&mut stream).await;
-        assert_eq!((event.name.as_str(), &answer["data"]), ("next", &expected));
+        let (event, body) = next(&mut stream).await;
+        assert_eq!((event.name.as_str(), &body["data"]), ("next", &expected));
         let (end, _) = next(&mut stream).await;
         assert_eq!((end.name.as_str(), end.data.as_str()), ("complete", ""));
         assert!(stream.next().await.expect("a stream").is_none());
@@ -106,57 +107,58 @@ async fn queries_mutations_and_what_fails_are_one_event_and_the_end(app: TestApp
         ("subscription { gigPublished @skip(if: true) { cursor } }", "GRAPHQL_VALIDATION_FAILED"),
     ] {
         let mut stream = EventStream::of(post(&bob.client, query, json!({}), "text/event-stream").await);
-        let (_, answer) = next(&mut stream).await;
-        assert_eq!(json!([answer["errors"][0]["extensions"]["code"]]), refused(code), "{query}: {answer}");
-        assert!(answer.get("data").is_none(), "{query}: {answer}");
+        let (_, body) = next(&mut stream).await;
+        assert_eq!(json!([body["errors"][0]["extensions"]["code"]]), codes(code), "{query}: {body}");
+        assert!(body.get("data").is_none(), "{query}: {body}");
         assert_eq!(next(&mut stream).await.0.name, "complete");
     }
     let response = open(&app.gateway_a(), "mutation { signOut { sessionsEnded } }", json!({}), &[]).await;
     assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
 }
 
-async fn a_ticket_opens_streams_of_its_session_and_nothing_else(app: TestApp) {
-    let (ann, id) = listed(&app).await;
-    let good = ticket(&ann).await;
-    let with = [("ticket", good.as_str())];
+async fn a_stream_ticket_only_opens_streams_of_its_session(app: TestApp) {
+    let (ann, id) = list_gig(&app).await;
+    let ticket_of_ann = ticket(&ann).await;
+    let parameter = [("ticket", ticket_of_ann.as_str())];
     let mut stream =
-        EventStream::of(open(&app.gateway_b(), GIG_STATUS_CHANGED, json!({ "id": id }), &with).await);
+        EventStream::of(open(&app.gateway_b(), GIG_STATUS_CHANGED, json!({ "id": id }), &parameter).await);
     assert_eq!(next(&mut stream).await.1["data"]["gigStatusChanged"]["delivery"], "SNAPSHOT");
-    // No query, no mutation, no access token.
-    let viewer = [("query", "{ viewer { email } }"), ("ticket", &good)];
-    let response = app.gateway_a().get("/graphql").query(&viewer).send().await.expect("an answer");
-    let answer: Value = response.json().await.expect("JSON");
-    assert_eq!(answer["data"]["viewer"], Value::Null);
-    let mut queried = EventStream::of(open(&app.gateway_a(), "{ viewer { email } }", json!({}), &with).await);
-    assert_eq!(next(&mut queried).await.1["data"]["viewer"], Value::Null);
-    let as_token = app.gateway_a().with_token(&good);
+    // It is not accepted for queries, nor as an access token.
+    let viewer = [("query", "{ viewer { email } }"), ("ticket", &ticket_of_ann)];
+    let response = app.gateway_a().get("/graphql").query(&viewer).send().await.expect("a response");
+    let body: Value = response.json().await.expect("JSON");
+    assert_eq!(body["data"]["viewer"], Value::Null);
+    let mut query_stream =
+        EventStream::of(open(&app.gateway_a(), "{ viewer { email } }", json!({}), &parameter).await);
+    assert_eq!(next(&mut query_stream).await.1["data"]["viewer"], Value::Null);
+    let as_token = app.gateway_a().with_token(&ticket_of_ann);
     assert_eq!(as_token.error_codes("{ viewer { email } }", json!({})).await, ["UNAUTHENTICATED"]);
     let mut socket = Socket::silent(app.gateway_a().address).await;
-    socket.introduce(Some(&good)).await;
+    socket.introduce(Some(&ticket_of_ann)).await;
     assert_eq!(socket.closed().await.0, 4403);
     let token = ann.client.token().expect("a token");
-    for wrong in ["", "nonsense", token] {
-        let response = open(&app.gateway_a(), GIG_STATUS_CHANGED, json!({}), &[("ticket", wrong)]).await;
-        assert_eq!(response.status(), StatusCode::FORBIDDEN, "{wrong}");
-        let answer: Value = response.json().await.expect("JSON");
-        assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
+    for invalid in ["", "nonsense", token] {
+        let response = open(&app.gateway_a(), GIG_STATUS_CHANGED, json!({}), &[("ticket", invalid)]).await;
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "{invalid}");
+        let body: Value = response.json().await.expect("JSON");
+        assert_eq!(body["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
     }
-    // After a minute it opens none, and what it has opened goes on.
+    // After a minute it expires; streams that are open continue.
     app.pass(TimeDelta::seconds(61));
-    let response = open(&app.gateway_a(), GIG_STATUS_CHANGED, json!({}), &with).await;
+    let response = open(&app.gateway_a(), GIG_STATUS_CHANGED, json!({}), &parameter).await;
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
     ann.client.done(PAUSE_GIG, json!({ "id": id })).await;
     assert_eq!(next(&mut stream).await.1["data"]["gigStatusChanged"]["status"], "PAUSED");
-    // And it ends with the session.
-    let fresh = ticket(&ann).await;
+    // The stream ends with the session.
+    let new_ticket = ticket(&ann).await;
     ann.client.done(SIGN_OUT, json!({})).await;
     assert!(stream.next().await.expect("a stream").is_none());
-    let response = open(&app.gateway_a(), GIG_STATUS_CHANGED, json!({}), &[("ticket", &fresh)]).await;
+    let response = open(&app.gateway_a(), GIG_STATUS_CHANGED, json!({}), &[("ticket", &new_ticket)]).await;
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
 }
 
-async fn apollos_clients_get_parts(app: TestApp) {
-    let (ann, id) = listed(&app).await;
+async fn apollo_clients_receive_multipart_subscriptions(app: TestApp) {
+    let (ann, id) = list_gig(&app).await;
     let accept = "multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json";
     let mut response = post(&ann.at(&app.gateway_b()), GIG_STATUS_CHANGED, json!({ "id": id }), accept).await;
     assert_eq!(response.status(), StatusCode::OK);
@@ -180,23 +182,23 @@ async fn apollos_clients_get_parts(app: TestApp) {
         let part: Value = serde_json::from_str(json).expect("JSON");
         assert!(part["payload"]["data"]["gigStatusChanged"].is_object(), "{part}");
     }
-    // Any other operation is answered as ever.
+    // Other operations get a plain JSON response.
     let response = post(&ann.client, "{ viewer { email } }", json!({}), accept).await;
     assert_eq!(response.headers()["content-type"], "application/json; charset=utf-8");
-    let stranger = post(&app.gateway_a(), QUEUE_CHANGED, json!({}), accept).await;
-    let body = stranger.text().await.expect("a whole body");
+    let visitor = post(&app.gateway_a(), QUEUE_CHANGED, json!({}), accept).await;
+    let body = visitor.text().await.expect("a whole body");
     assert!(body.contains("UNAUTHENTICATED") && body.ends_with("\r\n--graphql--\r\n"), "{body}");
 }
 
 on_both_back_ends!(
-    every_event_has_its_cursor_as_id_and_the_header_resumes_behind_it,
-    queries_mutations_and_what_fails_are_one_event_and_the_end,
-    a_ticket_opens_streams_of_its_session_and_nothing_else,
-    apollos_clients_get_parts,
+    every_event_has_its_cursor_as_id_and_last_event_id_resumes_after_it,
+    queries_mutations_and_errors_are_one_event_and_complete,
+    a_stream_ticket_only_opens_streams_of_its_session,
+    apollo_clients_receive_multipart_subscriptions,
 );
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_and_subscriptions_are_limited_and_places_come_back() {
+async fn connections_and_subscriptions_are_limited_and_freed_when_closed() {
     let settings = Settings {
         connections_per_address: Some("3".into()),
         subscriptions_per_viewer: Some("2".into()),
@@ -215,34 +217,34 @@ async fn connections_and_subscriptions_are_limited_and_places_come_back() {
     assert!(Socket::connect(app.gateway_a().address, Some("graphql-transport-ws"), &[]).await.is_err());
     let refused = post(&ann.client, GIG_PUBLISHED, json!({}), "text/event-stream").await;
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
-    let answer: Value = refused.json().await.expect("JSON");
-    assert_eq!(answer["errors"][0]["extensions"]["code"], "RATE_LIMITED");
-    // What is over gives its place back: the stream, its connection and its subscription ..
+    let body: Value = refused.json().await.expect("JSON");
+    assert_eq!(body["errors"][0]["extensions"]["code"], "RATE_LIMITED");
+    // A closed stream frees its connection and its subscription.
     drop(stream);
-    until("a place is free", async || {
+    until("a connection is free", async || {
         let response = post(&ann.client, GIG_STATUS_CHANGED, json!({}), "text/event-stream").await;
         response.status() == StatusCode::OK
     })
     .await;
-    // .. and a socket.
+    // A closed socket frees its connection.
     second.leave().await;
     let mut third = None;
-    until("a place is free", async || {
+    until("a connection is free", async || {
         third = Socket::connect(app.gateway_a().address, Some("graphql-transport-ws"), &[]).await.ok();
         third.is_some()
     })
     .await;
     first.complete("a").await;
-    let row = gigway::domain::id::decode(&ann.id).expect("an id").1;
-    until("both are over", async || {
+    let seller_id = UserId::parse(&ann.id).expect("a user's id");
+    until("both have ended", async || {
         let streams = &app.services().streams;
-        streams.dispatcher().attached_to(Topic::Seller(row)) == 0
+        streams.dispatcher().subscriber_count_of(Topic::Seller(seller_id)) == 0
     })
     .await;
     first.subscribe("c", GIG_STATUS_CHANGED, json!({})).await;
     first.subscribe("d", GIG_STATUS_CHANGED, json!({})).await;
     until("both are attached", async || {
-        app.services().streams.dispatcher().attached_to(Topic::Seller(row)) == 2
+        app.services().streams.dispatcher().subscriber_count_of(Topic::Seller(seller_id)) == 2
     })
     .await;
     ann.post(app.gig_form("I will write a song for you").await).await;
@@ -255,9 +257,9 @@ async fn connections_and_subscriptions_are_limited_and_places_come_back() {
     assert_eq!(first.about("q1").await["type"], "next");
 }
 
-/// An address ends up in logs: not in ours.
+/// URLs often end up in logs, so the gateway must not log the query string.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_ticket_shows_in_no_log() {
+async fn stream_tickets_are_never_logged() {
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
     let mut command = gigway(folder.path(), &["serve"]);

@@ -1,16 +1,18 @@
-//! The event log: positions are dense, in commit order, and nobody ever sees a later one first.
+//! The event log: positions are dense and in commit order, and no reader sees a later position first.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gigway::domain::event::EventBody;
+use gigway::domain::id::ReviewItemId;
 use gigway::domain::review::ReviewQueueChange;
 use gigway::domain::review_kind::ReviewKind;
 use gigway::store::event_log;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::support::documents::POST_GIG;
 use crate::support::on_both_back_ends;
 use crate::support::test_app::TestApp;
 
@@ -19,32 +21,33 @@ const EVENTS_PER_WRITER: u128 = 60;
 
 fn body(id: u128) -> EventBody {
     EventBody::ReviewQueue {
-        item_id: Uuid::from_u128(id),
+        item_id: ReviewItemId::from_uuid(Uuid::from_u128(id)),
         review_kind: ReviewKind::Gig,
         change: ReviewQueueChange::Submitted,
     }
 }
 
-/// Sixteen writers append, each in transactions that take their time before and after; one in eight is rolled
-/// back. Two readers look all the while, and each new page must go on exactly where the last one ended.
-async fn positions_are_dense_and_no_reader_sees_a_later_one_first(app: TestApp) {
+/// Sixteen writers append events in transactions that pause before and after the append; one in eight is
+/// rolled back. Meanwhile two readers page through the log: each page must continue exactly where the last
+/// one ended.
+async fn positions_are_dense_and_become_visible_in_order(app: TestApp) {
     let db = app.services().db.clone();
-    let start = event_log::head(db.read()).await.expect("a head");
+    let start = event_log::newest_position(db.read()).await.expect("a position");
     let now = app.now();
-    let done = Arc::new(AtomicBool::new(false));
+    let is_done = Arc::new(AtomicBool::new(false));
     let readers: Vec<_> = (0..2)
         .map(|_| {
-            let (db, done) = (app.services_b().db.clone(), Arc::clone(&done));
+            let (db, is_done) = (app.services_b().db.clone(), Arc::clone(&is_done));
             tokio::spawn(async move {
                 let mut last = start;
                 loop {
-                    // Read before the page, so that the last page is read after the last commit.
-                    let last_look = done.load(Ordering::SeqCst);
+                    // Loaded before the page is read, so that the last page is read after the last commit.
+                    let is_last_page = is_done.load(Ordering::SeqCst);
                     for event in event_log::page(db.read(), None, last, 1000).await.expect("a page") {
                         assert_eq!(event.position, last + 1, "a reader saw a later position first");
                         last = event.position;
                     }
-                    if last_look {
+                    if is_last_page {
                         return last;
                     }
                 }
@@ -63,9 +66,9 @@ async fn positions_are_dense_and_no_reader_sees_a_later_one_first(app: TestApp) 
                     let tx = db.begin().await.expect("a transaction");
                     tokio::time::sleep(pause).await;
                     let bodies =
-                        (0..=number % 2).map(|part| body(writer * 1000 + number * 10 + part)).collect();
+                        (0..=number % 2).map(|index| body(writer * 1000 + number * 10 + index)).collect();
                     let events = event_log::append(&tx, bodies, now).await.expect("appended");
-                    // The gap between numbering and commit, in which another must not slip through.
+                    // Between numbering and commit no other transaction may commit a later position.
                     tokio::time::sleep(pause / 4).await;
                     if number % 8 == 7 {
                         tx.rollback().await.expect("rolled back");
@@ -82,29 +85,28 @@ async fn positions_are_dense_and_no_reader_sees_a_later_one_first(app: TestApp) 
     for writer in writers {
         appended += writer.await.expect("a writer");
     }
-    done.store(true, Ordering::SeqCst);
+    is_done.store(true, Ordering::SeqCst);
     let end = start + i64::try_from(appended).expect("a small number");
     for reader in readers {
         assert_eq!(reader.await.expect("a reader"), end);
     }
-    assert_eq!(event_log::head(db.read()).await.expect("a head"), end);
+    assert_eq!(event_log::newest_position(db.read()).await.expect("a position"), end);
 }
 
-async fn an_event_is_there_with_its_change_or_not_at_all(app: TestApp) {
+async fn an_event_is_committed_with_its_change_or_not_at_all(app: TestApp) {
     let ann = app.member("Ann").await;
     let db = app.services().db.clone();
-    let before = event_log::head(db.read()).await.expect("a head");
+    let before = event_log::newest_position(db.read()).await.expect("a position");
     let mut form = app.gig_form("I will write a song for you").await;
     form["price"] = json!("0.01");
-    let post = crate::support::documents::POST_GIG;
-    ann.client.refused(post, json!({ "input": form })).await;
-    assert_eq!(event_log::head(db.read()).await.expect("a head"), before);
+    ann.client.refused(POST_GIG, json!({ "input": form })).await;
+    assert_eq!(event_log::newest_position(db.read()).await.expect("a position"), before);
     ann.post(app.gig_form("I will write a song for you").await).await;
-    // The gig's own, and the queue's.
-    assert_eq!(event_log::head(db.read()).await.expect("a head"), before + 2);
+    // One event of the gig and one of the review queue.
+    assert_eq!(event_log::newest_position(db.read()).await.expect("a position"), before + 2);
 }
 
 on_both_back_ends!(
-    positions_are_dense_and_no_reader_sees_a_later_one_first,
-    an_event_is_there_with_its_change_or_not_at_all,
+    positions_are_dense_and_become_visible_in_order,
+    an_event_is_committed_with_its_change_or_not_at_all,
 );

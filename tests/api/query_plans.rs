@@ -1,12 +1,16 @@
-//! How the databases go about lists of gigs: by an index, whatever is combined; and no look through all gigs.
+//! Query plans of gig lists: with any combination of filter, order and search, both databases use an index
+//! instead of scanning all gigs.
+//!
+//! A new filter needs a row in `filters`.
 
 use chrono::{DateTime, Utc};
 use gigway::domain::gig_filter::{GigFilter, GigOrder};
+use gigway::domain::id::{CategoryId, UserId};
 use gigway::domain::search::Term;
 use gigway::store::gigs::list;
 use gigway::store::gigs::query::{GigQuery, Scope};
 use gigway::store::gigs::rows::{Column, ColumnSet};
-use gigway::store::gigs::sql::Search;
+use gigway::store::gigs::sql::SearchStrategy;
 use gigway::store::pagination::{Direction, PageKey, PageRequest};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionTrait};
 use serde_json::Value;
@@ -15,10 +19,10 @@ use uuid::Uuid;
 use crate::support::on_both_back_ends;
 use crate::support::test_app::TestApp;
 
-/// So many that a look through all of them is worth avoiding.
+/// Enough gigs that scanning all of them is expensive.
 const GIGS: u32 = 60_000;
 
-/// Sellers, and gigs of many of them: each has ten.
+/// Inserts sellers, and ten gigs for each.
 const POSTGRES: &str = r#"
 INSERT INTO "user" (id, email, email_key, display_name, password_hash, role, points, verified_at, created_at, legal_hold)
 SELECT md5('seller ' || n)::uuid, n || '@example.com', n || '@example.com', 'Seller ' || n, '', 'MEMBER', 0,
@@ -51,24 +55,24 @@ INSERT INTO gig_tag (gig_id, tag_key) SELECT id, 'everywhere' FROM gig;
 DROP TABLE number;
 "#;
 
-/// The lists that are looked at: every filter by itself, and those that people combine, in every order.
-fn filters(category: Uuid, seller: Uuid) -> Vec<(&'static str, GigFilter)> {
-    let of = GigFilter::default;
+/// Every filter by itself, and common combinations.
+fn filters(category: CategoryId, seller: UserId) -> Vec<(&'static str, GigFilter)> {
+    let default = GigFilter::default;
     let categories = Some(vec![category]);
     let tags = |tag: &str| Some(vec![tag.to_owned()]);
     vec![
-        ("all", of()),
-        ("category", GigFilter { categories: categories.clone(), ..of() }),
-        ("no category", GigFilter { categories: Some(Vec::new()), ..of() }),
-        ("categories", GigFilter { categories: Some(vec![category, Uuid::nil()]), ..of() }),
-        ("seller", GigFilter { seller: Some(seller), ..of() }),
-        ("price from", GigFilter { min_price_cents: Some(5_000), ..of() }),
-        ("price to", GigFilter { max_price_cents: Some(5_000), ..of() }),
-        ("delivery", GigFilter { max_delivery_days: Some(3), ..of() }),
-        ("a rare tag", GigFilter { tags: tags("tag7"), ..of() }),
-        ("a common tag", GigFilter { tags: tags("everywhere"), ..of() }),
-        ("verified", GigFilter { seller_verified: Some(true), ..of() }),
-        ("not verified", GigFilter { seller_verified: Some(false), ..of() }),
+        ("all", default()),
+        ("category", GigFilter { categories: categories.clone(), ..default() }),
+        ("no category", GigFilter { categories: Some(Vec::new()), ..default() }),
+        ("categories", GigFilter { categories: Some(vec![category, CategoryId::nil()]), ..default() }),
+        ("seller", GigFilter { seller: Some(seller), ..default() }),
+        ("price from", GigFilter { min_price_cents: Some(5_000), ..default() }),
+        ("price to", GigFilter { max_price_cents: Some(5_000), ..default() }),
+        ("delivery", GigFilter { max_delivery_days: Some(3), ..default() }),
+        ("a rare tag", GigFilter { tags: tags("tag7"), ..default() }),
+        ("a common tag", GigFilter { tags: tags("everywhere"), ..default() }),
+        ("verified", GigFilter { seller_verified: Some(true), ..default() }),
+        ("not verified", GigFilter { seller_verified: Some(false), ..default() }),
         (
             "category, price and delivery",
             GigFilter {
@@ -76,80 +80,82 @@ fn filters(category: Uuid, seller: Uuid) -> Vec<(&'static str, GigFilter)> {
                 min_price_cents: Some(1_000),
                 max_price_cents: Some(90_000),
                 max_delivery_days: Some(30),
-                ..of()
+                ..default()
             },
         ),
-        ("category and tag", GigFilter { categories: categories.clone(), tags: tags("tag7"), ..of() }),
-        ("category and verified", GigFilter { categories, seller_verified: Some(true), ..of() }),
+        ("category and tag", GigFilter { categories: categories.clone(), tags: tags("tag7"), ..default() }),
+        ("category and verified", GigFilter { categories, seller_verified: Some(true), ..default() }),
     ]
 }
 
 const ORDERS: [GigOrder; 5] =
     [GigOrder::Newest, GigOrder::Oldest, GigOrder::PriceLowest, GigOrder::PriceHighest, GigOrder::Relevance];
 
-async fn no_list_is_made_by_looking_through_all_gigs(app: TestApp) {
+async fn no_gig_list_scans_the_whole_table(app: TestApp) {
     let db = app.services().db.read();
     let backend = db.get_database_backend();
     let fill = if backend == DbBackend::Postgres { POSTGRES } else { SQLITE };
     let transaction = app.services().db.begin().await.expect("a transaction");
     transaction.execute_unprepared(fill).await.expect("many gigs");
     transaction.commit().await.expect("a commit");
-    // As autovacuum does, in time.
-    let tidy = if backend == DbBackend::Postgres { "VACUUM ANALYZE" } else { "ANALYZE" };
-    db.execute_unprepared(tidy).await.expect("it knows what there is");
-    let one = async |column: &str| -> Uuid {
+    // Autovacuum does this sooner or later.
+    let analyze = if backend == DbBackend::Postgres { "VACUUM ANALYZE" } else { "ANALYZE" };
+    db.execute_unprepared(analyze).await.expect("analyzed");
+    let first_id = async |column: &str| -> Uuid {
         let sql = format!("SELECT {column} FROM gig ORDER BY id LIMIT 1");
-        let row = db.query_one_raw(Statement::from_string(backend, sql)).await.expect("an answer");
+        let row = db.query_one_raw(Statement::from_string(backend, sql)).await.expect("a response");
         row.expect("a gig").try_get_by_index(0).expect("an id")
     };
-    let (category, seller) = (one("category_id").await, one("seller_id").await);
+    let category = CategoryId::from_uuid(first_id("category_id").await);
+    let seller = UserId::from_uuid(first_id("seller_id").await);
     let count = db
         .query_one_raw(Statement::from_string(backend, "SELECT COUNT(*) FROM gig"))
         .await
-        .expect("it is there");
-    assert_eq!(count.expect("it is there").try_get_by_index::<i64>(0).expect("it is there"), i64::from(GIGS));
+        .expect("a response");
+    assert_eq!(count.expect("a row").try_get_by_index::<i64>(0).expect("a number"), i64::from(GIGS));
 
     let middle = format!("SELECT published_at FROM gig ORDER BY published_at LIMIT 1 OFFSET {}", GIGS / 2);
-    let row = db.query_one_raw(Statement::from_string(backend, middle)).await.expect("an answer");
+    let row = db.query_one_raw(Statement::from_string(backend, middle)).await.expect("a response");
     let middle: DateTime<Utc> = row.expect("a gig").try_get_by_index(0).expect("a time");
 
-    let mut looked_at = 0;
+    let mut checked = 0;
     for (name, filter) in filters(category, seller) {
         for order in ORDERS {
             for terms in [None, Some("common"), Some("scarce")] {
-                let words = terms.map(|word| vec![Term::Begins(word.to_owned())]);
-                let query = GigQuery { scope: Scope::GigRow, filter: filter.clone(), terms: words, order };
+                let words = terms.map(|word| vec![Term::Prefix(word.to_owned())]);
+                let query = GigQuery { scope: Scope::Listed, filter: filter.clone(), terms: words, order };
                 for after in [None, Some(key(&query, middle))] {
-                    let request = PageRequest { size: 20, paging: Direction::Forward, after, before: None };
-                    let parts: ColumnSet = Column::Title | Column::Seller | Column::Images;
-                    for (search, statement) in list::statements(backend, &query, &request, parts) {
-                        // The index is asked for what is common only where it was not among the first 5,000 of the
-                        // list, and then it may be less work to look through all.
+                    let request =
+                        PageRequest { size: 20, direction: Direction::Forward, after, before: None };
+                    let columns: ColumnSet = Column::Title | Column::Seller | Column::Images;
+                    for (search, statement) in list::statements(backend, &query, &request, columns) {
+                        // A common word is looked up in the index only if the first 5,000 gigs of the list
+                        // have too few matches; then PostgreSQL may rightly prefer a scan.
                         if terms == Some("common")
-                            && search == Search::ByIndex
+                            && search == SearchStrategy::Index
                             && backend == DbBackend::Postgres
                         {
                             continue;
                         }
-                        let what = format!(
+                        let description = format!(
                             "{name}, {order:?}, {terms:?}, {search:?}, after: {}",
                             request.after.is_some()
                         );
-                        looked_at += 1;
+                        checked += 1;
                         if backend == DbBackend::Postgres {
-                            expect_indexes_of_postgres(db, &statement, &what).await;
+                            expect_index_on_postgres(db, &statement, &description).await;
                         } else {
-                            expect_indexes_of_sqlite(db, &statement, &what).await;
+                            expect_index_on_sqlite(db, &statement, &description).await;
                         }
                     }
                 }
             }
         }
     }
-    assert!(looked_at > 400, "{looked_at}");
+    assert!(checked > 400, "{checked}");
 }
 
-/// A place in the middle of the list.
+/// The page key of a row in the middle of the list.
 fn key(query: &GigQuery, middle: DateTime<Utc>) -> PageKey {
     let (order, len) = query.key_shape();
     let moment = middle.timestamp_micros();
@@ -161,8 +167,8 @@ fn key(query: &GigQuery, middle: DateTime<Utc>) -> PageKey {
     PageKey { order, values, id: Uuid::max() }
 }
 
-/// By the plan for these very values, and by the one for any, which a prepared statement may come to have.
-async fn expect_indexes_of_postgres(db: &DatabaseConnection, statement: &Statement, what: &str) {
+/// Checks the plan for these values, and the generic plan that a prepared statement may get.
+async fn expect_index_on_postgres(db: &DatabaseConnection, statement: &Statement, description: &str) {
     let transaction = db.begin().await.expect("a transaction");
     let values = statement.values.iter().flat_map(|values| &values.0);
     let literals: Vec<_> = values
@@ -170,7 +176,7 @@ async fn expect_indexes_of_postgres(db: &DatabaseConnection, statement: &Stateme
         .collect();
     let with_values = if literals.is_empty() { String::new() } else { format!("({})", literals.join(", ")) };
     let prepare = format!("PREPARE page AS {}", statement.sql);
-    transaction.execute_unprepared(&prepare).await.unwrap_or_else(|error| panic!("{what}: {error}"));
+    transaction.execute_unprepared(&prepare).await.unwrap_or_else(|error| panic!("{description}: {error}"));
     for mode in ["force_custom_plan", "force_generic_plan"] {
         transaction
             .execute_unprepared(&format!("SET LOCAL plan_cache_mode = {mode}"))
@@ -179,37 +185,37 @@ async fn expect_indexes_of_postgres(db: &DatabaseConnection, statement: &Stateme
         let explain = format!("EXPLAIN (FORMAT JSON) EXECUTE page{with_values}");
         let row = transaction.query_one_raw(Statement::from_string(DbBackend::Postgres, explain)).await;
         let plan: Value = row
-            .unwrap_or_else(|error| panic!("{what}: {error}"))
-            .expect("it is there")
+            .unwrap_or_else(|error| panic!("{description}: {error}"))
+            .expect("a row")
             .try_get_by_index(0)
-            .expect("it is there");
+            .expect("a plan");
         let mut scanned = Vec::new();
-        sequential(&plan[0]["Plan"], &mut scanned);
-        assert!(!scanned.contains(&"gig".to_owned()), "{what}, {mode}: {plan:#}");
+        collect_scanned_tables(&plan[0]["Plan"], &mut scanned);
+        assert!(!scanned.contains(&"gig".to_owned()), "{description}, {mode}: {plan:#}");
     }
-    transaction.execute_unprepared("DEALLOCATE page").await.expect("it is forgotten");
+    transaction.execute_unprepared("DEALLOCATE page").await.expect("deallocated");
     transaction.commit().await.expect("a commit");
 }
 
-/// The tables that the plan looks through from one end to the other.
-fn sequential(plan: &Value, found: &mut Vec<String>) {
+/// Collects the tables that the plan reads by a sequential scan.
+fn collect_scanned_tables(plan: &Value, tables: &mut Vec<String>) {
     if plan["Node Type"] == "Seq Scan" {
-        found.extend(plan["Relation Name"].as_str().map(str::to_owned));
+        tables.extend(plan["Relation Name"].as_str().map(str::to_owned));
     }
     for inner in plan["Plans"].as_array().into_iter().flatten() {
-        sequential(inner, found);
+        collect_scanned_tables(inner, tables);
     }
 }
 
-async fn expect_indexes_of_sqlite(db: &impl ConnectionTrait, statement: &Statement, what: &str) {
+async fn expect_index_on_sqlite(db: &impl ConnectionTrait, statement: &Statement, description: &str) {
     let explain = Statement { sql: format!("EXPLAIN QUERY PLAN {}", statement.sql), ..statement.clone() };
-    let rows = db.query_all_raw(explain).await.unwrap_or_else(|error| panic!("{what}: {error}"));
+    let rows = db.query_all_raw(explain).await.unwrap_or_else(|error| panic!("{description}: {error}"));
     let lines: Vec<String> = rows.iter().map(|row| row.try_get_by_index(3).expect("a line")).collect();
-    // What is selected from goes by the same name.
-    let selected =
+    // A scan of a subquery with the name `gig` is not a scan of the table.
+    let subqueries =
         lines.iter().filter(|line| ["CO-ROUTINE gig", "MATERIALIZE gig"].contains(&line.as_str())).count();
     let scanned = lines.iter().filter(|line| line.as_str() == "SCAN gig").count();
-    assert!(scanned <= selected, "{what}: {lines:#?}");
+    assert!(scanned <= subqueries, "{description}: {lines:#?}");
 }
 
-on_both_back_ends!(no_list_is_made_by_looking_through_all_gigs);
+on_both_back_ends!(no_gig_list_scans_the_whole_table);

@@ -1,4 +1,4 @@
-//! Documents that are named: by hash, by id; and what of their answers may be kept.
+//! Persisted documents (by hash, or by id from a trusted manifest), and HTTP caching of GET responses.
 
 use gigway::config::Settings;
 use reqwest::Response;
@@ -20,7 +20,7 @@ fn persisted(document: &str) -> Value {
 }
 
 async fn post(client: &Client, body: Value) -> Value {
-    let response = client.post("/graphql").json(&body).send().await.expect("an answer");
+    let response = client.post("/graphql").json(&body).send().await.expect("a response");
     response.json().await.expect("JSON")
 }
 
@@ -29,60 +29,64 @@ async fn get(client: &Client, parameters: &[(&str, &str)], headers: &[(&str, &st
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    request.send().await.expect("an answer")
+    request.send().await.expect("a response")
 }
 
 fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
     response.headers().get(name).map(|value| value.to_str().expect("text"))
 }
 
-async fn a_document_is_named_by_its_hash_once_it_was_sent(app: TestApp) {
+async fn a_document_can_be_sent_by_its_hash_once_it_is_registered(app: TestApp) {
     let gateway_a = app.gateway_a();
-    let unknown = post(&gateway_a, json!({ "extensions": persisted(CATEGORIES) })).await;
-    assert_eq!(error_codes(&unknown), ["PERSISTED_QUERY_NOT_FOUND"]);
-    assert_eq!(unknown["errors"][0]["message"], "PersistedQueryNotFound");
-    let sent = post(&gateway_a, json!({ "query": CATEGORIES, "extensions": persisted(CATEGORIES) })).await;
-    assert_eq!(sent["data"]["categories"].as_array().map(Vec::len), Some(27));
-    assert_eq!(post(&gateway_a, json!({ "extensions": persisted(CATEGORIES) })).await, sent);
-    let other = post(
+    let not_found = post(&gateway_a, json!({ "extensions": persisted(CATEGORIES) })).await;
+    assert_eq!(error_codes(&not_found), ["PERSISTED_QUERY_NOT_FOUND"]);
+    assert_eq!(not_found["errors"][0]["message"], "PersistedQueryNotFound");
+    let registered =
+        post(&gateway_a, json!({ "query": CATEGORIES, "extensions": persisted(CATEGORIES) })).await;
+    assert_eq!(registered["data"]["categories"].as_array().map(Vec::len), Some(27));
+    assert_eq!(post(&gateway_a, json!({ "extensions": persisted(CATEGORIES) })).await, registered);
+    let wrong_hash = post(
         &gateway_a,
         json!({ "query": "{ limits { levels { level } } }", "extensions": persisted(CATEGORIES) }),
     )
     .await;
-    assert_eq!(error_codes(&other), ["BAD_USER_INPUT"]);
-    // And by GET, which a CDN can keep.
+    assert_eq!(error_codes(&wrong_hash), ["BAD_USER_INPUT"]);
+    // By GET, which a CDN can cache.
     let extensions = persisted(CATEGORIES).to_string();
     let response = get(&gateway_a, &[("extensions", &extensions)], &[]).await;
     assert_eq!(header(&response, "cache-control"), Some("public, max-age=300"));
-    assert_eq!(response.json::<Value>().await.expect("JSON"), sent);
+    assert_eq!(response.json::<Value>().await.expect("JSON"), registered);
     let not_found = persisted("{ limits { levels { level } } }").to_string();
     let response = get(&gateway_a, &[("extensions", &not_found)], &[]).await;
     assert_eq!(header(&response, "cache-control"), Some("private, no-store"));
-    // Over a socket, too.
+    // Over a WebSocket.
     let mut socket = gateway_a.socket().await;
     socket
         .say(json!({ "type": "subscribe", "id": "1", "payload": { "extensions": persisted(CATEGORIES) } }))
         .await;
-    assert_eq!(socket.about("1").await["payload"]["data"], sent["data"]);
+    assert_eq!(socket.about("1").await["payload"]["data"], registered["data"]);
 }
 
-async fn what_everybody_sees_may_be_kept_and_nothing_else(app: TestApp) {
+async fn only_public_responses_are_cacheable(app: TestApp) {
     let gateway_a = app.gateway_a();
     let ann = app.member("Ann").await;
-    let policy = async |client: &Client, query: &str| {
+    let cache_control = async |client: &Client, query: &str| {
         let response = get(client, &[("query", query)], &[]).await;
         header(&response, "cache-control").expect("a policy").to_owned()
     };
     let gigs = "{ gigs { totalCount } }";
-    assert_eq!(policy(&gateway_a, gigs).await, "public, max-age=5");
+    assert_eq!(cache_control(&gateway_a, gigs).await, "public, max-age=5");
     assert_eq!(
-        policy(&gateway_a, "{ categories { slug } limits { levels { level } } }").await,
+        cache_control(&gateway_a, "{ categories { slug } limits { levels { level } } }").await,
         "public, max-age=300"
     );
-    assert_eq!(policy(&gateway_a, "{ categories { slug } gigs { totalCount } }").await, "public, max-age=5");
+    assert_eq!(
+        cache_control(&gateway_a, "{ categories { slug } gigs { totalCount } }").await,
+        "public, max-age=5"
+    );
     let private = "private, no-store";
-    assert_eq!(policy(&ann.client, gigs).await, private);
-    assert_eq!(policy(&gateway_a.with_token("nonsense"), "{ categories { slug } }").await, private);
+    assert_eq!(cache_control(&ann.client, gigs).await, private);
+    assert_eq!(cache_control(&gateway_a.with_token("nonsense"), "{ categories { slug } }").await, private);
     for query in [
         "{ viewer { email } }",
         "{ eventCursor }",
@@ -90,23 +94,24 @@ async fn what_everybody_sees_may_be_kept_and_nothing_else(app: TestApp) {
         "{ gigs(first: -1) { totalCount } }",
         "{ __typename }",
     ] {
-        assert_eq!(policy(&gateway_a, query).await, private, "{query}");
+        assert_eq!(cache_control(&gateway_a, query).await, private, "{query}");
     }
-    let posted = gateway_a.post("/graphql").json(&json!({ "query": gigs })).send().await.expect("an answer");
+    let posted = gateway_a.post("/graphql").json(&json!({ "query": gigs })).send().await.expect("a response");
     assert_eq!(header(&posted, "cache-control"), Some(private));
 
-    // Who has it is told that it is still so, and no more.
+    // A conditional request gets 304 without a body as long as nothing has changed.
     let first = get(&gateway_a, &[("query", gigs)], &[]).await;
-    let varies: Vec<_> =
+    let vary: Vec<_> =
         first.headers().get_all("vary").iter().map(|it| it.to_str().expect("text").to_lowercase()).collect();
-    assert!(varies.join(",").contains("authorization") && varies.join(",").contains("accept"), "{varies:?}");
+    assert!(vary.join(",").contains("authorization") && vary.join(",").contains("accept"), "{vary:?}");
     let tag = header(&first, "etag").expect("a tag").to_owned();
-    let many = format!("\"other\", W/{tag}");
-    for had in [tag.as_str(), "*", &many] {
-        let again = get(&gateway_a, &[("query", gigs)], &[("if-none-match", had)]).await;
-        assert_eq!((again.status().as_u16(), header(&again, "etag")), (304, Some(tag.as_str())), "{had}");
-        assert_eq!(header(&again, "cache-control"), Some("public, max-age=5"));
-        assert!(again.bytes().await.expect("a body").is_empty());
+    let several = format!("\"other\", W/{tag}");
+    for tags in [tag.as_str(), "*", &several] {
+        let revalidated = get(&gateway_a, &[("query", gigs)], &[("if-none-match", tags)]).await;
+        let status = revalidated.status().as_u16();
+        assert_eq!((status, header(&revalidated, "etag")), (304, Some(tag.as_str())), "{tags}");
+        assert_eq!(header(&revalidated, "cache-control"), Some("public, max-age=5"));
+        assert!(revalidated.bytes().await.expect("a body").is_empty());
     }
     let seller = app.member("Olga").await;
     let gig = seller.post(app.gig_form("I will write a song for you").await).await;
@@ -117,12 +122,12 @@ async fn what_everybody_sees_may_be_kept_and_nothing_else(app: TestApp) {
 }
 
 on_both_back_ends!(
-    a_document_is_named_by_its_hash_once_it_was_sent,
-    what_everybody_sees_may_be_kept_and_nothing_else,
+    a_document_can_be_sent_by_its_hash_once_it_is_registered,
+    only_public_responses_are_cacheable,
 );
 
-/// An installation with a manifest of one document.
-async fn trusting(mode: Option<&str>, get: Option<&str>) -> (TestApp, tempfile::TempDir) {
+/// Starts a gateway with a manifest of one trusted document.
+async fn with_manifest(mode: Option<&str>, get: Option<&str>) -> (TestApp, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("persisted-documents.json");
     let manifest = json!({ "format": "apollo-persisted-query-manifest", "version": 1,
@@ -138,8 +143,8 @@ async fn trusting(mode: Option<&str>, get: Option<&str>) -> (TestApp, tempfile::
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_documents_are_trusted_no_other_is_run() {
-    let (app, _folder) = trusting(None, None).await;
+async fn only_trusted_documents_are_executed_if_there_is_a_manifest() {
+    let (app, _folder) = with_manifest(None, None).await;
     let gateway_a = app.gateway_a();
     let id = sha256(CATEGORIES);
     for body in [
@@ -148,17 +153,17 @@ async fn where_documents_are_trusted_no_other_is_run() {
         json!({ "extensions": persisted(CATEGORIES) }),
         json!({ "query": CATEGORIES }),
     ] {
-        let answer = post(&gateway_a, body.clone()).await;
-        assert_eq!(answer["data"]["categories"].as_array().map(Vec::len), Some(27), "{body}: {answer}");
+        let response = post(&gateway_a, body.clone()).await;
+        assert_eq!(response["data"]["categories"].as_array().map(Vec::len), Some(27), "{body}: {response}");
     }
     assert_eq!(get(&gateway_a, &[("documentId", &id)], &[]).await.status(), 200);
-    let other = "{ limits { levels { level } } }";
-    assert_eq!(error_codes(&post(&gateway_a, json!({ "query": other })).await), ["DOCUMENT_NOT_TRUSTED"]);
-    // Nor is it by a hash, or in the name of one that is trusted.
-    let by_hash = json!({ "query": other, "extensions": persisted(other) });
+    let untrusted = "{ limits { levels { level } } }";
+    assert_eq!(error_codes(&post(&gateway_a, json!({ "query": untrusted })).await), ["DOCUMENT_NOT_TRUSTED"]);
+    // Not with its own hash, and not with the id of a trusted document.
+    let by_hash = json!({ "query": untrusted, "extensions": persisted(untrusted) });
     assert_eq!(error_codes(&post(&gateway_a, by_hash).await), ["DOCUMENT_NOT_TRUSTED"]);
     assert_eq!(
-        error_codes(&post(&gateway_a, json!({ "query": other, "documentId": id })).await),
+        error_codes(&post(&gateway_a, json!({ "query": untrusted, "documentId": id })).await),
         ["DOCUMENT_NOT_TRUSTED"]
     );
     assert_eq!(
@@ -166,25 +171,25 @@ async fn where_documents_are_trusted_no_other_is_run() {
         ["PERSISTED_QUERY_NOT_FOUND"]
     );
     let mut socket = gateway_a.socket().await;
-    socket.say(json!({ "type": "subscribe", "id": "1", "payload": { "query": other } })).await;
+    socket.say(json!({ "type": "subscribe", "id": "1", "payload": { "query": untrusted } })).await;
     assert_eq!(socket.failure("1").await, ["DOCUMENT_NOT_TRUSTED"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_audit_runs_them_all_and_get_may_be_for_named_documents_alone() {
-    let (app, _folder) = trusting(Some("audit"), Some("persisted")).await;
+async fn audit_mode_executes_all_documents_and_get_can_require_persisted_ones() {
+    let (app, _folder) = with_manifest(Some("audit"), Some("persisted")).await;
     let gateway_a = app.gateway_a();
-    let other = "{ limits { levels { level } } }";
-    assert!(post(&gateway_a, json!({ "query": other })).await["data"].is_object());
-    let refused = get(&gateway_a, &[("query", other)], &[]).await;
+    let untrusted = "{ limits { levels { level } } }";
+    assert!(post(&gateway_a, json!({ "query": untrusted })).await["data"].is_object());
+    let refused = get(&gateway_a, &[("query", untrusted)], &[]).await;
     assert_eq!((refused.status().as_u16(), header(&refused, "allow")), (405, Some("POST")));
-    let as_stream = get(&gateway_a, &[("query", other)], &[("accept", "text/event-stream")]).await;
+    let as_stream = get(&gateway_a, &[("query", untrusted)], &[("accept", "text/event-stream")]).await;
     assert_eq!(as_stream.status(), 405);
     let subscription = [("query", "subscription { gigPublished { gigId } }")];
     assert_eq!(get(&gateway_a, &subscription, &[("accept", "text/event-stream")]).await.status(), 200);
-    let named = get(&gateway_a, &[("documentId", &sha256(CATEGORIES))], &[]).await;
+    let by_id = get(&gateway_a, &[("documentId", &sha256(CATEGORIES))], &[]).await;
     assert_eq!(
-        (named.status().as_u16(), header(&named, "cache-control")),
+        (by_id.status().as_u16(), header(&by_id, "cache-control")),
         (200, Some("public, max-age=300"))
     );
 }

@@ -1,4 +1,4 @@
-//! Connections that outlive their credentials, their session, or their person's role.
+//! Connections that outlive their credentials, their session, or the user's role.
 
 use std::time::Duration;
 
@@ -21,71 +21,69 @@ use crate::support::test_app::TestApp;
 use crate::support::test_users::{PASSWORD, TestUser};
 use crate::support::{documents, on_both_back_ends};
 
-/// Two seconds of grace, so that a test does not wait for thirty.
+/// A grace period of 2 instead of 30 seconds, so that tests do not wait long.
 fn short_grace() -> Settings {
     Settings { token_grace_seconds: Some("2".into()), ..Settings::default() }
 }
 
-/// An access token of the person's session that expires in two seconds.
-fn expiring(app: &TestApp, person: &TestUser) -> String {
-    let secrets = &app.services().secrets;
+/// An access token of the user's session that expires in two seconds.
+fn expiring_token(app: &TestApp, user: &TestUser) -> String {
+    let tokens = &app.services().tokens;
     let (session, _) =
-        secrets.read_access_token(person.client.token().expect("a token"), app.now()).expect("good");
+        tokens.verify_access_token(user.client.token().expect("a token"), app.now()).expect("good");
     let issued = app.now() - TimeDelta::minutes(15) + TimeDelta::seconds(2);
-    secrets.access_token(session, issued).expect("a token").0
+    tokens.issue_access_token(session, issued).expect("a token").0
 }
 
 fn bearer(token: &str) -> Value {
     json!({ "authorization": format!("Bearer {token}") })
 }
 
-/// Fresh credentials for the person's session.
-async fn refreshed(person: &TestUser) -> String {
-    let session =
-        person.client.done(REFRESH, json!({ "token": person.refresh_token })).await["session"].take();
+/// Refreshes the user's session. Returns the new access token.
+async fn refresh(user: &TestUser) -> String {
+    let session = user.client.done(REFRESH, json!({ "token": user.refresh_token })).await["session"].take();
     session["accessToken"].as_str().expect("a token").to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_socket_lives_on_by_fresh_credentials_and_ends_without() {
+async fn a_socket_stays_open_with_refreshed_credentials_and_closes_without() {
     let app = TestApp::start(short_grace(), 1).await;
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let id = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.approve(&id).await;
-    let token = expiring(&app, &ann);
-    let mut keeps = Socket::silent(ann.client.address).await;
-    keeps.introduce(Some(&token)).await;
-    let acknowledged = keeps.receive().await;
-    assert!(acknowledged["payload"]["accessTokenExpiresAt"].is_string(), "{acknowledged}");
-    keeps.subscribe("mine", GIG_STATUS_CHANGED, json!({})).await;
-    let mut forgets = Socket::open(ann.client.address, Some(&token)).await;
-    forgets.subscribe("mine", GIG_STATUS_CHANGED, json!({})).await;
+    let token = expiring_token(&app, &ann);
+    let mut refreshing = Socket::silent(ann.client.address).await;
+    refreshing.introduce(Some(&token)).await;
+    let ack = refreshing.receive().await;
+    assert!(ack["payload"]["accessTokenExpiresAt"].is_string(), "{ack}");
+    refreshing.subscribe("mine", GIG_STATUS_CHANGED, json!({})).await;
+    let mut expiring = Socket::open(ann.client.address, Some(&token)).await;
+    expiring.subscribe("mine", GIG_STATUS_CHANGED, json!({})).await;
     let stream = stream(&ann.client.with_token(&token), GIG_STATUS_CHANGED, json!({})).await;
 
-    let fresh = refreshed(&ann).await;
-    keeps.say(json!({ "type": "ping", "payload": bearer(&fresh) })).await;
-    let pong = keeps.receive().await;
+    let fresh = refresh(&ann).await;
+    refreshing.say(json!({ "type": "ping", "payload": bearer(&fresh) })).await;
+    let pong = refreshing.receive().await;
     assert_eq!(pong["type"], "pong");
     assert!(
-        pong["payload"]["accessTokenExpiresAt"].as_str()
-            > acknowledged["payload"]["accessTokenExpiresAt"].as_str()
+        pong["payload"]["accessTokenExpiresAt"].as_str() > ack["payload"]["accessTokenExpiresAt"].as_str()
     );
-    assert!(!pong.to_string().contains(&fresh), "credentials are not sent back");
+    assert!(!pong.to_string().contains(&fresh), "credentials must not be echoed");
 
-    // It lives on for a while.
+    // The token has expired, but the grace period has not passed.
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     let fresh_client = ann.client.with_token(&fresh);
     fresh_client.done(PAUSE_GIG, json!({ "id": id })).await;
-    assert_eq!(forgets.event("mine").await["status"], "PAUSED");
-    assert_eq!(keeps.event("mine").await["status"], "PAUSED");
-    assert_eq!(forgets.closed().await, (4403, "The credentials have expired".to_owned()));
-    // The stream has ended, and not been completed: it is to be opened again.
-    assert_eq!(rest(stream).await, ["next"]);
+    assert_eq!(expiring.event("mine").await["status"], "PAUSED");
+    assert_eq!(refreshing.event("mine").await["status"], "PAUSED");
+    assert_eq!(expiring.closed().await, (4403, "The credentials have expired".to_owned()));
+    // The stream ended without `complete`, so that the client opens it again.
+    assert_eq!(remaining_events(stream).await, ["next"]);
     fresh_client.done(RESUME_GIG, json!({ "id": id })).await;
-    assert_eq!(keeps.event("mine").await["status"], "ACTIVE");
+    assert_eq!(refreshing.event("mine").await["status"], "ACTIVE");
 }
 
-async fn credentials_in_a_ping_must_be_good_and_of_the_same_person(app: TestApp) {
+async fn credentials_in_a_ping_must_be_valid_and_of_the_same_user(app: TestApp) {
     let (ann, bob) = (app.member("Ann").await, app.member("Bob").await);
     for (token, reason) in [
         ("nonsense", "Forbidden"),
@@ -95,7 +93,7 @@ async fn credentials_in_a_ping_must_be_good_and_of_the_same_person(app: TestApp)
         socket.say(json!({ "type": "ping", "payload": bearer(token) })).await;
         assert_eq!(socket.closed().await, (4403, reason.to_owned()));
     }
-    // Another session of theirs will do, and is the one whose end counts from there on.
+    // Another session of the same user is accepted; from then on the socket belongs to that session.
     let elsewhere = app.sign_in(&ann.email).await;
     let mut socket = ann.client.socket().await;
     socket
@@ -109,34 +107,34 @@ async fn credentials_in_a_ping_must_be_good_and_of_the_same_person(app: TestApp)
     assert_eq!(socket.closed().await.0, 4403);
 }
 
-/// A stream of the subscription, once it is open.
+/// Opens an event stream of the subscription.
 async fn stream(client: &Client, query: &str, variables: Value) -> EventStream {
     let request = client.post("/graphql").header("accept", "text/event-stream");
     let response =
-        request.json(&json!({ "query": query, "variables": variables })).send().await.expect("an answer");
+        request.json(&json!({ "query": query, "variables": variables })).send().await.expect("a response");
     assert_eq!(response.status(), 200);
     EventStream::of(response)
 }
 
-/// The names of what else comes, until it ends.
-async fn rest(mut stream: EventStream) -> Vec<String> {
+/// The names of all further events, until the stream ends.
+async fn remaining_events(mut stream: EventStream) -> Vec<String> {
     let mut names = Vec::new();
-    let all = async {
+    let read_all = async {
         while let Some(event) = stream.next().await.expect("a whole stream") {
             names.push(event.name);
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), all).await.expect("it ends");
+    tokio::time::timeout(Duration::from_secs(10), read_all).await.expect("it ends");
     names
 }
 
-async fn who_is_blocked_is_out_everywhere(app: TestApp) {
+async fn blocking_a_user_closes_their_connections_and_prevents_sign_in(app: TestApp) {
     let ann = app.member("Ann").await;
     let mut socket = ann.at(&app.gateway_b()).socket().await;
     let stream = stream(&ann.at(&app.gateway_b()), GIG_STATUS_CHANGED, json!({})).await;
     user_admin::block(app.services(), &ann.email).await.expect("blocked");
     assert_eq!(socket.closed().await, (4403, "The session has ended".to_owned()));
-    assert_eq!(rest(stream).await, Vec::<String>::new());
+    assert_eq!(remaining_events(stream).await, Vec::<String>::new());
     assert_eq!(ann.client.error_codes("{ viewer { email } }", json!({})).await, ["UNAUTHENTICATED"]);
     let input = json!({ "input": { "email": ann.email, "password": PASSWORD } });
     let refused = app.gateway_a().refused(documents::SIGN_IN, input).await;
@@ -145,7 +143,7 @@ async fn who_is_blocked_is_out_everywhere(app: TestApp) {
     app.sign_in(&ann.email).await;
 }
 
-async fn a_role_that_is_taken_away_narrows_what_runs(app: TestApp) {
+async fn losing_a_role_ends_the_subscriptions_that_need_it(app: TestApp) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let id = ann.post(app.gig_form("I will write a song for you").await).await;
     let mut socket = rita.at(&app.gateway_b()).socket().await;
@@ -156,29 +154,30 @@ async fn a_role_that_is_taken_away_narrows_what_runs(app: TestApp) {
     socket.subscribe("own", GIG_STATUS_CHANGED, json!({})).await;
     let mut stream = stream(&rita.at(&app.gateway_b()), QUEUE_CHANGED, json!({})).await;
     let dispatcher = app.services_b().streams.dispatcher();
-    until("all are attached", async || dispatcher.attached() >= 7).await;
+    until("all are attached", async || dispatcher.subscriber_count() >= 7).await;
     user_admin::set_role(app.services(), &rita.email, Role::Member).await.expect("a member");
     assert_eq!(socket.failure("queue").await, ["FORBIDDEN"]);
     assert_eq!(socket.failure("hers").await, ["FORBIDDEN"]);
-    let told = stream.next().await.expect("a stream").expect("an event");
-    assert_eq!(told.name, "next");
-    assert!(told.data.contains("FORBIDDEN"), "{}", told.data);
-    assert_eq!(rest(stream).await, ["complete"]);
-    // What everybody may follow goes on.
+    let event = stream.next().await.expect("a stream").expect("an event");
+    assert_eq!(event.name, "next");
+    assert!(event.data.contains("FORBIDDEN"), "{}", event.data);
+    assert_eq!(remaining_events(stream).await, ["complete"]);
+    // Subscriptions that need no role continue.
     app.reviewer("Rob").await.approve(&id).await;
     assert_eq!(socket.event("feed").await["gigId"], json!(id));
     socket.expect_silence("own").await;
 }
 
 on_both_back_ends!(
-    credentials_in_a_ping_must_be_good_and_of_the_same_person,
-    who_is_blocked_is_out_everywhere,
-    a_role_that_is_taken_away_narrows_what_runs,
+    credentials_in_a_ping_must_be_valid_and_of_the_same_user,
+    blocking_a_user_closes_their_connections_and_prevents_sign_in,
+    losing_a_role_ends_the_subscriptions_that_need_it,
 );
 
-/// By the command line, which is a process of its own: told through Redis, and, where that is away, read in the log.
+/// The command line is another process: gateways learn of the block through Redis, or from the event log if
+/// Redis is down.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sockets_end_on_every_gateway_with_redis_and_without() {
+async fn blocking_a_user_closes_sockets_on_every_gateway_with_and_without_redis() {
     let mut redis = OwnRedis::away();
     redis.start().await;
     let settings = Settings {
@@ -189,17 +188,17 @@ async fn sockets_end_on_every_gateway_with_redis_and_without() {
     let app = TestApp::start(settings.clone(), 2).await;
     let folder = tempfile::tempdir().expect("a folder");
     let (database, redis_url) = (settings.database_url.expect("one"), redis.url());
-    for (name, up) in [("Ann", true), ("Bob", false)] {
-        let person = app.member(name).await;
-        if !up {
+    for (name, is_redis_up) in [("Ann", true), ("Bob", false)] {
+        let user = app.member(name).await;
+        if !is_redis_up {
             redis.kill();
         }
-        let mut sockets = [person.client.socket().await, person.at(&app.gateway_b()).socket().await];
-        let block = gigway(folder.path(), &["user", "block", "--email", &person.email])
+        let mut sockets = [user.client.socket().await, user.at(&app.gateway_b()).socket().await];
+        let block = gigway(folder.path(), &["user", "block", "--email", &user.email])
             .env("DATABASE_URL", &database)
             .env("REDIS_URL", &redis_url)
             .output()
-            .expect("it runs");
+            .expect("the command runs");
         assert!(block.status.success(), "{}", String::from_utf8_lossy(&block.stderr));
         for socket in &mut sockets {
             assert_eq!(socket.closed().await.0, 4403, "{name}");

@@ -1,4 +1,4 @@
-//! The main job, end to end: a gig is posted, followed, approved, and found.
+//! The main scenario from end to end: a user signs up and posts a gig; it is reviewed, published and found.
 
 use image::ImageFormat;
 use serde_json::json;
@@ -11,8 +11,8 @@ use crate::support::{client::text, on_both_back_ends};
 const FIND: &str = "query($where: GigFilter, $search: String) {
     gigs(where: $where, search: $search) { totalCount nodes { id title } } }";
 
-async fn a_new_account_posts_a_gig_and_everybody_finds_it_once_it_is_approved(app: TestApp) {
-    // Somebody signs up, and uploads five pictures.
+async fn a_new_user_posts_a_gig_and_everybody_finds_it_once_approved(app: TestApp) {
+    // A user signs up and uploads five images.
     let input = json!({ "input": {
         "email": "Ann@Example.com", "password": "long enough", "displayName": "Ann" } });
     let session = app.gateway_a().done(SIGN_UP, input).await["session"].take();
@@ -25,9 +25,9 @@ async fn a_new_account_posts_a_gig_and_everybody_finds_it_once_it_is_approved(ap
         images.push(ann.upload_picture(picture(320, 240, format)).await);
     }
 
-    // Strangers follow what goes live, at the other gateway where there is one.
-    let mut strangers = app.gateway_b().socket().await;
-    strangers.subscribe("live", GIG_PUBLISHED, json!({})).await;
+    // A visitor subscribes to published gigs, at the other gateway if there are two.
+    let mut visitor = app.gateway_b().socket().await;
+    visitor.subscribe("live", GIG_PUBLISHED, json!({})).await;
 
     let mut form = app.gig_form("I will compose a zither waltz").await;
     let category = form["category"].clone();
@@ -40,15 +40,15 @@ async fn a_new_account_posts_a_gig_and_everybody_finds_it_once_it_is_approved(ap
     assert_eq!(gig["images"].as_array().map(Vec::len), Some(5));
     assert!(gig["reviewDueAt"].is_string() && gig["publishedAt"].is_null(), "{gig}");
 
-    // It is in no list yet, neither by its category nor by a word of its title.
+    // It is not listed yet, neither by category nor by search.
     let by_category = json!({ "where": { "category": [category] } });
     let by_word = json!({ "search": "zither" });
     for filter in [&by_category, &by_word] {
-        let found = app.gateway_b().run(FIND, filter.clone()).await;
-        assert_eq!(found["gigs"]["totalCount"], 0, "{filter}");
+        let data = app.gateway_b().run(FIND, filter.clone()).await;
+        assert_eq!(data["gigs"]["totalCount"], 0, "{filter}");
     }
 
-    // Ann follows it, also at the other gateway.
+    // Ann subscribes to its status, also at the other gateway.
     let mut subscriber = ann.at(&app.gateway_b()).socket().await;
     subscriber.subscribe("mine", GIG_STATUS_CHANGED, json!({ "id": id })).await;
     let snapshot = subscriber.event("mine").await;
@@ -63,17 +63,17 @@ async fn a_new_account_posts_a_gig_and_everybody_finds_it_once_it_is_approved(ap
     assert_eq!(event["delivery"], "LIVE");
     assert_eq!((&event["previousStatus"], &event["status"]), (&json!("IN_REVIEW"), &json!("ACTIVE")));
     assert_eq!((&event["version"], &event["gig"]["status"]), (&json!(2), &json!("ACTIVE")));
-    let published = strangers.event("live").await;
+    let published = visitor.event("live").await;
     assert_eq!(
         (text(&published["gigId"]), text(&published["gig"]["seller"]["displayName"])),
         (id.clone(), "Ann".into())
     );
 
     for filter in [&by_category, &by_word] {
-        let found = app.gateway_b().run(FIND, filter.clone()).await;
-        assert_eq!(found["gigs"]["nodes"][0]["id"], json!(id), "{filter}");
-        assert_eq!(found["gigs"]["totalCount"], 1, "{filter}");
+        let data = app.gateway_b().run(FIND, filter.clone()).await;
+        assert_eq!(data["gigs"]["nodes"][0]["id"], json!(id), "{filter}");
+        assert_eq!(data["gigs"]["totalCount"], 1, "{filter}");
     }
 }
 
-on_both_back_ends!(a_new_account_posts_a_gig_and_everybody_finds_it_once_it_is_approved);
+on_both_back_ends!(a_new_user_posts_a_gig_and_everybody_finds_it_once_approved);

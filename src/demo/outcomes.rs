@@ -1,33 +1,33 @@
-//! What becomes of each gig of the demo: most are listed, and of every other status there are some.
+//! The status that each demo gig ends in. Most are ACTIVE, and every other status occurs.
 
 use crate::domain::reason::ReasonForm;
 
-/// How far a gig has come.
+/// The status that a gig ends in, and why.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Fate {
+pub(super) enum Outcome {
     Draft,
     InReview,
     Active,
     Paused,
     Archived,
-    Rejected(&'static Verdict),
-    Suspended(&'static Verdict),
+    Rejected(&'static Finding),
+    Suspended(&'static Finding),
 }
 
-/// What a reviewer found.
+/// The reason of a reviewer's decision.
 #[derive(Debug)]
-pub(super) struct Verdict {
+pub(super) struct Finding {
     code: &'static str,
-    /// The path of the faulty field, its steps separated by dots.
+    /// The path of the field, separated by dots.
     field: Option<&'static str>,
-    /// For the seller; the code's own words where there is none.
+    /// For the seller; the default message of the code if `None`.
     message: Option<&'static str>,
     /// For reviewers only.
     pub note: Option<&'static str>,
 }
 
-impl Verdict {
-    /// As the reviewer sends it.
+impl Finding {
+    /// Returns the reason as a reviewer sends it.
     pub(super) fn reason(&self) -> ReasonForm {
         let steps = |path: &str| path.split('.').map(str::to_owned).collect();
         ReasonForm {
@@ -38,36 +38,47 @@ impl Verdict {
     }
 }
 
-const fn plain(code: &'static str, field: &'static str) -> Verdict {
-    Verdict { code, field: Some(field), message: None, note: None }
+const fn finding(code: &'static str, field: &'static str) -> Finding {
+    Finding { code, field: Some(field), message: None, note: None }
 }
 
-const fn said(code: &'static str, field: &'static str, message: &'static str) -> Verdict {
-    Verdict { code, field: Some(field), message: Some(message), note: None }
+const fn finding_with_message(code: &'static str, field: &'static str, message: &'static str) -> Finding {
+    Finding { code, field: Some(field), message: Some(message), note: None }
 }
 
-/// Small things that sellers mend, after which their gig is approved.
-pub(super) static SLIPS: [Verdict; 4] = [
-    plain("LOW_QUALITY_IMAGE", "imageIds.0"),
-    plain("CONTACT_DETAILS", "description"),
-    plain("WRONG_CATEGORY", "category"),
-    said("MISLEADING", "title", "Please say in the title how much is included."),
+/// Problems that a seller fixes, after which the gig is approved.
+pub(super) static FIXABLE_FINDINGS: [Finding; 4] = [
+    finding("LOW_QUALITY_IMAGE", "imageIds.0"),
+    finding("CONTACT_DETAILS", "description"),
+    finding("WRONG_CATEGORY", "category"),
+    finding_with_message("MISLEADING", "title", "Please say in the title how much is included."),
 ];
 
-/// The titles of the gigs that were rejected, and why.
-pub(super) static REJECTED: [(&str, Verdict); 13] = [
+/// The titles of the rejected gigs, and the reasons.
+pub(super) static REJECTED: [(&str, Finding); 13] = [
     (
         "Poster for a concert or festival",
-        said("CONTACT_DETAILS", "links.0", "The page behind the first link shows a telephone number."),
+        finding_with_message(
+            "CONTACT_DETAILS",
+            "links.0",
+            "The page behind the first link shows a telephone number.",
+        ),
     ),
-    ("Menu design for a restaurant that changes its dishes weekly", plain("LOW_QUALITY_IMAGE", "imageIds.0")),
+    (
+        "Menu design for a restaurant that changes its dishes weekly",
+        finding("LOW_QUALITY_IMAGE", "imageIds.0"),
+    ),
     (
         "A weekly AI reading list with comments, four weeks",
-        said("WRONG_CATEGORY", "category", "A reading list is a text: please post it under Digital Writing."),
+        finding_with_message(
+            "WRONG_CATEGORY",
+            "category",
+            "A reading list is a text: please post it under Digital Writing.",
+        ),
     ),
     (
         "Crisis statement within six hours",
-        said(
+        finding_with_message(
             "MISLEADING",
             "deliveryDays",
             "The title says six hours, the delivery time one day. Please make them agree.",
@@ -75,7 +86,7 @@ pub(super) static REJECTED: [(&str, Verdict); 13] = [
     ),
     (
         "Thesis defence slides in twenty-four hours",
-        said(
+        finding_with_message(
             "PROHIBITED_SERVICE",
             "description",
             "Work that is handed in at a university as one's own is not allowed here. Please say \
@@ -84,7 +95,7 @@ pub(super) static REJECTED: [(&str, Verdict); 13] = [
     ),
     (
         "Sleep routine for shift workers, made with you",
-        said(
+        finding_with_message(
             "MISLEADING",
             "description",
             "Please say in the first paragraph that this is no medical treatment.",
@@ -92,7 +103,7 @@ pub(super) static REJECTED: [(&str, Verdict); 13] = [
     ),
     (
         "Song lyrics written down by ear",
-        said(
+        finding_with_message(
             "COPYRIGHT",
             "title",
             "Please say in the title that it is for one's own and for traditional songs.",
@@ -100,7 +111,7 @@ pub(super) static REJECTED: [(&str, Verdict); 13] = [
     ),
     (
         "I will make your Squarespace site load faster",
-        said(
+        finding_with_message(
             "LOW_QUALITY_IMAGE",
             "imageIds.0",
             "The first picture shows nothing of your work; your measurements would.",
@@ -108,12 +119,16 @@ pub(super) static REJECTED: [(&str, Verdict); 13] = [
     ),
     (
         "Letter before action for an unpaid invoice",
-        said("OTHER", "description", "Legal work needs an admission: please write where you are admitted."),
+        finding_with_message(
+            "OTHER",
+            "description",
+            "Legal work needs an admission: please write where you are admitted.",
+        ),
     ),
-    ("Voice demo for your pitch by tomorrow evening", plain("DUPLICATE_GIG", "title")),
+    ("Voice demo for your pitch by tomorrow evening", finding("DUPLICATE_GIG", "title")),
     (
         "I will colour grade your short film",
-        said(
+        finding_with_message(
             "COPYRIGHT",
             "imageIds.0",
             "This still is from a film in the cinemas. Please show one that you may show.",
@@ -121,7 +136,7 @@ pub(super) static REJECTED: [(&str, Verdict); 13] = [
     ),
     (
         "Dog behaviour consultation by video for pulling and barking",
-        said(
+        finding_with_message(
             "WRONG_CATEGORY",
             "category",
             "This is coaching: please post it under Online Instruction/Coaching.",
@@ -129,7 +144,7 @@ pub(super) static REJECTED: [(&str, Verdict); 13] = [
     ),
     (
         "I will prepare you for your driving theory test in the UK",
-        Verdict {
+        Finding {
             code: "SPAM",
             field: None,
             message: Some("The same offer was posted many times within one day."),
@@ -138,11 +153,11 @@ pub(super) static REJECTED: [(&str, Verdict); 13] = [
     ),
 ];
 
-/// The titles of the gigs that were taken off the list, and why.
-pub(super) static SUSPENDED: [(&str, Verdict); 2] = [
+/// The titles of the suspended gigs, and the reasons.
+pub(super) static SUSPENDED: [(&str, Finding); 2] = [
     (
         "Web scraper for public data, polite and documented",
-        Verdict {
+        Finding {
             code: "PROHIBITED_SERVICE",
             field: None,
             message: Some("Buyers received data from behind a log-in."),
@@ -151,7 +166,7 @@ pub(super) static SUSPENDED: [(&str, Verdict); 2] = [
     ),
     (
         "I will clean your call list and check every number",
-        Verdict {
+        Finding {
             code: "MISLEADING",
             field: None,
             message: Some("Numbers were marked as checked that nobody had called."),
@@ -160,25 +175,25 @@ pub(super) static SUSPENDED: [(&str, Verdict); 2] = [
     ),
 ];
 
-/// The fate of the gig with that title, which is number `turn` of seller number `seller`.
-pub(super) fn fate_of(title: &str, seller: usize, turn: usize) -> Fate {
-    if let Some(verdict) = verdict_on(title, &REJECTED) {
-        return Fate::Rejected(verdict);
+/// Returns the outcome of the gig with that title: the gig number `index` of the seller number `seller`.
+pub(super) fn outcome_of(title: &str, seller: usize, index: usize) -> Outcome {
+    if let Some(finding) = find_in(title, &REJECTED) {
+        return Outcome::Rejected(finding);
     }
-    if let Some(verdict) = verdict_on(title, &SUSPENDED) {
-        return Fate::Suspended(verdict);
+    if let Some(finding) = find_in(title, &SUSPENDED) {
+        return Outcome::Suspended(finding);
     }
-    // The four of a trade begin at different places, so that no category has all of one status.
-    match ((turn + 4 * (seller % 4)) % 15, seller % 5, seller % 2) {
-        (1, _, _) => Fate::Paused,
-        (4, 0..=2, _) => Fate::InReview,
-        (7, 0 | 3, _) => Fate::Draft,
-        (10, _, 0) => Fate::Archived,
-        _ => Fate::Active,
+    // The four sellers of a trade start at different offsets, so that the statuses spread over the
+    // categories.
+    match ((index + 4 * (seller % 4)) % 15, seller % 5, seller % 2) {
+        (1, _, _) => Outcome::Paused,
+        (4, 0..=2, _) => Outcome::InReview,
+        (7, 0 | 3, _) => Outcome::Draft,
+        (10, _, 0) => Outcome::Archived,
+        _ => Outcome::Active,
     }
 }
 
-fn verdict_on(title: &str, verdicts: &'static [(&'static str, Verdict)]) -> Option<&'static Verdict> {
-    let found = verdicts.iter().find(|(found, _)| *found == title);
-    found.map(|(_, verdict)| verdict)
+fn find_in(title: &str, findings: &'static [(&'static str, Finding)]) -> Option<&'static Finding> {
+    findings.iter().find(|(gig_title, _)| *gig_title == title).map(|(_, finding)| finding)
 }

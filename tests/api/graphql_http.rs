@@ -1,4 +1,4 @@
-//! `/graphql` over HTTP, and what is beside it.
+//! GraphQL over HTTP: methods, content types, error responses, uploads, CORS, and the health endpoints.
 
 use gigway::config::Settings;
 use reqwest::multipart::{Form, Part};
@@ -19,37 +19,38 @@ fn header<'a>(response: &'a Response, name: &str) -> &'a str {
     response.headers()[name].to_str().expect("text")
 }
 
-/// Status and codes of a POST of this body and type.
+/// Posts a body. Returns the status and the error codes.
 async fn post(client: &Client, content_type: &str, body: impl Into<reqwest::Body>) -> (u16, Vec<String>) {
     let request = client.post("/graphql").header("content-type", content_type).body(body);
-    let response = request.send().await.expect("an answer");
+    let response = request.send().await.expect("a response");
     (response.status().as_u16(), error_codes(&json_of(response).await))
 }
 
-async fn requests_are_posted_as_json_or_queries_got(app: TestApp) {
+async fn operations_are_accepted_as_json_posts_and_queries_also_by_get(app: TestApp) {
     let gateway_a = app.gateway_a();
     let query = "query Named($first: Int) { gigs(first: $first) { totalCount } }";
     let body = json!({ "query": query, "variables": { "first": 1 }, "operationName": "Named" });
-    let response = gateway_a.post("/graphql").json(&body).send().await.expect("an answer");
+    let response = gateway_a.post("/graphql").json(&body).send().await.expect("a response");
     assert_eq!(response.headers()["content-type"], "application/json; charset=utf-8");
     assert_eq!(json_of(response).await, json!({ "data": { "gigs": { "totalCount": 0 } } }));
     let request = gateway_a.get("/graphql").query(&[("query", query), ("variables", r#"{"first":1}"#)]);
     let request = request.header("accept", "application/graphql-response+json");
-    let response = request.send().await.expect("an answer");
+    let response = request.send().await.expect("a response");
     assert_eq!(response.headers()["content-type"], "application/graphql-response+json; charset=utf-8");
     assert_eq!(json_of(response).await["data"]["gigs"]["totalCount"], 0);
-    let two = [("query", "query A { a: __typename } query B { b: __typename }"), ("operationName", "B")];
-    let response = gateway_a.get("/graphql").query(&two).send().await.expect("an answer");
+    let two_operations =
+        [("query", "query A { a: __typename } query B { b: __typename }"), ("operationName", "B")];
+    let response = gateway_a.get("/graphql").query(&two_operations).send().await.expect("a response");
     assert_eq!(json_of(response).await, json!({ "data": { "b": "Query" } }));
     let mutation = [("query", "mutation { signOut { sessionsEnded } }")];
-    let response = gateway_a.get("/graphql").query(&mutation).send().await.expect("an answer");
+    let response = gateway_a.get("/graphql").query(&mutation).send().await.expect("a response");
     assert_eq!((response.status().as_u16(), header(&response, "allow")), (405, "POST"));
     let subscription = [("query", "subscription { gigPublished { gigId } }")];
-    let response = gateway_a.get("/graphql").query(&subscription).send().await.expect("an answer");
+    let response = gateway_a.get("/graphql").query(&subscription).send().await.expect("a response");
     assert_eq!(response.status(), 405);
 }
 
-async fn what_is_no_request_is_refused_with_a_code(app: TestApp) {
+async fn malformed_requests_are_rejected_with_an_error_code(app: TestApp) {
     let gateway_a = app.gateway_a();
     let json = "application/json";
     assert_eq!(post(&gateway_a, json, "nonsense").await, (400, vec!["BAD_REQUEST".into()]));
@@ -65,22 +66,22 @@ async fn what_is_no_request_is_refused_with_a_code(app: TestApp) {
     assert_eq!(post(&gateway_a, form, "--x--").await, (400, vec!["PREFLIGHT_REQUIRED".into()]));
     let request =
         gateway_a.post("/graphql").header("accept", "text/html").json(&json!({ "query": "{ __typename }" }));
-    assert_eq!(request.send().await.expect("an answer").status(), 406);
-    let response = gateway_a.get("/graphql").send().await.expect("an answer");
+    assert_eq!(request.send().await.expect("a response").status(), 406);
+    let response = gateway_a.get("/graphql").send().await.expect("a response");
     assert_eq!(
         (response.status().as_u16(), error_codes(&json_of(response).await)),
         (400, vec!["BAD_REQUEST".into()])
     );
     let response =
-        gateway_a.http().request(Method::DELETE, gateway_a.url("/graphql")).send().await.expect("an answer");
+        gateway_a.http().request(Method::DELETE, gateway_a.url("/graphql")).send().await.expect("a response");
     assert_eq!((response.status().as_u16(), header(&response, "allow")), (405, "GET, POST"));
     assert_eq!(gateway_a.fetch("/nowhere").await.0, 404);
     let request = gateway_a.http().post(gateway_a.url("/graphql")).header("apollo-require-preflight", "1");
     let request = request.header("content-type", form).body("--x\r\n\r\nnonsense\r\n--x--");
-    assert_eq!(request.send().await.expect("an answer").status(), 400);
+    assert_eq!(request.send().await.expect("a response").status(), 400);
 }
 
-async fn every_error_has_a_code_and_no_data_where_nothing_ran(app: TestApp) {
+async fn every_error_has_a_code_and_no_data_if_nothing_was_executed(app: TestApp) {
     let gateway_a = app.gateway_a();
     let cases = [
         ("{", json!({}), "GRAPHQL_PARSE_FAILED"),
@@ -95,38 +96,41 @@ async fn every_error_has_a_code_and_no_data_where_nothing_ran(app: TestApp) {
         ("subscription { gigPublished { gigId } }", json!({}), "BAD_USER_INPUT"),
     ];
     for (query, variables, code) in cases {
-        let answer = gateway_a.answer(query, variables).await;
-        assert_eq!(error_codes(&answer), [code], "{query}: {answer}");
-        assert!(answer.get("data").is_none(), "{query}: {answer}");
+        let response = gateway_a.answer(query, variables).await;
+        assert_eq!(error_codes(&response), [code], "{query}: {response}");
+        assert!(response.get("data").is_none(), "{query}: {response}");
     }
-    // A field that may be null is null where it fails, and nothing around it is.
-    let rejected = gateway_a.with_token("nonsense");
-    let answer = rejected.answer("{ viewer { email } categories { slug } }", json!({})).await;
+    // A nullable field that fails is null; the other fields are not affected.
+    let invalid = gateway_a.with_token("nonsense");
+    let response = invalid.answer("{ viewer { email } categories { slug } }", json!({})).await;
     assert_eq!(
-        (error_codes(&answer), &answer["data"]["viewer"]),
+        (error_codes(&response), &response["data"]["viewer"]),
         (vec!["UNAUTHENTICATED".into()], &Value::Null)
     );
-    assert_eq!(answer["data"]["categories"].as_array().map(Vec::len), Some(27));
-    let answer = gateway_a.answer("{ categories { id } reviewQueue { totalCount } }", json!({})).await;
-    assert_eq!((error_codes(&answer), &answer["data"]), (vec!["UNAUTHENTICATED".into()], &Value::Null));
-    assert_eq!(answer["errors"][0]["path"], json!(["reviewQueue"]));
+    assert_eq!(response["data"]["categories"].as_array().map(Vec::len), Some(27));
+    let response = gateway_a.answer("{ categories { id } reviewQueue { totalCount } }", json!({})).await;
+    assert_eq!((error_codes(&response), &response["data"]), (vec!["UNAUTHENTICATED".into()], &Value::Null));
+    assert_eq!(response["errors"][0]["path"], json!(["reviewQueue"]));
 }
 
-async fn a_request_that_is_not_whole_runs_nothing_of_it(app: TestApp) {
+async fn an_operation_with_invalid_variables_executes_nothing(app: TestApp) {
     let ann = app.member("Ann").await;
     let mutation = "mutation($i: PostGigInput!) { saveGigDraft(input: { title: \"Song\" }) { gig { id } }
         postGig(input: $i) { gig { id } } }";
     let mut form = app.gig_form("I will write a song for you").await;
     form["price"] = json!(25);
     for variables in [json!({}), json!({ "i": null }), json!({ "i": form })] {
-        let answer = ann.client.answer(mutation, variables.clone()).await;
-        assert!(!error_codes(&answer).is_empty() && answer.get("data").is_none(), "{variables}: {answer}");
+        let response = ann.client.answer(mutation, variables.clone()).await;
+        assert!(
+            !error_codes(&response).is_empty() && response.get("data").is_none(),
+            "{variables}: {response}"
+        );
     }
-    let mine = ann.client.run("{ viewer { gigs { totalCount } } }", json!({})).await;
-    assert_eq!(mine["viewer"]["gigs"]["totalCount"], 0);
+    let data = ann.client.run("{ viewer { gigs { totalCount } } }", json!({})).await;
+    assert_eq!(data["viewer"]["gigs"]["totalCount"], 0);
 }
 
-async fn the_defaults_of_variables_hold_everywhere(app: TestApp) {
+async fn variable_defaults_apply_to_include_and_skip(app: TestApp) {
     let gateway_a = app.gateway_a();
     let query = "query($t: Boolean = true, $f: Boolean = false) { a: eventCursor @include(if: $t)
         b: eventCursor @skip(if: $t) c: eventCursor @include(if: $f) d: eventCursor @skip(if: $f) }";
@@ -137,7 +141,7 @@ async fn the_defaults_of_variables_hold_everywhere(app: TestApp) {
     assert_eq!(fields(json!({ "t": false })).await, ["b", "d"]);
 }
 
-async fn a_document_that_unfolds_is_refused_at_once(app: TestApp) {
+async fn exponentially_nested_fragments_are_rejected(app: TestApp) {
     let mut query = "query { ...F0 }".to_owned();
     for level in 0..40 {
         query = format!("{query} fragment F{level} on Query {{ ...F{} ...F{} }}", level + 1, level + 1);
@@ -149,12 +153,12 @@ async fn a_document_that_unfolds_is_refused_at_once(app: TestApp) {
     assert_eq!(socket.failure("1").await, ["QUERY_TOO_COMPLEX"]);
 }
 
-async fn no_answer_speaks_of_what_is_inside(app: TestApp) {
+async fn error_messages_reveal_no_internals(app: TestApp) {
     let gateway_a = app.gateway_a();
-    let mut said = String::new();
+    let mut responses = String::new();
     for body in ["{\"query\":5}", "nonsense", "{\"query\":\"{\"}", "{\"query\":\"{ a(\",\"variables\":[]}"] {
         let request = gateway_a.post("/graphql").header("content-type", "application/json").body(body);
-        said += &request.send().await.expect("an answer").text().await.expect("text");
+        responses += &request.send().await.expect("a response").text().await.expect("text");
     }
     for path in [
         "/media/%FF.jpg",
@@ -163,37 +167,38 @@ async fn no_answer_speaks_of_what_is_inside(app: TestApp) {
     ] {
         let (status, response) = gateway_a.fetch(path).await;
         assert!(status.is_client_error(), "{path}");
-        said += &response.text().await.expect("text");
+        responses += &response.text().await.expect("text");
     }
-    for inside in ["serde", "enum", "expected", "line 1 column", "-->", "deserialize", "Utf8", "panick", "::"]
+    for internal in
+        ["serde", "enum", "expected", "line 1 column", "-->", "deserialize", "Utf8", "panick", "::"]
     {
-        assert!(!said.contains(inside), "{inside}: {said}");
+        assert!(!responses.contains(internal), "{internal}: {responses}");
     }
 }
 
-async fn fields_come_in_the_order_they_were_asked_for(app: TestApp) {
+async fn response_fields_keep_the_order_of_the_query(app: TestApp) {
     let query = "{ categories { name id } b: eventCursor limits { levels { points level } } a: __typename }";
     let body = json!({ "query": query });
-    let response = app.gateway_a().post("/graphql").json(&body).send().await.expect("an answer");
+    let response = app.gateway_a().post("/graphql").json(&body).send().await.expect("a response");
     let text = response.text().await.expect("text");
-    let places: Vec<_> =
+    let indices: Vec<_> =
         ["\"categories\"", "\"name\"", "\"id\"", "\"b\"", "\"limits\"", "\"points\"", "\"level\"", "\"a\""]
             .iter()
             .map(|name| text.find(name).unwrap_or_else(|| panic!("{name}: {text}")))
             .collect();
-    assert!(places.is_sorted(), "{text}");
+    assert!(indices.is_sorted(), "{text}");
 }
 
-async fn a_placeholder_of_a_file_is_no_file(app: TestApp) {
+async fn an_upload_placeholder_is_not_accepted_as_a_file(app: TestApp) {
     let ann = app.member("Ann").await;
     let upload = "mutation($file: Upload!) { uploadGigImage(file: $file) { image { id } errors { code } } }";
-    for fake in [json!("#__graphql_file__:0"), json!("#__graphql_file__:x"), json!("x"), json!(7)] {
-        let codes = ann.client.error_codes(upload, json!({ "file": fake })).await;
-        assert!(codes == ["BAD_USER_INPUT"] || codes == ["GRAPHQL_VALIDATION_FAILED"], "{fake}: {codes:?}");
+    for value in [json!("#__graphql_file__:0"), json!("#__graphql_file__:x"), json!("x"), json!(7)] {
+        let codes = ann.client.error_codes(upload, json!({ "file": value })).await;
+        assert!(codes == ["BAD_USER_INPUT"] || codes == ["GRAPHQL_VALIDATION_FAILED"], "{value}: {codes:?}");
     }
 }
 
-async fn an_upload_has_few_parts_in_whatever_order(app: TestApp) {
+async fn multipart_parts_are_limited_and_can_come_in_any_order(app: TestApp) {
     let ann = app.member("Ann").await;
     let operations =
         json!({ "variables": { "a": null, "b": null }, "query": "mutation($a: Upload!, $b: Upload!) {
@@ -203,19 +208,19 @@ async fn an_upload_has_few_parts_in_whatever_order(app: TestApp) {
     let part = |file: Vec<u8>| Part::bytes(file).file_name("x.png");
     let send = async |form: Form| {
         let request = ann.client.post("/graphql").header("apollo-require-preflight", "1").multipart(form);
-        let response = request.send().await.expect("an answer");
+        let response = request.send().await.expect("a response");
         (response.status().as_u16(), json_of(response).await)
     };
-    let both = json!({ "0": ["variables.a", "variables.b"] }).to_string();
-    // One file for two variables, and the file before the map.
+    let map = json!({ "0": ["variables.a", "variables.b"] }).to_string();
+    // One file for two variables; the file comes before the map.
     let form =
-        Form::new().part("0", part(small())).text("operations", operations.clone()).text("map", both.clone());
-    let (status, answer) = send(form).await;
-    assert_eq!((status, &answer["data"]["b"]["image"]["width"]), (200, &json!(64)), "{answer}");
+        Form::new().part("0", part(small())).text("operations", operations.clone()).text("map", map.clone());
+    let (status, body) = send(form).await;
+    assert_eq!((status, &body["data"]["b"]["image"]["width"]), (200, &json!(64)), "{body}");
     let cases = [
-        (Form::new().text("map", both.clone()).part("0", part(small())), 400),
+        (Form::new().text("map", map.clone()).part("0", part(small())), 400),
         (Form::new().text("operations", operations.clone()).part("0", part(small())), 400),
-        (Form::new().text("operations", operations.clone()).text("map", both.clone()), 400),
+        (Form::new().text("operations", operations.clone()).text("map", map.clone()), 400),
         (Form::new().text("operations", operations.clone()).text("map", "[]"), 400),
         (Form::new().text("operations", "[]").text("map", "{}"), 400),
         (Form::new().text("operations", " ".repeat(1024 * 1024 + 1)).text("map", "{}"), 413),
@@ -233,46 +238,46 @@ async fn an_upload_has_few_parts_in_whatever_order(app: TestApp) {
         ),
     ];
     for (number, (form, expected)) in cases.into_iter().enumerate() {
-        let (status, answer) = send(form).await;
-        assert_eq!(status, expected, "case {number}: {answer}");
-        assert_eq!(error_codes(&answer).len(), 1, "case {number}: {answer}");
+        let (status, body) = send(form).await;
+        assert_eq!(status, expected, "case {number}: {body}");
+        assert_eq!(error_codes(&body).len(), 1, "case {number}: {body}");
     }
 }
 
-async fn every_answer_names_its_request(app: TestApp) {
+async fn every_response_has_a_request_id(app: TestApp) {
     let gateway_a = app.gateway_a();
-    let id = async |given: Option<&str>| {
+    let request_id = async |header_value: Option<&str>| {
         let mut request = gateway_a.get("/livez");
-        if let Some(given) = given {
-            request = request.header("x-request-id", given);
+        if let Some(value) = header_value {
+            request = request.header("x-request-id", value);
         }
-        let response = request.send().await.expect("an answer");
+        let response = request.send().await.expect("a response");
         header(&response, "x-request-id").to_owned()
     };
-    assert_eq!(id(Some("abc-123_x.y")).await, "abc-123_x.y");
-    for unfit in ["", "two words", &"x".repeat(65)] {
-        assert_eq!(id(Some(unfit)).await.len(), 32, "{unfit:?}");
+    assert_eq!(request_id(Some("abc-123_x.y")).await, "abc-123_x.y");
+    for invalid in ["", "two words", &"x".repeat(65)] {
+        assert_eq!(request_id(Some(invalid)).await.len(), 32, "{invalid:?}");
     }
-    assert_ne!(id(None).await, id(None).await);
+    assert_ne!(request_id(None).await, request_id(None).await);
 }
 
-async fn pages_of_listed_origins_may_call(app: TestApp) {
+async fn only_allowed_origins_pass_cors(app: TestApp) {
     let gateway_a = app.gateway_a();
-    let allowed = async |origin: &str| {
+    let allowed_origin = async |origin: &str| {
         let request = gateway_a.http().request(Method::OPTIONS, gateway_a.url("/graphql"));
         let request = request.header("origin", origin).header("access-control-request-method", "POST");
         let request = request.header("access-control-request-headers", "authorization,content-type");
-        let response = request.send().await.expect("an answer");
+        let response = request.send().await.expect("a response");
         response
             .headers()
             .get("access-control-allow-origin")
             .map(|value| value.to_str().expect("text").to_owned())
     };
-    assert_eq!(allowed("http://localhost:5173").await.as_deref(), Some("http://localhost:5173"));
-    assert_eq!(allowed("https://evil.example.com").await, None);
+    assert_eq!(allowed_origin("http://localhost:5173").await.as_deref(), Some("http://localhost:5173"));
+    assert_eq!(allowed_origin("https://evil.example.com").await, None);
 }
 
-async fn it_tells_how_it_is_doing(app: TestApp) {
+async fn health_endpoints_report_the_dependencies(app: TestApp) {
     let gateway_a = app.gateway_a();
     assert_eq!(gateway_a.fetch("/livez").await.0, 200);
     let (status, response) = gateway_a.fetch("/readyz").await;
@@ -283,7 +288,7 @@ async fn it_tells_how_it_is_doing(app: TestApp) {
     assert!(names.starts_with(&["database".into(), "blobs".into()]), "{names:?}");
 }
 
-async fn every_limit_that_a_form_needs_is_told(app: TestApp) {
+async fn the_limits_query_returns_what_a_form_needs(app: TestApp) {
     let limits = app.gateway_a().run("{ limits {
         gig { titleMinChars titleMaxChars descriptionMaxChars imagesMax imageMaxBytes imageUploadMaxBytes linksMax
               tagsMax deliveryDaysMax revisionsMax maximumPrice { amount } unarchivedMax }
@@ -300,31 +305,31 @@ async fn every_limit_that_a_form_needs_is_told(app: TestApp) {
 }
 
 on_both_back_ends!(
-    requests_are_posted_as_json_or_queries_got,
-    what_is_no_request_is_refused_with_a_code,
-    every_error_has_a_code_and_no_data_where_nothing_ran,
-    a_request_that_is_not_whole_runs_nothing_of_it,
-    the_defaults_of_variables_hold_everywhere,
-    a_document_that_unfolds_is_refused_at_once,
-    no_answer_speaks_of_what_is_inside,
-    fields_come_in_the_order_they_were_asked_for,
-    a_placeholder_of_a_file_is_no_file,
-    an_upload_has_few_parts_in_whatever_order,
-    every_answer_names_its_request,
-    pages_of_listed_origins_may_call,
-    it_tells_how_it_is_doing,
-    every_limit_that_a_form_needs_is_told,
+    operations_are_accepted_as_json_posts_and_queries_also_by_get,
+    malformed_requests_are_rejected_with_an_error_code,
+    every_error_has_a_code_and_no_data_if_nothing_was_executed,
+    an_operation_with_invalid_variables_executes_nothing,
+    variable_defaults_apply_to_include_and_skip,
+    exponentially_nested_fragments_are_rejected,
+    error_messages_reveal_no_internals,
+    response_fields_keep_the_order_of_the_query,
+    an_upload_placeholder_is_not_accepted_as_a_file,
+    multipart_parts_are_limited_and_can_come_in_any_order,
+    every_response_has_a_request_id,
+    only_allowed_origins_pass_cors,
+    health_endpoints_report_the_dependencies,
+    the_limits_query_returns_what_a_form_needs,
 );
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn production_shows_no_graphiql_and_lets_no_local_page_in() {
+async fn production_serves_no_graphiql_and_rejects_local_origins() {
     let settings = Settings { allowed_origins: Some("https://app.example.com".into()), ..production() };
     let app = TestApp::start(settings, 1).await;
     assert_eq!(app.gateway_a().fetch("/graphiql").await.0, 404);
     let request = app.gateway_a().get("/livez").header("origin", "http://localhost:3000");
-    assert!(!request.send().await.expect("an answer").headers().contains_key("access-control-allow-origin"));
+    assert!(!request.send().await.expect("a response").headers().contains_key("access-control-allow-origin"));
     let request = app.gateway_a().get("/livez").header("origin", "https://app.example.com");
-    assert!(request.send().await.expect("an answer").headers().contains_key("access-control-allow-origin"));
+    assert!(request.send().await.expect("a response").headers().contains_key("access-control-allow-origin"));
     let ann = app.member("Ann").await;
     let url = text(&ann.client.upload(small()).await["image"]["url"]);
     assert!(url.starts_with("https://api.example.com/media/img_"), "{url}");

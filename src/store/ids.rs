@@ -1,0 +1,51 @@
+//! Typed ids in SQL: how they are bound, compared and read. Every kind of id that is a column needs a place
+//! here.
+
+use sea_orm::sea_query::Nullable;
+use sea_orm::{ColIdx, QueryResult, TryGetError, TryGetable, Value};
+use uuid::Uuid;
+
+use crate::domain::id::{
+    AttemptId, CategoryId, DecisionId, DocumentId, GigId, ImageId, ReviewItemId, SessionId, SubjectId, UserId,
+};
+
+macro_rules! stored_as_uuid {
+    ($($id:ident),* $(,)?) => {$(
+        impl From<$id> for Value {
+            fn from(id: $id) -> Self {
+                id.uuid().into()
+            }
+        }
+
+        impl Nullable for $id {
+            fn null() -> Value {
+                Uuid::null()
+            }
+        }
+
+        impl TryGetable for $id {
+            fn try_get_by<I: ColIdx>(row: &QueryResult, index: I) -> Result<Self, TryGetError> {
+                Uuid::try_get_by(row, index).map(Self::from_uuid)
+            }
+        }
+    )*};
+}
+
+stored_as_uuid!(
+    UserId,
+    GigId,
+    ImageId,
+    DocumentId,
+    ReviewItemId,
+    CategoryId,
+    SessionId,
+    DecisionId,
+    AttemptId,
+);
+
+/// The column does not say of which kind it is.
+impl From<SubjectId> for Value {
+    fn from(id: SubjectId) -> Self {
+        id.uuid().into()
+    }
+}
