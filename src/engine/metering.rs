@@ -6,7 +6,7 @@ use async_graphql::Name;
 use async_graphql::Value;
 use async_graphql::indexmap::IndexMap;
 
-use crate::engine::limits::ValidatedOperation;
+use crate::engine::operation::ValidatedOperation;
 use crate::graphql::context::{Caller, RequestMeta};
 use crate::graphql::error::Error;
 use crate::service::Services;

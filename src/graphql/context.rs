@@ -7,18 +7,14 @@ use std::time::Duration;
 
 use async_graphql::Context;
 use async_graphql::dataloader::DataLoader;
-use futures_util::future::BoxFuture;
-use tokio::sync::mpsc;
 
 use crate::domain::user::Viewer;
 use crate::events::cursor::Cursor;
 use crate::graphql::error::{Error, Result};
+use crate::graphql::load_spawner::{LoadSpawner, NoDelay};
 use crate::graphql::loaders::Loader;
 use crate::service;
 use crate::service::Services;
-
-/// Starts the loads of one request, which the engine runs beside its execution.
-pub type LoadSpawner = mpsc::UnboundedSender<BoxFuture<'static, ()>>;
 
 /// Whose request it is.
 #[derive(Debug, Clone)]
@@ -95,10 +91,9 @@ impl RequestContext {
             | ExecutionScope::Shared(Audience::Everyone) => None,
             ExecutionScope::Shared(Audience::Reviewers) => Some(Arc::new(Viewer::any_reviewer())),
         };
-        // Where it cannot be begun, the request has ended, and nobody waits for it.
-        let spawn = move |load| spawner.send(load).is_ok();
         // Without a cache: what it shows must be as of now.
-        let loader = DataLoader::new(Loader::new(Arc::clone(&services), visibility.clone()), spawn);
+        let loader =
+            DataLoader::new(Loader::new(Arc::clone(&services), visibility.clone()), spawner, NoDelay);
         Self {
             services,
             scope,

@@ -2,7 +2,7 @@
 
 use async_graphql::parser::types::OperationType;
 
-use crate::engine::limits::ValidatedOperation;
+use crate::engine::operation::ValidatedOperation;
 
 /// The most characters of an operation's name that are logged.
 const OPERATION_NAME_MAX_CHARS: usize = 64;

@@ -19,7 +19,7 @@ use crate::config::GetRequests;
 use crate::engine::Admission;
 use crate::engine::RequestMeta;
 use crate::engine::cache_policy::CachePolicy;
-use crate::engine::limits::ValidatedOperation;
+use crate::engine::operation::ValidatedOperation;
 use crate::engine::response::error_response;
 use crate::engine::response_cache::{CachedResponse, Outcome};
 use crate::graphql::error::ErrorCode;

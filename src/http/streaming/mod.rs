@@ -23,7 +23,7 @@ use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use crate::engine::delivery::{Message, SubscriptionStream};
-use crate::engine::limits::ValidatedOperation;
+use crate::engine::operation::ValidatedOperation;
 use crate::engine::response::{ResponseBody, error_response, to_json};
 use crate::engine::{Caller, RequestMeta};
 use crate::graphql::error::ErrorCode;
