@@ -7,10 +7,6 @@ use crate::engine::operation::ValidatedOperation;
 /// The most characters of an operation's name that are logged.
 const OPERATION_NAME_MAX_CHARS: usize = 64;
 
-/// The request's name in the log.
-#[derive(Debug, Clone)]
-pub struct RequestId(pub String);
-
 /// The codes of the errors in an answer, for the log.
 #[derive(Debug, Clone)]
 pub struct ErrorCodes(pub Vec<String>);

@@ -213,9 +213,9 @@ fn a_document_nested_as_deeply_as_can_be_is_read() {
             "} } }".repeat(many)
         )
     };
-    accept(&deep(15));
+    accept(&deep(23));
     let value =
-        format!("{{ _entities(representations: [{}1{}]) {{ __typename }} }}", "[".repeat(40), "]".repeat(40));
+        format!("{{ _entities(representations: [{}1{}]) {{ __typename }} }}", "[".repeat(90), "]".repeat(90));
     accept(&value);
 }
 

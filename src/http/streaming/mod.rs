@@ -63,7 +63,7 @@ pub async fn open(
             return reject(StatusCode::FORBIDDEN, ErrorCode::Unauthenticated, message);
         }
         Ok(credentials) => credentials,
-        Err(error) => return answered(&error_response(&error.into())),
+        Err(error) => return answered(error_response(&error.into())),
     };
     let Some(permit) = state.connections.take(address) else {
         return too_many_connections(state.connections.most());
