@@ -9,22 +9,22 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::task::FutureObj;
 use tokio::sync::mpsc;
 
-use crate::graphql::context::LoadSpawner;
+use crate::graphql::load_spawner::LoadSpawner;
 
 /// The loads that one request has under way.
 pub struct LoadScheduler {
-    waiting: mpsc::UnboundedReceiver<BoxFuture<'static, ()>>,
-    running: FuturesUnordered<BoxFuture<'static, ()>>,
+    waiting: mpsc::UnboundedReceiver<FutureObj<'static, ()>>,
+    running: FuturesUnordered<FutureObj<'static, ()>>,
 }
 
 impl LoadScheduler {
     pub fn new() -> (LoadSpawner, Self) {
         let (begin, waiting) = mpsc::unbounded_channel();
-        (begin, Self { waiting, running: FuturesUnordered::new() })
+        (LoadSpawner(begin), Self { waiting, running: FuturesUnordered::new() })
     }
 
     /// Runs `execution` to its end, and beside it the loads that it begins.

@@ -6,7 +6,7 @@ use async_graphql::Name;
 use async_graphql::Value;
 use async_graphql::indexmap::IndexMap;
 
-use crate::engine::limits::ValidatedOperation;
+use crate::engine::operation::ValidatedOperation;
 use crate::graphql::context::{Caller, RequestMeta};
 use crate::graphql::error::Error;
 use crate::service::Services;
@@ -78,12 +78,7 @@ impl OperationCharge {
     /// Gives back what is left of it after so many points.
     pub fn settle_at(self, services: &Services, cost: u64) {
         let unused = self.requested.saturating_sub(cost);
-        services.rate_limiter.refund(
-            RateLimitKind::Operations,
-            self.rate_limit_key,
-            unused,
-            services.now(),
-        );
+        services.rate_limiter.refund(RateLimitKind::Operations, self.rate_limit_key, unused, services.now());
     }
 
     /// Gives back what an answer with so many objects did not take; what is to be told of it.
@@ -91,12 +86,7 @@ impl OperationCharge {
         // What the schema shows of itself is many objects, at one price.
         let actual = self.base.saturating_add(objects).min(self.requested);
         let unused = self.requested - actual;
-        services.rate_limiter.refund(
-            RateLimitKind::Operations,
-            self.rate_limit_key,
-            unused,
-            services.now(),
-        );
+        services.rate_limiter.refund(RateLimitKind::Operations, self.rate_limit_key, unused, services.now());
         let mut told: IndexMap<Name, Value> = [("requested", self.requested), ("actual", actual)]
             .map(|(name, it)| (Name::new(name), it.into()))
             .into();

@@ -6,13 +6,18 @@
 mod cache_key;
 pub mod cache_policy;
 pub mod delivery;
+mod document_cache;
 pub mod idempotency;
 pub mod limits;
 mod load_scheduler;
 mod metering;
+pub mod operation;
 pub mod persisted_documents;
+pub mod request_validator;
 pub mod response;
 pub mod response_cache;
+mod subscription_root;
+pub mod validation;
 
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
@@ -31,10 +36,11 @@ use crate::engine::delivery::{
     CurrentCaller, ExecutionEnv, FanoutGroups, FanoutKey, HandoffSlot, OperationCache, SourceHandoff,
     SubscriptionStream,
 };
-use crate::engine::limits::{LimitChecker, ValidatedOperation};
 use crate::engine::load_scheduler::LoadScheduler;
 use crate::engine::metering::OperationCharge;
+use crate::engine::operation::ValidatedOperation;
 use crate::engine::persisted_documents::PersistedDocuments;
+use crate::engine::request_validator::RequestValidator;
 use crate::engine::response::{error_response, finalize, to_json};
 use crate::engine::response_cache::{
     CacheRequests, CacheSize, CachedResponse, EntryMeta, Outcome, ResponseCache,
@@ -61,7 +67,7 @@ pub enum Admission {
 pub struct Engine {
     services: Arc<Services>,
     schema: Schema,
-    limit_checker: LimitChecker,
+    validator: RequestValidator,
     persisted: PersistedDocuments,
     cached: Arc<ResponseCache>,
     execution_env: OnceCell<Arc<ExecutionEnv>>,
@@ -72,7 +78,7 @@ pub struct Engine {
 impl Engine {
     pub fn new(services: Arc<Services>, config: &Config) -> Self {
         let schema = schema(config.introspection);
-        let limit_checker = LimitChecker::new(config.operations.clone(), config.introspection, &schema.sdl());
+        let validator = RequestValidator::new(config.operations.clone(), config.introspection, &schema.sdl());
         let persisted = PersistedDocuments::new(
             config.automatic_persisted_queries,
             config.trusted_documents.clone(),
@@ -81,7 +87,7 @@ impl Engine {
         Self {
             services,
             schema,
-            limit_checker,
+            validator,
             persisted,
             cached: Arc::new(ResponseCache::new(config.cache_bytes)),
             execution_env: OnceCell::new(),
@@ -96,7 +102,7 @@ impl Engine {
     /// The answer to one that must not be.
     pub fn admit(&self, mut request: Request) -> Result<ValidatedOperation, Response> {
         self.persisted.resolve(&mut request).map_err(|error| error_response(&error))?;
-        self.limit_checker.admit(request).map_err(|refused| Response::from_errors(vec![refused]))
+        self.validator.validate(request).map_err(Response::from_errors)
     }
 
     /// The same of a request by a stranger, unless its answer is there already.
@@ -110,8 +116,7 @@ impl Engine {
         if let Some(cached) = cached {
             return Ok(Admission::CachedResponse(cached));
         }
-        let mut operation =
-            self.limit_checker.admit(request).map_err(|refused| Response::from_errors(vec![refused]))?;
+        let mut operation = self.validator.validate(request).map_err(Response::from_errors)?;
         operation.key = key.filter(|_| response_cache::is_cacheable(operation.kind, operation.cache));
         Ok(Admission::ValidatedOperation(Box::new(operation)))
     }
@@ -174,7 +179,7 @@ impl Engine {
             Ok(charge) => charge,
             Err(refused) => return error_response(&refused),
         };
-        let asks_for_cost = operation.asks_for_cost();
+        let asks_for_cost = operation.wants_cost();
         let is_act = operation.kind == OperationType::Mutation;
         let attempt = operation.idempotency_key.clone().filter(|_| is_act).map(|key| idempotency::Request {
             key,
@@ -209,8 +214,8 @@ impl Engine {
 
     fn within(&self, kind: OperationType) -> Duration {
         match kind {
-            OperationType::Mutation => self.limit_checker.limits().mutation_timeout(),
-            OperationType::Query | OperationType::Subscription => self.limit_checker.limits().query_timeout(),
+            OperationType::Mutation => self.validator.limits().mutation_timeout(),
+            OperationType::Query | OperationType::Subscription => self.validator.limits().query_timeout(),
         }
     }
 

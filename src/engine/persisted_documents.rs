@@ -75,7 +75,8 @@ impl PersistedDocuments {
     }
 
     fn resolve_hash(&self, hash: &str, request: &mut Request) -> Result<(), Error> {
-        let Some(automatic) = self.automatic.as_ref().filter(|_| self.trusted.mode != TrustMode::Enforce) else {
+        let Some(automatic) = self.automatic.as_ref().filter(|_| self.trusted.mode != TrustMode::Enforce)
+        else {
             if !request.query.is_empty() {
                 return Ok(());
             }
@@ -106,7 +107,10 @@ impl PersistedDocuments {
             TrustMode::Off => Ok(()),
             _ if self.trusted.contains(document) => Ok(()),
             TrustMode::Audit => {
-                tracing::warn!(sha256 = hexadecimal(&document_hash(document)), "a document is in no manifest");
+                tracing::warn!(
+                    sha256 = hexadecimal(&document_hash(document)),
+                    "a document is in no manifest"
+                );
                 Ok(())
             }
             TrustMode::Enforce => {

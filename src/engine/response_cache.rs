@@ -20,7 +20,7 @@ use prometheus_client::metrics::family::Family;
 
 use crate::engine::cache_key::CacheKey;
 use crate::engine::cache_policy::CachePolicy;
-use crate::engine::limits::ValidatedOperation;
+use crate::engine::operation::ValidatedOperation;
 use crate::engine::response::{ResponseBody, objects};
 
 /// What an answer takes besides its text: its key, its place in the cache, its tag.

@@ -27,18 +27,14 @@ use std::time::Duration;
 
 use async_graphql::Context;
 use async_graphql::dataloader::DataLoader;
-use futures_util::future::BoxFuture;
-use tokio::sync::mpsc;
 
 use crate::domain::user::Viewer;
 use crate::events::cursor::Cursor;
 use crate::graphql::error::{Error, Result};
+use crate::graphql::load_spawner::{LoadSpawner, NoDelay};
 use crate::graphql::loaders::Loader;
 use crate::service;
 use crate::service::Services;
-
-/// Takes the loads of one request; the engine runs them concurrently with its execution.
-pub type LoadSpawner = mpsc::UnboundedSender<BoxFuture<'static, ()>>;
 
 /// Who sent a request.
 #[derive(Debug, Clone)]
@@ -116,10 +112,9 @@ impl RequestContext {
             | ExecutionScope::Shared(Audience::Everyone) => None,
             ExecutionScope::Shared(Audience::Reviewers) => Some(Arc::new(Viewer::any_reviewer())),
         };
-        // Sending fails only after the request has ended; then nobody waits for the load.
-        let spawn = move |load| spawner.send(load).is_ok();
         // Without a cache: a resolver must see the current state.
-        let loader = DataLoader::new(Loader::new(Arc::clone(&services), visibility.clone()), spawn);
+        let loader =
+            DataLoader::new(Loader::new(Arc::clone(&services), visibility.clone()), spawner, NoDelay);
         Self {
             services,
             scope,

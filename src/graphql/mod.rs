@@ -48,11 +48,14 @@ pub mod authorization;
 pub mod context;
 pub mod error;
 pub mod inputs;
+pub mod load_spawner;
 mod loaders;
 pub mod mutation;
 pub mod query;
 pub mod subscription;
 pub mod types;
+
+use async_graphql::ValidationMode;
 
 pub use context::{Caller, RequestMeta};
 
@@ -64,7 +67,9 @@ pub fn schema(suggestions: bool) -> Schema {
     let mutation = mutation::Mutation::default();
     let schema = Schema::build(query::Query, mutation, subscription::Subscription::default())
         .register_output_type::<subscription::Event>()
-        .enable_subscription_in_federation();
+        .enable_subscription_in_federation()
+        // The engine has validated the document by the time that the library sees it.
+        .validation_mode(ValidationMode::Fast);
     let schema = if suggestions { schema } else { schema.disable_suggestions() };
     schema.finish()
 }

@@ -2,14 +2,10 @@
 
 use async_graphql::parser::types::OperationType;
 
-use crate::engine::limits::ValidatedOperation;
+use crate::engine::operation::ValidatedOperation;
 
 /// The most characters of an operation's name that are logged.
 const OPERATION_NAME_MAX_CHARS: usize = 64;
-
-/// The request's name in the log.
-#[derive(Debug, Clone)]
-pub struct RequestId(pub String);
 
 /// The codes of the errors in an answer, for the log.
 #[derive(Debug, Clone)]

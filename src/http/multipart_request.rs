@@ -16,7 +16,7 @@ use multer::{Constraints, Error, Field, Multipart, SizeLimit};
 use crate::engine::response::error_response;
 use crate::graphql::error::{Error as GraphqlError, ErrorCode};
 use crate::http::error_response::reject;
-use crate::http::operation_request::parse;
+use crate::http::operation_request::{self, invalid_request};
 use crate::http::response::answered;
 
 /// The most files of one request, and the most variables that are one.
@@ -71,7 +71,8 @@ pub async fn read(
     }
     let operations = operations.ok_or_else(|| bad("the part `operations` is missing"))?;
     let map = map.ok_or_else(|| bad("the part `map` is missing"))?;
-    let mut request = parse(&operations)?;
+    let operations = serde_json::from_slice(&operations).ok().filter(serde_json::Value::is_object);
+    let mut request = operations.and_then(operation_request::from_json).ok_or_else(invalid_request)?;
     let map: HashMap<String, Vec<String>> = serde_json::from_slice(&map)
         .map_err(|_| bad("the part `map` is no JSON object of lists of paths"))?;
     if map.values().map(Vec::len).sum::<usize>() > FILES_MAX {
@@ -128,5 +129,5 @@ fn too_large() -> Response {
 
 /// The answer to a stranger's file: what the schema would say, had it been read.
 pub fn files_take_a_session() -> Response {
-    answered(&error_response(&GraphqlError::unauthenticated()))
+    answered(error_response(&GraphqlError::unauthenticated()))
 }

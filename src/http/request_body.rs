@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use async_graphql::Request;
+use async_graphql::{BatchRequest, Request};
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
@@ -15,7 +15,7 @@ use crate::graphql::error::ErrorCode;
 use crate::http::error_response::reject;
 use crate::http::headers::{APOLLO_OPERATION_NAME, REQUIRE_PREFLIGHT};
 use crate::http::multipart_request;
-use crate::http::operation_request::{RequestFields, parse, unreadable};
+use crate::http::operation_request::{self, invalid_request};
 use crate::http::state::AppState;
 
 /// How long a request may take to come in.
@@ -59,7 +59,7 @@ async fn read(state: &AppState, headers: &HeaderMap, body: Body) -> Result<Reque
             reject(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::PayloadTooLarge, message)
         };
         let bytes = whole(body).await.ok_or_else(too_large)?;
-        return json(&bytes, state.batch);
+        return json(bytes.freeze(), state.batch).await;
     }
     let has_preflight =
         [REQUIRE_PREFLIGHT, APOLLO_OPERATION_NAME].iter().any(|name| headers.contains_key(name));
@@ -102,15 +102,17 @@ async fn whole(body: Body) -> Option<BytesMut> {
 }
 
 /// One operation as JSON, or up to `batch` of them.
-fn json(json: &[u8], batch: usize) -> Result<RequestBody, Response> {
-    if !json.trim_ascii_start().starts_with(b"[") || batch < 2 {
-        return parse(json).map(one);
+async fn json(json: Bytes, batch: usize) -> Result<RequestBody, Response> {
+    match operation_request::from_body(json).await? {
+        BatchRequest::Single(request) => Ok(one(request)),
+        BatchRequest::Batch(requests) if batch > 1 && requests.len() <= batch => {
+            Ok(RequestBody::Many(requests))
+        }
+        BatchRequest::Batch(_) if batch < 2 => Err(invalid_request()),
+        BatchRequest::Batch(requests) => {
+            let message =
+                format!("A list may have 1 to {batch} operations; this one has {}.", requests.len());
+            Err(reject(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message))
+        }
     }
-    let written: Vec<RequestFields> = serde_json::from_slice(json).map_err(|_| unreadable())?;
-    if written.is_empty() || written.len() > batch {
-        let message = format!("A list may have 1 to {batch} operations; this one has {}.", written.len());
-        return Err(reject(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message));
-    }
-    let requests: Option<Vec<_>> = written.into_iter().map(RequestFields::into_request).collect();
-    requests.map(RequestBody::Many).ok_or_else(unreadable)
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use async_graphql::{Response as Answer, Value};
+use async_graphql_axum::GraphQLResponse;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
 use crate::engine::cache_policy::CachePolicy;
-use crate::engine::response::{ResponseBody, codes, tag_of};
+use crate::engine::response::{ResponseBody, codes, never_executed, tag_of};
 use crate::engine::response_cache::CachedResponse;
 use crate::http::log_fields::ErrorCodes;
 use crate::http::media_type::MediaType;
@@ -17,30 +18,56 @@ use crate::http::media_type::MediaType;
 /// What depends on who asks is nobody else's, and what changes is not kept.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
 
-/// One answer.
-pub fn respond(answer: &Answer, media_type: MediaType) -> Response {
-    written(answer, media_type, body_of(answer))
+/// One response. async-graphql-axum writes it, unless nothing was executed: then it has no `data`, and the library would
+/// write a null one.
+pub fn respond(answer: Answer, media_type: MediaType) -> Response {
+    let head = ResponseHead::of(&answer, media_type);
+    let response = if never_executed(&answer) {
+        body_of(&answer).into_response()
+    } else {
+        GraphQLResponse::from(answer).into_response()
+    };
+    head.apply(response)
 }
 
 fn body_of(answer: &Answer) -> Bytes {
-    serde_json::to_vec(&ResponseBody::from(answer)).expect("an answer is plain data").into()
+    serde_json::to_vec(&ResponseBody::from(answer)).expect("a response is plain data").into()
 }
 
-fn written(answer: &Answer, media_type: MediaType, body: Bytes) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(media_type.content_type())),
-        (header::CACHE_CONTROL, PRIVATE),
-    ];
-    let mut response = (media_type.status(answer), headers, body).into_response();
-    response.headers_mut().extend(answer.http_headers.clone());
-    if let Some(seconds) = retry_after(answer) {
-        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+/// What the status, the headers and the log say of a response.
+struct ResponseHead {
+    status: StatusCode,
+    content_type: &'static str,
+    headers: HeaderMap,
+    retry_after: Option<u64>,
+    codes: Vec<String>,
+}
+
+impl ResponseHead {
+    fn of(answer: &Answer, media_type: MediaType) -> Self {
+        Self {
+            status: media_type.status(answer),
+            content_type: media_type.content_type(),
+            headers: answer.http_headers.clone(),
+            retry_after: retry_after(answer),
+            codes: codes(answer).map(str::to_owned).collect(),
+        }
     }
-    let codes: Vec<_> = codes(answer).map(str::to_owned).collect();
-    if !codes.is_empty() {
-        response.extensions_mut().insert(ErrorCodes(codes));
+
+    fn apply(self, mut response: Response) -> Response {
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        headers.insert(header::CACHE_CONTROL, PRIVATE);
+        headers.extend(self.headers);
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if !self.codes.is_empty() {
+            response.extensions_mut().insert(ErrorCodes(self.codes));
+        }
+        response
     }
-    response
 }
 
 /// The answers to several operations, in their order.
@@ -59,22 +86,25 @@ pub fn respond_all(answers: &[Arc<Answer>]) -> Response {
     response
 }
 
-/// The answer to a stranger's GET, which others may keep where the policy says so; without its body where the client has
-/// it.
+/// The response to an anonymous GET, which others may cache if the policy says so; without its body if the client has it.
 pub fn respond_cacheable(
-    answer: &Answer,
+    answer: Arc<Answer>,
     media_type: MediaType,
     policy: CachePolicy,
     asked: &HeaderMap,
 ) -> Response {
-    let body = body_of(answer);
-    let response = written(answer, media_type, body.clone());
-    if !answer.errors.is_empty() || answer.data == Value::Null || !answer.extensions.is_empty() {
-        return response;
+    let is_complete = answer.errors.is_empty() && answer.data != Value::Null && answer.extensions.is_empty();
+    if is_complete && policy != CachePolicy::Private {
+        // Its tag is made of its bytes.
+        let body = body_of(&answer);
+        let tag = tag_of(&body);
+        let response = ResponseHead::of(&answer, media_type).apply(body.into_response());
+        return cacheable(response, &tag, policy, asked);
     }
-    match policy {
-        CachePolicy::Public(_) => cacheable(response, &tag_of(&body), policy, asked),
-        CachePolicy::Private => response,
+    match Arc::try_unwrap(answer) {
+        Ok(answer) => respond(answer, media_type),
+        // Other requests get the same response.
+        Err(answer) => ResponseHead::of(&answer, media_type).apply(body_of(&answer).into_response()),
     }
 }
 
@@ -125,6 +155,6 @@ fn retry_after(answer: &Answer) -> Option<u64> {
 }
 
 /// One answer that nobody keeps.
-pub fn answered(answer: &Answer) -> Response {
+pub fn answered(answer: Answer) -> Response {
     respond(answer, MediaType::Json)
 }

@@ -1,21 +1,20 @@
-//! Takes connections, and serves each until it ends.
+//! Accepts connections and serves each of them until it ends.
 //!
-//! As `axum::serve` does, but for one thing that it cannot be told: how long a connection may take to say what it wants.
-//! Without that, whoever opens many and says nothing keeps them for good.
+//! hyper-util serves the connections and shuts them down; axum's own `serve` does the same, but has no setting for how long
+//! a connection may take to send the headers of a request. Without that time-out, a client that opens many connections
+//! and sends nothing keeps them for good (docs/adr/0014).
 
-use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
-use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -24,81 +23,68 @@ use tower::ServiceExt;
 /// The most bytes of a request's headers, and of what is read ahead of a body.
 const BUFFER_MAX_BYTES: usize = 64 * 1024;
 
-/// How long to wait where a connection cannot be taken, such as for want of open files.
-const TAKE_AGAIN: Duration = Duration::from_secs(1);
+/// The pause before the next attempt if no connection can be accepted, for example for want of open files.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Serves until it is to stop, and then until all connections have ended; `header_timeout`, a connection must have sent
-/// the headers of its next request.
+/// Serves until `stop` is cancelled, and then until every connection has ended. A connection that takes longer than
+/// `header_timeout` to send the headers of its next request is closed. Dropping the future ends all connections.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken, header_timeout: Duration) {
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(BUFFER_MAX_BYTES);
-    // Whoever drops this ends them, too.
+    // HTTP/2 is the proxy's.
+    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_timeout)
+        .max_buf_size(BUFFER_MAX_BYTES);
+    let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     loop {
-        let taken = tokio::select! {
+        let accepted = tokio::select! {
             () = stop.cancelled() => break,
             Some(_) = connections.join_next() => continue,
-            taken = listener.accept() => taken,
+            accepted = listener.accept() => accepted,
         };
-        let (stream, client) = match taken {
-            Ok(taken) => taken,
+        let (stream, client) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
-                if !is_the_clients(&error) {
-                    tracing::error!(%error, "cannot take a connection");
-                    stop.run_until_cancelled(tokio::time::sleep(TAKE_AGAIN)).await;
+                if !is_client_error(&error) {
+                    tracing::error!(%error, "accept failed");
+                    stop.run_until_cancelled(tokio::time::sleep(RETRY_DELAY)).await;
                 }
                 continue;
             }
         };
-        // What is told is told at once, not when more has gathered.
+        // An event is sent at once, and not when more has gathered.
         stream.set_nodelay(true).ok();
-        let connection = http.serve_connection(TokioIo::new(stream), answering(router.clone(), client));
-        let connection = connection.with_upgrades();
-        let stop = stop.clone();
+        let router = router.clone();
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let mut request: Request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(client));
+            router.clone().oneshot(request)
+        });
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection.into_owned());
         connections.spawn(async move {
-            let mut connection = pin!(connection);
-            let served = stop.run_until_cancelled(connection.as_mut()).await;
-            let served = if let Some(served) = served {
-                served
-            } else {
-                // What it is answering, it answers; and no more.
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            };
-            if let Err(error) = served {
-                tracing::debug!(%error, "a connection has ended");
+            if let Err(error) = connection.await {
+                tracing::debug!(error, "connection ended");
             }
         });
     }
     drop(listener);
-    while connections.join_next().await.is_some() {}
+    // Requests under way are answered; idle connections close.
+    graceful.shutdown().await;
 }
 
-/// What is done with each request of a connection from there.
-fn answering(
-    router: Router,
-    client: SocketAddr,
-) -> impl hyper::service::Service<
-    hyper::Request<Incoming>,
-    Response = axum::response::Response,
-    Error = Infallible,
-    Future: Send,
-> {
-    service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request: Request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(client));
-        router.clone().oneshot(request)
-    })
-}
-
-/// Whether it is the connection that is gone, and not for want of anything here.
-fn is_the_clients(error: &io::Error) -> bool {
+/// Whether the connection is gone, rather than something missing here.
+fn is_client_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;

@@ -14,7 +14,7 @@ use tracing::Instrument;
 use crate::config::{Config, ConnectionLimits, GetRequests};
 use crate::domain::id::UserId;
 use crate::engine::delivery::{CurrentCaller, SubscriptionStream};
-use crate::engine::limits::ValidatedOperation;
+use crate::engine::operation::ValidatedOperation;
 use crate::engine::response;
 use crate::engine::response_cache::{CachedResponse, Outcome};
 use crate::engine::{Admission, Caller, Engine, RequestMeta};

@@ -1,5 +1,5 @@
 //! The authorization table (`gigway::graphql::authorization`) is complete: each field of the schema has one
-//! row, and the tests of mutations and subscriptions expect what their rows say.
+//! row, each root field has a test, and the tests of mutations and subscriptions expect what their rows say.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,8 @@ use gigway::graphql::authorization::Cell;
 use gigway::graphql::authorization::table::TABLE;
 use serde_json::{Value, json};
 
-use crate::authorization;
+use crate::authorization::{EVERYONE, QUERIES, SIGNED_IN, SUBSCRIPTIONS};
+use crate::authorization_mutations::MUTATIONS;
 use crate::support::client::text;
 use crate::support::test_app::TestApp;
 
@@ -74,9 +75,39 @@ fn the_committed_authorization_page_is_up_to_date() {
     assert!(committed == access_table::document(), "docs/AUTHORIZATION.md is out of date: run `make schema`");
 }
 
+/// Every mutation and subscription with a test, and the outcome that it expects for each caller.
+fn expectations() -> Vec<(&'static str, [&'static str; 5])> {
+    let mutations = MUTATIONS.iter().map(|(name, _, _, expected)| (*name, *expected));
+    let subscriptions = SUBSCRIPTIONS.iter().map(|(name, _, expected)| (*name, *expected));
+    let others = [
+        ("uploadGigImage", SIGNED_IN),
+        ("uploadIdentityDocument", SIGNED_IN),
+        ("signIn", EVERYONE),
+        ("refreshSession", EVERYONE),
+    ];
+    mutations.chain(subscriptions).chain(others).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_root_field_has_an_authorization_test() {
+    let app = TestApp::on_sqlite().await;
+    let introspection = "{ __schema { queryType { fields { name } } mutationType { fields { name } }
+        subscriptionType { fields { name } } } }";
+    let schema = app.gateway_a().run(introspection, json!({})).await["__schema"].take();
+    let mut covered: Vec<&str> = QUERIES.iter().map(|case| case.0).collect();
+    covered.extend(expectations().iter().map(|(name, _)| *name));
+    for root in ["queryType", "mutationType", "subscriptionType"] {
+        for field in schema[root]["fields"].as_array().expect("a list") {
+            let name = field["name"].as_str().expect("a name");
+            // The fields of Federation return what other fields return.
+            assert!(name.starts_with('_') || covered.contains(&name), "{name} has no authorization test");
+        }
+    }
+}
+
 #[test]
 fn mutation_and_subscription_tests_agree_with_the_table() {
-    let expectations = authorization::expectations();
+    let expectations = expectations();
     for rows in TABLE.iter().filter(|rows| ["Mutation", "Subscription"].contains(&rows.type_name)) {
         for (access, names) in rows.fields {
             let expected = access.cells();

@@ -18,7 +18,7 @@ use async_graphql::{
 };
 use async_graphql_value::Value as Argument;
 
-use crate::engine::delivery::registry::{Entry, Registry};
+use crate::engine::delivery::registry::Registry;
 use crate::graphql::context::RequestContext;
 use crate::graphql::subscription::Event;
 use crate::graphql::subscription::source::{SourceSlot, SubscriptionSource};
@@ -67,17 +67,14 @@ pub struct ExecutionEnv {
 
 /// One operation.
 pub struct CompiledOperation {
-    /// Where others find it.
-    _entry: Option<Entry<OperationKey, Self>>,
     name: Option<String>,
     operation: Positioned<OperationDefinition>,
     fragments: HashMap<Name, Positioned<FragmentDefinition>>,
 }
 
 impl CompiledOperation {
-    fn new(query: &QueryEnv, entry: Option<Entry<OperationKey, Self>>) -> Self {
+    fn new(query: &QueryEnv) -> Self {
         Self {
-            _entry: entry,
             name: query.operation_name.clone(),
             operation: query.operation.clone(),
             fragments: query.fragments.clone(),
@@ -198,7 +195,7 @@ impl<'a> Uses<'a> {
 
 /// Operations by their documents: subscribers with the same document share one copy, whatever their variables. Each is
 /// forgotten with its last subscriber.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct OperationCache(Registry<OperationKey, CompiledOperation>);
 
 /// A document, and which of its operations.
@@ -211,9 +208,9 @@ impl OperationCache {
         // What is skipped depends on the variables, and that takes a directive: such an operation is its subscriber's
         // own.
         if document.contains('@') {
-            return Arc::new(CompiledOperation::new(&deposit.query, None));
+            return Arc::new(CompiledOperation::new(&deposit.query));
         }
         let key = OperationKey(document.to_owned(), deposit.query.operation_name.clone());
-        self.0.get_or_make(key, |entry| CompiledOperation::new(&deposit.query, Some(entry)))
+        self.0.get_or_insert(key, || CompiledOperation::new(&deposit.query))
     }
 }

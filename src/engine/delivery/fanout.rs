@@ -19,7 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::domain::event::{Event as LogEvent, Topic};
 use crate::engine::delivery::compiled_operation::{CompiledOperation, ExecutionEnv};
-use crate::engine::delivery::registry::{Entry, Registry};
+use crate::engine::delivery::registry::Registry;
 use crate::engine::load_scheduler::LoadScheduler;
 use crate::engine::response::{ResponseBody, error_response, finalize, is_unavailable, to_json};
 use crate::events::RETRY_DELAY;
@@ -70,7 +70,7 @@ pub struct FanoutKey {
 }
 
 /// The cohorts that have members.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct FanoutGroups(Registry<Key, FanoutGroup>);
 
 /// With the place of the document, of which there is one copy.
@@ -88,8 +88,7 @@ impl FanoutGroups {
     ) -> Arc<FanoutGroup> {
         let fanout_scope = key.by.clone();
         let key = (Arc::as_ptr(&operation) as usize, key);
-        self.0.get_or_make(key, |entry| FanoutGroup {
-            _entry: entry,
+        self.0.get_or_insert(key, || FanoutGroup {
             operation,
             execution_env,
             variables,
@@ -102,8 +101,6 @@ impl FanoutGroups {
 
 /// Subscribers who can be answered alike.
 pub struct FanoutGroup {
-    /// Where others find it.
-    _entry: Entry<Key, Self>,
     operation: Arc<CompiledOperation>,
     execution_env: Arc<ExecutionEnv>,
     variables: Variables,

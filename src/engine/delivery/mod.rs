@@ -107,8 +107,12 @@ impl SubscriptionStream {
         meta: RequestMeta,
     ) -> Self {
         let SubscriptionSource { stream, first, requires_reviewer, .. } = handoff.source;
-        let recipient =
-            Recipient { current_caller, address: meta.address, request_id: meta.request_id, requires_reviewer };
+        let recipient = Recipient {
+            current_caller,
+            address: meta.address,
+            request_id: meta.request_id,
+            requires_reviewer,
+        };
         let mut subscription_stream = Self { services, group, stream, recipient, state: State::Waiting };
         if let Some((position, event)) = first {
             let (services, group) =

@@ -1,63 +1,31 @@
-//! Things that are shared while somebody holds them, by what they have in common.
+//! Values that are shared as long as somebody holds them.
 
-use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-type Known<K, V> = HashMap<Arc<K>, Weak<V>>;
+use weak_table::WeakValueHashMap;
 
-/// Finds what others hold already.
-pub struct Registry<K, V>(Arc<Mutex<Known<K, V>>>);
-
-/// Kept within a value: takes it out of the registry with its last holder.
-pub struct Entry<K: Eq + Hash, V> {
-    registry: Registry<K, V>,
-    key: Arc<K>,
-}
+/// Finds the value that others hold under the same key. The registry itself keeps no value alive; a key is forgotten some
+/// time after its value.
+pub struct Registry<K: Eq + Hash, V>(Mutex<WeakValueHashMap<K, Weak<V>>>);
 
 impl<K: Eq + Hash, V> Registry<K, V> {
     /// The value that others hold under `key`, or a new one.
-    pub fn get_or_make(&self, key: K, make: impl FnOnce(Entry<K, V>) -> V) -> Arc<V> {
-        let mut known = self.known();
-        if let Some(value) = known.get(&key).and_then(Weak::upgrade) {
+    pub fn get_or_insert(&self, key: K, new: impl FnOnce() -> V) -> Arc<V> {
+        // Nothing that holds this lock can panic half-way through a change of the map.
+        let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = values.get(&key) {
             return value;
         }
-        let key = Arc::new(key);
-        let value = Arc::new(make(Entry { registry: self.clone(), key: Arc::clone(&key) }));
-        // The key, too: the old one would go with its value.
-        known.remove(&key);
-        known.insert(key, Arc::downgrade(&value));
+        let value = Arc::new(new());
+        values.insert(key, Arc::clone(&value));
         value
     }
-
-    fn known(&self) -> MutexGuard<'_, Known<K, V>> {
-        // Nothing that holds this lock can panic half-way through a change of the map.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl<K, V> Clone for Registry<K, V> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<K, V> Default for Registry<K, V> {
+impl<K: Eq + Hash, V> Default for Registry<K, V> {
     fn default() -> Self {
-        Self(Arc::default())
-    }
-}
-
-impl<K: Eq + Hash, V> Drop for Entry<K, V> {
-    fn drop(&mut self) {
-        let mut known = self.registry.known();
-        // Another may have been made under the same key meanwhile.
-        if known.get(&self.key).is_some_and(|value| value.strong_count() == 0) {
-            known.remove(&self.key);
-        }
-        if known.capacity() > 64 && known.len() < known.capacity() / 4 {
-            known.shrink_to_fit();
-        }
+        Self(Mutex::default())
     }
 }
 
@@ -65,16 +33,20 @@ impl<K: Eq + Hash, V> Drop for Entry<K, V> {
 mod tests {
     use super::*;
 
-    struct Value(#[expect(dead_code, reason = "it is dropped with the value")] Entry<&'static str, Self>);
-
     #[test]
-    fn what_is_held_is_found_and_what_is_not_is_forgotten() {
+    fn a_held_value_is_found_and_a_dropped_one_is_forgotten() {
         let registry = Registry::default();
-        let first = registry.get_or_make("a", Value);
-        assert!(Arc::ptr_eq(&first, &registry.get_or_make("a", Value)));
-        let other = registry.get_or_make("b", Value);
-        assert_eq!(registry.known().len(), 2);
+        let first = registry.get_or_insert("a", || 1);
+        assert!(Arc::ptr_eq(&first, &registry.get_or_insert("a", || 2)));
+        let other = registry.get_or_insert("b", || 3);
+        let count = || {
+            let mut values = registry.0.lock().unwrap();
+            values.remove_expired();
+            values.len()
+        };
+        assert_eq!(count(), 2);
         drop((first, other));
-        assert!(registry.known().is_empty());
+        assert_eq!(count(), 0);
+        assert_eq!(*registry.get_or_insert("a", || 4), 4);
     }
 }

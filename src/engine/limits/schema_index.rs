@@ -1,20 +1,15 @@
 //! What the guard must know of the schema: of which type each field is, and whether it is a list or a page of one.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{BaseType, FieldDefinition, TypeKind, TypeSystemDefinition};
-
-/// The scalars that are in no schema's definition, because they are in every schema.
-const BUILT_IN: [&str; 5] = ["Boolean", "Float", "ID", "Int", "String"];
 
 /// The types.
 #[derive(Debug)]
 pub struct SchemaIndex {
     /// Those with fields, by name.
     composite: HashMap<String, HashMap<String, FieldInfo>>,
-    /// Those that variables can be of.
-    input: HashSet<String>,
 }
 
 /// One field.
@@ -37,7 +32,6 @@ impl SchemaIndex {
         let schema = parse_schema(sdl).expect("our own schema is well-formed");
         let mut types = HashMap::new();
         let mut abstract_types = Vec::new();
-        let mut input: HashSet<String> = BUILT_IN.map(str::to_owned).into();
         for definition in &schema.definitions {
             let TypeSystemDefinition::Type(definition) = definition else { continue };
             let name = definition.node.name.node.to_string();
@@ -45,7 +39,7 @@ impl SchemaIndex {
                 TypeKind::Object(object) => drop(types.insert(name, object.fields.as_slice())),
                 TypeKind::Interface(interface) => drop(types.insert(name, interface.fields.as_slice())),
                 TypeKind::Union(_) => abstract_types.push(name),
-                TypeKind::Scalar | TypeKind::Enum(_) | TypeKind::InputObject(_) => drop(input.insert(name)),
+                TypeKind::Scalar | TypeKind::Enum(_) | TypeKind::InputObject(_) => {}
             }
         }
         let is_composite =
@@ -57,12 +51,7 @@ impl SchemaIndex {
             });
             (name.clone(), fields.collect())
         });
-        Self { composite: outlines.collect(), input }
-    }
-
-    /// Whether a variable can be of the type that has this name.
-    pub fn has_input(&self, name: &str) -> bool {
-        self.input.contains(name)
+        Self { composite: outlines.collect() }
     }
 
     pub fn field(&self, of: &str, name: &str) -> Option<&FieldInfo> {
@@ -85,7 +74,7 @@ impl FieldInfo {
 }
 
 /// The type's name, and whether it is in a list.
-pub fn named(base: &BaseType, is_list: bool) -> (String, bool) {
+fn named(base: &BaseType, is_list: bool) -> (String, bool) {
     match base {
         BaseType::Named(name) => (name.to_string(), is_list),
         BaseType::List(inner) => named(&inner.base, true),

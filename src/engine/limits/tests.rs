@@ -1,11 +1,14 @@
 //! Each limit: at it, one past it, and a million past it.
 
+use async_graphql::{Name, Request, ServerError};
 use serde_json::json;
 
-use crate::engine::limits::*;
+use crate::config::OperationLimits;
+use crate::engine::limits::LimitExceeded;
+use crate::engine::request_validator::RequestValidator;
 
-fn guard(limits: OperationLimits) -> LimitChecker {
-    LimitChecker::new(limits, true, &crate::graphql::sdl())
+fn validator(limits: OperationLimits) -> RequestValidator {
+    RequestValidator::new(limits, true, &crate::graphql::sdl())
 }
 
 fn of_error(error: &ServerError, name: &str) -> String {
@@ -14,8 +17,8 @@ fn of_error(error: &ServerError, name: &str) -> String {
 }
 
 fn code(query: &str) -> Option<String> {
-    let error = guard(OperationLimits::default()).admit(Request::new(query)).err()?;
-    Some(of_error(&error, "code"))
+    let error = validator(OperationLimits::default()).validate(Request::new(query)).err()?;
+    Some(of_error(&error[0], "code"))
 }
 
 fn variables(json: serde_json::Value) -> async_graphql::Variables {
@@ -50,7 +53,9 @@ fn cases() -> Vec<Case> {
             Request::new(format!("query A{{{}}}", "... ".repeat(tokens - 4)))
         }),
         case(LimitExceeded::Depth, limits.depth, |depth| {
-            Request::new(format!("{{a{}{}}}", "{a".repeat(depth - 1), "}".repeat(depth - 1)))
+            let levels = ["gigs(first: 1) {", "nodes {", "seller {"];
+            let open: String = (0..depth - 1).map(|level| levels[level % levels.len()]).collect();
+            Request::new(format!("{{ {open} __typename {} }}", "}".repeat(depth - 1)))
         }),
         case(LimitExceeded::Selections, limits.selections, |selections| {
             // One that is spread in another counts wherever that is.
@@ -65,7 +70,7 @@ fn cases() -> Vec<Case> {
             Request::new(format!("{{ categories {{ {aliased} }} }}"))
         }),
         case(LimitExceeded::Directives, limits.directives, |directives| {
-            Request::new(format!("{{ __typename {} }}", "@skip(if:false)".repeat(directives)))
+            Request::new(format!("{{ categories {{ {} }} }}", "id @skip(if:false) ".repeat(directives)))
         }),
         case(LimitExceeded::RootFields, limits.root_fields, |fields| {
             Request::new(format!("{{ {} }}", "__typename ".repeat(fields)))
@@ -94,53 +99,61 @@ fn cases() -> Vec<Case> {
 
 #[test]
 fn each_limit_lets_in_what_keeps_it_and_names_itself_where_it_is_passed_by_one() {
-    let guard = guard(OperationLimits::default());
+    let validator = validator(OperationLimits::default());
     for Case { limit, most, request } in cases() {
         // A list costs what it has, and a selection a token: of those the other limit is out of the way.
-        let guard = match limit {
+        let validator = match limit {
             LimitExceeded::ListLength => {
-                &self::guard(OperationLimits { cost: 10_000, ..guard.limits.clone() })
+                &self::validator(OperationLimits { cost: 10_000, ..validator.limits().clone() })
             }
-            LimitExceeded::Selections => {
-                &self::guard(OperationLimits { root_fields: 200, cost: 1_000_000, ..guard.limits.clone() })
-            }
-            _ => &guard,
+            LimitExceeded::Selections => &self::validator(OperationLimits {
+                root_fields: 200,
+                cost: 1_000_000,
+                ..validator.limits().clone()
+            }),
+            _ => &validator,
         };
-        let admitted = guard.admit(request(most));
+        let admitted = validator.validate(request(most));
         // Not every one of them is GraphQL; but what is wrong with it then is not its size.
         if let Err(refused) = &admitted {
-            assert_eq!(of_error(refused, "code"), "GRAPHQL_PARSE_FAILED", "{limit:?}: {refused:?}");
+            assert_eq!(of_error(&refused[0], "code"), "GRAPHQL_PARSE_FAILED", "{limit:?}: {refused:?}");
             assert_eq!(limit, LimitExceeded::Tokens);
         }
-        let refused = guard.admit(request(most + 1)).err().unwrap_or_else(|| panic!("{limit:?}"));
-        let told = ["code", "limit", "allowed"].map(|name| of_error(&refused, name));
+        let refused = validator.validate(request(most + 1)).err().unwrap_or_else(|| panic!("{limit:?}"));
+        let told = ["code", "limit", "allowed"].map(|name| of_error(&refused[0], name));
         let name: &str = limit.into();
         assert_eq!(told, ["QUERY_TOO_COMPLEX".to_owned(), name.to_owned(), most.to_string()], "{refused:?}");
         let of_no_document = matches!(
             limit,
             LimitExceeded::DocumentBytes | LimitExceeded::VariablesBytes | LimitExceeded::ListLength
         );
-        assert_eq!(refused.locations.is_empty(), of_no_document, "{refused:?}");
+        assert_eq!(refused[0].locations.is_empty(), of_no_document, "{refused:?}");
     }
 }
 
 #[test]
 fn a_million_past_a_limit_is_refused_by_the_first_limit_that_it_passes() {
-    let guard = guard(OperationLimits::default());
+    let validator = validator(OperationLimits::default());
     for Case { limit, most, request } in cases() {
-        let refused = guard.admit(request(most + 1_000_000)).err().unwrap_or_else(|| panic!("{limit:?}"));
-        assert_eq!(of_error(&refused, "code"), "QUERY_TOO_COMPLEX", "{limit:?}");
+        let refused =
+            validator.validate(request(most + 1_000_000)).err().unwrap_or_else(|| panic!("{limit:?}"));
+        assert_eq!(of_error(&refused[0], "code"), "QUERY_TOO_COMPLEX", "{limit:?}");
         let name: &str = limit.into();
-        let first = of_error(&refused, "limit");
+        let first = of_error(&refused[0], "limit");
         assert!([name, "documentBytes", "variablesBytes"].contains(&first.as_str()), "{limit:?}: {first}");
     }
     // Nor does it come far where documents may be large: what is one too many ends it.
-    let large = OperationLimits { document_bytes: usize::MAX, variables_bytes: usize::MAX, ..guard.limits };
-    let guard = self::guard(large);
+    let large = OperationLimits {
+        document_bytes: usize::MAX,
+        variables_bytes: usize::MAX,
+        ..validator.limits().clone()
+    };
+    let validator = self::validator(large);
     for Case { limit, most, request } in cases() {
         if !matches!(limit, LimitExceeded::DocumentBytes | LimitExceeded::VariablesBytes) {
-            let refused = guard.admit(request(most + 1_000_000)).err().unwrap_or_else(|| panic!("{limit:?}"));
-            assert_eq!(of_error(&refused, "code"), "QUERY_TOO_COMPLEX", "{limit:?}");
+            let refused =
+                validator.validate(request(most + 1_000_000)).err().unwrap_or_else(|| panic!("{limit:?}"));
+            assert_eq!(of_error(&refused[0], "code"), "QUERY_TOO_COMPLEX", "{limit:?}");
         }
     }
 }
@@ -157,7 +170,8 @@ fn fragments_are_counted_where_they_are_spread_and_looked_at_once() {
     };
     assert_eq!(code(&fragments(4)), None);
     assert_eq!(code(&fragments(300)).as_deref(), Some("QUERY_TOO_COMPLEX"));
-    assert_eq!(code("{ ...A } fragment A on Query { ...A ...B } fragment B on Query { ...A }"), None);
+    let cycle = "{ ...A } fragment A on Query { ...A ...B } fragment B on Query { ...A }";
+    assert_eq!(code(cycle).as_deref(), Some("GRAPHQL_VALIDATION_FAILED"));
     // However they are put inside one another, and in whichever order they are looked at.
     let chain = |count: usize| {
         let chain = repeated(count, |level| format!(" fragment F{level} on Query {{ ...F{} }}", level + 1));
@@ -173,10 +187,10 @@ fn fragments_are_counted_where_they_are_spread_and_looked_at_once() {
 
 #[test]
 fn what_an_operation_costs_is_told_before_it_runs() {
-    let guard = guard(OperationLimits { cost: u64::MAX, ..OperationLimits::default() });
+    let validator = validator(OperationLimits { cost: u64::MAX, ..OperationLimits::default() });
     let cost = |query: &str, given: serde_json::Value| {
         let request = Request::new(query).variables(variables(given));
-        guard.admit(request).map(|admitted| admitted.cost).expect("it is admitted")
+        validator.validate(request).map(|admitted| admitted.cost).expect("it is admitted")
     };
     let none = || json!({});
     assert_eq!(cost("{ eventCursor }", none()), 0);
@@ -217,12 +231,12 @@ fn what_an_operation_costs_is_told_before_it_runs() {
 
 #[test]
 fn a_variable_that_is_left_out_has_its_default_or_is_told() {
-    let guard = guard(OperationLimits::default());
-    let request = Request::new("query($a: Int! = 3, $b: Int) { __typename }");
-    let request = guard.admit(request).unwrap_or_else(|refused| panic!("{refused:?}")).request;
+    let validator = validator(OperationLimits::default());
+    let request = Request::new("query($a: Int! = 3, $b: Int) { gigs(first: $a, last: $b) { __typename } }");
+    let request = validator.validate(request).unwrap_or_else(|refused| panic!("{refused:?}")).request;
     assert_eq!(request.variables.get(&Name::new("a")), Some(&3.into()));
     assert_eq!(request.variables.get(&Name::new("b")), None);
-    assert_eq!(code("query($a: Int!) { __typename }").as_deref(), Some("BAD_USER_INPUT"));
+    assert_eq!(code("query($a: Int!) { gigs(first: $a) { __typename } }").as_deref(), Some("BAD_USER_INPUT"));
 }
 
 #[test]
@@ -233,17 +247,34 @@ fn a_variable_is_of_a_type_that_variables_have() {
             Some("GRAPHQL_VALIDATION_FAILED")
         );
     }
-    for good in ["Int", "[ID!]!", "Upload", "GigFilter", "GigOrder", "DateTime", "_Any"] {
-        assert_eq!(code(&format!("query($a: {good} = null) {{ __typename }}")), None, "{good}");
+    for good in [
+        "query($a: Int) { gigs(first: $a) { __typename } }",
+        "query($a: [ID!]! = []) { nodes(ids: $a) { __typename } }",
+        "query($a: GigFilter) { gigs(where: $a) { __typename } }",
+        "query($a: GigOrder) { gigs(orderBy: $a) { __typename } }",
+        "query($a: [_Any!]! = []) { _entities(representations: $a) { __typename } }",
+        "mutation($a: Upload! = \"\") { uploadGigImage(file: $a) { __typename } }",
+    ] {
+        assert_eq!(code(good), None, "{good}");
     }
+    // No argument has this type; the variable is refused for being unused, not for its type.
+    let unused =
+        validator(OperationLimits::default()).validate(Request::new("query($a: DateTime) { __typename }"));
+    assert!(unused.err().expect("it is unused")[0].message.contains("never used"));
 }
 
 #[test]
 fn a_subscription_has_one_field() {
-    assert_eq!(code("subscription { a: gigPublished { gigId } }"), None);
+    for good in [
+        "subscription { a: gigPublished { gigId } }",
+        "subscription { ...F } fragment F on Subscription { gigPublished { gigId } }",
+        "subscription { gigPublished { gigId } gigPublished { cursor } }",
+    ] {
+        assert_eq!(code(good), None, "{good}");
+    }
     for bad in [
         "subscription { a: gigPublished { gigId } b: gigPublished { gigId } }",
-        "subscription { ...F } fragment F on Subscription { gigPublished { gigId } }",
+        "subscription { __typename }",
     ] {
         assert_eq!(code(bad).as_deref(), Some("GRAPHQL_VALIDATION_FAILED"), "{bad}");
     }
@@ -251,13 +282,13 @@ fn a_subscription_has_one_field() {
 
 #[test]
 fn the_schema_shows_itself_only_where_it_may() {
-    let closed = LimitChecker::new(OperationLimits::default(), false, &crate::graphql::sdl());
+    let closed = RequestValidator::new(OperationLimits::default(), false, &crate::graphql::sdl());
     for query in
         ["{ __schema { types { name } } }", "{ ...F } fragment F on Query { __type(name: \"Gig\") { name } }"]
     {
-        let refused = closed.admit(Request::new(query)).err().expect("it is refused");
-        assert_eq!(of_error(&refused, "code"), "GRAPHQL_VALIDATION_FAILED");
+        let refused = closed.validate(Request::new(query)).err().expect("it is refused");
+        assert_eq!(of_error(&refused[0], "code"), "GRAPHQL_VALIDATION_FAILED");
         assert_eq!(code(query), None);
     }
-    assert!(closed.admit(Request::new("{ __typename }")).is_ok());
+    assert!(closed.validate(Request::new("{ __typename }")).is_ok());
 }

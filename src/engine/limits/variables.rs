@@ -1,15 +1,11 @@
 //! Variables: how large, and what stands in for those that were left out.
 
-use std::collections::HashSet;
-
-use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, Selection, SelectionSet};
-use async_graphql::{Name, Pos, Positioned, Request, ServerError, Value};
+use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
+use async_graphql::{Pos, Request, ServerError, Value};
 use async_graphql_value::Value as Argument;
 
 use crate::config::OperationLimits;
-use crate::engine::limits::schema_index::{SchemaIndex, named};
-use crate::engine::limits::{LimitExceeded, exceeded, refused};
-use crate::graphql::error::ErrorCode;
+use crate::engine::limits::{LimitExceeded, exceeded};
 
 /// Refuses variables that are too large.
 ///
@@ -92,46 +88,4 @@ fn too_long(what: &str, length: usize, limits: &OperationLimits, at: Option<Pos>
     let most = limits.list_length;
     let message = format!("A list may have at most {most} entries; one in {what} has {length}.");
     exceeded(LimitExceeded::ListLength, most, message, at)
-}
-
-/// Refuses variables of types that are none, or none of a variable's: the library panics over them.
-///
-/// # Errors
-/// GRAPHQL_VALIDATION_FAILED.
-pub fn check_types(document: &ExecutableDocument, schema_index: &SchemaIndex) -> Result<(), ServerError> {
-    let operations = document.operations.iter();
-    let mut variables = operations.flat_map(|(_, operation)| &operation.node.variable_definitions);
-    variables.try_for_each(|variable| {
-        let (name, _) = named(&variable.node.var_type.node.base, false);
-        if schema_index.has_input(&name) {
-            return Ok(());
-        }
-        let message = format!("A variable cannot be of type `{name}`.");
-        Err(refused(ErrorCode::GraphqlValidationFailed, message, Some(variable.pos)))
-    })
-}
-
-/// The defaults of variables that were left out.
-///
-/// # Errors
-/// BAD_USER_INPUT for one that has none.
-pub fn defaults(
-    operation: &Positioned<OperationDefinition>,
-    given: &HashSet<String>,
-) -> Result<Vec<(Name, Value)>, ServerError> {
-    let mut defaults = Vec::new();
-    for variable in &operation.node.variable_definitions {
-        let definition = &variable.node;
-        let name = &definition.name.node;
-        match &definition.default_value {
-            Some(default) => defaults.push((name.clone(), default.node.clone())),
-            None if definition.var_type.node.nullable || given.contains(name.as_str()) => {}
-            None => {
-                let message =
-                    format!("The variable ${name} of type {} is missing.", definition.var_type.node);
-                return Err(refused(ErrorCode::BadUserInput, message, Some(variable.pos)));
-            }
-        }
-    }
-    Ok(defaults)
 }

@@ -1,24 +1,22 @@
-//! One line in the log for each request, and the id that names it there and to the client.
+//! One line in the log for each request.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
+use tower_http::request_id::RequestId;
 use tracing::{Instrument, Span};
 
-use crate::http::headers::REQUEST_ID;
-use crate::http::log_fields::{ErrorCodes, Operation, RequestId};
+use crate::http::log_fields::{ErrorCodes, Operation};
+use crate::http::middleware::request_id;
 use crate::http::state::AppState;
 
-/// The longest id that is taken over from a client or a proxy.
-const ID_MAX_CHARS: usize = 64;
-
-/// Gives the request its id, and logs it once it is answered, or its client has gone.
-pub async fn log(State(state): State<Arc<AppState>>, mut request: Request, next: Next) -> Response {
-    let id = given_id(request.headers()).unwrap_or_else(|| state.services.new_request_id());
+/// Logs a request once it is answered, or its client has gone.
+pub async fn log(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
+    let id = request.extensions().get::<RequestId>().map(request_id::text_of).unwrap_or_default();
     let span = tracing::info_span!("request", id);
     let mut line = Line {
         began: Instant::now(),
@@ -27,11 +25,7 @@ pub async fn log(State(state): State<Arc<AppState>>, mut request: Request, next:
         span: span.clone(),
         answered: false,
     };
-    request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = next.run(request).instrument(span).await;
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
+    let response = next.run(request).instrument(span).await;
     line.answered(&response);
     state.metrics.answered(&line.method, &line.path, response.status(), line.began.elapsed());
     response
@@ -77,12 +71,4 @@ impl Drop for Line {
             tracing::info!(method = %self.method, path = self.path, milliseconds, "the client has gone");
         }
     }
-}
-
-/// The id that a client or a proxy has given, where it can be one.
-fn given_id(headers: &HeaderMap) -> Option<String> {
-    let given = headers.get(REQUEST_ID)?.to_str().ok()?;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    let fits = (1..=ID_MAX_CHARS).contains(&given.len()) && given.bytes().all(plain);
-    fits.then(|| given.to_owned())
 }

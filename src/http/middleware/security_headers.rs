@@ -1,74 +1,68 @@
-//! Headers that every answer has, so that no browser takes it for more than it is.
+//! Headers of every response, so that a browser takes it for no more than it is. A handler that sets one of them itself
+//! keeps its own.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, header};
+use tower::ServiceBuilder;
+use tower::util::option_layer;
+use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::http::headers::header_name;
-use crate::http::state::AppState;
 
-/// What all have.
-const ALWAYS: [(HeaderName, &str); 7] = [
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::X_FRAME_OPTIONS, "DENY"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    // What has no policy of its own is data: it loads nothing, and stands in no frame.
-    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
-    (header_name("cross-origin-opener-policy"), "same-origin"),
-    (header_name("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
-    (header::CACHE_CONTROL, "no-store"),
-];
+/// Which origins may load a response in another way than by a script.
+pub const RESOURCE_POLICY: HeaderName = header_name("cross-origin-resource-policy");
 
-const RESOURCE_POLICY: HeaderName = header_name("cross-origin-resource-policy");
-
-/// Where pictures are that the pages of other origins show.
-const PICTURES: &str = "/media/";
-
-/// Two years, as browsers want it of those who mean it. Not for subdomains, which are not this installation's.
-const ONLY_TLS: HeaderValue = HeaderValue::from_static("max-age=63072000");
-
-/// Adds what a handler has not set itself.
-pub async fn add(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
-    let shows_pictures = request.uri().path().starts_with(PICTURES);
-    let mut response = next.run(request).await;
-    complete(response.headers_mut(), shows_pictures, state.is_over_tls);
-    response
+/// Adds the headers; those that ask for TLS only if clients reach the gateway over TLS.
+pub fn add<S: Clone + Send + Sync + 'static>(router: Router<S>, is_over_tls: bool) -> Router<S> {
+    // Two years, as browsers ask for it. Not for subdomains, which are not this installation's.
+    let transport = is_over_tls.then(|| fixed(header::STRICT_TRANSPORT_SECURITY, "max-age=63072000"));
+    let layers = ServiceBuilder::new()
+        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))
+        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
+        // A response without its own policy is data: it loads nothing, and no page may frame it.
+        .layer(fixed(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
+        .layer(fixed(header_name("cross-origin-opener-policy"), "same-origin"))
+        .layer(fixed(header_name("permissions-policy"), "camera=(), geolocation=(), microphone=()"))
+        .layer(fixed(header::CACHE_CONTROL, "no-store"))
+        // Scripts fetch responses, and CORS decides about them; only images are shown by pages of other origins.
+        .layer(fixed(RESOURCE_POLICY, "same-origin"))
+        .layer(option_layer(transport));
+    router.layer(layers)
 }
 
-fn complete(headers: &mut HeaderMap, shows_pictures: bool, is_over_tls: bool) {
-    for (name, value) in ALWAYS {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
-    }
-    // Pictures of gigs stand in any page. All else is fetched by scripts, whose requests are for CORS to decide: no page
-    // of another origin has a reason to load it in any other way.
-    let loaded_by = if shows_pictures { "cross-origin" } else { "same-origin" };
-    headers.entry(RESOURCE_POLICY).or_insert(HeaderValue::from_static(loaded_by));
-    if is_over_tls {
-        headers.entry(header::STRICT_TRANSPORT_SECURITY).or_insert(ONLY_TLS);
-    }
+fn fixed(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+    use axum::extract::Request;
+    use axum::http::HeaderMap;
+    use axum::routing::get;
+    use tower::ServiceExt;
+
     use super::*;
 
-    #[test]
-    fn what_is_missing_is_added_and_what_is_there_is_left() {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
-        complete(&mut headers, true, false);
-        assert_eq!(headers[header::CACHE_CONTROL], "public, max-age=60");
-        assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
-        assert_eq!(headers[RESOURCE_POLICY], "cross-origin");
-        assert!(!headers.contains_key(header::STRICT_TRANSPORT_SECURITY));
-        let mut headers = HeaderMap::new();
-        complete(&mut headers, false, true);
-        assert_eq!(headers[header::CACHE_CONTROL], "no-store");
-        assert_eq!(headers[RESOURCE_POLICY], "same-origin");
-        assert_eq!(headers[header::STRICT_TRANSPORT_SECURITY], "max-age=63072000");
-        assert_eq!(headers.len(), headers.keys().count(), "each once");
+    async fn headers(own: [(HeaderName, &'static str); 2], is_over_tls: bool) -> HeaderMap {
+        let router = Router::new().route("/", get(move || async move { own }));
+        let request = Request::get("/").body(Body::empty()).unwrap();
+        add(router, is_over_tls).oneshot(request).await.unwrap().headers().clone()
+    }
+
+    #[tokio::test]
+    async fn missing_headers_are_added_and_present_ones_are_kept() {
+        let own = [(header::CACHE_CONTROL, "public, max-age=60"), (RESOURCE_POLICY, "cross-origin")];
+        let of_image = headers(own, false).await;
+        assert_eq!(of_image[header::CACHE_CONTROL], "public, max-age=60");
+        assert_eq!(of_image[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+        assert_eq!(of_image[RESOURCE_POLICY], "cross-origin");
+        assert!(!of_image.contains_key(header::STRICT_TRANSPORT_SECURITY));
+        let other = headers([(header::ETAG, "a"), (header::LOCATION, "b")], true).await;
+        assert_eq!(other[header::CACHE_CONTROL], "no-store");
+        assert_eq!(other[RESOURCE_POLICY], "same-origin");
+        assert_eq!(other[header::STRICT_TRANSPORT_SECURITY], "max-age=63072000");
+        assert_eq!(other.len(), other.keys().count(), "each once");
     }
 }

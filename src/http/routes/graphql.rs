@@ -14,21 +14,23 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{ConnectInfo, Extension, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
+use tower_http::request_id::RequestId;
 
 use crate::config::GetRequests;
 use crate::engine::Admission;
 use crate::engine::RequestMeta;
 use crate::engine::cache_policy::CachePolicy;
-use crate::engine::limits::ValidatedOperation;
+use crate::engine::operation::ValidatedOperation;
 use crate::engine::response::error_response;
 use crate::engine::response_cache::{CachedResponse, Outcome};
 use crate::graphql::error::ErrorCode;
 use crate::http::client_address::client_address;
 use crate::http::error_response::reject;
 use crate::http::headers::IDEMPOTENCY_KEY;
-use crate::http::log_fields::{Operation, RequestId};
+use crate::http::log_fields::Operation;
 use crate::http::media_type::MediaType;
-use crate::http::operation_request::{self, unreadable};
+use crate::http::middleware::request_id;
+use crate::http::operation_request;
 use crate::http::request_body;
 use crate::http::request_body::RequestBody;
 use crate::http::request_info::RequestInfo;
@@ -39,7 +41,7 @@ use crate::http::{streaming, websocket};
 pub async fn post(
     State(state): State<Arc<AppState>>,
     ConnectInfo(connection): ConnectInfo<SocketAddr>,
-    Extension(RequestId(id)): Extension<RequestId>,
+    Extension(id): Extension<RequestId>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -48,7 +50,7 @@ pub async fn post(
         Ok(asked) => asked,
         Err(refusal) => return refusal,
     };
-    let info = RequestInfo::new(state, connection, id, headers, media_type);
+    let info = RequestInfo::new(state, connection, &id, headers, media_type);
     match asked {
         RequestBody::One(request) if info.may_be_given() => match info.state.admit_stranger(*request) {
             Ok(Admission::CachedResponse(cached)) => info.charge_cached(&cached, CachePolicy::Private).await,
@@ -68,14 +70,14 @@ pub async fn post(
 pub async fn get(
     State(state): State<Arc<AppState>>,
     ConnectInfo(connection): ConnectInfo<SocketAddr>,
-    Extension(RequestId(id)): Extension<RequestId>,
+    Extension(id): Extension<RequestId>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
     if let Ok(upgrade) = upgrade {
         let address = client_address(&headers, connection.ip(), state.proxies);
-        return websocket::open(state, upgrade, &headers, address, id);
+        return websocket::open(state, upgrade, &headers, address, request_id::text_of(&id).into());
     }
     let Some(media_type) = MediaType::accepted(&headers) else { return not_acceptable() };
     let parameters = query.unwrap_or_default();
@@ -83,11 +85,14 @@ pub async fn get(
         let message = "Send a GraphQL request: POST it as JSON, or give ?query=. There is no page here.";
         return reject(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message);
     }
-    let Some(request) = operation_request::parameters(&parameters) else { return unreadable() };
+    let request = match operation_request::from_parameters(&parameters).await {
+        Ok(request) => request,
+        Err(rejection) => return rejection,
+    };
     let streams = matches!(media_type, MediaType::EventStream | MediaType::MultipartSubscription);
     let is_stranger = !headers.contains_key(header::AUTHORIZATION);
     let is_unnamed = state.get_requests == GetRequests::Persisted && !request.query.is_empty();
-    let info = RequestInfo::new(state, connection, id, headers, media_type);
+    let info = RequestInfo::new(state, connection, &id, headers, media_type);
     let admitted = if info.may_be_given() && !is_unnamed {
         match info.state.admit_stranger(request) {
             Ok(Admission::CachedResponse(cached)) => return info.charge_cached(&cached, cached.policy).await,
@@ -136,7 +141,7 @@ impl RequestInfo {
     async fn charge_cached(self, cached: &CachedResponse, policy: CachePolicy) -> Response {
         let mut response = match self.state.charge_cached(self.address, cached).await {
             Ok(()) => respond_kept(cached, self.media_type, policy, &self.headers),
-            Err(refused) => respond(&refused, self.media_type),
+            Err(refused) => respond(refused, self.media_type),
         };
         response.extensions_mut().insert(Operation::named(OperationType::Query, cached.name.as_deref()));
         response
@@ -167,7 +172,7 @@ impl RequestInfo {
         let operation = admitted.as_ref().ok().map(Operation::of);
         let mut response = match self.run(admitted).await {
             Outcome::CachedResponse(cached) => respond_kept(&cached, self.media_type, policy, &self.headers),
-            Outcome::Other(answer) => respond_cacheable(&answer, self.media_type, policy, &self.headers),
+            Outcome::Other(answer) => respond_cacheable(answer, self.media_type, policy, &self.headers),
         };
         if let Some(operation) = operation {
             response.extensions_mut().insert(operation);

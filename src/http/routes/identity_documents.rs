@@ -1,4 +1,4 @@
-//! `/current_caller-documents`: pictures of identity documents, for the reviewer whom the address was made for.
+//! `/identity-documents`: pictures of identity documents, for the reviewer whom the address was made for.
 
 use std::sync::Arc;
 
@@ -7,12 +7,13 @@ use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use tower_http::request_id::RequestId;
 
 use crate::domain::id::{DocumentId, PublicId};
 use crate::engine::Caller;
 use crate::graphql::error::ErrorCode;
 use crate::http::error_response::reject;
-use crate::http::log_fields::RequestId;
+use crate::http::middleware::request_id;
 use crate::http::routes::media::error_response;
 use crate::http::state::AppState;
 use crate::service::verification_reviews::{DocumentSignature, read_document};
@@ -25,7 +26,7 @@ pub struct Signed {
 
 pub async fn get(
     State(state): State<Arc<AppState>>,
-    Extension(RequestId(request_id)): Extension<RequestId>,
+    Extension(id): Extension<RequestId>,
     document: Result<Path<String>, PathRejection>,
     signed: Result<Query<Signed>, QueryRejection>,
     headers: HeaderMap,
@@ -41,7 +42,7 @@ pub async fn get(
         Err(error) => return error_response(&error.into()),
     };
     let given = DocumentSignature { expires: signed.expires, signature: signed.signature };
-    match read_document(&state.services, &viewer, document_id, &given, &request_id).await {
+    match read_document(&state.services, &viewer, document_id, &given, request_id::text_of(&id)).await {
         Ok(Some(picture)) => {
             let headers = [
                 (header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),

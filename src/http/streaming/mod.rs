@@ -23,7 +23,7 @@ use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use crate::engine::delivery::{Message, SubscriptionStream};
-use crate::engine::limits::ValidatedOperation;
+use crate::engine::operation::ValidatedOperation;
 use crate::engine::response::{ResponseBody, error_response, to_json};
 use crate::engine::{Caller, RequestMeta};
 use crate::graphql::error::ErrorCode;
@@ -63,7 +63,7 @@ pub async fn open(
             return reject(StatusCode::FORBIDDEN, ErrorCode::Unauthenticated, message);
         }
         Ok(credentials) => credentials,
-        Err(error) => return answered(&error_response(&error.into())),
+        Err(error) => return answered(error_response(&error.into())),
     };
     let Some(permit) = state.connections.take(address) else {
         return too_many_connections(state.connections.most());

@@ -8,7 +8,7 @@ use axum::extract::ws::Message;
 use serde_json::{Map, Value};
 
 use crate::engine::Caller;
-use crate::engine::limits::ValidatedOperation;
+use crate::engine::operation::ValidatedOperation;
 use crate::engine::response::error_response;
 use crate::graphql::error::{Error, ErrorCode};
 use crate::http::credentials::Credentials;

@@ -13,7 +13,7 @@ use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::engine::delivery::{CurrentCaller, Message, SubscriptionStream};
-use crate::engine::limits::ValidatedOperation;
+use crate::engine::operation::ValidatedOperation;
 use crate::engine::response::{ResponseBody, error_response, never_executed, to_json};
 use crate::engine::{Caller, RequestMeta};
 use crate::graphql::error::Error;

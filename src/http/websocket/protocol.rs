@@ -73,7 +73,7 @@ impl ClientMessage {
 /// # Errors
 /// Where it carries none.
 pub fn request(payload: Map<String, Value>) -> Result<Request, Malformed> {
-    operation_request::request(payload.into()).ok_or(Malformed("its payload is no GraphQL request"))
+    operation_request::from_json(payload.into()).ok_or(Malformed("its payload is no GraphQL request"))
 }
 
 /// What the gateway says.
