@@ -28,12 +28,12 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use fuzz::dice::Dice;
-use fuzz::judge::Judge;
-use fuzz::known::{Known, Pictures};
-use fuzz::requests::{Draft, Maker};
+use fuzz::random::RandomSource;
+use fuzz::response_checker::ResponseChecker;
+use fuzz::fixtures::{Fixtures, SampleImages};
+use fuzz::requests::{RequestBuilder, RequestGenerator};
 use fuzz::schema::Schema;
-use fuzz::wire::{Ending, Request, Wire};
+use fuzz::raw_http::{Ending, Request, RawClient};
 
 /// Sooner than a session ends.
 const SIGN_IN_EVERY: Duration = Duration::from_mins(10);
@@ -58,9 +58,9 @@ struct Gateway {
     runtime: Runtime,
     address: SocketAddr,
     schema: Schema,
-    known: Known,
-    judge: Judge,
-    wire: Wire,
+    fixtures: Fixtures,
+    checker: ResponseChecker,
+    wire: RawClient,
     signed_in: Instant,
     _app: App,
     _folder: TempDir,
@@ -84,18 +84,18 @@ impl Gateway {
         };
         let config = Config::from_settings(settings).expect("good settings");
         let app = runtime.block_on(App::start(&config, Arc::new(SystemClock))).expect("the gateway starts");
-        let pictures = Pictures {
-            of_gig: pictures::small(),
-            of_document: pictures::picture(900, 640, ImageFormat::Jpeg),
+        let pictures = SampleImages {
+            gig_image: pictures::small(),
+            identity_document: pictures::picture(900, 640, ImageFormat::Jpeg),
         };
-        let known = runtime.block_on(Known::furnish(&app.services, app.address, pictures));
+        let known = runtime.block_on(Fixtures::create(&app.services, app.address, pictures));
         let secrets = [TOKEN_SECRET.to_owned(), folder.path().display().to_string()];
         Self {
             address: app.address,
-            schema: Schema::of(&gigway::graphql::sdl()),
-            judge: Judge::new(&known, &secrets),
+            schema: Schema::parse(&gigway::graphql::sdl()),
+            checker: ResponseChecker::new(&known, &secrets),
             known,
-            wire: Wire::new(app.address),
+            wire: RawClient::new(app.address),
             signed_in: Instant::now(),
             runtime,
             _app: app,
@@ -106,18 +106,18 @@ impl Gateway {
     /// Panics where the answer is not as it should be.
     fn answer(&mut self, input: &[u8]) -> Corpus {
         if self.signed_in.elapsed() > SIGN_IN_EVERY {
-            self.known = self.runtime.block_on(self.known.clone().signed_in_anew(self.address));
+            self.fixtures = self.runtime.block_on(self.fixtures.clone().with_new_sessions(self.address));
             self.signed_in = Instant::now();
         }
         let request = self.request(input);
         // The fuzzer learns what is looked for; a gig of that name would be taken for a leak for ever after.
-        if self.judge.check_leaks(&request.bytes, b"").is_err() {
+        if self.checker.check_leaks(&request.bytes, b"").is_err() {
             return Corpus::Reject;
         }
         let answer = self.runtime.block_on(self.wire.exchange(&request));
-        let verdict = answer.as_ref().map_err(Clone::clone);
-        let verdict = verdict.and_then(|answer| self.judge.judge(&request, answer.as_ref(), &self.known));
-        if let Err(fault) = verdict {
+        let summary = answer.as_ref().map_err(Clone::clone);
+        let summary = summary.and_then(|answer| self.checker.check(&request, answer.as_ref(), &self.fixtures));
+        if let Err(fault) = summary {
             let body = answer.ok().flatten().map(|answer| answer.body).unwrap_or_default();
             panic!(
                 "{fault}\n--- request:\n{}\n--- answer:\n{}",
@@ -130,39 +130,39 @@ impl Gateway {
 
     fn request(&self, input: &[u8]) -> Request {
         let (Some(kind), Some(rest)) = (input.first(), input.get(2..)) else { return self.chosen(input) };
-        let mut draft = match kind {
-            b'd' => Draft::post("application/json", operation(&self.filled_in(rest))),
+        let mut builder = match kind {
+            b'd' => RequestBuilder::post("application/json", operation(&self.filled_in(rest))),
             b'b' => {
                 let (content_type, body) = divided(rest, "\n");
-                let mut draft = Draft::post(&content_type.replace('\r', ""), body.to_vec());
-                draft.add("apollo-require-preflight", "1");
-                draft
+                let mut builder = RequestBuilder::post(&content_type.replace('\r', ""), body.to_vec());
+                builder.add("apollo-require-preflight", "1");
+                builder
             }
             b'r' => {
-                return Request { bytes: self.filled_in(rest), ending: Ending::Unfinished, is_good: false };
+                return Request { bytes: self.filled_in(rest), ending: Ending::Arbitrary, is_valid: false };
             }
             _ => return self.chosen(input),
         };
-        let [member, reviewer, _] = &self.known.tokens;
+        let [member, reviewer, _] = &self.fixtures.tokens;
         match input[1] {
-            b'm' => draft.add("authorization", format!("Bearer {member}")),
-            b'r' => draft.add("authorization", format!("Bearer {reviewer}")),
+            b'm' => builder.add("authorization", format!("Bearer {member}")),
+            b'r' => builder.add("authorization", format!("Bearer {reviewer}")),
             _ => {}
         }
-        draft.into_request()
+        builder.build()
     }
 
     fn chosen(&self, input: &[u8]) -> Request {
         let choices = Choices { given: input.to_vec(), next: 0, behind: StdRng::seed_from_u64(0) };
-        Maker { schema: &self.schema, known: &self.known }.request(&mut Dice::of(choices))
+        RequestGenerator { schema: &self.schema, known: &self.fixtures }.request(&mut RandomSource::new(choices))
     }
 
     /// An input cannot know what is different each time: it has names for it.
     fn filled_in(&self, input: &[u8]) -> Vec<u8> {
         let id = |prefix: &str| {
-            self.known.ids.iter().find(|id| id.starts_with(prefix)).cloned().unwrap_or_default()
+            self.fixtures.ids.iter().find(|id| id.starts_with(prefix)).cloned().unwrap_or_default()
         };
-        let [member, reviewer, _] = self.known.tokens.clone();
+        let [member, reviewer, _] = self.fixtures.tokens.clone();
         let names = [
             ("<member>", member),
             ("<reviewer>", reviewer),
@@ -171,7 +171,7 @@ impl Gateway {
             ("<category>", id("cat")),
             ("<review>", id("rev")),
             ("<verification>", id("ver")),
-            ("<cursor>", self.known.cursors[0].clone()),
+            ("<cursor>", self.fixtures.cursors[0].clone()),
         ];
         let mut filled_in = Vec::with_capacity(input.len());
         let mut rest = input;

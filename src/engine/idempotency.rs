@@ -14,13 +14,13 @@ use crate::service::idempotency;
 use crate::service::idempotency::KeyState;
 
 /// Says, among an answer's headers, that it was given before.
-pub const REPLAYED: &str = "idempotent-replayed";
+pub const REPLAYED_HEADER: &str = "idempotent-replayed";
 
 /// The most characters of a key.
 const KEY_MAX_CHARS: usize = 255;
 
 /// The extension that a key comes in over a socket, which has no headers.
-pub const IDEMPOTENCY_KEY: &str = "idempotencyKey";
+pub const IDEMPOTENCY_KEY_EXTENSION: &str = "idempotencyKey";
 
 /// What is known again.
 pub struct Request {
@@ -84,7 +84,7 @@ pub async fn run_once(
 fn replay(answer: &str) -> Response {
     match serde_json::from_str::<Response>(answer) {
         Ok(mut response) => {
-            response.http_headers.insert(REPLAYED, "true".parse().expect("a word is a header value"));
+            response.http_headers.insert(REPLAYED_HEADER, "true".parse().expect("a word is a header value"));
             response
         }
         Err(error) => error_response(&Error::internal(&error)),

@@ -58,9 +58,9 @@ const PROBE: &str = "subscription { gigPublished { cursor } }";
 /// What a stranger's request comes to.
 pub enum Admission {
     /// Its answer is there.
-    CachedResponse(Arc<CachedResponse>),
+    Cached(Arc<CachedResponse>),
     /// It may be executed.
-    ValidatedOperation(Box<ValidatedOperation>),
+    Validated(Box<ValidatedOperation>),
 }
 
 /// The schema, and what is shared by those who follow it.
@@ -100,7 +100,7 @@ impl Engine {
     ///
     /// # Errors
     /// The answer to one that must not be.
-    pub fn admit(&self, mut request: Request) -> Result<ValidatedOperation, Response> {
+    pub fn validate(&self, mut request: Request) -> Result<ValidatedOperation, Response> {
         self.persisted.resolve(&mut request).map_err(|error| error_response(&error))?;
         self.validator.validate(request).map_err(Response::from_errors)
     }
@@ -109,16 +109,16 @@ impl Engine {
     ///
     /// # Errors
     /// The answer to one that must not be.
-    pub fn admit_stranger(&self, mut request: Request) -> Result<Admission, Response> {
+    pub fn find_or_validate(&self, mut request: Request) -> Result<Admission, Response> {
         self.persisted.resolve(&mut request).map_err(|error| error_response(&error))?;
         let key = self.cached.key(&request);
         let cached = key.and_then(|key| self.cached.find(&key, self.services.public_data_version.current()));
         if let Some(cached) = cached {
-            return Ok(Admission::CachedResponse(cached));
+            return Ok(Admission::Cached(cached));
         }
         let mut operation = self.validator.validate(request).map_err(Response::from_errors)?;
         operation.key = key.filter(|_| response_cache::is_cacheable(operation.kind, operation.cache));
-        Ok(Admission::ValidatedOperation(Box::new(operation)))
+        Ok(Admission::Validated(Box::new(operation)))
     }
 
     /// Gives an answer that is there.
@@ -139,15 +139,15 @@ impl Engine {
     ) -> Outcome {
         let charge = match OperationCharge::charge(&self.services, &meta, &operation).await {
             Ok(charge) => charge,
-            Err(refused) => return Outcome::Other(Arc::new(error_response(&refused))),
+            Err(refused) => return Outcome::Uncached(Arc::new(error_response(&refused))),
         };
         let (services, cached) = (Arc::clone(&self.services), Arc::clone(&self.cached));
         let (version, summary) = (services.public_data_version.current(), EntryMeta::from(&operation));
         let running = Box::pin(async move { self.run(&meta, operation).await });
         let answer = cached.make(key, version, summary, running).await;
         match &answer {
-            Outcome::CachedResponse(cached) => charge.settle_at(&services, cached.cost),
-            Outcome::Other(response) => drop(charge.settle(&services, response::objects(&response.data))),
+            Outcome::Cached(cached) => charge.settle_at(&services, cached.cost),
+            Outcome::Uncached(response) => drop(charge.settle(&services, response::objects(&response.data))),
         }
         answer
     }
@@ -163,10 +163,10 @@ impl Engine {
     }
 
     /// Executes a query or mutation.
-    pub async fn answer(self: Arc<Self>, meta: RequestMeta, mut operation: ValidatedOperation) -> Outcome {
+    pub async fn execute_cacheable(self: Arc<Self>, meta: RequestMeta, mut operation: ValidatedOperation) -> Outcome {
         match operation.key.take() {
             Some(key) => Box::pin(self.execute_and_cache(meta, key, operation)).await,
-            None => Outcome::Other(Arc::new(self.execute(meta, operation).await)),
+            None => Outcome::Uncached(Arc::new(self.execute(meta, operation).await)),
         }
     }
 

@@ -14,7 +14,7 @@ use async_graphql::{Name, Pos, Positioned, Request, ServerError, Value, Variable
 use crate::config::OperationLimits;
 use crate::engine::cache_policy::CachePolicy;
 use crate::engine::document_cache::{DocumentCache, PreparedDocument};
-use crate::engine::idempotency::IDEMPOTENCY_KEY;
+use crate::engine::idempotency::IDEMPOTENCY_KEY_EXTENSION;
 use crate::engine::limits::cost::{self, CostKind};
 use crate::engine::limits::schema_index::SchemaIndex;
 use crate::engine::limits::{LimitExceeded, duplicates, exceeded, refused, shape, tokens, variables};
@@ -98,7 +98,7 @@ impl RequestValidator {
         request.operation_name.clone_from(&name);
         request.set_parsed_query(document);
         let cache = CachePolicy::of(kind, &root_fields);
-        let idempotency_key = request.extensions.get(IDEMPOTENCY_KEY).map(|key| match key {
+        let idempotency_key = request.extensions.get(IDEMPOTENCY_KEY_EXTENSION).map(|key| match key {
             Value::String(key) => key.clone(),
             // An empty key is refused as an invalid one.
             _ => String::new(),

@@ -23,7 +23,7 @@ pub struct ResponseBody<'a> {
 
 impl<'a> From<&'a Response> for ResponseBody<'a> {
     fn from(answer: &'a Response) -> Self {
-        let data = (!never_executed(answer)).then_some(&answer.data);
+        let data = (!is_request_error(answer)).then_some(&answer.data);
         Self { data, errors: &answer.errors, extensions: &answer.extensions }
     }
 }
@@ -34,12 +34,12 @@ pub fn to_json(part: &impl Serialize) -> String {
 }
 
 /// What names an answer's text, as HTTP writes it.
-pub fn tag_of(body: &[u8]) -> String {
+pub fn etag(body: &[u8]) -> String {
     format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(body)[..16]))
 }
 
 /// Whether the answer is to a document that was not executed: then it has no `data`, not even a null one.
-pub fn never_executed(answer: &Response) -> bool {
+pub fn is_request_error(answer: &Response) -> bool {
     let nowhere = answer.errors.iter().all(|error| error.path.is_empty());
     answer.data == Value::Null && !answer.errors.is_empty() && nowhere
 }
@@ -52,7 +52,7 @@ pub fn error_response(error: &Error) -> Response {
 }
 
 /// The codes of the answer's errors.
-pub fn codes(answer: &Response) -> impl Iterator<Item = &str> {
+pub fn error_codes(answer: &Response) -> impl Iterator<Item = &str> {
     answer.errors.iter().filter_map(|error| match error.extensions.as_ref()?.get("code")? {
         Value::String(code) => Some(code.as_str()),
         _ => None,
@@ -62,7 +62,7 @@ pub fn codes(answer: &Response) -> impl Iterator<Item = &str> {
 /// Whether some of it is missing because the database is away.
 pub fn is_unavailable(answer: &Response) -> bool {
     let unavailable: &str = ErrorCode::ServiceUnavailable.into();
-    codes(answer).any(|code| code == unavailable)
+    error_codes(answer).any(|code| code == unavailable)
 }
 
 /// How many objects there are in it, the answer itself not counted.
@@ -88,7 +88,7 @@ const ERRORS_MAX: usize = 5;
 /// that it has in our log.
 pub fn finalize(mut answer: Response, request_id: &str) -> Response {
     let internal: &str = ErrorCode::InternalServerError.into();
-    if never_executed(&answer) {
+    if is_request_error(&answer) {
         answer.errors.truncate(ERRORS_MAX);
     }
     for error in &mut answer.errors {

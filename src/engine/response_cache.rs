@@ -36,7 +36,7 @@ pub struct CachedResponse {
     /// The JSON.
     pub body: Bytes,
     /// Names the text: two answers with one tag are the same.
-    pub tag: String,
+    pub etag: String,
     /// For how long others may keep it.
     pub policy: CachePolicy,
     /// The operation's name in its document.
@@ -51,8 +51,8 @@ pub struct CachedResponse {
 /// its cause is logged under.
 #[derive(Debug, Clone)]
 pub enum Outcome {
-    CachedResponse(Arc<CachedResponse>),
-    Other(Arc<Response>),
+    Cached(Arc<CachedResponse>),
+    Uncached(Arc<Response>),
 }
 
 /// An answer that is being made, as those see it who might wait for it: where nobody does, it is given up.
@@ -65,7 +65,7 @@ pub type CacheRequests = Family<[(&'static str, &'static str); 1], Counter>;
 /// What is kept.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CacheSize {
-    pub answers: u64,
+    pub responses: u64,
     pub bytes: u64,
 }
 
@@ -92,7 +92,7 @@ impl CachedResponse {
         let body = Bytes::from(body);
         let cost = operation.base_cost.saturating_add(objects(&response.data)).min(operation.cost);
         let (name, policy) = (operation.name.clone(), operation.policy);
-        Some(Self { tag: crate::engine::response::tag_of(&body), body, policy, name, cost, version })
+        Some(Self { etag: crate::engine::response::etag(&body), body, policy, name, cost, version })
     }
 
     fn bytes(&self) -> usize {
@@ -154,7 +154,7 @@ impl ResponseCache {
             let mut all = lock(&self.in_flight);
             // It may have been made between the look for it and now.
             if let Some(cached) = self.find(&key, version) {
-                return Outcome::CachedResponse(cached);
+                return Outcome::Cached(cached);
             }
             if let Some(in_flight) = all.get(&(key, version)).and_then(WeakShared::upgrade) {
                 self.joined.inc();
@@ -182,14 +182,14 @@ impl ResponseCache {
         let (Some(answers), Some(cached)) =
             (&self.answers, CachedResponse::of(&response, version, operation))
         else {
-            return Outcome::Other(Arc::new(response));
+            return Outcome::Uncached(Arc::new(response));
         };
         let cached = Arc::new(cached);
         // A slow one does not take the place of a newer one.
         if answers.get(&key).is_none_or(|there| there.version <= version) {
             answers.insert(key, Arc::clone(&cached));
         }
-        Outcome::CachedResponse(cached)
+        Outcome::Cached(cached)
     }
 
     pub fn requests(&self) -> CacheRequests {
@@ -200,7 +200,7 @@ impl ResponseCache {
         let Some(answers) = &self.answers else { return CacheSize::default() };
         // What was put in and thrown out last is counted only with this.
         answers.run_pending_tasks();
-        CacheSize { answers: answers.entry_count(), bytes: answers.weighted_size() }
+        CacheSize { responses: answers.entry_count(), bytes: answers.weighted_size() }
     }
 }
 

@@ -3,7 +3,7 @@
 use async_graphql::{Response, Value};
 use axum::http::{HeaderMap, StatusCode, header};
 
-use crate::engine::response::{codes, never_executed};
+use crate::engine::response::{error_codes, is_request_error};
 
 /// A media type that answers can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,9 +57,9 @@ impl MediaType {
     /// The status of an answer.
     pub fn status(self, response: &Response) -> StatusCode {
         let failed = response.data == Value::Null && !response.errors.is_empty();
-        let told = failed.then(|| codes(response).find_map(status_of)).flatten();
+        let told = failed.then(|| error_codes(response).find_map(status_of)).flatten();
         let by_type = match self {
-            Self::GraphqlResponse if never_executed(response) => StatusCode::BAD_REQUEST,
+            Self::GraphqlResponse if is_request_error(response) => StatusCode::BAD_REQUEST,
             _ => StatusCode::OK,
         };
         told.unwrap_or(by_type)

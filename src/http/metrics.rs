@@ -18,7 +18,7 @@ use prometheus_client::registry::{Registry, Unit};
 use strum::VariantNames;
 
 use crate::engine::limits::LimitExceeded;
-use crate::engine::response::{codes, never_executed};
+use crate::engine::response::{error_codes, is_request_error};
 use crate::engine::response_cache::CacheRequests;
 use crate::graphql::error::ErrorCode;
 use crate::service::rate_limit::RateLimitKind;
@@ -128,7 +128,7 @@ impl Metrics {
         self.operations.get_or_create(&[("kind", kind), ("code", code)]).inc();
         // Nothing is charged where there is too little.
         let spent: &str = ErrorCode::RateLimited.into();
-        let is_charged = code != spent || !answer.is_some_and(never_executed);
+        let is_charged = code != spent || !answer.is_some_and(is_request_error);
         if is_charged {
             self.points.get_or_create(&[("kind", kind)]).inc_by(points);
         }
@@ -177,7 +177,7 @@ fn code_of(answer: &Answer) -> &'static str {
     if answer.errors.is_empty() {
         return OK;
     }
-    codes(answer).next().map_or(OTHER, |code| one_of(ErrorCode::VARIANTS, code))
+    error_codes(answer).next().map_or(OTHER, |code| one_of(ErrorCode::VARIANTS, code))
 }
 
 /// The limit or the budget that an answer's first error is about.

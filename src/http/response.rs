@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
 use crate::engine::cache_policy::CachePolicy;
-use crate::engine::response::{ResponseBody, codes, never_executed, tag_of};
+use crate::engine::response::{ResponseBody, error_codes, is_request_error, etag};
 use crate::engine::response_cache::CachedResponse;
 use crate::http::log_fields::ErrorCodes;
 use crate::http::media_type::MediaType;
@@ -22,7 +22,7 @@ const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
 /// write a null one.
 pub fn respond(answer: Answer, media_type: MediaType) -> Response {
     let head = ResponseHead::of(&answer, media_type);
-    let response = if never_executed(&answer) {
+    let response = if is_request_error(&answer) {
         body_of(&answer).into_response()
     } else {
         GraphQLResponse::from(answer).into_response()
@@ -50,7 +50,7 @@ impl ResponseHead {
             content_type: media_type.content_type(),
             headers: answer.http_headers.clone(),
             retry_after: retry_after(answer),
-            codes: codes(answer).map(str::to_owned).collect(),
+            codes: error_codes(answer).map(str::to_owned).collect(),
         }
     }
 
@@ -79,7 +79,7 @@ pub fn respond_all(answers: &[Arc<Answer>]) -> Response {
         (header::CACHE_CONTROL, PRIVATE),
     ];
     let mut response = (StatusCode::OK, headers, body).into_response();
-    let codes: Vec<_> = answers.iter().flat_map(|answer| codes(answer)).map(str::to_owned).collect();
+    let codes: Vec<_> = answers.iter().flat_map(|answer| error_codes(answer)).map(str::to_owned).collect();
     if !codes.is_empty() {
         response.extensions_mut().insert(ErrorCodes(codes));
     }
@@ -97,7 +97,7 @@ pub fn respond_cacheable(
     if is_complete && policy != CachePolicy::Private {
         // Its tag is made of its bytes.
         let body = body_of(&answer);
-        let tag = tag_of(&body);
+        let tag = etag(&body);
         let response = ResponseHead::of(&answer, media_type).apply(body.into_response());
         return cacheable(response, &tag, policy, asked);
     }
@@ -120,7 +120,7 @@ pub fn respond_kept(
         (header::CACHE_CONTROL, PRIVATE),
     ];
     let response = (headers, cached.body.clone()).into_response();
-    cacheable(response, &cached.tag, policy, asked)
+    cacheable(response, &cached.etag, policy, asked)
 }
 
 /// The same, for others to keep where the policy says so; without its body where the client has it.

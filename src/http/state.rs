@@ -96,7 +96,7 @@ impl AppState {
     /// # Errors
     /// The answer to one that must not be.
     pub fn admit(&self, request: GraphqlRequest) -> Result<ValidatedOperation, Answer> {
-        self.engine.admit(request).inspect_err(|answer| self.metrics.refused(answer))
+        self.engine.validate(request).inspect_err(|answer| self.metrics.refused(answer))
     }
 
     /// The same of a stranger's request, whose answer may be there already.
@@ -104,7 +104,7 @@ impl AppState {
     /// # Errors
     /// The answer to one that must not be.
     pub fn admit_stranger(&self, request: GraphqlRequest) -> Result<Admission, Answer> {
-        self.engine.admit_stranger(request).inspect_err(|answer| self.metrics.refused(answer))
+        self.engine.find_or_validate(request).inspect_err(|answer| self.metrics.refused(answer))
     }
 
     /// Gives an answer that is there already.
@@ -120,13 +120,13 @@ impl AppState {
     /// Executes an operation over HTTP, where its answer may be kept.
     pub async fn answer(&self, meta: RequestMeta, admitted: ValidatedOperation) -> Outcome {
         if admitted.kind == OperationType::Mutation {
-            return Outcome::Other(Arc::new(self.execute(meta, admitted).await));
+            return Outcome::Uncached(Arc::new(self.execute(meta, admitted).await));
         }
         let (kind, points) = (admitted.kind, admitted.cost);
-        let made = Arc::clone(&self.engine).answer(meta, admitted).await;
+        let made = Arc::clone(&self.engine).execute_cacheable(meta, admitted).await;
         let answer = match &made {
-            Outcome::CachedResponse(_) => None,
-            Outcome::Other(answer) => Some(answer.as_ref()),
+            Outcome::Cached(_) => None,
+            Outcome::Uncached(answer) => Some(answer.as_ref()),
         };
         self.metrics.ran(kind, points, answer);
         made

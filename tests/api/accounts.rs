@@ -23,7 +23,7 @@ fn violation(code: &str, path: &str) -> (String, String) {
 }
 
 async fn signing_up_opens_a_session_as_a_member(app: TestApp) {
-    let payload = app.gateway_a().done(SIGN_UP, account(" Ann@Example.com ", PASSWORD, "Ann")).await;
+    let payload = app.gateway_a().mutate(SIGN_UP, account(" Ann@Example.com ", PASSWORD, "Ann")).await;
     let session = &payload["session"];
     assert_eq!(session["viewer"]["email"], "Ann@Example.com");
     assert!(text(&session["viewer"]["user"]["id"]).starts_with("usr_"));
@@ -36,15 +36,15 @@ async fn signing_up_opens_a_session_as_a_member(app: TestApp) {
 
 async fn an_invalid_sign_up_reports_every_violation_and_changes_nothing(app: TestApp) {
     let gateway_a = app.gateway_a();
-    let violations = gateway_a.refused(SIGN_UP, account("ann", "short", "A")).await;
+    let violations = gateway_a.mutation_errors(SIGN_UP, account("ann", "short", "A")).await;
     let expected = [
         violation("INVALID", "email"),
         violation("TOO_SHORT", "password"),
         violation("TOO_SHORT", "displayName"),
     ];
     assert_eq!(violations, expected);
-    gateway_a.done(SIGN_UP, account("ann@example.com", PASSWORD, "Ann")).await;
-    let violations = gateway_a.refused(SIGN_UP, account("ANN@example.com", PASSWORD, "Other")).await;
+    gateway_a.mutate(SIGN_UP, account("ann@example.com", PASSWORD, "Ann")).await;
+    let violations = gateway_a.mutation_errors(SIGN_UP, account("ANN@example.com", PASSWORD, "Other")).await;
     assert_eq!(violations, [violation("EMAIL_TAKEN", "email")]);
 }
 
@@ -71,15 +71,15 @@ async fn an_unknown_email_and_a_wrong_password_get_the_same_response(app: TestAp
     assert_eq!(wrong_password, wrong_email);
     assert_eq!(wrong_password, long_password);
     assert_eq!(wrong_email["signIn"]["errors"][0]["code"], "WRONG_CREDENTIALS");
-    gateway_a.done(SIGN_IN, sign_in("ANN@example.com", PASSWORD)).await;
+    gateway_a.mutate(SIGN_IN, sign_in("ANN@example.com", PASSWORD)).await;
 }
 
 async fn access_tokens_expire_after_fifteen_minutes_and_can_be_refreshed(app: TestApp) {
     let ann = app.member("Ann").await;
-    app.pass(TimeDelta::minutes(15));
+    app.advance_clock(TimeDelta::minutes(15));
     assert_eq!(ann.client.error_codes(VIEWER, json!({})).await, ["UNAUTHENTICATED"]);
     // Public operations still work with an expired token.
-    let payload = ann.client.done(REFRESH, json!({ "token": ann.refresh_token })).await;
+    let payload = ann.client.mutate(REFRESH, json!({ "token": ann.refresh_token })).await;
     let client = ann.client.with_token(&text(&payload["session"]["accessToken"]));
     assert_eq!(client.run(VIEWER, json!({})).await["viewer"]["email"], json!(ann.email));
 }
@@ -87,13 +87,13 @@ async fn access_tokens_expire_after_fifteen_minutes_and_can_be_refreshed(app: Te
 async fn reusing_a_refresh_token_ends_the_session(app: TestApp) {
     let ann = app.member("Ann").await;
     let first = json!({ "token": ann.refresh_token });
-    let payload = ann.client.done(REFRESH, first.clone()).await;
+    let payload = ann.client.mutate(REFRESH, first.clone()).await;
     let second = json!({ "token": payload["session"]["refreshToken"] });
     let expected = [violation("WRONG_CREDENTIALS", "refreshToken")];
-    assert_eq!(app.gateway_b().refused(REFRESH, first).await, expected);
-    assert_eq!(app.gateway_b().refused(REFRESH, second).await, expected);
+    assert_eq!(app.gateway_b().mutation_errors(REFRESH, first).await, expected);
+    assert_eq!(app.gateway_b().mutation_errors(REFRESH, second).await, expected);
     assert_eq!(ann.client.error_codes(VIEWER, json!({})).await, ["UNAUTHENTICATED"]);
-    assert_eq!(app.gateway_a().refused(REFRESH, json!({ "token": "nonsense" })).await, expected);
+    assert_eq!(app.gateway_a().mutation_errors(REFRESH, json!({ "token": "nonsense" })).await, expected);
 }
 
 async fn concurrent_refreshes_issue_tokens_at_most_once(app: TestApp) {
@@ -110,11 +110,11 @@ async fn concurrent_refreshes_issue_tokens_at_most_once(app: TestApp) {
 
 async fn a_session_expires_after_thirty_days_without_use(app: TestApp) {
     let ann = app.member("Ann").await;
-    app.pass(TimeDelta::days(29));
-    let payload = ann.client.done(REFRESH, json!({ "token": ann.refresh_token })).await;
-    app.pass(TimeDelta::days(31));
+    app.advance_clock(TimeDelta::days(29));
+    let payload = ann.client.mutate(REFRESH, json!({ "token": ann.refresh_token })).await;
+    app.advance_clock(TimeDelta::days(31));
     let token = json!({ "token": payload["session"]["refreshToken"] });
-    assert_eq!(ann.client.refused(REFRESH, token).await, [violation("WRONG_CREDENTIALS", "refreshToken")]);
+    assert_eq!(ann.client.mutation_errors(REFRESH, token).await, [violation("WRONG_CREDENTIALS", "refreshToken")]);
 }
 
 async fn signing_out_ends_this_session_or_all_sessions(app: TestApp) {
@@ -122,15 +122,15 @@ async fn signing_out_ends_this_session_or_all_sessions(app: TestApp) {
     let elsewhere = app.sign_in(&ann.email).await;
     let third = app.sign_in(&ann.email).await;
     let bob = app.member("Bob").await;
-    let payload = ann.client.done(SIGN_OUT, json!({})).await;
+    let payload = ann.client.mutate(SIGN_OUT, json!({})).await;
     assert_eq!(payload["sessionsEnded"], 1);
     assert_eq!(ann.client.error_codes(VIEWER, json!({})).await, ["UNAUTHENTICATED"]);
     assert_eq!(ann.client.error_codes(SIGN_OUT, json!({})).await, ["UNAUTHENTICATED"]);
     elsewhere.client.run(VIEWER, json!({})).await;
-    let payload = elsewhere.at(&app.gateway_b()).done(SIGN_OUT, json!({ "everywhere": true })).await;
+    let payload = elsewhere.at(&app.gateway_b()).mutate(SIGN_OUT, json!({ "everywhere": true })).await;
     assert_eq!(payload["sessionsEnded"], 2);
     assert_eq!(third.client.error_codes(VIEWER, json!({})).await, ["UNAUTHENTICATED"]);
-    let refused = third.client.refused(REFRESH, json!({ "token": third.refresh_token })).await;
+    let refused = third.client.mutation_errors(REFRESH, json!({ "token": third.refresh_token })).await;
     assert_eq!(refused, [violation("WRONG_CREDENTIALS", "refreshToken")]);
     bob.client.run(VIEWER, json!({})).await;
 }
@@ -149,7 +149,7 @@ async fn the_stored_token_hash_cannot_be_used_as_a_token(app: TestApp) {
     assert_eq!(hashes.len(), 1);
     for hash in hashes {
         assert_ne!(hash, ann.refresh_token);
-        assert!(!ann.client.refused(REFRESH, json!({ "token": hash })).await.is_empty());
+        assert!(!ann.client.mutation_errors(REFRESH, json!({ "token": hash })).await.is_empty());
     }
 }
 
@@ -178,7 +178,7 @@ async fn failed_sign_ins_are_limited_per_account_and_per_address() {
     app.member("Bob").await;
     let wrong_password = |email: &str| json!({ "input": { "email": email, "password": "not the password" } });
     for _ in 0..2 {
-        let refused = app.gateway_a().refused(SIGN_IN, wrong_password(&ann.email)).await;
+        let refused = app.gateway_a().mutation_errors(SIGN_IN, wrong_password(&ann.email)).await;
         assert_eq!(refused, [violation("WRONG_CREDENTIALS", "")]);
     }
     // Even with the right password, and with a forged address in `x-forwarded-for`.
@@ -191,7 +191,7 @@ async fn failed_sign_ins_are_limited_per_account_and_per_address() {
     let response: Value = response.json().await.expect("JSON");
     assert_eq!(response["errors"][0]["extensions"]["code"], "RATE_LIMITED");
     for _ in 0..2 {
-        app.gateway_a().refused(SIGN_IN, wrong_password("nobody@example.com")).await;
+        app.gateway_a().mutation_errors(SIGN_IN, wrong_password("nobody@example.com")).await;
     }
     assert_eq!(
         app.gateway_a().error_codes(SIGN_IN, wrong_password("bob@example.com")).await,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::client::Client;
 use crate::support::on_both_back_ends;
-use crate::support::proxy::until;
+use crate::support::proxy::wait_until;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::TestUser;
 
@@ -122,7 +122,7 @@ async fn every_query_returns_only_what_the_caller_may_see(app: TestApp) {
     let ids = json!({ "listed": listed, "waiting": waiting, "item": item });
     for (_, query, expected) in QUERIES {
         for (caller, expected) in CALLERS.into_iter().zip(expected) {
-            let response = callers.client(&app, caller).answer(query, ids.clone()).await;
+            let response = callers.client(&app, caller).execute(query, ids.clone()).await;
             assert_eq!(outcome(&response), expected, "{caller}: {query}: {response}");
         }
     }
@@ -137,7 +137,7 @@ async fn every_query_returns_only_what_the_caller_may_see(app: TestApp) {
     for (field, query, _) in QUERIES {
         let expected =
             if ["categories", "limits", "eventCursor"].contains(&field) { "ok" } else { UNAUTHENTICATED };
-        assert_eq!(outcome(&invalid.answer(query, ids.clone()).await), expected, "{query}");
+        assert_eq!(outcome(&invalid.execute(query, ids.clone()).await), expected, "{query}");
     }
 }
 
@@ -165,19 +165,19 @@ async fn every_subscription_starts_only_for_allowed_callers(app: TestApp) {
             let before = dispatcher.subscriber_count();
             socket.subscribe("1", subscription, json!({ "gig": gig })).await;
             if expected == "ok" {
-                until("it is attached", async || dispatcher.subscriber_count() > before).await;
+                wait_until("it is attached", async || dispatcher.subscriber_count() > before).await;
                 if subscription.contains("gigId: $gig") {
-                    assert_eq!(socket.event("1").await["gigId"], json!(gig));
+                    assert_eq!(socket.next_event("1").await["gigId"], json!(gig));
                 }
                 if name == "verificationStatusChanged" {
-                    socket.event("1").await;
+                    socket.next_event("1").await;
                 }
                 socket.expect_silence("1").await;
             } else {
-                assert_eq!(socket.failure("1").await, [expected], "{caller}: {name}");
+                assert_eq!(socket.expect_error("1").await, [expected], "{caller}: {name}");
             }
-            socket.leave().await;
-            until("all subscribers are gone", async || dispatcher.subscriber_count() == 0).await;
+            socket.close().await;
+            wait_until("all subscribers are gone", async || dispatcher.subscriber_count() == 0).await;
         }
     }
 }

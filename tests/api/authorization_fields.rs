@@ -12,7 +12,7 @@ use crate::authorization_table::{Field, schema};
 use crate::support::client::{Client, error_codes, text};
 use crate::support::documents::CLAIM;
 use crate::support::on_both_back_ends;
-use crate::support::pictures::small;
+use crate::support::pictures::small_png;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::{PASSWORD, TestUser};
 use crate::verification::{self, submit_verification};
@@ -192,23 +192,23 @@ impl Callers {
         let query = self.fill_in(&query.replace('%', field), caller);
         let client = self.client(app, caller);
         match operation {
-            Operation::Query(_) => cell_of(&client.answer(&query, json!({})).await),
+            Operation::Query(_) => cell_of(&client.execute(&query, json!({})).await),
             Operation::NewSession(_) => {
                 let client = match &self.users[caller] {
                     Some(user) => app.sign_in(&user.email).await.client,
                     None => client,
                 };
-                cell_of(&client.answer(&query, json!({})).await)
+                cell_of(&client.execute(&query, json!({})).await)
             }
             Operation::Event(_) => {
                 let mut socket = client.socket().await;
                 socket.subscribe("1", &query, json!({})).await;
-                let message = socket.about("1").await;
+                let message = socket.receive_for("1").await;
                 let response = match text(&message["type"]).as_str() {
                     "error" => json!({ "errors": message["payload"] }),
                     _ => message["payload"].clone(),
                 };
-                socket.leave().await;
+                socket.close().await;
                 cell_of(&response)
             }
             Operation::Upload(_) => {
@@ -216,7 +216,7 @@ impl Callers {
                 let form = Form::new()
                     .text("operations", operations.to_string())
                     .text("map", r#"{"0":["variables.file"]}"#)
-                    .part("0", Part::bytes(small()).file_name("picture.png"));
+                    .part("0", Part::bytes(small_png()).file_name("picture.png"));
                 let request = client.post("/graphql").header("apollo-require-preflight", "1").multipart(form);
                 cell_of(&request.send().await.expect("a response").json().await.expect("JSON"))
             }
@@ -266,7 +266,7 @@ async fn every_field_returns_what_its_table_row_says_for_every_caller(app: TestA
     let rita = app.reviewer("Rita").await;
     let post = async |title: &str| {
         let mut form = app.gig_form(title).await;
-        form["imageIds"] = json!([owner.client.upload_picture(small()).await]);
+        form["imageIds"] = json!([owner.client.upload_picture(small_png()).await]);
         form["links"] = json!(["https://example.com/"]);
         form["tags"] = json!(["song"]);
         owner.post(form).await
@@ -279,7 +279,7 @@ async fn every_field_returns_what_its_table_row_says_for_every_caller(app: TestA
     rita.decide(&rejected, "REJECT", reasons).await;
     let waiting = post("I will write three songs for you").await;
     let item = text(&rita.queue_item(&waiting).await["id"]);
-    rita.client.done(CLAIM, json!({ "id": item })).await;
+    rita.client.mutate(CLAIM, json!({ "id": item })).await;
     // One item to claim for the reviewer and one for the administrator.
     let mut items = Vec::new();
     for title in ["I will write four songs for you", "I will write five songs for you"] {

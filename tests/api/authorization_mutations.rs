@@ -11,7 +11,7 @@ use crate::authorization::{
 };
 use crate::support::documents::{ARCHIVE_GIG, CLAIM, PAUSE_GIG, REFRESH, SAVE_DRAFT, SIGN_IN};
 use crate::support::on_both_back_ends;
-use crate::support::pictures::small;
+use crate::support::pictures::small_png;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::PASSWORD;
 
@@ -136,7 +136,7 @@ async fn prepare(app: &TestApp, callers: &Callers, subject: Subject) -> Value {
         Subject::None => {}
         Subject::Draft => {
             let draft = json!({ "input": { "title": "Song" } });
-            ids["gig"] = callers.owner.client.done(SAVE_DRAFT, draft).await["gig"]["id"].take();
+            ids["gig"] = callers.owner.client.mutate(SAVE_DRAFT, draft).await["gig"]["id"].take();
         }
         Subject::Waiting | Subject::Listed | Subject::Paused | Subject::Claimed => {
             let gig = callers.owner.post(app.gig_form("I will write a song for you").await).await;
@@ -145,10 +145,10 @@ async fn prepare(app: &TestApp, callers: &Callers, subject: Subject) -> Value {
                 callers.other_reviewer.approve(&gig).await;
             }
             if subject == Subject::Paused {
-                callers.owner.client.done(PAUSE_GIG, json!({ "id": gig })).await;
+                callers.owner.client.mutate(PAUSE_GIG, json!({ "id": gig })).await;
             }
             if subject == Subject::Claimed {
-                callers.other_reviewer.client.done(CLAIM, json!({ "id": ids["item"] })).await;
+                callers.other_reviewer.client.mutate(CLAIM, json!({ "id": ids["item"] })).await;
             }
             ids["gig"] = json!(gig);
         }
@@ -164,7 +164,7 @@ async fn every_mutation_works_for_allowed_callers_and_a_refusal_changes_nothing(
             ids["email"] = json!(format!("new-{number}-{caller}@example.com"));
             ids["owner"] = json!(callers.owner.id.replace("usr_", "ver_"));
             let before = fingerprint(&app).await;
-            let response = callers.client(&app, caller).answer(mutation, ids.clone()).await;
+            let response = callers.client(&app, caller).execute(mutation, ids.clone()).await;
             assert_eq!(outcome(&response), expected, "{caller}: {name}: {response}");
             let has_changed = fingerprint(&app).await != before;
             // A ticket is signed and not stored.
@@ -181,7 +181,7 @@ async fn uploading_a_gig_image_requires_only_a_session(app: TestApp) {
     let callers = Callers::create(&app).await;
     for (caller, expected) in CALLERS.into_iter().zip(SIGNED_IN) {
         let before = fingerprint(&app).await;
-        let request = callers.client(&app, caller).upload_request(small());
+        let request = callers.client(&app, caller).upload_request(small_png());
         let response: Value = request.send().await.expect("a response").json().await.expect("JSON");
         assert_eq!(outcome(&response), expected, "{caller}: {response}");
         assert_eq!(fingerprint(&app).await != before, expected == "ok", "{caller}");
@@ -193,10 +193,10 @@ async fn signing_in_and_refreshing_require_credentials_but_no_session(app: TestA
     let input = json!({ "input": { "email": callers.member.email, "password": PASSWORD } });
     for caller in CALLERS {
         let client = callers.client(&app, caller);
-        let session = client.done(SIGN_IN, input.clone()).await["session"].take();
-        client.done(REFRESH, json!({ "token": session["refreshToken"] })).await;
+        let session = client.mutate(SIGN_IN, input.clone()).await["session"].take();
+        client.mutate(REFRESH, json!({ "token": session["refreshToken"] })).await;
         let before = fingerprint(&app).await;
-        assert!(!client.refused(REFRESH, json!({ "token": "nonsense" })).await.is_empty());
+        assert!(!client.mutation_errors(REFRESH, json!({ "token": "nonsense" })).await.is_empty());
         assert_eq!(fingerprint(&app).await, before);
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::client::{Client, text};
 use crate::support::documents::{ARCHIVE_GIG, PAUSE_GIG};
 use crate::support::on_both_back_ends;
-use crate::support::pictures::small;
+use crate::support::pictures::small_png;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::TestUser;
 
@@ -71,7 +71,7 @@ pub async fn list(app: &TestApp, seller: &TestUser, rita: &TestUser, title: &str
     }
     let id = seller.post(form).await;
     rita.approve(&id).await;
-    app.pass(TimeDelta::seconds(1));
+    app.advance_clock(TimeDelta::seconds(1));
     id
 }
 
@@ -198,7 +198,7 @@ async fn facets_add_up_to_the_filtered_list(app: TestApp) {
 async fn every_field_in_a_list_equals_the_field_of_the_gig(app: TestApp) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let (first, second) =
-        (ann.client.upload_picture(small()).await, ann.client.upload_picture(small()).await);
+        (ann.client.upload_picture(small_png()).await, ann.client.upload_picture(small_png()).await);
     let changes = json!({ "tags": ["Piano", "Waltz"], "links": ["https://example.com/a"], "revisions": 3,
         "deliveryDays": 9, "price": "31.50", "imageIds": [second, first] });
     let id = list(&app, &ann, &rita, "A gig with everything", changes).await;
@@ -275,7 +275,7 @@ async fn pages_stay_correct_while_gigs_are_added_and_removed(app: TestApp) {
     // first.
     let (first, page) = browse(&gateway_b, json!({ "first": 3 })).await;
     assert_eq!(first, ["Gig number 9", "Gig number 8", "Gig number 7"]);
-    ann.client.done(ARCHIVE_GIG, json!({ "id": ids[6] })).await;
+    ann.client.mutate(ARCHIVE_GIG, json!({ "id": ids[6] })).await;
     list(&app, &ann, &rita, "Gig number 10", json!({})).await;
     let after = json!({ "first": 3, "after": page["pageInfo"]["endCursor"] });
     assert_eq!(browse(&gateway_b, after).await.0, ["Gig number 6", "Gig number 5", "Gig number 4"]);
@@ -316,7 +316,7 @@ async fn a_profile_shows_listed_gigs_and_the_viewer_sees_all_their_own(app: Test
     let first = list(&app, &ann, &rita, "Gig number one", json!({})).await;
     list(&app, &ann, &rita, "Gig number two", json!({})).await;
     let waiting = ann.post(app.gig_form("Gig number three").await).await;
-    ann.client.done(PAUSE_GIG, json!({ "id": first })).await;
+    ann.client.mutate(PAUSE_GIG, json!({ "id": first })).await;
     let profile = "query($id: ID!) { node(id: $id) { ... on User { displayName gigs(first: 5) { totalCount
         nodes { title } pageInfo { hasNextPage hasPreviousPage } } } } }";
     let user = app.gateway_b().run(profile, json!({ "id": ann.id })).await["node"].take();
@@ -337,7 +337,7 @@ async fn nodes_are_found_by_id_if_the_caller_may_see_them(app: TestApp) {
     let listed = list(&app, &ann, &rita, "Gig number one", json!({})).await;
     let draft = ann.post(app.gig_form("Gig number two").await).await;
     let item = text(&rita.queue_item(&draft).await["id"]);
-    let image = ann.client.upload_picture(small()).await;
+    let image = ann.client.upload_picture(small_png()).await;
     let ids = json!([
         listed,
         draft,

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::support::client::text;
 use crate::support::documents::SIGN_IN;
-use crate::support::process::{Served, add_user, gigway};
+use crate::support::process::{GatewayProcess, add_user, gigway};
 use crate::support::servers::free_port;
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
@@ -99,7 +99,7 @@ fn migrate_and_doctor_report_the_state_of_the_database() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn user_commands_work_while_the_gateway_runs() {
     let folder = tempfile::tempdir().expect("a folder");
-    let served = Served::start(folder.path(), &[]);
+    let served = GatewayProcess::start(folder.path(), &[]);
     let added = add_user(|arguments| gigway(folder.path(), arguments), "rita@example.com", "REVIEWER");
     assert!(added.status.success(), "{added:?}");
     let id = stdout(&added).trim().to_owned();
@@ -123,7 +123,7 @@ async fn user_commands_work_while_the_gateway_runs() {
         assert_eq!(points("rita@example.com", out_of_range).status.code(), Some(1), "{out_of_range}");
     }
     let input = json!({ "input": { "email": "rita@example.com", "password": "a good password" } });
-    let session = served.client.done(SIGN_IN, input).await["session"].take();
+    let session = served.client.mutate(SIGN_IN, input).await["session"].take();
     assert_eq!(text(&session["viewer"]["user"]["id"]), id);
     let rita = served.client.with_token(&text(&session["accessToken"]));
     let viewer = rita.run("{ viewer { role user { displayName level } } }", json!({})).await["viewer"].take();
@@ -148,13 +148,13 @@ fn concurrent_migrations_all_succeed() {
 async fn demo_data_is_created_once_and_signals_stop_the_gateway_gracefully() {
     let folder = tempfile::tempdir().expect("a folder");
     let count = "{ gigs { totalCount } categories { id } }";
-    let served = Served::start(folder.path(), &["--demo"]);
-    assert!(served.greeting.contains("miriam@example.com"), "{}", served.greeting);
+    let served = GatewayProcess::start(folder.path(), &["--demo"]);
+    assert!(served.startup_output.contains("miriam@example.com"), "{}", served.startup_output);
     let first = served.client.run(count, json!({})).await;
     assert!(first["gigs"]["totalCount"].as_i64() > Some(200), "{first}");
     let input =
         json!({ "input": { "email": gigway::demo::REVIEWER_EMAIL, "password": gigway::demo::PASSWORD } });
-    let session = served.client.done(SIGN_IN, input).await["session"].take();
+    let session = served.client.mutate(SIGN_IN, input).await["session"].take();
     let reviewer = served.client.with_token(&text(&session["accessToken"]));
     let queue = "{ reviewQueue(state: OPEN, first: 50) { totalCount nodes { overdue subject { ... on Gig { images { url } } } } } }";
     let queue = reviewer.run(queue, json!({})).await["reviewQueue"].take();
@@ -164,11 +164,11 @@ async fn demo_data_is_created_once_and_signals_stop_the_gateway_gracefully() {
     // An idle keep-alive connection must not delay the shutdown.
     let idle = reqwest::Client::new();
     idle.get(served.client.url("/livez")).send().await.expect("a response");
-    let (code, took) = served.end("TERM");
+    let (code, took) = served.stop_with("TERM");
     assert_eq!(code, Some(0));
     assert!(took < Duration::from_secs(10), "{took:?}");
 
-    let served = Served::start(folder.path(), &["--demo"]);
+    let served = GatewayProcess::start(folder.path(), &["--demo"]);
     assert_eq!(served.client.run(count, json!({})).await, first);
-    assert_eq!(served.end("INT").0, Some(0));
+    assert_eq!(served.stop_with("INT").0, Some(0));
 }

@@ -15,7 +15,7 @@ async fn a_new_user_posts_a_gig_and_everybody_finds_it_once_approved(app: TestAp
     // A user signs up and uploads five images.
     let input = json!({ "input": {
         "email": "Ann@Example.com", "password": "long enough", "displayName": "Ann" } });
-    let session = app.gateway_a().done(SIGN_UP, input).await["session"].take();
+    let session = app.gateway_a().mutate(SIGN_UP, input).await["session"].take();
     assert_eq!(session["viewer"]["role"], "MEMBER");
     let ann = app.gateway_a().with_token(&text(&session["accessToken"]));
     let mut images = Vec::new();
@@ -34,7 +34,7 @@ async fn a_new_user_posts_a_gig_and_everybody_finds_it_once_approved(app: TestAp
     form["imageIds"] = json!(images);
     form["links"] = json!((1..=5).map(|n| format!("https://example.com/{n}")).collect::<Vec<_>>());
     form["tags"] = json!(["zither", "Waltz"]);
-    let gig = ann.done(POST_GIG, json!({ "input": form })).await["gig"].take();
+    let gig = ann.mutate(POST_GIG, json!({ "input": form })).await["gig"].take();
     let id = text(&gig["id"]);
     assert_eq!((gig["status"].as_str(), gig["version"].as_i64()), (Some("IN_REVIEW"), Some(1)));
     assert_eq!(gig["images"].as_array().map(Vec::len), Some(5));
@@ -51,19 +51,19 @@ async fn a_new_user_posts_a_gig_and_everybody_finds_it_once_approved(app: TestAp
     // Ann subscribes to its status, also at the other gateway.
     let mut subscriber = ann.at(&app.gateway_b()).socket().await;
     subscriber.subscribe("mine", GIG_STATUS_CHANGED, json!({ "id": id })).await;
-    let snapshot = subscriber.event("mine").await;
+    let snapshot = subscriber.next_event("mine").await;
     assert_eq!((&snapshot["delivery"], &snapshot["status"]), (&json!("SNAPSHOT"), &json!("IN_REVIEW")));
 
     // A reviewer approves it.
     let rita = app.reviewer("Rita").await;
     let input = json!({ "gigId": id, "decision": "APPROVE", "expectedVersion": 1 });
-    rita.client.done(DECIDE_GIG, json!({ "input": input })).await;
+    rita.client.mutate(DECIDE_GIG, json!({ "input": input })).await;
 
-    let event = subscriber.event("mine").await;
+    let event = subscriber.next_event("mine").await;
     assert_eq!(event["delivery"], "LIVE");
     assert_eq!((&event["previousStatus"], &event["status"]), (&json!("IN_REVIEW"), &json!("ACTIVE")));
     assert_eq!((&event["version"], &event["gig"]["status"]), (&json!(2), &json!("ACTIVE")));
-    let published = visitor.event("live").await;
+    let published = visitor.next_event("live").await;
     assert_eq!(
         (text(&published["gigId"]), text(&published["gig"]["seller"]["displayName"])),
         (id.clone(), "Ann".into())

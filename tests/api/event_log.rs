@@ -99,7 +99,7 @@ async fn an_event_is_committed_with_its_change_or_not_at_all(app: TestApp) {
     let before = event_log::newest_position(db.read()).await.expect("a position");
     let mut form = app.gig_form("I will write a song for you").await;
     form["price"] = json!("0.01");
-    ann.client.refused(POST_GIG, json!({ "input": form })).await;
+    ann.client.mutation_errors(POST_GIG, json!({ "input": form })).await;
     assert_eq!(event_log::newest_position(db.read()).await.expect("a position"), before);
     ann.post(app.gig_form("I will write a song for you").await).await;
     // One event of the gig and one of the review queue.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::documents::{EDIT_GIG, PAUSE_GIG, RESUME_GIG};
 use crate::support::on_both_back_ends;
-use crate::support::proxy::until;
+use crate::support::proxy::wait_until;
 use crate::support::socket::Socket;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::TestUser;
@@ -24,7 +24,7 @@ async fn subscribe(app: &TestApp, user: &TestUser, query: &str) -> Socket {
     let mut socket = user.at(&app.gateway_b()).socket().await;
     socket.subscribe("s", query, json!({})).await;
     // One queue watches the session of the socket, the other serves the subscription.
-    until("it is attached", async || app.services_b().streams.dispatcher().subscriber_count() >= before + 2)
+    wait_until("it is attached", async || app.services_b().streams.dispatcher().subscriber_count() >= before + 2)
         .await;
     socket
 }
@@ -40,12 +40,12 @@ async fn list_gig(app: &TestApp) -> (TestUser, TestUser, String) {
 /// Publishes one event. Returns how many statements the last gateway executed for it, and what each
 /// subscriber received.
 async fn publish_event(app: &TestApp, ann: &TestUser, id: &str, sockets: &mut [Socket]) -> (u64, Vec<Value>) {
-    ann.client.done(PAUSE_GIG, json!({ "id": id })).await;
+    ann.client.mutate(PAUSE_GIG, json!({ "id": id })).await;
     let statements_before = app.services_b().db.statement_count();
-    ann.client.done(RESUME_GIG, json!({ "id": id })).await;
+    ann.client.mutate(RESUME_GIG, json!({ "id": id })).await;
     let mut events = Vec::new();
     for socket in sockets.iter_mut() {
-        events.push(socket.event("s").await);
+        events.push(socket.next_event("s").await);
     }
     (app.services_b().db.statement_count() - statements_before, events)
 }
@@ -88,7 +88,7 @@ async fn shared_results_never_reveal_fields_of_other_viewers(app: TestApp) {
     let before = app.gateway_a().run("{ eventCursor }", json!({})).await["eventCursor"].take();
     let id = ann.post(app.gig_form("I will sing a song for you").await).await;
     rita.approve(&id).await;
-    ann.client.done(EDIT_GIG, json!({ "input": { "id": id, "title": "I will sing two songs" } })).await;
+    ann.client.mutate(EDIT_GIG, json!({ "input": { "id": id, "title": "I will sing two songs" } })).await;
     let reasons = json!([{ "code": "CONTACT_DETAILS", "field": ["description"] }]);
     rita.decide(&id, "REJECT", reasons).await;
     let query = "query($id: ID!) { gig(id: $id) { title status reviewReasons { code message } } }";
@@ -101,7 +101,7 @@ async fn shared_results_never_reveal_fields_of_other_viewers(app: TestApp) {
             sockets.push((user, socket));
         }
         for (user, mut socket) in sockets {
-            let event = socket.event("s").await;
+            let event = socket.next_event("s").await;
             assert_eq!(event["gigId"], json!(id));
             let queried = user.client.run(query, json!({ "id": id })).await["gig"].take();
             assert_eq!(event["gig"], queried, "{}", user.email);

@@ -9,9 +9,9 @@ use std::time::Duration;
 use futures_util::StreamExt;
 
 use crate::support::fault_harness::FaultHarness;
-use crate::support::faulty_bus::FaultyBus;
-use crate::support::own_postgres::OwnPostgres;
-use crate::support::servers::{self, OwnRedis};
+use crate::support::faulty_redis_proxy::FaultyRedisProxy;
+use crate::support::test_postgres::TestPostgres;
+use crate::support::servers::{self, TestRedis};
 use crate::support::subscriber::Transport;
 
 /// Number of changes in each test.
@@ -28,18 +28,18 @@ const SEED: u64 = 20_260_101;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_event_is_lost_if_redis_is_killed_and_restarts_empty() {
-    let mut redis = OwnRedis::away();
+    let mut redis = TestRedis::stopped();
     redis.start().await;
-    let mut harness = FaultHarness::set(&servers::new_postgres_database().await, &redis.url()).await;
-    harness.writers.go_on(BEFORE + 50);
-    harness.writers.have_done(BEFORE).await;
+    let mut harness = FaultHarness::start(&servers::new_postgres_database().await, &redis.url()).await;
+    harness.writers.allow_changes(BEFORE + 50);
+    harness.writers.wait_for_changes(BEFORE).await;
     redis.kill();
-    harness.writers.go_on(150);
+    harness.writers.allow_changes(150);
     tokio::time::sleep(Duration::from_secs(3)).await;
-    harness.writers.have_done(BEFORE + 200).await;
+    harness.writers.wait_for_changes(BEFORE + 200).await;
     redis.start().await;
-    harness.writers.go_on(CHANGES - BEFORE - 200);
-    harness.all_is_told(CHANGES).await;
+    harness.writers.allow_changes(CHANGES - BEFORE - 200);
+    harness.expect_exactly_once(CHANGES).await;
     for gateway in 0..2 {
         // No client lost its connection.
         assert!(harness.connections(gateway).iter().all(|times| *times == 1));
@@ -49,63 +49,63 @@ async fn no_event_is_lost_if_redis_is_killed_and_restarts_empty() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_event_is_lost_if_a_gateway_is_killed_and_its_clients_resume() {
     let database = servers::new_postgres_database().await;
-    let mut harness = FaultHarness::set(&database, &servers::redis_url()).await;
-    harness.writers.go_on(BEFORE + 150);
-    harness.writers.have_done(BEFORE).await;
+    let mut harness = FaultHarness::start(&database, &servers::redis_url()).await;
+    harness.writers.allow_changes(BEFORE + 150);
+    harness.writers.wait_for_changes(BEFORE).await;
     harness.gateways.kill(1);
     tokio::time::sleep(Duration::from_secs(1)).await;
-    harness.gateways.start_one(1);
-    harness.writers.go_on(CHANGES - BEFORE - 150);
-    harness.all_is_told(CHANGES).await;
+    harness.gateways.start_gateway(1);
+    harness.writers.allow_changes(CHANGES - BEFORE - 150);
+    harness.expect_exactly_once(CHANGES).await;
     assert!(harness.connections(0).iter().all(|times| *times == 1));
     assert!(harness.connections(1).iter().all(|times| *times > 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_event_is_lost_if_postgres_restarts_twice() {
-    let mut postgres = OwnPostgres::started().await;
-    let mut harness = FaultHarness::set(&postgres.url(), &servers::redis_url()).await;
+    let mut postgres = TestPostgres::start_new().await;
+    let mut harness = FaultHarness::start(&postgres.url(), &servers::redis_url()).await;
     let mut done = 0;
     for signal in ["QUIT", "INT"] {
-        harness.writers.go_on(BEFORE + 50);
-        harness.writers.have_done(done + BEFORE).await;
+        harness.writers.allow_changes(BEFORE + 50);
+        harness.writers.wait_for_changes(done + BEFORE).await;
         postgres.stop(signal);
         tokio::time::sleep(Duration::from_secs(2)).await;
         postgres.start().await;
         done += BEFORE + 50;
-        harness.writers.have_done(done).await;
+        harness.writers.wait_for_changes(done).await;
     }
-    harness.writers.go_on(CHANGES - done);
-    harness.all_is_told(CHANGES).await;
+    harness.writers.allow_changes(CHANGES - done);
+    harness.expect_exactly_once(CHANGES).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_subscriber_delays_nobody_and_catches_up_from_the_log() {
     let database = servers::new_postgres_database().await;
-    let mut harness = FaultHarness::set(&database, &servers::redis_url()).await;
+    let mut harness = FaultHarness::start(&database, &servers::redis_url()).await;
     let slow = [
-        harness.follow_at_length(0, Transport::WebSocket).await,
-        harness.follow_at_length(1, Transport::EventStream).await,
+        harness.add_large_event_subscriber(0, Transport::WebSocket).await,
+        harness.add_large_event_subscriber(1, Transport::EventStream).await,
     ];
-    harness.writers.go_on(20);
-    harness.writers.have_done(20).await;
-    harness.others_are_told(&[]).await;
-    let received = slow.map(|number| harness.subscriber(number).notes().events.len());
+    harness.writers.allow_changes(20);
+    harness.writers.wait_for_changes(20).await;
+    harness.wait_for_delivery_except(&[]).await;
+    let received = slow.map(|number| harness.subscriber(number).state().events.len());
     for number in slow {
         harness.subscriber(number).stop_reading();
     }
-    harness.writers.go_on(CHANGES - 20);
+    harness.writers.allow_changes(CHANGES - 20);
     tokio::time::sleep(PAUSE).await;
-    harness.writers.have_done(CHANGES).await;
-    harness.others_are_told(&slow).await;
+    harness.writers.wait_for_changes(CHANGES).await;
+    harness.wait_for_delivery_except(&slow).await;
     for number in slow {
-        assert!(!harness.is_told(number).await);
-        harness.subscriber(number).read_on();
+        assert!(!harness.has_received_all(number).await);
+        harness.subscriber(number).resume_reading();
     }
-    harness.all_is_told(CHANGES).await;
+    harness.expect_exactly_once(CHANGES).await;
     for (number, received) in slow.into_iter().zip(received) {
         // More arrived than the queue and the connection buffer, so the rest is replayed from the log.
-        let notes = harness.subscriber(number).notes();
+        let notes = harness.subscriber(number).state();
         assert!(notes.events[received..].iter().any(|event| event.delivery == "REPLAY"));
         assert_eq!(notes.connections, 1);
     }
@@ -113,10 +113,10 @@ async fn a_slow_subscriber_delays_nobody_and_catches_up_from_the_log() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_event_is_lost_if_the_bus_drops_repeats_and_reorders_messages() {
-    let bus = FaultyBus::to(&servers::redis_url(), SEED).await;
-    let mut harness = FaultHarness::set(&servers::new_postgres_database().await, &bus.url()).await;
-    harness.writers.go_on(CHANGES);
-    harness.all_is_told(CHANGES).await;
+    let bus = FaultyRedisProxy::start(&servers::redis_url(), SEED).await;
+    let mut harness = FaultHarness::start(&servers::new_postgres_database().await, &bus.url()).await;
+    harness.writers.allow_changes(CHANGES);
+    harness.expect_exactly_once(CHANGES).await;
     let tally = bus.tally();
     assert!(tally.dropped > 10 && tally.repeated > 10 && tally.reordered > 10, "{tally:?}");
     for gateway in 0..2 {
@@ -127,8 +127,8 @@ async fn no_event_is_lost_if_the_bus_drops_repeats_and_reorders_messages() {
 #[tokio::test]
 async fn the_faulty_bus_counts_its_faults_correctly() {
     const MESSAGES: usize = 1000;
-    let bus = FaultyBus::to(&servers::redis_url(), SEED).await;
-    let channel = servers::new_name();
+    let bus = FaultyRedisProxy::start(&servers::redis_url(), SEED).await;
+    let channel = servers::unique_name();
     let through_bus = redis::Client::open(bus.url()).expect("a URL");
     let mut listener = through_bus.get_async_pubsub().await.expect("Redis responds");
     listener.subscribe(channel.as_str()).await.expect("subscribed");

@@ -26,15 +26,15 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::support::client::Client;
 use crate::support::documents::SAVE_DRAFT;
-use crate::support::fuzz::dice::Dice;
-use crate::support::fuzz::judge::{Judge, Verdict};
-use crate::support::fuzz::known::{Known, Pictures};
+use crate::support::fuzz::random::RandomSource;
+use crate::support::fuzz::response_checker::{ResponseChecker, ResponseSummary};
+use crate::support::fuzz::fixtures::{Fixtures, SampleImages};
 use crate::support::fuzz::messages::{Frame, SocketSession};
-use crate::support::fuzz::requests::Maker;
+use crate::support::fuzz::requests::RequestGenerator;
 use crate::support::fuzz::schema::Schema;
-use crate::support::fuzz::wire::{PATIENCE, Wire};
-use crate::support::pictures::{picture, small};
-use crate::support::proxy::until;
+use crate::support::fuzz::raw_http::{TIMEOUT, RawClient};
+use crate::support::pictures::{picture, small_png};
+use crate::support::proxy::wait_until;
 use crate::support::servers;
 use crate::support::test_app::TestApp;
 
@@ -66,8 +66,8 @@ fn number(variable: &str, default: u64) -> u64 {
 /// What all clients share.
 struct Campaign {
     schema: Schema,
-    known: Known,
-    judge: Judge,
+    fixtures: Fixtures,
+    checker: ResponseChecker,
     addresses: Vec<SocketAddr>,
 }
 
@@ -89,36 +89,36 @@ impl Tally {
         self.with_data += other.with_data;
     }
 
-    fn count(&mut self, is_good: bool, verdict: Verdict) {
+    fn count(&mut self, is_valid: bool, summary: ResponseSummary) {
         self.requests += 1;
-        self.valid += u64::from(is_good);
-        self.executed += u64::from(is_good && verdict.was_executed);
-        self.with_data += u64::from(verdict.has_data);
+        self.valid += u64::from(is_valid);
+        self.executed += u64::from(is_valid && summary.was_executed);
+        self.with_data += u64::from(summary.has_data);
     }
 }
 
 impl Campaign {
-    fn maker(&self) -> Maker<'_> {
-        Maker { schema: &self.schema, known: &self.known }
+    fn generator(&self) -> RequestGenerator<'_> {
+        RequestGenerator { schema: &self.schema, known: &self.fixtures }
     }
 
     /// Sends requests one after the other, up to the number `end`.
     async fn send(self: Arc<Self>, client: usize, next: Arc<AtomicU64>, end: u64) -> Tally {
-        let mut wire = Wire::new(self.addresses[client % self.addresses.len()]);
+        let mut wire = RawClient::new(self.addresses[client % self.addresses.len()]);
         let mut tally = Tally::default();
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= end {
                 return tally;
             }
-            let request = self.maker().request(&mut dice_of(number));
+            let request = self.generator().request(&mut random_for(number));
             let response = wire.exchange(&request).await;
-            let verdict = response
+            let summary = response
                 .as_ref()
                 .map_err(Clone::clone)
-                .and_then(|response| self.judge.judge(&request, response.as_ref(), &self.known));
-            match verdict {
-                Ok(verdict) => tally.count(request.is_good, verdict),
+                .and_then(|response| self.checker.check(&request, response.as_ref(), &self.fixtures));
+            match summary {
+                Ok(summary) => tally.count(request.is_valid, summary),
                 Err(fault) => {
                     let response = response.ok().flatten().map(|response| {
                         let body = String::from_utf8_lossy(&response.body).into_owned();
@@ -141,10 +141,10 @@ impl Campaign {
         let mut sent = 0;
         while sent < messages {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            let session = self.maker().talk(&mut dice_of(number));
+            let session = self.generator().socket_session(&mut random_for(number));
             sent += session.messages.len() as u64;
-            let outcome = timeout(PATIENCE, run_session(address, &session, &self.judge)).await;
-            if let Err(fault) = outcome.unwrap_or_else(|_| Err(format!("not over within {PATIENCE:?}"))) {
+            let outcome = timeout(TIMEOUT, run_session(address, &session, &self.checker)).await;
+            if let Err(fault) = outcome.unwrap_or_else(|_| Err(format!("not over within {TIMEOUT:?}"))) {
                 let texts = session.messages.iter().map(|message| frame_text(&message.frame));
                 panic!("{fault}\n--- socket {number}:\n{}", texts.collect::<Vec<_>>().join("\n"));
             }
@@ -153,20 +153,20 @@ impl Campaign {
     }
 }
 
-fn dice_of(number: u64) -> Dice {
-    Dice::of(StdRng::seed_from_u64(number))
+fn random_for(number: u64) -> RandomSource {
+    RandomSource::new(StdRng::seed_from_u64(number))
 }
 
 fn frame_text(frame: &Frame) -> String {
     match frame {
         Frame::Text(text) => text.chars().take(2_000).collect(),
-        Frame::Binary(bytes) | Frame::Ping(bytes) | Frame::Garbled(bytes) => format!("{bytes:?}"),
+        Frame::Binary(bytes) | Frame::Ping(bytes) | Frame::InvalidUtf8(bytes) => format!("{bytes:?}"),
     }
 }
 
 /// Sends all messages of the session and judges what comes back. A ping at the end checks that the gateway
 /// still responds.
-async fn run_session(address: SocketAddr, session: &SocketSession, judge: &Judge) -> Result<(), String> {
+async fn run_session(address: SocketAddr, session: &SocketSession, checker: &ResponseChecker) -> Result<(), String> {
     let mut request =
         format!("ws://{address}/graphql").into_client_request().map_err(|error| error.to_string())?;
     if let Some(subprotocol) = session.subprotocol {
@@ -181,7 +181,7 @@ async fn run_session(address: SocketAddr, session: &SocketSession, judge: &Judge
                 Frame::Text(text) => Message::text(text.clone()),
                 Frame::Binary(bytes) => Message::binary(bytes.clone()),
                 Frame::Ping(bytes) => Message::Ping(bytes.clone().into()),
-                Frame::Garbled(bytes) => {
+                Frame::InvalidUtf8(bytes) => {
                     Message::Frame(frame::Frame::message(bytes.clone(), OpCode::Data(Data::Text), true))
                 }
             };
@@ -191,20 +191,20 @@ async fn run_session(address: SocketAddr, session: &SocketSession, judge: &Judge
         sink.send(Message::text(last.to_string())).await
     };
     let receive = async {
-        let mut awaited: Vec<&str> = session.messages.iter().filter_map(|it| it.awaits.as_deref()).collect();
+        let mut awaited: Vec<&str> = session.messages.iter().filter_map(|it| it.awaited_operation.as_deref()).collect();
         let mut is_last_answered = false;
         while !is_last_answered || !awaited.is_empty() {
             match incoming.next().await {
                 Some(Ok(Message::Text(text))) => {
-                    let message = judge_message(&text, session, judge)?;
+                    let message = check_message(&text, session, checker)?;
                     if matches!(message["type"].as_str(), Some("error" | "complete")) {
                         awaited.retain(|id| message["id"] != *id);
                     }
                     is_last_answered |= message["type"] == "pong" && message["payload"]["last"] == true;
                 }
-                Some(Ok(Message::Close(frame))) => return judge_close(frame.as_ref()),
+                Some(Ok(Message::Close(frame))) => return check_close(frame.as_ref()),
                 Some(Ok(_)) => {}
-                Some(Err(_)) | None if session.is_mangled => return Ok(()),
+                Some(Err(_)) | None if session.may_end_abruptly => return Ok(()),
                 Some(Err(error)) => return Err(format!("the socket broke: {error}")),
                 None => return Err("the socket ended without a close".to_owned()),
             }
@@ -217,21 +217,21 @@ async fn run_session(address: SocketAddr, session: &SocketSession, judge: &Judge
 }
 
 /// Parses a message of the gateway and checks it.
-fn judge_message(text: &str, session: &SocketSession, judge: &Judge) -> Result<Value, String> {
+fn check_message(text: &str, session: &SocketSession, checker: &ResponseChecker) -> Result<Value, String> {
     let sent: Vec<String> = session.messages.iter().map(|message| frame_text(&message.frame)).collect();
-    judge.check_leaks(text.as_bytes(), sent.concat().as_bytes())?;
+    checker.check_leaks(text.as_bytes(), sent.concat().as_bytes())?;
     let message: Value =
         serde_json::from_str(text).map_err(|error| format!("{text} is not JSON: {error}"))?;
     match message["type"].as_str() {
-        Some("next") => drop(judge.judge_payload(&message["payload"])?),
-        Some("error") => judge.judge_errors(&message["payload"])?,
+        Some("next") => drop(checker.check_payload(&message["payload"])?),
+        Some("error") => checker.check_errors(&message["payload"])?,
         Some("connection_ack" | "ping" | "pong" | "complete") => {}
         _ => return Err(format!("{text} is not a message of the protocol")),
     }
     Ok(message)
 }
 
-fn judge_close(frame: Option<&CloseFrame>) -> Result<(), String> {
+fn check_close(frame: Option<&CloseFrame>) -> Result<(), String> {
     let code = frame.map(|frame| u16::from(frame.code)).ok_or("closed without a code")?;
     // 1011 is an internal error.
     let is_expected = (1000..=1015).contains(&code) && code != 1011 || (4400..4500).contains(&code);
@@ -253,9 +253,9 @@ async fn join_tasks<T: 'static>(mut tasks: JoinSet<T>) -> Vec<T> {
 /// Makes the gateway open all its database connections. Otherwise requests could time out while the machine
 /// is busy with other tests.
 async fn open_connections(gateway: &Client) {
-    until("the connections are open", async || {
+    wait_until("the connections are open", async || {
         let requests =
-            (0..40).map(|_| gateway.answer("{ gigs { totalCount nodes { seller { id } } } }", json!({})));
+            (0..40).map(|_| gateway.execute("{ gigs { totalCount nodes { seller { id } } } }", json!({})));
         join_all(requests).await.iter().all(|response| response.get("errors").is_none())
     })
     .await;
@@ -272,7 +272,7 @@ async fn expect_healthy(app: &TestApp, email: &str) {
         let user = witness.at(&gateway);
         let data = user.run("{ viewer { email } gigs(first: 1) { totalCount } }", json!({})).await;
         assert_eq!(data["viewer"]["email"], email);
-        let saved = user.done(SAVE_DRAFT, json!({ "input": { "title": "Still here" } })).await;
+        let saved = user.mutate(SAVE_DRAFT, json!({ "input": { "title": "Still here" } })).await;
         assert_eq!(saved["gig"]["status"], "DRAFT");
     }
 }
@@ -291,9 +291,9 @@ async fn random_requests_get_valid_responses(settings: Settings, gateways: usize
     let app = TestApp::start(settings, gateways).await;
     let witness = app.member("Wilma").await.email;
     let addresses = vec![app.gateway_a().address, app.gateway_b().address];
-    let pictures = Pictures { of_gig: small(), of_document: picture(900, 640, ImageFormat::Jpeg) };
-    let mut known = Known::furnish(app.services(), addresses[0], pictures).await;
-    let folder = app.blobs().ancestors().nth(2).map(Path::to_path_buf).expect("it is in the data folder");
+    let pictures = SampleImages { gig_image: small_png(), identity_document: picture(900, 640, ImageFormat::Jpeg) };
+    let mut known = Fixtures::create(app.services(), addresses[0], pictures).await;
+    let folder = app.image_dir().ancestors().nth(2).map(Path::to_path_buf).expect("it is in the data folder");
     let secrets = [witness.clone(), TOKEN_SECRET.to_owned(), folder.display().to_string()];
 
     for gateway in [app.gateway_a(), app.gateway_b()] {
@@ -304,11 +304,11 @@ async fn random_requests_get_valid_responses(settings: Settings, gateways: usize
     let (mut first, mut messages) = (0, 0);
     while first < requests {
         let end = requests.min(first + ROUND);
-        known = known.signed_in_anew(addresses[0]).await;
-        let judge = Judge::new(&known, &secrets);
-        let schema = Schema::of(&gigway::graphql::sdl());
+        known = known.with_new_sessions(addresses[0]).await;
+        let judge = ResponseChecker::new(&known, &secrets);
+        let schema = Schema::parse(&gigway::graphql::sdl());
         let campaign =
-            Arc::new(Campaign { schema, known: known.clone(), judge, addresses: addresses.clone() });
+            Arc::new(Campaign { schema, known: known.clone(), checker, addresses: addresses.clone() });
         let (next, sockets) =
             (Arc::new(AtomicU64::new(seed + first)), Arc::new(AtomicU64::new(seed + SOCKETS + first)));
         let mut tasks = JoinSet::new();

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::client::text;
 use crate::support::documents::{ARCHIVE_GIG, EDIT_GIG, PAUSE_GIG, POST_GIG, RESUME_GIG, SAVE_DRAFT};
-use crate::support::pictures::small;
+use crate::support::pictures::small_png;
 use crate::support::test_app::TestApp;
 use crate::support::{on_both_back_ends, test_users::TestUser};
 
@@ -34,7 +34,7 @@ async fn an_invalid_form_reports_every_violation_and_creates_nothing(app: TestAp
         "links": ["http://example.com"],
         "imageIds": ["img_00000000000000000000000000"],
     });
-    let violations = ann.client.refused(POST_GIG, json!({ "input": form })).await;
+    let violations = ann.client.mutation_errors(POST_GIG, json!({ "input": form })).await;
     let expected = [
         violation("TOO_SHORT", "title"),
         violation("TOO_LONG", "description"),
@@ -54,7 +54,7 @@ async fn each_limit_of_the_form_has_its_own_error(app: TestApp) {
     let ann = app.member("Ann").await;
     let mut images = Vec::new();
     for _ in 0..6 {
-        images.push(ann.client.upload_picture(small()).await);
+        images.push(ann.client.upload_picture(small_png()).await);
     }
     let links: Vec<_> = (1..=6).map(|n| format!("https://example.com/{n}")).collect();
     let valid = app.gig_form("I will write a song for you").await;
@@ -87,20 +87,20 @@ async fn each_limit_of_the_form_has_its_own_error(app: TestApp) {
 
 async fn a_draft_is_saved_again_and_then_posted(app: TestApp) {
     let ann = app.member("Ann").await;
-    let payload = ann.client.done(SAVE_DRAFT, json!({ "input": { "title": "Song" } })).await;
+    let payload = ann.client.mutate(SAVE_DRAFT, json!({ "input": { "title": "Song" } })).await;
     let draft = &payload["gig"];
     assert_eq!((&draft["status"], &draft["version"]), (&json!("DRAFT"), &json!(1)));
     let id = text(&draft["id"]);
-    let image = ann.client.upload_picture(small()).await;
+    let image = ann.client.upload_picture(small_png()).await;
     let changes = json!({ "id": id, "title": "I will write a song", "tags": ["song"], "imageIds": [image],
                        "links": ["https://example.com/a"] });
-    let payload = ann.client.done(SAVE_DRAFT, json!({ "input": changes })).await;
+    let payload = ann.client.mutate(SAVE_DRAFT, json!({ "input": changes })).await;
     assert_eq!(payload["gig"]["version"], 2);
     assert_eq!(payload["gig"]["images"][0]["id"], json!(image));
 
     let mut form = app.gig_form("I will write a song for you").await;
     form["draftId"] = json!(id);
-    let payload = ann.client.done(POST_GIG, json!({ "input": form })).await;
+    let payload = ann.client.mutate(POST_GIG, json!({ "input": form })).await;
     let gig = &payload["gig"];
     assert_eq!(
         (text(&gig["id"]), &gig["status"], &gig["version"]),
@@ -109,42 +109,42 @@ async fn a_draft_is_saved_again_and_then_posted(app: TestApp) {
     assert_eq!((&gig["tags"], &gig["links"]), (&json!(["song"]), &json!(["https://example.com/a"])));
     assert_eq!(gig["images"][0]["id"], json!(image));
     assert_eq!(count_gigs(&ann).await, 1);
-    let refused = ann.client.refused(POST_GIG, json!({ "input": form })).await;
+    let refused = ann.client.mutation_errors(POST_GIG, json!({ "input": form })).await;
     assert_eq!(refused, [violation("INVALID_TRANSITION", "")]);
     let draft = json!({ "input": { "id": id, "title": "I will write two songs" } });
-    assert_eq!(ann.client.refused(SAVE_DRAFT, draft).await, [violation("INVALID_TRANSITION", "")]);
+    assert_eq!(ann.client.mutation_errors(SAVE_DRAFT, draft).await, [violation("INVALID_TRANSITION", "")]);
 }
 
 async fn a_listed_gig_can_be_paused_resumed_edited_and_archived(app: TestApp) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let id = ann.post(app.gig_form("I will write a song for you").await).await;
     let variables = json!({ "id": id });
-    assert_eq!(ann.client.refused(PAUSE_GIG, variables.clone()).await, [violation("INVALID_TRANSITION", "")]);
+    assert_eq!(ann.client.mutation_errors(PAUSE_GIG, variables.clone()).await, [violation("INVALID_TRANSITION", "")]);
     rita.approve(&id).await;
     for (mutation, status, version) in [(PAUSE_GIG, "PAUSED", 3), (RESUME_GIG, "ACTIVE", 4)] {
-        let payload = ann.at(&app.gateway_b()).done(mutation, variables.clone()).await;
+        let payload = ann.at(&app.gateway_b()).mutate(mutation, variables.clone()).await;
         assert_eq!(payload["gig"], json!({ "id": id, "status": status, "version": version }));
     }
     let edit = json!({ "id": id, "title": "I will write a better song", "expectedVersion": 3 });
-    let stale = ann.client.refused(EDIT_GIG, json!({ "input": edit })).await;
+    let stale = ann.client.mutation_errors(EDIT_GIG, json!({ "input": edit })).await;
     assert_eq!(stale, [violation("STALE_VERSION", "expectedVersion")]);
     let edit = json!({ "id": id, "title": "I will write a better song", "expectedVersion": 4 });
-    let payload = ann.client.done(EDIT_GIG, json!({ "input": edit })).await;
+    let payload = ann.client.mutate(EDIT_GIG, json!({ "input": edit })).await;
     assert_eq!((&payload["gig"]["status"], &payload["gig"]["version"]), (&json!("IN_REVIEW"), &json!(5)));
     let too_short = json!({ "id": id, "title": "short" });
     rita.approve(&id).await;
-    let refused = ann.client.refused(EDIT_GIG, json!({ "input": too_short })).await;
+    let refused = ann.client.mutation_errors(EDIT_GIG, json!({ "input": too_short })).await;
     assert_eq!(refused, [violation("TOO_SHORT", "title")]);
     assert_eq!(ann.status(&id).await, "ACTIVE");
-    ann.client.done(ARCHIVE_GIG, variables.clone()).await;
-    assert_eq!(ann.client.refused(ARCHIVE_GIG, variables).await, [violation("INVALID_TRANSITION", "")]);
+    ann.client.mutate(ARCHIVE_GIG, variables.clone()).await;
+    assert_eq!(ann.client.mutation_errors(ARCHIVE_GIG, variables).await, [violation("INVALID_TRANSITION", "")]);
 }
 
 async fn archiving_a_gig_in_review_removes_it_from_the_queue(app: TestApp) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let id = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.queue_item(&id).await;
-    ann.client.done(ARCHIVE_GIG, json!({ "id": id })).await;
+    ann.client.mutate(ARCHIVE_GIG, json!({ "id": id })).await;
     let queue = rita.client.run("{ reviewQueue { totalCount } }", json!({})).await;
     assert_eq!(queue["reviewQueue"]["totalCount"], 0);
 }
@@ -154,11 +154,11 @@ async fn a_gig_rejected_for_a_final_reason_cannot_be_edited(app: TestApp) {
     let id = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.decide(&id, "REJECT", json!([{ "code": "SPAM" }])).await;
     let edit = json!({ "input": { "id": id, "title": "I will write two songs" } });
-    assert_eq!(ann.client.refused(EDIT_GIG, edit).await, [violation("INVALID_TRANSITION", "")]);
+    assert_eq!(ann.client.mutation_errors(EDIT_GIG, edit).await, [violation("INVALID_TRANSITION", "")]);
     let other = ann.post(app.gig_form("I will write another song").await).await;
     rita.decide(&other, "REJECT", json!([{ "code": "LANGUAGE" }])).await;
     let edit = json!({ "input": { "id": other, "title": "I will write two songs" } });
-    ann.client.done(EDIT_GIG, edit).await;
+    ann.client.mutate(EDIT_GIG, edit).await;
     assert_eq!(ann.status(&other).await, "IN_REVIEW");
 }
 
@@ -174,8 +174,8 @@ async fn a_seller_can_have_at_most_twenty_unarchived_gigs(app: TestApp) {
     assert_eq!(created.len(), 20);
     let refused = saved.iter().find(|payload| payload["gig"].is_null()).expect("two are refused");
     assert_eq!(refused["errors"][0]["code"], "LIMIT_REACHED");
-    ann.client.done(ARCHIVE_GIG, json!({ "id": created[0]["gig"]["id"] })).await;
-    ann.client.done(SAVE_DRAFT, draft).await;
+    ann.client.mutate(ARCHIVE_GIG, json!({ "id": created[0]["gig"]["id"] })).await;
+    ann.client.mutate(SAVE_DRAFT, draft).await;
 }
 
 async fn fifty_concurrent_posts_succeed(app: TestApp) {
@@ -186,7 +186,7 @@ async fn fifty_concurrent_posts_succeed(app: TestApp) {
     let posts = (0..51).map(|number| {
         let user = [&ann, &bob, &cid][number % 3];
         let (client, form) = (user.at(&app.gateway_b()), form.clone());
-        async move { client.done(POST_GIG, json!({ "input": form })).await }
+        async move { client.mutate(POST_GIG, json!({ "input": form })).await }
     });
     let posted = futures_util::future::join_all(posts).await;
     assert_eq!(posted.len(), 51);
@@ -195,29 +195,29 @@ async fn fifty_concurrent_posts_succeed(app: TestApp) {
 
 async fn gigs_and_images_of_others_are_not_found(app: TestApp) {
     let (ann, bob) = (app.member("Ann").await, app.member("Bob").await);
-    let payload = ann.client.done(SAVE_DRAFT, json!({ "input": { "title": "Song" } })).await;
+    let payload = ann.client.mutate(SAVE_DRAFT, json!({ "input": { "title": "Song" } })).await;
     let id = text(&payload["gig"]["id"]);
     for mutation in [PAUSE_GIG, RESUME_GIG, ARCHIVE_GIG] {
-        assert_eq!(bob.client.refused(mutation, json!({ "id": id })).await, [violation("NOT_FOUND", "id")]);
+        assert_eq!(bob.client.mutation_errors(mutation, json!({ "id": id })).await, [violation("NOT_FOUND", "id")]);
     }
     let edit = json!({ "input": { "id": id, "title": "I will write two songs" } });
-    assert_eq!(bob.client.refused(EDIT_GIG, edit).await, [violation("NOT_FOUND", "id")]);
+    assert_eq!(bob.client.mutation_errors(EDIT_GIG, edit).await, [violation("NOT_FOUND", "id")]);
     let save = json!({ "input": { "id": id, "title": "Mine now" } });
-    assert_eq!(bob.client.refused(SAVE_DRAFT, save).await, [violation("NOT_FOUND", "id")]);
+    assert_eq!(bob.client.mutation_errors(SAVE_DRAFT, save).await, [violation("NOT_FOUND", "id")]);
     let mut form = app.gig_form("I will write a song for you").await;
     form["draftId"] = json!(id);
     assert_eq!(
-        bob.client.refused(POST_GIG, json!({ "input": form })).await,
+        bob.client.mutation_errors(POST_GIG, json!({ "input": form })).await,
         [violation("NOT_FOUND", "draftId")]
     );
-    let image = ann.client.upload_picture(small()).await;
+    let image = ann.client.upload_picture(small_png()).await;
     let mut form = app.gig_form("I will write a song for you").await;
     form["imageIds"] = json!([image]);
-    let refused = bob.client.refused(POST_GIG, json!({ "input": form })).await;
+    let refused = bob.client.mutation_errors(POST_GIG, json!({ "input": form })).await;
     assert_eq!(refused, [violation("NOT_FOUND", "imageIds.0")]);
     assert_eq!(count_gigs(&bob).await, 0);
     for unknown in [ann.id.as_str(), "gig_00000000000000000000000000", "gig_x", ""] {
-        let refused = ann.client.refused(ARCHIVE_GIG, json!({ "id": unknown })).await;
+        let refused = ann.client.mutation_errors(ARCHIVE_GIG, json!({ "id": unknown })).await;
         assert_eq!(refused, [violation("NOT_FOUND", "id")]);
     }
     let gig =
@@ -234,7 +234,7 @@ async fn a_price_is_an_exact_decimal_string(app: TestApp) {
         assert!(codes == ["BAD_USER_INPUT"] || codes == ["GRAPHQL_VALIDATION_FAILED"], "{codes:?}");
     }
     form["price"] = json!("12.505");
-    assert_eq!(ann.client.refused(POST_GIG, json!({ "input": form })).await, [violation("INVALID", "price")]);
+    assert_eq!(ann.client.mutation_errors(POST_GIG, json!({ "input": form })).await, [violation("INVALID", "price")]);
     form["price"] = json!("12.5");
     let id = ann.post(form).await;
     let query = "query($id: ID!) { gig(id: $id) { price { amount currencyCode } } }";

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::protections::production;
 use crate::support::client::{Client, error_codes, text};
 use crate::support::on_both_back_ends;
-use crate::support::pictures::small;
+use crate::support::pictures::small_png;
 use crate::support::test_app::TestApp;
 
 async fn json_of(response: Response) -> Value {
@@ -96,19 +96,19 @@ async fn every_error_has_a_code_and_no_data_if_nothing_was_executed(app: TestApp
         ("subscription { gigPublished { gigId } }", json!({}), "BAD_USER_INPUT"),
     ];
     for (query, variables, code) in cases {
-        let response = gateway_a.answer(query, variables).await;
+        let response = gateway_a.execute(query, variables).await;
         assert_eq!(error_codes(&response), [code], "{query}: {response}");
         assert!(response.get("data").is_none(), "{query}: {response}");
     }
     // A nullable field that fails is null; the other fields are not affected.
     let invalid = gateway_a.with_token("nonsense");
-    let response = invalid.answer("{ viewer { email } categories { slug } }", json!({})).await;
+    let response = invalid.execute("{ viewer { email } categories { slug } }", json!({})).await;
     assert_eq!(
         (error_codes(&response), &response["data"]["viewer"]),
         (vec!["UNAUTHENTICATED".into()], &Value::Null)
     );
     assert_eq!(response["data"]["categories"].as_array().map(Vec::len), Some(27));
-    let response = gateway_a.answer("{ categories { id } reviewQueue { totalCount } }", json!({})).await;
+    let response = gateway_a.execute("{ categories { id } reviewQueue { totalCount } }", json!({})).await;
     assert_eq!((error_codes(&response), &response["data"]), (vec!["UNAUTHENTICATED".into()], &Value::Null));
     assert_eq!(response["errors"][0]["path"], json!(["reviewQueue"]));
 }
@@ -120,7 +120,7 @@ async fn an_operation_with_invalid_variables_executes_nothing(app: TestApp) {
     let mut form = app.gig_form("I will write a song for you").await;
     form["price"] = json!(25);
     for variables in [json!({}), json!({ "i": null }), json!({ "i": form })] {
-        let response = ann.client.answer(mutation, variables.clone()).await;
+        let response = ann.client.execute(mutation, variables.clone()).await;
         assert!(
             !error_codes(&response).is_empty() && response.get("data").is_none(),
             "{variables}: {response}"
@@ -150,7 +150,7 @@ async fn exponentially_nested_fragments_are_rejected(app: TestApp) {
     assert_eq!(app.gateway_a().error_codes(&query, json!({})).await, ["QUERY_TOO_COMPLEX"]);
     let mut socket = app.gateway_a().socket().await;
     socket.subscribe("1", &query, json!({})).await;
-    assert_eq!(socket.failure("1").await, ["QUERY_TOO_COMPLEX"]);
+    assert_eq!(socket.expect_error("1").await, ["QUERY_TOO_COMPLEX"]);
 }
 
 async fn error_messages_reveal_no_internals(app: TestApp) {
@@ -214,12 +214,12 @@ async fn multipart_parts_are_limited_and_can_come_in_any_order(app: TestApp) {
     let map = json!({ "0": ["variables.a", "variables.b"] }).to_string();
     // One file for two variables; the file comes before the map.
     let form =
-        Form::new().part("0", part(small())).text("operations", operations.clone()).text("map", map.clone());
+        Form::new().part("0", part(small_png())).text("operations", operations.clone()).text("map", map.clone());
     let (status, body) = send(form).await;
     assert_eq!((status, &body["data"]["b"]["image"]["width"]), (200, &json!(64)), "{body}");
     let cases = [
-        (Form::new().text("map", map.clone()).part("0", part(small())), 400),
-        (Form::new().text("operations", operations.clone()).part("0", part(small())), 400),
+        (Form::new().text("map", map.clone()).part("0", part(small_png())), 400),
+        (Form::new().text("operations", operations.clone()).part("0", part(small_png())), 400),
         (Form::new().text("operations", operations.clone()).text("map", map.clone()), 400),
         (Form::new().text("operations", operations.clone()).text("map", "[]"), 400),
         (Form::new().text("operations", "[]").text("map", "{}"), 400),
@@ -232,7 +232,7 @@ async fn multipart_parts_are_limited_and_can_come_in_any_order(app: TestApp) {
         ),
         (
             (0..6).fold(Form::new().text("operations", operations.clone()), |form, n| {
-                form.part(n.to_string(), part(small()))
+                form.part(n.to_string(), part(small_png()))
             }),
             413,
         ),
@@ -331,7 +331,7 @@ async fn production_serves_no_graphiql_and_rejects_local_origins() {
     let request = app.gateway_a().get("/livez").header("origin", "https://app.example.com");
     assert!(request.send().await.expect("a response").headers().contains_key("access-control-allow-origin"));
     let ann = app.member("Ann").await;
-    let url = text(&ann.client.upload(small()).await["image"]["url"]);
+    let url = text(&ann.client.upload(small_png()).await["image"]["url"]);
     assert!(url.starts_with("https://api.example.com/media/img_"), "{url}");
     let development = TestApp::on_sqlite().await;
     let (status, response) = development.gateway_a().fetch("/graphiql").await;

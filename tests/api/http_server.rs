@@ -9,8 +9,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::protections::production;
-use crate::support::pictures::small;
-use crate::support::proxy::until;
+use crate::support::pictures::small_png;
+use crate::support::proxy::wait_until;
 use crate::support::test_app::TestApp;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -38,7 +38,7 @@ async fn connections_without_a_complete_request_are_closed() {
     socket.subscribe("1", "subscription { gigPublished { gigId } }", json!({})).await;
     tokio::time::sleep(Duration::from_millis(2500)).await;
     socket.subscribe("2", "{ __typename }", json!({})).await;
-    assert_eq!(socket.about("2").await["payload"]["data"]["__typename"], "Query");
+    assert_eq!(socket.receive_for("2").await["payload"]["data"]["__typename"], "Query");
     // Too large headers are rejected.
     let too_large =
         exchange(&app, &format!("GET /livez HTTP/1.1\r\nhost: gigway\r\nx: {}", "x".repeat(1024 * 1024)))
@@ -50,7 +50,7 @@ async fn connections_without_a_complete_request_are_closed() {
 async fn every_response_has_security_headers() {
     let app = TestApp::start(production(), 1).await;
     let ann = app.member("Ann").await;
-    ann.client.upload_picture(small()).await;
+    ann.client.upload_picture(small_png()).await;
     let gateway_a = app.gateway_a();
     let graphql = gateway_a.post("/graphql").json(&json!({ "query": "{ __typename }" }));
     let refused = gateway_a.post("/graphql").body("nonsense");
@@ -88,21 +88,21 @@ async fn metrics_count_operations_and_need_a_token_in_production() {
     let app = TestApp::on_sqlite().await;
     let gateway_a = app.gateway_a();
     gateway_a.run("{ categories { slug } }", json!({})).await;
-    gateway_a.answer("{ nonsense }", json!({})).await;
+    gateway_a.execute("{ nonsense }", json!({})).await;
     let mut socket = gateway_a.socket().await;
     socket.subscribe("1", "subscription { gigPublished { gigId } }", json!({})).await;
     socket.subscribe("2", "{ __typename }", json!({})).await;
-    socket.about("2").await;
+    socket.receive_for("2").await;
     gateway_a.fetch("/nowhere/at/all").await;
     // Each operation is counted once, by its outcome, over any transport.
     let refused = json!({ "query": "subscription { reviewQueueChanged { cursor } }" });
     let stream = gateway_a.post("/graphql").header("accept", "text/event-stream").json(&refused);
     stream.send().await.expect("a response").text().await.expect("a stream");
     socket.subscribe("3", "{ reviewQueue { totalCount } }", json!({})).await;
-    socket.about("3").await;
-    gateway_a.answer(&"{a".repeat(200), json!({})).await;
+    socket.receive_for("3").await;
+    gateway_a.execute(&"{a".repeat(200), json!({})).await;
     let started = r#"gigway_graphql_operations_total{kind="subscription",code="OK"} 1"#;
-    until("the subscription has started", async || {
+    wait_until("the subscription has started", async || {
         gateway_a.fetch("/metrics").await.1.text().await.expect("a text").contains(started)
     })
     .await;

@@ -13,8 +13,8 @@ use crate::support::documents::{
 };
 use crate::support::event_stream::{EventStream, StreamEvent};
 use crate::support::on_both_back_ends;
-use crate::support::process::{Served, gigway};
-use crate::support::proxy::until;
+use crate::support::process::{GatewayProcess, gigway};
+use crate::support::proxy::wait_until;
 use crate::support::socket::Socket;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::TestUser;
@@ -22,7 +22,7 @@ use crate::support::test_users::TestUser;
 const TICKET: &str = "mutation { createStreamTicket { streamTicket { ticket expiresAt } errors { code } } }";
 
 async fn ticket(user: &TestUser) -> String {
-    text(&user.client.done(TICKET, json!({})).await["streamTicket"]["ticket"])
+    text(&user.client.mutate(TICKET, json!({})).await["streamTicket"]["ticket"])
 }
 
 /// Opens a stream like a browser's EventSource: by GET, without an authorization header.
@@ -59,14 +59,14 @@ async fn every_event_has_its_cursor_as_id_and_last_event_id_resumes_after_it(app
         post(&ann.at(&app.gateway_b()), GIG_STATUS_CHANGED, json!({ "id": id }), "text/event-stream").await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(response.headers()["content-type"], "text/event-stream; charset=utf-8");
-    let mut stream = EventStream::of(response);
+    let mut stream = EventStream::new(response);
     let (first, snapshot) = next(&mut stream).await;
     assert!(stream.retry.is_some());
     let snapshot = &snapshot["data"]["gigStatusChanged"];
     assert_eq!((&snapshot["delivery"], first.name.as_str()), (&json!("SNAPSHOT"), "next"));
     assert_eq!(text(&snapshot["cursor"]), first.id);
     for mutation in [PAUSE_GIG, RESUME_GIG, PAUSE_GIG] {
-        ann.client.done(mutation, json!({ "id": id })).await;
+        ann.client.mutate(mutation, json!({ "id": id })).await;
     }
     let (paused, event) = next(&mut stream).await;
     assert_eq!(event["data"]["gigStatusChanged"]["version"], json!(3));
@@ -76,7 +76,7 @@ async fn every_event_has_its_cursor_as_id_and_last_event_id_resumes_after_it(app
     let variables = json!({ "id": id, "after": first.id }).to_string();
     let request = request.query(&[("query", GIG_STATUS_CHANGED), ("variables", &variables)]);
     let response = request.header("last-event-id", &paused.id).send().await.expect("a response");
-    let mut stream = EventStream::of(response);
+    let mut stream = EventStream::new(response);
     for version in [4, 5] {
         let (_, event) = next(&mut stream).await;
         let event = &event["data"]["gigStatusChanged"];
@@ -91,7 +91,7 @@ async fn queries_mutations_and_errors_are_one_event_and_complete(app: TestApp) {
         ("{ viewer { email } }", json!({}), json!({ "viewer": { "email": ann.email } })),
         ("mutation { signOut { errors { code } } }", json!({}), json!({ "signOut": { "errors": [] } })),
     ] {
-        let mut stream = EventStream::of(post(&ann.client, query, variables, "text/event-stream").await);
+        let mut stream = EventStream::new(post(&ann.client, query, variables, "text/event-stream").await);
         let (event, body) = next(&mut stream).await;
         assert_eq!((event.name.as_str(), &body["data"]), ("next", &expected));
         let (end, _) = next(&mut stream).await;
@@ -106,7 +106,7 @@ async fn queries_mutations_and_errors_are_one_event_and_complete(app: TestApp) {
         ("subscription {", "GRAPHQL_PARSE_FAILED"),
         ("subscription { gigPublished @skip(if: true) { cursor } }", "GRAPHQL_VALIDATION_FAILED"),
     ] {
-        let mut stream = EventStream::of(post(&bob.client, query, json!({}), "text/event-stream").await);
+        let mut stream = EventStream::new(post(&bob.client, query, json!({}), "text/event-stream").await);
         let (_, body) = next(&mut stream).await;
         assert_eq!(json!([body["errors"][0]["extensions"]["code"]]), codes(code), "{query}: {body}");
         assert!(body.get("data").is_none(), "{query}: {body}");
@@ -121,7 +121,7 @@ async fn a_stream_ticket_only_opens_streams_of_its_session(app: TestApp) {
     let ticket_of_ann = ticket(&ann).await;
     let parameter = [("ticket", ticket_of_ann.as_str())];
     let mut stream =
-        EventStream::of(open(&app.gateway_b(), GIG_STATUS_CHANGED, json!({ "id": id }), &parameter).await);
+        EventStream::new(open(&app.gateway_b(), GIG_STATUS_CHANGED, json!({ "id": id }), &parameter).await);
     assert_eq!(next(&mut stream).await.1["data"]["gigStatusChanged"]["delivery"], "SNAPSHOT");
     // It is not accepted for queries, nor as an access token.
     let viewer = [("query", "{ viewer { email } }"), ("ticket", &ticket_of_ann)];
@@ -129,13 +129,13 @@ async fn a_stream_ticket_only_opens_streams_of_its_session(app: TestApp) {
     let body: Value = response.json().await.expect("JSON");
     assert_eq!(body["data"]["viewer"], Value::Null);
     let mut query_stream =
-        EventStream::of(open(&app.gateway_a(), "{ viewer { email } }", json!({}), &parameter).await);
+        EventStream::new(open(&app.gateway_a(), "{ viewer { email } }", json!({}), &parameter).await);
     assert_eq!(next(&mut query_stream).await.1["data"]["viewer"], Value::Null);
     let as_token = app.gateway_a().with_token(&ticket_of_ann);
     assert_eq!(as_token.error_codes("{ viewer { email } }", json!({})).await, ["UNAUTHENTICATED"]);
-    let mut socket = Socket::silent(app.gateway_a().address).await;
-    socket.introduce(Some(&ticket_of_ann)).await;
-    assert_eq!(socket.closed().await.0, 4403);
+    let mut socket = Socket::open_without_init(app.gateway_a().address).await;
+    socket.send_connection_init(Some(&ticket_of_ann)).await;
+    assert_eq!(socket.expect_close().await.0, 4403);
     let token = ann.client.token().expect("a token");
     for invalid in ["", "nonsense", token] {
         let response = open(&app.gateway_a(), GIG_STATUS_CHANGED, json!({}), &[("ticket", invalid)]).await;
@@ -144,14 +144,14 @@ async fn a_stream_ticket_only_opens_streams_of_its_session(app: TestApp) {
         assert_eq!(body["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
     }
     // After a minute it expires; streams that are open continue.
-    app.pass(TimeDelta::seconds(61));
+    app.advance_clock(TimeDelta::seconds(61));
     let response = open(&app.gateway_a(), GIG_STATUS_CHANGED, json!({}), &parameter).await;
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
-    ann.client.done(PAUSE_GIG, json!({ "id": id })).await;
+    ann.client.mutate(PAUSE_GIG, json!({ "id": id })).await;
     assert_eq!(next(&mut stream).await.1["data"]["gigStatusChanged"]["status"], "PAUSED");
     // The stream ends with the session.
     let new_ticket = ticket(&ann).await;
-    ann.client.done(SIGN_OUT, json!({})).await;
+    ann.client.mutate(SIGN_OUT, json!({})).await;
     assert!(stream.next().await.expect("a stream").is_none());
     let response = open(&app.gateway_a(), GIG_STATUS_CHANGED, json!({}), &[("ticket", &new_ticket)]).await;
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
@@ -173,7 +173,7 @@ async fn apollo_clients_receive_multipart_subscriptions(app: TestApp) {
         body.clone()
     };
     read("SNAPSHOT").await;
-    ann.client.done(PAUSE_GIG, json!({ "id": id })).await;
+    ann.client.mutate(PAUSE_GIG, json!({ "id": id })).await;
     let body = read("\"PAUSED\",\"version\":3").await;
     let parts: Vec<_> = body.split("\r\n--graphql").filter(|part| !part.is_empty()).collect();
     for part in parts {
@@ -212,8 +212,8 @@ async fn connections_and_subscriptions_are_limited_and_freed_when_closed() {
     assert_eq!(stream.status(), StatusCode::OK);
     first.subscribe("a", GIG_STATUS_CHANGED, json!({})).await;
     first.subscribe("b", GIG_STATUS_CHANGED, json!({})).await;
-    assert_eq!(first.failure("b").await, ["RATE_LIMITED"]);
-    let second = Socket::silent(app.gateway_a().address).await;
+    assert_eq!(first.expect_error("b").await, ["RATE_LIMITED"]);
+    let second = Socket::open_without_init(app.gateway_a().address).await;
     assert!(Socket::connect(app.gateway_a().address, Some("graphql-transport-ws"), &[]).await.is_err());
     let refused = post(&ann.client, GIG_PUBLISHED, json!({}), "text/event-stream").await;
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
@@ -221,40 +221,40 @@ async fn connections_and_subscriptions_are_limited_and_freed_when_closed() {
     assert_eq!(body["errors"][0]["extensions"]["code"], "RATE_LIMITED");
     // A closed stream frees its connection and its subscription.
     drop(stream);
-    until("a connection is free", async || {
+    wait_until("a connection is free", async || {
         let response = post(&ann.client, GIG_STATUS_CHANGED, json!({}), "text/event-stream").await;
         response.status() == StatusCode::OK
     })
     .await;
     // A closed socket frees its connection.
-    second.leave().await;
+    second.close().await;
     let mut third = None;
-    until("a connection is free", async || {
+    wait_until("a connection is free", async || {
         third = Socket::connect(app.gateway_a().address, Some("graphql-transport-ws"), &[]).await.ok();
         third.is_some()
     })
     .await;
     first.complete("a").await;
     let seller_id = UserId::parse(&ann.id).expect("a user's id");
-    until("both have ended", async || {
+    wait_until("both have ended", async || {
         let streams = &app.services().streams;
         streams.dispatcher().subscriber_count_of(Topic::Seller(seller_id)) == 0
     })
     .await;
     first.subscribe("c", GIG_STATUS_CHANGED, json!({})).await;
     first.subscribe("d", GIG_STATUS_CHANGED, json!({})).await;
-    until("both are attached", async || {
+    wait_until("both are attached", async || {
         app.services().streams.dispatcher().subscriber_count_of(Topic::Seller(seller_id)) == 2
     })
     .await;
     ann.post(app.gig_form("I will write a song for you").await).await;
     for id in ["c", "d"] {
-        assert_eq!(first.event(id).await["status"], "IN_REVIEW");
+        assert_eq!(first.next_event(id).await["status"], "IN_REVIEW");
     }
     first.subscribe("e", GIG_PUBLISHED, json!({})).await;
-    assert_eq!(first.failure("e").await, ["RATE_LIMITED"]);
+    assert_eq!(first.expect_error("e").await, ["RATE_LIMITED"]);
     first.subscribe("q1", "{ __typename }", json!({})).await;
-    assert_eq!(first.about("q1").await["type"], "next");
+    assert_eq!(first.receive_for("q1").await["type"], "next");
 }
 
 /// URLs often end up in logs, so the gateway must not log the query string.
@@ -264,15 +264,15 @@ async fn stream_tickets_are_never_logged() {
     let log = folder.path().join("log");
     let mut command = gigway(folder.path(), &["serve"]);
     command.env("GIGWAY_LOG", "debug").stderr(std::fs::File::create(&log).expect("a file"));
-    let served = Served::start_with(command, &[]);
+    let served = GatewayProcess::start_command(command, &[]);
     let input = json!({ "email": "ann@example.com", "password": "a good password", "displayName": "Ann" });
-    let session = served.client.done(SIGN_UP, json!({ "input": input })).await["session"].take();
+    let session = served.client.mutate(SIGN_UP, json!({ "input": input })).await["session"].take();
     let ann = served.client.with_token(&text(&session["accessToken"]));
-    let ticket = text(&ann.done(TICKET, json!({})).await["streamTicket"]["ticket"]);
+    let ticket = text(&ann.mutate(TICKET, json!({})).await["streamTicket"]["ticket"]);
     let response = open(&ann, GIG_STATUS_CHANGED, json!({}), &[("ticket", &ticket)]).await;
     assert_eq!(response.status(), StatusCode::OK);
     drop(response);
-    served.end("TERM");
+    served.stop_with("TERM");
     let log = std::fs::read_to_string(log).expect("a log");
     assert!(log.contains("/graphql"), "{log}");
     let signature = ticket.rsplit('.').next().expect("three parts");

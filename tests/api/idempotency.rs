@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::support::client::{Client, error_codes, text};
 use crate::support::documents::{PAUSE_GIG, POST_GIG, SAVE_DRAFT, SIGN_UP};
 use crate::support::on_both_back_ends;
-use crate::support::pictures::{picture, small};
+use crate::support::pictures::{picture, small_png};
 use crate::support::test_app::TestApp;
 use crate::support::test_users::PASSWORD;
 
@@ -88,7 +88,7 @@ async fn a_key_belongs_to_one_request_of_one_user_for_a_day(app: TestApp) {
     assert_ne!(first["data"]["saveGigDraft"]["gig"]["id"], bobs["data"]["saveGigDraft"]["gig"]["id"]);
     assert_eq!((count_gigs(&ann.client).await, count_gigs(&bob.client).await), (1, 1));
     // After a day the key can be used again.
-    app.pass(TimeDelta::hours(24));
+    app.advance_clock(TimeDelta::hours(24));
     let ann = app.sign_in(&ann.email).await;
     let third = send_json(&ann.client, "a", SAVE_DRAFT, draft("Another song")).await;
     assert_eq!(third["data"]["saveGigDraft"]["gig"]["title"], "Another song");
@@ -131,9 +131,9 @@ async fn uploads_are_identified_by_their_bytes(app: TestApp) {
         let request = client.upload_request(bytes).header("idempotency-key", "picture");
         request.send().await.expect("a response").json::<Value>().await.expect("JSON")
     };
-    let first = upload(&ann.client, small()).await;
+    let first = upload(&ann.client, small_png()).await;
     let id = text(&first["data"]["uploadGigImage"]["image"]["id"]);
-    let replayed = upload(&ann.at(&app.gateway_b()), small()).await;
+    let replayed = upload(&ann.at(&app.gateway_b()), small_png()).await;
     assert_eq!(text(&replayed["data"]["uploadGigImage"]["image"]["id"]), id);
     let different = upload(&ann.client, picture(41, 30, image::ImageFormat::Png)).await;
     assert_eq!(error_codes(&different), ["IDEMPOTENCY_KEY_REUSED"]);
@@ -178,8 +178,8 @@ async fn over_a_websocket_the_key_is_in_the_extensions(app: TestApp) {
             "variables": { "input": { "title": "A song" } },
             "extensions": { "idempotencyKey": "draft" },
         });
-        socket.say(json!({ "type": "subscribe", "id": "1", "payload": payload })).await;
-        ids.push(text(&socket.about("1").await["payload"]["data"]["saveGigDraft"]["gig"]["id"]));
+        socket.send(json!({ "type": "subscribe", "id": "1", "payload": payload })).await;
+        ids.push(text(&socket.receive_for("1").await["payload"]["data"]["saveGigDraft"]["gig"]["id"]));
     }
     assert_eq!(ids[0], ids[1]);
     assert_eq!(count_gigs(&ann.client).await, 1);
@@ -211,7 +211,7 @@ async fn an_abandoned_attempt_is_taken_over_only_if_it_has_committed_nothing(app
     let idle = attempt(services, "idle").await;
     assert!(matches!(claim(gateway_b, "committed").await, KeyState::Running));
     assert!(matches!(claim(gateway_b, "idle").await, KeyState::Running));
-    app.pass(TimeDelta::seconds(71));
+    app.advance_clock(TimeDelta::seconds(71));
     assert!(matches!(claim(gateway_b, "committed").await, KeyState::ResponseLost));
     let taken_over = attempt(gateway_b, "idle").await;
     // The first attempt was only slow: it must not commit after it was taken over.

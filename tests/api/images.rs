@@ -5,10 +5,10 @@ use gigway::service::background_jobs;
 use image::{GenericImageView, ImageFormat};
 use serde_json::{Value, json};
 
-use crate::support::client::{Client, error_codes, faults, text};
+use crate::support::client::{Client, error_codes, user_errors, text};
 use crate::support::documents::{ARCHIVE_GIG, EDIT_GIG, PAUSE_GIG, SAVE_DRAFT};
 use crate::support::on_both_back_ends;
-use crate::support::pictures::{picture, small};
+use crate::support::pictures::{picture, small_png};
 use crate::support::test_app::TestApp;
 
 const THREE_MEBIBYTES: usize = 3 * 1024 * 1024;
@@ -46,26 +46,26 @@ async fn images_are_detected_by_content_and_stored_as_small_jpegs(app: TestApp) 
 
 async fn invalid_images_are_rejected_and_nothing_is_stored(app: TestApp) {
     let ann = app.member("Ann").await;
-    let mut bomb = small();
+    let mut bomb = small_png();
     // The header's width and height: 30,000 each.
     bomb[16..24].copy_from_slice(&[0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30]);
-    let mut polyglot = small();
+    let mut polyglot = small_png();
     polyglot.extend_from_slice(b"PK\x03\x04 and then some");
-    let truncated = small()[..small().len() / 2].to_vec();
+    let truncated = small_png()[..small().len() / 2].to_vec();
     let cases =
         [b"just text".to_vec(), Vec::new(), bomb, polyglot, truncated, b"GIF89a\x01\0\x01\0".to_vec()];
     for (number, file) in cases.into_iter().enumerate() {
         let payload = ann.client.upload(file).await;
         let expected = [("UNSUPPORTED_MEDIA".to_owned(), "file".to_owned())];
-        assert_eq!(faults(&payload), expected, "case {number}: {payload}");
+        assert_eq!(user_errors(&payload), expected, "case {number}: {payload}");
         assert!(payload["image"].is_null());
     }
     // An image with trailing bytes, exactly at the size limit and one byte over it.
     for (bytes, code) in [(THREE_MEBIBYTES, "UNSUPPORTED_MEDIA"), (THREE_MEBIBYTES + 1, "FILE_TOO_LARGE")] {
-        let mut file = small();
+        let mut file = small_png();
         file.resize(bytes, 0);
         let payload = ann.client.upload(file).await;
-        assert_eq!(faults(&payload), [(code.to_owned(), "file".to_owned())], "{payload}");
+        assert_eq!(user_errors(&payload), [(code.to_owned(), "file".to_owned())], "{payload}");
         let message = payload["errors"][0]["message"].as_str().expect("a message");
         assert!(code != "FILE_TOO_LARGE" || message.contains("3145728"), "{message}");
     }
@@ -73,9 +73,9 @@ async fn invalid_images_are_rejected_and_nothing_is_stored(app: TestApp) {
     if let Ok(response) = cut_off {
         assert_eq!(response.status(), 413);
     }
-    let anonymous = app.gateway_a().upload_request(small()).send().await.expect("a response");
+    let anonymous = app.gateway_a().upload_request(small_png()).send().await.expect("a response");
     assert_eq!(error_codes(&anonymous.json().await.expect("JSON")), ["UNAUTHENTICATED"]);
-    let stored = tokio::fs::read_dir(app.blobs()).await;
+    let stored = tokio::fs::read_dir(app.image_dir()).await;
     if let Ok(mut stored) = stored {
         assert!(stored.next_entry().await.expect("a folder").is_none(), "a file was left behind");
     }
@@ -83,7 +83,7 @@ async fn invalid_images_are_rejected_and_nothing_is_stored(app: TestApp) {
 
 async fn an_image_is_public_only_while_its_gig_is_listed(app: TestApp) {
     let (ann, bob, rita) = (app.member("Ann").await, app.member("Bob").await, app.reviewer("Rita").await);
-    let image = ann.client.upload_picture(small()).await;
+    let image = ann.client.upload_picture(small_png()).await;
     let mut form = app.gig_form("I will write a song for you").await;
     form["imageIds"] = json!([image]);
     let id = ann.post(form).await;
@@ -100,7 +100,7 @@ async fn an_image_is_public_only_while_its_gig_is_listed(app: TestApp) {
     let forged = signed.replace("expires=1", "expires=2");
     assert_ne!(forged, signed);
     assert_eq!(fetch(&app.gateway_b(), &forged).await.0, 404);
-    let other_image = ann.client.upload_picture(small()).await;
+    let other_image = ann.client.upload_picture(small_png()).await;
     assert_eq!(fetch(&app.gateway_b(), &signed.replace(&image, &other_image)).await.0, 404);
 
     // Listed: public and cacheable.
@@ -120,9 +120,9 @@ async fn an_image_is_public_only_while_its_gig_is_listed(app: TestApp) {
     assert_eq!(bytes, response.bytes().await.expect("bytes").to_vec());
 
     // Paused: no longer public; and the signed URL expires.
-    ann.client.done(PAUSE_GIG, json!({ "id": id })).await;
+    ann.client.mutate(PAUSE_GIG, json!({ "id": id })).await;
     assert_eq!(status(&app.gateway_b()).await, 404);
-    app.pass(TimeDelta::hours(2));
+    app.advance_clock(TimeDelta::hours(2));
     assert_eq!(fetch(&app.gateway_b(), &signed).await.0, 404);
     for unknown in
         ["/media/img_00000000000000000000000000.jpg", "/media/x.jpg", "/media/..%2fkeys", "/media/x"]
@@ -133,34 +133,34 @@ async fn an_image_is_public_only_while_its_gig_is_listed(app: TestApp) {
 
 async fn an_image_belongs_to_one_gig(app: TestApp) {
     let ann = app.member("Ann").await;
-    let image = ann.client.upload_picture(small()).await;
+    let image = ann.client.upload_picture(small_png()).await;
     let draft = json!({ "input": { "title": "Song", "imageIds": [image] } });
-    let first = ann.client.done(SAVE_DRAFT, draft.clone()).await["gig"].take();
+    let first = ann.client.mutate(SAVE_DRAFT, draft.clone()).await["gig"].take();
     let expected = [("NOT_FOUND".to_owned(), "imageIds.0".to_owned())];
-    assert_eq!(ann.client.refused(SAVE_DRAFT, draft.clone()).await, expected);
+    assert_eq!(ann.client.mutation_errors(SAVE_DRAFT, draft.clone()).await, expected);
     // Once removed from the first gig, it can be used by the second.
     let without = json!({ "input": { "id": first["id"], "title": "Song", "imageIds": [] } });
-    ann.client.done(SAVE_DRAFT, without).await;
-    let second = ann.client.done(SAVE_DRAFT, draft).await;
+    ann.client.mutate(SAVE_DRAFT, without).await;
+    let second = ann.client.mutate(SAVE_DRAFT, draft).await;
     assert_eq!(second["gig"]["images"][0]["id"], json!(image));
 }
 
 async fn unattached_images_are_deleted_after_a_day(app: TestApp) {
     let ann = app.member("Ann").await;
-    let (unused, used) = (ann.client.upload_picture(small()).await, ann.client.upload_picture(small()).await);
-    ann.client.done(SAVE_DRAFT, json!({ "input": { "title": "Song", "imageIds": [used] } })).await;
+    let (unused, used) = (ann.client.upload_picture(small_png()).await, ann.client.upload_picture(small_png()).await);
+    ann.client.mutate(SAVE_DRAFT, json!({ "input": { "title": "Song", "imageIds": [used] } })).await;
     let count = async || {
-        let mut entries = tokio::fs::read_dir(app.blobs()).await.expect("a folder");
+        let mut entries = tokio::fs::read_dir(app.image_dir()).await.expect("a folder");
         let mut count = 0;
         while entries.next_entry().await.expect("an entry").is_some() {
             count += 1;
         }
         count
     };
-    app.pass(TimeDelta::hours(24) - TimeDelta::seconds(30));
+    app.advance_clock(TimeDelta::hours(24) - TimeDelta::seconds(30));
     background_jobs::delete_unattached_images(app.services()).await.expect("a run");
     assert_eq!(count().await, 2);
-    app.pass(TimeDelta::minutes(1));
+    app.advance_clock(TimeDelta::minutes(1));
     background_jobs::delete_unattached_images(app.services()).await.expect("a run");
     assert_eq!(count().await, 1);
     let ann = app.sign_in(&ann.email).await;
@@ -173,18 +173,18 @@ async fn images_keep_the_order_of_the_form(app: TestApp) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let mut images = Vec::new();
     for _ in 0..3 {
-        images.push(ann.client.upload_picture(small()).await);
+        images.push(ann.client.upload_picture(small_png()).await);
     }
     let mut form = app.gig_form("I will write a song for you").await;
     form["imageIds"] = json!(images);
     let id = ann.post(form).await;
     rita.approve(&id).await;
     images.reverse();
-    ann.client.done(EDIT_GIG, json!({ "input": { "id": id, "imageIds": images } })).await;
+    ann.client.mutate(EDIT_GIG, json!({ "input": { "id": id, "imageIds": images } })).await;
     let stored: Vec<Value> = ann.gig(&id).await["images"].as_array().expect("a list").clone();
     let ids: Vec<_> = stored.iter().map(|image| text(&image["id"])).collect();
     assert_eq!(ids, images);
-    ann.client.done(ARCHIVE_GIG, json!({ "id": id })).await;
+    ann.client.mutate(ARCHIVE_GIG, json!({ "id": id })).await;
 }
 
 on_both_back_ends!(

@@ -14,8 +14,8 @@ use crate::support::documents::{
 };
 use crate::support::event_stream::EventStream;
 use crate::support::process::gigway;
-use crate::support::proxy::until;
-use crate::support::servers::{self, OwnRedis};
+use crate::support::proxy::wait_until;
+use crate::support::servers::{self, TestRedis};
 use crate::support::socket::Socket;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::{PASSWORD, TestUser};
@@ -41,7 +41,7 @@ fn bearer(token: &str) -> Value {
 
 /// Refreshes the user's session. Returns the new access token.
 async fn refresh(user: &TestUser) -> String {
-    let session = user.client.done(REFRESH, json!({ "token": user.refresh_token })).await["session"].take();
+    let session = user.client.mutate(REFRESH, json!({ "token": user.refresh_token })).await["session"].take();
     session["accessToken"].as_str().expect("a token").to_owned()
 }
 
@@ -52,8 +52,8 @@ async fn a_socket_stays_open_with_refreshed_credentials_and_closes_without() {
     let id = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.approve(&id).await;
     let token = expiring_token(&app, &ann);
-    let mut refreshing = Socket::silent(ann.client.address).await;
-    refreshing.introduce(Some(&token)).await;
+    let mut refreshing = Socket::open_without_init(ann.client.address).await;
+    refreshing.send_connection_init(Some(&token)).await;
     let ack = refreshing.receive().await;
     assert!(ack["payload"]["accessTokenExpiresAt"].is_string(), "{ack}");
     refreshing.subscribe("mine", GIG_STATUS_CHANGED, json!({})).await;
@@ -62,7 +62,7 @@ async fn a_socket_stays_open_with_refreshed_credentials_and_closes_without() {
     let stream = stream(&ann.client.with_token(&token), GIG_STATUS_CHANGED, json!({})).await;
 
     let fresh = refresh(&ann).await;
-    refreshing.say(json!({ "type": "ping", "payload": bearer(&fresh) })).await;
+    refreshing.send(json!({ "type": "ping", "payload": bearer(&fresh) })).await;
     let pong = refreshing.receive().await;
     assert_eq!(pong["type"], "pong");
     assert!(
@@ -73,14 +73,14 @@ async fn a_socket_stays_open_with_refreshed_credentials_and_closes_without() {
     // The token has expired, but the grace period has not passed.
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     let fresh_client = ann.client.with_token(&fresh);
-    fresh_client.done(PAUSE_GIG, json!({ "id": id })).await;
-    assert_eq!(expiring.event("mine").await["status"], "PAUSED");
-    assert_eq!(refreshing.event("mine").await["status"], "PAUSED");
-    assert_eq!(expiring.closed().await, (4403, "The credentials have expired".to_owned()));
+    fresh_client.mutate(PAUSE_GIG, json!({ "id": id })).await;
+    assert_eq!(expiring.next_event("mine").await["status"], "PAUSED");
+    assert_eq!(refreshing.next_event("mine").await["status"], "PAUSED");
+    assert_eq!(expiring.expect_close().await, (4403, "The credentials have expired".to_owned()));
     // The stream ended without `complete`, so that the client opens it again.
     assert_eq!(remaining_events(stream).await, ["next"]);
-    fresh_client.done(RESUME_GIG, json!({ "id": id })).await;
-    assert_eq!(refreshing.event("mine").await["status"], "ACTIVE");
+    fresh_client.mutate(RESUME_GIG, json!({ "id": id })).await;
+    assert_eq!(refreshing.next_event("mine").await["status"], "ACTIVE");
 }
 
 async fn credentials_in_a_ping_must_be_valid_and_of_the_same_user(app: TestApp) {
@@ -90,21 +90,21 @@ async fn credentials_in_a_ping_must_be_valid_and_of_the_same_user(app: TestApp) 
         (bob.client.token().expect("a token"), "These credentials are somebody else's"),
     ] {
         let mut socket = ann.client.socket().await;
-        socket.say(json!({ "type": "ping", "payload": bearer(token) })).await;
-        assert_eq!(socket.closed().await, (4403, reason.to_owned()));
+        socket.send(json!({ "type": "ping", "payload": bearer(token) })).await;
+        assert_eq!(socket.expect_close().await, (4403, reason.to_owned()));
     }
     // Another session of the same user is accepted; from then on the socket belongs to that session.
     let elsewhere = app.sign_in(&ann.email).await;
     let mut socket = ann.client.socket().await;
     socket
-        .say(json!({ "type": "ping", "payload": bearer(elsewhere.client.token().expect("a token")) }))
+        .send(json!({ "type": "ping", "payload": bearer(elsewhere.client.token().expect("a token")) }))
         .await;
     assert_eq!(socket.receive().await["type"], "pong");
-    ann.client.done(SIGN_OUT, json!({})).await;
+    ann.client.mutate(SIGN_OUT, json!({})).await;
     socket.subscribe("q", "{ viewer { email } }", json!({})).await;
-    assert_eq!(socket.about("q").await["payload"]["data"]["viewer"]["email"], json!(ann.email));
-    elsewhere.client.done(SIGN_OUT, json!({})).await;
-    assert_eq!(socket.closed().await.0, 4403);
+    assert_eq!(socket.receive_for("q").await["payload"]["data"]["viewer"]["email"], json!(ann.email));
+    elsewhere.client.mutate(SIGN_OUT, json!({})).await;
+    assert_eq!(socket.expect_close().await.0, 4403);
 }
 
 /// Opens an event stream of the subscription.
@@ -113,7 +113,7 @@ async fn stream(client: &Client, query: &str, variables: Value) -> EventStream {
     let response =
         request.json(&json!({ "query": query, "variables": variables })).send().await.expect("a response");
     assert_eq!(response.status(), 200);
-    EventStream::of(response)
+    EventStream::new(response)
 }
 
 /// The names of all further events, until the stream ends.
@@ -133,11 +133,11 @@ async fn blocking_a_user_closes_their_connections_and_prevents_sign_in(app: Test
     let mut socket = ann.at(&app.gateway_b()).socket().await;
     let stream = stream(&ann.at(&app.gateway_b()), GIG_STATUS_CHANGED, json!({})).await;
     user_admin::block(app.services(), &ann.email).await.expect("blocked");
-    assert_eq!(socket.closed().await, (4403, "The session has ended".to_owned()));
+    assert_eq!(socket.expect_close().await, (4403, "The session has ended".to_owned()));
     assert_eq!(remaining_events(stream).await, Vec::<String>::new());
     assert_eq!(ann.client.error_codes("{ viewer { email } }", json!({})).await, ["UNAUTHENTICATED"]);
     let input = json!({ "input": { "email": ann.email, "password": PASSWORD } });
-    let refused = app.gateway_a().refused(documents::SIGN_IN, input).await;
+    let refused = app.gateway_a().mutation_errors(documents::SIGN_IN, input).await;
     assert_eq!(refused, [("NOT_ALLOWED".to_owned(), String::new())]);
     user_admin::unblock(app.services(), &ann.email).await.expect("free");
     app.sign_in(&ann.email).await;
@@ -149,22 +149,22 @@ async fn losing_a_role_ends_the_subscriptions_that_need_it(app: TestApp) {
     let mut socket = rita.at(&app.gateway_b()).socket().await;
     socket.subscribe("queue", QUEUE_CHANGED, json!({})).await;
     socket.subscribe("hers", GIG_STATUS_CHANGED, json!({ "id": id })).await;
-    assert_eq!(socket.event("hers").await["delivery"], "SNAPSHOT");
+    assert_eq!(socket.next_event("hers").await["delivery"], "SNAPSHOT");
     socket.subscribe("feed", GIG_PUBLISHED, json!({})).await;
     socket.subscribe("own", GIG_STATUS_CHANGED, json!({})).await;
     let mut stream = stream(&rita.at(&app.gateway_b()), QUEUE_CHANGED, json!({})).await;
     let dispatcher = app.services_b().streams.dispatcher();
-    until("all are attached", async || dispatcher.subscriber_count() >= 7).await;
+    wait_until("all are attached", async || dispatcher.subscriber_count() >= 7).await;
     user_admin::set_role(app.services(), &rita.email, Role::Member).await.expect("a member");
-    assert_eq!(socket.failure("queue").await, ["FORBIDDEN"]);
-    assert_eq!(socket.failure("hers").await, ["FORBIDDEN"]);
+    assert_eq!(socket.expect_error("queue").await, ["FORBIDDEN"]);
+    assert_eq!(socket.expect_error("hers").await, ["FORBIDDEN"]);
     let event = stream.next().await.expect("a stream").expect("an event");
     assert_eq!(event.name, "next");
     assert!(event.data.contains("FORBIDDEN"), "{}", event.data);
     assert_eq!(remaining_events(stream).await, ["complete"]);
     // Subscriptions that need no role continue.
     app.reviewer("Rob").await.approve(&id).await;
-    assert_eq!(socket.event("feed").await["gigId"], json!(id));
+    assert_eq!(socket.next_event("feed").await["gigId"], json!(id));
     socket.expect_silence("own").await;
 }
 
@@ -178,7 +178,7 @@ on_both_back_ends!(
 /// Redis is down.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn blocking_a_user_closes_sockets_on_every_gateway_with_and_without_redis() {
-    let mut redis = OwnRedis::away();
+    let mut redis = TestRedis::stopped();
     redis.start().await;
     let settings = Settings {
         database_url: Some(servers::new_postgres_database().await),
@@ -201,7 +201,7 @@ async fn blocking_a_user_closes_sockets_on_every_gateway_with_and_without_redis(
             .expect("the command runs");
         assert!(block.status.success(), "{}", String::from_utf8_lossy(&block.stderr));
         for socket in &mut sockets {
-            assert_eq!(socket.closed().await.0, 4403, "{name}");
+            assert_eq!(socket.expect_close().await.0, 4403, "{name}");
         }
     }
 }

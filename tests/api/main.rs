@@ -16,6 +16,7 @@ mod clients;
 mod command_line;
 mod documentation;
 mod end_to_end;
+mod examples;
 mod event_log;
 mod fanout;
 mod faults;

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::support::client::Client;
 use crate::support::documents::{GIG_STATUS_CHANGED, PAUSE_GIG, RESUME_GIG};
-use crate::support::proxy::{Proxy, until};
-use crate::support::servers::{self, OwnRedis};
+use crate::support::proxy::{Proxy, wait_until};
+use crate::support::servers::{self, TestRedis};
 use crate::support::socket::Socket;
 use crate::support::test_app::TestApp;
 
@@ -24,7 +24,7 @@ async fn readiness(client: &Client) -> (u16, Value, Vec<(String, bool)>) {
 async fn until_redis_is(is_up: bool, app: &TestApp) {
     let expected = if is_up { "ready" } else { "degraded" };
     for client in [app.gateway_a(), app.gateway_b()] {
-        until(expected, async || {
+        wait_until(expected, async || {
             let (code, status, dependencies) = readiness(&client).await;
             assert_eq!(code, 200);
             status == expected && dependencies.contains(&("redis".to_owned(), is_up))
@@ -35,7 +35,7 @@ async fn until_redis_is(is_up: bool, app: &TestApp) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_event_is_lost_while_redis_is_down() {
-    let mut redis = OwnRedis::away();
+    let mut redis = TestRedis::stopped();
     let settings = Settings {
         database_url: Some(servers::new_postgres_database().await),
         redis_url: Some(redis.url()),
@@ -48,15 +48,15 @@ async fn no_event_is_lost_while_redis_is_down() {
     rita.approve(&id).await;
     let mut subscriber = ann.at(&app.gateway_b()).socket().await;
     subscriber.subscribe("gig", GIG_STATUS_CHANGED, json!({ "id": id })).await;
-    assert_eq!(subscriber.event("gig").await["version"], 2);
+    assert_eq!(subscriber.next_event("gig").await["version"], 2);
     let mut version = 2;
     let mut pause_and_resume = async |subscriber: &mut Socket| {
         for mutation in [PAUSE_GIG, RESUME_GIG] {
-            ann.client.done(mutation, json!({ "id": id })).await;
+            ann.client.mutate(mutation, json!({ "id": id })).await;
         }
         for _ in 0..2 {
             version += 1;
-            assert_eq!(subscriber.event("gig").await["version"], json!(version));
+            assert_eq!(subscriber.next_event("gig").await["version"], json!(version));
         }
     };
     pause_and_resume(&mut subscriber).await;
@@ -78,7 +78,7 @@ async fn no_event_is_lost_while_redis_is_down() {
 async fn invalid_messages_on_the_channel_are_counted_and_ignored() {
     let app = TestApp::on_postgres_and_redis().await;
     let bus_b = app.services_b().bus.redis_health().expect("Redis is used");
-    until("it is subscribed", async || bus_b.is_subscribed()).await;
+    wait_until("it is subscribed", async || bus_b.is_subscribed()).await;
     let client = redis::Client::open(servers::redis_url()).expect("a URL");
     let mut connection = client.get_multiplexed_async_connection().await.expect("Redis responds");
     let channel = format!("gigway:events:{}", app.services().streams.epoch());
@@ -88,14 +88,14 @@ async fn invalid_messages_on_the_channel_are_counted_and_ignored() {
         let receivers: i32 = command.query_async(&mut connection).await.expect("published");
         assert_eq!(receivers, 2);
     }
-    until("all were counted", async || bus_b.poison_messages() == 3).await;
+    wait_until("all were counted", async || bus_b.poison_messages() == 3).await;
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let id = ann.post(app.gig_form("I will write a song for you").await).await;
     let mut subscriber = ann.at(&app.gateway_b()).socket().await;
     subscriber.subscribe("gig", GIG_STATUS_CHANGED, json!({ "id": id })).await;
-    subscriber.event("gig").await;
+    subscriber.next_event("gig").await;
     rita.approve(&id).await;
-    assert_eq!(subscriber.event("gig").await["status"], "ACTIVE");
+    assert_eq!(subscriber.next_event("gig").await["status"], "ACTIVE");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -103,7 +103,7 @@ async fn a_database_outage_is_reported_and_recovered_from() {
     let url = servers::new_postgres_database().await;
     let (before, rest) = url.split_once('@').expect("a name and a password");
     let (server, database) = rest.split_once('/').expect("a database");
-    let proxy = Proxy::to(server.to_owned()).await;
+    let proxy = Proxy::start(server.to_owned()).await;
     let settings = Settings {
         database_url: Some(format!("{before}@{}/{database}", proxy.address)),
         ..Settings::default()
@@ -114,7 +114,7 @@ async fn a_database_outage_is_reported_and_recovered_from() {
     rita.approve(&id).await;
     let mut subscriber = ann.client.socket().await;
     subscriber.subscribe("gig", GIG_STATUS_CHANGED, json!({ "id": id })).await;
-    assert_eq!(subscriber.event("gig").await["version"], 2);
+    assert_eq!(subscriber.next_event("gig").await["version"], 2);
 
     proxy.cut();
     let (code, status, up) = readiness(&app.gateway_a()).await;
@@ -136,14 +136,14 @@ async fn a_database_outage_is_reported_and_recovered_from() {
     assert_eq!(ann.client.error_codes(pause, json!({ "id": id })).await, ["SERVICE_UNAVAILABLE"]);
     assert_eq!(app.gateway_a().fetch("/livez").await.0, 200);
     // The gateway cannot check the credentials of a new socket.
-    let mut socket = Socket::silent(app.gateway_a().address).await;
-    socket.introduce(ann.client.token()).await;
-    assert_eq!(socket.closed().await, (1013, "Try again later".to_owned()));
+    let mut socket = Socket::open_without_init(app.gateway_a().address).await;
+    socket.send_connection_init(ann.client.token()).await;
+    assert_eq!(socket.expect_close().await, (1013, "Try again later".to_owned()));
 
-    proxy.mend();
-    until("it is ready", async || readiness(&app.gateway_a()).await.0 == 200).await;
+    proxy.restore();
+    wait_until("it is ready", async || readiness(&app.gateway_a()).await.0 == 200).await;
     assert_eq!(ann.status(&id).await, "ACTIVE");
-    ann.client.done(PAUSE_GIG, json!({ "id": id })).await;
-    assert_eq!(subscriber.event("gig").await["status"], "PAUSED");
+    ann.client.mutate(PAUSE_GIG, json!({ "id": id })).await;
+    assert_eq!(subscriber.next_event("gig").await["status"], "PAUSED");
     subscriber.expect_silence("gig").await;
 }

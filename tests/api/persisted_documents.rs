@@ -62,9 +62,9 @@ async fn a_document_can_be_sent_by_its_hash_once_it_is_registered(app: TestApp) 
     // Over a WebSocket.
     let mut socket = gateway_a.socket().await;
     socket
-        .say(json!({ "type": "subscribe", "id": "1", "payload": { "extensions": persisted(CATEGORIES) } }))
+        .send(json!({ "type": "subscribe", "id": "1", "payload": { "extensions": persisted(CATEGORIES) } }))
         .await;
-    assert_eq!(socket.about("1").await["payload"]["data"], registered["data"]);
+    assert_eq!(socket.receive_for("1").await["payload"]["data"], registered["data"]);
 }
 
 async fn only_public_responses_are_cacheable(app: TestApp) {
@@ -171,8 +171,8 @@ async fn only_trusted_documents_are_executed_if_there_is_a_manifest() {
         ["PERSISTED_QUERY_NOT_FOUND"]
     );
     let mut socket = gateway_a.socket().await;
-    socket.say(json!({ "type": "subscribe", "id": "1", "payload": { "query": untrusted } })).await;
-    assert_eq!(socket.failure("1").await, ["DOCUMENT_NOT_TRUSTED"]);
+    socket.send(json!({ "type": "subscribe", "id": "1", "payload": { "query": untrusted } })).await;
+    assert_eq!(socket.expect_error("1").await, ["DOCUMENT_NOT_TRUSTED"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,8 +11,8 @@ use serde_json::json;
 
 use crate::support::client::text;
 use crate::support::documents::{SIGN_IN, SIGN_UP};
-use crate::support::process::{Served, add_user, gigway};
-use crate::support::servers::{self, OwnRedis};
+use crate::support::process::{GatewayProcess, add_user, gigway};
+use crate::support::servers::{self, TestRedis};
 use crate::support::test_users::{PASSWORD, TestUser};
 use crate::verification::{
     decide_mutation, decision_input, document_image, personal_info, save_mutation, submit_mutation,
@@ -65,7 +65,7 @@ async fn personal_data_is_never_stored_or_sent_in_plain_text() {
     let data = folder.path().join("data");
     let log = folder.path().join("log");
     let url = servers::new_postgres_database().await;
-    let mut redis = OwnRedis::away();
+    let mut redis = TestRedis::stopped();
     redis.start().await;
     let captured = Arc::new(Mutex::new(String::new()));
     let client = redis::Client::open(redis.url()).expect("a URL");
@@ -84,25 +84,25 @@ async fn personal_data_is_never_stored_or_sent_in_plain_text() {
     };
     let mut serve = with(&["serve"]);
     serve.env("GIGWAY_LOG", "trace").stderr(Stdio::from(fs::File::create(&log).expect("a file")));
-    let served = Served::start_with(serve, &[]);
+    let served = GatewayProcess::start_command(serve, &[]);
 
     let account =
         json!({ "input": { "email": "ann@example.com", "password": PASSWORD, "displayName": "Ann" } });
-    let session = served.client.done(SIGN_UP, account).await["session"].take();
+    let session = served.client.mutate(SIGN_UP, account).await["session"].take();
     let ann = served.client.with_token(&text(&session["accessToken"]));
     let added = add_user(with, "rita@example.com", "REVIEWER");
     assert!(added.status.success(), "{added:?}");
     let input = json!({ "input": { "email": "rita@example.com", "password": PASSWORD } });
-    let session = served.client.done(SIGN_IN, input).await["session"].take();
+    let session = served.client.mutate(SIGN_IN, input).await["session"].take();
     let rita = TestUser {
         client: served.client.with_token(&text(&session["accessToken"])),
         id: text(&session["viewer"]["user"]["id"]),
         email: "rita@example.com".into(),
         refresh_token: text(&session["refreshToken"]),
     };
-    ann.done(&save_mutation(), personal_info("ZX987654Q")).await;
+    ann.mutate(&save_mutation(), personal_info("ZX987654Q")).await;
     assert_eq!(upload_document(&ann, "PASSPORT", "FRONT", document_image(7)).await["errors"], json!([]));
-    let verification = ann.done(&submit_mutation(), json!({})).await["verification"].take();
+    let verification = ann.mutate(&submit_mutation(), json!({})).await["verification"].take();
     let id = text(&verification["id"]);
     let query =
         "query($id: ID!) { node(id: $id) { ... on Verification { version documents { url } personalInfo {
@@ -115,8 +115,8 @@ async fn personal_data_is_never_stored_or_sent_in_plain_text() {
     assert_eq!(status, 200);
     let picture = response.bytes().await.expect("bytes").to_vec();
     let version = node["version"].as_i64().expect("a number");
-    rita.client.done(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([]))).await;
-    served.end("TERM");
+    rita.client.mutate(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([]))).await;
+    served.stop_with("TERM");
 
     let dump = dump(&url).await;
     let places = [

@@ -77,7 +77,7 @@ async fn an_operation_over_a_limit_is_rejected_with_the_limit_and_the_location(a
     // The same over a WebSocket and as an event stream.
     let mut socket = gateway_a.socket().await;
     socket.subscribe("1", &nested(16), json!({})).await;
-    assert_eq!(socket.failure("1").await, ["QUERY_TOO_COMPLEX"]);
+    assert_eq!(socket.expect_error("1").await, ["QUERY_TOO_COMPLEX"]);
     let stream = gateway_a
         .post("/graphql")
         .header("accept", "text/event-stream")
@@ -145,7 +145,7 @@ async fn federation_entities_are_found_by_key(app: TestApp) {
     assert_eq!(entities["_entities"], expected);
     assert_eq!(ann.client.run(query, keys).await["_entities"][2]["title"], "I will write two songs for you");
     let not_an_entity = json!({ "keys": [{ "__typename": "Verification", "id": "ver_x" }] });
-    let refused = bob.client.answer(query, not_an_entity).await;
+    let refused = bob.client.execute(query, not_an_entity).await;
     assert!(!error_codes(&refused).contains(&"INTERNAL_SERVER_ERROR".to_owned()), "{refused}");
     let too_many: Vec<_> = (0..1001).map(|_| json!({ "__typename": "User", "id": ann.id })).collect();
     assert_eq!(bob.client.error_codes(query, json!({ "keys": too_many })).await, ["QUERY_TOO_COMPLEX"]);
@@ -240,7 +240,7 @@ async fn an_operation_that_times_out_is_stopped_and_rolled_back() {
     tokio::time::sleep(Duration::from_millis(1500)).await;
     let next = ann.post(app.gig_form("I will write two songs for you").await).await;
     app.sign_in("rita@example.com").await.approve(&next).await;
-    assert_eq!(socket.event("1").await["gigId"], json!(next));
+    assert_eq!(socket.next_event("1").await["gigId"], json!(next));
     // The stopped mutation can be sent again with the same key.
     let request = ann.client.post("/graphql").header("idempotency-key", "pause").json(&body);
     let response: Value = request.send().await.expect("a response").json().await.expect("JSON");
@@ -253,11 +253,11 @@ async fn production_disables_introspection_and_field_suggestions() {
     let gateway_a = app.gateway_a();
     let introspection = introspection();
     for query in [introspection.as_str(), "{ __type(name: \"Gig\") { name } }", "{ _service { sdl } }"] {
-        let response = gateway_a.answer(query, json!({})).await;
+        let response = gateway_a.execute(query, json!({})).await;
         assert_eq!(error_codes(&response), ["GRAPHQL_VALIDATION_FAILED"], "{response}");
         assert!(response.get("data").is_none());
     }
-    let response = gateway_a.answer("{ categorie { id } }", json!({})).await;
+    let response = gateway_a.execute("{ categorie { id } }", json!({})).await;
     assert!(!response.to_string().contains("categories"), "{response}");
     assert_eq!(
         gateway_a.run("{ __typename categories { __typename } }", json!({})).await["__typename"],
@@ -267,6 +267,6 @@ async fn production_disables_introspection_and_field_suggestions() {
     let with_introspection = TestApp::start(settings, 1).await;
     assert!(with_introspection.gateway_a().run(&introspection, json!({})).await["__schema"].is_object());
     let development = TestApp::on_sqlite().await;
-    let response = development.gateway_a().answer("{ categorie { id } }", json!({})).await;
+    let response = development.gateway_a().execute("{ categorie { id } }", json!({})).await;
     assert!(response.to_string().contains("categories"), "{response}");
 }

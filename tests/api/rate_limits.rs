@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::client::{Client, error_codes};
 use crate::support::documents::{REFRESH, SIGN_IN};
-use crate::support::pictures::small;
-use crate::support::servers::{self, OwnRedis};
+use crate::support::pictures::small_png;
+use crate::support::servers::{self, TestRedis};
 use crate::support::test_app::TestApp;
 use crate::support::test_users::PASSWORD;
 
@@ -51,7 +51,7 @@ async fn a_caller_is_charged_the_actual_cost_of_an_operation() {
     let app = TestApp::start(with_rate_limits(&budgets), 1).await;
     let gateway_a = app.gateway_a();
     let ann = app.member("Ann").await;
-    app.pass(TimeDelta::minutes(1)); // refills what signing in has cost
+    app.advance_clock(TimeDelta::minutes(1)); // refills what signing in has cost
     let response = execute(&gateway_a, PAGE, json!({})).await.expect("within the limit");
     let cost = &response["extensions"]["cost"];
     // Nothing is listed: only the page is charged, and the rest of the estimate is refunded.
@@ -59,7 +59,7 @@ async fn a_caller_is_charged_the_actual_cost_of_an_operation() {
         json!({ "requested": PAGE_COST, "actual": 1, "limit": 6000, "remaining": 5999, "perMinute": 600 });
     assert_eq!(cost, &expected);
     assert!(
-        gateway_a.answer(PAGE, json!({})).await.get("extensions").is_none(),
+        gateway_a.execute(PAGE, json!({})).await.get("extensions").is_none(),
         "the cost is only sent on request"
     );
     let introspection = "{ a: __schema { queryType { name } } b: __schema { queryType { name } } c: __schema { queryType { name } } }";
@@ -73,7 +73,7 @@ async fn a_caller_is_charged_the_actual_cost_of_an_operation() {
     // Each costs 300 of the remaining 5,998; ten are refilled per second.
     assert!((19..=20).contains(&answered), "{answered}");
     assert!((1..=30).contains(&wait), "{wait}");
-    app.pass(TimeDelta::seconds(i64::try_from(wait).expect("few seconds")));
+    app.advance_clock(TimeDelta::seconds(i64::try_from(wait).expect("few seconds")));
     execute(&gateway_a, introspection, json!({})).await.expect("refilled");
     // A user has their own limit.
     execute(&ann.client, introspection, json!({})).await.expect("within her own limit");
@@ -87,23 +87,23 @@ async fn sign_in_sign_up_and_upload_have_separate_rate_limits() {
     let ann = app.member("Ann").await; // the first sign-in of three
     let gateway_a = app.gateway_a();
     let input = json!({ "input": { "email": ann.email, "password": PASSWORD } });
-    gateway_a.done(SIGN_IN, input.clone()).await;
+    gateway_a.mutate(SIGN_IN, input.clone()).await;
     // Refreshing a session counts as a sign-in.
-    gateway_a.done(REFRESH, json!({ "token": ann.refresh_token })).await;
+    gateway_a.mutate(REFRESH, json!({ "token": ann.refresh_token })).await;
     let wait = execute(&gateway_a, SIGN_IN, input.clone()).await.expect_err("all three are spent");
     assert!((50..=60).contains(&wait), "{wait}");
-    app.pass(TimeDelta::minutes(1));
+    app.advance_clock(TimeDelta::minutes(1));
     let twice = "mutation($i: SignInInput!) { a: signIn(input: $i) { errors { code } } b: signIn(input: $i) { errors { code } } }";
     execute(&gateway_a, twice, json!({ "i": input["input"] }))
         .await
         .expect_err("two sign-ins in one operation, but one is left");
     // Sign-ins are limited by network, so an access token does not help.
     execute(&ann.client, twice, json!({ "i": input["input"] })).await.expect_err("limited by network");
-    gateway_a.done(SIGN_IN, input).await;
+    gateway_a.mutate(SIGN_IN, input).await;
     for _ in 0..3 {
-        ann.client.upload_picture(small()).await;
+        ann.client.upload_picture(small_png()).await;
     }
-    let refused = ann.client.upload_request(small()).send().await.expect("a response");
+    let refused = ann.client.upload_request(small_png()).send().await.expect("a response");
     assert_eq!(refused.status(), 429);
     assert_eq!(refused.json::<Value>().await.expect("JSON")["errors"][0]["extensions"]["budget"], "upload");
 }
@@ -131,7 +131,7 @@ async fn gateways_share_rate_limits_through_redis() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sign_ins_are_limited_per_gateway_while_redis_is_down() {
-    let mut redis = OwnRedis::away();
+    let mut redis = TestRedis::stopped();
     let rule = json!({ "capacity": 3, "perMinute": 0 });
     let app = TestApp::start(with_shared_rate_limits(&json!({ "signIn": rule }), redis.url()).await, 2).await;
     let wrong_password =

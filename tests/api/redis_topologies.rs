@@ -8,8 +8,8 @@ use gigway::config::Settings;
 use serde_json::json;
 
 use crate::support::documents::{GIG_STATUS_CHANGED, PAUSE_GIG, RESUME_GIG};
-use crate::support::proxy::until;
-use crate::support::servers::{self, given, lasting_port};
+use crate::support::proxy::wait_until;
+use crate::support::servers::{self, required_env, stable_port};
 use crate::support::socket::Socket;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::TestUser;
@@ -24,7 +24,7 @@ struct Server {
 impl Server {
     /// Starts a server or a sentinel with these additional lines of configuration.
     async fn start(configuration: &str, is_sentinel: bool) -> Self {
-        let (port, folder) = (lasting_port(), tempfile::tempdir().expect("a folder"));
+        let (port, folder) = (stable_port(), tempfile::tempdir().expect("a folder"));
         let mut lines =
             format!("port {port}\nbind 127.0.0.1\ndir {}\n{configuration}\n", folder.path().display());
         if !is_sentinel {
@@ -32,14 +32,14 @@ impl Server {
         }
         let file = folder.path().join("redis.conf");
         std::fs::write(&file, lines).expect("written");
-        let mut command = Command::new(given("GIGWAY_TEST_REDIS_SERVER"));
+        let mut command = Command::new(required_env("GIGWAY_TEST_REDIS_SERVER"));
         command.arg(&file).stdout(Stdio::null());
         if is_sentinel {
             command.arg("--sentinel");
         }
         let process = command.spawn().expect("redis-server starts");
         let server = Self { port, process, _folder: folder };
-        until("it responds", async || server.execute(&["PING"]).await.is_ok()).await;
+        wait_until("it responds", async || server.execute(&["PING"]).await.is_ok()).await;
         server
     }
 
@@ -77,7 +77,7 @@ async fn start_app(redis_url: String) -> TestApp {
 async fn until_subscribed(app: &TestApp) {
     for services in [app.services(), app.services_b()] {
         let redis = services.bus.redis_health().expect("Redis is used");
-        until("it is subscribed", async || redis.is_subscribed()).await;
+        wait_until("it is subscribed", async || redis.is_subscribed()).await;
     }
 }
 
@@ -125,14 +125,14 @@ async fn seller_with_subscription(app: &TestApp) -> (TestUser, String, Socket) {
     rita.approve(&id).await;
     let mut subscriber = ann.at(&app.gateway_b()).socket().await;
     subscriber.subscribe("gig", GIG_STATUS_CHANGED, json!({ "id": id })).await;
-    assert_eq!(subscriber.event("gig").await["version"], 2);
+    assert_eq!(subscriber.next_event("gig").await["version"], 2);
     (ann, id, subscriber)
 }
 
 async fn pause_and_resume(ann: &TestUser, id: &str, subscriber: &mut Socket) {
     for (mutation, status) in [(PAUSE_GIG, "PAUSED"), (RESUME_GIG, "ACTIVE")] {
-        ann.client.done(mutation, json!({ "id": id })).await;
-        assert_eq!(subscriber.event("gig").await["status"], status);
+        ann.client.mutate(mutation, json!({ "id": id })).await;
+        assert_eq!(subscriber.next_event("gig").await["status"], status);
     }
 }
 
@@ -140,7 +140,7 @@ async fn pause_and_resume(ann: &TestUser, id: &str, subscriber: &mut Socket) {
 async fn a_redis_cluster_delivers_events_between_nodes() {
     let settings = "cluster-enabled yes\ncluster-node-timeout 2000\nmaxmemory 64mb";
     // The ports of the cluster bus. By default they are 10,000 above the nodes' ports, which may be in use.
-    let cluster_ports = [lasting_port(), lasting_port(), lasting_port()];
+    let cluster_ports = [stable_port(), stable_port(), stable_port()];
     let mut nodes = Vec::new();
     for port in cluster_ports {
         nodes.push(Server::start(&format!("{settings}\ncluster-port {port}"), false).await);
@@ -156,7 +156,7 @@ async fn a_redis_cluster_delivers_events_between_nodes() {
             .expect("met");
     }
     for node in &nodes {
-        until("the cluster is complete", async || {
+        wait_until("the cluster is complete", async || {
             let info = node.execute(&["CLUSTER", "INFO"]).await.expect("a response");
             let info: String = redis::from_redis_value(info).expect("text");
             info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
@@ -190,13 +190,13 @@ async fn gateways_follow_sentinel_to_the_new_master_after_a_failover() {
         master.port
     );
     let sentinel = Server::start(&configuration, true).await;
-    until("the replica is known", async || {
+    wait_until("the replica is known", async || {
         let replicas = sentinel.execute(&["SENTINEL", "REPLICAS", "main"]).await.expect("a response");
         format!("{replicas:?}").contains(&replica.port.to_string())
     })
     .await;
     // Nothing listens at the first address: the second is used.
-    let unused_port = lasting_port();
+    let unused_port = stable_port();
     let url = format!("redis+sentinel://127.0.0.1:{unused_port},127.0.0.1:{}/main", sentinel.port);
     let app = start_app(url).await;
     until_subscribed(&app).await;
@@ -204,7 +204,7 @@ async fn gateways_follow_sentinel_to_the_new_master_after_a_failover() {
     pause_and_resume(&ann, &id, &mut subscriber).await;
     master.kill();
     pause_and_resume(&ann, &id, &mut subscriber).await;
-    until("the replica has become the master", async || {
+    wait_until("the replica has become the master", async || {
         let role = replica.execute(&["ROLE"]).await.expect("a response");
         format!("{role:?}").contains("master")
     })

@@ -103,9 +103,9 @@ async fn a_query_after_an_event_never_returns_an_older_response() {
         rita.approve(&id).await;
         let mut visitor = gateway_b.socket().await;
         visitor.subscribe("feed", GIG_PUBLISHED, json!({ "after": cursor })).await;
-        assert_eq!(visitor.event("feed").await["gig"]["title"], json!(title));
+        assert_eq!(visitor.next_event("feed").await["gig"]["title"], json!(title));
         assert_eq!(gateway_b.run(BROWSE, json!({ "n": 1 })).await["gigs"]["nodes"][0]["title"], json!(title));
-        app.pass(TimeDelta::seconds(1));
+        app.advance_clock(TimeDelta::seconds(1));
     }
 }
 
@@ -213,7 +213,7 @@ async fn a_cached_response_costs_what_it_contains() {
     let gateway_a = app.gateway_a();
     // The page is empty, so it costs 1.
     for number in 0..10 {
-        let response = gateway_a.answer(BROWSE, json!({ "n": 1 })).await;
+        let response = gateway_a.execute(BROWSE, json!({ "n": 1 })).await;
         assert!(response.get("errors").is_none(), "{number}: {response}");
     }
     assert_eq!(hits(&gateway_a).await, 9);

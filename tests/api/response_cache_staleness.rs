@@ -131,7 +131,7 @@ impl<'a> Market<'a> {
         }
         let reviewer = self.reviewer.at(&self.client(gateway));
         let payload =
-            reviewer.done(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([]))).await;
+            reviewer.mutate(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([]))).await;
         let version = payload["verification"]["version"].as_i64().expect("a version");
         self.cleared.push((seller, id, version));
     }
@@ -143,7 +143,7 @@ impl<'a> Market<'a> {
         }
         let reviewer = self.reviewer.at(&self.client(gateway));
         let reasons = json!([{ "code": "SANCTIONED" }]);
-        reviewer.done(&decide_mutation(), decision_input(&id, "REVOKE", version, &reasons)).await;
+        reviewer.mutate(&decide_mutation(), decision_input(&id, "REVOKE", version, &reasons)).await;
     }
 
     async fn erase_seller(&mut self, gateway: Gateway) {
@@ -188,7 +188,7 @@ impl<'a> Market<'a> {
             }
         };
         let user = if mutation == DECIDE_GIG { &self.reviewer } else { &self.sellers[seller] };
-        let payload = user.at(&self.client(gateway)).done(mutation, input).await;
+        let payload = user.at(&self.client(gateway)).mutate(mutation, input).await;
         if next == "ARCHIVED" {
             self.gigs.swap_remove(number);
             return;
@@ -211,7 +211,7 @@ impl<'a> Market<'a> {
         form["tags"] = json!(["piano", tag]);
         form["category"] = json!(self.categories[self.changes % 3]);
         let client = self.sellers[seller].at(&self.client(gateway));
-        let gig = client.done(POST_GIG, json!({ "input": form })).await["gig"].take();
+        let gig = client.mutate(POST_GIG, json!({ "input": form })).await["gig"].take();
         let version = gig["version"].as_i64().expect("a version");
         self.gigs.push(KnownGig { id: text(&gig["id"]), seller, status: "IN_REVIEW", version });
     }
@@ -258,7 +258,7 @@ impl<'a> Market<'a> {
 }
 
 async fn execute(client: &Client, request: &Value) -> Value {
-    client.answer(request["query"].as_str().expect("a query"), request["variables"].clone()).await
+    client.execute(request["query"].as_str().expect("a query"), request["variables"].clone()).await
 }
 
 async fn cached_responses_are_never_stale(app: TestApp) {

@@ -30,8 +30,8 @@ async fn a_query_and_the_stream_after_its_cursor_have_no_gap(app: TestApp) {
         let (client, id, is_done) = (ann.client.clone(), id.clone(), Arc::clone(&is_done));
         tokio::spawn(async move {
             while !is_done.load(Ordering::SeqCst) {
-                client.done(PAUSE_GIG, json!({ "id": id })).await;
-                client.done(RESUME_GIG, json!({ "id": id })).await;
+                client.mutate(PAUSE_GIG, json!({ "id": id })).await;
+                client.mutate(RESUME_GIG, json!({ "id": id })).await;
             }
         })
     };
@@ -45,7 +45,7 @@ async fn a_query_and_the_stream_after_its_cursor_have_no_gap(app: TestApp) {
         let mut last = None;
         // At least one change after the query, and a few more.
         while last.is_none_or(|last| last < queried + 6) {
-            let event = socket.event("s").await;
+            let event = socket.next_event("s").await;
             let version = event["version"].as_i64().expect("a version");
             match last {
                 None => assert!(version <= queried + 1, "{version} is the first after {queried}"),
@@ -53,7 +53,7 @@ async fn a_query_and_the_stream_after_its_cursor_have_no_gap(app: TestApp) {
             }
             last = Some(version);
         }
-        socket.leave().await;
+        socket.close().await;
     }
     is_done.store(true, Ordering::SeqCst);
     writer.await.expect("a writer");
@@ -72,15 +72,15 @@ async fn the_log_keeps_thirty_days_and_always_its_newest_event(app: TestApp) {
         ann.post(app.gig_form(&format!("I will write {number} songs for you")).await).await;
     }
     let (_, newest_before) = log_bounds(&app).await;
-    app.pass(TimeDelta::days(29));
+    app.advance_clock(TimeDelta::days(29));
     assert_eq!(log_retention::prune(app.services()).await.expect("pruned"), 0);
     let ann = app.sign_in(&ann.email).await;
     ann.post(app.gig_form("I will write one song more").await).await;
-    app.pass(TimeDelta::days(2));
+    app.advance_clock(TimeDelta::days(2));
     log_retention::prune(app.services()).await.expect("pruned");
     let (oldest, newest) = log_bounds(&app).await;
     assert_eq!(oldest, newest_before + 1, "only events older than thirty days are pruned");
-    app.pass(TimeDelta::days(60));
+    app.advance_clock(TimeDelta::days(60));
     log_retention::prune(app.services()).await.expect("pruned");
     assert_eq!(log_bounds(&app).await, (newest, newest), "the next position follows from the newest");
     let streams = &app.services().streams;
@@ -107,7 +107,7 @@ async fn a_stream_ends_if_the_log_is_pruned_past_its_position(app: TestApp) {
     let mut stream =
         services.streams.resume(Topic::Seller(seller_id), &cursor).await.expect("nothing is pruned yet");
     // Before the stream has read a page.
-    app.pass(TimeDelta::days(31));
+    app.advance_clock(TimeDelta::days(31));
     post_again(&app, &ann.email).await;
     log_retention::prune(services).await.expect("pruned");
     assert!(matches!(stream.next().await, Some(Err(StreamError::CursorExpired))));
@@ -128,7 +128,7 @@ async fn a_new_log_epoch_expires_all_cursors(mut app: TestApp) {
     app.start_gateway().await;
     let mut socket = ann.at(&app.gateway_b()).socket().await;
     socket.subscribe("old", GIG_STATUS_CHANGED, json!({ "after": cursor })).await;
-    assert_eq!(socket.failure("old").await, ["CURSOR_EXPIRED"]);
+    assert_eq!(socket.expect_error("old").await, ["CURSOR_EXPIRED"]);
     let fresh = ann.at(&app.gateway_b()).run("{ eventCursor }", json!({})).await;
     let (old, new) = (Cursor::decode(&cursor), Cursor::decode(&text(&fresh["eventCursor"])));
     let (old, new) = (old.expect("a cursor"), new.expect("a cursor"));

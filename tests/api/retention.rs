@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::support::client::{error_codes, text};
 use crate::support::documents::{SIGN_IN, SIGN_UP};
 use crate::support::on_both_back_ends;
-use crate::support::process::{Served, gigway};
+use crate::support::process::{GatewayProcess, gigway};
 use crate::support::servers;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::PASSWORD;
@@ -29,7 +29,7 @@ const NEW: &str = "new:CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=";
 
 /// The number of stored identity documents.
 fn count_documents(app: &TestApp) -> usize {
-    let folder = app.blobs().with_file_name("identity-documents");
+    let folder = app.image_dir().with_file_name("identity-documents");
     std::fs::read_dir(folder).map(Iterator::count).unwrap_or_default()
 }
 
@@ -41,15 +41,15 @@ async fn documents_are_deleted_after_their_retention_and_the_record_stays(app: T
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let (bob, cid) = (app.member("Bob").await, app.member("Cid").await);
     let (id, version) = submit_verification(&ann, "AB123456", 1).await;
-    rita.client.done(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([]))).await;
+    rita.client.mutate(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([]))).await;
     let (held, version) = submit_verification(&cid, "EF123456", 3).await;
-    rita.client.done(&decide_mutation(), decision_input(&held, "CLEAR", version, &json!([]))).await;
+    rita.client.mutate(&decide_mutation(), decision_input(&held, "CLEAR", version, &json!([]))).await;
     erasure::set_legal_hold(app.services(), &cid.email, true).await.expect("a hold");
-    bob.client.done(&save_mutation(), personal_info("CD123456")).await;
+    bob.client.mutate(&save_mutation(), personal_info("CD123456")).await;
     upload_document(&bob.client, "PASSPORT", "FRONT", document_image(2)).await;
     assert_eq!(count_documents(&app), 3);
 
-    app.pass(TimeDelta::days(31));
+    app.advance_clock(TimeDelta::days(31));
     let done = retention::apply(app.services()).await.expect("a run");
     assert_eq!((done.abandoned, done.pictures, done.records), (1, 0, 0));
     let bob = app.sign_in(&bob.email).await;
@@ -59,10 +59,10 @@ async fn documents_are_deleted_after_their_retention_and_the_record_stays(app: T
         (&json!("IN_PROGRESS"), &Value::Null, &json!([]))
     );
     // The verification can be started again, with a new data key.
-    bob.client.done(&save_mutation(), personal_info("CD123456")).await;
+    bob.client.mutate(&save_mutation(), personal_info("CD123456")).await;
     assert_eq!(own_verification(&bob.client).await["personalInfo"]["firstName"], "Annabella");
 
-    app.pass(TimeDelta::days(150));
+    app.advance_clock(TimeDelta::days(150));
     retention::apply(app.services()).await.expect("a run");
     assert_eq!(count_documents(&app), 1, "the document of the user under a legal hold");
     let rita = app.sign_in(&rita.email).await;
@@ -71,7 +71,7 @@ async fn documents_are_deleted_after_their_retention_and_the_record_stays(app: T
     assert_eq!(node["personalInfo"]["city"], "Leeds");
     assert!(node["steps"].as_array().expect("a list").iter().all(|step| step["done"] == true), "{node}");
 
-    app.pass(TimeDelta::days(5 * 365));
+    app.advance_clock(TimeDelta::days(5 * 365));
     retention::apply(app.services()).await.expect("a run");
     let rita = app.sign_in(&rita.email).await;
     let node = rita.client.run(READ, json!({ "id": id })).await["node"].take();
@@ -86,7 +86,7 @@ async fn erasing_a_user_anonymizes_them_and_keeps_the_record(app: TestApp) {
     let gig = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.approve(&gig).await;
     let (id, version) = submit_verification(&ann, "AB123456", 1).await;
-    rita.client.done(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([]))).await;
+    rita.client.mutate(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([]))).await;
     erasure::set_legal_hold(app.services(), &ann.email, true).await.expect("a hold");
     erasure::erase_user(app.services(), &ann.email).await.expect_err("a hold");
     assert_eq!(count_documents(&app), 1);
@@ -95,7 +95,7 @@ async fn erasing_a_user_anonymizes_them_and_keeps_the_record(app: TestApp) {
     assert_eq!(count_documents(&app), 0);
     assert_eq!(ann.client.error_codes("{ viewer { email } }", json!({})).await, ["UNAUTHENTICATED"]);
     let sign_in = json!({ "input": { "email": ann.email, "password": PASSWORD } });
-    assert!(!app.gateway_a().refused(SIGN_IN, sign_in).await.is_empty());
+    assert!(!app.gateway_a().mutation_errors(SIGN_IN, sign_in).await.is_empty());
     let profile =
         "query($id: ID!) { node(id: $id) { ... on User { displayName verified gigs { totalCount } } } }";
     let node = app.gateway_b().run(profile, json!({ "id": ann.id })).await["node"].take();
@@ -111,7 +111,7 @@ async fn erasing_a_user_anonymizes_them_and_keeps_the_record(app: TestApp) {
     let (id, version) = submit_verification(&bob, "CD123456", 2).await;
     erasure::erase_user(app.services(), &bob.email).await.expect("erased");
     let clear = decision_input(&id, "CLEAR", version + 1, &json!([]));
-    let refused = rita.client.refused(&decide_mutation(), clear).await;
+    let refused = rita.client.mutation_errors(&decide_mutation(), clear).await;
     assert_eq!(refused, [("INVALID_TRANSITION".to_owned(), String::new())]);
     // The email address can be used again.
     app.member("Ann").await;
@@ -144,7 +144,7 @@ async fn keys_are_rotated_while_users_read_and_write() {
         let old = with_keys(OLD, &url, folder.path()).await;
         for number in 0..8 {
             let user = old.member(&format!("Person{number}")).await;
-            user.client.done(&save_mutation(), personal_info(&format!("AB12345{number}"))).await;
+            user.client.mutate(&save_mutation(), personal_info(&format!("AB12345{number}"))).await;
             emails.push(user.email);
         }
     }
@@ -162,7 +162,7 @@ async fn keys_are_rotated_while_users_read_and_write() {
                     can_rotate.store(true, Ordering::SeqCst);
                 }
                 if number % 3 == 0 {
-                    client.done(&save_mutation(), personal_info(&format!("AB12345{}", number % 8))).await;
+                    client.mutate(&save_mutation(), personal_info(&format!("AB12345{}", number % 8))).await;
                 } else {
                     assert_eq!(own_verification(&client).await["personalInfo"]["firstName"], "Annabella");
                 }
@@ -191,7 +191,7 @@ async fn keys_are_rotated_while_users_read_and_write() {
     let missing_key =
         with_keys("another:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", &url, folder.path()).await;
     let client = missing_key.sign_in(&emails[0]).await.client;
-    let body = client.answer("{ viewer { verification { personalInfo { city } } } }", json!({})).await;
+    let body = client.execute("{ viewer { verification { personalInfo { city } } } }", json!({})).await;
     assert_eq!(error_codes(&body), ["KEY_MISSING"]);
     let (_, response) = client.fetch("/readyz").await;
     let report: Value = response.json().await.expect("JSON");
@@ -210,12 +210,12 @@ async fn an_interrupted_key_rotation_can_be_run_again() {
         command
     };
     {
-        let served = Served::start_with(with(OLD, &["serve"]), &[]);
+        let served = GatewayProcess::start_command(with(OLD, &["serve"]), &[]);
         for number in 0..12 {
             let account = json!({ "input": { "email": format!("p{number}@example.com"), "password": PASSWORD, "displayName": "Person" } });
-            let session = served.client.done(SIGN_UP, account).await["session"].take();
+            let session = served.client.mutate(SIGN_UP, account).await["session"].take();
             let client = served.client.with_token(&text(&session["accessToken"]));
-            client.done(&save_mutation(), personal_info(&format!("AB1234{number:02}"))).await;
+            client.mutate(&save_mutation(), personal_info(&format!("AB1234{number:02}"))).await;
             tokens.push(text(&session["accessToken"]));
         }
     }
@@ -250,7 +250,7 @@ async fn an_interrupted_key_rotation_can_be_run_again() {
     let rotated = with(&to_new, &["keys", "rotate"]).output().expect("the command runs");
     assert!(rotated.status.success(), "{rotated:?}");
     assert!(String::from_utf8_lossy(&rotated.stdout).contains("older keys can be removed"));
-    let served = Served::start_with(with(NEW, &["serve"]), &[]);
+    let served = GatewayProcess::start_command(with(NEW, &["serve"]), &[]);
     for token in tokens {
         assert_eq!(
             own_verification(&served.client.with_token(&token)).await["personalInfo"]["firstName"],

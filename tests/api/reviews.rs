@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::support::client::{faults, text};
+use crate::support::client::{user_errors, text};
 use crate::support::documents::{ARCHIVE_GIG, CLAIM, DECIDE_GIG, EDIT_GIG, QUEUE, RELEASE};
 use crate::support::on_both_back_ends;
 use crate::support::test_app::TestApp;
@@ -21,7 +21,7 @@ async fn the_queue_contains_posted_gigs_in_order_of_due_time(app: TestApp) {
     let mut posted = Vec::new();
     for number in 0..5 {
         posted.push(ann.post(app.gig_form(&format!("I will write song number {number}")).await).await);
-        app.pass(TimeDelta::minutes(1));
+        app.advance_clock(TimeDelta::minutes(1));
     }
     let query = "query($first: Int, $after: String, $last: Int, $before: String) {
         reviewQueue(state: OPEN, first: $first, after: $after, last: $last, before: $before) {
@@ -43,7 +43,7 @@ async fn the_queue_contains_posted_gigs_in_order_of_due_time(app: TestApp) {
     assert_eq!(rest["pageInfo"]["hasPreviousPage"], true);
     let before = json!({ "last": 2, "before": rest["pageInfo"]["startCursor"] });
     assert_eq!(ids(&client.run(query, before).await["reviewQueue"].take()), posted[..2]);
-    app.pass(TimeDelta::days(7));
+    app.advance_clock(TimeDelta::days(7));
     let rita = app.sign_in(&rita.email).await;
     let late = rita.client.run(query, json!({})).await["reviewQueue"].take();
     assert!(late["edges"].as_array().expect("a list").iter().all(|edge| edge["node"]["overdue"] == true));
@@ -55,36 +55,36 @@ async fn a_claim_excludes_others_until_it_is_released_or_expires(app: TestApp) {
     let item = rita.queue_item(&gig).await;
     assert_eq!((&item["state"], &item["kind"]), (&json!("OPEN"), &json!("GIG")));
     let id = json!({ "id": item["id"] });
-    let claimed = rita.client.done(CLAIM, id.clone()).await["item"].take();
+    let claimed = rita.client.mutate(CLAIM, id.clone()).await["item"].take();
     assert_eq!((&claimed["state"], &claimed["claimedBy"]["id"]), (&json!("CLAIMED"), &json!(rita.id)));
 
     let rob_at_b = rob.at(&app.gateway_b());
     let already_claimed = [violation("ALREADY_CLAIMED", "id")];
-    assert_eq!(rob_at_b.refused(CLAIM, id.clone()).await, already_claimed);
-    assert_eq!(rob_at_b.refused(RELEASE, id.clone()).await, already_claimed);
+    assert_eq!(rob_at_b.mutation_errors(CLAIM, id.clone()).await, already_claimed);
+    assert_eq!(rob_at_b.mutation_errors(RELEASE, id.clone()).await, already_claimed);
     let approve = decision(&gig, "APPROVE", 1, &json!([]));
-    let refused = rob_at_b.refused(DECIDE_GIG, approve.clone()).await;
+    let refused = rob_at_b.mutation_errors(DECIDE_GIG, approve.clone()).await;
     assert_eq!(refused, [violation("ALREADY_CLAIMED", "gigId")]);
 
-    let released = rita.client.done(RELEASE, id.clone()).await["item"].take();
+    let released = rita.client.mutate(RELEASE, id.clone()).await["item"].take();
     assert_eq!((&released["state"], &released["claimedBy"]), (&json!("OPEN"), &Value::Null));
-    assert_eq!(rita.client.refused(RELEASE, id.clone()).await, [violation("INVALID_TRANSITION", "id")]);
-    rob_at_b.done(CLAIM, id.clone()).await;
-    app.pass(TimeDelta::minutes(14));
-    assert_eq!(rita.client.refused(CLAIM, id.clone()).await, already_claimed);
+    assert_eq!(rita.client.mutation_errors(RELEASE, id.clone()).await, [violation("INVALID_TRANSITION", "id")]);
+    rob_at_b.mutate(CLAIM, id.clone()).await;
+    app.advance_clock(TimeDelta::minutes(14));
+    assert_eq!(rita.client.mutation_errors(CLAIM, id.clone()).await, already_claimed);
     // Claiming again extends the claim.
-    rob_at_b.done(CLAIM, id.clone()).await;
-    app.pass(TimeDelta::minutes(14));
+    rob_at_b.mutate(CLAIM, id.clone()).await;
+    app.advance_clock(TimeDelta::minutes(14));
     let rita = app.sign_in(&rita.email).await;
-    assert_eq!(rita.client.refused(CLAIM, id.clone()).await, already_claimed);
-    app.pass(TimeDelta::minutes(2));
+    assert_eq!(rita.client.mutation_errors(CLAIM, id.clone()).await, already_claimed);
+    app.advance_clock(TimeDelta::minutes(2));
     let rita = app.sign_in(&rita.email).await;
     assert_eq!(rita.queue_item(&gig).await["state"], "OPEN");
-    rita.client.done(CLAIM, id.clone()).await;
-    rita.client.done(DECIDE_GIG, approve).await;
+    rita.client.mutate(CLAIM, id.clone()).await;
+    rita.client.mutate(DECIDE_GIG, approve).await;
     let item = rita.queue_item(&gig).await;
     assert_eq!((&item["state"], &item["claimedBy"]), (&json!("DECIDED"), &Value::Null));
-    assert_eq!(rita.client.refused(CLAIM, id).await, [violation("INVALID_TRANSITION", "id")]);
+    assert_eq!(rita.client.mutation_errors(CLAIM, id).await, [violation("INVALID_TRANSITION", "id")]);
 }
 
 async fn the_second_of_two_concurrent_decisions_is_stale(app: TestApp) {
@@ -119,7 +119,7 @@ async fn archiving_a_gig_while_it_is_decided_leaves_no_open_item(app: TestApp) {
         // Either the gig is approved and then archived, or it is archived and the decision is stale. There is
         // never a deadlock, and never an item left in the queue.
         assert!(!archived["archiveGig"]["gig"].is_null(), "{archived}");
-        let codes = faults(&decided["decideGig"]);
+        let codes = user_errors(&decided["decideGig"]);
         assert!(codes.is_empty() || codes == [violation("STALE_VERSION", "expectedVersion")], "{decided}");
         assert_eq!(ann.status(&gig).await, "ARCHIVED");
         let queue = rita.client.run(QUEUE, json!({ "state": "OPEN" })).await;
@@ -157,11 +157,11 @@ async fn an_invalid_decision_is_rejected_and_changes_nothing(app: TestApp) {
         ("SUSPEND", 1, json!([{ "code": "SPAM" }]), violation("INVALID_TRANSITION", "")),
     ];
     for (verdict, version, reasons, violation) in cases {
-        let refused = rita.client.refused(DECIDE_GIG, decision(&gig, verdict, version, &reasons)).await;
+        let refused = rita.client.mutation_errors(DECIDE_GIG, decision(&gig, verdict, version, &reasons)).await;
         assert_eq!(refused, [violation], "{verdict} {reasons}");
     }
     let unknown = decision("gig_00000000000000000000000000", "APPROVE", 1, &json!([]));
-    assert_eq!(rita.client.refused(DECIDE_GIG, unknown).await, [violation("NOT_FOUND", "gigId")]);
+    assert_eq!(rita.client.mutation_errors(DECIDE_GIG, unknown).await, [violation("NOT_FOUND", "gigId")]);
     assert_eq!(ann.gig(&gig).await["version"], 1);
     assert_eq!(rita.queue_item(&gig).await["state"], "OPEN");
 }
@@ -170,9 +170,9 @@ async fn reviewers_cannot_review_their_own_gigs(app: TestApp) {
     let (rita, rob) = (app.reviewer("Rita").await, app.reviewer("Rob").await);
     let gig = rita.post(app.gig_form("I will write a song for you").await).await;
     let item = rita.queue_item(&gig).await;
-    let refused = rita.client.refused(CLAIM, json!({ "id": item["id"] })).await;
+    let refused = rita.client.mutation_errors(CLAIM, json!({ "id": item["id"] })).await;
     assert_eq!(refused, [violation("NOT_ALLOWED", "id")]);
-    let refused = rita.client.refused(DECIDE_GIG, decision(&gig, "APPROVE", 1, &json!([]))).await;
+    let refused = rita.client.mutation_errors(DECIDE_GIG, decision(&gig, "APPROVE", 1, &json!([]))).await;
     assert_eq!(refused, [violation("NOT_ALLOWED", "gigId")]);
     rob.approve(&gig).await;
 }
@@ -185,7 +185,7 @@ async fn the_seller_sees_the_reasons_but_not_the_internal_note(app: TestApp) {
         "reasons": [{ "code": "LANGUAGE", "field": ["description"] },
                     { "code": "OTHER", "message": "Tell us what you sing." }],
         "internalNote": "the same person as last week" } });
-    let payload = rita.client.done(DECIDE_GIG, input).await;
+    let payload = rita.client.mutate(DECIDE_GIG, input).await;
     let reasons = payload["gig"]["reviewReasons"].clone();
     assert_eq!(reasons[0]["category"], "CONTENT_POLICY");
     assert_eq!((&reasons[0]["field"], &reasons[0]["retryable"]), (&json!(["description"]), &json!(true)));
@@ -200,7 +200,7 @@ async fn the_seller_sees_the_reasons_but_not_the_internal_note(app: TestApp) {
     );
     assert!(!gig_of_ann.to_string().contains("last week"));
     // Once it is approved, the public sees neither the reasons nor the due time.
-    ann.client.done(EDIT_GIG, json!({ "input": { "id": gig, "description": "Songs." } })).await;
+    ann.client.mutate(EDIT_GIG, json!({ "input": { "id": gig, "description": "Songs." } })).await;
     rita.approve(&gig).await;
     let query = "query($id: ID!) { gig(id: $id) { status reviewDueAt reviewReasons { code } } }";
     let public_gig = app.gateway_b().run(query, json!({ "id": gig })).await["gig"].take();
@@ -213,12 +213,12 @@ async fn a_suspended_gig_can_only_be_archived(app: TestApp) {
     rita.approve(&gig).await;
     rita.decide(&gig, "SUSPEND", json!([{ "code": "COPYRIGHT" }])).await;
     let edit = json!({ "input": { "id": gig, "title": "I will write two songs" } });
-    assert_eq!(ann.client.refused(EDIT_GIG, edit).await, [violation("INVALID_TRANSITION", "")]);
+    assert_eq!(ann.client.mutation_errors(EDIT_GIG, edit).await, [violation("INVALID_TRANSITION", "")]);
     assert_eq!(
         app.gateway_b().run("query($id: ID!) { gig(id: $id) { id } }", json!({ "id": gig })).await["gig"],
         Value::Null
     );
-    assert_eq!(ann.client.done(ARCHIVE_GIG, json!({ "id": gig })).await["gig"]["status"], "ARCHIVED");
+    assert_eq!(ann.client.mutate(ARCHIVE_GIG, json!({ "id": gig })).await["gig"]["status"], "ARCHIVED");
 }
 
 async fn each_review_round_has_an_item_and_a_stored_decision(app: TestApp) {
@@ -226,7 +226,7 @@ async fn each_review_round_has_an_item_and_a_stored_decision(app: TestApp) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let gig = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.decide(&gig, "REJECT", json!([{ "code": "LANGUAGE" }])).await;
-    ann.client.done(EDIT_GIG, json!({ "input": { "id": gig, "description": "Songs." } })).await;
+    ann.client.mutate(EDIT_GIG, json!({ "input": { "id": gig, "description": "Songs." } })).await;
     rita.approve(&gig).await;
     let queue = rita.client.run(QUEUE, json!({ "state": "DECIDED" })).await;
     assert_eq!(queue["reviewQueue"]["totalCount"], 2);

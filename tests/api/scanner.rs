@@ -15,7 +15,7 @@ struct Scanner {
 
 impl Scanner {
     async fn post(&self, query: &str) -> Value {
-        self.client.answer(query, Value::Null).await
+        self.client.execute(query, Value::Null).await
     }
 
     async fn get(&self, query: &str) -> Value {

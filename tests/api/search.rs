@@ -57,7 +57,7 @@ async fn search_matches_word_prefixes_and_accepts_any_input(app: TestApp) {
         "-logo",
     ] {
         for order in ["NEWEST", "RELEVANCE", "PRICE_LOWEST"] {
-            let response = gateway_a.answer(BROWSE, json!({ "search": search, "orderBy": order })).await;
+            let response = gateway_a.execute(BROWSE, json!({ "search": search, "orderBy": order })).await;
             assert!(response.get("errors").is_none(), "{search:?}, {order}: {response}");
         }
     }
@@ -89,7 +89,7 @@ async fn a_misspelled_word_matches_similar_words(app: TestApp) {
     .await;
     assert_eq!((titles.as_slice(), &page["totalCount"]), (&["Logo design, fast".to_owned()][..], &json!(1)));
     // Once a gig is not listed any more, its words are not used as corrections either.
-    ann.client.done(PAUSE_GIG, json!({ "id": design })).await;
+    ann.client.mutate(PAUSE_GIG, json!({ "id": design })).await;
     assert_eq!(find("desgin").await, [""; 0]);
 }
 

@@ -14,7 +14,7 @@ use crate::support::documents::{
     RESUME_GIG, SIGN_OUT,
 };
 use crate::support::on_both_back_ends;
-use crate::support::proxy::until;
+use crate::support::proxy::wait_until;
 use crate::support::socket::Socket;
 use crate::support::test_app::TestApp;
 
@@ -25,11 +25,11 @@ async fn a_seller_receives_every_status_change_of_their_gigs(app: TestApp) {
     let first = ann.post(app.gig_form("I will write a song for you").await).await;
     bob.post(app.gig_form("I will write a song for you").await).await;
     rita.decide(&first, "REJECT", json!([{ "code": "LANGUAGE", "message": "Mind your words." }])).await;
-    ann.client.done(EDIT_GIG, json!({ "input": { "id": first, "description": "Songs." } })).await;
+    ann.client.mutate(EDIT_GIG, json!({ "input": { "id": first, "description": "Songs." } })).await;
     rita.approve(&first).await;
-    ann.client.done(PAUSE_GIG, json!({ "id": first })).await;
-    ann.client.done(RESUME_GIG, json!({ "id": first })).await;
-    ann.client.done(ARCHIVE_GIG, json!({ "id": first })).await;
+    ann.client.mutate(PAUSE_GIG, json!({ "id": first })).await;
+    ann.client.mutate(RESUME_GIG, json!({ "id": first })).await;
+    ann.client.mutate(ARCHIVE_GIG, json!({ "id": first })).await;
     let expected = [
         (Value::Null, "IN_REVIEW", 1),
         (json!("IN_REVIEW"), "REJECTED", 2),
@@ -40,7 +40,7 @@ async fn a_seller_receives_every_status_change_of_their_gigs(app: TestApp) {
         (json!("ACTIVE"), "ARCHIVED", 7),
     ];
     for (previous, status, version) in expected {
-        let event = subscriber.event("mine").await;
+        let event = subscriber.next_event("mine").await;
         assert_eq!(text(&event["gigId"]), first);
         assert_eq!((&event["delivery"], &event["previousStatus"]), (&json!("LIVE"), &previous), "{event}");
         assert_eq!((&event["status"], &event["version"]), (&json!(status), &json!(version)), "{event}");
@@ -56,14 +56,14 @@ async fn subscribe(app: &TestApp, socket: &mut Socket, id: &str, query: &str, va
     let dispatcher = app.services_b().streams.dispatcher();
     let before = dispatcher.subscriber_count();
     socket.subscribe(id, query, variables).await;
-    until("the stream is attached", async || dispatcher.subscriber_count() == before + 1).await;
+    wait_until("the stream is attached", async || dispatcher.subscriber_count() == before + 1).await;
 }
 
 /// Asserts that the socket is still open.
 async fn expect_open(socket: &mut Socket) {
     socket.subscribe("query", "{ __typename }", json!({})).await;
-    assert_eq!(socket.about("query").await["type"], "next");
-    assert_eq!(socket.about("query").await["type"], "complete");
+    assert_eq!(socket.receive_for("query").await["type"], "next");
+    assert_eq!(socket.receive_for("query").await["type"], "complete");
 }
 
 async fn after_a_snapshot_each_event_is_delivered_once(app: TestApp) {
@@ -74,16 +74,16 @@ async fn after_a_snapshot_each_event_is_delivered_once(app: TestApp) {
         // The decision may be made before, during or after the snapshot.
         subscriber.subscribe("gig", GIG_STATUS_CHANGED, json!({ "id": id })).await;
         rita.approve(&id).await;
-        let snapshot = subscriber.event("gig").await;
+        let snapshot = subscriber.next_event("gig").await;
         assert_eq!(snapshot["delivery"], "SNAPSHOT");
         if snapshot["status"] == "IN_REVIEW" {
-            let event = subscriber.event("gig").await;
+            let event = subscriber.next_event("gig").await;
             assert_eq!((&event["status"], &event["delivery"]), (&json!("ACTIVE"), &json!("LIVE")));
         } else {
             assert_eq!((&snapshot["status"], &snapshot["version"]), (&json!("ACTIVE"), &json!(2)));
         }
         subscriber.expect_silence("gig").await;
-        subscriber.leave().await;
+        subscriber.close().await;
     }
 }
 
@@ -93,21 +93,21 @@ async fn a_stream_with_a_cursor_replays_what_was_missed(app: TestApp) {
     let data = ann.client.run("{ eventCursor viewer { gigs { nodes { status } } } }", json!({})).await;
     assert_eq!(data["viewer"]["gigs"]["nodes"][0]["status"], "IN_REVIEW");
     rita.approve(&id).await;
-    ann.client.done(PAUSE_GIG, json!({ "id": id })).await;
+    ann.client.mutate(PAUSE_GIG, json!({ "id": id })).await;
     let mut subscriber = ann.at(&app.gateway_b()).socket().await;
     subscriber.subscribe("mine", GIG_STATUS_CHANGED, json!({ "after": data["eventCursor"] })).await;
     let mut cursor = Value::Null;
     for status in ["ACTIVE", "PAUSED"] {
-        let event = subscriber.event("mine").await;
+        let event = subscriber.next_event("mine").await;
         assert_eq!((&event["delivery"], &event["status"]), (&json!("REPLAY"), &json!(status)));
         cursor = event["cursor"].clone();
     }
-    ann.client.done(RESUME_GIG, json!({ "id": id })).await;
-    let event = subscriber.event("mine").await;
+    ann.client.mutate(RESUME_GIG, json!({ "id": id })).await;
+    let event = subscriber.next_event("mine").await;
     assert_eq!((&event["delivery"], &event["status"]), (&json!("LIVE"), &json!("ACTIVE")));
     // With a cursor, the stream of one gig starts without a snapshot.
     subscriber.subscribe("one", GIG_STATUS_CHANGED, json!({ "id": id, "after": cursor })).await;
-    assert_eq!(subscriber.event("one").await["delivery"], "REPLAY");
+    assert_eq!(subscriber.next_event("one").await["delivery"], "REPLAY");
     subscriber.expect_silence("one").await;
 }
 
@@ -116,7 +116,7 @@ async fn an_invalid_or_expired_cursor_ends_the_stream(app: TestApp) {
     let mut subscriber = ann.client.socket().await;
     for (id, cursor) in [("1", "nonsense"), ("2", ""), ("3", "AAAA")] {
         subscriber.subscribe(id, GIG_STATUS_CHANGED, json!({ "after": cursor })).await;
-        assert_eq!(subscriber.failure(id).await, ["INVALID_CURSOR"], "{cursor:?}");
+        assert_eq!(subscriber.expect_error(id).await, ["INVALID_CURSOR"], "{cursor:?}");
     }
     // Cursors of another log, and of a position that does not exist yet: both would leave a gap.
     let epoch = app.services().streams.epoch();
@@ -124,7 +124,7 @@ async fn an_invalid_or_expired_cursor_ends_the_stream(app: TestApp) {
     let future = gigway::events::cursor::Cursor { epoch, position: 1_000_000 };
     for (id, cursor) in [("4", other), ("5", future)] {
         subscriber.subscribe(id, GIG_STATUS_CHANGED, json!({ "after": cursor.encode() })).await;
-        assert_eq!(subscriber.failure(id).await, ["CURSOR_EXPIRED"]);
+        assert_eq!(subscriber.expect_error(id).await, ["CURSOR_EXPIRED"]);
     }
 }
 
@@ -141,13 +141,13 @@ async fn published_gigs_are_delivered_to_matching_subscribers(app: TestApp) {
     let cheap = ann.post(form).await;
     rita.approve(&dear).await;
     rita.approve(&cheap).await;
-    assert_eq!(text(&visitor.event("all").await["gigId"]), dear);
-    let event = visitor.event("all").await;
+    assert_eq!(text(&visitor.next_event("all").await["gigId"]), dear);
+    let event = visitor.next_event("all").await;
     assert_eq!(
         (text(&event["gigId"]), text(&event["gig"]["title"])),
         (cheap.clone(), "A cheap song for you".into())
     );
-    assert_eq!(text(&visitor.event("cheap").await["gigId"]), cheap);
+    assert_eq!(text(&visitor.next_event("cheap").await["gigId"]), cheap);
     visitor.expect_silence("cheap").await;
 }
 
@@ -157,31 +157,31 @@ async fn reviewers_receive_every_change_of_the_queue(app: TestApp) {
     subscribe(&app, &mut subscriber, "queue", QUEUE_CHANGED, json!({ "kind": "GIG" })).await;
     subscribe(&app, &mut subscriber, "others", QUEUE_CHANGED, json!({ "kind": "VERIFICATION" })).await;
     let gig = ann.post(app.gig_form("I will write a song for you").await).await;
-    let event = subscriber.event("queue").await;
+    let event = subscriber.next_event("queue").await;
     assert_eq!((&event["change"], &event["openCount"]), (&json!("SUBMITTED"), &json!(1)));
     assert_eq!((&event["overdueCount"], &event["kind"]), (&json!(0), &json!("GIG")));
     let item = json!({ "id": event["itemId"] });
-    rita.client.done(CLAIM, item.clone()).await;
-    let event = subscriber.event("queue").await;
+    rita.client.mutate(CLAIM, item.clone()).await;
+    let event = subscriber.next_event("queue").await;
     assert_eq!((&event["change"], &event["item"]["claimedBy"]["id"]), (&json!("CLAIMED"), &json!(rita.id)));
     assert_eq!(event["openCount"], 0);
-    rita.client.done(RELEASE, item.clone()).await;
-    assert_eq!(subscriber.event("queue").await["change"], "RELEASED");
+    rita.client.mutate(RELEASE, item.clone()).await;
+    assert_eq!(subscriber.next_event("queue").await["change"], "RELEASED");
     // A claim expires without a request, and the subscriber receives the change.
-    rita.client.done(CLAIM, item).await;
-    assert_eq!(subscriber.event("queue").await["change"], "CLAIMED");
-    app.pass(TimeDelta::minutes(15));
-    let event = subscriber.event("queue").await;
+    rita.client.mutate(CLAIM, item).await;
+    assert_eq!(subscriber.next_event("queue").await["change"], "CLAIMED");
+    app.advance_clock(TimeDelta::minutes(15));
+    let event = subscriber.next_event("queue").await;
     assert_eq!((&event["change"], &event["item"]["state"]), (&json!("RELEASED"), &json!("OPEN")));
     let rita = app.sign_in(&rita.email).await;
     rita.approve(&gig).await;
-    let event = subscriber.event("queue").await;
+    let event = subscriber.next_event("queue").await;
     assert_eq!((&event["change"], &event["openCount"]), (&json!("DECIDED"), &json!(0)));
     let ann = app.sign_in(&ann.email).await;
     let withdrawn = ann.post(app.gig_form("I will write a song for you").await).await;
-    assert_eq!(subscriber.event("queue").await["change"], "SUBMITTED");
-    ann.client.done(ARCHIVE_GIG, json!({ "id": withdrawn })).await;
-    let event = subscriber.event("queue").await;
+    assert_eq!(subscriber.next_event("queue").await["change"], "SUBMITTED");
+    ann.client.mutate(ARCHIVE_GIG, json!({ "id": withdrawn })).await;
+    let event = subscriber.next_event("queue").await;
     assert_eq!((&event["change"], &event["item"]), (&json!("WITHDRAWN"), &Value::Null));
     subscriber.expect_silence("others").await;
 }
@@ -191,11 +191,11 @@ async fn signing_out_closes_only_the_sockets_of_that_session(app: TestApp) {
     let elsewhere = app.sign_in(&ann.email).await;
     let mut first = ann.at(&app.gateway_b()).socket().await;
     let mut second = elsewhere.at(&app.gateway_b()).socket().await;
-    ann.client.done(SIGN_OUT, json!({})).await;
-    assert_eq!(first.closed().await, (4403, "The session has ended".to_owned()));
+    ann.client.mutate(SIGN_OUT, json!({})).await;
+    assert_eq!(first.expect_close().await, (4403, "The session has ended".to_owned()));
     expect_open(&mut second).await;
-    elsewhere.client.done(SIGN_OUT, json!({ "everywhere": true })).await;
-    assert_eq!(second.closed().await.0, 4403);
+    elsewhere.client.mutate(SIGN_OUT, json!({ "everywhere": true })).await;
+    assert_eq!(second.expect_close().await.0, 4403);
 }
 
 async fn a_client_that_does_not_read_misses_no_event(app: TestApp) {
@@ -206,11 +206,11 @@ async fn a_client_that_does_not_read_misses_no_event(app: TestApp) {
     subscribe(&app, &mut subscriber, "mine", GIG_STATUS_CHANGED, json!({})).await;
     // More events than the queue and the buffers hold.
     for _ in 0..200 {
-        ann.client.done(PAUSE_GIG, json!({ "id": id })).await;
-        ann.client.done(RESUME_GIG, json!({ "id": id })).await;
+        ann.client.mutate(PAUSE_GIG, json!({ "id": id })).await;
+        ann.client.mutate(RESUME_GIG, json!({ "id": id })).await;
     }
     for version in 3..403 {
-        let event = subscriber.event("mine").await;
+        let event = subscriber.next_event("mine").await;
         assert_eq!(event["version"], json!(version), "{event}");
     }
     subscriber.expect_silence("mine").await;
@@ -225,13 +225,13 @@ async fn a_stream_whose_queue_overflows_replays_from_the_log(app: TestApp) {
     let services = app.services_b();
     let gig_id = GigId::parse(&id).expect("a gig's id");
     let head = event_log::newest_position(services.db.read()).await.expect("a position");
-    until("all is dispatched", async || services.streams.dispatched().position() == head).await;
+    wait_until("all is dispatched", async || services.streams.dispatched().position() == head).await;
     let mut stream = services.streams.live(Topic::Gig(gig_id));
     for _ in 0..50 {
-        ann.client.done(PAUSE_GIG, json!({ "id": id })).await;
-        ann.client.done(RESUME_GIG, json!({ "id": id })).await;
+        ann.client.mutate(PAUSE_GIG, json!({ "id": id })).await;
+        ann.client.mutate(RESUME_GIG, json!({ "id": id })).await;
     }
-    until("all is dispatched", async || services.streams.dispatched().position() == head + 100).await;
+    wait_until("all is dispatched", async || services.streams.dispatched().position() == head + 100).await;
     let mut deliveries = Vec::new();
     for position in head + 1..=head + 100 {
         let (delivery, event) = stream.next().await.expect("an event").expect("the log");

@@ -8,7 +8,7 @@ use image::ImageFormat;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
-use crate::support::client::{Client, faults, text};
+use crate::support::client::{Client, user_errors, text};
 use crate::support::documents::{DECIDE_GIG, GIG_STATUS_CHANGED, POST_GIG, RESUME_GIG};
 use crate::support::on_both_back_ends;
 use crate::support::pictures::picture;
@@ -92,10 +92,10 @@ fn steps_done(verification: &Value) -> Vec<bool> {
 
 /// Submits a verification with a passport of this number. Returns the id and version of the verification.
 pub async fn submit_verification(user: &TestUser, number: &str, shade: u32) -> (String, i64) {
-    user.client.done(&save_mutation(), personal_info(number)).await;
+    user.client.mutate(&save_mutation(), personal_info(number)).await;
     let uploaded = upload_document(&user.client, "PASSPORT", "FRONT", document_image(shade)).await;
     assert_eq!(uploaded["errors"], json!([]));
-    let payload = user.client.done(&submit_mutation(), json!({})).await;
+    let payload = user.client.mutate(&submit_mutation(), json!({})).await;
     let verification = &payload["verification"];
     (text(&verification["id"]), verification["version"].as_i64().expect("a number"))
 }
@@ -109,7 +109,7 @@ async fn the_four_steps_are_done_one_after_another(app: TestApp) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let mut subscriber = ann.at(&app.gateway_b()).socket().await;
     subscriber.subscribe("status", CHANGED, json!({})).await;
-    let event = subscriber.event("status").await;
+    let event = subscriber.next_event("status").await;
     assert_eq!((&event["delivery"], &event["status"]), (&json!("SNAPSHOT"), &json!("NOT_STARTED")));
     assert_eq!(steps_done(&event["verification"]), [false; 4]);
     let labels: Vec<_> = event["verification"]["steps"]
@@ -126,26 +126,26 @@ async fn the_four_steps_are_done_one_after_another(app: TestApp) {
     ];
     assert_eq!(labels, expected);
 
-    ann.client.done(&save_mutation(), personal_info("AB123456")).await;
-    let event = subscriber.event("status").await;
+    ann.client.mutate(&save_mutation(), personal_info("AB123456")).await;
+    let event = subscriber.next_event("status").await;
     assert_eq!(steps_done(&event["verification"]), [true, false, false, false]);
     assert_eq!((&event["previousStatus"], &event["status"]), (&json!("NOT_STARTED"), &json!("IN_PROGRESS")));
     assert_eq!(
         upload_document(&ann.client, "NATIONAL_ID", "FRONT", document_image(1)).await["errors"],
         json!([])
     );
-    assert_eq!(steps_done(&subscriber.event("status").await["verification"]), [true, false, false, false]);
+    assert_eq!(steps_done(&subscriber.next_event("status").await["verification"]), [true, false, false, false]);
     assert_eq!(
         upload_document(&ann.client, "NATIONAL_ID", "BACK", document_image(2)).await["errors"],
         json!([])
     );
-    assert_eq!(steps_done(&subscriber.event("status").await["verification"]), [true, true, false, false]);
-    let payload = ann.client.done(&submit_mutation(), json!({})).await;
+    assert_eq!(steps_done(&subscriber.next_event("status").await["verification"]), [true, true, false, false]);
+    let payload = ann.client.mutate(&submit_mutation(), json!({})).await;
     let verification = &payload["verification"];
     assert_eq!((&verification["attemptsUsed"], &verification["attemptsLeft"]), (&json!(1), &json!(2)));
     assert_eq!(verification["queuePosition"], 1);
     assert!(verification["reviewDueAt"].is_string());
-    let event = subscriber.event("status").await;
+    let event = subscriber.next_event("status").await;
     assert_eq!(
         (steps_done(&event["verification"]), &event["status"]),
         (vec![true, true, true, false], &json!("IN_REVIEW"))
@@ -153,9 +153,9 @@ async fn the_four_steps_are_done_one_after_another(app: TestApp) {
 
     let (id, version) = (text(&verification["id"]), verification["version"].as_i64().expect("a number"));
     rita.at(&app.gateway_b())
-        .done(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([])))
+        .mutate(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([])))
         .await;
-    let event = subscriber.event("status").await;
+    let event = subscriber.next_event("status").await;
     assert_eq!((steps_done(&event["verification"]), &event["status"]), (vec![true; 4], &json!("CLEARED")));
     let badge = "query($id: ID!) { node(id: $id) { ... on User { verified } } }";
     let user = app.gateway_a().run(badge, json!({ "id": ann.id })).await;
@@ -165,7 +165,7 @@ async fn the_four_steps_are_done_one_after_another(app: TestApp) {
 
 async fn invalid_or_missing_input_is_reported_and_changes_nothing(app: TestApp) {
     let ann = app.member("Ann").await;
-    let missing = ann.client.refused(&submit_mutation(), json!({})).await;
+    let missing = ann.client.mutation_errors(&submit_mutation(), json!({})).await;
     assert_eq!(missing, [violation("REQUIRED", "personalInfo"), violation("REQUIRED", "documents.FRONT")]);
     for (field, value, code) in [
         ("dateOfBirth", json!("2099-01-01"), "INVALID"),
@@ -176,12 +176,12 @@ async fn invalid_or_missing_input_is_reported_and_changes_nothing(app: TestApp) 
     ] {
         let mut form = personal_info("AB123456");
         form["input"][field] = value;
-        assert_eq!(ann.client.refused(&save_mutation(), form).await, [violation(code, field)]);
+        assert_eq!(ann.client.mutation_errors(&save_mutation(), form).await, [violation(code, field)]);
     }
     let young = (app.now() - TimeDelta::days(17 * 365)).format("%Y-%m-%d").to_string();
     let mut form = personal_info("AB123456");
     form["input"]["dateOfBirth"] = json!(young);
-    assert_eq!(ann.client.refused(&save_mutation(), form).await, [violation("OUT_OF_RANGE", "dateOfBirth")]);
+    assert_eq!(ann.client.mutation_errors(&save_mutation(), form).await, [violation("OUT_OF_RANGE", "dateOfBirth")]);
     let mut bomb = picture(64, 48, ImageFormat::Png);
     bomb[16..24].copy_from_slice(&[0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30]);
     let mut large = document_image(1);
@@ -193,20 +193,20 @@ async fn invalid_or_missing_input_is_reported_and_changes_nothing(app: TestApp) 
         (large, "FILE_TOO_LARGE"),
     ] {
         let payload = upload_document(&ann.client, "PASSPORT", "FRONT", file).await;
-        assert_eq!(faults(&payload), [violation(code, "file")], "{payload}");
+        assert_eq!(user_errors(&payload), [violation(code, "file")], "{payload}");
     }
     assert_eq!(own_verification(&ann.client).await["status"], "NOT_STARTED");
     upload_document(&ann.client, "NATIONAL_ID", "FRONT", document_image(1)).await;
     let same = upload_document(&ann.client, "NATIONAL_ID", "BACK", document_image(1)).await;
-    assert_eq!(faults(&same), [violation("DUPLICATE", "file")]);
+    assert_eq!(user_errors(&same), [violation("DUPLICATE", "file")]);
     // A document of another type replaces the images of the first.
     upload_document(&ann.client, "PASSPORT", "FRONT", document_image(3)).await;
     assert_eq!(own_verification(&ann.client).await["documents"].as_array().map(Vec::len), Some(1));
-    ann.client.done(&save_mutation(), personal_info("AB123456")).await;
-    ann.client.done(&submit_mutation(), json!({})).await;
+    ann.client.mutate(&save_mutation(), personal_info("AB123456")).await;
+    ann.client.mutate(&submit_mutation(), json!({})).await;
     for refused in [
-        ann.client.refused(&submit_mutation(), json!({})).await,
-        ann.client.refused(&save_mutation(), personal_info("AB1")).await,
+        ann.client.mutation_errors(&submit_mutation(), json!({})).await,
+        ann.client.mutation_errors(&save_mutation(), personal_info("AB1")).await,
     ] {
         assert!(
             refused == [violation("INVALID_TRANSITION", "")]
@@ -215,7 +215,7 @@ async fn invalid_or_missing_input_is_reported_and_changes_nothing(app: TestApp) 
         );
     }
     let payload = upload_document(&ann.client, "PASSPORT", "FRONT", document_image(4)).await;
-    assert_eq!(faults(&payload), [violation("INVALID_TRANSITION", "")]);
+    assert_eq!(user_errors(&payload), [violation("INVALID_TRANSITION", "")]);
     assert_eq!(own_verification(&ann.client).await["status"], "IN_REVIEW");
 }
 
@@ -226,7 +226,7 @@ async fn accepted_steps_stay_done_and_the_third_failed_attempt_rejects(app: Test
     for attempt in 1..=2 {
         let payload = rita
             .client
-            .done(&decide_mutation(), decision_input(&id, "REQUEST_RESUBMISSION", version, &reasons))
+            .mutate(&decide_mutation(), decision_input(&id, "REQUEST_RESUBMISSION", version, &reasons))
             .await;
         assert_eq!(payload["verification"]["status"], "ACTION_REQUIRED");
         let verification = own_verification(&ann.client).await;
@@ -242,18 +242,18 @@ async fn accepted_steps_stay_done_and_the_third_failed_attempt_rejects(app: Test
             json!([{ "code": "REQUIRED", "field": ["documents", "FRONT"] }])
         );
         upload_document(&ann.client, "PASSPORT", "FRONT", document_image(10 + attempt)).await;
-        version = ann.client.done(&submit_mutation(), json!({})).await["verification"]["version"]
+        version = ann.client.mutate(&submit_mutation(), json!({})).await["verification"]["version"]
             .as_i64()
             .expect("a number");
     }
     let payload = rita
         .client
-        .done(&decide_mutation(), decision_input(&id, "REQUEST_RESUBMISSION", version, &reasons))
+        .mutate(&decide_mutation(), decision_input(&id, "REQUEST_RESUBMISSION", version, &reasons))
         .await;
     assert_eq!(payload["verification"]["status"], "REJECTED");
     assert_eq!(payload["verification"]["reasons"][1]["code"], "ATTEMPTS_EXCEEDED");
     assert_eq!(
-        ann.client.refused(&save_mutation(), personal_info("AB123456")).await,
+        ann.client.mutation_errors(&save_mutation(), personal_info("AB123456")).await,
         [violation("INVALID_TRANSITION", "")]
     );
 }
@@ -288,23 +288,23 @@ async fn from_level_five_sellers_need_a_cleared_verification(app: TestApp) {
         assert_eq!(response["viewer"]["can"], needed, "{action}");
     }
     let form = app.gig_form("I will write another song").await;
-    let refused = ann.at(&app.gateway_b()).refused(POST_GIG, json!({ "input": form })).await;
+    let refused = ann.at(&app.gateway_b()).mutation_errors(POST_GIG, json!({ "input": form })).await;
     assert_eq!(refused, [violation("VERIFICATION_REQUIRED", "")]);
 
     let (id, version) = submit_verification(&ann, "AB123456", 1).await;
     let mut subscriber = ann.at(&app.gateway_b()).socket().await;
     subscriber.subscribe("gig", GIG_STATUS_CHANGED, json!({ "id": gig })).await;
-    subscriber.event("gig").await;
+    subscriber.next_event("gig").await;
     let cleared =
-        rita.client.done(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([]))).await;
+        rita.client.mutate(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([]))).await;
     assert_eq!(ann.client.run(CAN, can.clone()).await["viewer"]["can"]["allowed"], true);
     let waiting = ann.post(form.clone()).await;
 
     // Once it is revoked, the seller is not verified any more and their listed gigs are paused.
     let version = cleared["verification"]["version"].as_i64().expect("a number");
     let reasons = json!([{ "code": "DOCUMENT_TAMPERED" }]);
-    rita.client.done(&decide_mutation(), decision_input(&id, "REVOKE", version, &reasons)).await;
-    assert_eq!(subscriber.event("gig").await["status"], "PAUSED");
+    rita.client.mutate(&decide_mutation(), decision_input(&id, "REVOKE", version, &reasons)).await;
+    assert_eq!(subscriber.next_event("gig").await["status"], "PAUSED");
     let data = ann
         .client
         .run("{ viewer { user { verified } verification { status attemptsLeft } } }", json!({}))
@@ -312,12 +312,12 @@ async fn from_level_five_sellers_need_a_cleared_verification(app: TestApp) {
     assert_eq!(data["viewer"]["user"]["verified"], false);
     assert_eq!(data["viewer"]["verification"], json!({ "status": "REVOKED", "attemptsLeft": 3 }));
     assert_eq!(
-        ann.client.refused(RESUME_GIG, json!({ "id": gig })).await,
+        ann.client.mutation_errors(RESUME_GIG, json!({ "id": gig })).await,
         [violation("VERIFICATION_REQUIRED", "")]
     );
     // A gig in review cannot be approved.
     let approve = json!({ "input": { "gigId": waiting, "decision": "APPROVE", "expectedVersion": 1 } });
-    assert_eq!(rita.client.refused(DECIDE_GIG, approve).await, [violation("VERIFICATION_REQUIRED", "")]);
+    assert_eq!(rita.client.mutation_errors(DECIDE_GIG, approve).await, [violation("VERIFICATION_REQUIRED", "")]);
     // A revoked verification can be started again.
     upload_document(&ann.client, "PASSPORT", "FRONT", document_image(9)).await;
     assert_eq!(own_verification(&ann.client).await["status"], "IN_PROGRESS");

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::client::{Client, error_codes, text};
 use crate::support::documents::{CLAIM, QUEUE_CHANGED};
 use crate::support::on_both_back_ends;
-use crate::support::proxy::until;
+use crate::support::proxy::wait_until;
 use crate::support::test_app::TestApp;
 use crate::verification::{
     FIELDS, decide_mutation, decision_input, own_verification, submit_verification, violation,
@@ -30,12 +30,12 @@ async fn invalid_decisions_are_rejected(app: TestApp) {
         (&rita, "REVOKE", version, sanctioned.clone(), violation("INVALID_TRANSITION", "")),
     ] {
         let input = decision_input(&id, decision, version, &reasons);
-        assert_eq!(reviewer.client.refused(&decide_mutation(), input).await, [expected]);
+        assert_eq!(reviewer.client.mutation_errors(&decide_mutation(), input).await, [expected]);
     }
     let (own_id, own_version) = submit_verification(&rob, "CD123456", 2).await;
     let refused = rob
         .client
-        .refused(&decide_mutation(), decision_input(&own_id, "CLEAR", own_version, &json!([])))
+        .mutation_errors(&decide_mutation(), decision_input(&own_id, "CLEAR", own_version, &json!([])))
         .await;
     assert_eq!(refused, [violation("NOT_ALLOWED", "verificationId")]);
     // A claim excludes others, as with gigs.
@@ -47,11 +47,11 @@ async fn invalid_decisions_are_rejected(app: TestApp) {
         .iter()
         .find(|item| item["subject"]["id"] == json!(id))
         .expect("an item");
-    rita.client.done(CLAIM, json!({ "id": item["id"] })).await;
+    rita.client.mutate(CLAIM, json!({ "id": item["id"] })).await;
     let refused =
-        rob.client.refused(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([]))).await;
+        rob.client.mutation_errors(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([]))).await;
     assert_eq!(refused, [violation("ALREADY_CLAIMED", "verificationId")]);
-    rita.client.done(&decide_mutation(), decision_input(&id, "REJECT", version, &sanctioned)).await;
+    rita.client.mutate(&decide_mutation(), decision_input(&id, "REJECT", version, &sanctioned)).await;
     // The applicant sees `OTHER` instead of the actual reason; reviewers see the reason.
     let verification = own_verification(&ann.client).await;
     assert_eq!(
@@ -87,7 +87,7 @@ async fn a_document_is_shown_in_the_reviewers_session_only_and_access_is_audited
     assert_eq!(status(&ann.client, &path).await, 404);
     assert_eq!(status(&app.sign_in(&rita.email).await.client, &path).await, 404);
     assert_eq!(status(&rita.client, &path.replace("expires=1", "expires=2")).await, 404);
-    app.pass(TimeDelta::minutes(5));
+    app.advance_clock(TimeDelta::minutes(5));
     assert_eq!(status(&rita.client, &path).await, 404);
     rita.client
         .run(
@@ -129,7 +129,7 @@ async fn tampered_data_is_reported_and_never_shown(app: TestApp) {
     assert_eq!(changed, 1);
     db.commit().await.expect("committed");
     let query = "query($id: ID!) { node(id: $id) { ... on Verification { status personalInfo { city } } } }";
-    let body = rita.client.answer(query, json!({ "id": id })).await;
+    let body = rita.client.execute(query, json!({ "id": id })).await;
     assert_eq!(error_codes(&body), ["DATA_TAMPERED"]);
     assert_eq!(body["data"]["node"], json!({ "status": "IN_REVIEW", "personalInfo": null }));
     // An image that is changed on disk.
@@ -138,7 +138,7 @@ async fn tampered_data_is_reported_and_never_shown(app: TestApp) {
         json!({ "id": bob.id.replace("usr_", "ver_") }),
     );
     let url = text(&data.await["node"]["documents"][0]["url"]);
-    for file in std::fs::read_dir(app.blobs().with_file_name("identity-documents")).expect("a folder") {
+    for file in std::fs::read_dir(app.image_dir().with_file_name("identity-documents")).expect("a folder") {
         let file = file.expect("a file").path();
         let mut bytes = std::fs::read(&file).expect("bytes");
         let last = bytes.len() - 1;
@@ -157,11 +157,11 @@ async fn the_queue_contains_gigs_and_verifications(app: TestApp) {
     let dispatcher = app.services_b().streams.dispatcher();
     let before = dispatcher.subscriber_count();
     subscriber.subscribe("queue", QUEUE_CHANGED, json!({})).await;
-    until("it is attached", async || dispatcher.subscriber_count() > before).await;
+    wait_until("it is attached", async || dispatcher.subscriber_count() > before).await;
     ann.post(app.gig_form("I will write a song for you").await).await;
     submit_verification(&ann, "AB123456", 1).await;
     for (kind, open) in [("GIG", 1), ("VERIFICATION", 2)] {
-        let event = subscriber.event("queue").await;
+        let event = subscriber.next_event("queue").await;
         assert_eq!((&event["kind"], &event["change"]), (&json!(kind), &json!("SUBMITTED")));
         assert!(event["openCount"].as_i64() >= Some(open), "{event}");
     }
@@ -187,10 +187,10 @@ async fn rejections_can_require_two_reviewers() {
     let (ann, rita, rob) = (app.member("Ann").await, app.reviewer("Rita").await, app.reviewer("Rob").await);
     let (id, version) = submit_verification(&ann, "AB123456", 1).await;
     let reject = decision_input(&id, "REJECT", version, &json!([{ "code": "DOCUMENT_TAMPERED" }]));
-    let payload = rita.client.done(&decide_mutation(), reject.clone()).await;
+    let payload = rita.client.mutate(&decide_mutation(), reject.clone()).await;
     assert_eq!(payload["verification"]["status"], "IN_REVIEW");
-    let refused = rita.client.refused(&decide_mutation(), reject.clone()).await;
+    let refused = rita.client.mutation_errors(&decide_mutation(), reject.clone()).await;
     assert_eq!(refused, [violation("NOT_ALLOWED", "decision")]);
-    let payload = rob.client.done(&decide_mutation(), reject).await;
+    let payload = rob.client.mutate(&decide_mutation(), reject).await;
     assert_eq!(payload["verification"]["status"], "REJECTED");
 }

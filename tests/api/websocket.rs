@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::support::documents::{GIG_PUBLISHED, GIG_STATUS_CHANGED, QUEUE_CHANGED, SIGN_OUT};
 use crate::support::on_both_back_ends;
-use crate::support::proxy::until;
+use crate::support::proxy::wait_until;
 use crate::support::socket::Socket;
 use crate::support::test_app::TestApp;
 
@@ -43,44 +43,44 @@ async fn a_socket_requires_the_graphql_transport_ws_subprotocol(app: TestApp) {
 
 async fn a_socket_without_connection_init_is_closed_with_4408(app: TestApp) {
     let start = Instant::now();
-    let mut socket = Socket::silent(app.gateway_a().address).await;
-    assert_eq!(socket.closed().await, (4408, "Connection initialisation timeout".to_owned()));
+    let mut socket = Socket::open_without_init(app.gateway_a().address).await;
+    assert_eq!(socket.expect_close().await, (4408, "Connection initialisation timeout".to_owned()));
     assert!(start.elapsed() >= Duration::from_secs(3));
 }
 
 async fn an_invalid_message_closes_with_4400(app: TestApp) {
     for message in ["", "nonsense", "[]", "{}", r#"{"type":"start"}"#, r#"{"type":"subscribe","id":"1"}"#] {
         let mut socket = app.gateway_a().socket().await;
-        socket.say_text(message).await;
-        let (code, reason) = socket.closed().await;
+        socket.send_text(message).await;
+        let (code, reason) = socket.expect_close().await;
         assert_eq!(code, 4400, "{message}");
         assert!(reason.starts_with("Invalid message"), "{reason}");
     }
 }
 
 async fn subscribing_before_connection_init_closes_with_4401(app: TestApp) {
-    let mut socket = Socket::silent(app.gateway_a().address).await;
+    let mut socket = Socket::open_without_init(app.gateway_a().address).await;
     socket.subscribe("1", "{ __typename }", json!({})).await;
-    assert_eq!(socket.closed().await, (4401, "Unauthorized".to_owned()));
+    assert_eq!(socket.expect_close().await, (4401, "Unauthorized".to_owned()));
 }
 
 async fn invalid_credentials_close_with_4403(app: TestApp) {
     let ann = app.member("Ann").await;
-    ann.client.done(SIGN_OUT, json!({})).await;
+    ann.client.mutate(SIGN_OUT, json!({})).await;
     for token in [ann.client.token().expect("a token"), "nonsense", ""] {
-        let mut socket = Socket::silent(app.gateway_b().address).await;
-        socket.introduce(Some(token)).await;
-        assert_eq!(socket.closed().await, (4403, "Forbidden".to_owned()));
+        let mut socket = Socket::open_without_init(app.gateway_b().address).await;
+        socket.send_connection_init(Some(token)).await;
+        assert_eq!(socket.expect_close().await, (4403, "Forbidden".to_owned()));
     }
-    let mut socket = Socket::silent(app.gateway_a().address).await;
-    socket.say(json!({ "type": "connection_init", "payload": { "authorization": 7 } })).await;
-    assert_eq!(socket.closed().await.0, 4403);
+    let mut socket = Socket::open_without_init(app.gateway_a().address).await;
+    socket.send(json!({ "type": "connection_init", "payload": { "authorization": 7 } })).await;
+    assert_eq!(socket.expect_close().await.0, 4403);
 }
 
 async fn a_second_connection_init_closes_with_4429(app: TestApp) {
     let mut socket = app.gateway_a().socket().await;
-    socket.introduce(None).await;
-    assert_eq!(socket.closed().await, (4429, "Too many initialisation requests".to_owned()));
+    socket.send_connection_init(None).await;
+    assert_eq!(socket.expect_close().await, (4429, "Too many initialisation requests".to_owned()));
 }
 
 async fn a_used_operation_id_closes_with_4409_and_is_free_once_completed(app: TestApp) {
@@ -91,31 +91,31 @@ async fn a_used_operation_id_closes_with_4409_and_is_free_once_completed(app: Te
     }
     socket.subscribe("1", GIG_PUBLISHED, json!({})).await;
     socket.subscribe("1", GIG_PUBLISHED, json!({})).await;
-    assert_eq!(socket.closed().await, (4409, "Subscriber for 1 already exists".to_owned()));
+    assert_eq!(socket.expect_close().await, (4409, "Subscriber for 1 already exists".to_owned()));
 }
 
 async fn pings_are_answered_with_their_payload(app: TestApp) {
-    let mut socket = Socket::silent(app.gateway_a().address).await;
-    socket.say(json!({ "type": "ping", "payload": { "n": 1 } })).await;
+    let mut socket = Socket::open_without_init(app.gateway_a().address).await;
+    socket.send(json!({ "type": "ping", "payload": { "n": 1 } })).await;
     assert_eq!(socket.receive().await, json!({ "type": "pong", "payload": { "n": 1 } }));
-    socket.say(json!({ "type": "ping" })).await;
+    socket.send(json!({ "type": "ping" })).await;
     assert_eq!(socket.receive().await, json!({ "type": "pong" }));
-    socket.say(json!({ "type": "pong" })).await;
-    socket.introduce(None).await;
+    socket.send(json!({ "type": "pong" })).await;
+    socket.send_connection_init(None).await;
     assert_eq!(socket.receive().await, json!({ "type": "connection_ack" }));
 }
 
 async fn a_binary_message_closes_with_4400(app: TestApp) {
     let mut socket = app.gateway_a().socket().await;
-    socket.say_binary(br#"{"type":"ping"}"#).await;
-    assert_eq!(socket.closed().await, (4400, "Messages are text".to_owned()));
+    socket.send_binary(br#"{"type":"ping"}"#).await;
+    assert_eq!(socket.expect_close().await, (4400, "Messages are text".to_owned()));
 }
 
 async fn a_too_large_message_closes_with_1009(app: TestApp) {
     let mut socket = app.gateway_a().socket().await;
     let filler = "x".repeat(1024 * 1024);
-    socket.say(json!({ "type": "ping", "payload": { "filler": filler } })).await;
-    assert_eq!(socket.closed().await, (1009, "A message may have at most 1048576 bytes".to_owned()));
+    socket.send(json!({ "type": "ping", "payload": { "filler": filler } })).await;
+    assert_eq!(socket.expect_close().await, (1009, "A message may have at most 1048576 bytes".to_owned()));
 }
 
 async fn completed_operations_send_nothing_more_and_unknown_ids_are_ignored(app: TestApp) {
@@ -125,10 +125,10 @@ async fn completed_operations_send_nothing_more_and_unknown_ids_are_ignored(app:
     socket.complete("nothing").await;
     socket.subscribe("mine", GIG_STATUS_CHANGED, json!({})).await;
     socket.subscribe("q", "{ __typename }", json!({})).await;
-    assert_eq!(socket.about("q").await["type"], "next");
-    assert_eq!(socket.about("q").await, json!({ "id": "q", "type": "complete" }));
+    assert_eq!(socket.receive_for("q").await["type"], "next");
+    assert_eq!(socket.receive_for("q").await, json!({ "id": "q", "type": "complete" }));
     socket.complete("mine").await;
-    socket.say(json!({ "type": "ping" })).await;
+    socket.send(json!({ "type": "ping" })).await;
     assert_eq!(socket.receive().await, json!({ "type": "pong" }));
     ann.post(app.gig_form("I will write a song for you").await).await;
     socket.expect_silence("mine").await;
@@ -144,12 +144,12 @@ async fn queries_and_mutations_work_over_the_socket(app: TestApp) {
     assert_eq!(socket.receive().await, json!({ "id": "q", "type": "complete" }));
     let save = "mutation { saveGigDraft(input: { title: \"Song\" }) { gig { status } errors { code } } }";
     socket.subscribe("m", save, json!({})).await;
-    assert_eq!(socket.event("m").await, json!({ "gig": { "status": "DRAFT" }, "errors": [] }));
+    assert_eq!(socket.next_event("m").await, json!({ "gig": { "status": "DRAFT" }, "errors": [] }));
     // Errors during execution are sent as `next`.
     socket.subscribe("e", "{ viewer { email } reviewQueue { totalCount } }", json!({})).await;
-    let message = socket.about("m").await;
+    let message = socket.receive_for("m").await;
     assert_eq!(message["type"], "complete");
-    let message = socket.about("e").await;
+    let message = socket.receive_for("e").await;
     assert_eq!((&message["type"], &message["payload"]["data"]), (&json!("next"), &json!(null)), "{message}");
 }
 
@@ -163,10 +163,10 @@ async fn an_operation_that_fails_before_execution_ends_with_an_error(app: TestAp
     ];
     for (query, code) in cases {
         socket.subscribe("1", query, json!({})).await;
-        assert_eq!(socket.failure("1").await, [code], "{query}");
+        assert_eq!(socket.expect_error("1").await, [code], "{query}");
     }
     socket.subscribe("1", "{ __typename }", json!({})).await;
-    assert_eq!(socket.about("1").await["type"], "next");
+    assert_eq!(socket.receive_for("1").await["type"], "next");
 }
 
 async fn a_socket_can_run_at_most_a_hundred_operations(app: TestApp) {
@@ -174,10 +174,10 @@ async fn a_socket_can_run_at_most_a_hundred_operations(app: TestApp) {
     for number in 0..101 {
         socket.subscribe(&number.to_string(), GIG_PUBLISHED, json!({})).await;
     }
-    assert_eq!(socket.failure("100").await, ["RATE_LIMITED"]);
+    assert_eq!(socket.expect_error("100").await, ["RATE_LIMITED"]);
     socket.complete("7").await;
     socket.subscribe("100", "{ __typename }", json!({})).await;
-    assert_eq!(socket.about("100").await["type"], "next");
+    assert_eq!(socket.receive_for("100").await["type"], "next");
 }
 
 async fn sockets_from_other_origins_are_rejected(app: TestApp) {
@@ -230,8 +230,8 @@ async fn a_stopping_gateway_closes_sockets_and_finishes_running_requests() {
 
     let start = Instant::now();
     let stopping = tokio::spawn(async move { app.stop_gateway().await });
-    assert_eq!(socket.closed().await, (1001, "Going away".to_owned()));
-    until("new connections are refused", async || TcpStream::connect(client.address).await.is_err()).await;
+    assert_eq!(socket.expect_close().await, (1001, "Going away".to_owned()));
+    wait_until("new connections are refused", async || TcpStream::connect(client.address).await.is_err()).await;
     running.write_all(body.as_bytes()).await.expect("sent");
     let mut response = String::new();
     running.read_to_string(&mut response).await.expect("a response");
@@ -249,20 +249,20 @@ async fn a_client_that_does_not_answer_pings_is_disconnected() {
     let mut silent = app.gateway_a().socket().await;
     for _ in 0..4 {
         assert_eq!(responsive.receive().await, json!({ "type": "ping" }));
-        responsive.say(json!({ "type": "pong" })).await;
+        responsive.send(json!({ "type": "pong" })).await;
     }
     // After two unanswered pings the connection is dropped without a close frame.
     assert_eq!(silent.receive().await, json!({ "type": "ping" }));
     assert_eq!(silent.receive().await, json!({ "type": "ping" }));
     silent.expect_end().await;
     responsive.subscribe("q", "{ __typename }", json!({})).await;
-    assert_eq!(responsive.about("q").await["type"], "next");
+    assert_eq!(responsive.receive_for("q").await["type"], "next");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_connection_init_timeout_is_configurable() {
     let settings = Settings { socket_init_seconds: Some("1".into()), ..Settings::default() };
     let app = TestApp::start(settings, 1).await;
-    let mut socket = Socket::silent(app.gateway_a().address).await;
-    assert_eq!(socket.closed().await.0, 4408);
+    let mut socket = Socket::open_without_init(app.gateway_a().address).await;
+    assert_eq!(socket.expect_close().await.0, 4408);
 }

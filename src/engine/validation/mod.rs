@@ -107,7 +107,6 @@ impl Validator {
         Ok(ValidDocument {
             schema: Arc::clone(&self.schema),
             operations: operations(&parsed.definitions),
-            rewritten: literals::rewritten(document),
         })
     }
 }
@@ -137,7 +136,6 @@ impl Operation {
 pub struct ValidDocument {
     schema: Arc<Valid<Schema>>,
     operations: Vec<Operation>,
-    rewritten: Option<String>,
 }
 
 impl fmt::Debug for Validator {
@@ -156,13 +154,6 @@ impl ValidDocument {
     /// Whether the operation of this name, or the only one, declares variables.
     pub fn declares_variables(&self, operation_name: Option<&str>) -> bool {
         self.operation(operation_name).is_some_and(|operation| !operation.variables.is_empty())
-    }
-
-    /// The text for `async-graphql`: the one that was validated, with every literal that it would not read, or would
-    /// read as something else, written in a way that it does. What follows such a literal stays in its line, and,
-    /// where the new literal is not the longer one, in its column.
-    pub fn normalized<'a>(&'a self, document: &'a str) -> &'a str {
-        self.rewritten.as_deref().unwrap_or(document)
     }
 
     /// The values of the operation's variables as its declarations ask for them: defaults filled in, one value made

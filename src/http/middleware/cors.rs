@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::{Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::engine::idempotency::REPLAYED;
+use crate::engine::idempotency::REPLAYED_HEADER;
 use crate::http::headers::{self, header_name};
 use crate::http::state::AppState;
 
@@ -29,6 +29,6 @@ pub fn cors(state: &Arc<AppState>) -> CorsLayer {
             headers::REQUEST_ID,
             headers::LAST_EVENT_ID,
         ])
-        .expose_headers([headers::REQUEST_ID, header::RETRY_AFTER, header::ETAG, header_name(REPLAYED)])
+        .expose_headers([headers::REQUEST_ID, header::RETRY_AFTER, header::ETAG, header_name(REPLAYED_HEADER)])
         .max_age(PREFLIGHT_MAX_AGE)
 }

@@ -53,8 +53,8 @@ pub async fn post(
     let info = RequestInfo::new(state, connection, &id, headers, media_type);
     match asked {
         RequestBody::One(request) if info.may_be_given() => match info.state.admit_stranger(*request) {
-            Ok(Admission::CachedResponse(cached)) => info.charge_cached(&cached, CachePolicy::Private).await,
-            Ok(Admission::ValidatedOperation(admitted)) => {
+            Ok(Admission::Cached(cached)) => info.charge_cached(&cached, CachePolicy::Private).await,
+            Ok(Admission::Validated(admitted)) => {
                 info.answer(Ok(*admitted), CachePolicy::Private).await
             }
             Err(refused) => info.answer(Err(refused), CachePolicy::Private).await,
@@ -95,8 +95,8 @@ pub async fn get(
     let info = RequestInfo::new(state, connection, &id, headers, media_type);
     let admitted = if info.may_be_given() && !is_unnamed {
         match info.state.admit_stranger(request) {
-            Ok(Admission::CachedResponse(cached)) => return info.charge_cached(&cached, cached.policy).await,
-            Ok(Admission::ValidatedOperation(admitted)) => Ok(*admitted),
+            Ok(Admission::Cached(cached)) => return info.charge_cached(&cached, cached.policy).await,
+            Ok(Admission::Validated(admitted)) => Ok(*admitted),
             Err(refused) => Err(refused),
         }
     } else {
@@ -171,8 +171,8 @@ impl RequestInfo {
         }
         let operation = admitted.as_ref().ok().map(Operation::of);
         let mut response = match self.run(admitted).await {
-            Outcome::CachedResponse(cached) => respond_kept(&cached, self.media_type, policy, &self.headers),
-            Outcome::Other(answer) => respond_cacheable(answer, self.media_type, policy, &self.headers),
+            Outcome::Cached(cached) => respond_kept(&cached, self.media_type, policy, &self.headers),
+            Outcome::Uncached(answer) => respond_cacheable(answer, self.media_type, policy, &self.headers),
         };
         if let Some(operation) = operation {
             response.extensions_mut().insert(operation);
@@ -190,15 +190,15 @@ impl RequestInfo {
             }
             // Not of the kind that is kept: it was let in as anybody's.
             match self.run(admitted).await {
-                Outcome::Other(answer) => answers.push(answer),
-                Outcome::CachedResponse(_) => unreachable!("what is let in so has no key"),
+                Outcome::Uncached(answer) => answers.push(answer),
+                Outcome::Cached(_) => unreachable!("what is let in so has no key"),
             }
         }
         respond_all(&answers)
     }
 
     async fn run(&self, admitted: Result<ValidatedOperation, Answer>) -> Outcome {
-        let other = |answer| Outcome::Other(Arc::new(answer));
+        let other = |answer| Outcome::Uncached(Arc::new(answer));
         let admitted = match admitted {
             Ok(admitted) => admitted,
             Err(answer) => return other(answer),

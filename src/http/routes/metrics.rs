@@ -34,7 +34,7 @@ pub async fn get(State(state): State<Arc<AppState>>, headers: HeaderMap) -> Resp
     metrics.log_position.set(state.services.streams.dispatched().position());
     metrics.hears_redis.set(state.services.bus.redis_health().is_some_and(RedisHealth::is_subscribed).into());
     let cached = state.engine.cache_size();
-    metrics.cached_responses.set(i64::try_from(cached.answers).unwrap_or(i64::MAX));
+    metrics.cached_responses.set(i64::try_from(cached.responses).unwrap_or(i64::MAX));
     metrics.cached_bytes.set(i64::try_from(cached.bytes).unwrap_or(i64::MAX));
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.to_text()).into_response()
 }

@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::engine::delivery::{CurrentCaller, Message, SubscriptionStream};
 use crate::engine::operation::ValidatedOperation;
-use crate::engine::response::{ResponseBody, error_response, never_executed, to_json};
+use crate::engine::response::{ResponseBody, error_response, is_request_error, to_json};
 use crate::engine::{Caller, RequestMeta};
 use crate::graphql::error::Error;
 use crate::http::connection_limit::Permit;
@@ -84,7 +84,7 @@ impl Operation {
                 Ok(Err(close)) => return stream::iter(vec![Outbound::Close(close)]),
                 Err(ended) => broken(&ended),
             };
-            if never_executed(&response) {
+            if is_request_error(&response) {
                 return stream::iter(vec![error(&id, &to_json(&response.errors))]);
             }
             let next = Header::of_next(&id).with(&to_json(&ResponseBody::from(&response)));

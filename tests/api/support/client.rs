@@ -75,7 +75,7 @@ impl Client {
     pub fn run(&self, query: &str, variables: Value) -> impl Future<Output = Value> {
         let caller = std::panic::Location::caller();
         async move {
-            let mut answer = self.answer(query, variables).await;
+            let mut answer = self.execute(query, variables).await;
             assert!(answer.get("errors").is_none(), "{caller}: {answer:#}");
             answer["data"].take()
         }
@@ -83,7 +83,7 @@ impl Client {
 
     /// The one field of the data, where nothing went wrong and nobody got anything wrong.
     #[track_caller]
-    pub fn done(&self, mutation: &str, variables: Value) -> impl Future<Output = Value> {
+    pub fn mutate(&self, mutation: &str, variables: Value) -> impl Future<Output = Value> {
         let caller = std::panic::Location::caller();
         let run = self.run(mutation, variables);
         async move {
@@ -95,12 +95,12 @@ impl Client {
 
     /// (code, path) of what somebody got wrong, where they did.
     #[track_caller]
-    pub fn refused(&self, mutation: &str, variables: Value) -> impl Future<Output = Vec<(String, String)>> {
+    pub fn mutation_errors(&self, mutation: &str, variables: Value) -> impl Future<Output = Vec<(String, String)>> {
         let caller = std::panic::Location::caller();
         let run = self.run(mutation, variables);
         async move {
             let payload = only(run.await);
-            let faults = faults(&payload);
+            let faults = user_errors(&payload);
             assert!(!faults.is_empty(), "{caller}: {payload:#}");
             for (name, value) in payload.as_object().expect("a payload") {
                 assert!(name == "errors" || value.is_null(), "{caller}: {payload:#}");
@@ -111,7 +111,7 @@ impl Client {
 
     /// The codes of the errors that only a program can make.
     pub async fn error_codes(&self, query: &str, variables: Value) -> Vec<String> {
-        error_codes(&self.answer(query, variables).await)
+        error_codes(&self.execute(query, variables).await)
     }
 
     /// Uploads a file as a picture; the payload.
@@ -153,7 +153,7 @@ impl Client {
 }
 
 /// (code, path) of a payload's errors.
-pub fn faults(payload: &Value) -> Vec<(String, String)> {
+pub fn user_errors(payload: &Value) -> Vec<(String, String)> {
     let errors = payload["errors"].as_array().expect("a list of errors");
     let path = |error: &Value| {
         let steps = error["field"].as_array().cloned().unwrap_or_default();

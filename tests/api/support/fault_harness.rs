@@ -69,7 +69,7 @@ struct SubscriptionStream {
 impl SubscriptionStream {
     fn describe(&self) -> String {
         let (interest, gateway, transport) = (self.interest, self.gateway, self.transport);
-        let notes = self.subscriber.notes();
+        let notes = self.subscriber.state();
         let (events, connections, loss, fault) =
             (notes.events.len(), notes.connections, &notes.loss, &notes.fault);
         format!(
@@ -79,12 +79,12 @@ impl SubscriptionStream {
     }
 
     fn has_fault(&self) -> bool {
-        self.subscriber.notes().fault.is_some()
+        self.subscriber.state().fault.is_some()
     }
 
     /// What it should have been told by now; `None` while it has not begun.
     fn expected(&self, log: &[Event]) -> Option<Vec<Told>> {
-        let after = self.after.or_else(|| Some(self.subscriber.notes().snapshot.as_ref()?.position))?;
+        let after = self.after.or_else(|| Some(self.subscriber.state().snapshot.as_ref()?.position))?;
         let told = |event: &Event| match event.body {
             EventBody::GigStatus { gig_id, version, .. } if event.position > after => {
                 let version = Some(i64::from(version));
@@ -97,14 +97,14 @@ impl SubscriptionStream {
     }
 
     fn told(&self) -> Vec<Told> {
-        let notes = self.subscriber.notes();
+        let notes = self.subscriber.state();
         notes.events.iter().map(|event| (event.position, parse_id(&event.gig_id), event.version)).collect()
     }
 
     /// Whether the last event that it should be told has come.
     fn is_through(&self, log: &[Event]) -> bool {
         assert!(!self.has_fault(), "{}", self.describe());
-        let last = self.subscriber.notes().events.last().map_or(0, |event| event.position);
+        let last = self.subscriber.state().events.last().map_or(0, |event| event.position);
         self.expected(log).is_some_and(|all| all.last().is_none_or(|(position, ..)| last >= *position))
     }
 
@@ -120,7 +120,7 @@ impl SubscriptionStream {
         );
         assert!(told.is_sorted_by(|(before, ..), (behind, ..)| before < behind));
         assert!(!self.has_fault(), "{}", self.describe());
-        let notes = self.subscriber.notes();
+        let notes = self.subscriber.state();
         assert_eq!(notes.snapshot.is_some(), matches!(self.interest, Interest::Gig(_)));
         if let Some(snapshot) = &notes.snapshot {
             let until = log.iter().take_while(|event| event.position <= snapshot.position);
@@ -197,7 +197,7 @@ impl FaultHarness {
     }
 
     /// One more subscriber of what goes live, whose events are so large that no connection holds many; its number.
-    pub async fn follow_at_length(&mut self, gateway: usize, transport: Transport) -> usize {
+    pub async fn add_large_event_subscriber(&mut self, gateway: usize, transport: Transport) -> usize {
         let fields: Vec<_> = (0..80).map(|number| format!("d{number}: description")).collect();
         let query = format!(
             "subscription($after: String) {{ gigPublished(after: $after) {{ cursor delivery gigId gig {{ {} }} }} }}",
@@ -234,7 +234,7 @@ impl FaultHarness {
     async fn all_begin(&self) {
         self.each_but(&[], "begun", |following| {
             assert!(!following.has_fault(), "{}", following.describe());
-            let notes = following.subscriber.notes();
+            let notes = following.subscriber.state();
             notes.connections > 0 && (following.after.is_some() || notes.snapshot.is_some())
         })
         .await;
@@ -259,8 +259,8 @@ impl FaultHarness {
     }
 
     /// Of so many changes, and of nothing else, each subscriber is told all that it should be, once and in order.
-    pub async fn all_is_told(&mut self, changes: usize) {
-        self.writers.have_done(changes).await;
+    pub async fn expect_exactly_once(&mut self, changes: usize) {
+        self.writers.wait_for_changes(changes).await;
         let log = log_of(&self.database_url).await;
         let made = log.iter().filter(|event| event.position > self.began);
         let made = made.filter(|event| matches!(event.body, EventBody::GigStatus { .. })).count();
@@ -273,13 +273,13 @@ impl FaultHarness {
     }
 
     /// Waits until all but these subscribers have been told all that has happened so far.
-    pub async fn others_are_told(&self, but: &[usize]) {
+    pub async fn wait_for_delivery_except(&self, but: &[usize]) {
         let log = log_of(&self.database_url).await;
         self.each_but(but, "told all", |following| following.is_through(&log)).await;
     }
 
     /// Whether that subscriber has been told all that has happened so far.
-    pub async fn is_told(&self, number: usize) -> bool {
+    pub async fn has_received_all(&self, number: usize) -> bool {
         self.followings[number].is_through(&log_of(&self.database_url).await)
     }
 
@@ -290,7 +290,7 @@ impl FaultHarness {
     /// How often each subscriber of that gateway was connected.
     pub fn connections(&self, gateway: usize) -> Vec<usize> {
         let gateway_a = self.followings.iter().filter(|following| following.gateway == gateway);
-        gateway_a.map(|following| following.subscriber.notes().connections).collect()
+        gateway_a.map(|following| following.subscriber.state().connections).collect()
     }
 }
 

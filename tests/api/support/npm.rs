@@ -29,7 +29,7 @@ pub fn expect_success(what: &str, output: &Output) {
 }
 
 /// Installs the packages, where they are not the ones that package-lock.json lists.
-fn install() {
+pub fn install() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
         // npm writes the first of them when it is done.

@@ -14,6 +14,6 @@ pub fn picture(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
 }
 
 /// A small PNG.
-pub fn small() -> Vec<u8> {
+pub fn small_png() -> Vec<u8> {
     picture(64, 48, ImageFormat::Png)
 }

@@ -30,26 +30,26 @@ pub fn add_user(make: impl Fn(&[&str]) -> Command, email: &str, role: &str) -> O
 }
 
 /// A gateway as a process of its own, ended with the test.
-pub struct Served {
+pub struct GatewayProcess {
     process: Child,
     pub client: Client,
     pub greeting: String,
 }
 
-impl Served {
+impl GatewayProcess {
     pub fn start(folder: &Path, arguments: &[&str]) -> Self {
         let mut command = gigway(folder, &[&["serve"], arguments].concat());
         command.stderr(Stdio::null());
-        Self::start_with(command, arguments)
+        Self::start_command(command, arguments)
     }
 
     /// As [`Self::start`], of a command that was made ready.
-    pub fn start_with(command: Command, arguments: &[&str]) -> Self {
-        Self::start_on(free_port(), command, arguments)
+    pub fn start_command(command: Command, arguments: &[&str]) -> Self {
+        Self::start_command_on(free_port(), command, arguments)
     }
 
     /// As [`Self::start_with`], on this port.
-    pub fn start_on(port: u16, mut command: Command, arguments: &[&str]) -> Self {
+    pub fn start_command_on(port: u16, mut command: Command, arguments: &[&str]) -> Self {
         let listen = format!("127.0.0.1:{port}");
         let command = command.env("GIGWAY_LISTEN", &listen).stdout(Stdio::piped());
         let mut process = command.spawn().expect("it runs");
@@ -75,7 +75,7 @@ impl Served {
     }
 }
 
-impl Drop for Served {
+impl Drop for GatewayProcess {
     fn drop(&mut self) {
         self.process.kill().ok();
         self.process.wait().ok();

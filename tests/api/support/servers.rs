@@ -8,19 +8,19 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, Database};
 
 /// What `tests/with-services` says in that variable.
-pub fn given(variable: &str) -> String {
+pub fn required_env(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run the tests by `make test`"))
 }
 
 pub fn redis_url() -> String {
-    given("GIGWAY_TEST_REDIS_URL")
+    required_env("GIGWAY_TEST_REDIS_URL")
 }
 
 /// A new database on the run's PostgreSQL; its address.
 pub async fn new_postgres_database() -> String {
-    let server = given("GIGWAY_TEST_POSTGRES_URL");
+    let server = required_env("GIGWAY_TEST_POSTGRES_URL");
     let (host, _) = server.rsplit_once('/').expect("an address with a database");
-    let name = format!("t{}", new_name());
+    let name = format!("t{}", unique_name());
     let connection = Database::connect(&server).await.expect("PostgreSQL answers");
     connection.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database");
     connection.close().await.expect("a close");
@@ -28,7 +28,7 @@ pub async fn new_postgres_database() -> String {
 }
 
 /// A name that no other test has.
-pub fn new_name() -> String {
+pub fn unique_name() -> String {
     let ids = gigway::service::IdGenerator::default();
     ids.new_id(&gigway::clock::SystemClock).simple().to_string()
 }
@@ -41,7 +41,7 @@ pub fn free_port() -> u16 {
 
 /// A port that nobody listens on now, for a server that goes and comes back: below those that the kernel takes for
 /// outgoing connections, so that no client gets it meanwhile.
-pub fn lasting_port() -> u16 {
+pub fn stable_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
         let number = std::process::id().wrapping_mul(37).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
@@ -53,15 +53,15 @@ pub fn lasting_port() -> u16 {
 }
 
 /// A Redis of a test's own.
-pub struct OwnRedis {
+pub struct TestRedis {
     port: u16,
     process: Option<Child>,
 }
 
-impl OwnRedis {
+impl TestRedis {
     /// Not started yet.
     pub fn away() -> Self {
-        Self { port: lasting_port(), process: None }
+        Self { port: stable_port(), process: None }
     }
 
     pub fn url(&self) -> String {
@@ -71,7 +71,7 @@ impl OwnRedis {
     /// Starts it, empty.
     pub async fn start(&mut self) {
         let port = self.port.to_string();
-        let process = Command::new(given("GIGWAY_TEST_REDIS_SERVER"))
+        let process = Command::new(required_env("GIGWAY_TEST_REDIS_SERVER"))
             .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .current_dir(std::env::temp_dir())
             .stdout(Stdio::null())
@@ -97,7 +97,7 @@ impl OwnRedis {
     }
 }
 
-impl Drop for OwnRedis {
+impl Drop for TestRedis {
     fn drop(&mut self) {
         self.kill();
     }

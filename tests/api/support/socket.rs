@@ -48,19 +48,19 @@ impl Socket {
 
     /// A socket that is acknowledged.
     pub async fn open(address: SocketAddr, token: Option<&str>) -> Self {
-        let mut socket = Self::silent(address).await;
-        socket.introduce(token).await;
+        let mut socket = Self::open_without_init(address).await;
+        socket.send_connection_init(token).await;
         assert_eq!(socket.receive().await["type"], "connection_ack");
         socket
     }
 
     pub async fn introduce(&mut self, token: Option<&str>) {
         let payload = token.map(|token| json!({ "authorization": format!("Bearer {token}") }));
-        self.say(json!({ "type": "connection_init", "payload": payload })).await;
+        self.send(json!({ "type": "connection_init", "payload": payload })).await;
     }
 
     pub async fn say(&mut self, message: Value) {
-        self.say_text(&message.to_string()).await;
+        self.send_text(&message.to_string()).await;
     }
 
     pub async fn say_text(&mut self, text: &str) {
@@ -73,11 +73,11 @@ impl Socket {
 
     pub async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
         let payload = json!({ "query": query, "variables": variables });
-        self.say(json!({ "type": "subscribe", "id": id, "payload": payload })).await;
+        self.send(json!({ "type": "subscribe", "id": id, "payload": payload })).await;
     }
 
     pub async fn complete(&mut self, id: &str) {
-        self.say(json!({ "type": "complete", "id": id })).await;
+        self.send(json!({ "type": "complete", "id": id })).await;
     }
 
     /// The next message, whatever it is about.
@@ -137,7 +137,7 @@ impl Socket {
 
     /// The next event of a subscription with one field.
     pub async fn event(&mut self, id: &str) -> Value {
-        let mut message = self.about(id).await;
+        let mut message = self.receive_for(id).await;
         assert_eq!(message["type"], "next", "{message:#}");
         assert!(message["payload"].get("errors").is_none(), "{message:#}");
         let Value::Object(data) = message["payload"]["data"].take() else { panic!("{message:#}") };
@@ -146,7 +146,7 @@ impl Socket {
 
     /// The codes of the `error` that ends an operation.
     pub async fn failure(&mut self, id: &str) -> Vec<String> {
-        let message = self.about(id).await;
+        let message = self.receive_for(id).await;
         assert_eq!(message["type"], "error", "{message:#}");
         let errors = message["payload"].as_array().expect("a list").clone();
         errors.iter().map(|error| super::client::text(&error["extensions"]["code"])).collect()
@@ -154,7 +154,7 @@ impl Socket {
 
     /// Nothing about that operation comes for a while.
     pub async fn expect_silence(&mut self, id: &str) {
-        let next = tokio::time::timeout(SILENCE, self.about(id)).await;
+        let next = tokio::time::timeout(SILENCE, self.receive_for(id)).await;
         assert!(next.is_err(), "{next:?}");
     }
 

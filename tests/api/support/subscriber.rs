@@ -108,12 +108,12 @@ impl Subscriber {
         self.shared.reading.send_replace(false);
     }
 
-    pub fn read_on(&self) {
+    pub fn resume_reading(&self) {
         self.shared.reading.send_replace(true);
     }
 
     pub fn notes(&self) -> MutexGuard<'_, Notes> {
-        self.shared.notes()
+        self.shared.state()
     }
 }
 
@@ -125,7 +125,7 @@ async fn follow(shared: Arc<Shared>) {
         };
         let Err(end) = ended;
         let pause = {
-            let mut notes = shared.notes();
+            let mut notes = shared.state();
             match end {
                 End::Lost(reason) => notes.loss = Some(reason),
                 End::Violation(fault) => {
@@ -161,7 +161,7 @@ async fn over_socket(shared: &Shared) -> Result<Infallible, End> {
             serde_json::from_str(&text).map_err(|_| End::Violation(text.as_str().to_owned()))?;
         match message["type"].as_str() {
             Some("connection_ack") => {
-                shared.notes().connections += 1;
+                shared.state().connections += 1;
                 let payload = json!({ "query": wish.query, "variables": shared.variables() });
                 say(&mut socket, json!({ "type": "subscribe", "id": "1", "payload": payload })).await?;
             }
@@ -197,7 +197,7 @@ async fn over_event_stream(shared: &Shared) -> Result<Infallible, End> {
     if let Some(token) = &wish.token {
         request = request.bearer_auth(token);
     }
-    let last = shared.notes().cursor.clone();
+    let last = shared.state().cursor.clone();
     if let Some(last) = last {
         request = request.header("last-event-id", last);
     }
@@ -206,12 +206,12 @@ async fn over_event_stream(shared: &Shared) -> Result<Infallible, End> {
         let answer: Value = response.json().await?;
         return Err(failed(&answer));
     }
-    shared.notes().connections += 1;
-    let mut stream = EventStream::of(response);
+    shared.state().connections += 1;
+    let mut stream = EventStream::new(response);
     loop {
         shared.may_read().await;
         let event = stream.next().await?.ok_or_else(|| End::Lost("the stream has ended".to_owned()))?;
-        shared.notes().retry = stream.retry;
+        shared.state().retry = stream.retry;
         match event.name.as_str() {
             "next" => {
                 let answer =
@@ -252,7 +252,7 @@ impl Shared {
     /// The variables, which resume behind the last event, where there was one.
     fn variables(&self) -> Value {
         let mut variables = self.wish.variables.clone();
-        if let Some(cursor) = &self.notes().cursor {
+        if let Some(cursor) = &self.state().cursor {
             variables["after"] = json!(cursor);
         }
         variables
@@ -277,7 +277,7 @@ impl Shared {
         if id.is_some_and(|id| id != cursor) {
             return fault("its id is not its cursor");
         }
-        let mut notes = self.notes();
+        let mut notes = self.state();
         let first = notes.cursor.replace(cursor).is_none();
         let told = Noted { position, gig_id, version: event["version"].as_i64(), delivery };
         if told.delivery != "SNAPSHOT" {

@@ -42,7 +42,7 @@ impl TestApp {
     /// A new session of the person with that e-mail.
     pub async fn sign_in(&self, email: &str) -> TestUser {
         let input = json!({ "input": { "email": email, "password": PASSWORD } });
-        let session = self.gateway_a().done(SIGN_IN, input).await["session"].take();
+        let session = self.gateway_a().mutate(SIGN_IN, input).await["session"].take();
         TestUser {
             client: self.gateway_a().with_token(session["accessToken"].as_str().expect("a token")),
             id: text(&session["viewer"]["user"]["id"]),
@@ -80,7 +80,7 @@ impl TestUser {
 
     /// Sends a gig for approval; its id.
     pub async fn post(&self, form: Value) -> String {
-        text(&self.client.done(POST_GIG, json!({ "input": form })).await["gig"]["id"])
+        text(&self.client.mutate(POST_GIG, json!({ "input": form })).await["gig"]["id"])
     }
 
     /// Decides a gig as it stands now.
@@ -92,7 +92,7 @@ impl TestUser {
             "expectedVersion": gig["gig"]["version"],
             "reasons": reasons,
         });
-        self.client.done(DECIDE_GIG, json!({ "input": input })).await["gig"].take()
+        self.client.mutate(DECIDE_GIG, json!({ "input": input })).await["gig"].take()
     }
 
     pub async fn approve(&self, gig_id: &str) {

@@ -10,8 +10,8 @@ use tempfile::TempDir;
 
 use super::client::{Client, text};
 use super::documents::SIGN_IN;
-use super::process::{Served, add_user, gigway};
-use super::servers::lasting_port;
+use super::process::{GatewayProcess, add_user, gigway};
+use super::servers::stable_port;
 use super::test_users::{PASSWORD, TestUser};
 
 /// Two gateways on one PostgreSQL, one Redis and one data folder.
@@ -19,7 +19,7 @@ pub struct TwoGateways {
     database_url: String,
     redis_url: String,
     ports: [u16; 2],
-    served: [Option<Served>; 2],
+    served: [Option<GatewayProcess>; 2],
     // Dropped last: the gateways' files are in it.
     folder: TempDir,
 }
@@ -29,27 +29,27 @@ impl TwoGateways {
         let mut gateways = Self {
             database_url: database_url.to_owned(),
             redis_url: redis_url.to_owned(),
-            ports: [lasting_port(), lasting_port()],
+            ports: [stable_port(), stable_port()],
             served: [None, None],
             folder: tempfile::tempdir().expect("a folder"),
         };
         for number in 0..2 {
-            gateways.start_one(number);
+            gateways.start_gateway(number);
         }
         gateways
     }
 
     /// Starts that gateway, where it listened before.
-    pub fn start_one(&mut self, number: usize) {
+    pub fn start_gateway(&mut self, number: usize) {
         let log = File::options().create(true).append(true).open(self.log(number)).expect("a log");
         let mut command = self.command(&["serve"]);
         command.stderr(log);
-        self.served[number] = Some(Served::start_on(self.ports[number], command, &[]));
+        self.served[number] = Some(GatewayProcess::start_command_on(self.ports[number], command, &[]));
     }
 
     /// As `kill -9` does it.
     pub fn kill(&mut self, number: usize) {
-        self.served[number].take().expect("it runs").end("KILL");
+        self.served[number].take().expect("it runs").stop_with("KILL");
     }
 
     /// A stranger at that gateway.
@@ -62,7 +62,7 @@ impl TwoGateways {
         let added = add_user(|arguments| self.command(arguments), email, role);
         assert!(added.status.success(), "{added:?}");
         let input = json!({ "input": { "email": email, "password": PASSWORD } });
-        let session = self.client(0).done(SIGN_IN, input).await["session"].take();
+        let session = self.client(0).mutate(SIGN_IN, input).await["session"].take();
         TestUser {
             client: self.client(0).with_token(&text(&session["accessToken"])),
             id: text(&session["viewer"]["user"]["id"]),

@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use async_graphql::parser::types::OperationType;
 use serde_json::{Map, Value};
 
-use super::dice::Dice;
-use super::known::Known;
+use super::random::RandomSource;
+use super::fixtures::Fixtures;
 use super::schema::{Definition, Field, Schema, named};
 
 /// The most fields of one operation: beyond these, only such as have none of their own are added.
@@ -39,22 +39,22 @@ pub struct Document {
 
 /// What a document is to be like.
 #[derive(Clone, Copy)]
-pub struct Wish {
+pub struct DocumentOptions {
     pub kind: OperationType,
     /// How many values in a hundred are such as nobody would send, though the schema allows them.
-    pub oddity: usize,
+    pub odd_percent: usize,
     /// Whether it sends files; one that does not asks for nothing that takes some.
     pub with_files: bool,
 }
 
 impl Document {
-    pub fn write(dice: &mut Dice, schema: &Schema, known: &Known, wish: Wish) -> Self {
+    pub fn generate(random: &mut RandomSource, schema: &Schema, fixtures: &Fixtures, options: DocumentOptions) -> Self {
         let mut writer = Writer {
-            dice,
+            random,
             schema,
             known,
-            oddity: wish.oddity,
-            with_files: wish.with_files,
+            odd_percent: options.odd_percent,
+            with_files: options.with_files,
             numbers: 0,
             fields_left: FIELDS,
             keys: HashSet::new(),
@@ -63,32 +63,32 @@ impl Document {
             fragments: Vec::new(),
             files: Vec::new(),
         };
-        let has_second = writer.dice.percent(8);
-        let (mut name, first) = writer.operation(wish.kind, has_second);
+        let has_second = writer.random.chance(8);
+        let (mut name, first) = writer.operation(options.kind, has_second);
         let mut parts = vec![first];
         if has_second {
             writer.with_files = false;
             writer.fields_left = 5;
             parts.push(writer.operation(OperationType::Query, true).1);
-        } else if writer.dice.percent(50) {
+        } else if writer.random.chance(50) {
             // The only one there is need not be named.
             name = None;
         }
         for fragment in std::mem::take(&mut writer.fragments) {
-            let at = writer.dice.below(parts.len() + 1);
+            let at = writer.random.below(parts.len() + 1);
             parts.insert(at, fragment);
         }
         let text = parts.join(writer.blank());
-        Self { text, kind: wish.kind, name, variables: writer.variables, files: writer.files }
+        Self { text, kind: options.kind, name, variables: writer.variables, files: writer.files }
     }
 }
 
 /// Writes one document.
 pub(super) struct Writer<'a> {
-    pub(super) dice: &'a mut Dice,
+    pub(super) random: &'a mut RandomSource,
     pub(super) schema: &'a Schema,
-    pub(super) known: &'a Known,
-    pub(super) oddity: usize,
+    pub(super) fixtures: &'a Fixtures,
+    pub(super) odd_percent: usize,
     with_files: bool,
     /// How many names have been given.
     numbers: usize,
@@ -109,8 +109,8 @@ impl Writer<'_> {
     }
 
     fn blank(&mut self) -> &'static str {
-        let odd = *self.dice.pick(BLANKS);
-        if self.dice.percent(80) { " " } else { odd }
+        let odd = *self.random.pick(BLANKS);
+        if self.random.chance(80) { " " } else { odd }
     }
 
     /// An operation, and its name.
@@ -121,8 +121,8 @@ impl Writer<'_> {
             OperationType::Subscription => self.only_field(),
         };
         let definitions = std::mem::take(&mut self.definitions);
-        let name = (is_named || self.dice.percent(50)).then(|| format!("Operation{}", self.number()));
-        if name.is_none() && definitions.is_empty() && kind == OperationType::Query && self.dice.percent(50) {
+        let name = (is_named || self.random.chance(50)).then(|| format!("Operation{}", self.number()));
+        if name.is_none() && definitions.is_empty() && kind == OperationType::Query && self.random.chance(50) {
             return (None, selections);
         }
         let called = name.as_deref().unwrap_or_default();
@@ -137,11 +137,11 @@ impl Writer<'_> {
 
     /// Some fields of what an operation begins at.
     fn root(&mut self, of: &str, most: usize) -> String {
-        let depth = self.dice.below(5) + 1;
-        let count = self.dice.below(most) + 1;
+        let depth = self.random.below(5) + 1;
+        let count = self.random.below(most) + 1;
         let mut parts: Vec<String> = (0..count).filter_map(|_| self.any_field(of, depth)).collect();
-        if of == "Query" && self.dice.percent(5) {
-            let introspection = *self.dice.pick(INTROSPECTIONS);
+        if of == "Query" && self.random.chance(5) {
+            let introspection = *self.random.pick(INTROSPECTIONS);
             parts.push(format!("i{}: {introspection}", self.number()));
         }
         self.grouped(of, parts)
@@ -150,8 +150,8 @@ impl Writer<'_> {
     /// A subscription has one field, which stands in the operation itself.
     fn only_field(&mut self) -> String {
         let schema = self.schema;
-        let field = self.dice.pick(schema.fields("Subscription"));
-        let depth = self.dice.below(4) + 1;
+        let field = self.random.pick(schema.fields("Subscription"));
+        let depth = self.random.below(4) + 1;
         let text = self.field("Subscription", field, depth);
         format!("{{ {text} }}")
     }
@@ -162,17 +162,17 @@ impl Writer<'_> {
         if let Definition::Abstract(_, members) = schema.definition(of) {
             parts.push("__typename".to_owned());
             if depth > 0 {
-                for _ in 0..=self.dice.below(2) {
-                    let member = self.dice.pick(members);
+                for _ in 0..=self.random.below(2) {
+                    let member = self.random.pick(members);
                     let set = self.selection_set(member, depth - 1);
                     parts.push(format!("... on {member} {set}"));
                 }
             }
         }
-        for _ in 0..=self.dice.below(4) {
+        for _ in 0..=self.random.below(4) {
             parts.extend(self.any_field(of, depth));
         }
-        if parts.is_empty() || self.dice.percent(8) {
+        if parts.is_empty() || self.random.chance(8) {
             parts.push("__typename".to_owned());
         }
         self.grouped(of, parts)
@@ -192,7 +192,7 @@ impl Writer<'_> {
         if fields.is_empty() {
             return None;
         }
-        let field = *self.dice.pick(&fields);
+        let field = *self.random.pick(&fields);
         Some(self.field(of, field, depth))
     }
 
@@ -203,12 +203,12 @@ impl Writer<'_> {
         let is_composite = schema.is_composite(inner);
         let stands_alone = !is_composite && field.arguments.is_empty();
         let key_is_taken = !stands_alone && !self.keys.insert(field.name.clone());
-        let is_called_otherwise = key_is_taken || self.dice.percent(12);
+        let is_called_otherwise = key_is_taken || self.random.chance(12);
         let mut text =
             if is_called_otherwise { format!("a{}:{}", self.number(), self.blank()) } else { String::new() };
         text.push_str(&field.name);
         text.push_str(&self.arguments(of, field));
-        if of != "Subscription" && self.dice.percent(8) {
+        if of != "Subscription" && self.random.chance(8) {
             text.push_str(&self.directive());
         }
         if is_composite {
@@ -220,7 +220,7 @@ impl Writer<'_> {
 
     fn arguments(&mut self, of: &str, field: &Field) -> String {
         let is_paged = field.arguments.iter().any(|argument| argument.name == "first");
-        let backward = is_paged && self.dice.percent(15);
+        let backward = is_paged && self.random.chance(15);
         let mut given = Vec::new();
         for argument in &field.arguments {
             // Without a size a page has 20, and pages in pages soon cost more than they may.
@@ -256,7 +256,7 @@ impl Writer<'_> {
                 "after" => 12,
                 _ => 35,
             };
-            if argument.is_required || self.dice.percent(percent) {
+            if argument.is_required || self.random.chance(percent) {
                 let place = format!("{of}.{}.{}", field.name, argument.name);
                 given.push(format!("{}: {}", argument.name, self.argument(&argument.of, &place)));
             }
@@ -266,13 +266,13 @@ impl Writer<'_> {
 
     /// One that leaves everything as it is, most of the time.
     fn directive(&mut self) -> String {
-        let (name, usual) = *self.dice.pick(&[("skip", false), ("include", true)]);
-        let value = if self.dice.percent(90) { usual } else { !usual };
-        if self.dice.percent(60) {
+        let (name, usual) = *self.random.pick(&[("skip", false), ("include", true)]);
+        let value = if self.random.chance(90) { usual } else { !usual };
+        if self.random.chance(60) {
             return format!(" @{name}(if: {value})");
         }
         let variable = format!("v{}", self.number());
-        if self.dice.percent(50) {
+        if self.random.chance(50) {
             self.definitions.push(format!("${variable}: Boolean!"));
             self.variables.insert(variable.clone(), Value::Bool(value));
         } else {
@@ -284,11 +284,11 @@ impl Writer<'_> {
     /// The selections, some of them in a fragment, and some of those in another.
     fn grouped(&mut self, of: &str, mut parts: Vec<String>) -> String {
         for _ in 0..2 {
-            if !parts.is_empty() && self.dice.percent(15) {
-                let rest = parts.split_off(self.dice.below(parts.len()));
+            if !parts.is_empty() && self.random.chance(15) {
+                let rest = parts.split_off(self.random.below(parts.len()));
                 let inner = format!("{{ {} }}", rest.join(self.blank()));
-                let directive = if self.dice.percent(20) { self.directive() } else { String::new() };
-                parts.push(match self.dice.below(3) {
+                let directive = if self.random.chance(20) { self.directive() } else { String::new() };
+                parts.push(match self.random.below(3) {
                     0 => format!("...{directive} {inner}"),
                     1 => format!("... on {of}{directive} {inner}"),
                     _ => self.named_fragment(of, &directive, &inner),
@@ -305,7 +305,7 @@ impl Writer<'_> {
         let name = format!("Fragment{}", self.number());
         self.fragments.push(format!("fragment {name} on {of} {inner}"));
         // Twice is as good as once.
-        let again = if self.dice.percent(10) { format!(" ...{name}") } else { String::new() };
+        let again = if self.random.chance(10) { format!(" ...{name}") } else { String::new() };
         format!("...{name}{directive}{again}")
     }
 }

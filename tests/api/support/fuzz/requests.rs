@@ -4,26 +4,26 @@ use std::fmt::Write;
 
 use async_graphql::parser::types::OperationType;
 
-use super::breakage::broken;
-use super::dice::Dice;
-use super::documents::{Document, Wish};
-use super::forms::{good_form, odd_form};
+use super::broken_documents::break_document;
+use super::random::RandomSource;
+use super::documents::{Document, DocumentOptions};
+use super::multipart_forms::{valid_form, malformed_form};
 use super::headers::{ACCEPTS, CONTENT_TYPES, HEADERS, METHODS};
-use super::known::Known;
-use super::oddities;
+use super::fixtures::Fixtures;
+use super::edge_cases;
 use super::schema::Schema;
-use super::shapes::{envelope, odd_body, spoiled, with_odd_fields};
-use super::wire::{Ending, Request};
+use super::json_bodies::{envelope, malformed_body, corrupt_sometimes, with_invalid_fields};
+use super::raw_http::{Ending, Request};
 
 /// A request as it is put together.
-pub struct Draft {
+pub struct RequestBuilder {
     method: String,
     target: Vec<u8>,
     headers: Vec<(String, Vec<u8>)>,
     body: Vec<u8>,
 }
 
-impl Draft {
+impl RequestBuilder {
     pub fn get(target: impl Into<Vec<u8>>) -> Self {
         Self { method: "GET".to_owned(), target: target.into(), headers: Vec::new(), body: Vec::new() }
     }
@@ -44,12 +44,12 @@ impl Draft {
     }
 
     /// All of it, as HTTP has it.
-    pub fn into_request(self) -> Request {
+    pub fn build(self) -> Request {
         let length = self.body.len();
         Request {
             bytes: self.written(&format!("content-length: {length}\r\n")),
-            ending: Ending::Whole,
-            is_good: false,
+            ending: Ending::Complete,
+            is_valid: false,
         }
     }
 
@@ -73,164 +73,164 @@ impl Draft {
 }
 
 /// Makes requests.
-pub struct Maker<'a> {
+pub struct RequestGenerator<'a> {
     pub schema: &'a Schema,
-    pub known: &'a Known,
+    pub fixtures: &'a Fixtures,
 }
 
-impl Maker<'_> {
-    pub fn request(&self, dice: &mut Dice) -> Request {
-        match dice.below(100) {
-            0..45 => self.good(dice),
+impl RequestGenerator<'_> {
+    pub fn request(&self, random: &mut RandomSource) -> Request {
+        match random.below(100) {
+            0..45 => self.good(random),
             45..67 => {
-                let document = self.document(dice, 10);
-                let draft = self.plain(&broken(document, dice, self.schema), dice);
-                self.dressed(draft, dice)
+                let document = self.document(random, 10);
+                let builder = self.plain(&break_document(document, random, self.schema), random);
+                self.dressed(builder, random)
             }
             67..75 => {
-                let fields = with_odd_fields(&self.document(dice, 10), dice);
+                let fields = with_invalid_fields(&self.document(random, 10), random);
                 let body = serde_json::Value::Object(fields).to_string().into_bytes();
-                self.dressed(Draft::post("application/json", body), dice)
+                self.dressed(RequestBuilder::post("application/json", body), random)
             }
             75..83 => {
-                let body = odd_body(&self.document(dice, 10), dice);
-                self.dressed(Draft::post("application/json", body), dice)
+                let body = malformed_body(&self.document(random, 10), random);
+                self.dressed(RequestBuilder::post("application/json", body), random)
             }
             83..91 => {
-                let wish = Wish { kind: OperationType::Mutation, oddity: 10, with_files: true };
-                let document = Document::write(dice, self.schema, self.known, wish);
-                let form = odd_form("x-y", &document, &self.known.picture, dice);
-                let mut draft = Draft::post("multipart/form-data; boundary=x-y", form);
-                if dice.percent(90) {
-                    draft.add("apollo-require-preflight", "1");
+                let options = DocumentOptions { kind: OperationType::Mutation, odd_percent: 10, with_files: true };
+                let document = Document::generate(random, self.schema, self.fixtures, options);
+                let form = malformed_form("x-y", &document, &self.fixtures.picture, random);
+                let mut builder = RequestBuilder::post("multipart/form-data; boundary=x-y", form);
+                if random.chance(90) {
+                    builder.add("apollo-require-preflight", "1");
                 }
-                self.dressed(draft, dice)
+                self.dressed(builder, random)
             }
             91..97 => {
-                let draft = self.elsewhere(dice);
-                self.dressed(draft, dice)
+                let builder = self.elsewhere(random);
+                self.dressed(builder, random)
             }
-            _ => self.misframed(dice),
+            _ => self.misframed(random),
         }
     }
 
     /// A document of any kind.
-    pub fn document(&self, dice: &mut Dice, oddity: usize) -> Document {
-        let kind = match dice.below(10) {
+    pub fn document(&self, random: &mut RandomSource, odd_percent: usize) -> Document {
+        let kind = match random.below(10) {
             0..6 => OperationType::Query,
             6..9 => OperationType::Mutation,
             _ => OperationType::Subscription,
         };
-        Document::write(dice, self.schema, self.known, Wish { kind, oddity, with_files: false })
+        Document::generate(random, self.schema, self.fixtures, DocumentOptions { kind, odd_percent, with_files: false })
     }
 
     /// One that is to be executed.
-    fn good(&self, dice: &mut Dice) -> Request {
-        let mut draft = if dice.percent(4) {
-            let wish = Wish { kind: OperationType::Mutation, oddity: 2, with_files: true };
-            let document = Document::write(dice, self.schema, self.known, wish);
-            let form = good_form("x-y", &document, &self.known.picture, dice);
-            let mut draft = Draft::post("multipart/form-data; boundary=x-y", form);
-            draft.add("apollo-require-preflight", "1");
-            draft
+    fn good(&self, random: &mut RandomSource) -> Request {
+        let mut builder = if random.chance(4) {
+            let options = DocumentOptions { kind: OperationType::Mutation, odd_percent: 2, with_files: true };
+            let document = Document::generate(random, self.schema, self.fixtures, options);
+            let form = valid_form("x-y", &document, &self.fixtures.picture, random);
+            let mut builder = RequestBuilder::post("multipart/form-data; boundary=x-y", form);
+            builder.add("apollo-require-preflight", "1");
+            builder
         } else {
-            self.plain(&self.document(dice, 2), dice)
+            self.plain(&self.document(random, 2), random)
         };
-        if let Some(token) = self.fitting_token(&draft, dice) {
-            draft.add("authorization", format!("Bearer {token}"));
+        if let Some(token) = self.fitting_token(&builder, random) {
+            builder.add("authorization", format!("Bearer {token}"));
         }
-        Request { is_good: true, ..draft.into_request() }
+        Request { is_valid: true, ..builder.build() }
     }
 
     /// The document in one of the ways that it can be sent.
-    fn plain(&self, document: &Document, dice: &mut Dice) -> Draft {
+    fn plain(&self, document: &Document, random: &mut RandomSource) -> RequestBuilder {
         let is_subscription = document.kind == OperationType::Subscription;
-        let fields = envelope(document, dice);
-        let gets = document.kind != OperationType::Mutation && dice.percent(25);
-        let mut draft = if gets {
+        let fields = envelope(document, random);
+        let gets = document.kind != OperationType::Mutation && random.chance(25);
+        let mut builder = if gets {
             let parameters = fields.iter().map(|(name, value)| {
                 let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 format!("{name}={}", escaped(value.as_bytes()))
             });
-            Draft::get(format!("/graphql?{}", parameters.collect::<Vec<_>>().join("&")))
+            RequestBuilder::get(format!("/graphql?{}", parameters.collect::<Vec<_>>().join("&")))
         } else {
-            Draft::post("application/json", serde_json::Value::Object(fields).to_string().into_bytes())
+            RequestBuilder::post("application/json", serde_json::Value::Object(fields).to_string().into_bytes())
         };
-        if is_subscription || dice.percent(5) {
-            draft.add("accept", *dice.pick(&[ACCEPTS[3], ACCEPTS[4]]));
-            if is_subscription && dice.percent(20) {
-                draft.add("last-event-id", self.known.cursors[0].clone());
+        if is_subscription || random.chance(5) {
+            builder.add("accept", *random.pick(&[ACCEPTS[3], ACCEPTS[4]]));
+            if is_subscription && random.chance(20) {
+                builder.add("last-event-id", self.fixtures.cursors[0].clone());
             }
-        } else if dice.percent(50) {
-            draft.add("accept", *dice.pick(&ACCEPTS[..3]));
+        } else if random.chance(50) {
+            builder.add("accept", *random.pick(&ACCEPTS[..3]));
         }
-        if document.kind == OperationType::Mutation && dice.percent(10) {
-            draft.add("idempotency-key", format!("{:x}", dice.between(0..=i64::MAX)));
+        if document.kind == OperationType::Mutation && random.chance(10) {
+            builder.add("idempotency-key", format!("{:x}", random.between(0..=i64::MAX)));
         }
-        draft
+        builder
     }
 
     /// The token of somebody who may do what is asked for.
-    fn fitting_token(&self, draft: &Draft, dice: &mut Dice) -> Option<&str> {
-        let [member, reviewer, leaver] = &self.known.tokens;
+    fn fitting_token(&self, builder: &RequestBuilder, random: &mut RandomSource) -> Option<&str> {
+        let [member, reviewer, leaver] = &self.fixtures.tokens;
         // Who is signed out is not asked again.
-        if draft.says("signOut") {
+        if builder.says("signOut") {
             return Some(leaver);
         }
-        if ["review", "Review", "decide"].iter().any(|word| draft.says(word)) {
+        if ["review", "Review", "decide"].iter().any(|word| builder.says(word)) {
             return Some(reviewer);
         }
-        match dice.below(10) {
-            0 if !draft.says("mutation") && !draft.says("verificationStatusChanged") => None,
+        match random.below(10) {
+            0 if !builder.says("mutation") && !builder.says("verificationStatusChanged") => None,
             0..4 => Some(reviewer),
             _ => Some(member),
         }
     }
 
     /// With credentials of any kind, and now and then with headers that nobody has asked for.
-    fn dressed(&self, mut draft: Draft, dice: &mut Dice) -> Request {
-        if dice.percent(85) {
-            if let Some(token) = self.fitting_token(&draft, dice) {
-                draft.add("authorization", format!("Bearer {token}"));
+    fn dressed(&self, mut builder: RequestBuilder, random: &mut RandomSource) -> Request {
+        if random.chance(85) {
+            if let Some(token) = self.fitting_token(&builder, random) {
+                builder.add("authorization", format!("Bearer {token}"));
             }
         } else {
-            draft.add("authorization", self.odd_credentials(dice));
+            builder.add("authorization", self.odd_credentials(random));
         }
-        if dice.percent(25) {
-            for _ in 0..=dice.below(3) {
-                match dice.below(10) {
-                    0 => draft.add("accept", *dice.pick(ACCEPTS)),
-                    1 => draft.set("accept", *dice.pick(ACCEPTS)),
-                    2 => draft.add("content-type", *dice.pick(CONTENT_TYPES)),
-                    3 => draft.set("content-type", *dice.pick(CONTENT_TYPES)),
-                    4 => draft.add("x-request-id", "x".repeat(dice.below(200))),
-                    5 => draft.add("accept", "a/b;q=0.1,".repeat(dice.below(2_000))),
-                    6 => (0..dice.below(120)).for_each(|number| draft.add(&format!("x-{number}"), "1")),
-                    7 => draft.set("idempotency-key", vec![0xe9; dice.below(300)]),
-                    8 => draft.set("idempotency-key", "one that many use"),
+        if random.chance(25) {
+            for _ in 0..=random.below(3) {
+                match random.below(10) {
+                    0 => builder.add("accept", *random.pick(ACCEPTS)),
+                    1 => builder.set("accept", *random.pick(ACCEPTS)),
+                    2 => builder.add("content-type", *random.pick(CONTENT_TYPES)),
+                    3 => builder.set("content-type", *random.pick(CONTENT_TYPES)),
+                    4 => builder.add("x-request-id", "x".repeat(random.below(200))),
+                    5 => builder.add("accept", "a/b;q=0.1,".repeat(random.below(2_000))),
+                    6 => (0..random.below(120)).for_each(|number| builder.add(&format!("x-{number}"), "1")),
+                    7 => builder.set("idempotency-key", vec![0xe9; random.below(300)]),
+                    8 => builder.set("idempotency-key", "one that many use"),
                     _ => {
-                        let (name, value) = *dice.pick(HEADERS);
-                        draft.add(name, value);
+                        let (name, value) = *random.pick(HEADERS);
+                        builder.add(name, value);
                     }
                 }
             }
         }
-        if dice.percent(3) {
-            (*dice.pick(METHODS)).clone_into(&mut draft.method);
+        if random.chance(3) {
+            (*random.pick(METHODS)).clone_into(&mut builder.method);
         }
-        draft.into_request()
+        builder.build()
     }
 
-    fn odd_credentials(&self, dice: &mut Dice) -> Vec<u8> {
-        let token = &self.known.tokens[0];
-        match dice.below(9) {
+    fn odd_credentials(&self, random: &mut RandomSource) -> Vec<u8> {
+        let token = &self.fixtures.tokens[0];
+        match random.below(9) {
             0 => b"Bearer".to_vec(),
             1 => b"Bearer ".to_vec(),
             2 => b"Basic YTpi".to_vec(),
             3 => b"Bearer \xff\xfe\xe9".to_vec(),
             4 => format!("bearer   {token}").into_bytes(),
-            5 => format!("Bearer {}", oddities::altered(token, dice)).into_bytes(),
-            6 => format!("Bearer {}", "a".repeat(dice.below(9_000))).into_bytes(),
+            5 => format!("Bearer {}", edge_cases::corrupt_base64(token, random)).into_bytes(),
+            6 => format!("Bearer {}", "a".repeat(random.below(9_000))).into_bytes(),
             // A token that wants no signature to be checked.
             7 => b"Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.".to_vec(),
             _ => token.clone().into_bytes(),
@@ -238,23 +238,23 @@ impl Maker<'_> {
     }
 
     /// What is at other addresses, and what is at none.
-    fn elsewhere(&self, dice: &mut Dice) -> Draft {
-        let id = dice.pick(&self.known.ids).clone();
+    fn elsewhere(&self, random: &mut RandomSource) -> RequestBuilder {
+        let id = random.pick(&self.fixtures.ids).clone();
         let signed = format!(
             "expires={}&signature={}",
-            oddities::number(dice),
-            escaped(oddities::text(dice).as_bytes())
+            edge_cases::number(random),
+            escaped(edge_cases::text(random).as_bytes())
         );
-        let target = match dice.below(16) {
+        let target = match random.below(16) {
             0 => format!("/media/{id}.jpg"),
             1 => format!("/media/{id}.jpg?{signed}"),
-            2 => format!("/media/{}", escaped(oddities::text(dice).as_bytes())),
+            2 => format!("/media/{}", escaped(edge_cases::text(random).as_bytes())),
             3 => format!("/identity-documents/{id}?{signed}"),
             4 => format!("/identity-documents/{id}?expires=1&signature=1&expires=2"),
             5 => {
-                (*dice.pick(&["/livez", "/readyz", "/metrics", "/graphiql", "/", "/favicon.ico"])).to_owned()
+                (*random.pick(&["/livez", "/readyz", "/metrics", "/graphiql", "/", "/favicon.ico"])).to_owned()
             }
-            6 => (*dice.pick(&[
+            6 => (*random.pick(&[
                 "/graphql/",
                 "//graphql",
                 "/GraphQL",
@@ -263,7 +263,7 @@ impl Maker<'_> {
                 "/graphql;a=b",
             ]))
             .to_owned(),
-            7 => (*dice.pick(&[
+            7 => (*random.pick(&[
                 "*",
                 "",
                 "graphql",
@@ -272,51 +272,51 @@ impl Maker<'_> {
                 "?",
             ]))
             .to_owned(),
-            8 => format!("/{}", "a/".repeat(dice.below(5_000))),
-            9 => format!("/graphql?query={}", "a".repeat(60_000 + dice.below(12_000))),
+            8 => format!("/{}", "a/".repeat(random.below(5_000))),
+            9 => format!("/graphql?query={}", "a".repeat(60_000 + random.below(12_000))),
             10 => format!("/graphql?query={}&variables=[", escaped(b"{ __typename }")),
             11 => "/graphql?query=%7B%zz%ff%&query&=&&&variables=%00".to_owned(),
             12 => format!(
                 "/graphql?ticket={}&query={}",
-                escaped(oddities::text(dice).as_bytes()),
+                escaped(edge_cases::text(random).as_bytes()),
                 escaped(b"subscription { gigPublished { gigId } }")
             ),
-            13 => format!("/graphql?{}", "query=%7B__typename%7D&".repeat(dice.below(500))),
+            13 => format!("/graphql?{}", "query=%7B__typename%7D&".repeat(random.below(500))),
             14 => format!(
                 "/graphql?query=mutation%7BsignOut%7BsessionsEnded%7D%7D&extensions={}",
-                oddities::number(dice)
+                edge_cases::number(random)
             ),
-            _ => format!("/graphql?{}", escaped(oddities::text(dice).as_bytes())),
+            _ => format!("/graphql?{}", escaped(edge_cases::text(random).as_bytes())),
         };
-        let mut draft = Draft::get(spoiled(target.into_bytes(), dice));
-        if dice.percent(10) {
-            (*dice.pick(METHODS)).clone_into(&mut draft.method);
+        let mut builder = RequestBuilder::get(corrupt_sometimes(target.into_bytes(), random));
+        if random.chance(10) {
+            (*random.pick(METHODS)).clone_into(&mut builder.method);
         }
-        if dice.percent(10) {
+        if random.chance(10) {
             let upgrade =
                 [("connection", "upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13")];
             for (name, value) in upgrade {
-                draft.add(name, value);
+                builder.add(name, value);
             }
-            draft.add("sec-websocket-key", *dice.pick(&["dGhlIHNhbXBsZSBub25jZQ==", "short", ""]));
+            builder.add("sec-websocket-key", *random.pick(&["dGhlIHNhbXBsZSBub25jZQ==", "short", ""]));
         }
-        draft
+        builder
     }
 
     /// What is no HTTP, or says something else of itself than it is.
-    fn misframed(&self, dice: &mut Dice) -> Request {
-        let mut draft = self.plain(&self.document(dice, 10), dice);
-        if let Some(token) = self.fitting_token(&draft, dice) {
-            draft.add("authorization", format!("Bearer {token}"));
+    fn misframed(&self, random: &mut RandomSource) -> Request {
+        let mut builder = self.plain(&self.document(random, 10), random);
+        if let Some(token) = self.fitting_token(&builder, random) {
+            builder.add("authorization", format!("Bearer {token}"));
         }
-        let length = draft.body.len();
-        let framing = match dice.below(12) {
-            0 => format!("content-length: {}\r\n", length + 1 + dice.below(9)),
+        let length = builder.body.len();
+        let framing = match random.below(12) {
+            0 => format!("content-length: {}\r\n", length + 1 + random.below(9)),
             1 => format!("content-length: {length}\r\ncontent-length: {}\r\n", length + 1),
             2 => format!("content-length: {length}\r\ntransfer-encoding: chunked\r\n"),
-            3 => (*dice.pick(&["content-length: -1\r\n", "content-length: 18446744073709551616\r\n"]))
+            3 => (*random.pick(&["content-length: -1\r\n", "content-length: 18446744073709551616\r\n"]))
                 .to_owned(),
-            4 => (*dice.pick(&["transfer-encoding: gzip\r\n", "transfer-encoding: gzip, chunked\r\n"]))
+            4 => (*random.pick(&["transfer-encoding: gzip\r\n", "transfer-encoding: gzip, chunked\r\n"]))
                 .to_owned(),
             5 => "transfer-encoding: chunked\r\n".to_owned(),
             6 => "a\u{0}b: c\r\n".to_owned(),
@@ -325,15 +325,15 @@ impl Maker<'_> {
             9 => " folded\r\n\tlines: 1\r\n".to_owned(),
             _ => format!("content-length: {length}\r\n"),
         };
-        let ending = if dice.percent(50) { Ending::CutOff } else { Ending::Unfinished };
-        let mut bytes = draft.written(&framing);
-        match dice.below(4) {
-            0 => bytes.truncate(dice.below(bytes.len())),
-            1 => bytes = spoiled(bytes, dice),
+        let ending = if random.chance(50) { Ending::CutOff } else { Ending::Arbitrary };
+        let mut bytes = builder.written(&framing);
+        match random.below(4) {
+            0 => bytes.truncate(random.below(bytes.len())),
+            1 => bytes = corrupt_sometimes(bytes, random),
             2 => bytes = String::from_utf8_lossy(&bytes).replacen("HTTP/1.1", "HTTP/9.7", 1).into_bytes(),
             _ => {}
         }
-        Request { bytes, ending, is_good: false }
+        Request { bytes, ending, is_valid: false }
     }
 }
 

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-use super::dice::Dice;
+use super::random::RandomSource;
 
 /// A value, before it is written one way or the other.
 #[derive(Debug, Clone)]
-pub enum Written {
+pub enum InputValue {
     Null,
     Boolean(bool),
     /// As it is written: a document may have numbers that no type of ours holds.
@@ -16,27 +16,27 @@ pub enum Written {
     Text(String),
     /// A value of an enum.
     Name(String),
-    List(Vec<Written>),
-    Fields(Vec<(String, Written)>),
+    List(Vec<InputValue>),
+    Fields(Vec<(String, InputValue)>),
     /// Has no JSON: it can only stand in a document.
     Variable(String),
 }
 
-impl Written {
+impl InputValue {
     /// As a document has it.
-    pub fn literal(&self, dice: &mut Dice) -> String {
+    pub fn literal(&self, random: &mut RandomSource) -> String {
         match self {
             Self::Null => "null".to_owned(),
             Self::Boolean(value) => value.to_string(),
             Self::Number(text) | Self::Name(text) => text.clone(),
-            Self::Text(text) => string(text, dice),
+            Self::Text(text) => string(text, random),
             Self::List(entries) => {
-                let entries: Vec<_> = entries.iter().map(|entry| entry.literal(dice)).collect();
+                let entries: Vec<_> = entries.iter().map(|entry| entry.literal(random)).collect();
                 format!("[{}]", entries.join(", "))
             }
             Self::Fields(fields) => {
                 let fields: Vec<_> =
-                    fields.iter().map(|(name, value)| format!("{name}: {}", value.literal(dice))).collect();
+                    fields.iter().map(|(name, value)| format!("{name}: {}", value.literal(random))).collect();
                 format!("{{ {} }}", fields.join(", "))
             }
             Self::Variable(name) => format!("${name}"),
@@ -60,12 +60,12 @@ impl Written {
 }
 
 /// A string of a document: between quotes, or as a block.
-pub fn string(text: &str, dice: &mut Dice) -> String {
+pub fn string(text: &str, random: &mut RandomSource) -> String {
     let fits_block = !text.chars().any(|c| c.is_control() && c != '\n') && !text.ends_with(['"', '\\']);
-    if fits_block && dice.percent(20) {
+    if fits_block && random.chance(20) {
         return format!("\"\"\"{}\"\"\"", text.replace("\"\"\"", "\\\"\"\""));
     }
-    let escapes_all = dice.percent(10);
+    let escapes_all = random.chance(10);
     let mut written = String::with_capacity(text.len() + 2);
     written.push('"');
     for character in text.chars() {

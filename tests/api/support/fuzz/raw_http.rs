@@ -11,7 +11,7 @@ use tokio::net::tcp::ReadHalf;
 use tokio::time::timeout;
 
 /// What is whole must be answered within this.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long to listen to a stream that says nothing.
 const STREAM_FOR: Duration = Duration::from_millis(200);
@@ -35,7 +35,7 @@ pub struct Request {
     pub bytes: Vec<u8>,
     pub ending: Ending,
     /// It asks for what the schema has, in a way that HTTP has: it should be executed.
-    pub is_good: bool,
+    pub is_valid: bool,
 }
 
 /// What came back.
@@ -46,7 +46,7 @@ pub struct Answer {
     /// Without the chunks it came in.
     pub body: Vec<u8>,
     /// The body of a stream is read until it has told something.
-    pub is_whole: bool,
+    pub is_complete: bool,
 }
 
 impl Request {
@@ -84,12 +84,12 @@ impl Answer {
 }
 
 /// One client's connection, which is kept for as long as it can be.
-pub struct Wire {
+pub struct RawClient {
     address: SocketAddr,
     connection: Option<TcpStream>,
 }
 
-impl Wire {
+impl RawClient {
     pub fn new(address: SocketAddr) -> Self {
         Self { address, connection: None }
     }
@@ -99,8 +99,8 @@ impl Wire {
     /// # Errors
     /// Where something must come and does not, or what comes is no HTTP.
     pub async fn exchange(&mut self, request: &Request) -> std::result::Result<Option<Answer>, String> {
-        let must_come = request.ending == Ending::Whole;
-        let within = if request.ending == Ending::Unfinished { SILENCE } else { PATIENCE };
+        let must_come = request.ending == Ending::Complete;
+        let within = if request.ending == Ending::Arbitrary { SILENCE } else { TIMEOUT };
         loop {
             // A connection that nobody uses may be closed at any time: then it takes a new one.
             let was_kept = self.connection.is_some();
@@ -111,7 +111,7 @@ impl Wire {
                     return Err(format!("what came is no HTTP: {error}"));
                 }
                 Ok(Err(error)) if must_come => return Err(format!("the connection broke: {error}")),
-                Err(_) if request.ending != Ending::Unfinished => {
+                Err(_) if request.ending != Ending::Arbitrary => {
                     return Err(format!("nothing came within {within:?}"));
                 }
                 Ok(Ok(None) | Err(_)) | Err(_) => return Ok(None),
@@ -143,9 +143,9 @@ impl Wire {
         };
         let goes_on = answer.as_ref().is_some_and(|answer| {
             let closes = answer.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
-            answer.is_whole && answer.status != 101 && !closes
+            answer.is_complete && answer.status != 101 && !closes
         });
-        if goes_on && is_written && request.ending == Ending::Whole {
+        if goes_on && is_written && request.ending == Ending::Complete {
             self.connection = Some(connection);
         }
         Ok(answer)
@@ -179,12 +179,12 @@ impl<'a> Reader<'a> {
         }
         if answer.is_stream() {
             let read = timeout(STREAM_FOR, self.body(&mut answer)).await;
-            answer.is_whole = matches!(read, Ok(Ok(true)));
+            answer.is_complete = matches!(read, Ok(Ok(true)));
             if let Ok(Err(error)) = read {
                 return Err(error);
             }
         } else {
-            answer.is_whole = self.body(&mut answer).await?;
+            answer.is_complete = self.body(&mut answer).await?;
         }
         Ok(Some(answer))
     }
@@ -265,7 +265,7 @@ fn parse_head(head: &[u8]) -> Option<Answer> {
         let (name, value) = line.split_once(':')?;
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    Some(Answer { status, headers, body: Vec::new(), is_whole: true })
+    Some(Answer { status, headers, body: Vec::new(), is_complete: true })
 }
 
 fn invalid(what: &'static str) -> Error {

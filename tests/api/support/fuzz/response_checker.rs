@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use gigway::graphql::error::ErrorCode;
 use serde_json::Value;
 
-use super::known::Known;
-use super::wire::{Answer, Ending, Request, contains};
+use super::fixtures::Fixtures;
+use super::raw_http::{Answer, Ending, Request, contains};
 
 /// Every code that a client can bring about. Of the others each is a mistake of ours, or a machine's that is away.
 const CODES: [ErrorCode; 22] = [
@@ -54,14 +54,14 @@ const TELLTALES: [&str; 14] = [
 
 /// What a well-behaved answer says of its request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Verdict {
+pub struct ResponseSummary {
     /// It was executed, with whatever result.
     pub was_executed: bool,
     /// It has data.
     pub has_data: bool,
 }
 
-impl Verdict {
+impl ResponseSummary {
     fn or(self, other: Self) -> Self {
         Self {
             was_executed: self.was_executed || other.was_executed,
@@ -70,31 +70,31 @@ impl Verdict {
     }
 }
 
-pub struct Judge {
+pub struct ResponseChecker {
     codes: HashSet<&'static str>,
     telltales: Vec<String>,
-    secrets_of_reviewers: Vec<String>,
+    reviewer_secrets: Vec<String>,
 }
 
 type Result<T> = std::result::Result<T, String>;
 
-impl Judge {
+impl ResponseChecker {
     /// `secrets`: what, besides, nobody may be told.
-    pub fn new(known: &Known, secrets: &[String]) -> Self {
+    pub fn new(fixtures: &Fixtures, secrets: &[String]) -> Self {
         let telltales = TELLTALES.iter().map(|telltale| (*telltale).to_owned());
         Self {
             codes: CODES.iter().map(Into::into).collect(),
             telltales: telltales.chain(known.secrets.clone()).chain(secrets.to_vec()).collect(),
-            secrets_of_reviewers: known.secrets_of_reviewers.clone(),
+            reviewer_secrets: known.reviewer_secrets.clone(),
         }
     }
 
     /// # Errors
     /// What is wrong with the answer.
-    pub fn judge(&self, request: &Request, answer: Option<&Answer>, known: &Known) -> Result<Verdict> {
+    pub fn check(&self, request: &Request, answer: Option<&Answer>, fixtures: &Fixtures) -> Result<ResponseSummary> {
         let Some(answer) = answer else {
             let fault = "the connection was closed without an answer".to_owned();
-            return if request.ending == Ending::Whole { Err(fault) } else { Ok(Verdict::default()) };
+            return if request.ending == Ending::Complete { Err(fault) } else { Ok(ResponseSummary::default()) };
         };
         if answer.status >= 500 {
             return Err(format!("the status is {}", answer.status));
@@ -105,7 +105,7 @@ impl Judge {
             self.check_leaks(&answer.body, &request.bytes)?;
             if !contains(&request.bytes, known.tokens[1].as_bytes()) {
                 let leaked = |secret: &&String| contains(&answer.body, secret.as_bytes());
-                if let Some(secret) = self.secrets_of_reviewers.iter().find(leaked) {
+                if let Some(secret) = self.reviewer_secrets.iter().find(leaked) {
                     return Err(format!("it tells {secret:?} to who is no reviewer"));
                 }
             }
@@ -113,63 +113,63 @@ impl Judge {
         for (name, value) in &answer.headers {
             self.check_leaks(format!("{name}: {value}").as_bytes(), &request.bytes)?;
         }
-        self.judge_body(request, answer, content_type)
+        self.check_body(request, answer, content_type)
     }
 
-    fn judge_body(&self, request: &Request, answer: &Answer, content_type: &str) -> Result<Verdict> {
+    fn check_body(&self, request: &Request, answer: &Answer, content_type: &str) -> Result<ResponseSummary> {
         let (method, target) = request.first_line();
         let path = target.split('?').next().unwrap_or_default();
         // What the HTTP library refuses never reaches the gateway, which would have given it an id.
         if answer.header("x-request-id").is_none() {
             let is_refusal = matches!(answer.status, 400 | 414 | 431) && answer.body.is_empty();
             let fault = format!("status {} without an id of the request", answer.status);
-            return if is_refusal && !request.is_good { Ok(Verdict::default()) } else { Err(fault) };
+            return if is_refusal && !request.is_valid { Ok(ResponseSummary::default()) } else { Err(fault) };
         }
         let is_empty = method == "HEAD" || matches!(answer.status, 101 | 204 | 304) || method == "OPTIONS";
         if is_empty && answer.body.is_empty() {
-            return Ok(Verdict::default());
+            return Ok(ResponseSummary::default());
         }
         if content_type.contains("json") {
             let body =
                 serde_json::from_slice(&answer.body).map_err(|error| format!("it is no JSON: {error}"))?;
-            return self.judge_json(&body, answer.status, path);
+            return self.check_json(&body, answer.status, path);
         }
         if content_type.starts_with("text/event-stream") {
-            return self.judge_parts(&events(&answer.body, answer.is_whole)?);
+            return self.check_payloads(&events(&answer.body, answer.is_complete)?);
         }
         if content_type.starts_with("multipart/mixed") {
-            return self.judge_parts(&multipart(&answer.body)?);
+            return self.check_payloads(&multipart(&answer.body)?);
         }
         let is_other = answer.status == 200 && path != "/graphql";
         let fault = format!("status {} and the content type {content_type:?}", answer.status);
-        if is_other { Ok(Verdict::default()) } else { Err(fault) }
+        if is_other { Ok(ResponseSummary::default()) } else { Err(fault) }
     }
 
-    fn judge_json(&self, body: &Value, status: u16, path: &str) -> Result<Verdict> {
+    fn check_json(&self, body: &Value, status: u16, path: &str) -> Result<ResponseSummary> {
         if let Value::Array(answers) = body {
-            let verdicts: Result<Vec<_>> = answers.iter().map(|answer| self.judge_payload(answer)).collect();
-            return Ok(verdicts?.into_iter().fold(Verdict::default(), Verdict::or));
+            let summaries: Result<Vec<_>> = answers.iter().map(|answer| self.check_payload(answer)).collect();
+            return Ok(summaries?.into_iter().fold(ResponseSummary::default(), ResponseSummary::or));
         }
         if status >= 400 && body.get("errors").is_none() {
             return Err(format!("status {status} without errors: {body}"));
         }
         // How the gateway is doing is no answer to an operation.
         if status == 200 && path != "/graphql" && body.get("errors").is_none() {
-            return Ok(Verdict::default());
+            return Ok(ResponseSummary::default());
         }
-        self.judge_payload(body)
+        self.check_payload(body)
     }
 
-    fn judge_parts(&self, payloads: &[Value]) -> Result<Verdict> {
-        let verdicts: Result<Vec<_>> = payloads.iter().map(|payload| self.judge_payload(payload)).collect();
-        Ok(verdicts?.into_iter().fold(Verdict::default(), Verdict::or))
+    fn check_payloads(&self, payloads: &[Value]) -> Result<ResponseSummary> {
+        let summaries: Result<Vec<_>> = payloads.iter().map(|payload| self.check_payload(payload)).collect();
+        Ok(summaries?.into_iter().fold(ResponseSummary::default(), ResponseSummary::or))
     }
 
     /// An answer to one operation.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn judge_payload(&self, payload: &Value) -> Result<Verdict> {
+    pub fn check_payload(&self, payload: &Value) -> Result<ResponseSummary> {
         let Some(fields) = payload.as_object() else {
             return Err(format!("an answer is an object: {payload}"));
         };
@@ -177,9 +177,9 @@ impl Judge {
             return Err(format!("an answer has data or errors: {payload}"));
         }
         if let Some(errors) = fields.get("errors") {
-            self.judge_errors(errors)?;
+            self.check_errors(errors)?;
         }
-        Ok(Verdict {
+        Ok(ResponseSummary {
             was_executed: fields.contains_key("data"),
             has_data: fields.get("data").is_some_and(Value::is_object),
         })
@@ -187,7 +187,7 @@ impl Judge {
 
     /// # Errors
     /// What is wrong with them.
-    pub fn judge_errors(&self, errors: &Value) -> Result<()> {
+    pub fn check_errors(&self, errors: &Value) -> Result<()> {
         let Some(errors) = errors.as_array().filter(|errors| !errors.is_empty()) else {
             return Err(format!("errors are a list of some: {errors}"));
         };
@@ -243,10 +243,10 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
 }
 
 /// The payloads of the server-sent events that have come whole.
-fn events(body: &[u8], is_whole: bool) -> Result<Vec<Value>> {
+fn events(body: &[u8], is_complete: bool) -> Result<Vec<Value>> {
     let text = String::from_utf8_lossy(body);
     let mut events: Vec<&str> = text.split("\n\n").collect();
-    if !is_whole {
+    if !is_complete {
         events.pop();
     }
     let data = events.iter().flat_map(|event| event.lines()).filter_map(|line| line.strip_prefix("data:"));

@@ -21,12 +21,12 @@ pub struct Tally {
     pub reordered: usize,
 }
 
-pub struct FaultyBus {
+pub struct FaultyRedisProxy {
     address: SocketAddr,
     tally: Arc<Mutex<Tally>>,
 }
 
-impl FaultyBus {
+impl FaultyRedisProxy {
     /// To the Redis of that address; of the same seed, each connection has the same luck.
     pub async fn to(redis_url: &str, seed: u64) -> Self {
         let server = redis_url.trim_start_matches("redis://").trim_end_matches('/').to_owned();

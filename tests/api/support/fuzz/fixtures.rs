@@ -8,9 +8,9 @@ use gigway::domain::user::Role;
 use gigway::service::{Services, accounts};
 use serde_json::{Value, json};
 
-use super::forms::multipart;
-use super::requests::Draft;
-use super::wire::Wire;
+use super::multipart_forms::multipart;
+use super::requests::RequestBuilder;
+use super::raw_http::RawClient;
 
 const PASSWORD: &str = "a good password";
 
@@ -47,14 +47,14 @@ const EVERYTHING: &str = "{ eventCursor categories { id } viewer { user { id } v
 const QUEUE: &str = "{ reviewQueue(first: 10) { edges { cursor node { id subject {
     ... on Gig { id } ... on Verification { id documents { id } } } } } } }";
 
-/// Pictures that are taken.
-pub struct Pictures {
-    pub of_gig: Vec<u8>,
-    pub of_document: Vec<u8>,
+/// SampleImages that are taken.
+pub struct SampleImages {
+    pub gig_image: Vec<u8>,
+    pub identity_document: Vec<u8>,
 }
 
 #[derive(Clone)]
-pub struct Known {
+pub struct Fixtures {
     pub ids: Vec<String>,
     pub cursors: Vec<String>,
     /// Of the member, the reviewer, and of whom anybody may sign out.
@@ -67,22 +67,22 @@ pub struct Known {
     /// What nobody may be told.
     pub secrets: Vec<String>,
     /// What reviewers alone may be told.
-    pub secrets_of_reviewers: Vec<String>,
+    pub reviewer_secrets: Vec<String>,
 }
 
-impl Known {
+impl Fixtures {
     /// Furnishes a new installation: people, gigs of which some are listed, and things to review.
-    pub async fn furnish(services: &Services, address: SocketAddr, pictures: Pictures) -> Self {
+    pub async fn furnish(services: &Services, address: SocketAddr, pictures: SampleImages) -> Self {
         for (email, role) in PEOPLE {
             let display_name = format!("Person {}", &email[..3]);
             let form = SignUpForm { email: email.to_owned(), display_name };
             accounts::add_user(services, form, PASSWORD.into(), role).await.expect("a new person");
         }
-        let mut desk = Desk { wire: Wire::new(address), found: Found::default() };
+        let mut desk = Desk { wire: RawClient::new(address), found: Found::default() };
         let tokens = desk.sign_in_all().await;
         let [member, reviewer, _, (bystander, _)] = &tokens;
         let category = desk.ask(None, EVERYTHING, json!({})).await["categories"][9]["id"].clone();
-        let picture = desk.upload(&bystander.clone(), UPLOAD, &pictures.of_gig).await["image"]["id"].clone();
+        let picture = desk.upload(&bystander.clone(), UPLOAD, &pictures.gig_image).await["image"]["id"].clone();
         for number in 0..3 {
             let form = json!({
                 "title": format!("I will write song number {number}"),
@@ -105,9 +105,9 @@ impl Known {
             "documentNumber": DOCUMENT_NUMBER,
         });
         desk.ask(Some(bystander), SAVE_INFO, json!({ "input": info })).await;
-        desk.upload(&bystander.clone(), UPLOAD_DOCUMENT, &pictures.of_document).await;
+        desk.upload(&bystander.clone(), UPLOAD_DOCUMENT, &pictures.identity_document).await;
         desk.ask(Some(bystander), SUBMIT, json!({})).await;
-        desk.upload(&member.0.clone(), UPLOAD, &pictures.of_gig).await;
+        desk.upload(&member.0.clone(), UPLOAD, &pictures.gig_image).await;
         desk.ask(Some(&member.0), SAVE_DRAFT, json!({})).await;
         desk.ask(Some(&member.0), EVERYTHING, json!({})).await;
         desk.ask(Some(&reviewer.0), QUEUE, json!({})).await;
@@ -122,15 +122,15 @@ impl Known {
             tokens: [0, 1, 2].map(|person: usize| tokens[person].0.clone()),
             refresh_tokens: vec![tokens[2].1.clone()],
             emails: PEOPLE[..3].iter().map(|(email, _)| (*email).to_owned()).collect(),
-            picture: pictures.of_gig,
+            picture: pictures.gig_image,
             secrets: vec![PEOPLE[3].0.to_owned()],
-            secrets_of_reviewers: vec![DOCUMENT_NUMBER.to_owned(), FAMILY_NAME.to_owned()],
+            reviewer_secrets: vec![DOCUMENT_NUMBER.to_owned(), FAMILY_NAME.to_owned()],
         }
     }
 
     /// The same with new sessions: some may have ended, and none lives for long.
-    pub async fn signed_in_anew(mut self, address: SocketAddr) -> Self {
-        let mut desk = Desk { wire: Wire::new(address), found: Found::default() };
+    pub async fn with_new_sessions(mut self, address: SocketAddr) -> Self {
+        let mut desk = Desk { wire: RawClient::new(address), found: Found::default() };
         let tokens = desk.sign_in_all().await;
         self.tokens = [0, 1, 2].map(|person: usize| tokens[person].0.clone());
         self.refresh_tokens = vec![tokens[2].1.clone()];
@@ -161,7 +161,7 @@ impl Found {
 
 /// Where things are asked for that are there to be had.
 struct Desk {
-    wire: Wire,
+    wire: RawClient,
     found: Found,
 }
 
@@ -182,7 +182,7 @@ impl Desk {
     /// The data of what must go well.
     async fn ask(&mut self, token: Option<&str>, query: &str, variables: Value) -> Value {
         let body = json!({ "query": query, "variables": variables }).to_string();
-        self.data_of(Draft::post("application/json", body.into_bytes()), token).await
+        self.data_of(RequestBuilder::post("application/json", body.into_bytes()), token).await
     }
 
     /// The payload of what must go well, and sends a file.
@@ -190,17 +190,17 @@ impl Desk {
         let operations = json!({ "query": query, "variables": { "file": null } }).to_string();
         let parts: [(&str, &[u8]); 3] =
             [("operations", operations.as_bytes()), ("map", br#"{"0":["variables.file"]}"#), ("0", file)];
-        let mut draft = Draft::post("multipart/form-data; boundary=x", multipart("x", &parts));
-        draft.add("apollo-require-preflight", "1");
-        let data = self.data_of(draft, Some(token)).await;
+        let mut builder = RequestBuilder::post("multipart/form-data; boundary=x", multipart("x", &parts));
+        builder.add("apollo-require-preflight", "1");
+        let data = self.data_of(builder, Some(token)).await;
         data.as_object().and_then(|fields| fields.values().next()).cloned().expect("one field")
     }
 
-    async fn data_of(&mut self, mut draft: Draft, token: Option<&str>) -> Value {
+    async fn data_of(&mut self, mut builder: RequestBuilder, token: Option<&str>) -> Value {
         if let Some(token) = token {
-            draft.add("authorization", format!("Bearer {token}"));
+            builder.add("authorization", format!("Bearer {token}"));
         }
-        let answer = self.wire.exchange(&draft.into_request()).await.expect("an answer in time");
+        let answer = self.wire.exchange(&builder.build()).await.expect("an answer in time");
         let answer = answer.expect("an answer");
         let mut answer: Value = serde_json::from_slice(&answer.body).expect("JSON");
         assert!(answer.get("errors").is_none(), "{answer:#}");

@@ -8,9 +8,9 @@ use std::time::Duration;
 use sea_orm::{ConnectOptions, Database};
 use tempfile::TempDir;
 
-use super::servers::{given, lasting_port};
+use super::servers::{required_env, stable_port};
 
-pub struct OwnPostgres {
+pub struct TestPostgres {
     port: u16,
     /// Whom it runs as; empty: as whoever runs the tests.
     user: String,
@@ -19,14 +19,14 @@ pub struct OwnPostgres {
     folder: TempDir,
 }
 
-impl OwnPostgres {
+impl TestPostgres {
     /// A new one, which runs.
     pub async fn started() -> Self {
-        let user = given("GIGWAY_TEST_AS_USER");
+        let user = required_env("GIGWAY_TEST_AS_USER");
         // Another user may have no way into a folder of root's.
         let folder = if user.is_empty() { tempfile::tempdir() } else { tempfile::tempdir_in("/tmp") };
         let folder = folder.expect("a folder");
-        let mut server = Self { port: lasting_port(), user, process: None, folder };
+        let mut server = Self { port: stable_port(), user, process: None, folder };
         server.init();
         server.start().await;
         server
@@ -86,7 +86,7 @@ impl OwnPostgres {
 
     /// One of PostgreSQL's programs, in the server's folder and as its user.
     fn program(&self, name: &str) -> Command {
-        let program = Path::new(&given("GIGWAY_TEST_POSTGRES_BIN")).join(name);
+        let program = Path::new(&required_env("GIGWAY_TEST_POSTGRES_BIN")).join(name);
         let mut command = if self.user.is_empty() {
             Command::new(program)
         } else {
@@ -105,7 +105,7 @@ impl OwnPostgres {
     }
 }
 
-impl Drop for OwnPostgres {
+impl Drop for TestPostgres {
     fn drop(&mut self) {
         self.stop("QUIT");
     }

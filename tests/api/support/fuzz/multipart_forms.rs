@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::dice::Dice;
+use super::random::RandomSource;
 use super::documents::Document;
-use super::oddities;
-use super::shapes::{envelope, odd_value, spoiled};
+use super::edge_cases;
+use super::json_bodies::{envelope, arbitrary_json, corrupt_sometimes};
 
 /// The body of a form with these parts.
 pub fn multipart(boundary: &str, parts: &[(&str, &[u8])]) -> Vec<u8> {
@@ -24,8 +24,8 @@ pub fn multipart(boundary: &str, parts: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// A form with a file for each of the document's paths, by the letter of the specification.
-pub fn good_form(boundary: &str, document: &Document, picture: &[u8], dice: &mut Dice) -> Vec<u8> {
-    let operations = Value::Object(envelope(document, dice)).to_string();
+pub fn valid_form(boundary: &str, document: &Document, picture: &[u8], random: &mut RandomSource) -> Vec<u8> {
+    let operations = Value::Object(envelope(document, random)).to_string();
     let names: Vec<String> = (0..document.files.len()).map(|number| number.to_string()).collect();
     let paths = names.iter().zip(&document.files).map(|(name, path)| (name.clone(), json!([path])));
     let map = Value::Object(paths.collect()).to_string();
@@ -35,17 +35,17 @@ pub fn good_form(boundary: &str, document: &Document, picture: &[u8], dice: &mut
 }
 
 /// A form with something wrong.
-pub fn odd_form(boundary: &str, document: &Document, picture: &[u8], dice: &mut Dice) -> Vec<u8> {
-    let operations = Value::Object(envelope(document, dice)).to_string().into_bytes();
-    let operations = spoiled(operations, dice);
-    let map = odd_map(document, dice);
-    let file = odd_file(picture, dice);
+pub fn malformed_form(boundary: &str, document: &Document, picture: &[u8], random: &mut RandomSource) -> Vec<u8> {
+    let operations = Value::Object(envelope(document, random)).to_string().into_bytes();
+    let operations = corrupt_sometimes(operations, random);
+    let map = odd_map(document, random);
+    let file = odd_file(picture, random);
     let mut parts: Vec<(&str, &[u8])> =
         vec![("operations", operations.as_slice()), ("map", map.as_slice()), ("0", file.as_slice())];
-    match dice.below(8) {
-        0 => drop(parts.remove(dice.below(3))),
-        1 => parts.rotate_left(1 + dice.below(2)),
-        2 => parts.push(parts[dice.below(3)]),
+    match random.below(8) {
+        0 => drop(parts.remove(random.below(3))),
+        1 => parts.rotate_left(1 + random.below(2)),
+        2 => parts.push(parts[random.below(3)]),
         3 => parts.extend([("1", file.as_slice()); 3]),
         4 => parts.extend([("0", file.as_slice()); 8]),
         5 => parts.push(("never mapped", file.as_slice())),
@@ -53,13 +53,13 @@ pub fn odd_form(boundary: &str, document: &Document, picture: &[u8], dice: &mut 
         _ => {}
     }
     let body = multipart(boundary, &parts);
-    spoiled(with_odd_frame(body, boundary, dice), dice)
+    corrupt_sometimes(with_odd_frame(body, boundary, random), random)
 }
 
 /// Where files go, or rather not.
-fn odd_map(document: &Document, dice: &mut Dice) -> Vec<u8> {
+fn odd_map(document: &Document, random: &mut RandomSource) -> Vec<u8> {
     let first = document.files.first().map_or("variables.file", String::as_str);
-    let path = match dice.below(12) {
+    let path = match random.below(12) {
         0 => String::new(),
         1 => "variables".to_owned(),
         2 => "variables.".to_owned(),
@@ -69,36 +69,36 @@ fn odd_map(document: &Document, dice: &mut Dice) -> Vec<u8> {
         6 => "0.variables.file".to_owned(),
         7 => first.trim_start_matches("variables.").to_owned(),
         8 => "variables.v1.v2.v3.0.0.0".to_owned(),
-        9 => oddities::text(dice),
-        10 => ".".repeat(dice.below(5_000)),
+        9 => edge_cases::text(random),
+        10 => ".".repeat(random.below(5_000)),
         _ => first.to_owned(),
     };
-    let map = match dice.below(9) {
-        0 => odd_value(dice, 3),
+    let map = match random.below(9) {
+        0 => arbitrary_json(random, 3),
         1 => json!({ "0": path }),
         2 => json!({ "0": [[path]] }),
         3 => json!({ "0": [] }),
         4 => json!({ "nowhere": [path] }),
-        5 => json!({ "0": vec![path; dice.below(12)] }),
+        5 => json!({ "0": vec![path; random.below(12)] }),
         6 => json!({ "operations": [path], "map": [first] }),
         _ => json!({ "0": [path] }),
     };
-    spoiled(map.to_string().into_bytes(), dice)
+    corrupt_sometimes(map.to_string().into_bytes(), random)
 }
 
-fn odd_file(picture: &[u8], dice: &mut Dice) -> Vec<u8> {
-    match dice.below(7) {
+fn odd_file(picture: &[u8], random: &mut RandomSource) -> Vec<u8> {
+    match random.below(7) {
         0 => Vec::new(),
-        1 => picture[..dice.below(picture.len())].to_vec(),
+        1 => picture[..random.below(picture.len())].to_vec(),
         2 => b"GIF89a\x01\x00\x01\x00\x00\x00\x00;".to_vec(),
         3 => b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>".to_vec(),
         4 => {
-            let length = dice.below(2_000);
-            dice.bytes(length)
+            let length = random.below(2_000);
+            random.bytes(length)
         }
         _ => {
             let mut file = picture.to_vec();
-            let at = dice.below(file.len());
+            let at = random.below(file.len());
             file[at] ^= 0xff;
             file
         }
@@ -106,10 +106,10 @@ fn odd_file(picture: &[u8], dice: &mut Dice) -> Vec<u8> {
 }
 
 /// The same parts, framed as no client frames them.
-fn with_odd_frame(body: Vec<u8>, boundary: &str, dice: &mut Dice) -> Vec<u8> {
+fn with_odd_frame(body: Vec<u8>, boundary: &str, random: &mut RandomSource) -> Vec<u8> {
     let text = |body: Vec<u8>| String::from_utf8_lossy(&body).into_owned();
-    match dice.below(14) {
-        0 => body[..dice.below(body.len())].to_vec(),
+    match random.below(14) {
+        0 => body[..random.below(body.len())].to_vec(),
         1 => [b"preamble\r\n".as_slice(), &body, b"epilogue"].concat(),
         2 => text(body).replace("\r\n", "\n").into_bytes(),
         3 => text(body).replace(&format!("--{boundary}"), &format!("--{boundary}x")).into_bytes(),
@@ -121,7 +121,7 @@ fn with_odd_frame(body: Vec<u8>, boundary: &str, dice: &mut Dice) -> Vec<u8> {
             .into_bytes(),
         8 => text(body).replace("name=\"0\"", &format!("name=\"{}\"", "0".repeat(10_000))).into_bytes(),
         9 => text(body).replace("image/png", "\u{0}/\u{1f980}; charset=\"").into_bytes(),
-        10 => format!("--{boundary}\r\n").repeat(dice.below(500)).into_bytes(),
+        10 => format!("--{boundary}\r\n").repeat(random.below(500)).into_bytes(),
         11 => format!("--{boundary}--\r\n").into_bytes(),
         _ => body,
     }

@@ -1,9 +1,9 @@
 //! Documents that are not good any more: each is a good one with one thing, or a few, gone wrong.
 
-use super::dice::Dice;
+use super::random::RandomSource;
 use super::documents::Document;
-use super::literals::string;
-use super::oddities;
+use super::input_value::string;
+use super::edge_cases;
 use super::schema::Schema;
 
 /// What stands where it should not.
@@ -152,25 +152,25 @@ const WHOLE: &[&str] = &[
 ];
 
 /// The document, broken.
-pub fn broken(mut document: Document, dice: &mut Dice, schema: &Schema) -> Document {
-    if dice.percent(12) {
-        document.text = (*dice.pick(WHOLE)).to_owned();
+pub fn break_document(mut document: Document, random: &mut RandomSource, schema: &Schema) -> Document {
+    if random.chance(12) {
+        document.text = (*random.pick(WHOLE)).to_owned();
         return document;
     }
-    if dice.percent(10) {
-        document.text = endless(dice);
+    if random.chance(10) {
+        document.text = endless(random);
         return document;
     }
-    for _ in 0..=dice.below(3) {
-        document.text = match dice.below(5) {
-            0 => with_name_changed(&document.text, dice, schema),
-            1 => with_value_changed(&document.text, dice),
-            2 => cut(&document.text, dice),
-            _ => with_tokens_changed(&document.text, dice),
+    for _ in 0..=random.below(3) {
+        document.text = match random.below(5) {
+            0 => with_name_changed(&document.text, random, schema),
+            1 => with_value_changed(&document.text, random),
+            2 => cut(&document.text, random),
+            _ => with_tokens_changed(&document.text, random),
         };
     }
-    if dice.percent(15) {
-        document.text = said_twice(&document.text, dice);
+    if random.chance(15) {
+        document.text = said_twice(&document.text, random);
     }
     document
 }
@@ -190,17 +190,17 @@ fn tokens(text: &str) -> Vec<String> {
     tokens
 }
 
-fn with_tokens_changed(text: &str, dice: &mut Dice) -> String {
+fn with_tokens_changed(text: &str, random: &mut RandomSource) -> String {
     let mut tokens = tokens(text);
-    for _ in 0..=dice.below(2) {
-        let at = dice.below(tokens.len().max(1));
-        let other = dice.below(tokens.len().max(1));
-        match dice.below(4) {
+    for _ in 0..=random.below(2) {
+        let at = random.below(tokens.len().max(1));
+        let other = random.below(tokens.len().max(1));
+        match random.below(4) {
             0 if at < tokens.len() => drop(tokens.remove(at)),
             1 if at < tokens.len() => tokens.insert(at, tokens[at].clone()),
             2 if at.max(other) < tokens.len() => tokens.swap(at, other),
             _ => {
-                let stray = (*dice.pick(STRAYS)).to_owned();
+                let stray = (*random.pick(STRAYS)).to_owned();
                 tokens.insert(at.min(tokens.len()), stray);
             }
         }
@@ -209,42 +209,42 @@ fn with_tokens_changed(text: &str, dice: &mut Dice) -> String {
 }
 
 /// Another name in the place of one: of some field or type, or of nothing.
-fn with_name_changed(text: &str, dice: &mut Dice, schema: &Schema) -> String {
+fn with_name_changed(text: &str, random: &mut RandomSource, schema: &Schema) -> String {
     let mut tokens = tokens(text);
     let begins_name = |token: &String| token.starts_with(|c: char| c.is_ascii_alphabetic());
     let names: Vec<usize> = (0..tokens.len()).filter(|at| begins_name(&tokens[*at])).collect();
     if names.is_empty() {
         return text.to_owned();
     }
-    let at = *dice.pick(&names);
+    let at = *random.pick(&names);
     let types = schema.types();
-    let of = *dice.pick(&types);
+    let of = *random.pick(&types);
     let fields = schema.fields(of);
-    tokens[at] = match dice.below(5) {
+    tokens[at] = match random.below(5) {
         0 => of.to_owned(),
-        1 if !fields.is_empty() => dice.pick(fields).name.clone(),
-        2 => "a".repeat(1 + dice.below(3_000)),
-        3 => tokens[*dice.pick(&names)].clone(),
+        1 if !fields.is_empty() => random.pick(fields).name.clone(),
+        2 => "a".repeat(1 + random.below(3_000)),
+        3 => tokens[*random.pick(&names)].clone(),
         _ => "nope".to_owned(),
     };
     tokens.concat()
 }
 
 /// Another value in the place of one.
-fn with_value_changed(text: &str, dice: &mut Dice) -> String {
+fn with_value_changed(text: &str, random: &mut RandomSource) -> String {
     let mut tokens = tokens(text);
     let follows_colon = |at: &usize| *at > 1 && tokens[at - 1] == " " && tokens[at - 2] == ":";
     let values: Vec<usize> = (0..tokens.len()).filter(follows_colon).collect();
     if values.is_empty() {
         return text.to_owned();
     }
-    let at = *dice.pick(&values);
-    tokens[at] = match dice.below(8) {
-        0 => oddities::number(dice),
-        1 => string(&oddities::text(dice), dice),
-        2 => format!("{}1{}", "[".repeat(dice.below(150)), "]".repeat(dice.below(150))),
-        3 => format!("{}1{}", "{a:".repeat(dice.below(150)), "}".repeat(dice.below(150))),
-        4 => format!("[{}]", "1 ".repeat(dice.below(2_000))),
+    let at = *random.pick(&values);
+    tokens[at] = match random.below(8) {
+        0 => edge_cases::number(random),
+        1 => string(&edge_cases::text(random), random),
+        2 => format!("{}1{}", "[".repeat(random.below(150)), "]".repeat(random.below(150))),
+        3 => format!("{}1{}", "{a:".repeat(random.below(150)), "}".repeat(random.below(150))),
+        4 => format!("[{}]", "1 ".repeat(random.below(2_000))),
         5 => "$nope".to_owned(),
         6 => "NO_SUCH_VALUE".to_owned(),
         _ => "null".to_owned(),
@@ -252,14 +252,14 @@ fn with_value_changed(text: &str, dice: &mut Dice) -> String {
     tokens.concat()
 }
 
-fn cut(text: &str, dice: &mut Dice) -> String {
-    let length = dice.below(text.chars().count().max(1));
+fn cut(text: &str, random: &mut RandomSource) -> String {
+    let length = random.below(text.chars().count().max(1));
     text.chars().take(length).collect()
 }
 
 /// The same definitions again, or more of them.
-fn said_twice(text: &str, dice: &mut Dice) -> String {
-    match dice.below(4) {
+fn said_twice(text: &str, random: &mut RandomSource) -> String {
+    match random.below(4) {
         0 => format!("{text} {text}"),
         1 => format!("{text} fragment Unused on Query {{ __typename }}"),
         2 => format!("{text} query Operation1 {{ __typename }}"),
@@ -268,11 +268,11 @@ fn said_twice(text: &str, dice: &mut Dice) -> String {
 }
 
 /// A document that has far too much of something.
-fn endless(dice: &mut Dice) -> String {
-    let most = if dice.percent(20) { 20_000 } else { 1_200 };
-    let count = dice.below(most) + 2;
+fn endless(random: &mut RandomSource) -> String {
+    let most = if random.chance(20) { 20_000 } else { 1_200 };
+    let count = random.below(most) + 2;
     let many = |one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<Vec<_>>().join(" ");
-    match dice.below(14) {
+    match random.below(14) {
         0 => format!("{{ {} }}", many(&|n| format!("a{n}: __typename"))),
         1 => format!("{{ {} }}", "__typename ".repeat(count)),
         2 => format!("{}{}", "{ a ".repeat(count), "}".repeat(count)),

@@ -1,6 +1,6 @@
 //! What nobody would type, and somebody sends.
 
-use super::dice::Dice;
+use super::random::RandomSource;
 
 /// Texts that have broken something somewhere.
 const TEXTS: &[&str] = &[
@@ -95,37 +95,37 @@ const NUMBERS: &[&str] = &[
 ];
 
 /// A text that nobody would type; now and then a long one.
-pub fn text(dice: &mut Dice) -> String {
-    match dice.below(20) {
-        0 => dice.pick(TEXTS).repeat(dice.below(100)),
-        1 => "a".repeat(dice.below(6_000)),
-        2 => "🦀".repeat(dice.below(2_000)),
-        3 => String::from_utf8_lossy(&dice_bytes(dice)).into_owned(),
-        _ => (*dice.pick(TEXTS)).to_owned(),
+pub fn text(random: &mut RandomSource) -> String {
+    match random.below(20) {
+        0 => random.pick(TEXTS).repeat(random.below(100)),
+        1 => "a".repeat(random.below(6_000)),
+        2 => "🦀".repeat(random.below(2_000)),
+        3 => String::from_utf8_lossy(&random_bytes(random)).into_owned(),
+        _ => (*random.pick(TEXTS)).to_owned(),
     }
 }
 
-fn dice_bytes(dice: &mut Dice) -> Vec<u8> {
-    let length = dice.below(60);
-    dice.bytes(length)
+fn random_bytes(random: &mut RandomSource) -> Vec<u8> {
+    let length = random.below(60);
+    random.bytes(length)
 }
 
 /// A number, as JSON and documents write it.
-pub fn number(dice: &mut Dice) -> String {
-    (*dice.pick(NUMBERS)).to_owned()
+pub fn number(random: &mut RandomSource) -> String {
+    (*random.pick(NUMBERS)).to_owned()
 }
 
-/// Base64, altered: some of it another letter, less of it, or more.
-pub fn altered(text: &str, dice: &mut Dice) -> String {
+/// Base64, corrupt_base64: some of it another letter, less of it, or more.
+pub fn corrupt_base64(text: &str, random: &mut RandomSource) -> String {
     let mut characters: Vec<char> = text.chars().collect();
-    match dice.below(4) {
-        0 => characters.truncate(dice.below(characters.len() + 1)),
+    match random.below(4) {
+        0 => characters.truncate(random.below(characters.len() + 1)),
         1 => characters.extend(['A', 'A', 'A', 'A']),
         2 => characters.push('='),
         _ => {
-            let at = dice.below(characters.len().max(1));
+            let at = random.below(characters.len().max(1));
             if let Some(character) = characters.get_mut(at) {
-                *character = *dice.pick(&['A', 'z', '_', '-', '9', 'ß']);
+                *character = *random.pick(&['A', 'z', '_', '-', '9', 'ß']);
             }
         }
     }

@@ -50,12 +50,12 @@ impl Writers {
     }
 
     /// Allows so many changes more.
-    pub fn go_on(&self, changes: usize) {
+    pub fn allow_changes(&self, changes: usize) {
         self.turns.allowed.add_permits(changes);
     }
 
     /// Waits until so many changes have been made, counted from the start.
-    pub async fn have_done(&mut self, changes: usize) {
+    pub async fn wait_for_changes(&mut self, changes: usize) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(ended) = self.tasks.try_join_next() {

@@ -5,9 +5,9 @@ use std::ops::RangeInclusive;
 use rand::{Rng, RngCore};
 
 /// Where every choice of a generator comes from.
-pub struct Dice(Box<dyn RngCore + Send>);
+pub struct RandomSource(Box<dyn RngCore + Send>);
 
-impl Dice {
+impl RandomSource {
     pub fn of(source: impl RngCore + Send + 'static) -> Self {
         Self(Box::new(source))
     }
@@ -22,7 +22,7 @@ impl Dice {
     }
 
     /// Yes, so many times in a hundred.
-    pub fn percent(&mut self, yes: usize) -> bool {
+    pub fn chance(&mut self, yes: usize) -> bool {
         self.below(100) < yes
     }
 
