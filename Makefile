@@ -1,4 +1,4 @@
-# The everyday commands. `make` alone lists them.
+# Common commands. `make` without a target lists them.
 
 .DEFAULT_GOAL := help
 .PHONY: help run check test test-one lint schema need-cargo need-cc need-name
@@ -12,14 +12,14 @@ run: need-cargo need-cc ## Start gigway with demo data
 check: need-cargo need-cc ## Check that everything compiles, in seconds
 	cargo check --workspace --all-targets --locked
 
-test: need-cargo ## Run all tests, with a PostgreSQL and a Redis of their own
+test: need-cargo ## Run all tests, with a temporary PostgreSQL and Redis
 	tests/with-services cargo test --workspace --locked
 
 test-one: need-cargo need-name ## Run the tests whose path contains NAME: make test-one NAME=browse::
 	tests/with-services cargo test --workspace --locked -- '$(NAME)'
 
-# Advisories are left to CI: a new one would fail a change that has nothing to do with it. Documentation may link to
-# private items: this is not a library, and its readers have the source.
+# Does not check security advisories, because a new one would fail unrelated changes. Documentation may link to private
+# items, because its readers have the source.
 lint: need-cargo need-cc ## Check formatting, clippy, documentation and dependencies; warnings are errors
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -28,20 +28,20 @@ lint: need-cargo need-cc ## Check formatting, clippy, documentation and dependen
 	then echo 'cargo deny check bans licenses sources'; cargo deny --locked --log-level error check bans licenses sources; \
 	else echo 'make: dependencies not checked: cargo-deny is not installed (cargo install cargo-deny --locked)'; fi
 
-# By way of a second file, so that a build that fails leaves the old schema in place.
+# Writes to a temporary file first, so that a failed build does not destroy the old schema.
 schema: need-cargo need-cc ## Write schema.graphql, and docs/AUTHORIZATION.md
 	cargo run -q --bin gigway -- schema > schema.graphql.new || { rm -f schema.graphql.new; exit 1; }
 	mv schema.graphql.new schema.graphql
 	cargo run -q --bin gigway -- schema --authorization > docs/AUTHORIZATION.md.new || { rm -f docs/AUTHORIZATION.md.new; exit 1; }
 	mv docs/AUTHORIZATION.md.new docs/AUTHORIZATION.md
 
-# Not listed: these report what is missing, before cargo fails with a page of linker errors. `test` and `test-one` do
-# without need-cc, because tests/with-services looks for the compiler and can install it.
+# Report missing programs before cargo fails with linker errors. `test` and `test-one` do not need need-cc, because
+# tests/with-services checks for the compiler and can install it.
 need-cargo:
-	@command -v cargo >/dev/null || { echo 'make: gigway is built with Rust, and there is no cargo here. Install it from https://rustup.rs and open a new shell.' >&2; exit 1; }
+	@command -v cargo >/dev/null || { echo 'make: cargo not found. Install Rust from https://rustup.rs and open a new shell.' >&2; exit 1; }
 
 need-cc:
-	@command -v cc >/dev/null || { echo 'make: gigway needs a C compiler (SQLite is compiled from C), and there is no cc here. Install it with: sudo apt-get install gcc libc6-dev' >&2; exit 1; }
+	@command -v cc >/dev/null || { echo 'make: cc not found. SQLite is compiled from C. Install a compiler with: sudo apt-get install gcc libc6-dev' >&2; exit 1; }
 
 need-name:
 	@[ -n '$(NAME)' ] || { echo 'make: test-one needs a name: make test-one NAME=editing_an_active_gig' >&2; exit 1; }

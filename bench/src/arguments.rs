@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-/// Measures gigway beside a server that is the limit of what is possible.
+/// Benchmarks gigway against a baseline server and other servers.
 #[derive(Parser, Debug)]
 #[command(name = "bench", max_term_width = 100)]
 pub struct Arguments {
@@ -10,10 +10,10 @@ pub struct Arguments {
     pub command: Command,
 }
 
-/// What to measure.
+/// The benchmark to run.
 #[derive(Subcommand, Debug, Clone, Copy)]
 pub enum Command {
-    /// The page that most requests want, beside PostgreSQL alone, HTTP alone, Mercurius and PostGraphile
+    /// The most frequent page, compared with PostgreSQL alone, HTTP alone, Mercurius and PostGraphile
     Browse {
         /// Also with 1,000,000 gigs, and the memory after 1,000,000 distinct queries
         #[arg(long)]
@@ -24,29 +24,30 @@ pub enum Command {
         /// Subscribers of each server
         #[arg(long, default_value_t = 9_000, value_parser = clap::value_parser!(u32).range(1..))]
         sockets: u32,
-        /// Measured rounds of each server, whose median counts
+        /// Rounds of each server; the result is the median
         #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
     },
     /// Time from a change at one gateway to the subscribers of another
     Latency,
-    /// Processor time and memory of a request that asks for far too much
+    /// Processor time and memory of requests that are far beyond the limits
     Limits,
-    /// Time until subscribers who were away have everything that they missed
+    /// Time until reconnected subscribers have received all missed events
     Resume,
-    /// Transitions in a second, beside the same SQL by pgbench
+    /// Decisions per second, compared with the same SQL in pgbench
     Transitions,
-    /// The gateway, as a process of its own
+    /// Runs a gateway
     #[command(hide = true)]
     ServeGigway,
-    /// The server beside it, as a process of its own
+    /// Runs the baseline server
     #[command(hide = true)]
-    ServeBare,
+    ServeBaseline,
 }
 
 impl Command {
-    /// Whether it needs PostgreSQL and Redis, rather than being a server that a measurement has started.
-    pub fn measures(self) -> bool {
-        !matches!(self, Self::ServeGigway | Self::ServeBare)
+    /// Whether this is a benchmark, which needs PostgreSQL and Redis, and not a server that a benchmark has
+    /// started.
+    pub fn is_benchmark(self) -> bool {
+        !matches!(self, Self::ServeGigway | Self::ServeBaseline)
     }
 }

@@ -1,4 +1,4 @@
-//! A WebSocket client: raw and with small buffers, so that thousands of them fit beside the servers.
+//! A WebSocket client with small buffers, so that thousands of clients fit on the machine of the servers.
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -11,18 +11,18 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::Result;
 
-/// What the server beside gigway says to a client that has introduced itself.
+/// The acknowledgement of the baseline server.
 pub const ACKNOWLEDGED: &str = r#"{"type":"connection_ack"}"#;
 
-/// How what gigway says begins: it has a payload.
-const ACKNOWLEDGED_BEGINS: &str = r#"{"type":"connection_ack""#;
+/// The start of an acknowledgement. That of gigway has a payload.
+const ACKNOWLEDGED_PREFIX: &str = r#"{"type":"connection_ack""#;
 
 const BUFFER_BYTES: usize = 2048;
 const PING: &str = r#"{"type":"ping"}"#;
 const PONG: &str = r#"{"type":"pong"}"#;
 const NEXT: &str = r#"{"type":"next""#;
 
-/// What to be told, and by whom.
+/// A subscription at a server.
 #[derive(Debug, Clone)]
 pub enum Subscription {
     Gigway {
@@ -30,10 +30,10 @@ pub enum Subscription {
         token: String,
         query: &'static str,
         variables: Value,
-        /// Whether it begins with the subject as it stands.
-        snapshot: bool,
+        /// Whether the first message is a snapshot.
+        has_snapshot: bool,
     },
-    Bare {
+    Baseline {
         address: String,
         path: &'static str,
     },
@@ -45,23 +45,23 @@ pub struct Socket {
 }
 
 impl Subscription {
-    /// A socket that has subscribed, and has taken the snapshot where one comes.
+    /// Opens a socket, subscribes, and reads the snapshot if there is one.
     pub async fn open(&self) -> Result<Socket> {
         match self {
-            Self::Bare { address, path } => {
+            Self::Baseline { address, path } => {
                 let mut socket = Socket::connect(address, path, None).await?;
-                socket.acknowledged().await?;
+                socket.expect_acknowledgement().await?;
                 Ok(socket)
             }
-            Self::Gigway { address, token, query, variables, snapshot } => {
+            Self::Gigway { address, token, query, variables, has_snapshot } => {
                 let mut socket = Socket::connect(address, "/graphql", Some("graphql-transport-ws")).await?;
-                let introduction = json!({ "authorization": format!("Bearer {token}") });
-                socket.say(&json!({ "type": "connection_init", "payload": introduction })).await?;
-                socket.acknowledged().await?;
+                let credentials = json!({ "authorization": format!("Bearer {token}") });
+                socket.send(&json!({ "type": "connection_init", "payload": credentials })).await?;
+                socket.expect_acknowledgement().await?;
                 let payload = json!({ "query": query, "variables": variables });
-                socket.say(&json!({ "type": "subscribe", "id": "1", "payload": payload })).await?;
-                if *snapshot {
-                    socket.event().await?;
+                socket.send(&json!({ "type": "subscribe", "id": "1", "payload": payload })).await?;
+                if *has_snapshot {
+                    socket.next_event().await?;
                 }
                 Ok(socket)
             }
@@ -83,46 +83,48 @@ impl Socket {
         Ok(Self { stream })
     }
 
-    async fn say(&mut self, message: &Value) -> Result<()> {
+    async fn send(&mut self, message: &Value) -> Result<()> {
         self.stream.send(Message::text(message.to_string())).await?;
         Ok(())
     }
 
-    async fn acknowledged(&mut self) -> Result<()> {
-        let text = self.text().await?;
-        if text.starts_with(ACKNOWLEDGED_BEGINS) { Ok(()) } else { Err(unexpected(&text)) }
+    async fn expect_acknowledgement(&mut self) -> Result<()> {
+        let text = self.next_message().await?;
+        if text.starts_with(ACKNOWLEDGED_PREFIX) { Ok(()) } else { Err(unexpected(&text)) }
     }
 
-    /// The next event, as the server wrote it. Not read as JSON: that would cost more than the servers do.
-    pub async fn event(&mut self) -> Result<Utf8Bytes> {
-        let text = self.text().await?;
-        let good = text.starts_with(NEXT) && !text.contains(r#""errors""#);
-        if good { Ok(text) } else { Err(unexpected(&text)) }
+    /// The next event as text. Not parsed as JSON, which would cost more than the work of the servers.
+    pub async fn next_event(&mut self) -> Result<Utf8Bytes> {
+        let text = self.next_message().await?;
+        let is_event = text.starts_with(NEXT) && !text.contains(r#""errors""#);
+        if is_event { Ok(text) } else { Err(unexpected(&text)) }
     }
 
-    /// The next message but pings, which are answered.
-    async fn text(&mut self) -> Result<Utf8Bytes> {
+    /// The next message other than a ping. Answers pings.
+    async fn next_message(&mut self) -> Result<Utf8Bytes> {
         loop {
             match self.stream.next().await {
                 Some(Ok(Message::Text(text))) if text.as_str() == PING => {
                     self.stream.send(Message::text(PONG)).await?;
                 }
                 Some(Ok(Message::Text(text))) => return Ok(text),
-                Some(Ok(Message::Close(frame))) => return Err(format!("it was closed: {frame:?}").into()),
+                Some(Ok(Message::Close(frame))) => {
+                    return Err(format!("the socket was closed: {frame:?}").into());
+                }
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(error.into()),
-                None => return Err("it was closed".into()),
+                None => return Err("the socket was closed".into()),
             }
         }
     }
 }
 
-/// What stands in `text` behind `begin`, up to the next quotation mark.
-pub fn quoted<'a>(text: &'a str, begin: &str) -> Option<&'a str> {
-    let (_, rest) = text.split_once(begin)?;
-    rest.split_once('"').map(|(found, _)| found)
+/// The part of `text` after `prefix`, up to the next quotation mark.
+pub fn text_after<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(prefix)?;
+    rest.split_once('"').map(|(value, _)| value)
 }
 
-fn unexpected(text: &str) -> crate::Failure {
+fn unexpected(text: &str) -> crate::BoxError {
     format!("an unexpected message: {text}").into()
 }

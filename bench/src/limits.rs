@@ -1,74 +1,75 @@
-//! What it takes to refuse what asks for far too much: processor time and memory of one request, each a million past a
-//! limit.
+//! Processor time and memory of rejecting a request that is far beyond a limit.
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::Result;
+use crate::deployment::Deployment;
 use crate::process::Server;
 use crate::table::{Bound, Report, Row, float};
-use crate::world::World;
 
-/// How often each is sent.
-const TIMES: u32 = 200;
+/// How often each request is sent.
+const REPEATS: u32 = 200;
 
-/// How much past each limit.
-const PAST: usize = 1_000_000;
+/// How far each request is beyond the limit.
+const EXCESS: usize = 1_000_000;
 
-/// What one request may take.
-const MILLISECONDS: f64 = 50.0;
-const MEBIBYTES: f64 = 16.0;
+/// Bounds of one request.
+const MAX_MILLISECONDS: f64 = 50.0;
+const MAX_MEBIBYTES: f64 = 16.0;
 
-/// And one whose fragments unfold, or whose fields are the same ten thousand times.
-const UNFOLDED_MILLISECONDS: f64 = 10.0;
+/// Bound of a request with nested fragments or with thousands of equal fields.
+const MAX_MILLISECONDS_MERGED: f64 = 10.0;
 
-struct Attack {
+struct OversizedRequest {
     name: &'static str,
     body: String,
-    milliseconds: f64,
+    max_milliseconds: f64,
 }
 
 pub async fn run() -> Result<Report> {
-    let world = World::start().await?;
-    let gateway = world.another_gateway(&[])?;
+    let deployment = Deployment::start().await?;
+    let gateway = deployment.start_gateway(&[])?;
     let plain = json!({ "query": "{ __typename }" }).to_string();
     send(&gateway, &plain).await?;
     let mut rows = Vec::new();
     let (plain_time, plain_memory) = measure(&gateway, &plain).await?;
-    for attack in attacks() {
-        let measured = measure(&gateway, &attack.body).await;
-        let (time, memory) = measured.map_err(|error| format!("{}: {error}", attack.name))?;
-        eprintln!("{}: {time:.2} ms, {memory:.2} MiB", attack.name);
-        let bound = Bound::Within(attack.milliseconds);
-        rows.push(Row { name: attack.name, unit: "ms", gigway: time, other: plain_time, bound });
-        let bound = Bound::Within(MEBIBYTES);
-        rows.push(Row { name: attack.name, unit: "MiB", gigway: memory, other: plain_memory, bound });
+    for request in oversized_requests() {
+        let result = measure(&gateway, &request.body).await;
+        let (time, memory) = result.map_err(|error| format!("{}: {error}", request.name))?;
+        eprintln!("{}: {time:.2} ms, {memory:.2} MiB", request.name);
+        let bound = Bound::Within(request.max_milliseconds);
+        rows.push(Row { name: request.name, unit: "ms", gigway: time, other: plain_time, bound });
+        let bound = Bound::Within(MAX_MEBIBYTES);
+        rows.push(Row { name: request.name, unit: "MiB", gigway: memory, other: plain_memory, bound });
     }
-    Ok(Report { name: "limits", other: "plain", settings: json!({ "times": TIMES, "past": PAST }), rows })
+    Ok(Report { name: "limits", other: "plain", settings: json!({ "times": REPEATS, "past": EXCESS }), rows })
 }
 
-/// The milliseconds of processor time of one such request, and by how many MiB of memory the gateway grows for one.
+/// Returns the processor time of one request in milliseconds, and the growth of the memory of the gateway in
+/// MiB.
 async fn measure(gateway: &Server, body: &str) -> Result<(f64, f64)> {
     let before = gateway.memory()?;
-    gateway.forget_peak()?;
+    gateway.reset_peak()?;
     send(gateway, body).await?;
     let grown = gateway.peak_memory()?.saturating_sub(before);
-    let began = gateway.processor_time()?;
-    for _ in 0..TIMES {
+    let time_before = gateway.processor_time()?;
+    for _ in 0..REPEATS {
         let status = send(gateway, body).await?;
         if !matches!(status, 200 | 400 | 413) {
-            return Err(format!("a request was answered with {status}").into());
+            return Err(format!("unexpected status {status}").into());
         }
     }
-    let took = gateway.processor_time()?.saturating_sub(began);
-    Ok((took.as_secs_f64() * 1000.0 / f64::from(TIMES), float(grown) / 1024.0))
+    let time = gateway.processor_time()?.saturating_sub(time_before);
+    Ok((time.as_secs_f64() * 1000.0 / f64::from(REPEATS), float(grown) / 1024.0))
 }
 
-/// Sends a request over a connection of its own; the status of the answer, which may come before all is sent.
+/// Sends a request over a new connection. Returns the status. The response may come before the request is
+/// complete.
 async fn send(gateway: &Server, body: &str) -> Result<u16> {
     let connection = TcpStream::connect(&gateway.address).await?;
-    let (mut answer, mut request) = connection.into_split();
+    let (mut reader, mut writer) = connection.into_split();
     let head = format!(
         "POST /graphql HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
          connection: close\r\n\r\n",
@@ -76,21 +77,22 @@ async fn send(gateway: &Server, body: &str) -> Result<u16> {
         body.len()
     );
     let bytes = [head.as_bytes(), body.as_bytes()].concat();
-    // Whoever is refused may not be listened to any more; and whoever stops talking counts as gone.
+    // The gateway may stop reading when it rejects the request. The writer stays open, because a closed one
+    // looks like a client that has disconnected.
     let sending = tokio::spawn(async move {
-        request.write_all(&bytes).await.ok();
-        request
+        writer.write_all(&bytes).await.ok();
+        writer
     });
     let mut start = [0; 12];
-    answer.read_exact(&mut start).await?;
+    reader.read_exact(&mut start).await?;
     let mut rest = Vec::new();
-    answer.read_to_end(&mut rest).await.ok();
+    reader.read_to_end(&mut rest).await.ok();
     drop(sending.await?);
     let status = std::str::from_utf8(&start)?.rsplit(' ').next().unwrap_or_default();
     Ok(status.parse()?)
 }
 
-/// So many texts, one after the other.
+/// Concatenates `count` texts.
 fn repeated(count: usize, text: impl Fn(usize) -> String) -> String {
     (0..count).map(text).collect::<Vec<_>>().concat()
 }
@@ -99,14 +101,14 @@ fn query(query: &str) -> String {
     json!({ "query": query }).to_string()
 }
 
-fn attacks() -> Vec<Attack> {
-    let far = |name, body| Attack { name, body, milliseconds: MILLISECONDS };
-    let unfolding = |name, body| Attack { name, body, milliseconds: UNFOLDED_MILLISECONDS };
-    let aliases = repeated(PAST, |number| format!("a{number}:id "));
+fn oversized_requests() -> Vec<OversizedRequest> {
+    let simple = |name, body| OversizedRequest { name, body, max_milliseconds: MAX_MILLISECONDS };
+    let merged = |name, body| OversizedRequest { name, body, max_milliseconds: MAX_MILLISECONDS_MERGED };
+    let aliases = repeated(EXCESS, |number| format!("a{number}:id "));
     let with_variables =
         |document: &str, variables: Value| json!({ "query": document, "variables": variables }).to_string();
-    // As much as one request may have, all of it in the one thing.
-    let most = 60_000;
+    // Near the maximum size of a document.
+    let max = 60_000;
     let chain =
         repeated(800, |level| format!("fragment F{level} on Query {{ ...F{0} ...F{0} }} ", level + 1));
     let chain = chain + "fragment F800 on Query { __typename }";
@@ -114,39 +116,39 @@ fn attacks() -> Vec<Attack> {
         format!("fragment F{level} on Query {{ ...F{} ...F{} }} ", (level + 1) % 600, (level + 7) % 600)
     });
     vec![
-        far("document bytes", query(&format!("{{ __typename }}{}", " ".repeat(PAST)))),
-        far("variables bytes", with_variables("{ __typename }", json!({ "a": "x".repeat(PAST) }))),
-        far("tokens", query(&format!("{{ {} }}", "a ".repeat(PAST)))),
-        far("tokens, all that fit", query(&format!("{{ {} }}", "a ".repeat(most / 2)))),
-        far("depth", query(&"{a".repeat(PAST))),
-        far("depth, all that fit", query(&"{a".repeat(most / 2))),
-        far("brackets, all that fit", query(&format!("{{ a(b: {}", "[".repeat(most)))),
-        far("aliases", query(&format!("{{ categories {{ {aliases} }} }}"))),
-        far("directives", query(&format!("{{ __typename {} }}", "@a ".repeat(PAST)))),
-        far("root fields", query(&format!("{{ {} }}", "__typename ".repeat(PAST)))),
-        far(
+        simple("document bytes", query(&format!("{{ __typename }}{}", " ".repeat(EXCESS)))),
+        simple("variables bytes", with_variables("{ __typename }", json!({ "a": "x".repeat(EXCESS) }))),
+        simple("tokens", query(&format!("{{ {} }}", "a ".repeat(EXCESS)))),
+        simple("tokens, all that fit", query(&format!("{{ {} }}", "a ".repeat(max / 2)))),
+        simple("depth", query(&"{a".repeat(EXCESS))),
+        simple("depth, all that fit", query(&"{a".repeat(max / 2))),
+        simple("brackets, all that fit", query(&format!("{{ a(b: {}", "[".repeat(max)))),
+        simple("aliases", query(&format!("{{ categories {{ {aliases} }} }}"))),
+        simple("directives", query(&format!("{{ __typename {} }}", "@a ".repeat(EXCESS)))),
+        simple("root fields", query(&format!("{{ {} }}", "__typename ".repeat(EXCESS)))),
+        simple(
             "list length",
             with_variables(
                 "query($ids: [ID!]!) { nodes(ids: $ids) { id } }",
-                json!({ "ids": vec![1; PAST] }),
+                json!({ "ids": vec![1; EXCESS] }),
             ),
         ),
-        far("list length, all that fit", with_variables("{ __typename }", json!({ "a": vec![1; most / 2] }))),
-        far(
+        simple(
+            "list length, all that fit",
+            with_variables("{ __typename }", json!({ "a": vec![1; max / 2] })),
+        ),
+        simple(
             "introspection lists",
-            query(&format!("{{ __schema {{ types {{ {}", "interfaces { ".repeat(PAST))),
+            query(&format!("{{ __schema {{ types {{ {}", "interfaces { ".repeat(EXCESS))),
         ),
-        far("cost", query("{ gigs(first: 1005000) { nodes { id } } }")),
-        far("json nesting", format!("{{\"query\":\"{{a}}\",\"variables\":{}", "{\"a\":".repeat(PAST / 5))),
-        unfolding("fragments that unfold", query(&format!("{{ ...F0 }} {chain}"))),
-        unfolding("fragments in each other", query(&format!("{{ ...F0 }} {cycle}"))),
-        unfolding(
-            "10,000 duplicate fields",
-            query(&format!("{{ categories {{ {} }} }}", "id ".repeat(10_000))),
+        simple("cost", query("{ gigs(first: 1005000) { nodes { id } } }")),
+        simple(
+            "json nesting",
+            format!("{{\"query\":\"{{a}}\",\"variables\":{}", "{\"a\":".repeat(EXCESS / 5)),
         ),
-        unfolding(
-            "4,900 duplicate fields",
-            query(&format!("{{ categories {{ {} }} }}", "id ".repeat(4_900))),
-        ),
+        merged("fragments that unfold", query(&format!("{{ ...F0 }} {chain}"))),
+        merged("fragments in each other", query(&format!("{{ ...F0 }} {cycle}"))),
+        merged("10,000 duplicate fields", query(&format!("{{ categories {{ {} }} }}", "id ".repeat(10_000)))),
+        merged("4,900 duplicate fields", query(&format!("{{ categories {{ {} }} }}", "id ".repeat(4_900)))),
     ]
 }

@@ -1,11 +1,20 @@
-//! Measures gigway beside a server that is the limit of what is possible, in one run. See bench/README.md.
+//! Benchmarks gigway against a baseline server and other servers, in one run on one machine. See
+//! bench/README.md.
+//!
+//! To add a benchmark, add a command in `arguments` and a module with `run() -> Result<Report>`, call it
+//! here, and describe it in bench/README.md.
 #![forbid(unsafe_code)]
 
+/// The allocator of the gateway that is measured, as its own program sets it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod arguments;
-mod bare;
+mod baseline;
 mod browse;
 mod client;
-mod crowd;
+mod deployment;
+mod environment;
 mod fanout;
 mod latency;
 mod limits;
@@ -13,10 +22,9 @@ mod open_files;
 mod pgbench;
 mod process;
 mod resume;
-mod surroundings;
+mod subscribers;
 mod table;
 mod transitions;
-mod world;
 
 use std::process::ExitCode;
 
@@ -24,27 +32,27 @@ use clap::Parser;
 
 use self::arguments::{Arguments, Command};
 
-/// Why a measurement was not made.
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+/// Why a benchmark could not be run.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-type Result<T> = std::result::Result<T, Failure>;
+type Result<T> = std::result::Result<T, BoxError>;
 
 fn main() -> ExitCode {
     let command = Arguments::parse().command;
-    if command.measures() && !surroundings::complete() {
-        return surroundings::run_again().unwrap_or_else(|failure| failed(&failure));
+    if command.is_benchmark() && !environment::has_servers() {
+        return environment::run_with_servers().unwrap_or_else(|error| report_failure(&error));
     }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(&error.into()),
+        Err(error) => return report_failure(&error.into()),
     };
     runtime.block_on(run(command))
 }
 
 async fn run(command: Command) -> ExitCode {
-    let measured = match command {
+    let report = match command {
         Command::ServeGigway => return serve_gigway().await,
-        Command::ServeBare => return served(bare::serve().await),
+        Command::ServeBaseline => return exit_code(baseline::serve().await),
         Command::Browse { million } => Box::pin(browse::run(million)).await,
         Command::Fanout { sockets, rounds } => Box::pin(fanout::run(sockets, rounds)).await,
         Command::Latency => Box::pin(latency::run()).await,
@@ -52,22 +60,22 @@ async fn run(command: Command) -> ExitCode {
         Command::Resume => Box::pin(resume::run()).await,
         Command::Transitions => Box::pin(transitions::run()).await,
     };
-    match measured.and_then(table::Report::finish) {
+    match report.and_then(table::Report::finish) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failed(&failure),
+        Err(error) => report_failure(&error),
     }
 }
 
-/// `gigway serve`, as the environment configures it.
+/// Runs `gigway serve`, configured by environment variables.
 async fn serve_gigway() -> ExitCode {
     gigway::cli::run(gigway::cli::Cli::parse_from(["gigway", "serve"])).await
 }
 
-fn served(served: Result<()>) -> ExitCode {
-    served.map_or_else(|failure| failed(&failure), |()| ExitCode::SUCCESS)
+fn exit_code(result: Result<()>) -> ExitCode {
+    result.map_or_else(|error| report_failure(&error), |()| ExitCode::SUCCESS)
 }
 
-fn failed(failure: &Failure) -> ExitCode {
-    eprintln!("bench: {failure}");
+fn report_failure(error: &BoxError) -> ExitCode {
+    eprintln!("bench: {error}");
     ExitCode::FAILURE
 }

@@ -1,32 +1,32 @@
-//! The limit of open files: each socket is one.
+//! The limit of open files, which includes sockets.
 
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::Result;
 
-/// What a process needs beside its subscribers' sockets: libraries, the database, HTTP.
-const BESIDE: u64 = 500;
+/// Open files of a process besides the sockets of subscribers.
+const OTHER_FILES: u64 = 500;
 
-/// Makes room for `sockets` in this process and in those it starts.
-pub fn make_room(sockets: u64) -> Result<()> {
-    let needed = sockets + BESIDE;
+/// Raises the limit of open files for this many sockets in this process and in those that it starts.
+pub fn ensure_open_files(sockets: u64) -> Result<()> {
+    let needed = sockets + OTHER_FILES;
     let limit = getrlimit(Resource::Nofile);
-    // No limit is written as none.
+    // `None` means unlimited.
     if limit.current.is_none_or(|current| current >= needed) {
         return Ok(());
     }
     if limit.maximum.is_some_and(|maximum| maximum < needed) {
         let maximum = limit.maximum.unwrap_or_default();
         let message = format!(
-            "{sockets} sockets need {needed} open files, and this process may have {maximum} at most. Raise \
-             that by: ulimit -n {needed} (as root); or take fewer by: --sockets N"
+            "{sockets} sockets need {needed} open files, but the limit of this process is {maximum}. Raise it \
+             with `ulimit -n {needed}` (as root), or use fewer sockets with `--sockets N`."
         );
         return Err(message.into());
     }
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    let fault =
-        |error: Errno| format!("cannot raise the limit of open files: {error}; run: ulimit -n {needed}");
-    setrlimit(Resource::Nofile, raised).map_err(fault)?;
+    let to_message =
+        |error: Errno| format!("cannot raise the limit of open files: {error}. Run `ulimit -n {needed}`.");
+    setrlimit(Resource::Nofile, raised).map_err(to_message)?;
     Ok(())
 }

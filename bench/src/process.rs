@@ -1,4 +1,4 @@
-//! Servers as processes of their own, and what they use.
+//! Server processes, and their processor time and memory.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use crate::Result;
 
-/// A server, ended with this value.
+/// A server process, which is killed when dropped.
 pub struct Server {
     process: Child,
-    /// Where it listens, such as `127.0.0.1:4000`.
+    /// The host and port, such as `127.0.0.1:4000`.
     pub address: String,
-    /// Kept open: a server that cannot print would end.
+    /// Kept open, because the server would end if it could not print.
     output: BufReader<ChildStdout>,
 }
 
 impl Server {
-    /// A gateway, configured by these variables and nothing else of the environment.
+    /// Starts a gateway with these environment variables only.
     pub fn gigway(variables: &[(&'static str, String)]) -> Result<Self> {
         let mut command = this_program("serve-gigway")?;
         command.env_clear();
@@ -26,27 +26,27 @@ impl Server {
         Self::start(command)
     }
 
-    /// The server beside it.
-    pub fn bare() -> Result<Self> {
-        Self::start(this_program("serve-bare")?)
+    /// Starts the baseline server.
+    pub fn baseline() -> Result<Self> {
+        Self::start(this_program("serve-baseline")?)
     }
 
-    /// The address of something that it serves over HTTP.
+    /// The URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// Waits until it says where it listens.
+    /// Starts a server, and waits until it prints its address.
     pub fn start(mut command: Command) -> Result<Self> {
         let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
-        let output = BufReader::new(process.stdout.take().expect("it is piped"));
+        let output = BufReader::new(process.stdout.take().expect("stdout is piped"));
         let mut server = Self { process, address: String::new(), output };
         let mut line = String::new();
         while server.address.is_empty() {
             line.clear();
             if server.output.read_line(&mut line)? == 0 {
                 let status = server.process.wait()?;
-                return Err(format!("a server ended before it served: {status}").into());
+                return Err(format!("a server ended before it was ready: {status}").into());
             }
             if let Some((_, rest)) = line.split_once("http://") {
                 rest.split(['/', ' ', '\n']).next().unwrap_or_default().clone_into(&mut server.address);
@@ -55,28 +55,28 @@ impl Server {
         Ok(server)
     }
 
-    /// The processor time that it has used so far.
+    /// The processor time of the process so far.
     pub fn processor_time(&self) -> Result<Duration> {
-        Ok(Stat::of(self.process.id())?.used)
+        Ok(Stat::of(self.process.id())?.own_time)
     }
 
-    /// The same, with what the processes that it has started have used.
+    /// The processor time of the process and its descendants so far.
     pub fn tree_time(&self) -> Result<Duration> {
         tree_time(self.process.id())
     }
 
-    /// The KiB of its memory that are resident.
+    /// The resident memory in KiB.
     pub fn memory(&self) -> Result<u64> {
         self.status("VmRSS:")
     }
 
-    /// The most KiB that were, since [`forget_peak`](Self::forget_peak).
+    /// The peak of the resident memory in KiB since [`reset_peak`](Self::reset_peak).
     pub fn peak_memory(&self) -> Result<u64> {
         self.status("VmHWM:")
     }
 
-    /// From now on the most is what it has now.
-    pub fn forget_peak(&self) -> Result<()> {
+    /// Resets the peak to the current memory.
+    pub fn reset_peak(&self) -> Result<()> {
         Ok(std::fs::write(format!("/proc/{}/clear_refs", self.process.id()), "5")?)
     }
 
@@ -106,21 +106,22 @@ fn this_program(command: &str) -> Result<Command> {
     Ok(program)
 }
 
-/// What `/proc/PID/stat` says of a process.
+/// A part of `/proc/PID/stat`.
 struct Stat {
     parent: u32,
-    /// By itself.
-    used: Duration,
-    /// By children that have ended.
-    used_by_ended: Duration,
+    /// The processor time of the process itself.
+    own_time: Duration,
+    /// The processor time of its children that have ended.
+    ended_children_time: Duration,
 }
 
 impl Stat {
     fn of(id: u32) -> Result<Self> {
         let path = format!("/proc/{id}/stat");
         let stat = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
-        // The second field is the program's name in brackets, which may hold blanks. The 4th is the parent; the 14th to
-        // the 17th are ticks, in user mode and in the kernel, its own and those of children that have ended.
+        // The second field is the program name in parentheses, which may contain spaces. Field 4 is the
+        // parent. Fields 14 and 15 are the ticks of the process in user mode and in the kernel, and fields 16
+        // and 17 those of its children that have ended.
         let (_, fields) = stat.rsplit_once(')').ok_or("/proc/PID/stat has no name")?;
         let fields: Vec<_> = fields.split_whitespace().collect();
         let number = |field: usize| -> Result<u64> {
@@ -130,35 +131,35 @@ impl Stat {
             |ticks: u64| Duration::from_micros(ticks * 1_000_000 / rustix::param::clock_ticks_per_second());
         Ok(Self {
             parent: u32::try_from(number(4)?)?,
-            used: time(number(14)? + number(15)?),
-            used_by_ended: time(number(16)? + number(17)?),
+            own_time: time(number(14)? + number(15)?),
+            ended_children_time: time(number(16)? + number(17)?),
         })
     }
 }
 
-/// Who has started a process.
+/// The id of the parent process.
 pub fn parent(id: u32) -> Result<u32> {
     Ok(Stat::of(id)?.parent)
 }
 
-/// The processor time of a process and of all that it has started.
+/// The processor time of a process and its descendants.
 pub fn tree_time(id: u32) -> Result<Duration> {
     let mut processes = Vec::new();
     for entry in std::fs::read_dir("/proc")? {
         let name = entry?.file_name();
-        // One that has ended meanwhile counts for its parent.
+        // A process that has ended meanwhile counts for its parent.
         if let Some(id) = name.to_str().and_then(|name| name.parse().ok())
             && let Ok(stat) = Stat::of(id)
         {
             processes.push((id, stat));
         }
     }
-    let (mut used, mut tree) = (Duration::ZERO, vec![id]);
+    let (mut total, mut tree) = (Duration::ZERO, vec![id]);
     while let Some(id) = tree.pop() {
         if let Some((_, stat)) = processes.iter().find(|(other, _)| *other == id) {
-            used += stat.used + stat.used_by_ended;
+            total += stat.own_time + stat.ended_children_time;
         }
         tree.extend(processes.iter().filter(|(_, stat)| stat.parent == id).map(|(id, _)| *id));
     }
-    Ok(used)
+    Ok(total)
 }

@@ -1,4 +1,4 @@
-//! How long subscribers who were away need for what they missed, when all come back at once.
+//! Time until subscribers that reconnect at the same time have received all missed events.
 
 use std::time::{Duration, Instant};
 
@@ -10,12 +10,12 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::Result;
-use crate::client::{Subscription, quoted};
+use crate::client::{Subscription, text_after};
+use crate::deployment::{Deployment, trigger};
 use crate::fanout::RESUME;
-use crate::open_files::make_room;
+use crate::open_files::ensure_open_files;
 use crate::process::Server;
 use crate::table::{Bound, Report, Row, median};
-use crate::world::{World, trigger};
 
 const QUERY: &str = "subscription($after: String!) {
     gigPublished(after: $after) { cursor delivery occurredAt gigId } }";
@@ -24,55 +24,57 @@ const SUBSCRIBERS: u32 = 500;
 const MISSED: usize = 1_000;
 const ROUNDS: u32 = 3;
 
-/// Mutations under way at a time while nobody is there.
-const CHANGES_AT_ONCE: usize = 8;
+/// Concurrent mutations while no subscriber is connected.
+const CONCURRENT_CHANGES: usize = 8;
 
-/// After this, somebody has lost something.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// Time limit, after which events count as lost.
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 pub async fn run() -> Result<Report> {
-    make_room(u64::from(SUBSCRIBERS))?;
-    let world = World::start().await?;
-    let seller = world.person("Seller", Role::Member).await?;
-    let reader = world.person("Reader", Role::Member).await?;
-    let gigs = world.add_gigs(&world.new_ids(MISSED), &[seller.id], GigStatus::Paused).await?;
+    ensure_open_files(u64::from(SUBSCRIBERS))?;
+    let deployment = Deployment::start().await?;
+    let seller = deployment.user("Seller", Role::Member).await?;
+    let reader = deployment.user("Reader", Role::Member).await?;
+    let gigs = deployment.add_gigs(&deployment.new_ids(MISSED), &[seller.id], GigStatus::Paused).await?;
     let after = reader.cursor().await?;
-    let changes = stream::iter(&gigs).map(|gig| seller.act(RESUME, json!({ "id": gig })));
-    changes.buffer_unordered(CHANGES_AT_ONCE).try_for_each(async |_| Ok(())).await?;
+    let changes = stream::iter(&gigs).map(|gig| seller.mutate(RESUME, json!({ "id": gig })));
+    changes.buffer_unordered(CONCURRENT_CHANGES).try_for_each(async |_| Ok(())).await?;
 
-    let (server, beside) = (world.another_gateway(&[])?, Server::bare()?);
+    let (server, baseline) = (deployment.start_gateway(&[])?, Server::baseline()?);
     let subscription = Subscription::Gigway {
         address: server.address.clone(),
         token: reader.token,
         query: QUERY,
         variables: json!({ "after": after }),
-        snapshot: false,
+        has_snapshot: false,
     };
-    let beside_subscription = Subscription::Bare { address: beside.address.clone(), path: "/backlog" };
+    let baseline_subscription =
+        Subscription::Baseline { address: baseline.address.clone(), path: "/backlog" };
     let missed = catch_up(&subscription).await?;
-    trigger(&reqwest::Client::new(), &beside.url("/backlog"), missed.join("\n")).await?;
+    trigger(&reqwest::Client::new(), &baseline.url("/backlog"), missed.join("\n")).await?;
 
-    let (mut times, mut beside_times) = (Vec::new(), Vec::new());
+    let (mut times, mut baseline_times) = (Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
-        let (time, beside_time) = (all_back(&subscription).await?, all_back(&beside_subscription).await?);
-        eprintln!("round {round} of {ROUNDS}: gigway {time:.2} s, bare {beside_time:.2} s");
+        let (time, baseline_time) =
+            (resume_all(&subscription).await?, resume_all(&baseline_subscription).await?);
+        eprintln!("round {round} of {ROUNDS}: gigway {time:.2} s, baseline {baseline_time:.2} s");
         times.push(time);
-        beside_times.push(beside_time);
+        baseline_times.push(baseline_time);
     }
     let row = Row {
-        name: "until everybody has everything",
+        name: "until all events are received",
         unit: "s",
         gigway: median(times),
-        other: median(beside_times),
+        other: median(baseline_times),
         bound: Bound::Within(5.0),
     };
     let settings = json!({ "subscribers": SUBSCRIBERS, "missed": MISSED, "rounds": ROUNDS });
-    Ok(Report { name: "resume", other: "bare", settings, rows: vec![row] })
+    Ok(Report { name: "resume", other: "baseline", settings, rows: vec![row] })
 }
 
-/// Seconds until everybody, all come at once, has everything.
-async fn all_back(subscription: &Subscription) -> Result<f64> {
-    let began = Instant::now();
+/// Seconds until all subscribers, which connect at the same time, have received everything.
+async fn resume_all(subscription: &Subscription) -> Result<f64> {
+    let started_at = Instant::now();
     let mut clients = JoinSet::new();
     for _ in 0..SUBSCRIBERS {
         let subscription = subscription.clone();
@@ -82,24 +84,26 @@ async fn all_back(subscription: &Subscription) -> Result<f64> {
         while let Some(client) = clients.join_next().await {
             client??;
         }
-        Ok::<_, crate::Failure>(began.elapsed())
+        Ok::<_, crate::BoxError>(started_at.elapsed())
     };
-    let took = tokio::time::timeout(PATIENCE, all).await;
-    Ok(took.map_err(|_| format!("not everybody had everything within {PATIENCE:?}"))??.as_secs_f64())
+    let duration = tokio::time::timeout(TIMEOUT, all).await;
+    Ok(duration
+        .map_err(|_| format!("not all subscribers were up to date within {TIMEOUT:?}"))??
+        .as_secs_f64())
 }
 
-/// One client's: everything that was missed, each once and in order.
+/// Receives all missed events. Fails unless each comes once and in order.
 async fn catch_up(subscription: &Subscription) -> Result<Vec<String>> {
     let mut socket = subscription.open().await?;
     let mut texts = Vec::with_capacity(MISSED);
     let mut last = 0;
     while texts.len() < MISSED {
-        let text = socket.event().await?;
-        let cursor = quoted(&text, r#""cursor":""#).and_then(Cursor::decode);
+        let text = socket.next_event().await?;
+        let cursor = text_after(&text, r#""cursor":""#).and_then(Cursor::decode);
         let position = cursor.ok_or_else(|| format!("an event without a cursor: {text}"))?.position;
-        // There are as many events as are missed: increasing, they are each once and all.
+        // With as many events as were missed, increasing positions mean that each came exactly once.
         if position <= last {
-            return Err(format!("position {position} came behind {last}").into());
+            return Err(format!("position {position} came after {last}").into());
         }
         last = position;
         texts.push(text.to_string());

@@ -1,28 +1,28 @@
-//! The results: a table for people, a file for programs.
+//! The results: a printed table, and a JSON file.
 
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use crate::Result;
-use crate::surroundings::repository;
+use crate::environment::repository;
 
-/// What gigway's value may be.
+/// The bound of a result of gigway, where `other` is the result of the server that it is compared with.
 #[derive(Debug, Clone, Copy)]
 pub enum Bound {
-    /// Told, and not judged.
+    /// No bound.
     None,
-    /// So many times the other, at most.
+    /// At most this multiple of `other`.
     Times(f64),
-    /// So many times the other and so much more, at most.
+    /// At most this multiple of `other`, plus a constant.
     TimesAnd(f64, f64),
-    /// So many times the other, at least.
+    /// At least this multiple of `other`.
     AtLeast(f64),
-    /// This, at most, whatever the other's is.
+    /// At most this value.
     Within(f64),
 }
 
-/// One thing measured of both.
+/// A measurement of gigway and of the server that it is compared with.
 #[derive(Debug)]
 pub struct Row {
     pub name: &'static str,
@@ -32,11 +32,11 @@ pub struct Row {
     pub bound: Bound,
 }
 
-/// One run.
+/// The results of a benchmark.
 #[derive(Debug)]
 pub struct Report {
     pub name: &'static str,
-    /// What gigway was measured beside.
+    /// What gigway is compared with.
     pub other: &'static str,
     pub settings: Value,
     pub rows: Vec<Row>,
@@ -51,24 +51,24 @@ impl Row {
         match self.bound {
             Bound::None => String::new(),
             Bound::Times(times) => format!("<= {times:.2}"),
-            Bound::TimesAnd(times, more) => format!("<= {times:.2} and {more} {}", self.unit),
+            Bound::TimesAnd(times, plus) => format!("<= {times:.2} and {plus} {}", self.unit),
             Bound::AtLeast(times) => format!(">= {times:.2}"),
-            Bound::Within(most) => format!("<= {most} {}", self.unit),
+            Bound::Within(max) => format!("<= {max} {}", self.unit),
         }
     }
 
-    fn met(&self) -> Option<bool> {
+    fn is_met(&self) -> Option<bool> {
         match self.bound {
             Bound::None => None,
             Bound::Times(times) => Some(self.gigway <= self.other * times),
-            Bound::TimesAnd(times, more) => Some(self.gigway <= self.other * times + more),
+            Bound::TimesAnd(times, plus) => Some(self.gigway <= self.other * times + plus),
             Bound::AtLeast(times) => Some(self.gigway >= self.other * times),
-            Bound::Within(most) => Some(self.gigway <= most),
+            Bound::Within(max) => Some(self.gigway <= max),
         }
     }
 
     fn cells(&self) -> [String; 7] {
-        let met = self.met().map_or("", |met| if met { "met" } else { "missed" });
+        let verdict = self.is_met().map_or("", |is_met| if is_met { "met" } else { "missed" });
         [
             self.name.to_owned(),
             self.unit.to_owned(),
@@ -76,7 +76,7 @@ impl Row {
             format!("{:.2}", self.other),
             format!("{:.2}", self.ratio()),
             self.bound(),
-            met.to_owned(),
+            verdict.to_owned(),
         ]
     }
 
@@ -88,13 +88,13 @@ impl Row {
             "other": self.other,
             "ratio": self.ratio(),
             "bound": self.bound(),
-            "met": self.met(),
+            "met": self.is_met(),
         })
     }
 }
 
 impl Report {
-    /// Prints the table, and writes the file.
+    /// Prints the table and writes the file.
     pub fn finish(self) -> Result<()> {
         println!("\n{}", self.table());
         let file = self.write()?;
@@ -113,7 +113,7 @@ impl Report {
         }
         let aligned = lines.iter().map(|line| {
             let cells = line.iter().zip(widths).enumerate().map(|(column, (cell, width))| {
-                // Numbers to the right.
+                // Numbers are right-aligned.
                 if (2..5).contains(&column) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
             });
             cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
@@ -133,12 +133,12 @@ impl Report {
     }
 }
 
-/// A number below four billion, as one that can be divided.
+/// Converts a number below 2^32, which `f64` holds exactly.
 pub fn float(number: u64) -> f64 {
-    f64::from(u32::try_from(number).expect("nothing that is counted here is larger"))
+    f64::from(u32::try_from(number).expect("counts are below 2^32"))
 }
 
-/// The middle one of what rounds gave.
+/// The median. NaN if there are no values.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)

@@ -1,4 +1,4 @@
-//! How many gigs are decided in a second, beside the same SQL by pgbench.
+//! Decisions on gigs per second, compared with the same SQL in pgbench.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -14,11 +14,11 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::Result;
+use crate::deployment::{Deployment, User};
 use crate::pgbench;
 use crate::table::{Bound, Report, Row, float, median};
-use crate::world::{Person, World};
 
-/// The statements of one decision.
+/// The SQL statements of one decision.
 const SCRIPT: &str = include_str!("transitions.sql");
 
 const DECIDE: &str = "mutation($input: DecideGigInput!) {
@@ -27,56 +27,57 @@ const DECIDE: &str = "mutation($input: DecideGigInput!) {
 const CLIENTS: usize = 16;
 
 /// Decisions of one client in one round.
-const EACH: usize = 250;
+const DECISIONS_PER_CLIENT: usize = 250;
 
-/// Rounds of both, and one before that only warms.
+/// Measured rounds, after one warm-up round.
 const ROUNDS: usize = 5;
 
-/// People whose gigs are decided: the gigs of one are decided one after the other.
+/// Sellers of the gigs. Decisions on gigs of the same seller wait for each other.
 const SELLERS: usize = 97;
 
-/// Where the numbers of one pgbench client's gigs begin, times the client's number.
-const NUMBERS_OF_A_CLIENT: u128 = 1_000_000;
+/// The gig ids of a pgbench client start at this number, times the number of the client.
+const ID_RANGE_PER_CLIENT: u128 = 1_000_000;
 
 pub async fn run() -> Result<Report> {
-    let world = World::start().await?;
-    let reviewer = world.person("Reviewer", Role::Reviewer).await?;
-    let session = accounts::authenticate(&world.services, &reviewer.token).await?.0.session_id;
-    let sellers = add_sellers(&world).await?;
-    let all = CLIENTS * EACH * (ROUNDS + 1);
-    eprintln!("{} gigs are put into the queue", all * 2);
-    let gigs = world.add_gigs(&world.new_ids(all), &sellers, GigStatus::InReview).await?;
-    world.add_gigs(&numbered(), &sellers, GigStatus::InReview).await?;
+    let deployment = Deployment::start().await?;
+    let reviewer = deployment.user("Reviewer", Role::Reviewer).await?;
+    let session = accounts::authenticate(&deployment.services, &reviewer.token).await?.0.session_id;
+    let sellers = add_sellers(&deployment).await?;
+    let total = CLIENTS * DECISIONS_PER_CLIENT * (ROUNDS + 1);
+    eprintln!("adding {} gigs to the review queue", total * 2);
+    let gigs = deployment.add_gigs(&deployment.new_ids(total), &sellers, GigStatus::InReview).await?;
+    deployment.add_gigs(&pgbench_gig_ids(), &sellers, GigStatus::InReview).await?;
 
     let folder = tempfile::tempdir()?;
     let script = folder.path().join("transitions.sql");
     std::fs::write(&script, SCRIPT)?;
     let pgbench = Pgbench { script, reviewer: reviewer.id, session };
 
-    let (mut rates, mut beside_rates) = (Vec::new(), Vec::new());
-    for (round, gigs) in (0_usize..).zip(gigs.chunks(CLIENTS * EACH)) {
+    let (mut rates, mut pgbench_rates) = (Vec::new(), Vec::new());
+    for (round, gigs) in (0_usize..).zip(gigs.chunks(CLIENTS * DECISIONS_PER_CLIENT)) {
         let rate = decide_all(&reviewer, gigs).await?;
-        let beside = pgbench.run(&world.database_url, round * EACH)?;
-        eprintln!("round {round} of {ROUNDS}: gigway {rate:.0}, pgbench {beside:.0} in a second");
+        let pgbench_rate = pgbench.run(&deployment.database_url, round * DECISIONS_PER_CLIENT)?;
+        eprintln!("round {round} of {ROUNDS}: gigway {rate:.0}, pgbench {pgbench_rate:.0} per second");
         if round > 0 {
             rates.push(rate);
-            beside_rates.push(beside);
+            pgbench_rates.push(pgbench_rate);
         }
     }
     let row = Row {
         name: "decideGig",
         unit: "1/s",
         gigway: median(rates),
-        other: median(beside_rates),
+        other: median(pgbench_rates),
         bound: Bound::AtLeast(0.5),
     };
-    let settings = json!({ "clients": CLIENTS, "rounds": ROUNDS, "decisionsOfARound": CLIENTS * EACH });
+    let settings =
+        json!({ "clients": CLIENTS, "rounds": ROUNDS, "decisionsOfARound": CLIENTS * DECISIONS_PER_CLIENT });
     Ok(Report { name: "transitions", other: "pgbench", settings, rows: vec![row] })
 }
 
-/// People who never sign in.
-async fn add_sellers(world: &World) -> Result<Vec<UserId>> {
-    let (ids, transaction) = (world.new_ids::<UserId>(SELLERS), world.services.db.begin().await?);
+/// Creates users who never sign in.
+async fn add_sellers(deployment: &Deployment) -> Result<Vec<UserId>> {
+    let (ids, transaction) = (deployment.new_ids::<UserId>(SELLERS), deployment.services.db.begin().await?);
     for id in &ids {
         let seller = NewUser {
             id: *id,
@@ -85,7 +86,7 @@ async fn add_sellers(world: &World) -> Result<Vec<UserId>> {
             password_hash: "none".to_owned(),
             role: Role::Member,
             points: 0,
-            created_at: world.services.now(),
+            created_at: deployment.services.now(),
         };
         users::insert(&transaction, &seller).await?;
     }
@@ -93,31 +94,32 @@ async fn add_sellers(world: &World) -> Result<Vec<UserId>> {
     Ok(ids)
 }
 
-/// The ids of pgbench's gigs, which it can tell from the number of its client and a count.
-fn numbered() -> Vec<GigId> {
-    let firsts = (0_u128..).step_by(usize::try_from(NUMBERS_OF_A_CLIENT).expect("it fits")).take(CLIENTS);
-    let numbers = firsts.flat_map(|first| (first + 1..).take(EACH * (ROUNDS + 1)));
+/// The ids of the gigs for pgbench. The script computes them from the number of its client and a counter.
+fn pgbench_gig_ids() -> Vec<GigId> {
+    let firsts =
+        (0_u128..).step_by(usize::try_from(ID_RANGE_PER_CLIENT).expect("fits into usize")).take(CLIENTS);
+    let numbers = firsts.flat_map(|first| (first + 1..).take(DECISIONS_PER_CLIENT * (ROUNDS + 1)));
     numbers.map(|number| GigId::from_uuid(Uuid::from_u128(number))).collect()
 }
 
-/// Approves each gig once, by so many clients; how many a second.
-async fn decide_all(reviewer: &Person, gigs: &[String]) -> Result<f64> {
-    let began = Instant::now();
+/// Approves each gig once, by concurrent clients. Returns the decisions per second.
+async fn decide_all(reviewer: &User, gigs: &[String]) -> Result<f64> {
+    let started_at = Instant::now();
     let mut clients = JoinSet::new();
-    for gigs in gigs.chunks(EACH) {
+    for gigs in gigs.chunks(DECISIONS_PER_CLIENT) {
         let (reviewer, gigs) = (reviewer.clone(), gigs.to_vec());
         clients.spawn(async move {
             for gig in gigs {
                 let input = json!({ "gigId": gig, "decision": "APPROVE", "expectedVersion": 1 });
-                reviewer.act(DECIDE, json!({ "input": input })).await?;
+                reviewer.mutate(DECIDE, json!({ "input": input })).await?;
             }
-            Ok::<_, crate::Failure>(())
+            Ok::<_, crate::BoxError>(())
         });
     }
     while let Some(client) = clients.join_next().await {
         client??;
     }
-    Ok(float(u64::try_from(gigs.len())?) / began.elapsed().as_secs_f64())
+    Ok(float(u64::try_from(gigs.len())?) / started_at.elapsed().as_secs_f64())
 }
 
 struct Pgbench {
@@ -127,10 +129,10 @@ struct Pgbench {
 }
 
 impl Pgbench {
-    /// Runs the script as often as gigway decides in a round; how often a second. Each client's count goes on
-    /// from `done`.
+    /// Runs the script as often as gigway decides in a round. Returns the decisions per second. The counter
+    /// of each client starts at `done`.
     fn run(&self, database_url: &str, done: usize) -> Result<f64> {
-        let (clients, each) = (CLIENTS.to_string(), EACH.to_string());
+        let (clients, each) = (CLIENTS.to_string(), DECISIONS_PER_CLIENT.to_string());
         let variables = [
             format!("done={done}"),
             format!("reviewer={}", self.reviewer),

@@ -1,7 +1,7 @@
--- What one mutation decideGig with APPROVE does in PostgreSQL, statement by statement, for pgbench. A client's n-th
--- gig has the id of the number 1,000,000 * client + n; "done" is how many were decided in rounds before.
+-- The SQL statements of one mutation decideGig with APPROVE, for pgbench. The id of the n-th gig of a client is the number
+-- 1,000,000 * client + n. "done" is how many were decided in earlier rounds.
 
--- store::sessions::find_viewer, before the mutation begins: who asks.
+-- store::sessions::find_viewer, before the mutation.
 SELECT "id", "email", "email_key", "display_name", "password_hash", "role", "points", "verified_at", "created_at",
        "legal_hold", "erased_at", "blocked_at"
     FROM "user"
@@ -16,7 +16,7 @@ SELECT "id", "email", "email_key", "display_name", "password_hash", "role", "poi
 
 BEGIN;
 
--- store::gigs::find_visible, for whose gig it is. The id is written out here once; below it is the row's.
+-- store::gigs::find_visible, to get the seller. The statements below use the id of this row.
 SELECT "id", "seller_id", "category_id", "title", "description", "price_cents", "delivery_days", "revisions",
        "tags", "links", "status", "version", "review_reasons", "created_at", "submitted_at", "published_at",
        "review_due_at"
@@ -48,7 +48,7 @@ UPDATE "review_item"
         "claim_expires_at" = NULL, "decided_at" = now()
     WHERE "id" = :item_id::uuid AND "decided_at" IS NULL AND "claimed_by" IS NULL AND "claim_expires_at" IS NULL;
 
--- store::gigs::update, which writes the whole row.
+-- store::gigs::update, which writes all columns.
 UPDATE "gig"
     SET "id" = :gig_id::uuid, "seller_id" = :gig_seller_id::uuid, "category_id" = :gig_category_id::uuid,
         "title" = :gig_title, "description" = :gig_description, "price_cents" = :gig_price_cents::bigint,
@@ -66,7 +66,7 @@ INSERT INTO "review_decision"
     VALUES (gen_random_uuid(), :gig_id::uuid, :item_id::uuid, :reviewer::uuid, 'APPROVE', '[]', NULL,
             :gig_version::integer + 1, now());
 
--- store::event_log::append: the lock that keeps positions in the order of the commits, the newest, the two events.
+-- store::event_log::append: the lock that makes positions follow the order of commits, the newest position, the two events.
 SELECT pg_advisory_xact_lock(7451600820895285250);
 SELECT MAX("position") AS "head" FROM "event"
 \gset

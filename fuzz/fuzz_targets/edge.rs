@@ -1,13 +1,14 @@
-//! Sends what the fuzzer makes up to a real gateway over a real connection, and judges the answer as `tests/api/fuzz.rs`
+//! Sends requests that libFuzzer generates to a gateway, and checks the responses as `tests/api/fuzz.rs`
 //! does.
 //!
-//! The first letter of an input says what the rest of it is: `d` a document and, behind a line `---`, its variables; `b`
-//! a content type and, behind it, a body; `r` all that goes over the connection; `c`, or any other, the choices that
-//! the property test's generator makes by chance. The second says who asks: `m` a member, `r` a reviewer, any other nobody.
+//! The first byte of an input says what it contains: `d` a document and, after a line `---`, its variables;
+//! `b` a content type and, after a line break, a body; `r` the raw bytes of a request; any other byte the
+//! random choices of the request generator. The second byte says who sends it: `m` a member, `r` a reviewer,
+//! any other byte an anonymous client.
 
 #![no_main]
 
-#[expect(dead_code, reason = "the property test talks over sockets, too")]
+#[expect(dead_code, reason = "only the tests use WebSockets")]
 #[path = "../../tests/api/support/fuzz/mod.rs"]
 mod fuzz;
 #[path = "../../tests/api/support/pictures.rs"]
@@ -28,20 +29,20 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use fuzz::random::RandomSource;
-use fuzz::response_checker::ResponseChecker;
 use fuzz::fixtures::{Fixtures, SampleImages};
+use fuzz::random::RandomSource;
+use fuzz::raw_http::{Ending, RawClient, Request};
 use fuzz::requests::{RequestBuilder, RequestGenerator};
+use fuzz::response_checker::ResponseChecker;
 use fuzz::schema::Schema;
-use fuzz::raw_http::{Ending, Request, RawClient};
 
-/// Sooner than a session ends.
-const SIGN_IN_EVERY: Duration = Duration::from_mins(10);
+/// Shorter than the lifetime of a session.
+const SIGN_IN_INTERVAL: Duration = Duration::from_mins(10);
 
 const TOKEN_SECRET: &str = "what-the-gateway-keeps-to-itself-0123456789";
 
-/// However much is asked of it, it is for the rest to bear it.
-const BUDGETS: &str = r#"{
+/// No rate limits.
+const NO_RATE_LIMITS: &str = r#"{
     "anonymous": { "capacity": 0, "perMinute": 0 }, "viewer": { "capacity": 0, "perMinute": 0 },
     "signIn": { "capacity": 0, "perMinute": 0 }, "signUp": { "capacity": 0, "perMinute": 0 },
     "upload": { "capacity": 0, "perMinute": 0 } }"#;
@@ -49,19 +50,19 @@ const BUDGETS: &str = r#"{
 static GATEWAY: LazyLock<Mutex<Gateway>> = LazyLock::new(|| Mutex::new(Gateway::start()));
 
 fuzz_target!(|input: &[u8]| -> Corpus {
-    // Whatever panics ends the process.
-    GATEWAY.lock().expect("nobody has panicked").answer(input)
+    // A panic ends the process.
+    GATEWAY.lock().expect("never poisoned").send(input)
 });
 
-/// A gateway that runs for as long as the process does.
+/// A gateway over SQLite, which runs until the process ends.
 struct Gateway {
     runtime: Runtime,
     address: SocketAddr,
     schema: Schema,
     fixtures: Fixtures,
     checker: ResponseChecker,
-    wire: RawClient,
-    signed_in: Instant,
+    client: RawClient,
+    signed_in_at: Instant,
     _app: App,
     _folder: TempDir,
 }
@@ -69,59 +70,61 @@ struct Gateway {
 impl Gateway {
     fn start() -> Self {
         let runtime = Runtime::new().expect("a runtime");
-        // What begins in C ends at the first connection that its client has closed, unless somebody has once listened
-        // for that.
-        drop(runtime.block_on(async { signal(SignalKind::pipe()) }).expect("signals can be listened for"));
+        // libFuzzer has its own `main`, which does not ignore SIGPIPE. Without a handler, writing to a closed
+        // connection would end the process.
+        drop(runtime.block_on(async { signal(SignalKind::pipe()) }).expect("a signal handler"));
         let folder = tempfile::tempdir().expect("a folder");
         let settings = Settings {
             listen: Some("127.0.0.1:0".to_owned()),
             data_dir: Some(folder.path().display().to_string()),
             token_secret: Some(TOKEN_SECRET.to_owned()),
-            budgets: Some(BUDGETS.to_owned()),
+            budgets: Some(NO_RATE_LIMITS.to_owned()),
             sign_in_failures: Some("4000000000".to_owned()),
             sign_in_failures_per_address: Some("4000000000".to_owned()),
             ..Settings::default()
         };
-        let config = Config::from_settings(settings).expect("good settings");
+        let config = Config::from_settings(settings).expect("valid settings");
         let app = runtime.block_on(App::start(&config, Arc::new(SystemClock))).expect("the gateway starts");
-        let pictures = SampleImages {
-            gig_image: pictures::small(),
+        let images = SampleImages {
+            gig_image: pictures::small_png(),
             identity_document: pictures::picture(900, 640, ImageFormat::Jpeg),
         };
-        let known = runtime.block_on(Fixtures::create(&app.services, app.address, pictures));
+        let fixtures = runtime.block_on(Fixtures::create(&app.services, app.address, images));
         let secrets = [TOKEN_SECRET.to_owned(), folder.path().display().to_string()];
         Self {
             address: app.address,
             schema: Schema::parse(&gigway::graphql::sdl()),
-            checker: ResponseChecker::new(&known, &secrets),
-            known,
-            wire: RawClient::new(app.address),
-            signed_in: Instant::now(),
+            checker: ResponseChecker::new(&fixtures, &secrets),
+            fixtures,
+            client: RawClient::new(app.address),
+            signed_in_at: Instant::now(),
             runtime,
             _app: app,
             _folder: folder,
         }
     }
 
-    /// Panics where the answer is not as it should be.
-    fn answer(&mut self, input: &[u8]) -> Corpus {
-        if self.signed_in.elapsed() > SIGN_IN_EVERY {
+    /// Sends the request of an input. Panics if the response is invalid.
+    fn send(&mut self, input: &[u8]) -> Corpus {
+        if self.signed_in_at.elapsed() > SIGN_IN_INTERVAL {
             self.fixtures = self.runtime.block_on(self.fixtures.clone().with_new_sessions(self.address));
-            self.signed_in = Instant::now();
+            self.signed_in_at = Instant::now();
         }
         let request = self.request(input);
-        // The fuzzer learns what is looked for; a gig of that name would be taken for a leak for ever after.
+        // The fuzzer learns the forbidden texts. A gig with one in its title would look like a leak in later
+        // responses.
         if self.checker.check_leaks(&request.bytes, b"").is_err() {
             return Corpus::Reject;
         }
-        let answer = self.runtime.block_on(self.wire.exchange(&request));
-        let summary = answer.as_ref().map_err(Clone::clone);
-        let summary = summary.and_then(|answer| self.checker.check(&request, answer.as_ref(), &self.fixtures));
-        if let Err(fault) = summary {
-            let body = answer.ok().flatten().map(|answer| answer.body).unwrap_or_default();
+        let response = self.runtime.block_on(self.client.exchange(&request));
+        let result = response.as_ref().map_err(Clone::clone);
+        let result =
+            result.and_then(|response| self.checker.check(&request, response.as_ref(), &self.fixtures));
+        if let Err(fault) = result {
+            let body = response.ok().flatten().map(|response| response.body).unwrap_or_default();
             panic!(
-                "{fault}\n--- request:\n{}\n--- answer:\n{}",
-                request.shown(),
+                "{fault}\n--- request:\n{}\n--- response:\n{}",
+                request.summary(),
                 String::from_utf8_lossy(&body)
             );
         }
@@ -129,19 +132,23 @@ impl Gateway {
     }
 
     fn request(&self, input: &[u8]) -> Request {
-        let (Some(kind), Some(rest)) = (input.first(), input.get(2..)) else { return self.chosen(input) };
+        let (Some(kind), Some(rest)) = (input.first(), input.get(2..)) else { return self.generated(input) };
         let mut builder = match kind {
-            b'd' => RequestBuilder::post("application/json", operation(&self.filled_in(rest))),
+            b'd' => RequestBuilder::post("application/json", operation_body(&self.fill_placeholders(rest))),
             b'b' => {
-                let (content_type, body) = divided(rest, "\n");
+                let (content_type, body) = split(rest, "\n");
                 let mut builder = RequestBuilder::post(&content_type.replace('\r', ""), body.to_vec());
                 builder.add("apollo-require-preflight", "1");
                 builder
             }
             b'r' => {
-                return Request { bytes: self.filled_in(rest), ending: Ending::Arbitrary, is_valid: false };
+                return Request {
+                    bytes: self.fill_placeholders(rest),
+                    ending: Ending::Arbitrary,
+                    is_valid: false,
+                };
             }
-            _ => return self.chosen(input),
+            _ => return self.generated(input),
         };
         let [member, reviewer, _] = &self.fixtures.tokens;
         match input[1] {
@@ -152,18 +159,19 @@ impl Gateway {
         builder.build()
     }
 
-    fn chosen(&self, input: &[u8]) -> Request {
-        let choices = Choices { given: input.to_vec(), next: 0, behind: StdRng::seed_from_u64(0) };
-        RequestGenerator { schema: &self.schema, known: &self.fixtures }.request(&mut RandomSource::new(choices))
+    fn generated(&self, input: &[u8]) -> Request {
+        let choices = InputRng { input: input.to_vec(), next: 0, fallback: StdRng::seed_from_u64(0) };
+        let generator = RequestGenerator { schema: &self.schema, fixtures: &self.fixtures };
+        generator.request(&mut RandomSource::new(choices))
     }
 
-    /// An input cannot know what is different each time: it has names for it.
-    fn filled_in(&self, input: &[u8]) -> Vec<u8> {
+    /// Replaces placeholders such as `<member>` by values that differ in each run.
+    fn fill_placeholders(&self, input: &[u8]) -> Vec<u8> {
         let id = |prefix: &str| {
             self.fixtures.ids.iter().find(|id| id.starts_with(prefix)).cloned().unwrap_or_default()
         };
         let [member, reviewer, _] = self.fixtures.tokens.clone();
-        let names = [
+        let placeholders = [
             ("<member>", member),
             ("<reviewer>", reviewer),
             ("<gig>", id("gig")),
@@ -173,24 +181,26 @@ impl Gateway {
             ("<verification>", id("ver")),
             ("<cursor>", self.fixtures.cursors[0].clone()),
         ];
-        let mut filled_in = Vec::with_capacity(input.len());
+        let mut filled = Vec::with_capacity(input.len());
         let mut rest = input;
-        while let Some((byte, behind)) = rest.split_first() {
-            if let Some((name, value)) = names.iter().find(|(name, _)| rest.starts_with(name.as_bytes())) {
-                filled_in.extend_from_slice(value.as_bytes());
+        while let Some((byte, after)) = rest.split_first() {
+            if let Some((name, value)) =
+                placeholders.iter().find(|(name, _)| rest.starts_with(name.as_bytes()))
+            {
+                filled.extend_from_slice(value.as_bytes());
                 rest = &rest[name.len()..];
             } else {
-                filled_in.push(*byte);
-                rest = behind;
+                filled.push(*byte);
+                rest = after;
             }
         }
-        filled_in
+        filled
     }
 }
 
-/// The body that asks for a document with its variables, whatever those are.
-fn operation(input: &[u8]) -> Vec<u8> {
-    let (document, variables) = divided(input, "\n---\n");
+/// The JSON body of a document and its variables, which may be invalid JSON.
+fn operation_body(input: &[u8]) -> Vec<u8> {
+    let (document, variables) = split(input, "\n---\n");
     let document = serde_json::Value::String(document);
     let mut body = format!("{{\"query\":{document}").into_bytes();
     if !variables.is_empty() {
@@ -201,31 +211,31 @@ fn operation(input: &[u8]) -> Vec<u8> {
     body
 }
 
-/// What stands in front of the mark, as text, and what behind it.
-fn divided<'a>(input: &'a [u8], mark: &str) -> (String, &'a [u8]) {
-    let at = input.windows(mark.len()).position(|window| window == mark.as_bytes());
+/// The text before the separator, and the bytes after it.
+fn split<'a>(input: &'a [u8], separator: &str) -> (String, &'a [u8]) {
+    let at = input.windows(separator.len()).position(|window| window == separator.as_bytes());
     let at = at.unwrap_or(input.len());
-    let behind = input.get(at + mark.len()..).unwrap_or_default();
-    (String::from_utf8_lossy(&input[..at]).into_owned(), behind)
+    let after = input.get(at + separator.len()..).unwrap_or_default();
+    (String::from_utf8_lossy(&input[..at]).into_owned(), after)
 }
 
-/// Chance as the fuzzer wants it: a byte of its input for each choice. When there are none left, chance goes on by itself,
-/// always in the same way.
-struct Choices {
-    given: Vec<u8>,
+/// A random number generator that returns the bytes of an input, and then those of a generator with a fixed
+/// seed.
+struct InputRng {
+    input: Vec<u8>,
     next: usize,
-    behind: StdRng,
+    fallback: StdRng,
 }
 
-impl Choices {
+impl InputRng {
     fn byte(&mut self) -> u8 {
-        let given = self.given.get(self.next).copied();
+        let byte = self.input.get(self.next).copied();
         self.next += 1;
-        given.unwrap_or_else(|| self.behind.next_u32().to_be_bytes()[0])
+        byte.unwrap_or_else(|| self.fallback.next_u32().to_be_bytes()[0])
     }
 }
 
-impl RngCore for Choices {
+impl RngCore for InputRng {
     fn next_u32(&mut self) -> u32 {
         u32::from_be_bytes([self.byte(); 4])
     }

@@ -1,18 +1,18 @@
-//! The cache key of an anonymous request.
+//! The key of a response in the response cache.
 
 use std::io::Write;
 
 use async_graphql::Request;
 use sha2::{Digest, Sha256};
 
-/// What an answer is to: the SHA-256 of document, operation and variables.
+/// The SHA-256 of the document, the operation name and the variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CacheKey([u8; 32]);
 
 impl CacheKey {
-    /// The key of a request that has its document. `None` for one whose answer says something of the request itself, or
-    /// that brings more than text.
-    pub fn of(request: &Request) -> Option<Self> {
+    /// The key of an anonymous request, whose document is resolved. `None` if the response cannot be cached:
+    /// the request has files, or asks for its cost, which is not the same for every client.
+    pub fn new(request: &Request) -> Option<Self> {
         if request.extensions.contains_key("cost") || !request.uploads.is_empty() {
             return None;
         }

@@ -1,36 +1,36 @@
-//! How long an answer may be kept by whoever stands between the gateway and its clients, such as a CDN.
+//! How long HTTP caches, such as a CDN, may store a response.
 //!
-//! What everybody sees alike may be kept for a few seconds, and only where a stranger has asked for it by GET; whatever
-//! is not listed here is for the one who asks alone.
+//! Only responses to anonymous queries that are the same for everybody are public. To make the response of
+//! another root field public, add it to [`PUBLIC_FIELDS`].
 
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
 
-/// The root fields whose answers to strangers may be kept, and for how many seconds.
-const PUBLIC: [(&str, u64); 6] =
+/// The root fields whose responses to anonymous clients are public, and for how many seconds.
+const PUBLIC_FIELDS: [(&str, u64); 6] =
     [("categories", 300), ("limits", 300), ("gig", 5), ("gigs", 5), ("node", 5), ("nodes", 5)];
 
-/// Whether an answer may be kept by others than the one who asked.
+/// Who may cache a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CachePolicy {
-    /// By nobody.
+    /// Nobody.
     Private,
-    /// For so long, where a stranger asked.
+    /// Everybody, for this long, if the request is anonymous.
     Public(Duration),
 }
 
 impl CachePolicy {
-    /// The policy of an operation with these root fields: that of the strictest.
-    pub fn of(kind: OperationType, root_fields: &[String]) -> Self {
-        let kept = |name: &String| match name.as_str() {
+    /// The strictest policy of the operation's root fields.
+    pub fn new(kind: OperationType, root_fields: &[String]) -> Self {
+        let max_age = |name: &String| match name.as_str() {
             "__typename" => Some(u64::MAX),
-            name => PUBLIC.iter().find(|(public, _)| *public == name).map(|(_, seconds)| *seconds),
+            name => PUBLIC_FIELDS.iter().find(|(public, _)| *public == name).map(|(_, seconds)| *seconds),
         };
         let seconds =
-            root_fields.iter().map(kept).try_fold(u64::MAX, |least, seconds| Some(least.min(seconds?)));
+            root_fields.iter().map(max_age).try_fold(u64::MAX, |least, seconds| Some(least.min(seconds?)));
         match seconds {
-            // Nothing but `__typename` is worth no keeping.
+            // Without a field besides `__typename`, caching is not worth it.
             Some(seconds) if kind == OperationType::Query && seconds < u64::MAX => {
                 Self::Public(Duration::from_secs(seconds))
             }
@@ -44,16 +44,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_strictest_field_decides() {
-        let of = |fields: &[&str]| {
+    fn the_strictest_root_field_decides() {
+        let policy = |fields: &[&str]| {
             let fields: Vec<_> = fields.iter().map(ToString::to_string).collect();
-            CachePolicy::of(OperationType::Query, &fields)
+            CachePolicy::new(OperationType::Query, &fields)
         };
-        assert_eq!(of(&["categories", "limits"]), CachePolicy::Public(Duration::from_mins(5)));
-        assert_eq!(of(&["categories", "gigs", "__typename"]), CachePolicy::Public(Duration::from_secs(5)));
+        assert_eq!(policy(&["categories", "limits"]), CachePolicy::Public(Duration::from_mins(5)));
+        assert_eq!(
+            policy(&["categories", "gigs", "__typename"]),
+            CachePolicy::Public(Duration::from_secs(5))
+        );
         for private in [&["gigs", "viewer"][..], &["eventCursor"], &["__schema"], &["__typename"], &[]] {
-            assert_eq!(of(private), CachePolicy::Private, "{private:?}");
+            assert_eq!(policy(private), CachePolicy::Private, "{private:?}");
         }
-        assert_eq!(CachePolicy::of(OperationType::Mutation, &["gigs".into()]), CachePolicy::Private);
+        assert_eq!(CachePolicy::new(OperationType::Mutation, &["gigs".into()]), CachePolicy::Private);
     }
 }

@@ -1,4 +1,6 @@
-//! A mutation with a key: run once, and answered alike however often it is sent.
+//! Mutations with an `Idempotency-Key`: executed once, with the same response however often they are sent.
+//!
+//! `service::idempotency` stores keys and responses.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,76 +15,79 @@ use crate::service::Services;
 use crate::service::idempotency;
 use crate::service::idempotency::KeyState;
 
-/// Says, among an answer's headers, that it was given before.
+/// The response header that marks a stored response.
 pub const REPLAYED_HEADER: &str = "idempotent-replayed";
 
 /// The most characters of a key.
 const KEY_MAX_CHARS: usize = 255;
 
-/// The extension that a key comes in over a socket, which has no headers.
+/// The request extension with the key, for WebSockets: their operations have no headers.
 pub const IDEMPOTENCY_KEY_EXTENSION: &str = "idempotencyKey";
 
-/// What is known again.
-pub struct Request {
+/// A mutation with a key.
+pub struct IdempotentRequest {
     pub key: String,
+    /// Identifies the request: the key must not be used for another one.
     pub fingerprint: Vec<u8>,
-    /// How long it may run.
-    pub within: Duration,
+    /// How long the mutation may run.
+    pub max_duration: Duration,
 }
 
-/// Runs `acting`, which is what the request asks for, unless it was run before.
+/// Runs the mutation, or returns its stored response if it has run before.
 pub async fn run_once(
     services: &Services,
     caller: &Caller,
-    request: Request,
-    acting: impl Future<Output = Response>,
+    request: IdempotentRequest,
+    mutation: impl Future<Output = Response>,
 ) -> Response {
-    let Request { key, fingerprint, within } = request;
-    let plain = key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
-    if key.is_empty() || key.len() > KEY_MAX_CHARS || !plain {
+    let IdempotentRequest { key, fingerprint, max_duration } = request;
+    let is_printable = key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    if key.is_empty() || key.len() > KEY_MAX_CHARS || !is_printable {
         let message =
-            format!("An Idempotency-Key has 1 to {KEY_MAX_CHARS} characters, all of them printable ASCII.");
+            format!("An Idempotency-Key must have 1 to {KEY_MAX_CHARS} printable ASCII characters.");
         return error_response(&Error::bad_input(message));
     }
     let user_id = match caller {
         Caller::Viewer(viewer) => viewer.id(),
         Caller::Anonymous | Caller::InvalidCredentials => UserId::nil(),
     };
-    let attempt = match idempotency::claim_key(services, user_id, &key, fingerprint, within).await {
+    let attempt = match idempotency::claim_key(services, user_id, &key, fingerprint, max_duration).await {
         Ok(KeyState::Run(attempt)) => attempt,
-        Ok(KeyState::Completed(answer)) => return replay(&answer),
+        Ok(KeyState::Completed(stored)) => return replay(&stored),
         Ok(KeyState::Running) => {
-            let message = "The mutation with this Idempotency-Key is running; ask again in a second.";
+            let message = "A mutation with this Idempotency-Key is running. Send it again in a second.";
             return error_response(&Error::conflict(ErrorCode::IdempotencyKeyInUse, message));
         }
         Ok(KeyState::OtherRequest) => {
-            let message = "This Idempotency-Key was used for another request; use a new key for each.";
+            let message =
+                "This Idempotency-Key was used for another request. Use a new key for each request.";
             return error_response(&Error::new(ErrorCode::IdempotencyKeyReused, message));
         }
         Ok(KeyState::ResponseLost) => {
-            let message = "The mutation with this Idempotency-Key was done, but its answer was lost; read what it \
-                           has become.";
+            let message = "The mutation with this Idempotency-Key was executed, but its response was lost. \
+                           Read the current state.";
             return error_response(&Error::new(ErrorCode::IdempotentAnswerLost, message));
         }
         Err(error) => return error_response(&error.into()),
     };
-    let response = idempotency::run(Arc::clone(&attempt), acting).await;
-    // What was not done may be sent anew, and what was only half told cannot be told again.
+    let response = idempotency::run(Arc::clone(&attempt), mutation).await;
+    // A mutation that failed before it changed anything can run again. A response without data is incomplete,
+    // and is not replayed.
     let is_final = response.data != Value::Null && (attempt.has_committed() || response.errors.is_empty());
-    let kept = if is_final {
+    let stored = if is_final {
         idempotency::store_response(services, &attempt, &to_json(&ResponseBody::from(&response))).await
     } else {
         idempotency::release(services, &attempt).await
     };
-    if let Err(error) = kept {
-        tracing::warn!(%error, "the answer to a mutation with a key could not be kept");
+    if let Err(error) = stored {
+        tracing::warn!(%error, "idempotent response not stored");
     }
     response
 }
 
-/// What the same request answered before.
-fn replay(answer: &str) -> Response {
-    match serde_json::from_str::<Response>(answer) {
+/// The stored response of a mutation that has run before.
+fn replay(stored: &str) -> Response {
+    match serde_json::from_str::<Response>(stored) {
         Ok(mut response) => {
             response.http_headers.insert(REPLAYED_HEADER, "true".parse().expect("a word is a header value"));
             response
@@ -91,7 +96,7 @@ fn replay(answer: &str) -> Response {
     }
 }
 
-/// What a request is known again by. It is kept, so it must tell nothing of the request.
+/// Identifies a request. A keyed hash, because it is stored and must not reveal the request.
 pub fn fingerprint(services: &Services, request: &async_graphql::Request) -> Vec<u8> {
     let mut text = to_json(&(&request.query, &request.operation_name, &request.variables)).into_bytes();
     for file in &request.uploads {

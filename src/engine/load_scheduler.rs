@@ -1,9 +1,9 @@
-//! Runs the loads of a request beside it, on its own task.
+//! Runs the data loaders of a request on the task of the request.
 //!
-//! A load must begin when every resolver that can ask for its kind has asked, and that is when the request's
-//! execution can go no further. So loads are polled right after it, whenever it waits: a page of a hundred
-//! takes as many statements as a page of two, however fast the machine is. (A timer on another thread, as
-//! the library has it, may fire while half of a long page has asked.)
+//! A load should start only when all resolvers that need the same kind of data have asked for it. That is the
+//! case when the execution cannot make progress. So the scheduler polls the execution first and the loads
+//! only if it is pending. A page of 100 gigs then takes as many statements as a page of 2. (The library
+//! starts loads by a timer on another thread, which can fire when only a part of the page has asked.)
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -15,29 +15,29 @@ use tokio::sync::mpsc;
 
 use crate::graphql::load_spawner::LoadSpawner;
 
-/// The loads that one request has under way.
+/// The loads of one request.
 pub struct LoadScheduler {
-    waiting: mpsc::UnboundedReceiver<FutureObj<'static, ()>>,
+    queued: mpsc::UnboundedReceiver<FutureObj<'static, ()>>,
     running: FuturesUnordered<FutureObj<'static, ()>>,
 }
 
 impl LoadScheduler {
     pub fn new() -> (LoadSpawner, Self) {
-        let (begin, waiting) = mpsc::unbounded_channel();
-        (LoadSpawner(begin), Self { waiting, running: FuturesUnordered::new() })
+        let (spawner, queued) = mpsc::unbounded_channel();
+        (LoadSpawner(spawner), Self { queued, running: FuturesUnordered::new() })
     }
 
-    /// Runs `execution` to its end, and beside it the loads that it begins.
+    /// Runs `execution` to its end, and the loads that it spawns.
     pub async fn drive<F: Future>(&mut self, execution: F) -> F::Output {
         let mut execution = pin!(execution);
         poll_fn(|task| {
             if let Poll::Ready(output) = execution.as_mut().poll(task) {
                 return Poll::Ready(output);
             }
-            while let Poll::Ready(Some(load)) = self.waiting.poll_recv(task) {
+            while let Poll::Ready(Some(load)) = self.queued.poll_recv(task) {
                 self.running.push(load);
             }
-            // A load that ends wakes who waits for it, and with that this task.
+            // A load that completes wakes the resolvers that wait for it, and so this task.
             while let Poll::Ready(Some(())) = self.running.poll_next_unpin(task) {}
             Poll::Pending
         })

@@ -1,4 +1,6 @@
-//! What an operation is charged, and what of that it gets back.
+//! Charges operations to the rate limit of the client.
+//!
+//! The upper bound of the cost is charged before the execution. What the response does not use is refunded.
 
 use std::net::IpAddr;
 
@@ -12,8 +14,8 @@ use crate::graphql::error::Error;
 use crate::service::Services;
 use crate::service::rate_limit::{Balance, RateLimitKey, RateLimitKind};
 
-/// Root fields that have budgets of their own, besides their points.
-const ACTS: [(&str, RateLimitKind); 5] = [
+/// Root fields with a rate limit of their own, which counts how often they are selected.
+const RATE_LIMITED_FIELDS: [(&str, RateLimitKind); 5] = [
     ("signIn", RateLimitKind::SignIn),
     ("refreshSession", RateLimitKind::SignIn),
     ("signUp", RateLimitKind::SignUp),
@@ -21,20 +23,20 @@ const ACTS: [(&str, RateLimitKind); 5] = [
     ("uploadIdentityDocument", RateLimitKind::Upload),
 ];
 
-/// What was paid.
+/// What an operation was charged before its execution.
 pub struct OperationCharge {
     rate_limit_key: RateLimitKey,
-    base: u64,
-    requested: u64,
-    /// `None` where nothing is counted.
+    base_cost: u64,
+    charged: u64,
+    /// `None` if the rate limit is switched off.
     balance: Option<Balance>,
 }
 
 impl OperationCharge {
-    /// Charges what the operation may cost.
+    /// Charges the cost of an operation, and its root fields that have a rate limit of their own.
     ///
     /// # Errors
-    /// RATE_LIMITED where a budget is spent.
+    /// RATE_LIMITED if a rate limit is exceeded.
     pub async fn charge(
         services: &Services,
         meta: &RequestMeta,
@@ -45,57 +47,59 @@ impl OperationCharge {
             Caller::Anonymous | Caller::InvalidCredentials => RateLimitKey::Network(meta.address),
         };
         let now = services.now();
-        for (act, budget) in ACTS {
-            let times = operation.root_fields.iter().filter(|name| *name == act).count();
-            if times > 0 {
-                // Whoever signs in or up is nobody yet, whatever else they hold.
-                let rate_limit_key = if budget == RateLimitKind::Upload {
+        for (field, kind) in RATE_LIMITED_FIELDS {
+            let count = operation.root_fields.iter().filter(|name| *name == field).count();
+            if count > 0 {
+                // Sign-in and sign-up are limited by network, even if the request has the credentials of a
+                // user.
+                let key = if kind == RateLimitKind::Upload {
                     rate_limit_key
                 } else {
                     RateLimitKey::Network(meta.address)
                 };
-                let times = u64::try_from(times).unwrap_or(u64::MAX);
-                services.rate_limiter.charge(budget, rate_limit_key, times, now).await?;
+                let count = u64::try_from(count).unwrap_or(u64::MAX);
+                services.rate_limiter.charge(kind, key, count, now).await?;
             }
         }
         let balance = services
             .rate_limiter
             .charge(RateLimitKind::Operations, rate_limit_key, operation.cost, now)
             .await?;
-        Ok(Self { rate_limit_key, base: operation.base_cost, requested: operation.cost, balance })
+        Ok(Self { rate_limit_key, base_cost: operation.base_cost, charged: operation.cost, balance })
     }
 
-    /// Charges what an answer costs that is there already.
+    /// Charges the cost of a cached response to an anonymous client.
     ///
     /// # Errors
-    /// RATE_LIMITED where the budget is spent.
+    /// RATE_LIMITED if the rate limit is exceeded.
     pub async fn charge_cached(services: &Services, address: IpAddr, cost: u64) -> Result<(), Error> {
-        let rate_limit_key = RateLimitKey::Network(address);
-        services.rate_limiter.charge(RateLimitKind::Operations, rate_limit_key, cost, services.now()).await?;
+        let key = RateLimitKey::Network(address);
+        services.rate_limiter.charge(RateLimitKind::Operations, key, cost, services.now()).await?;
         Ok(())
     }
 
-    /// Gives back what is left of it after so many points.
-    pub fn settle_at(self, services: &Services, cost: u64) {
-        let unused = self.requested.saturating_sub(cost);
+    /// Refunds what exceeds the actual cost.
+    pub fn refund_unused(self, services: &Services, actual_cost: u64) {
+        let unused = self.charged.saturating_sub(actual_cost);
         services.rate_limiter.refund(RateLimitKind::Operations, self.rate_limit_key, unused, services.now());
     }
 
-    /// Gives back what an answer with so many objects did not take; what is to be told of it.
-    pub fn settle(self, services: &Services, objects: u64) -> Value {
-        // What the schema shows of itself is many objects, at one price.
-        let actual = self.base.saturating_add(objects).min(self.requested);
-        let unused = self.requested - actual;
+    /// Refunds what a response with this number of objects does not cost. Returns `extensions.cost` of the
+    /// response.
+    pub fn settle(self, services: &Services, object_count: u64) -> Value {
+        // The result of an introspection has many objects, and a fixed cost.
+        let actual = self.base_cost.saturating_add(object_count).min(self.charged);
+        let unused = self.charged - actual;
         services.rate_limiter.refund(RateLimitKind::Operations, self.rate_limit_key, unused, services.now());
-        let mut told: IndexMap<Name, Value> = [("requested", self.requested), ("actual", actual)]
-            .map(|(name, it)| (Name::new(name), it.into()))
+        let mut cost: IndexMap<Name, Value> = [("requested", self.charged), ("actual", actual)]
+            .map(|(name, cost)| (Name::new(name), cost.into()))
             .into();
         if let Some(Balance { capacity, per_minute, remaining }) = self.balance {
             let remaining = u64::from(remaining).saturating_add(unused).min(capacity.into());
-            told.insert(Name::new("limit"), capacity.into());
-            told.insert(Name::new("remaining"), remaining.into());
-            told.insert(Name::new("perMinute"), per_minute.into());
+            cost.insert(Name::new("limit"), capacity.into());
+            cost.insert(Name::new("remaining"), remaining.into());
+            cost.insert(Name::new("perMinute"), per_minute.into());
         }
-        Value::Object(told)
+        Value::Object(cost)
     }
 }

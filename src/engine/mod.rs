@@ -1,7 +1,28 @@
-//! Executes operations: the one way into the schema.
+//! Runs GraphQL operations.
 //!
-//! [`Engine::admit`] looks at a request before anything is done for it; what it lets in is then executed or followed,
-//! and paid for.
+//! [`Engine`] is the only way from `http` to the schema. A request passes these layers, in this order:
+//!
+//! 1. `persisted_documents` replaces the id or hash of a document by its text, and rejects untrusted
+//!    documents.
+//! 2. `response_cache` returns the response to an anonymous query if it is cached under the `cache_key`. Then
+//!    only `metering` follows.
+//! 3. `request_validator` enforces the `limits` of documents and variables, runs the `validation` of the
+//!    specification, coerces variables and computes the cost. `document_cache` remembers validated documents.
+//!    The result is a [`ValidatedOperation`] (`operation`), and `cache_policy` says whether its response can
+//!    be cached.
+//! 4. `metering` charges the cost to the rate limit of the client, and refunds what the response does not
+//!    use.
+//! 5. `response_cache` executes a cacheable query once for all clients that wait for it; `idempotency`
+//!    executes a mutation with an `Idempotency-Key` once, however often it is sent.
+//! 6. [`Engine`] executes the operation within its timeout. `load_scheduler` runs the data loaders beside it,
+//!    and `response` completes the errors and serializes the result.
+//!
+//! A subscription passes 1, 3 and 4. `subscribe` and `subscription_root` then start it, and `delivery`
+//! executes its selection for each event.
+//!
+//! To add a limit, follow the header of [`limits`]. To cache the responses of another root field, add it to
+//! the table in [`cache_policy`]. To charge a root field to a rate limit of its own, add it to the table in
+//! `metering`.
 
 mod cache_key;
 pub mod cache_policy;
@@ -16,6 +37,7 @@ pub mod persisted_documents;
 pub mod request_validator;
 pub mod response;
 pub mod response_cache;
+mod subscribe;
 mod subscription_root;
 pub mod validation;
 
@@ -26,60 +48,54 @@ use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use crate::config::Config;
 use crate::engine::cache_key::CacheKey;
-use crate::engine::delivery::{
-    CurrentCaller, ExecutionEnv, FanoutGroups, FanoutKey, HandoffSlot, OperationCache, SourceHandoff,
-    SubscriptionStream,
-};
+use crate::engine::delivery::{ExecutionEnv, FanoutGroups, OperationCache};
+use crate::engine::idempotency::IdempotentRequest;
 use crate::engine::load_scheduler::LoadScheduler;
 use crate::engine::metering::OperationCharge;
-use crate::engine::operation::ValidatedOperation;
+use crate::engine::operation::{InvalidRequest, ValidatedOperation};
 use crate::engine::persisted_documents::PersistedDocuments;
 use crate::engine::request_validator::RequestValidator;
-use crate::engine::response::{error_response, finalize, to_json};
+use crate::engine::response::{count_objects, error_response, finalize, server_error};
 use crate::engine::response_cache::{
     CacheRequests, CacheSize, CachedResponse, EntryMeta, Outcome, ResponseCache,
 };
 use crate::graphql::context::RequestContext;
 pub use crate::graphql::context::{Caller, RequestMeta};
 use crate::graphql::error::{Error, ErrorCode};
-use crate::graphql::subscription::source::SourceSlot;
 use crate::graphql::{Schema, schema};
 use crate::service::Services;
 
-/// Begins a stream of a topic that everybody may follow: what executing takes is found in what it leaves.
-const PROBE: &str = "subscription { gigPublished { cursor } }";
-
-/// What a stranger's request comes to.
+/// The result of [`Engine::find_or_validate`].
 pub enum Admission {
-    /// Its answer is there.
+    /// The response is cached.
     Cached(Arc<CachedResponse>),
-    /// It may be executed.
+    /// The operation is valid and must be executed.
     Validated(Box<ValidatedOperation>),
 }
 
-/// The schema, and what is shared by those who follow it.
+/// The schema, and the caches that all requests share.
 pub struct Engine {
     services: Arc<Services>,
     schema: Schema,
     validator: RequestValidator,
-    persisted: PersistedDocuments,
-    cached: Arc<ResponseCache>,
+    persisted_documents: PersistedDocuments,
+    response_cache: Arc<ResponseCache>,
     execution_env: OnceCell<Arc<ExecutionEnv>>,
-    operations: OperationCache,
-    groups: FanoutGroups,
+    operation_cache: OperationCache,
+    fanout_groups: FanoutGroups,
 }
 
 impl Engine {
     pub fn new(services: Arc<Services>, config: &Config) -> Self {
         let schema = schema(config.introspection);
         let validator = RequestValidator::new(config.operations.clone(), config.introspection, &schema.sdl());
-        let persisted = PersistedDocuments::new(
+        let persisted_documents = PersistedDocuments::new(
             config.automatic_persisted_queries,
             config.trusted_documents.clone(),
             config.operations.document_bytes,
@@ -88,49 +104,66 @@ impl Engine {
             services,
             schema,
             validator,
-            persisted,
-            cached: Arc::new(ResponseCache::new(config.cache_bytes)),
+            persisted_documents,
+            response_cache: Arc::new(ResponseCache::new(config.cache_bytes)),
             execution_env: OnceCell::new(),
-            operations: OperationCache::default(),
-            groups: FanoutGroups::default(),
+            operation_cache: OperationCache::default(),
+            fanout_groups: FanoutGroups::default(),
         }
     }
 
-    /// Looks at a request: nothing of it is executed, and it costs nothing yet.
-    ///
-    /// # Errors
-    /// The answer to one that must not be.
-    pub fn validate(&self, mut request: Request) -> Result<ValidatedOperation, Response> {
-        self.persisted.resolve(&mut request).map_err(|error| error_response(&error))?;
-        self.validator.validate(request).map_err(Response::from_errors)
+    /// Validates a request. Nothing is executed or charged yet.
+    pub fn validate(&self, mut request: Request) -> Result<ValidatedOperation, InvalidRequest> {
+        self.persisted_documents.resolve(&mut request).map_err(|error| server_error(&error))?;
+        self.validator.validate(request)
     }
 
-    /// The same of a request by a stranger, unless its answer is there already.
-    ///
-    /// # Errors
-    /// The answer to one that must not be.
-    pub fn find_or_validate(&self, mut request: Request) -> Result<Admission, Response> {
-        self.persisted.resolve(&mut request).map_err(|error| error_response(&error))?;
-        let key = self.cached.key(&request);
-        let cached = key.and_then(|key| self.cached.find(&key, self.services.public_data_version.current()));
-        if let Some(cached) = cached {
+    /// Finds the cached response to an anonymous request or, if there is none, validates the request.
+    pub fn find_or_validate(&self, mut request: Request) -> Result<Admission, InvalidRequest> {
+        self.persisted_documents.resolve(&mut request).map_err(|error| server_error(&error))?;
+        let cache_key = self.response_cache.key(&request);
+        let version = self.services.public_data_version.current();
+        if let Some(cached) = cache_key.and_then(|key| self.response_cache.get(&key, version)) {
             return Ok(Admission::Cached(cached));
         }
-        let mut operation = self.validator.validate(request).map_err(Response::from_errors)?;
-        operation.key = key.filter(|_| response_cache::is_cacheable(operation.kind, operation.cache));
+        let mut operation = self.validator.validate(request)?;
+        let is_cacheable = response_cache::is_cacheable(operation.kind, operation.cache_policy);
+        operation.cache_key = cache_key.filter(|_| is_cacheable);
         Ok(Admission::Validated(Box::new(operation)))
     }
 
-    /// Gives an answer that is there.
+    /// Charges an anonymous client for a cached response.
     ///
     /// # Errors
-    /// The answer to one who has asked too much.
+    /// The response to send instead if the rate limit is exceeded.
     pub async fn charge_cached(&self, address: IpAddr, cached: &CachedResponse) -> Result<(), Response> {
         let charged = OperationCharge::charge_cached(&self.services, address, cached.cost).await;
         charged.map_err(|error| error_response(&error))
     }
 
-    /// Executes a stranger's query whose answer is kept, or waits for whoever does so already.
+    /// How many cacheable requests were hits, misses or joined an execution.
+    pub fn cache_requests(&self) -> CacheRequests {
+        self.response_cache.requests()
+    }
+
+    /// How much the response cache holds.
+    pub fn cache_size(&self) -> CacheSize {
+        self.response_cache.size()
+    }
+
+    /// Executes a query or mutation. Caches the response if the operation has a `cache_key`.
+    pub async fn execute_cacheable(
+        self: Arc<Self>,
+        meta: RequestMeta,
+        mut operation: ValidatedOperation,
+    ) -> Outcome {
+        match operation.cache_key.take() {
+            Some(key) => Box::pin(self.execute_and_cache(meta, key, operation)).await,
+            None => Outcome::Uncached(Arc::new(self.execute(meta, operation).await)),
+        }
+    }
+
+    /// Executes a query and caches the response, or waits for an identical query that is running.
     async fn execute_and_cache(
         self: Arc<Self>,
         meta: RequestMeta,
@@ -139,169 +172,87 @@ impl Engine {
     ) -> Outcome {
         let charge = match OperationCharge::charge(&self.services, &meta, &operation).await {
             Ok(charge) => charge,
-            Err(refused) => return Outcome::Uncached(Arc::new(error_response(&refused))),
+            Err(error) => return Outcome::Uncached(Arc::new(error_response(&error))),
         };
-        let (services, cached) = (Arc::clone(&self.services), Arc::clone(&self.cached));
-        let (version, summary) = (services.public_data_version.current(), EntryMeta::from(&operation));
-        let running = Box::pin(async move { self.run(&meta, operation).await });
-        let answer = cached.make(key, version, summary, running).await;
-        match &answer {
-            Outcome::Cached(cached) => charge.settle_at(&services, cached.cost),
-            Outcome::Uncached(response) => drop(charge.settle(&services, response::objects(&response.data))),
+        let (services, response_cache) = (Arc::clone(&self.services), Arc::clone(&self.response_cache));
+        let (version, entry_meta) = (services.public_data_version.current(), EntryMeta::from(&operation));
+        let execution = Box::pin(async move { self.run(&meta, operation).await });
+        let outcome = response_cache.get_or_execute(key, version, entry_meta, execution).await;
+        match &outcome {
+            Outcome::Cached(cached) => charge.refund_unused(&services, cached.cost),
+            Outcome::Uncached(response) => drop(charge.settle(&services, count_objects(&response.data))),
         }
-        answer
+        outcome
     }
 
-    /// How the answers that are kept are used.
-    pub fn cache_requests(&self) -> CacheRequests {
-        self.cached.requests()
-    }
-
-    /// What is kept of answers.
-    pub fn cache_size(&self) -> CacheSize {
-        self.cached.size()
-    }
-
-    /// Executes a query or mutation.
-    pub async fn execute_cacheable(self: Arc<Self>, meta: RequestMeta, mut operation: ValidatedOperation) -> Outcome {
-        match operation.key.take() {
-            Some(key) => Box::pin(self.execute_and_cache(meta, key, operation)).await,
-            None => Outcome::Uncached(Arc::new(self.execute(meta, operation).await)),
-        }
-    }
-
-    /// Executes a query or mutation, for one alone.
+    /// Executes a query or mutation without the response cache.
     pub async fn execute(self: Arc<Self>, meta: RequestMeta, operation: ValidatedOperation) -> Response {
         if operation.kind == OperationType::Subscription {
-            return error_response(&limits::no_single_answer());
+            let message = "A subscription needs a WebSocket, or a stream: send Accept: text/event-stream.";
+            return error_response(&Error::bad_input(message));
         }
         let charge = match OperationCharge::charge(&self.services, &meta, &operation).await {
             Ok(charge) => charge,
-            Err(refused) => return error_response(&refused),
+            Err(error) => return error_response(&error),
         };
-        let asks_for_cost = operation.wants_cost();
-        let is_act = operation.kind == OperationType::Mutation;
-        let attempt = operation.idempotency_key.clone().filter(|_| is_act).map(|key| idempotency::Request {
+        let wants_cost = operation.wants_cost();
+        let is_mutation = operation.kind == OperationType::Mutation;
+        let idempotency_key = operation.idempotency_key.clone().filter(|_| is_mutation);
+        let idempotent_request = idempotency_key.map(|key| IdempotentRequest {
             key,
             fingerprint: idempotency::fingerprint(&self.services, &operation.request),
-            within: self.within(operation.kind),
+            max_duration: self.timeout(operation.kind),
         });
-        // Boxed: it is large, and whatever it is moved through would be as large.
-        let running = Box::pin(self.run(&meta, operation));
-        let mut response = match attempt {
-            Some(request) => idempotency::run_once(&self.services, &meta.caller, request, running).await,
-            None => running.await,
+        // Boxed: the future is large, and so would be every future that holds it.
+        let execution = Box::pin(self.run(&meta, operation));
+        let mut response = match idempotent_request {
+            Some(request) => idempotency::run_once(&self.services, &meta.caller, request, execution).await,
+            None => execution.await,
         };
-        let spent = charge.settle(&self.services, response::objects(&response.data));
-        if asks_for_cost {
-            response.extensions.insert("cost".to_owned(), spent);
+        let cost = charge.settle(&self.services, count_objects(&response.data));
+        if wants_cost {
+            response.extensions.insert("cost".to_owned(), cost);
         }
         response
     }
 
-    /// Executes what is admitted and paid for, within its time. Whatever goes wrong ends this operation, and no other.
+    /// Executes a validated operation that is paid for, within its timeout. A panic in a resolver becomes an
+    /// error.
     async fn run(&self, meta: &RequestMeta, operation: ValidatedOperation) -> Response {
-        let within = self.within(operation.kind);
+        let max_duration = self.timeout(operation.kind);
         let (spawner, mut scheduler) = LoadScheduler::new();
         let context = Arc::new(RequestContext::new(Arc::clone(&self.services), meta, spawner));
-        let executing = scheduler.drive(self.schema.execute(operation.request.data(context)));
-        let response = match timeout(within, whole(executing)).await {
+        let execution = scheduler.drive(self.schema.execute(operation.request.data(context)));
+        let response = match timeout(max_duration, catch_panic(execution)).await {
             Ok(response) => response,
-            Err(_) => error_response(&too_slow(operation.kind, within)),
+            Err(_) => error_response(&timeout_error(operation.kind, max_duration)),
         };
         finalize(response, &meta.request_id)
     }
 
-    fn within(&self, kind: OperationType) -> Duration {
+    /// How long an operation of this kind may run.
+    fn timeout(&self, kind: OperationType) -> Duration {
         match kind {
             OperationType::Mutation => self.validator.limits().mutation_timeout(),
             OperationType::Query | OperationType::Subscription => self.validator.limits().query_timeout(),
         }
     }
-
-    /// Begins a subscription; where a client's browser resumes by itself, behind that event.
-    ///
-    /// # Errors
-    /// The answer to one that cannot begin.
-    pub async fn subscribe(
-        &self,
-        current_caller: CurrentCaller,
-        meta: RequestMeta,
-        operation: ValidatedOperation,
-        last_event_id: Option<String>,
-    ) -> Result<SubscriptionStream, Response> {
-        // That it begins is paid for; what it is told is not.
-        OperationCharge::charge(&self.services, &meta, &operation)
-            .await
-            .map_err(|refused| error_response(&refused))?;
-        let request = operation.request;
-        let execution_env = self.execution_env.get_or_try_init(|| self.probe(&meta)).await?;
-        let document = request.query.clone();
-        let mut handoff = self.spawner(&meta, request, last_event_id).await?;
-        let operation = self.operations.get_or_compile(&document, &handoff);
-        // What says where to begin says nothing of what is shown; what stands at the root does its work only once.
-        let (of_root, after) = operation.variables_of_root();
-        let mut variables = handoff.variables().clone();
-        if let Some(after) = &after {
-            variables.remove(after);
-        }
-        let key = FanoutKey {
-            topic: handoff.source.topic,
-            by: handoff.source.fanout_scope.clone(),
-            variables: to_json(&variables),
-        };
-        for name in &of_root {
-            variables.remove(name);
-        }
-        let show = handoff.source.take_resolver();
-        let cohort = self.groups.join(key, operation, Arc::clone(execution_env), variables, show);
-        Ok(SubscriptionStream::new(Arc::clone(&self.services), cohort, handoff, current_caller, meta))
-    }
-
-    async fn probe(&self, meta: &RequestMeta) -> Result<Arc<ExecutionEnv>, Response> {
-        let nobody = RequestMeta { caller: Caller::Anonymous, ..meta.clone() };
-        let handoff = self.spawner(&nobody, Request::new(PROBE), None).await?;
-        Ok(Arc::new(handoff.execution_env()))
-    }
-
-    /// Has the library check the operation and run its root field.
-    async fn spawner(
-        &self,
-        meta: &RequestMeta,
-        request: Request,
-        last_event_id: Option<String>,
-    ) -> Result<SourceHandoff, Response> {
-        let (spawner, mut scheduler) = LoadScheduler::new();
-        let context = RequestContext::new(Arc::clone(&self.services), meta, spawner);
-        let context = Arc::new(context.with_last_event_id(last_event_id));
-        let slot = Arc::new(HandoffSlot::default());
-        let slot_of_request: Arc<dyn SourceSlot> = Arc::<HandoffSlot>::clone(&slot);
-        let mut responses = self.schema.execute_stream(request.data(context).data(slot_of_request));
-        if let Some(response) = scheduler.drive(responses.next()).await {
-            return Err(finalize(response, &meta.request_id));
-        }
-        slot.take().ok_or_else(|| {
-            // Its one field was skipped by a directive.
-            let message = "This subscription asks for nothing.";
-            error_response(&Error::new(ErrorCode::GraphqlValidationFailed, message))
-        })
-    }
 }
 
-/// The answer, also where a resolver panics.
-async fn whole(executing: impl Future<Output = Response>) -> Response {
-    let executed = AssertUnwindSafe(executing).catch_unwind().await;
-    executed.unwrap_or_else(|panic| error_response(&Error::from_panic(panic.as_ref())))
+/// The response, or an internal error if a resolver panics.
+async fn catch_panic(execution: impl Future<Output = Response>) -> Response {
+    let result = AssertUnwindSafe(execution).catch_unwind().await;
+    result.unwrap_or_else(|panic| error_response(&Error::from_panic(panic.as_ref())))
 }
 
-fn too_slow(kind: OperationType, within: Duration) -> Error {
-    let seconds = within.as_secs();
+fn timeout_error(kind: OperationType, max_duration: Duration) -> Error {
+    let seconds = max_duration.as_secs();
     let message = match kind {
         OperationType::Mutation => format!(
-            "This took longer than the {seconds} seconds that a mutation may take, and was stopped: read what has \
-             become of it, or send it again with the same Idempotency-Key."
+            "The mutation took longer than {seconds} seconds and was stopped. Read the current state, or send \
+             the mutation again with the same Idempotency-Key."
         ),
-        _ => format!("This took longer than the {seconds} seconds that a query may take, and was stopped."),
+        _ => format!("The query took longer than {seconds} seconds and was stopped."),
     };
     Error::new(ErrorCode::TimedOut, message)
 }
@@ -309,12 +260,13 @@ fn too_slow(kind: OperationType, within: Duration) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::response::{ResponseBody, to_json};
 
     #[tokio::test]
-    async fn a_panic_is_one_error_and_says_nothing_of_itself() {
-        let response = whole(async { panic!("at the database's password") }).await;
+    async fn a_panic_becomes_one_error_without_the_panic_message() {
+        let response = catch_panic(async { panic!("at the database's password") }).await;
         let response = finalize(response, "request-7");
-        let text = to_json(&response::ResponseBody::from(&response));
+        let text = to_json(&ResponseBody::from(&response));
         assert!(text.contains("INTERNAL_SERVER_ERROR") && text.contains("request-7"), "{text}");
         assert!(!text.contains("password"), "{text}");
     }

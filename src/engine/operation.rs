@@ -1,17 +1,17 @@
-//! One operation of a request that may be executed.
+//! A validated operation.
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Request, Value};
+use async_graphql::{Request, ServerError, Value};
 
 use crate::engine::cache_key::CacheKey;
 use crate::engine::cache_policy::CachePolicy;
 
-/// An operation that passed every check which needs no execution.
+/// An operation that [`RequestValidator`](crate::engine::request_validator::RequestValidator) accepted.
 pub struct ValidatedOperation {
     /// The request with its parsed document and its coerced variables.
     pub request: Request,
     pub kind: OperationType,
-    /// The name of the operation in its document.
+    /// The name of the operation in the document.
     pub name: Option<String>,
     /// The names of the root fields, one for each time that a field is selected.
     pub root_fields: Vec<String>,
@@ -19,10 +19,10 @@ pub struct ValidatedOperation {
     pub cost: u64,
     /// The part of the cost that does not depend on the objects in the response.
     pub base_cost: u64,
-    /// Whether the response to an anonymous request may be cached.
-    pub cache: CachePolicy,
-    /// The key of the cached response, if the response is cacheable.
-    pub key: Option<CacheKey>,
+    /// How long the response to an anonymous request can be cached.
+    pub cache_policy: CachePolicy,
+    /// The key of the response in the response cache, if it is to be cached there.
+    pub cache_key: Option<CacheKey>,
     /// The `Idempotency-Key`: a mutation with a key runs once, however often it is sent.
     pub idempotency_key: Option<String>,
 }
@@ -31,5 +31,19 @@ impl ValidatedOperation {
     /// Whether the client asked for the cost, by `extensions.cost`.
     pub fn wants_cost(&self) -> bool {
         self.request.extensions.get("cost") == Some(&Value::Boolean(true))
+    }
+}
+
+/// A request that must not be executed.
+#[derive(Debug)]
+pub struct InvalidRequest {
+    pub errors: Vec<ServerError>,
+    /// The kind of its operation, if the document was parsed and only breaks the schema.
+    pub kind: Option<OperationType>,
+}
+
+impl From<ServerError> for InvalidRequest {
+    fn from(error: ServerError) -> Self {
+        Self { errors: vec![error], kind: None }
     }
 }

@@ -1,5 +1,8 @@
-//! Documents that a request names instead of sending them: by their SHA-256, once a client has sent one (automatic
-//! persisted queries), or by their id in the manifest of trusted documents.
+//! Documents that a request names instead of sending them.
+//!
+//! - Automatic persisted queries: by the SHA-256 of a document that a client has sent before.
+//! - Trusted documents: by an id of the manifest. In the mode `enforce` the gateway executes no other
+//!   documents.
 
 use std::sync::Arc;
 
@@ -9,21 +12,21 @@ use moka::sync::Cache;
 use crate::config::{TrustMode, TrustedDocuments, document_hash};
 use crate::graphql::error::{Error, ErrorCode};
 
-/// The bytes of documents that are kept by their hashes.
-const KEPT_BYTES: u64 = 16 * 1024 * 1024;
+/// The memory that automatic persisted queries may use.
+const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// What a document takes besides its own bytes.
+/// The memory of an entry besides its document.
 const OVERHEAD_BYTES: usize = 128;
 
-/// The extension that an id of the manifest comes in; over HTTP it may stand beside `query`, too.
+/// The request extension with the id of a trusted document. Over HTTP it can also stand next to `query`.
 pub const DOCUMENT_ID: &str = "documentId";
 
-/// The documents that can be named.
+/// The documents that requests can name.
 pub struct PersistedDocuments {
-    /// `None`: a document cannot be named by its hash alone.
+    /// `None` if automatic persisted queries are switched off.
     automatic: Option<Cache<[u8; 32], Arc<str>>>,
     trusted: TrustedDocuments,
-    /// A longer document is refused anyway.
+    /// Longer documents are not cached, since they are rejected later.
     document_max_bytes: usize,
 }
 
@@ -33,61 +36,65 @@ impl PersistedDocuments {
             let weigh = |_: &[u8; 32], document: &Arc<str>| {
                 u32::try_from(document.len() + OVERHEAD_BYTES).unwrap_or(u32::MAX)
             };
-            Cache::builder().max_capacity(KEPT_BYTES).weigher(weigh).build()
+            Cache::builder().max_capacity(CACHE_BYTES).weigher(weigh).build()
         };
         Self { automatic: automatic.then(cache), trusted, document_max_bytes }
     }
 
-    /// Puts the document into a request that names it.
+    /// Sets `request.query` to the document that the request names.
     ///
     /// # Errors
-    /// PERSISTED_QUERY_NOT_FOUND, PERSISTED_QUERY_NOT_SUPPORTED, DOCUMENT_NOT_TRUSTED, BAD_USER_INPUT.
+    /// - PERSISTED_QUERY_NOT_FOUND if there is no such document.
+    /// - PERSISTED_QUERY_NOT_SUPPORTED if automatic persisted queries are switched off.
+    /// - DOCUMENT_NOT_TRUSTED if the document is not in the manifest, and must be.
+    /// - BAD_USER_INPUT if the hash is malformed, or is not the hash of `query`.
     pub fn resolve(&self, request: &mut Request) -> Result<(), Error> {
         let id = request.extensions.get(DOCUMENT_ID);
         let hash = request.extensions.get("persistedQuery").and_then(|persisted| match persisted {
             Value::Object(fields) => fields.get("sha256Hash"),
             _ => None,
         });
-        if let Some(named) = id.or(hash) {
-            let Value::String(named) = named else {
-                return Err(Error::bad_input("A document's id or hash is a string."));
+        if let Some(id_or_hash) = id.or(hash) {
+            let Value::String(id_or_hash) = id_or_hash else {
+                return Err(Error::bad_input("`documentId` and `sha256Hash` must be strings."));
             };
-            let document = self.trusted.get(named);
-            let by_hash = id.is_none();
+            let document = self.trusted.get(id_or_hash);
+            let is_hash = id.is_none();
             match document {
                 Some(document) if request.query.is_empty() => {
                     document.as_ref().clone_into(&mut request.query);
                     return Ok(());
                 }
-                None if by_hash => {
-                    let hash = named.clone();
+                None if is_hash => {
+                    let hash = id_or_hash.clone();
                     self.resolve_hash(&hash, request)?;
                 }
                 None if request.query.is_empty() => {
-                    let message = "No trusted document has this id.";
+                    let message = "There is no trusted document with this `documentId`.";
                     return Err(Error::new(ErrorCode::PersistedQueryNotFound, message));
                 }
-                // What is sent with it is looked at as what it is.
+                // A document that is sent along takes precedence over the id.
                 Some(_) | None => {}
             }
         }
         self.check_trust(&request.query)
     }
 
+    /// Handles an automatic persisted query: finds the document or, if the request has it, caches it.
     fn resolve_hash(&self, hash: &str, request: &mut Request) -> Result<(), Error> {
         let Some(automatic) = self.automatic.as_ref().filter(|_| self.trusted.mode != TrustMode::Enforce)
         else {
             if !request.query.is_empty() {
                 return Ok(());
             }
-            // Clients know this by its very words, and send the document.
+            // The protocol defines the message: clients look for it, and then send the document.
             return Err(Error::new(ErrorCode::PersistedQueryNotSupported, "PersistedQueryNotSupported"));
         };
         let Some(hash) = parse_hash(hash) else {
-            return Err(Error::bad_input("`sha256Hash` is no SHA-256: 64 hexadecimal digits."));
+            return Err(Error::bad_input("`sha256Hash` must have 64 hexadecimal digits."));
         };
         if request.query.is_empty() {
-            // And this.
+            // The protocol defines this message, too.
             let not_found = || Error::new(ErrorCode::PersistedQueryNotFound, "PersistedQueryNotFound");
             automatic.get(&hash).ok_or_else(not_found)?.as_ref().clone_into(&mut request.query);
             return Ok(());
@@ -96,7 +103,7 @@ impl PersistedDocuments {
             return Ok(());
         }
         if document_hash(&request.query) != hash {
-            return Err(Error::bad_input("`sha256Hash` is not the SHA-256 of `query`."));
+            return Err(Error::bad_input("`sha256Hash` must be the SHA-256 of `query`."));
         }
         automatic.insert(hash, request.query.as_str().into());
         Ok(())
@@ -107,15 +114,12 @@ impl PersistedDocuments {
             TrustMode::Off => Ok(()),
             _ if self.trusted.contains(document) => Ok(()),
             TrustMode::Audit => {
-                tracing::warn!(
-                    sha256 = hexadecimal(&document_hash(document)),
-                    "a document is in no manifest"
-                );
+                let sha256 = hexadecimal(&document_hash(document));
+                tracing::warn!(sha256, "document is not trusted");
                 Ok(())
             }
             TrustMode::Enforce => {
-                let message =
-                    "This gateway runs only the documents that it knows: send one's id as `documentId`.";
+                let message = "Only trusted documents are executed. Send the `documentId` of one.";
                 Err(Error::new(ErrorCode::DocumentNotTrusted, message))
             }
         }
@@ -128,7 +132,7 @@ fn parse_hash(text: &str) -> Option<[u8; 32]> {
         return None;
     }
     let mut hash = [0; 32];
-    for (byte, pair) in hash.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
         *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
     }
     Some(hash)
@@ -150,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_is_known_by_its_hash_once_it_was_sent() {
+    fn a_document_is_found_by_its_hash_after_it_was_sent() {
         let documents = PersistedDocuments::new(true, TrustedDocuments::default(), 100);
         let hash = hexadecimal(&document_hash("{ a }"));
         let code = |mut request: Request| documents.resolve(&mut request).map_err(|error| error.code());
@@ -158,19 +162,19 @@ mod tests {
         assert_eq!(code(request("{ b }", &hash)), Err(ErrorCode::BadUserInput));
         assert_eq!(code(request("", &hash)), Err(ErrorCode::PersistedQueryNotFound));
         assert_eq!(code(request("{ a }", &hash.to_uppercase())), Ok(()));
-        let mut known = request("", &hash);
-        documents.resolve(&mut known).expect("it is known");
-        assert_eq!(known.query, "{ a }");
-        for bad in ["", "abc", &"é".repeat(32), &"g".repeat(64)] {
-            assert_eq!(code(request("{ a }", bad)), Err(ErrorCode::BadUserInput), "{bad}");
+        let mut persisted = request("", &hash);
+        documents.resolve(&mut persisted).expect("the document was sent");
+        assert_eq!(persisted.query, "{ a }");
+        for invalid in ["", "abc", &"é".repeat(32), &"g".repeat(64)] {
+            assert_eq!(code(request("{ a }", invalid)), Err(ErrorCode::BadUserInput), "{invalid}");
         }
         let long = " ".repeat(101);
         let hash_of_long = hexadecimal(&document_hash(&long));
         assert_eq!(code(request(&long, &hash_of_long)), Ok(()));
         assert_eq!(code(request("", &hash_of_long)), Err(ErrorCode::PersistedQueryNotFound));
-        let without = PersistedDocuments::new(false, TrustedDocuments::default(), 100);
-        let refused = without.resolve(&mut request("", &hash)).unwrap_err();
-        assert_eq!(refused.code(), ErrorCode::PersistedQueryNotSupported);
-        without.resolve(&mut request("{ a }", &hash)).expect("it was sent whole");
+        let switched_off = PersistedDocuments::new(false, TrustedDocuments::default(), 100);
+        let error = switched_off.resolve(&mut request("", &hash)).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::PersistedQueryNotSupported);
+        switched_off.resolve(&mut request("{ a }", &hash)).expect("the request has the document");
     }
 }

@@ -1,9 +1,14 @@
-//! Decides whether a request may be executed, before anything is executed.
+//! Decides whether a request can be executed.
 //!
-//! A request passes, in this order: the size of its document and its variables ([`limits`]), its tokens, the parser, the
-//! shape of the document, section 5 of the specification ([`validation`]), the choice of its operation, the coercion of
-//! its variables, and the cost. What depends on the document alone is done once for each distinct document
-//! ([`DocumentCache`]). Cheap checks come first, so that a request which is refused costs next to nothing.
+//! The checks, cheapest first, so that a rejected request costs little:
+//!
+//! 1. the size of the document and of the variables ([`limits`](crate::engine::limits));
+//! 2. the tokens, the syntax, the shape, the length of lists, and the rules of section 5 of the specification
+//!    ([`validation`](crate::engine::validation)). These depend only on the document, and run once for each
+//!    distinct document ([`DocumentCache`]);
+//! 3. the choice of the operation, and its root fields;
+//! 4. the values of the variables, which are coerced to their types;
+//! 5. the cost.
 
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
@@ -17,11 +22,14 @@ use crate::engine::document_cache::{DocumentCache, PreparedDocument};
 use crate::engine::idempotency::IDEMPOTENCY_KEY_EXTENSION;
 use crate::engine::limits::cost::{self, CostKind};
 use crate::engine::limits::schema_index::SchemaIndex;
-use crate::engine::limits::{LimitExceeded, duplicates, exceeded, refused, shape, tokens, variables};
-use crate::engine::operation::ValidatedOperation;
+use crate::engine::limits::{
+    LimitExceeded, duplicates, limit_error, request_error, shape, tokens, variables,
+};
+use crate::engine::operation::{InvalidRequest, ValidatedOperation};
 use crate::engine::subscription_root;
 use crate::engine::validation::{ErrorKind, ValidationError, Validator, normalize};
 use crate::graphql::error::ErrorCode;
+use crate::graphql::types::scalar;
 
 /// Checks requests against the schema and the limits.
 pub struct RequestValidator {
@@ -34,12 +42,12 @@ pub struct RequestValidator {
 }
 
 impl RequestValidator {
-    /// A validator for the schema with this definition.
+    /// `sdl` is the schema, in the schema definition language.
     pub fn new(limits: OperationLimits, introspection: bool, sdl: &str) -> Self {
         Self {
             limits,
-            schema_index: SchemaIndex::of(sdl),
-            validator: Validator::new(sdl, introspection),
+            schema_index: SchemaIndex::parse(sdl),
+            validator: Validator::new(sdl, introspection).with_scalars(is_scalar_value),
             documents: DocumentCache::default(),
             introspection,
         }
@@ -49,58 +57,55 @@ impl RequestValidator {
         &self.limits
     }
 
-    /// Checks a request whose document is known, and coerces its variables.
+    /// Checks a request whose document is resolved, and coerces its variables.
     ///
     /// # Errors
-    /// GRAPHQL_PARSE_FAILED, QUERY_TOO_COMPLEX, BAD_USER_INPUT, GRAPHQL_VALIDATION_FAILED.
-    pub fn validate(&self, mut request: Request) -> Result<ValidatedOperation, Vec<ServerError>> {
+    /// GRAPHQL_PARSE_FAILED, GRAPHQL_VALIDATION_FAILED, QUERY_TOO_COMPLEX or BAD_USER_INPUT.
+    pub fn validate(&self, mut request: Request) -> Result<ValidatedOperation, InvalidRequest> {
         let limits = &self.limits;
-        let (bytes, most) = (request.query.len(), limits.document_bytes);
-        if bytes > most {
-            let message = format!("The document may have at most {most} bytes; it has {bytes}.");
-            return Err(vec![exceeded(LimitExceeded::DocumentBytes, most, message, None)]);
+        let (bytes, max) = (request.query.len(), limits.document_bytes);
+        if bytes > max {
+            let message = format!("The document may have at most {max} bytes; it has {bytes}.");
+            return Err(limit_error(LimitExceeded::DocumentBytes, max, message, None).into());
         }
-        variables::check_size(&request, limits).map_err(one)?;
-        let prepared =
-            self.documents.get_or_prepare(&request.query, || self.prepare_document(&request.query))?;
+        variables::check_size(&request, limits)?;
+        let prepared = self.documents.get_or_prepare(&request.query, || self.prepare_document(&request))?;
 
-        let (name, operation) =
-            selected_operation(&prepared.document, request.operation_name.as_deref()).map_err(one)?;
+        let (name, operation) = selected_operation(&prepared.document, request.operation_name.as_deref())?;
         let (name, kind, pos) = (name.map(ToString::to_string), operation.node.ty, operation.pos);
         let root_fields = match prepared.root_fields.get(name.as_deref().unwrap_or_default()) {
-            Some(root_fields) => root_fields.clone().map_err(one)?,
+            Some(root_fields) => root_fields.clone()?,
             None => Vec::new(),
         };
         if !self.introspection
             && let Some(field) = root_fields.iter().find(|name| cost::is_introspection(name))
         {
             let message = format!("The field `{field}` is not available: introspection is switched off.");
-            return Err(one(refused(ErrorCode::GraphqlValidationFailed, message, Some(pos))));
+            return Err(request_error(ErrorCode::GraphqlValidationFailed, message, Some(pos)).into());
         }
-        self.coerce_variables(&prepared, name.as_deref(), &mut request).map_err(one)?;
+        self.coerce_variables(&prepared, name.as_deref(), &mut request)?;
 
         let mut document = prepared.document.clone();
         if kind == OperationType::Subscription {
             merge_root_field(&prepared.document, &mut document, name.as_deref(), &request.variables);
         }
-        let (_, operation) = selected_operation(&document, name.as_deref()).map_err(one)?;
-        let count = |counted| {
-            cost::count(counted, &self.schema_index, &document, &operation.node, &request.variables)
+        let (_, operation) = selected_operation(&document, name.as_deref())?;
+        let fields_cost = |cost_kind| {
+            cost::fields_cost(cost_kind, &self.schema_index, &document, &operation.node, &request.variables)
         };
-        let base_cost = cost::base(kind, &root_fields).saturating_add(count(CostKind::Work));
-        let cost = base_cost.saturating_add(count(CostKind::Objects));
+        let base_cost = cost::root_cost(kind, &root_fields).saturating_add(fields_cost(CostKind::Work));
+        let cost = base_cost.saturating_add(fields_cost(CostKind::Objects));
         if cost > limits.cost {
-            let most = limits.cost;
-            let message = format!("An operation may cost at most {most}; this one costs {cost}.");
-            let allowed = usize::try_from(most).unwrap_or(usize::MAX);
-            return Err(one(exceeded(LimitExceeded::Cost, allowed, message, Some(pos))));
+            let message = format!("An operation may cost at most {}; this one costs {cost}.", limits.cost);
+            let max = usize::try_from(limits.cost).unwrap_or(usize::MAX);
+            return Err(limit_error(LimitExceeded::Cost, max, message, Some(pos)).into());
         }
         request.operation_name.clone_from(&name);
         request.set_parsed_query(document);
-        let cache = CachePolicy::of(kind, &root_fields);
+        let cache_policy = CachePolicy::new(kind, &root_fields);
         let idempotency_key = request.extensions.get(IDEMPOTENCY_KEY_EXTENSION).map(|key| match key {
             Value::String(key) => key.clone(),
-            // An empty key is refused as an invalid one.
+            // An empty key is rejected later.
             _ => String::new(),
         });
         Ok(ValidatedOperation {
@@ -110,27 +115,32 @@ impl RequestValidator {
             root_fields,
             cost,
             base_cost,
-            cache,
-            key: None,
+            cache_policy,
+            cache_key: None,
             idempotency_key,
         })
     }
 
-    /// Parses and validates a document that is not cached.
-    fn prepare_document(&self, text: &str) -> Result<PreparedDocument, Vec<ServerError>> {
-        let limits = &self.limits;
-        tokens::check(text, limits.tokens).map_err(one)?;
+    /// Parses and validates a document.
+    fn prepare_document(&self, request: &Request) -> Result<PreparedDocument, InvalidRequest> {
+        let (limits, text) = (&self.limits, request.query.as_str());
+        tokens::check(text, limits.tokens)?;
         let mut document = match parse_query(&*normalize(text)) {
             Ok(document) => document,
-            // The validator says more precisely what is wrong.
+            // The errors of the validator are more precise.
             Err(error) => {
                 let errors = self.validator.validate(text).err();
-                return Err(errors.map_or_else(|| one(unreadable(&error)), shown));
+                let errors = errors.map_or_else(|| vec![syntax_error(&error)], server_errors);
+                return Err(InvalidRequest { errors, kind: None });
             }
         };
-        shape::check(&document, limits).map_err(one)?;
-        variables::check_lists(&document, limits).map_err(one)?;
-        let validated = self.validator.validate(text).map_err(shown)?;
+        shape::check(&document, limits)?;
+        variables::check_lists(&document, limits)?;
+        let validated = self.validator.validate(text).map_err(|errors| {
+            let operation = find_operation(&document, request.operation_name.as_deref());
+            let kind = operation.map(|(_, operation)| operation.node.ty);
+            InvalidRequest { errors: server_errors(errors), kind }
+        })?;
         let root_fields = document.operations.iter().map(|(name, operation)| {
             let fields = shape::root_fields(&document, &operation.node, limits);
             (name.map(ToString::to_string).unwrap_or_default(), fields)
@@ -140,27 +150,30 @@ impl RequestValidator {
         Ok(PreparedDocument { document, validated, root_fields, text_bytes: text.len() })
     }
 
+    /// Replaces the variables of the request by their coerced values. Values that the operation does not
+    /// declare are dropped.
     fn coerce_variables(
         &self,
         prepared: &PreparedDocument,
-        operation: Option<&str>,
+        operation_name: Option<&str>,
         request: &mut Request,
     ) -> Result<(), ServerError> {
-        let given = std::mem::take(&mut request.variables);
-        if !prepared.validated.declares_variables(operation) {
+        let variables = std::mem::take(&mut request.variables);
+        if !prepared.validated.declares_variables(operation_name) {
             return Ok(());
         }
-        let given = match serde_json::to_value(&given) {
-            Ok(serde_json::Value::Object(given)) => given,
+        let variables = match serde_json::to_value(&variables) {
+            Ok(serde_json::Value::Object(variables)) => variables,
             _ => serde_json::Map::new(),
         };
-        let coerced = prepared.validated.coerce_variables(operation, &given).map_err(shown_error)?;
+        let coerced =
+            prepared.validated.coerce_variables(operation_name, &variables).map_err(server_error)?;
         request.variables = Variables::from_json(serde_json::Value::Object(coerced));
         Ok(())
     }
 }
 
-/// Puts the merged root field into the subscription of this name.
+/// Merges the selections of the root field of a subscription into one.
 fn merge_root_field(
     prepared: &ExecutableDocument,
     document: &mut ExecutableDocument,
@@ -177,35 +190,30 @@ fn merge_root_field(
     }
 }
 
-fn one(error: ServerError) -> Vec<ServerError> {
-    vec![error]
-}
-
-/// The operation that a request selects.
+/// The operation that a request selects, and its name in the document.
 ///
 /// # Errors
-/// BAD_USER_INPUT.
+/// BAD_USER_INPUT if the document has no such operation, or several and the request names none.
 fn selected_operation<'a>(
     document: &'a ExecutableDocument,
-    wanted: Option<&str>,
+    operation_name: Option<&str>,
 ) -> Result<(Option<&'a Name>, &'a Positioned<OperationDefinition>), ServerError> {
-    find_operation(document, wanted).ok_or_else(|| {
-        let message = match wanted {
+    find_operation(document, operation_name).ok_or_else(|| {
+        let message = match operation_name {
             Some(name) => format!("The document has no operation named {name:?}."),
-            None => "The document has several operations: choose one by `operationName`.".to_owned(),
+            None => "The document has several operations: select one with `operationName`.".to_owned(),
         };
-        refused(ErrorCode::BadUserInput, message, None)
+        request_error(ErrorCode::BadUserInput, message, None)
     })
 }
 
-/// The operation that a request selects, and its name in the document; `None` if there is no such operation, or the
-/// document has several and the request names none.
+/// The same; `None` if there is no such operation.
 fn find_operation<'a>(
     document: &'a ExecutableDocument,
-    wanted: Option<&str>,
+    operation_name: Option<&str>,
 ) -> Option<(Option<&'a Name>, &'a Positioned<OperationDefinition>)> {
-    match (&document.operations, wanted) {
-        // The operation has no name; the request's name for it is ignored.
+    match (&document.operations, operation_name) {
+        // An anonymous operation. A name in the request is ignored.
         (DocumentOperations::Single(operation), _) => Some((None, operation)),
         (DocumentOperations::Multiple(operations), Some(name)) => {
             operations.get_key_value(name).map(|(name, operation)| (Some(name), operation))
@@ -217,28 +225,33 @@ fn find_operation<'a>(
     }
 }
 
-/// The library's text of a syntax error repeats the document; a client gets the position only.
-fn unreadable(error: &ParseError) -> ServerError {
-    let at = error.positions().next();
-    let message = match at {
-        Some(at) => format!("Syntax error in the document at line {}, column {}.", at.line, at.column),
+/// Without the library's message, which repeats parts of the document.
+fn syntax_error(error: &ParseError) -> ServerError {
+    let pos = error.positions().next();
+    let message = match pos {
+        Some(pos) => format!("Syntax error in the document at line {}, column {}.", pos.line, pos.column),
         None => "Syntax error in the document.".to_owned(),
     };
-    refused(ErrorCode::GraphqlParseFailed, message, at)
+    request_error(ErrorCode::GraphqlParseFailed, message, pos)
 }
 
-/// Validation errors as the client reads them.
-fn shown(errors: Vec<ValidationError>) -> Vec<ServerError> {
-    errors.into_iter().map(shown_error).collect()
+fn server_errors(errors: Vec<ValidationError>) -> Vec<ServerError> {
+    errors.into_iter().map(server_error).collect()
 }
 
-fn shown_error(error: ValidationError) -> ServerError {
+fn server_error(error: ValidationError) -> ServerError {
     let code = match error.kind {
         ErrorKind::Syntax => ErrorCode::GraphqlParseFailed,
-        ErrorKind::Validation => ErrorCode::GraphqlValidationFailed,
-        ErrorKind::Variable => ErrorCode::BadUserInput,
+        ErrorKind::Validation | ErrorKind::Variable => ErrorCode::GraphqlValidationFailed,
+        ErrorKind::MissingVariable => ErrorCode::BadUserInput,
     };
-    let mut shown = refused(code, error.message, None);
-    shown.locations = error.locations.into_iter().map(|(line, column)| Pos { line, column }).collect();
-    shown
+    let mut server_error = request_error(code, error.message, None);
+    let positions = error.locations.into_iter().map(|(line, column)| Pos { line, column });
+    server_error.locations = positions.collect();
+    server_error
+}
+
+/// Whether a value is one of a custom scalar of the schema.
+fn is_scalar_value(scalar: &str, value: &serde_json::Value) -> bool {
+    Value::from_json(value.clone()).is_ok_and(|value| scalar::is_valid(scalar, &value))
 }

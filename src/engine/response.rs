@@ -1,4 +1,4 @@
-//! Answers as they go out, and what can be told of them.
+//! GraphQL responses: their JSON, their errors, and their objects.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,10 @@ use sha2::{Digest, Sha256};
 
 use crate::graphql::error::{Error, ErrorCode};
 
-/// An answer as it goes out: without `data` where nothing was executed.
+/// The most errors in a response to a request error. A document can have an error in every word.
+const REQUEST_ERRORS_MAX: usize = 5;
+
+/// A response as it is serialized: without `data` if it is a request error.
 #[derive(Serialize)]
 pub struct ResponseBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -22,87 +25,91 @@ pub struct ResponseBody<'a> {
 }
 
 impl<'a> From<&'a Response> for ResponseBody<'a> {
-    fn from(answer: &'a Response) -> Self {
-        let data = (!is_request_error(answer)).then_some(&answer.data);
-        Self { data, errors: &answer.errors, extensions: &answer.extensions }
+    fn from(response: &'a Response) -> Self {
+        let data = (!is_request_error(response)).then_some(&response.data);
+        Self { data, errors: &response.errors, extensions: &response.extensions }
     }
 }
 
-/// Anything of an answer, as JSON.
+/// A response, or a part of one, as JSON.
 pub fn to_json(part: &impl Serialize) -> String {
-    serde_json::to_string(part).expect("an answer is plain data")
+    serde_json::to_string(part).expect("a response is plain data")
 }
 
-/// What names an answer's text, as HTTP writes it.
+/// The `ETag` of a response body.
 pub fn etag(body: &[u8]) -> String {
     format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(body)[..16]))
 }
 
-/// Whether the answer is to a document that was not executed: then it has no `data`, not even a null one.
-pub fn is_request_error(answer: &Response) -> bool {
-    let nowhere = answer.errors.iter().all(|error| error.path.is_empty());
-    answer.data == Value::Null && !answer.errors.is_empty() && nowhere
+/// Whether nothing was executed: what the specification calls a request error. Its response has no `data`,
+/// not even null.
+pub fn is_request_error(response: &Response) -> bool {
+    let has_no_path = response.errors.iter().all(|error| error.path.is_empty());
+    response.data == Value::Null && !response.errors.is_empty() && has_no_path
 }
 
-/// The answer to what could not be begun.
+/// The response to a request that fails before it is executed.
 pub fn error_response(error: &Error) -> Response {
-    let mut shown = ServerError::new(error.message(), None);
-    shown.extensions = Some(error.extensions());
-    Response::from_errors(vec![shown])
+    Response::from_errors(vec![server_error(error)])
 }
 
-/// The codes of the answer's errors.
-pub fn error_codes(answer: &Response) -> impl Iterator<Item = &str> {
-    answer.errors.iter().filter_map(|error| match error.extensions.as_ref()?.get("code")? {
+/// An error as the library has it.
+pub fn server_error(error: &Error) -> ServerError {
+    let mut server_error = ServerError::new(error.message(), None);
+    server_error.extensions = Some(error.extensions());
+    server_error
+}
+
+/// The codes of the errors in a response.
+pub fn error_codes(response: &Response) -> impl Iterator<Item = &str> {
+    response.errors.iter().filter_map(|error| match error.extensions.as_ref()?.get("code")? {
         Value::String(code) => Some(code.as_str()),
         _ => None,
     })
 }
 
-/// Whether some of it is missing because the database is away.
-pub fn is_unavailable(answer: &Response) -> bool {
+/// Whether a part of the response is missing because the database is unavailable.
+pub fn is_unavailable(response: &Response) -> bool {
     let unavailable: &str = ErrorCode::ServiceUnavailable.into();
-    error_codes(answer).any(|code| code == unavailable)
+    error_codes(response).any(|code| code == unavailable)
 }
 
-/// How many objects there are in it, the answer itself not counted.
-pub fn objects(data: &Value) -> u64 {
-    fn below(value: &Value) -> u64 {
+/// The number of objects in a response, without the root object.
+pub fn count_objects(data: &Value) -> u64 {
+    fn count_inside(value: &Value) -> u64 {
         match value {
-            Value::List(list) => list.iter().map(counted).sum(),
-            Value::Object(fields) => fields.values().map(counted).sum(),
+            Value::List(list) => list.iter().map(count).sum(),
+            Value::Object(fields) => fields.values().map(count).sum(),
             _ => 0,
         }
     }
-    fn counted(value: &Value) -> u64 {
-        below(value) + u64::from(matches!(value, Value::Object(_)))
+    fn count(value: &Value) -> u64 {
+        count_inside(value) + u64::from(matches!(value, Value::Object(_)))
     }
-    below(data)
+    count_inside(data)
 }
 
-/// The most errors of one answer. A document can be wrong in as many ways as it has words.
-const ERRORS_MAX: usize = 5;
-
-/// Gives what has no code yet the one it has: the library's own errors are of the whole document where they have no
-/// path, and otherwise of a value that does not fit its type. And tells the client of a mistake of ours by the name
-/// that it has in our log.
-pub fn finalize(mut answer: Response, request_id: &str) -> Response {
+/// Completes the errors of a response. An error of the library gets a code: without a path it is about the
+/// whole document, with a path about a value that does not fit its type. An internal error gets the request
+/// id, under which its cause is logged.
+pub fn finalize(mut response: Response, request_id: &str) -> Response {
     let internal: &str = ErrorCode::InternalServerError.into();
-    if is_request_error(&answer) {
-        answer.errors.truncate(ERRORS_MAX);
+    if is_request_error(&response) {
+        response.errors.truncate(REQUEST_ERRORS_MAX);
     }
-    for error in &mut answer.errors {
-        let whole = error.path.is_empty();
+    for error in &mut response.errors {
+        let has_path = !error.path.is_empty();
         let extensions = error.extensions.get_or_insert_default();
         match extensions.get("code") {
             Some(code) if *code == internal.into() => extensions.set("requestId", request_id),
             Some(_) => {}
             None => {
-                let code = if whole { ErrorCode::GraphqlValidationFailed } else { ErrorCode::BadUserInput };
+                let code =
+                    if has_path { ErrorCode::BadUserInput } else { ErrorCode::GraphqlValidationFailed };
                 let code: &str = code.into();
                 extensions.set("code", code);
             }
         }
     }
-    answer
+    response
 }

@@ -1,9 +1,9 @@
-//! Answers to strangers, kept in memory for as long as nothing that everybody sees has changed.
+//! Caches responses to anonymous queries in memory, until something that is public changes.
 //!
-//! An answer is kept under its document, operation and variables, with the [`PublicDataVersion`](crate::events::public_data_version)
-//! that was current before it was made; it is given only while that is still the newest this gateway knows of. So an
-//! answer is never older than what the gateway's subscribers have been told. Requests that come while an answer is being
-//! made wait for it: a thousand identical ones take one look at the database.
+//! An entry holds the [`PublicDataVersion`](crate::events::public_data_version) that was current before its
+//! execution, and is used only while that is the newest version that this gateway knows. So a cached response
+//! is never older than the events that the gateway has sent to its subscribers. Identical queries that arrive
+//! during an execution wait for its response: a thousand of them read the database once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,48 +21,48 @@ use prometheus_client::metrics::family::Family;
 use crate::engine::cache_key::CacheKey;
 use crate::engine::cache_policy::CachePolicy;
 use crate::engine::operation::ValidatedOperation;
-use crate::engine::response::{ResponseBody, objects};
+use crate::engine::response::{ResponseBody, count_objects, etag};
 
-/// What an answer takes besides its text: its key, its place in the cache, its tag.
+/// The memory of an entry besides its body: the key, the `ETag`, the entry in the map.
 const OVERHEAD_BYTES: usize = 512;
 
-/// An answer is made anew after so long, whatever has happened: something may have changed that left no event, such as
-/// by hand in the database.
-const KEPT_FOR: Duration = Duration::from_mins(1);
+/// How long a response is cached at most. Data can change without an event, such as by hand in the database.
+const TIME_TO_LIVE: Duration = Duration::from_mins(1);
 
-/// An answer as it goes out.
+/// A serialized response.
 #[derive(Debug)]
 pub struct CachedResponse {
     /// The JSON.
     pub body: Bytes,
-    /// Names the text: two answers with one tag are the same.
+    /// The `ETag` of the body.
     pub etag: String,
-    /// For how long others may keep it.
+    /// How long HTTP caches may store it.
     pub policy: CachePolicy,
-    /// The operation's name in its document.
+    /// The name of the operation in its document.
     pub name: Option<String>,
-    /// The points that it costs.
+    /// What the response costs a client.
     pub cost: u64,
-    /// What everybody saw was of this version when it was made.
+    /// The version of the public data that was current before the execution.
     version: i64,
 }
 
-/// What comes of making an answer: one that can be kept, or another. An error is that of whoever came first, whose request
-/// its cause is logged under.
+/// The response to a cacheable query. A response with errors is not cached. Clients that wait for the same
+/// execution get the same response, and its internal errors are logged under the request id of the client
+/// that started it.
 #[derive(Debug, Clone)]
 pub enum Outcome {
     Cached(Arc<CachedResponse>),
     Uncached(Arc<Response>),
 }
 
-/// An answer that is being made, as those see it who might wait for it: where nobody does, it is given up.
+/// A running execution. It is cancelled when no client waits for it any more.
 type InFlight = WeakShared<BoxFuture<'static, Outcome>>;
 
-/// Requests that asked for an answer of the kind that is kept, by what came of it: `hit`, it was there; `miss`, it was
-/// made; `joined`, it was being made, and the request waited for it.
+/// Counts cacheable requests by `result`: `hit` if the response was cached, `miss` if the request started an
+/// execution, `joined` if it waited for a running one.
 pub type CacheRequests = Family<[(&'static str, &'static str); 1], Counter>;
 
-/// What is kept.
+/// How much the cache holds.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CacheSize {
     pub responses: u64,
@@ -70,8 +70,8 @@ pub struct CacheSize {
 }
 
 pub struct ResponseCache {
-    /// `None`: nothing is kept.
-    answers: Option<Cache<CacheKey, Arc<CachedResponse>>>,
+    /// `None` if the cache is switched off.
+    responses: Option<Cache<CacheKey, Arc<CachedResponse>>>,
     in_flight: Mutex<HashMap<(CacheKey, i64), InFlight>>,
     requests: CacheRequests,
     hits: Counter,
@@ -80,27 +80,28 @@ pub struct ResponseCache {
 }
 
 impl CachedResponse {
-    fn of(response: &Response, version: i64, operation: &EntryMeta) -> Option<Self> {
-        let is_whole =
+    /// Serializes a response; `None` if it is not cacheable.
+    fn new(response: &Response, version: i64, entry_meta: &EntryMeta) -> Option<Self> {
+        let is_plain =
             response.errors.is_empty() && response.extensions.is_empty() && response.http_headers.is_empty();
-        if !is_whole || response.data == Value::Null {
+        if !is_plain || response.data == Value::Null {
             return None;
         }
-        let mut body = serde_json::to_vec(&ResponseBody::from(response)).expect("an answer is plain data");
-        // What is not used of it would be kept, too.
+        let mut body = serde_json::to_vec(&ResponseBody::from(response)).expect("a response is plain data");
+        // Unused capacity would stay allocated as long as the entry.
         body.shrink_to_fit();
         let body = Bytes::from(body);
-        let cost = operation.base_cost.saturating_add(objects(&response.data)).min(operation.cost);
-        let (name, policy) = (operation.name.clone(), operation.policy);
-        Some(Self { etag: crate::engine::response::etag(&body), body, policy, name, cost, version })
+        let cost = entry_meta.base_cost.saturating_add(count_objects(&response.data)).min(entry_meta.cost);
+        let (name, policy) = (entry_meta.name.clone(), entry_meta.policy);
+        Some(Self { etag: etag(&body), body, policy, name, cost, version })
     }
 
-    fn bytes(&self) -> usize {
+    fn memory_bytes(&self) -> usize {
         self.body.len() + self.name.as_deref().map_or(0, str::len) + OVERHEAD_BYTES
     }
 }
 
-/// What is remembered of a request once it is executed.
+/// What a cache entry needs from its operation, which the execution consumes.
 pub struct EntryMeta {
     name: Option<String>,
     policy: CachePolicy,
@@ -110,84 +111,92 @@ pub struct EntryMeta {
 
 impl From<&ValidatedOperation> for EntryMeta {
     fn from(operation: &ValidatedOperation) -> Self {
-        let ValidatedOperation { name, cache, cost, base_cost, .. } = operation;
-        Self { name: name.clone(), policy: *cache, cost: *cost, base_cost: *base_cost }
+        let ValidatedOperation { name, cache_policy, cost, base_cost, .. } = operation;
+        Self { name: name.clone(), policy: *cache_policy, cost: *cost, base_cost: *base_cost }
     }
 }
 
 impl ResponseCache {
-    /// Keeps so many bytes; 0 keeps nothing.
-    pub fn new(bytes: u64) -> Self {
+    /// A cache of this size; 0 switches it off.
+    pub fn new(max_bytes: u64) -> Self {
         let cache = || {
             let weigh = |_: &CacheKey, cached: &Arc<CachedResponse>| {
-                u32::try_from(cached.bytes()).unwrap_or(u32::MAX)
+                u32::try_from(cached.memory_bytes()).unwrap_or(u32::MAX)
             };
-            Cache::builder().max_capacity(bytes).weigher(weigh).time_to_live(KEPT_FOR).build()
+            Cache::builder().max_capacity(max_bytes).weigher(weigh).time_to_live(TIME_TO_LIVE).build()
         };
         let requests = CacheRequests::default();
         let [hits, misses, joined] =
             ["hit", "miss", "joined"].map(|result| requests.get_or_create(&[("result", result)]).clone());
-        Self { answers: (bytes > 0).then(cache), in_flight: Mutex::default(), requests, hits, misses, joined }
+        Self {
+            responses: (max_bytes > 0).then(cache),
+            in_flight: Mutex::default(),
+            requests,
+            hits,
+            misses,
+            joined,
+        }
     }
 
-    /// Under what the answer to this request of a stranger is kept, if it is kept at all.
+    /// The key of an anonymous request; `None` if its response cannot be cached.
     pub fn key(&self, request: &Request) -> Option<CacheKey> {
-        self.answers.as_ref().and_then(|_| CacheKey::of(request))
+        self.responses.as_ref().and_then(|_| CacheKey::new(request))
     }
 
-    /// The answer, where there is one of this version.
-    pub fn find(&self, key: &CacheKey, version: i64) -> Option<Arc<CachedResponse>> {
-        let cached = self.answers.as_ref()?.get(key).filter(|cached| cached.version == version)?;
+    /// The cached response, if it has this version.
+    pub fn get(&self, key: &CacheKey, version: i64) -> Option<Arc<CachedResponse>> {
+        let cached = self.responses.as_ref()?.get(key).filter(|cached| cached.version == version)?;
         self.hits.inc();
         Some(cached)
     }
 
-    /// The answer that `make` makes of what is there at this version, or that somebody is making of it already.
-    pub async fn make(
+    /// The response of this version: from the cache, from a running execution, or from `execution`, which is
+    /// then cached.
+    pub async fn get_or_execute(
         self: &Arc<Self>,
         key: CacheKey,
         version: i64,
-        operation: EntryMeta,
-        make: impl Future<Output = Response> + Send + 'static,
+        entry_meta: EntryMeta,
+        execution: impl Future<Output = Response> + Send + 'static,
     ) -> Outcome {
-        let in_flight = {
-            let mut all = lock(&self.in_flight);
-            // It may have been made between the look for it and now.
-            if let Some(cached) = self.find(&key, version) {
+        let shared = {
+            let mut in_flight = lock(&self.in_flight);
+            // Another request may have cached it after this one looked.
+            if let Some(cached) = self.get(&key, version) {
                 return Outcome::Cached(cached);
             }
-            if let Some(in_flight) = all.get(&(key, version)).and_then(WeakShared::upgrade) {
+            if let Some(running) = in_flight.get(&(key, version)).and_then(WeakShared::upgrade) {
                 self.joined.inc();
-                in_flight
+                running
             } else {
                 self.misses.inc();
-                let (cached, ends) =
-                    (Arc::clone(self), InFlightGuard { of: Arc::clone(self), key: (key, version) });
-                let in_flight = async move {
-                    let response = make.await;
-                    // Kept before it ends: who comes next finds one or the other.
-                    let answer = cached.keep(key, version, response, &operation);
-                    drop(ends);
-                    answer
+                let cache = Arc::clone(self);
+                let guard = InFlightGuard { cache: Arc::clone(self), key: (key, version) };
+                let execution = async move {
+                    let response = execution.await;
+                    // Inserted before the execution is removed: every later request finds one of them.
+                    let outcome = cache.insert(key, version, response, &entry_meta);
+                    drop(guard);
+                    outcome
                 };
-                let in_flight = in_flight.boxed().shared();
-                all.extend(in_flight.downgrade().map(|in_flight| ((key, version), in_flight)));
-                in_flight
+                let shared = execution.boxed().shared();
+                in_flight.extend(shared.downgrade().map(|weak| ((key, version), weak)));
+                shared
             }
         };
-        in_flight.await
+        shared.await
     }
 
-    fn keep(&self, key: CacheKey, version: i64, response: Response, operation: &EntryMeta) -> Outcome {
-        let (Some(answers), Some(cached)) =
-            (&self.answers, CachedResponse::of(&response, version, operation))
+    fn insert(&self, key: CacheKey, version: i64, response: Response, entry_meta: &EntryMeta) -> Outcome {
+        let (Some(responses), Some(cached)) =
+            (&self.responses, CachedResponse::new(&response, version, entry_meta))
         else {
             return Outcome::Uncached(Arc::new(response));
         };
         let cached = Arc::new(cached);
-        // A slow one does not take the place of a newer one.
-        if answers.get(&key).is_none_or(|there| there.version <= version) {
-            answers.insert(key, Arc::clone(&cached));
+        // A slow execution must not replace a newer response.
+        if responses.get(&key).is_none_or(|existing| existing.version <= version) {
+            responses.insert(key, Arc::clone(&cached));
         }
         Outcome::Cached(cached)
     }
@@ -197,23 +206,23 @@ impl ResponseCache {
     }
 
     pub fn size(&self) -> CacheSize {
-        let Some(answers) = &self.answers else { return CacheSize::default() };
-        // What was put in and thrown out last is counted only with this.
-        answers.run_pending_tasks();
-        CacheSize { responses: answers.entry_count(), bytes: answers.weighted_size() }
+        let Some(responses) = &self.responses else { return CacheSize::default() };
+        // Otherwise the latest insertions and evictions are not counted yet.
+        responses.run_pending_tasks();
+        CacheSize { responses: responses.entry_count(), bytes: responses.weighted_size() }
     }
 }
 
-/// Takes what is being made off the list once it is there, or nobody waits for it any more. (Should another have begun by
-/// then, those who come next do not join it.)
+/// Removes an execution from the map when it ends or is cancelled. (It may remove a newer execution with the
+/// same key. Then later requests do not join that one.)
 struct InFlightGuard {
-    of: Arc<ResponseCache>,
+    cache: Arc<ResponseCache>,
     key: (CacheKey, i64),
 }
 
 impl Drop for InFlightGuard {
     fn drop(&mut self) {
-        lock(&self.of.in_flight).remove(&self.key);
+        lock(&self.cache.in_flight).remove(&self.key);
     }
 }
 
@@ -221,7 +230,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether answers to operations of this kind and policy are kept.
+/// Whether responses to operations of this kind and policy are cached.
 pub fn is_cacheable(kind: OperationType, policy: CachePolicy) -> bool {
     kind == OperationType::Query && policy != CachePolicy::Private
 }

@@ -1,19 +1,19 @@
-//! The root field of a subscription, wherever its document selects it.
+//! Merges the selections of a subscription's root field.
 //!
-//! The specification lets the one root field stand in a fragment, and lets it be selected several times under one
-//! response name. The library runs one stream per selection, so the selections are merged before it sees them.
+//! The specification allows the root field in a fragment, and several selections of it with one response
+//! name. The library would start a stream for each of them.
 
 use async_graphql::parser::types::{
     Directive, ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet,
 };
 use async_graphql::{Positioned, Value, Variables};
 
-/// Merges the selections of the root field into one. Without any, because directives exclude them all, the operation
-/// selects nothing.
+/// Merges the selections of the root field into one. If directives exclude them all, the operation selects
+/// nothing.
 pub fn merge(document: &ExecutableDocument, operation: &mut OperationDefinition, variables: &Variables) {
     let mut merged: Option<Positioned<Field>> = None;
     let selections = operation.selection_set.node.clone();
-    collect(&selections, document, variables, &mut merged);
+    merge_selections(&selections, document, variables, &mut merged);
     let merged = merged.map(|field| {
         let pos = field.pos;
         Positioned::new(Selection::Field(field), pos)
@@ -21,7 +21,7 @@ pub fn merge(document: &ExecutableDocument, operation: &mut OperationDefinition,
     operation.selection_set.node.items = merged.into_iter().collect();
 }
 
-fn collect(
+fn merge_selections(
     set: &SelectionSet,
     document: &ExecutableDocument,
     variables: &Variables,
@@ -40,18 +40,18 @@ fn collect(
                 None => *merged = Some(field.clone()),
             },
             Selection::InlineFragment(fragment) => {
-                collect(&fragment.node.selection_set.node, document, variables, merged);
+                merge_selections(&fragment.node.selection_set.node, document, variables, merged);
             }
             Selection::FragmentSpread(spread) => {
                 if let Some(fragment) = document.fragments.get(&spread.node.fragment_name.node) {
-                    collect(&fragment.node.selection_set.node, document, variables, merged);
+                    merge_selections(&fragment.node.selection_set.node, document, variables, merged);
                 }
             }
         }
     }
 }
 
-/// Whether `@skip` or `@include` leave the selection out.
+/// Whether `@skip` or `@include` excludes the selection.
 fn is_excluded(directives: &[Positioned<Directive>], variables: &Variables) -> bool {
     directives.iter().any(|directive| {
         let excluding = match directive.node.name.node.as_str() {
@@ -75,7 +75,7 @@ mod tests {
 
     use super::*;
 
-    /// The names of the fields that are selected of the root field; `None` without a root field.
+    /// The names of the fields in the merged root field; `None` if there is no root field.
     fn merged(document: &str, variables: serde_json::Value) -> Option<Vec<String>> {
         let document = parse_query(document).unwrap();
         let DocumentOperations::Single(operation) = &document.operations else { panic!("one operation") };
@@ -97,13 +97,13 @@ mod tests {
     }
 
     #[test]
-    fn a_root_field_in_fragments_is_merged_with_the_others() {
+    fn selections_of_the_root_field_are_merged_across_fragments() {
         let document = "subscription { ...F a { c } ... on S { a { d } } } fragment F on S { a { b } }";
         assert_eq!(merged(document, json!({})), names(&["b", "c", "d"]));
     }
 
     #[test]
-    fn a_selection_that_directives_exclude_is_left_out() {
+    fn a_selection_that_a_directive_excludes_is_dropped() {
         let document =
             "subscription($x: Boolean!) { a @skip(if: $x) { b } ... @include(if: $x) { a { c } } }";
         assert_eq!(merged(document, json!({ "x": true })), names(&["c"]));

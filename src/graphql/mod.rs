@@ -35,8 +35,9 @@
 //! 8. `make schema` (`the_committed_schema_is_up_to_date`, `the_committed_authorization_page_is_up_to_date`).
 //! 9. `tests/api/authorization_fields.rs`: a value for the field, or its name in `MAY_BE_NULL`
 //!    (`every_field_returns_what_its_table_row_says_for_every_caller`).
-//! 10. `tests/api/browse.rs`: the field in the selection of
-//!     `every_field_in_a_list_equals_the_field_of_the_gig`.
+//! 10. `tests/api/listed_fields.rs`, only for a field that is an object: its selection in
+//!     `every_field_in_a_list_equals_the_field_of_the_gig`. That test takes the other fields from the schema. It also
+//!     fails if `read_gig` reads the columns in another order than the statement selects them.
 //! 11. `CHANGELOG.md`: a line under "Unreleased".
 //!
 //! If the seller writes the field, also change `GigForm` in `src/domain/gig_form.rs`, the three inputs in

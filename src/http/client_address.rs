@@ -1,4 +1,4 @@
-//! Where a request comes from, also behind proxies.
+//! The address of a client, directly or behind proxies.
 
 use std::net::IpAddr;
 
@@ -8,16 +8,17 @@ use crate::domain::network::client_network;
 
 const FORWARDED_FOR: HeaderName = crate::http::headers::header_name("x-forwarded-for");
 
-/// The client's address, as far as it is counted by: that of the connection, or, behind so many proxies that each add to
-/// X-Forwarded-For, what the outermost of them saw. What a client itself wrote there counts for nothing.
-pub fn client_address(headers: &HeaderMap, connection: IpAddr, proxies: usize) -> IpAddr {
-    if proxies == 0 {
-        return client_network(connection);
+/// Returns the address that limits count by. Without trusted proxies it is `peer`, the other end of the
+/// connection. With `trusted_proxies`, each of which appends an entry to `X-Forwarded-For`, it is the entry
+/// of the outermost one. Entries before that one are the client's own and are ignored.
+pub fn client_address(headers: &HeaderMap, peer: IpAddr, trusted_proxies: usize) -> IpAddr {
+    if trusted_proxies == 0 {
+        return client_network(peer);
     }
     let lines = headers.get_all(FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok());
     let hops: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
-    let seen = hops.len().checked_sub(proxies).and_then(|index| hops.get(index));
-    client_network(seen.and_then(|hop| hop.parse().ok()).unwrap_or(connection))
+    let client = hops.len().checked_sub(trusted_proxies).and_then(|index| hops.get(index));
+    client_network(client.and_then(|hop| hop.parse().ok()).unwrap_or(peer))
 }
 
 #[cfg(test)]
@@ -25,16 +26,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_trusted_proxies_wrote_counts() {
-        let connection = IpAddr::from([10, 0, 0, 1]);
+    fn only_entries_of_trusted_proxies_count() {
+        let peer = IpAddr::from([10, 0, 0, 1]);
         let mut headers = HeaderMap::new();
         headers.append(FORWARDED_FOR, "1.1.1.1, 2.2.2.2".parse().unwrap());
         headers.append(FORWARDED_FOR, "3.3.3.3".parse().unwrap());
-        let seen = |proxies| client_address(&headers, connection, proxies).to_string();
-        assert_eq!(seen(0), "10.0.0.1");
-        assert_eq!(seen(1), "3.3.3.3");
-        assert_eq!(seen(2), "2.2.2.2");
-        assert_eq!(seen(4), "10.0.0.1");
-        assert_eq!(client_address(&HeaderMap::new(), connection, 1), connection);
+        let address = |trusted_proxies| client_address(&headers, peer, trusted_proxies).to_string();
+        assert_eq!(address(0), "10.0.0.1");
+        assert_eq!(address(1), "3.3.3.3");
+        assert_eq!(address(2), "2.2.2.2");
+        assert_eq!(address(4), "10.0.0.1");
+        assert_eq!(client_address(&HeaderMap::new(), peer, 1), peer);
     }
 }

@@ -1,66 +1,66 @@
-//! How many of something one address or one person may have at a time.
+//! Limits how many connections or subscriptions each address or user has open at a time.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Counts what is in use, by whom.
+/// Counts the permits in use by key, up to a maximum for each key.
 #[derive(Debug)]
 pub struct ConnectionLimit<K> {
-    most: usize,
-    used: Mutex<HashMap<K, usize>>,
+    max: usize,
+    counts: Mutex<HashMap<K, usize>>,
 }
 
-/// One that is in use; free again when dropped.
+/// Counts as one use of its key until it is dropped.
 #[derive(Debug)]
 pub struct Permit<K: Eq + Hash> {
-    quota: Arc<ConnectionLimit<K>>,
+    limit: Arc<ConnectionLimit<K>>,
     key: Option<K>,
 }
 
 impl<K: Eq + Hash + Clone> ConnectionLimit<K> {
-    pub fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, used: Mutex::default() })
+    pub fn new(max: usize) -> Arc<Self> {
+        Arc::new(Self { max, counts: Mutex::default() })
     }
 
-    /// The most that each may have.
-    pub fn most(&self) -> usize {
-        self.most
+    /// The maximum for each key.
+    pub fn max(&self) -> usize {
+        self.max
     }
 
-    /// How many are in use, by all together.
+    /// The number of permits in use, of all keys together.
     pub fn in_use(&self) -> usize {
-        self.used().values().sum()
+        self.counts().values().sum()
     }
 
-    /// Takes one; `None` where there is none left for `key`.
-    pub fn take(self: &Arc<Self>, key: K) -> Option<Permit<K>> {
-        let mut used = self.used();
-        let count = used.entry(key.clone()).or_default();
-        if *count >= self.most {
+    /// Returns a permit, or `None` if `key` already has the maximum.
+    pub fn try_acquire(self: &Arc<Self>, key: K) -> Option<Permit<K>> {
+        let mut counts = self.counts();
+        let count = counts.entry(key.clone()).or_default();
+        if *count >= self.max {
             return None;
         }
         *count += 1;
-        drop(used);
-        Some(Permit { quota: Arc::clone(self), key: Some(key) })
+        drop(counts);
+        Some(Permit { limit: Arc::clone(self), key: Some(key) })
     }
 }
 
 impl<K: Eq + Hash> ConnectionLimit<K> {
-    fn used(&self) -> MutexGuard<'_, HashMap<K, usize>> {
-        // Nothing that holds this lock can panic half-way through a change of the map.
-        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    fn counts(&self) -> MutexGuard<'_, HashMap<K, usize>> {
+        // No code that holds this lock can panic while it changes the map.
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<K: Eq + Hash> Drop for Permit<K> {
     fn drop(&mut self) {
         let Some(key) = self.key.take() else { return };
-        let mut used = self.quota.used();
-        if let Some(count) = used.get_mut(&key) {
+        let mut counts = self.limit.counts();
+        if let Some(count) = counts.get_mut(&key) {
             *count -= 1;
             if *count == 0 {
-                used.remove(&key);
+                counts.remove(&key);
             }
         }
     }
@@ -71,15 +71,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_has_so_many_and_gets_back_what_is_dropped() {
-        let quota = ConnectionLimit::new(2);
-        let first = quota.take("ann").expect("a place");
-        let _second = quota.take("ann").expect("a place");
-        assert!(quota.take("ann").is_none());
-        let bob = quota.take("bob").expect("a place of his own");
+    fn each_key_has_its_own_maximum_and_dropped_permits_are_free_again() {
+        let limit = ConnectionLimit::new(2);
+        let first = limit.try_acquire("ann").expect("a permit");
+        let _second = limit.try_acquire("ann").expect("a permit");
+        assert!(limit.try_acquire("ann").is_none());
+        let bob = limit.try_acquire("bob").expect("another key has its own permits");
         drop(first);
-        let _third = quota.take("ann").expect("the place that is free again");
+        let _third = limit.try_acquire("ann").expect("the dropped permit is free again");
         drop(bob);
-        assert_eq!(quota.used().len(), 1);
+        assert_eq!(limit.counts().len(), 1);
     }
 }

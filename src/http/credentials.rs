@@ -1,13 +1,13 @@
-//! The credentials of a request or a connection, once they are checked.
+//! The verified credentials of a request or a connection.
 
 use chrono::{DateTime, Utc};
 
 use crate::engine::Caller;
 
-/// Good credentials: whose, and until when.
+/// The caller, and how long its credentials are valid.
 #[derive(Debug)]
 pub struct Credentials {
     pub caller: Caller,
-    /// `None`: as long as the session lives.
-    pub expire_at: Option<DateTime<Utc>>,
+    /// When the access token expires. `None`: the credentials are valid as long as the session.
+    pub expires_at: Option<DateTime<Utc>>,
 }

@@ -1,4 +1,5 @@
-//! Answers to what never reached the schema: an HTTP status, and an error in GraphQL's shape.
+//! Error responses to requests that never reach the schema: an HTTP status, and a body of the same shape as a
+//! GraphQL error.
 
 use std::any::Any;
 
@@ -10,7 +11,7 @@ use serde_json::json;
 use crate::graphql::error::{Error, ErrorCode};
 use crate::http::log_fields::ErrorCodes;
 
-/// Refuses a request.
+/// Returns a response with one error.
 pub fn reject(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Response {
     let code: &str = code.into();
     let message: String = message.into();
@@ -20,14 +21,25 @@ pub fn reject(status: StatusCode, code: ErrorCode, message: impl Into<String>) -
     response
 }
 
-/// What became of a panic: one answer, and the process lives.
-#[expect(clippy::needless_pass_by_value, reason = "the layer gives it away")]
-pub fn of_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
+/// The response of a route other than `/graphql` if a service fails: 503 if the database is unavailable,
+/// otherwise 500.
+pub fn service_error(error: &Error) -> Response {
+    let status = match error.code() {
+        ErrorCode::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    reject(status, error.code(), error.message())
+}
+
+/// The response if a handler panics. The process goes on.
+#[expect(clippy::needless_pass_by_value, reason = "`CatchPanicLayer` passes the panic by value")]
+pub fn panic_response(panic: Box<dyn Any + Send + 'static>) -> Response {
     let error = Error::from_panic(panic.as_ref());
     reject(StatusCode::INTERNAL_SERVER_ERROR, error.code(), error.message())
 }
 
-pub fn too_many_connections(most: usize) -> Response {
-    let message = format!("An address may have at most {most} sockets and streams open at a time.");
+pub fn too_many_connections(max: usize) -> Response {
+    let message =
+        format!("Too many connections: an address may have at most {max} WebSockets and streams open.");
     reject(StatusCode::TOO_MANY_REQUESTS, ErrorCode::RateLimited, message)
 }

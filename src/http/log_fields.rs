@@ -1,4 +1,4 @@
-//! What handlers tell the request log, in the extensions of a request or a response.
+//! What handlers pass to the request log, in the extensions of a response.
 
 use async_graphql::parser::types::OperationType;
 
@@ -7,24 +7,26 @@ use crate::engine::operation::ValidatedOperation;
 /// The most characters of an operation's name that are logged.
 const OPERATION_NAME_MAX_CHARS: usize = 64;
 
-/// The codes of the errors in an answer, for the log.
+/// The codes of the errors in a response.
 #[derive(Debug, Clone)]
 pub struct ErrorCodes(pub Vec<String>);
 
-/// What a request asked for, in words that are safe to log: never a variable.
+/// The kind and name of an operation. Variables are never logged.
 #[derive(Debug, Clone)]
-pub struct Operation {
+pub struct LoggedOperation {
     pub kind: OperationType,
     pub name: Option<String>,
 }
 
-impl Operation {
-    pub fn of(operation: &ValidatedOperation) -> Self {
-        Self::named(operation.kind, operation.name.as_deref())
-    }
-
-    pub fn named(kind: OperationType, name: Option<&str>) -> Self {
+impl LoggedOperation {
+    pub fn new(kind: OperationType, name: Option<&str>) -> Self {
         let name = name.map(|name| name.chars().take(OPERATION_NAME_MAX_CHARS).collect());
         Self { kind, name }
+    }
+}
+
+impl From<&ValidatedOperation> for LoggedOperation {
+    fn from(operation: &ValidatedOperation) -> Self {
+        Self::new(operation.kind, operation.name.as_deref())
     }
 }

@@ -1,26 +1,26 @@
-//! In which media type an answer goes out, and with which HTTP status.
+//! Content negotiation: the media type of a response, and its HTTP status.
 
 use async_graphql::{Response, Value};
 use axum::http::{HeaderMap, StatusCode, header};
 
 use crate::engine::response::{error_codes, is_request_error};
 
-/// A media type that answers can have.
+/// A media type of GraphQL responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MediaType {
-    /// `application/graphql-response+json`: the status says whether the request could be executed.
+    /// `application/graphql-response+json`: the status is 400 if nothing was executed.
     GraphqlResponse,
-    /// `application/json`: for clients from before that; the status is 200 for whatever is GraphQL.
+    /// `application/json`, for older clients: the status of every GraphQL response is 200.
     Json,
-    /// `text/event-stream`: answers as they come, of any operation.
+    /// `text/event-stream`: server-sent events, for any operation.
     EventStream,
-    /// `multipart/mixed` with a `subscriptionSpec`: what a subscription tells, as it comes. Any other operation is
-    /// answered as [`Json`](Self::Json).
+    /// `multipart/mixed` with `subscriptionSpec`: the events of a subscription. The response to another
+    /// operation is [`Json`](Self::Json).
     MultipartSubscription,
 }
 
 impl MediaType {
-    /// Of one whole answer.
+    /// The content type of a single response.
     pub fn content_type(self) -> &'static str {
         match self {
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
@@ -28,16 +28,16 @@ impl MediaType {
         }
     }
 
-    /// The one that the client likes best; `None` where it accepts neither.
-    pub fn accepted(headers: &HeaderMap) -> Option<Self> {
+    /// Returns the media type that the client prefers; `None` if it accepts none of them.
+    pub fn negotiate(headers: &HeaderMap) -> Option<Self> {
         let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
         let ranges: Vec<&str> = lines.flat_map(|line| line.split(',')).collect();
         if ranges.is_empty() {
             return Some(Self::Json);
         }
-        let liked = ranges.into_iter().filter_map(|range| {
-            let (media_type, parameters) = range.split_once(';').unwrap_or((range, ""));
-            let offered = match media_type.trim().to_ascii_lowercase().as_str() {
+        let acceptable = ranges.into_iter().filter_map(|range| {
+            let (name, parameters) = range.split_once(';').unwrap_or((range, ""));
+            let media_type = match name.trim().to_ascii_lowercase().as_str() {
                 "application/graphql-response+json" => Self::GraphqlResponse,
                 "application/json" | "application/*" | "*/*" => Self::Json,
                 "text/event-stream" => Self::EventStream,
@@ -47,26 +47,26 @@ impl MediaType {
                 _ => return None,
             };
             let quality = quality(parameters);
-            (quality > 0.0).then_some((offered, quality))
+            (quality > 0.0).then_some((media_type, quality))
         });
-        // Of equals, the first.
-        let best = liked.reduce(|best, next| if next.1 > best.1 { next } else { best });
+        // The first one of equal quality wins.
+        let best = acceptable.reduce(|best, next| if next.1 > best.1 { next } else { best });
         best.map(|(media_type, _)| media_type)
     }
 
-    /// The status of an answer.
+    /// The HTTP status of a single response.
     pub fn status(self, response: &Response) -> StatusCode {
-        let failed = response.data == Value::Null && !response.errors.is_empty();
-        let told = failed.then(|| error_codes(response).find_map(status_of)).flatten();
-        let by_type = match self {
+        let has_failed = response.data == Value::Null && !response.errors.is_empty();
+        let by_error = has_failed.then(|| error_codes(response).find_map(status_of)).flatten();
+        let by_media_type = match self {
             Self::GraphqlResponse if is_request_error(response) => StatusCode::BAD_REQUEST,
             _ => StatusCode::OK,
         };
-        told.unwrap_or(by_type)
+        by_error.unwrap_or(by_media_type)
     }
 }
 
-/// The status of what is told to whatever stands between, too: proxies, and clients that try again.
+/// The status of errors that proxies and retrying clients must see, in either media type.
 fn status_of(code: &str) -> Option<StatusCode> {
     Some(match code {
         "SERVICE_UNAVAILABLE" => StatusCode::SERVICE_UNAVAILABLE,
@@ -79,34 +79,34 @@ fn status_of(code: &str) -> Option<StatusCode> {
 }
 
 fn quality(parameters: &str) -> f32 {
-    let given = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("q="));
-    given.map_or(1.0, |text| text.parse().unwrap_or(0.0))
+    let quality = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("q="));
+    quality.map_or(1.0, |text| text.parse().unwrap_or(0.0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn accepted(accept: &'static str) -> Option<MediaType> {
+    fn negotiate(accept: &'static str) -> Option<MediaType> {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, accept.parse().unwrap());
-        MediaType::accepted(&headers)
+        MediaType::negotiate(&headers)
     }
 
     #[test]
-    fn the_client_gets_what_it_likes_best() {
+    fn the_preferred_media_type_is_chosen() {
         use MediaType::{GraphqlResponse, Json};
-        assert_eq!(MediaType::accepted(&HeaderMap::new()), Some(Json));
-        assert_eq!(accepted("*/*"), Some(Json));
-        assert_eq!(accepted("application/graphql-response+json"), Some(GraphqlResponse));
-        assert_eq!(accepted("application/json, application/graphql-response+json"), Some(Json));
-        let preferring = "application/json;q=0.9, application/graphql-response+json; charset=utf-8";
-        assert_eq!(accepted(preferring), Some(GraphqlResponse));
+        assert_eq!(MediaType::negotiate(&HeaderMap::new()), Some(Json));
+        assert_eq!(negotiate("*/*"), Some(Json));
+        assert_eq!(negotiate("application/graphql-response+json"), Some(GraphqlResponse));
+        assert_eq!(negotiate("application/json, application/graphql-response+json"), Some(Json));
+        let with_quality = "application/json;q=0.9, application/graphql-response+json; charset=utf-8";
+        assert_eq!(negotiate(with_quality), Some(GraphqlResponse));
         let apollo = "multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json";
-        assert_eq!(accepted(apollo), Some(MediaType::MultipartSubscription));
-        assert_eq!(accepted("multipart/mixed;deferSpec=20220824,application/json"), Some(Json));
-        assert_eq!(accepted("text/event-stream"), Some(MediaType::EventStream));
-        assert_eq!(accepted("text/html"), None);
-        assert_eq!(accepted("application/json;q=0"), None);
+        assert_eq!(negotiate(apollo), Some(MediaType::MultipartSubscription));
+        assert_eq!(negotiate("multipart/mixed;deferSpec=20220824,application/json"), Some(Json));
+        assert_eq!(negotiate("text/event-stream"), Some(MediaType::EventStream));
+        assert_eq!(negotiate("text/html"), None);
+        assert_eq!(negotiate("application/json;q=0"), None);
     }
 }

@@ -1,11 +1,15 @@
-//! `/metrics`: what a Prometheus, or whatever else reads OpenMetrics, is told of this gateway.
+//! The metrics of this gateway, in the OpenMetrics format that Prometheus reads.
 //!
-//! Every label is one of few that are known beforehand, whatever clients send.
+//! Every label value comes from a short fixed list, whatever clients send: anything else is counted as
+//! `other`.
+//!
+//! To add a metric: add a field to [`Metrics`] and register it in [`Metrics::new`]. A gauge whose value is
+//! read when the metrics are fetched is set in `routes/metrics.rs`.
 
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Response as Answer, Value};
+use async_graphql::{Response as GraphqlResponse, Value};
 use axum::http::{Method, StatusCode};
 use chrono::{DateTime, Utc};
 use prometheus_client::encoding::text::encode;
@@ -23,35 +27,37 @@ use crate::engine::response_cache::CacheRequests;
 use crate::graphql::error::ErrorCode;
 use crate::service::rate_limit::RateLimitKind;
 
-/// The paths that are told apart; there is no telling what else clients ask for.
+/// The paths that are counted separately.
 const ROUTES: [&str; 5] = ["/graphql", "/livez", "/readyz", "/metrics", "/graphiql"];
-const FOLDERS: [&str; 2] = ["/media", "/identity-documents"];
 
-/// The methods that are told apart.
+/// The paths that are counted together with everything below them.
+const PATH_PREFIXES: [&str; 2] = ["/media", "/identity-documents"];
+
+/// The methods that are counted separately.
 const METHODS: [&str; 4] = ["GET", "POST", "OPTIONS", "HEAD"];
 
-/// An operation that went as it should.
+/// The code of an operation without errors.
 const OK: &str = "OK";
 
-/// Whatever has no name of its own.
+/// The label of values that are not listed.
 const OTHER: &str = "other";
 
 type Labels<const N: usize> = [(&'static str, &'static str); N];
 
-/// What this gateway counts.
+/// The metrics of this gateway.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     requests: Family<Labels<3>, Counter>,
-    seconds: Family<Labels<1>, Histogram>,
+    request_duration: Family<Labels<1>, Histogram>,
     operations: Family<Labels<2>, Counter>,
-    points: Family<Labels<1>, Counter>,
-    refusals: Family<Labels<1>, Counter>,
+    cost: Family<Labels<1>, Counter>,
+    limit_errors: Family<Labels<1>, Counter>,
     pub sockets: Gauge,
     pub streams: Gauge,
     pub subscriptions: Gauge,
     pub log_position: Gauge,
-    pub hears_redis: Gauge,
+    pub redis_subscribed: Gauge,
     pub cached_responses: Gauge,
     pub cached_bytes: Gauge,
 }
@@ -63,104 +69,112 @@ impl Metrics {
         let mut metrics = Self {
             registry: Registry::with_prefix("gigway"),
             requests: Family::default(),
-            seconds: Family::new_with_constructor(buckets),
+            request_duration: Family::new_with_constructor(buckets),
             operations: Family::default(),
-            points: Family::default(),
-            refusals: Family::default(),
+            cost: Family::default(),
+            limit_errors: Family::default(),
             sockets: Gauge::default(),
             streams: Gauge::default(),
             subscriptions: Gauge::default(),
             log_position: Gauge::default(),
-            hears_redis: Gauge::default(),
+            redis_subscribed: Gauge::default(),
             cached_responses: Gauge::default(),
             cached_bytes: Gauge::default(),
         };
         let registry = &mut metrics.registry;
-        registry.register("http_requests", "Requests that were answered", metrics.requests.clone());
-        let help = "Time from a request's headers to its answer's";
-        registry.register_with_unit("http_request_duration", help, Unit::Seconds, metrics.seconds.clone());
-        let help = "Operations, however they came, by the first error's code";
+        registry.register("http_requests", "HTTP requests with a response", metrics.requests.clone());
+        let help = "Time from the headers of a request to the headers of its response";
+        let request_duration = metrics.request_duration.clone();
+        registry.register_with_unit("http_request_duration", help, Unit::Seconds, request_duration);
+        let help = "GraphQL operations over all transports, by kind and by the code of the first error";
         registry.register("graphql_operations", help, metrics.operations.clone());
-        let help = "Points that operations were charged; what they did not need, their budgets got back";
-        registry.register("graphql_operation_cost", help, metrics.points.clone());
-        let help = "Operations that asked for more than a limit or a budget allows";
-        registry.register("graphql_refusals", help, metrics.refusals.clone());
-        registry.register("sockets_open", "WebSockets that are open", metrics.sockets.clone());
-        registry.register("streams_open", "Answers that go out as they come", metrics.streams.clone());
-        let help = "Subscriptions that are under way";
-        registry.register("subscriptions_open", help, metrics.subscriptions.clone());
-        let help = "The last position of the log that was handed on to subscribers";
+        let help = "Cost that operations were charged, before the unused part was refunded";
+        registry.register("graphql_operation_cost", help, metrics.cost.clone());
+        let help = "Operations that exceeded a limit or a rate limit";
+        registry.register("graphql_refusals", help, metrics.limit_errors.clone());
+        registry.register("sockets_open", "Open WebSockets", metrics.sockets.clone());
+        registry.register(
+            "streams_open",
+            "Open streams: server-sent events and multipart subscriptions",
+            metrics.streams.clone(),
+        );
+        registry.register("subscriptions_open", "Running subscriptions", metrics.subscriptions.clone());
+        let help = "Position of the last event that was dispatched to subscribers";
         registry.register("log_position", help, metrics.log_position.clone());
-        let help = "Whether it hears other gateways; without Redis there are none";
-        registry.register("redis_subscribed", help, metrics.hears_redis.clone());
         let help =
-            "Requests whose answers are kept: there already, made, or made for another that came before";
+            "1 if the gateway receives events of other gateways over Redis; 0 if not, or without Redis";
+        registry.register("redis_subscribed", help, metrics.redis_subscribed.clone());
+        let help = "Cacheable requests, by result: hit, miss, or joined to a running request";
         registry.register("answer_cache_requests", help, cache_requests);
-        registry.register("answer_cache_answers", "Answers that are kept", metrics.cached_responses.clone());
-        let help = "What the answers that are kept take";
+        registry.register("answer_cache_answers", "Cached responses", metrics.cached_responses.clone());
+        let help = "Memory used by the response cache";
         registry.register_with_unit("answer_cache_size", help, Unit::Bytes, metrics.cached_bytes.clone());
         let started = Gauge::<i64>::default();
         started.set(started_at.timestamp());
-        registry.register_with_unit("start_time", "When it began, since 1970", Unit::Seconds, started);
+        registry.register_with_unit(
+            "start_time",
+            "Start time of the gateway, since the Unix epoch",
+            Unit::Seconds,
+            started,
+        );
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "What it is", build);
+        registry.register("build", "Version of the gateway", build);
         metrics
     }
 
-    /// Counts an answer.
-    pub fn answered(&self, method: &Method, path: &str, status: StatusCode, took: Duration) {
+    /// Counts a request and its response.
+    pub fn record_request(&self, method: &Method, path: &str, status: StatusCode, duration: Duration) {
         let route = route_of(path);
         let method = one_of(&METHODS, method.as_str());
         let labels = [("route", route), ("method", method), ("status", class_of(status))];
         self.requests.get_or_create(&labels).inc();
-        self.seconds.get_or_create(&[("route", route)]).observe(took.as_secs_f64());
+        self.request_duration.get_or_create(&[("route", route)]).observe(duration.as_secs_f64());
     }
 
-    /// Counts an operation that was let in with so many points, and what came of it: nothing told of a subscription is one
-    /// that has begun.
-    pub fn ran(&self, kind: OperationType, points: u64, answer: Option<&Answer>) {
-        let kind = match kind {
-            OperationType::Query => "query",
-            OperationType::Mutation => "mutation",
-            OperationType::Subscription => "subscription",
-        };
-        let code = answer.map_or(OK, code_of);
+    /// Counts a validated operation and its cost. `response` is `None` if a subscription has started, or a
+    /// response came from the cache.
+    pub fn record_operation(&self, kind: OperationType, cost: u64, response: Option<&GraphqlResponse>) {
+        let kind = kind_label(kind);
+        let code = response.map_or(OK, code_of);
         self.operations.get_or_create(&[("kind", kind), ("code", code)]).inc();
-        // Nothing is charged where there is too little.
-        let spent: &str = ErrorCode::RateLimited.into();
-        let is_charged = code != spent || !answer.is_some_and(is_request_error);
+        // An operation that exceeds its rate limit is not charged.
+        let rate_limited: &str = ErrorCode::RateLimited.into();
+        let is_charged = code != rate_limited || !response.is_some_and(is_request_error);
         if is_charged {
-            self.points.get_or_create(&[("kind", kind)]).inc_by(points);
+            self.cost.get_or_create(&[("kind", kind)]).inc_by(cost);
         }
-        self.note_limit(answer);
+        self.record_limit_error(response);
     }
 
-    /// Counts an operation that was not let in, so that nobody knows of which kind it is.
-    pub fn refused(&self, answer: &Answer) {
-        self.operations.get_or_create(&[("kind", "unreadable"), ("code", code_of(answer))]).inc();
-        self.note_limit(Some(answer));
+    /// Counts an invalid operation. Its kind is unknown if the document was not parsed.
+    pub fn record_invalid(&self, kind: Option<OperationType>, response: &GraphqlResponse) {
+        let kind = kind.map_or("unreadable", kind_label);
+        self.operations.get_or_create(&[("kind", kind), ("code", code_of(response))]).inc();
+        self.record_limit_error(Some(response));
     }
 
-    fn note_limit(&self, answer: Option<&Answer>) {
-        if let Some(limit) = answer.and_then(limit_of) {
-            self.refusals.get_or_create(&[("limit", limit)]).inc();
+    fn record_limit_error(&self, response: Option<&GraphqlResponse>) {
+        if let Some(limit) = response.and_then(limit_of) {
+            self.limit_errors.get_or_create(&[("limit", limit)]).inc();
         }
     }
 
+    /// All metrics in the OpenMetrics text format.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
-        encode(&mut text, &self.registry).expect("text takes whatever is written to it");
+        encode(&mut text, &self.registry).expect("writing to a string cannot fail");
         text
     }
 }
 
-/// What a path counts as.
+/// The `route` label of a path.
 fn route_of(path: &str) -> &'static str {
-    let whole = ROUTES.into_iter().find(|route| *route == path);
-    let inside = |folder: &&str| path.strip_prefix(*folder).is_some_and(|rest| rest.starts_with('/'));
-    whole.or_else(|| FOLDERS.into_iter().find(inside)).unwrap_or(OTHER)
+    let exact = ROUTES.into_iter().find(|route| *route == path);
+    let is_below = |prefix: &&str| path.strip_prefix(*prefix).is_some_and(|rest| rest.starts_with('/'));
+    exact.or_else(|| PATH_PREFIXES.into_iter().find(is_below)).unwrap_or(OTHER)
 }
 
+/// The `status` label of a status.
 fn class_of(status: StatusCode) -> &'static str {
     match status.as_u16() / 100 {
         1 => "1xx",
@@ -172,26 +186,35 @@ fn class_of(status: StatusCode) -> &'static str {
     }
 }
 
-/// The code of an answer's first error.
-fn code_of(answer: &Answer) -> &'static str {
-    if answer.errors.is_empty() {
+/// The code of the first error in a response.
+fn code_of(response: &GraphqlResponse) -> &'static str {
+    if response.errors.is_empty() {
         return OK;
     }
-    error_codes(answer).next().map_or(OTHER, |code| one_of(ErrorCode::VARIANTS, code))
+    error_codes(response).next().map_or(OTHER, |code| one_of(ErrorCode::VARIANTS, code))
 }
 
-/// The limit or the budget that an answer's first error is about.
-fn limit_of(answer: &Answer) -> Option<&'static str> {
-    let told = answer.errors.first()?.extensions.as_ref()?;
-    match (told.get("limit"), told.get("budget")) {
+/// The limit or the rate limit that the first error of a response names.
+fn limit_of(response: &GraphqlResponse) -> Option<&'static str> {
+    let extensions = response.errors.first()?.extensions.as_ref()?;
+    match (extensions.get("limit"), extensions.get("budget")) {
         (Some(Value::String(limit)), _) => Some(one_of(LimitExceeded::VARIANTS, limit)),
         (None, Some(Value::String(budget))) => Some(one_of(RateLimitKind::VARIANTS, budget)),
         _ => None,
     }
 }
 
+/// Returns the listed name that equals `name`, or [`OTHER`].
 fn one_of(names: &[&'static str], name: &str) -> &'static str {
-    names.iter().copied().find(|known| *known == name).unwrap_or(OTHER)
+    names.iter().copied().find(|listed| *listed == name).unwrap_or(OTHER)
+}
+
+fn kind_label(kind: OperationType) -> &'static str {
+    match kind {
+        OperationType::Query => "query",
+        OperationType::Mutation => "mutation",
+        OperationType::Subscription => "subscription",
+    }
 }
 
 #[cfg(test)]
@@ -204,15 +227,15 @@ mod tests {
         Metrics::new(DateTime::UNIX_EPOCH, CacheRequests::default())
     }
 
-    fn assert_tells(metrics: &Metrics, lines: &[&str]) {
+    fn assert_contains(metrics: &Metrics, lines: &[&str]) {
         let text = metrics.to_text();
         for line in lines {
-            assert!(text.lines().any(|told| told == *line), "{line}\n{text}");
+            assert!(text.lines().any(|metric| metric == *line), "{line}\n{text}");
         }
     }
 
     #[test]
-    fn whatever_clients_send_there_are_few_labels() {
+    fn clients_cannot_create_labels() {
         assert_eq!(route_of("/graphql"), "/graphql");
         assert_eq!(route_of("/media/img_1.jpg"), "/media");
         for other in ["/", "/graphql/", "/mediaother", "/media", "/a?b", ""] {
@@ -221,28 +244,28 @@ mod tests {
         let metrics = metrics();
         for number in 0..1000 {
             let method = Method::from_bytes(format!("ODD{number}").as_bytes()).unwrap();
-            metrics.answered(&method, &format!("/{number}"), StatusCode::NOT_FOUND, Duration::ZERO);
+            metrics.record_request(&method, &format!("/{number}"), StatusCode::NOT_FOUND, Duration::ZERO);
         }
         let line = r#"gigway_http_requests_total{route="other",method="other",status="4xx"} 1000"#;
-        assert_tells(&metrics, &[line]);
+        assert_contains(&metrics, &[line]);
         assert!(metrics.to_text().lines().count() < 100);
     }
 
     #[test]
-    fn what_is_counted_is_told() {
+    fn requests_and_operations_are_counted_by_label() {
         let metrics = metrics();
-        metrics.answered(&Method::POST, "/graphql", StatusCode::OK, Duration::from_millis(3));
-        metrics.ran(OperationType::Query, 7, Some(&Answer::default()));
-        metrics.ran(OperationType::Subscription, 2, None);
-        let mut answer = error_response(&Error::new(ErrorCode::RateLimited, "Later."));
-        let told = answer.errors[0].extensions.get_or_insert_default();
-        told.set("budget", "signIn");
-        metrics.ran(OperationType::Mutation, 10, Some(&answer));
-        let mut answer = error_response(&Error::new(ErrorCode::QueryTooComplex, "Less."));
-        answer.errors[0].extensions.get_or_insert_default().set("limit", "depth");
-        metrics.refused(&answer);
+        metrics.record_request(&Method::POST, "/graphql", StatusCode::OK, Duration::from_millis(3));
+        metrics.record_operation(OperationType::Query, 7, Some(&GraphqlResponse::default()));
+        metrics.record_operation(OperationType::Subscription, 2, None);
+        let mut response = error_response(&Error::new(ErrorCode::RateLimited, "Later."));
+        let extensions = response.errors[0].extensions.get_or_insert_default();
+        extensions.set("budget", "signIn");
+        metrics.record_operation(OperationType::Mutation, 10, Some(&response));
+        let mut response = error_response(&Error::new(ErrorCode::QueryTooComplex, "Less."));
+        response.errors[0].extensions.get_or_insert_default().set("limit", "depth");
+        metrics.record_invalid(None, &response);
         let version = format!(r#"gigway_build_info{{version="{}"}} 1"#, env!("CARGO_PKG_VERSION"));
-        assert_tells(
+        assert_contains(
             &metrics,
             &[
                 r#"gigway_http_requests_total{route="/graphql",method="POST",status="2xx"} 1"#,
@@ -260,6 +283,9 @@ mod tests {
                 &version,
             ],
         );
-        assert!(!metrics.to_text().contains(r#"cost_total{kind="mutation"}"#), "nothing was charged");
+        assert!(
+            !metrics.to_text().contains(r#"cost_total{kind="mutation"}"#),
+            "a rate-limited operation is not charged"
+        );
     }
 }

@@ -1,9 +1,21 @@
-//! The edge: one router, and what every request passes through.
+//! The HTTP server: the router, its middleware, and the transports of GraphQL.
 //!
-//! `/graphql` takes POST, GET, WebSockets and streams; `/media` serves pictures; `/livez` and `/readyz` tell how it
-//! is doing, `/metrics` by numbers; `/graphiql` is there in development. From the outside in, a request passes
-//! [`request_log`] (its id, its one line in the log), [`security_headers`], a layer that turns a panic into an answer,
-//! and CORS.
+//! From the outside in, a request passes:
+//!
+//! 1. [`server`]: accepts the connection and limits how long the headers of a request may take.
+//! 2. [`middleware::request_id`]: keeps the client's request id, or generates one.
+//! 3. [`middleware::request_log`]: logs one line, and counts the request in [`metrics`].
+//! 4. [`middleware::security_headers`]: adds headers to the response.
+//! 5. [`error_response::panic_response`]: turns a panic into a response with status 500.
+//! 6. [`middleware::cors`]: allows requests of other web origins.
+//! 7. A handler in [`routes`]. `/graphql` is [`routes::graphql`]: it reads the operation ([`request_body`],
+//!    [`operation_request`], [`multipart_request`]), executes it by [`state`], and writes a response
+//!    ([`response`], or [`streaming`] for server-sent events and multipart subscriptions). A WebSocket
+//!    continues in [`websocket`].
+//!
+//! To add a route: write the handler in a new file in `routes/`, declare the file in `routes/mod.rs`, add the
+//! path in [`router`], and add it to `ROUTES` or `PATH_PREFIXES` in `metrics.rs`, so that its requests are
+//! counted separately. Routes must not import each other: put what two of them need into a file here.
 
 mod client_address;
 mod connection_limit;
@@ -43,22 +55,23 @@ use crate::http::middleware::request_id::{self, GenerateRequestId};
 use crate::http::middleware::security_headers::RESOURCE_POLICY;
 use crate::http::state::AppState;
 
-/// Everything that is served.
+/// Builds the router with all routes and middleware. `/metrics` exists in development or with a token,
+/// `/graphiql` only in development.
 pub fn router(state: Arc<AppState>) -> Router {
     let mut routes = Router::new()
         .route(
             "/graphql",
             get(routes::graphql::get)
                 .post(routes::graphql::post)
-                .fallback(routes::fallback::method_not_allowed),
+                .fallback(routes::fallback::graphql_method_not_allowed),
         )
         .route("/identity-documents/{document}", get(routes::identity_documents::get))
         .route("/livez", get(routes::health::live))
         .route("/readyz", get(routes::health::ready));
-    if state.development || state.metrics_token.is_some() {
+    if state.is_development || state.metrics_token.is_some() {
         routes = routes.route("/metrics", get(routes::metrics::get));
     }
-    if state.development {
+    if state.is_development {
         routes = routes.route("/graphiql", get(routes::graphiql::get));
     }
     let images = Router::new().route("/media/{file}", get(routes::media::get));
@@ -67,9 +80,9 @@ pub fn router(state: Arc<AppState>) -> Router {
     let routes = routes
         .merge(images)
         .fallback(routes::fallback::not_found)
-        .method_not_allowed_fallback(routes::fallback::only_get)
+        .method_not_allowed_fallback(routes::fallback::method_not_allowed)
         .layer(middleware::cors::cors(&state))
-        .layer(CatchPanicLayer::custom(error_response::of_panic));
+        .layer(CatchPanicLayer::custom(error_response::panic_response));
     let request_ids = ServiceBuilder::new()
         .layer(MapRequestLayer::new(request_id::remove_invalid))
         .layer(SetRequestIdLayer::new(REQUEST_ID, GenerateRequestId(Arc::clone(&state.services))))

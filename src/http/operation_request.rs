@@ -1,8 +1,8 @@
-//! One GraphQL request as clients write it: as JSON, or as the parameters of an address.
+//! Parses GraphQL requests from JSON and from the query parameters of a URL.
 //!
-//! async-graphql-axum extracts the requests. What it does not know, or reads in another way than the specification of
-//! GraphQL over HTTP, is done here: `documentId`, `operationName` in an address, and lists in place of an object
-//! (docs/adr/0003).
+//! async-graphql-axum does most of the work. This module adds what the library does not support, or does in
+//! another way than the specification of GraphQL over HTTP: `documentId`, `operationName` as a query
+//! parameter, and the rejection of JSON that is not an object or a list of objects (docs/adr/0003).
 
 use async_graphql::{BatchRequest, ParseRequestError, Request, Value};
 use async_graphql_axum::GraphQLBatchRequest;
@@ -33,18 +33,32 @@ impl IntoResponse for Rejection {
     }
 }
 
-/// The fields of a request that the library does not know, and that tell whether it names a document.
+/// The fields of a request that contain or identify its document. The library does not know `documentId`, and
+/// does not distinguish an empty `query` from a missing one.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct NamedDocument {
+struct DocumentFields {
+    #[serde(default)]
+    query: Option<String>,
     #[serde(default)]
     document_id: Option<String>,
 }
 
-/// The operation, or the list of operations, of a body that holds JSON.
+impl DocumentFields {
+    /// Adds the id of a trusted document to the request. Returns whether the request has a document, or the
+    /// hash or id of one.
+    fn apply(self, request: &mut Request) -> bool {
+        if let Some(id) = self.document_id {
+            request.extensions.insert(DOCUMENT_ID.to_owned(), Value::String(id));
+        }
+        self.query.is_some() || is_persisted(request)
+    }
+}
+
+/// Parses the JSON of one operation, or of a list of operations.
 ///
 /// # Errors
-/// The response to a body that holds neither.
+/// The response if the body is neither.
 pub async fn from_body(body: Bytes) -> Result<BatchRequest, Response> {
     if !holds_objects(&body) {
         return Err(invalid_request());
@@ -52,61 +66,64 @@ pub async fn from_body(body: Bytes) -> Result<BatchRequest, Response> {
     let request = http::Request::post("/graphql").header(header::CONTENT_TYPE, "application/json");
     let request = request.body(Body::from(body.clone())).expect("the parts of the request are constants");
     let mut extracted = extract(request).await?;
-    add_document_ids(&mut extracted, &body)?;
-    if extracted.iter().all(has_document) { Ok(extracted) } else { Err(invalid_request()) }
+    if has_documents(&extracted, &body) || apply_document_fields(&mut extracted, &body) {
+        Ok(extracted)
+    } else {
+        Err(invalid_request())
+    }
 }
 
-/// The operation in the parameters of an address.
+/// Parses an operation from query parameters.
 ///
 /// # Errors
-/// The response to parameters that hold none.
-pub async fn from_parameters(parameters: &str) -> Result<Request, Response> {
-    let (address, document_id) = library_address(parameters);
-    let request = http::Request::get(address).body(Body::empty()).map_err(|_| invalid_request())?;
+/// The response if the parameters are invalid, or contain no operation.
+pub async fn from_query(parameters: &str) -> Result<Request, Response> {
+    let (url, document) = library_url(parameters);
+    let request = http::Request::get(url).body(Body::empty()).map_err(|_| invalid_request())?;
     let mut request = extract(request).await?.into_single().map_err(|_| invalid_request())?;
-    if let Some(id) = document_id {
-        request.extensions.insert(DOCUMENT_ID.to_owned(), Value::String(id));
-    }
-    if has_document(&request) { Ok(request) } else { Err(invalid_request()) }
+    if document.apply(&mut request) { Ok(request) } else { Err(invalid_request()) }
 }
 
-/// The address that the library reads the same operation from, and the id of a trusted document.
-fn library_address(parameters: &str) -> (String, Option<String>) {
+/// Rewrites query parameters into the URL that the library reads, and returns the fields of the document
+/// separately.
+fn library_url(parameters: &str) -> (String, DocumentFields) {
     let mut known = form_urlencoded::Serializer::new(String::new());
-    let mut document_id = None;
+    let mut document = DocumentFields { query: None, document_id: None };
     for (name, value) in form_urlencoded::parse(parameters.as_bytes()) {
         match name.as_ref() {
-            "documentId" => document_id = Some(value.into_owned()),
-            // An empty parameter is an absent one. The library has another name for the name of the operation.
+            "documentId" => document.document_id = Some(value.into_owned()),
+            // An empty parameter counts as absent. The library expects `operation_name`.
             "operationName" if !value.is_empty() => drop(known.append_pair("operation_name", &value)),
             "variables" | "extensions" if value.is_empty() => {}
-            "query" | "variables" | "extensions" => drop(known.append_pair(&name, &value)),
+            "query" => {
+                known.append_pair(&name, &value);
+                document.query = Some(value.into_owned());
+            }
+            "variables" | "extensions" => drop(known.append_pair(&name, &value)),
             _ => {}
         }
     }
-    (format!("/graphql?{}", known.finish()), document_id)
+    (format!("/graphql?{}", known.finish()), document)
 }
 
-/// The operation in JSON that is parsed already; `None` if it holds none.
+/// Converts parsed JSON to a request. `None` if the JSON is not a request.
 pub fn from_json(json: serde_json::Value) -> Option<Request> {
-    let document_id = json.get("documentId").and_then(serde_json::Value::as_str).map(str::to_owned);
+    let text = |name: &str| json.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
+    let document = DocumentFields { query: text("query"), document_id: text("documentId") };
     let mut request: Request = serde_json::from_value(json).ok()?;
-    if let Some(id) = document_id {
-        request.extensions.insert(DOCUMENT_ID.to_owned(), Value::String(id));
-    }
-    has_document(&request).then_some(request)
+    document.apply(&mut request).then_some(request)
 }
 
-/// One parameter of an address.
-pub fn parameter(parameters: &str, wanted: &str) -> Option<String> {
+/// Returns the value of one query parameter.
+pub fn parameter(parameters: &str, name: &str) -> Option<String> {
     let mut parameters = form_urlencoded::parse(parameters.as_bytes());
-    parameters.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
+    parameters.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
-/// The response to something that is not a GraphQL request.
+/// The response to a body or URL that is not a GraphQL request.
 pub fn invalid_request() -> Response {
-    let message = "Not a GraphQL request: send a JSON object with `query` (a string) and, if needed, `variables` (an \
-                   object) and `operationName` (a string).";
+    let message = "Not a GraphQL request: send a JSON object with `query` (a string) and, if needed, \
+                   `variables` (an object) and `operationName` (a string).";
     reject(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message)
 }
 
@@ -115,7 +132,8 @@ async fn extract(request: http::Request<Body>) -> Result<BatchRequest, Response>
     extracted.map(GraphQLBatchRequest::into_inner).map_err(IntoResponse::into_response)
 }
 
-/// Whether the JSON is an object or a list of objects: the library takes a list of values for the fields of a request.
+/// Whether the JSON is an object or a list of objects. The library would read a list of other values as the
+/// fields of a request, in their order.
 fn holds_objects(json: &[u8]) -> bool {
     let json = json.trim_ascii_start();
     match json.strip_prefix(b"[") {
@@ -124,35 +142,36 @@ fn holds_objects(json: &[u8]) -> bool {
     }
 }
 
-fn add_document_ids(extracted: &mut BatchRequest, body: &[u8]) -> Result<(), Response> {
+/// Whether the library has read a document for every request, and none has a `documentId`.
+fn has_documents(extracted: &BatchRequest, body: &[u8]) -> bool {
     let name = br#""documentId""#;
-    if !body.windows(name.len()).any(|window| window == name) {
-        return Ok(());
-    }
-    let named: Vec<NamedDocument> = match extracted {
-        BatchRequest::Single(_) => serde_json::from_slice(body).map(|named| vec![named]),
-        BatchRequest::Batch(_) => serde_json::from_slice(body),
-    }
-    .map_err(|_| invalid_request())?;
-    for (request, named) in extracted.iter_mut().zip(named) {
-        if let Some(id) = named.document_id {
-            request.extensions.insert(DOCUMENT_ID.to_owned(), Value::String(id));
-        }
-    }
-    Ok(())
+    !body.windows(name.len()).any(|window| window == name)
+        && extracted.iter().all(|request| !request.query.is_empty() || is_persisted(request))
 }
 
-/// Whether the request has a document, or names one.
-fn has_document(request: &Request) -> bool {
-    let names_one = ["persistedQuery", DOCUMENT_ID].iter().any(|name| request.extensions.contains_key(*name));
-    names_one || !request.query.is_empty()
+/// Reads the body again for the fields that the library does not read, and adds them to the requests. Returns
+/// whether each request has a document, or the hash or id of one.
+fn apply_document_fields(extracted: &mut BatchRequest, body: &[u8]) -> bool {
+    let documents: Result<Vec<DocumentFields>, _> = match extracted {
+        BatchRequest::Single(_) => serde_json::from_slice(body).map(|document| vec![document]),
+        BatchRequest::Batch(_) => serde_json::from_slice(body),
+    };
+    documents.is_ok_and(|documents| {
+        let mut requests = extracted.iter_mut().zip(documents);
+        requests.all(|(request, document)| document.apply(request))
+    })
+}
+
+/// Whether the request identifies a persisted document, by its hash or id.
+fn is_persisted(request: &Request) -> bool {
+    ["persistedQuery", DOCUMENT_ID].iter().any(|name| request.extensions.contains_key(*name))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    async fn body(json: &'static str) -> Option<Vec<Request>> {
+    async fn parse(json: &'static str) -> Option<Vec<Request>> {
         match from_body(Bytes::from_static(json.as_bytes())).await.ok()? {
             BatchRequest::Single(request) => Some(vec![request]),
             BatchRequest::Batch(requests) => Some(requests),
@@ -160,31 +179,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_list_is_not_taken_for_the_fields_of_a_request() {
-        assert_eq!(body(r#"["{ __typename }"]"#).await.map(|all| all.len()), None);
-        assert_eq!(body(r#"[{"query":"{ a }"},{"query":"{ b }"}]"#).await.map(|all| all.len()), Some(2));
-        assert_eq!(body("[]").await.map(|all| all.len()), None);
+    async fn a_list_must_contain_request_objects() {
+        assert_eq!(parse(r#"["{ __typename }"]"#).await.map(|requests| requests.len()), None);
+        assert_eq!(
+            parse(r#"[{"query":"{ a }"},{"query":"{ b }"}]"#).await.map(|requests| requests.len()),
+            Some(2)
+        );
+        assert_eq!(parse("[]").await.map(|requests| requests.len()), None);
     }
 
     #[tokio::test]
-    async fn a_document_id_is_read_beside_the_query() {
-        let requests = body(r#"{"documentId":"a","variables":null,"extensions":null}"#).await.unwrap();
+    async fn document_ids_are_read_from_json() {
+        let requests = parse(r#"{"documentId":"a","variables":null,"extensions":null}"#).await.unwrap();
         assert_eq!(requests[0].extensions.get(DOCUMENT_ID), Some(&Value::String("a".into())));
-        let requests = body(r#"[{"query":"{ a }"},{"documentId":"b"}]"#).await.unwrap();
+        let requests = parse(r#"[{"query":"{ a }"},{"documentId":"b"}]"#).await.unwrap();
         assert_eq!(requests[0].extensions.get(DOCUMENT_ID), None);
         assert_eq!(requests[1].extensions.get(DOCUMENT_ID), Some(&Value::String("b".into())));
     }
 
     #[tokio::test]
-    async fn parameters_of_an_address_name_the_operation_and_may_be_empty() {
-        let request =
-            from_parameters("query=query+A{a}&operationName=A&variables=&extensions=").await.unwrap();
+    async fn query_parameters_may_name_the_operation_and_may_be_empty() {
+        let request = from_query("query=query+A{a}&operationName=A&variables=&extensions=").await.unwrap();
         assert_eq!((request.query.as_str(), request.operation_name.as_deref()), ("query A{a}", Some("A")));
-        let request = from_parameters("documentId=x&variables=%7B%22a%22:1%7D").await.unwrap();
+        let request = from_query("documentId=x&variables=%7B%22a%22:1%7D").await.unwrap();
         assert_eq!(request.extensions.get(DOCUMENT_ID), Some(&Value::String("x".into())));
         assert_eq!(request.variables.len(), 1);
-        for bad in ["", "query=", "query={a}&variables=1", "query={a}&extensions=x"] {
-            assert!(from_parameters(bad).await.is_err(), "{bad}");
+        for invalid in ["", "variables={}", "query={a}&variables=1", "query={a}&extensions=x"] {
+            assert!(from_query(invalid).await.is_err(), "{invalid}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who sent a request to `/graphql`, from where, and for what kind of answer.
+//! The context of a request to `/graphql`: its client and the media type of its response.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -11,24 +11,26 @@ use crate::http::media_type::MediaType;
 use crate::http::middleware::request_id;
 use crate::http::state::AppState;
 
-/// Who asks, from where, and for what kind of answer.
 pub struct RequestInfo {
     pub state: Arc<AppState>,
+    /// The address that limits count by.
     pub address: IpAddr,
     pub request_id: Arc<str>,
     pub headers: HeaderMap,
+    /// The media type that the client accepts.
     pub media_type: MediaType,
 }
 
 impl RequestInfo {
+    /// `peer` is the other end of the TCP connection: the client, or a proxy.
     pub fn new(
         state: Arc<AppState>,
-        connection: SocketAddr,
+        peer: SocketAddr,
         id: &RequestId,
         headers: HeaderMap,
         media_type: MediaType,
     ) -> Self {
-        let address = client_address(&headers, connection.ip(), state.proxies);
+        let address = client_address(&headers, peer.ip(), state.trusted_proxies);
         Self { state, address, request_id: request_id::text_of(id).into(), headers, media_type }
     }
 }

@@ -1,8 +1,8 @@
-//! Answers as HTTP has them: their status and headers, and whether anybody may keep them.
+//! Writes GraphQL responses as HTTP responses: body, status, headers and caching.
 
 use std::sync::Arc;
 
-use async_graphql::{Response as Answer, Value};
+use async_graphql::{Response as GraphqlResponse, Value};
 use async_graphql_axum::GraphQLResponse;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -10,31 +10,36 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
 use crate::engine::cache_policy::CachePolicy;
-use crate::engine::response::{ResponseBody, error_codes, is_request_error, etag};
+use crate::engine::response::{ResponseBody, error_codes, etag, is_request_error};
 use crate::engine::response_cache::CachedResponse;
 use crate::http::log_fields::ErrorCodes;
 use crate::http::media_type::MediaType;
 
-/// What depends on who asks is nobody else's, and what changes is not kept.
-const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
+/// Responses are not cached by default: they may depend on the viewer, and change at any time.
+const NO_STORE: HeaderValue = HeaderValue::from_static("private, no-store");
 
-/// One response. async-graphql-axum writes it, unless nothing was executed: then it has no `data`, and the library would
-/// write a null one.
-pub fn respond(answer: Answer, media_type: MediaType) -> Response {
-    let head = ResponseHead::of(&answer, media_type);
-    let response = if is_request_error(&answer) {
-        body_of(&answer).into_response()
+/// Writes one response. async-graphql-axum writes the body, unless nothing was executed: such a response has
+/// no `data`, but the library would write `"data": null`.
+pub fn respond(response: GraphqlResponse, media_type: MediaType) -> Response {
+    let head = ResponseHead::new(&response, media_type);
+    let http_response = if is_request_error(&response) {
+        json_body(&response).into_response()
     } else {
-        GraphQLResponse::from(answer).into_response()
+        GraphQLResponse::from(response).into_response()
     };
-    head.apply(response)
+    head.apply(http_response)
 }
 
-fn body_of(answer: &Answer) -> Bytes {
-    serde_json::to_vec(&ResponseBody::from(answer)).expect("a response is plain data").into()
+/// Writes one response as `application/json`.
+pub fn respond_as_json(response: GraphqlResponse) -> Response {
+    respond(response, MediaType::Json)
 }
 
-/// What the status, the headers and the log say of a response.
+fn json_body(response: &GraphqlResponse) -> Bytes {
+    serde_json::to_vec(&ResponseBody::from(response)).expect("a response is plain data").into()
+}
+
+/// The status and headers of a response, and the error codes for the log.
 struct ResponseHead {
     status: StatusCode,
     content_type: &'static str,
@@ -44,13 +49,13 @@ struct ResponseHead {
 }
 
 impl ResponseHead {
-    fn of(answer: &Answer, media_type: MediaType) -> Self {
+    fn new(response: &GraphqlResponse, media_type: MediaType) -> Self {
         Self {
-            status: media_type.status(answer),
+            status: media_type.status(response),
             content_type: media_type.content_type(),
-            headers: answer.http_headers.clone(),
-            retry_after: retry_after(answer),
-            codes: error_codes(answer).map(str::to_owned).collect(),
+            headers: response.http_headers.clone(),
+            retry_after: retry_after(response),
+            codes: error_codes(response).map(str::to_owned).collect(),
         }
     }
 
@@ -58,7 +63,7 @@ impl ResponseHead {
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
-        headers.insert(header::CACHE_CONTROL, PRIVATE);
+        headers.insert(header::CACHE_CONTROL, NO_STORE);
         headers.extend(self.headers);
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
@@ -70,68 +75,75 @@ impl ResponseHead {
     }
 }
 
-/// The answers to several operations, in their order.
-pub fn respond_all(answers: &[Arc<Answer>]) -> Response {
-    let sent: Vec<_> = answers.iter().map(|answer| ResponseBody::from(answer.as_ref())).collect();
-    let body = serde_json::to_vec(&sent).expect("an answer is plain data");
+/// Writes the responses to the operations of a batch, in their order.
+pub fn respond_to_batch(responses: &[Arc<GraphqlResponse>]) -> Response {
+    let bodies: Vec<_> = responses.iter().map(|response| ResponseBody::from(response.as_ref())).collect();
+    let body = serde_json::to_vec(&bodies).expect("a response is plain data");
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(MediaType::Json.content_type())),
-        (header::CACHE_CONTROL, PRIVATE),
+        (header::CACHE_CONTROL, NO_STORE),
     ];
-    let mut response = (StatusCode::OK, headers, body).into_response();
-    let codes: Vec<_> = answers.iter().flat_map(|answer| error_codes(answer)).map(str::to_owned).collect();
+    let mut http_response = (StatusCode::OK, headers, body).into_response();
+    let codes: Vec<_> =
+        responses.iter().flat_map(|response| error_codes(response)).map(str::to_owned).collect();
     if !codes.is_empty() {
-        response.extensions_mut().insert(ErrorCodes(codes));
+        http_response.extensions_mut().insert(ErrorCodes(codes));
     }
-    response
+    http_response
 }
 
-/// The response to an anonymous GET, which others may cache if the policy says so; without its body if the client has it.
+/// Writes a response that HTTP caches may store if `policy` is public and nothing failed.
 pub fn respond_cacheable(
-    answer: Arc<Answer>,
+    response: Arc<GraphqlResponse>,
     media_type: MediaType,
     policy: CachePolicy,
-    asked: &HeaderMap,
+    request_headers: &HeaderMap,
 ) -> Response {
-    let is_complete = answer.errors.is_empty() && answer.data != Value::Null && answer.extensions.is_empty();
+    let is_complete =
+        response.errors.is_empty() && response.data != Value::Null && response.extensions.is_empty();
     if is_complete && policy != CachePolicy::Private {
-        // Its tag is made of its bytes.
-        let body = body_of(&answer);
+        let body = json_body(&response);
         let tag = etag(&body);
-        let response = ResponseHead::of(&answer, media_type).apply(body.into_response());
-        return cacheable(response, &tag, policy, asked);
+        let http_response = ResponseHead::new(&response, media_type).apply(body.into_response());
+        return with_cache_headers(http_response, &tag, policy, request_headers);
     }
-    match Arc::try_unwrap(answer) {
-        Ok(answer) => respond(answer, media_type),
-        // Other requests get the same response.
-        Err(answer) => ResponseHead::of(&answer, media_type).apply(body_of(&answer).into_response()),
+    match Arc::try_unwrap(response) {
+        Ok(response) => respond(response, media_type),
+        // Other requests share the same response.
+        Err(shared) => ResponseHead::new(&shared, media_type).apply(json_body(&shared).into_response()),
     }
 }
 
-/// The answer to a stranger that is there already, which others may keep where the policy says so.
-pub fn respond_kept(
+/// Writes a response from the response cache. HTTP caches may store it if `policy` is public.
+pub fn respond_from_cache(
     cached: &CachedResponse,
     media_type: MediaType,
     policy: CachePolicy,
-    asked: &HeaderMap,
+    request_headers: &HeaderMap,
 ) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(media_type.content_type())),
-        (header::CACHE_CONTROL, PRIVATE),
+        (header::CACHE_CONTROL, NO_STORE),
     ];
     let response = (headers, cached.body.clone()).into_response();
-    cacheable(response, &cached.etag, policy, asked)
+    with_cache_headers(response, &cached.etag, policy, request_headers)
 }
 
-/// The same, for others to keep where the policy says so; without its body where the client has it.
-fn cacheable(mut response: Response, tag: &str, policy: CachePolicy, asked: &HeaderMap) -> Response {
-    let CachePolicy::Public(cached) = policy else { return response };
+/// Adds the headers for HTTP caches if `policy` is public. The response becomes 304 without a body if the
+/// client already has it.
+fn with_cache_headers(
+    mut response: Response,
+    etag: &str,
+    policy: CachePolicy,
+    request_headers: &HeaderMap,
+) -> Response {
+    let CachePolicy::Public(max_age) = policy else { return response };
     let headers = response.headers_mut();
-    let policy = format!("public, max-age={}", cached.as_secs());
-    headers.insert(header::CACHE_CONTROL, policy.parse().expect("a number is good in a header"));
-    headers.insert(header::ETAG, tag.parse().expect("base64 is good in a header"));
+    let cache_control = format!("public, max-age={}", max_age.as_secs());
+    headers.insert(header::CACHE_CONTROL, cache_control.parse().expect("numbers are valid in a header"));
+    headers.insert(header::ETAG, etag.parse().expect("base64 is valid in a header"));
     headers.append(header::VARY, HeaderValue::from_static("authorization, accept"));
-    if has_tag(asked, tag) {
+    if matches_if_none_match(request_headers, etag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response.headers_mut().remove(header::CONTENT_TYPE);
         response.headers_mut().remove(header::CONTENT_LENGTH);
@@ -140,21 +152,16 @@ fn cacheable(mut response: Response, tag: &str, policy: CachePolicy, asked: &Hea
     response
 }
 
-/// Whether the client has what has this tag.
-pub fn has_tag(asked: &HeaderMap, tag: &str) -> bool {
-    let lines = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
+/// Whether `If-None-Match` lists the ETag: the client already has this response.
+pub fn matches_if_none_match(request_headers: &HeaderMap, etag: &str) -> bool {
+    let lines = request_headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
     let mut tags = lines.flat_map(|line| line.split(',')).map(str::trim);
-    tags.any(|had| had == "*" || had.strip_prefix("W/").unwrap_or(had) == tag)
+    tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
-fn retry_after(answer: &Answer) -> Option<u64> {
-    answer.errors.iter().find_map(|error| match error.extensions.as_ref()?.get("retryAfterSeconds")? {
+fn retry_after(response: &GraphqlResponse) -> Option<u64> {
+    response.errors.iter().find_map(|error| match error.extensions.as_ref()?.get("retryAfterSeconds")? {
         Value::Number(seconds) => seconds.as_u64(),
         _ => None,
     })
-}
-
-/// One answer that nobody keeps.
-pub fn answered(answer: Answer) -> Response {
-    respond(answer, MediaType::Json)
 }

@@ -1,4 +1,5 @@
-//! Who is at the other end of a connection that lasts, and what becomes of them meanwhile.
+//! Watches the session of the client of a long-lived connection. The session may end, and the user may get
+//! another role, while the connection is open.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,100 +21,101 @@ use crate::http::state::AppState;
 use crate::service;
 use crate::service::accounts;
 
-/// What has become of whoever is there.
+/// A change that concerns the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionEvent {
-    /// Their session has ended: nothing more may be told.
+    /// The session has ended: nothing more may be sent.
     SessionEnded,
-    /// They have another role, which their [`CurrentCaller`] knows already.
+    /// The user has another role. The [`CurrentCaller`] is already updated.
     RoleChanged,
-    /// The gateway stops.
-    GoingAway,
+    /// The gateway is shutting down.
+    ShuttingDown,
 }
 
-/// Whoever is at the other end of a connection.
+/// Watches the session of one connection.
 pub struct SessionWatch {
     state: Arc<AppState>,
     current_caller: CurrentCaller,
-    sessions: EventStream,
+    /// The events about the user's sessions.
+    session_events: EventStream,
     ends_at: Option<Instant>,
     recheck: Recheck,
 }
 
-/// What it does besides listening.
 enum Recheck {
-    Nowhere,
-    /// Whether the session lives, and who that is now.
-    Again(BoxFuture<'static, Option<Viewer>>),
-    /// The database is away.
-    Later(Pin<Box<Sleep>>),
+    Idle,
+    /// Reads the viewer again. `None`: the session has ended.
+    Running(BoxFuture<'static, Option<Viewer>>),
+    /// Waits before it reads the event log again, because the database is unavailable.
+    Paused(Pin<Box<Sleep>>),
 }
 
 impl SessionWatch {
-    /// Nobody yet, or a stranger.
-    pub fn of_nobody(state: Arc<AppState>) -> Self {
-        // Nobody's: that the gateway stops is heard nevertheless.
-        let sessions = state.services.streams.live(Topic::Sessions(UserId::nil()));
+    /// Starts without a session: the client is anonymous until [`watch`](Self::watch) is called.
+    pub fn new(state: Arc<AppState>) -> Self {
+        // The nil user has no session events, but the end of the stream still announces a shutdown.
+        let session_events = state.services.streams.live(Topic::Sessions(UserId::nil()));
         let current_caller = CurrentCaller::new(Caller::Anonymous);
-        Self { state, current_caller, sessions, ends_at: None, recheck: Recheck::Nowhere }
+        Self { state, current_caller, session_events, ends_at: None, recheck: Recheck::Idle }
     }
 
-    /// Whoever they are by now.
+    /// The caller with its current role.
     pub fn current_caller(&self) -> &CurrentCaller {
         &self.current_caller
     }
 
-    /// When it must end, unless there are new credentials by then.
+    /// When the connection must end, unless the client sends new credentials before.
     pub fn ends_at(&self) -> Option<Instant> {
         self.ends_at
     }
 
-    /// Takes note of who is there, or of their new credentials. Whatever happens to their session from before this call
-    /// on is told by [`event`](Self::event): the credentials are to be checked once more behind it.
+    /// Watches the session of these credentials from now on. The caller of this method must check the
+    /// credentials once more afterwards: [`poll_event`](Self::poll_event) reports only changes after this
+    /// call, and the session may have changed between the first check and this call.
     pub fn watch(&mut self, credentials: &Credentials) {
         if let Caller::Viewer(viewer) = &credentials.caller {
-            self.sessions = self.state.services.streams.live(Topic::Sessions(viewer.id()));
+            self.session_events = self.state.services.streams.live(Topic::Sessions(viewer.id()));
         }
-        self.ends_at = credentials.expire_at.map(|expire_at| {
-            let left = (expire_at - self.state.services.now()).to_std().unwrap_or_default();
-            Instant::now() + left + self.state.limits.token_grace
+        self.ends_at = credentials.expires_at.map(|expires_at| {
+            let remaining = (expires_at - self.state.services.now()).to_std().unwrap_or_default();
+            Instant::now() + remaining + self.state.limits.token_grace
         });
         self.current_caller.set(credentials.caller.clone());
-        // What was looked up for whoever was there before says nothing of these.
-        self.recheck = Recheck::Nowhere;
+        // A running recheck is about the previous credentials.
+        self.recheck = Recheck::Idle;
     }
 
-    /// Whether it is not known right now who they are: nothing is to be told meanwhile.
+    /// Whether the caller's current role or session is unknown. Nothing must be sent until it is known.
     pub fn is_rechecking(&self) -> bool {
-        !matches!(self.recheck, Recheck::Nowhere)
+        !matches!(self.recheck, Recheck::Idle)
     }
 
-    /// Waits until something becomes of them.
-    pub fn poll_event(&mut self, task: &mut Context<'_>) -> Poll<SessionEvent> {
+    /// Waits for the next change.
+    pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<SessionEvent> {
         loop {
             match &mut self.recheck {
-                Recheck::Nowhere => {}
-                Recheck::Again(viewer) => {
-                    let viewer = ready!(viewer.poll_unpin(task));
-                    self.recheck = Recheck::Nowhere;
+                Recheck::Idle => {}
+                Recheck::Running(viewer) => {
+                    let viewer = ready!(viewer.poll_unpin(cx));
+                    self.recheck = Recheck::Idle;
                     let Some(viewer) = viewer else { return Poll::Ready(SessionEvent::SessionEnded) };
                     self.current_caller.set(Caller::Viewer(Arc::new(viewer)));
                     return Poll::Ready(SessionEvent::RoleChanged);
                 }
-                Recheck::Later(pause) => {
-                    ready!(pause.as_mut().poll(task));
-                    self.recheck = Recheck::Nowhere;
+                Recheck::Paused(pause) => {
+                    ready!(pause.as_mut().poll(cx));
+                    self.recheck = Recheck::Idle;
                 }
             }
-            let event = match ready!(self.sessions.poll_next_unpin(task)) {
+            let event = match ready!(self.session_events.poll_next_unpin(cx)) {
                 Some(Ok((_, event))) => event,
-                None => return Poll::Ready(SessionEvent::GoingAway),
-                // Nobody can tell what was missed.
+                None => return Poll::Ready(SessionEvent::ShuttingDown),
+                // Events may be missing, among them the end of the session.
                 Some(Err(StreamError::CursorExpired | StreamError::InvalidCursor)) => {
                     return Poll::Ready(SessionEvent::SessionEnded);
                 }
                 Some(Err(StreamError::Store(_))) => {
-                    self.recheck = Recheck::Later(Box::pin(sleep(RETRY_DELAY)));
+                    self.recheck = Recheck::Paused(Box::pin(sleep(RETRY_DELAY)));
                     continue;
                 }
             };
@@ -125,7 +127,7 @@ impl SessionWatch {
                 EventBody::RoleChanged { .. } => {
                     let state = Arc::clone(&self.state);
                     let recheck = async move { refresh_viewer(&state, &viewer).await };
-                    self.recheck = Recheck::Again(recheck.boxed());
+                    self.recheck = Recheck::Running(recheck.boxed());
                 }
                 _ => {}
             }
@@ -133,14 +135,15 @@ impl SessionWatch {
     }
 }
 
-/// The viewer as they are now, however long the database is away; `None` where their session has ended.
+/// Reads the viewer again, and retries for as long as the database is unavailable. `None`: the session has
+/// ended.
 async fn refresh_viewer(state: &AppState, viewer: &Viewer) -> Option<Viewer> {
     loop {
         match accounts::refresh_viewer(&state.services, viewer).await {
             Ok(viewer) => return Some(viewer),
             Err(service::Error::Unauthenticated) => return None,
             Err(error) => {
-                tracing::warn!(%error, "cannot tell what has become of a person; trying again");
+                tracing::warn!(%error, "session recheck failed; retrying");
                 sleep(RETRY_DELAY).await;
             }
         }

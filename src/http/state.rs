@@ -1,10 +1,11 @@
-//! What every handler works with.
+//! The state that all handlers share, and what the transports of GraphQL do in the same way: authenticate the
+//! client, and validate, execute and count operations.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Request as GraphqlRequest, Response as Answer};
+use async_graphql::{Request as GraphqlRequest, Response as GraphqlResponse};
 use axum::http::{HeaderMap, header};
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
@@ -14,7 +15,7 @@ use tracing::Instrument;
 use crate::config::{Config, ConnectionLimits, GetRequests};
 use crate::domain::id::UserId;
 use crate::engine::delivery::{CurrentCaller, SubscriptionStream};
-use crate::engine::operation::ValidatedOperation;
+use crate::engine::operation::{InvalidRequest, ValidatedOperation};
 use crate::engine::response;
 use crate::engine::response_cache::{CachedResponse, Outcome};
 use crate::engine::{Admission, Caller, Engine, RequestMeta};
@@ -25,40 +26,42 @@ use crate::http::metrics::Metrics;
 use crate::http::middleware::origins::Origins;
 use crate::service::{self, Services, accounts};
 
-/// Requests with files that are read at a time; each keeps up to 16 MiB in memory.
-const UPLOADS_AT_ONCE: usize = 16;
+/// The most multipart requests that are read at a time. Each stores up to 16 MiB of files in memory.
+const CONCURRENT_UPLOADS_MAX: usize = 16;
 
-/// Who has a subscription.
+/// The key that open subscriptions are counted by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Subscriber {
-    Person(UserId),
-    Strangers(IpAddr),
+    User(UserId),
+    /// The anonymous clients of one address.
+    Address(IpAddr),
 }
 
-/// What every handler works with.
+/// The state that all handlers share.
 pub struct AppState {
     pub services: Arc<Services>,
     pub engine: Arc<Engine>,
     pub limits: ConnectionLimits,
-    /// Sockets and streams, by the client's address.
+    /// Open WebSockets and streams, by the client's address.
     pub connections: Arc<ConnectionLimit<IpAddr>>,
-    /// By whose they are.
     pub subscriptions: Arc<ConnectionLimit<Subscriber>>,
     pub origins: Origins,
-    /// Proxies in front that each add to X-Forwarded-For.
-    pub proxies: usize,
-    pub development: bool,
-    /// Clients reach it over TLS.
+    /// The number of proxies in front of the gateway that each append to `X-Forwarded-For`.
+    pub trusted_proxies: usize,
+    pub is_development: bool,
+    /// Whether clients reach the gateway over TLS.
     pub is_over_tls: bool,
     pub metrics: Metrics,
+    /// The token that `/metrics` requires.
     pub metrics_token: Option<SecretString>,
     pub get_requests: GetRequests,
-    /// Operations of one request.
-    pub batch: usize,
-    /// Requests with files that are read at a time: what they send is kept in memory.
-    pub uploads: Semaphore,
+    /// The most operations of one request.
+    pub batch_max: usize,
+    /// One permit for each multipart request that is read.
+    pub upload_permits: Semaphore,
+    /// The tasks of open WebSockets.
     pub sockets: TaskTracker,
-    /// The mutations under way.
+    /// The tasks of running mutations.
     pub mutations: TaskTracker,
 }
 
@@ -69,158 +72,179 @@ impl AppState {
         sockets: TaskTracker,
         mutations: TaskTracker,
     ) -> Arc<Self> {
-        let development = !config.is_production();
+        let is_development = !config.is_production();
         let engine = Arc::new(Engine::new(Arc::clone(&services), config));
         Arc::new(Self {
             metrics: Metrics::new(services.now(), engine.cache_requests()),
             engine,
-            origins: Origins::new(config.allowed_origins.clone(), &services.public_url, development),
+            origins: Origins::new(config.allowed_origins.clone(), &services.public_url, is_development),
             connections: ConnectionLimit::new(config.connections.per_address),
             subscriptions: ConnectionLimit::new(config.connections.subscriptions_per_viewer),
             limits: config.connections.clone(),
             is_over_tls: services.public_url.starts_with("https:"),
             metrics_token: config.metrics_token.clone(),
             services,
-            proxies: config.proxies,
-            development,
+            trusted_proxies: config.proxies,
+            is_development,
             get_requests: config.get_requests,
-            batch: config.operations.batch,
-            uploads: Semaphore::new(UPLOADS_AT_ONCE),
+            batch_max: config.operations.batch,
+            upload_permits: Semaphore::new(CONCURRENT_UPLOADS_MAX),
             sockets,
             mutations,
         })
     }
 
-    /// Looks at a request: nothing of it is executed.
+    /// Validates a request without executing it.
     ///
     /// # Errors
-    /// The answer to one that must not be.
-    pub fn admit(&self, request: GraphqlRequest) -> Result<ValidatedOperation, Answer> {
-        self.engine.validate(request).inspect_err(|answer| self.metrics.refused(answer))
+    /// The response to an invalid request.
+    pub fn validate(&self, request: GraphqlRequest) -> Result<ValidatedOperation, GraphqlResponse> {
+        self.engine.validate(request).map_err(|invalid| self.reject(invalid))
     }
 
-    /// The same of a stranger's request, whose answer may be there already.
+    /// Finds the cached response to an anonymous request, or validates the request.
     ///
     /// # Errors
-    /// The answer to one that must not be.
-    pub fn admit_stranger(&self, request: GraphqlRequest) -> Result<Admission, Answer> {
-        self.engine.find_or_validate(request).inspect_err(|answer| self.metrics.refused(answer))
+    /// The response to an invalid request.
+    pub fn find_or_validate(&self, request: GraphqlRequest) -> Result<Admission, GraphqlResponse> {
+        self.engine.find_or_validate(request).map_err(|invalid| self.reject(invalid))
     }
 
-    /// Gives an answer that is there already.
+    /// Counts an invalid request. Returns the response to it.
+    fn reject(&self, InvalidRequest { errors, kind }: InvalidRequest) -> GraphqlResponse {
+        let response = GraphqlResponse::from_errors(errors);
+        self.metrics.record_invalid(kind, &response);
+        response
+    }
+
+    /// Charges an anonymous client for a cached response.
     ///
     /// # Errors
-    /// The answer to one who has asked too much.
-    pub async fn charge_cached(&self, address: IpAddr, cached: &CachedResponse) -> Result<(), Answer> {
-        let given = self.engine.charge_cached(address, cached).await;
-        self.metrics.ran(OperationType::Query, cached.cost, given.as_ref().err());
-        given
+    /// The response if the client has exceeded its rate limit.
+    pub async fn charge_cached(
+        &self,
+        address: IpAddr,
+        cached: &CachedResponse,
+    ) -> Result<(), GraphqlResponse> {
+        let charged = self.engine.charge_cached(address, cached).await;
+        self.metrics.record_operation(OperationType::Query, cached.cost, charged.as_ref().err());
+        charged
     }
 
-    /// Executes an operation over HTTP, where its answer may be kept.
-    pub async fn answer(&self, meta: RequestMeta, admitted: ValidatedOperation) -> Outcome {
-        if admitted.kind == OperationType::Mutation {
-            return Outcome::Uncached(Arc::new(self.execute(meta, admitted).await));
+    /// Executes a query, whose response may come from the cache, or a mutation.
+    pub async fn execute_cacheable(&self, meta: RequestMeta, operation: ValidatedOperation) -> Outcome {
+        if operation.kind == OperationType::Mutation {
+            return Outcome::Uncached(Arc::new(self.execute(meta, operation).await));
         }
-        let (kind, points) = (admitted.kind, admitted.cost);
-        let made = Arc::clone(&self.engine).execute_cacheable(meta, admitted).await;
-        let answer = match &made {
+        let (kind, cost) = (operation.kind, operation.cost);
+        let outcome = Arc::clone(&self.engine).execute_cacheable(meta, operation).await;
+        let response = match &outcome {
             Outcome::Cached(_) => None,
-            Outcome::Uncached(answer) => Some(answer.as_ref()),
+            Outcome::Uncached(response) => Some(response.as_ref()),
         };
-        self.metrics.ran(kind, points, answer);
-        made
+        self.metrics.record_operation(kind, cost, response);
+        outcome
     }
 
-    /// Executes an operation. A mutation runs to its end on a task of its own: also where its client goes meanwhile, what
-    /// was begun is done and told, and a gateway that stops waits for it.
-    pub async fn execute(&self, meta: RequestMeta, admitted: ValidatedOperation) -> Answer {
-        let (kind, points) = (admitted.kind, admitted.cost);
-        let executing = Arc::clone(&self.engine).execute(meta, admitted);
-        let answer = if kind == OperationType::Mutation {
-            let executed = self.mutations.spawn(executing.in_current_span()).await;
-            executed.unwrap_or_else(|error| response::error_response(&Error::internal(&error)))
+    /// Executes a query or mutation. A mutation runs to its end on its own task, even if the client
+    /// disconnects or the gateway stops.
+    pub async fn execute(&self, meta: RequestMeta, operation: ValidatedOperation) -> GraphqlResponse {
+        let (kind, cost) = (operation.kind, operation.cost);
+        let execution = Arc::clone(&self.engine).execute(meta, operation);
+        let response = if kind == OperationType::Mutation {
+            let result = self.mutations.spawn(execution.in_current_span()).await;
+            result.unwrap_or_else(|error| response::error_response(&Error::internal(&error)))
         } else {
-            executing.await
+            execution.await
         };
-        self.metrics.ran(kind, points, Some(&answer));
-        answer
+        self.metrics.record_operation(kind, cost, Some(&response));
+        response
     }
 
-    /// Begins a subscription.
+    /// Starts a subscription.
     ///
     /// # Errors
-    /// The answer to one that cannot begin.
+    /// The response if the subscription cannot start.
     pub async fn subscribe(
         &self,
         current_caller: CurrentCaller,
         meta: RequestMeta,
-        admitted: ValidatedOperation,
+        operation: ValidatedOperation,
         last_event_id: Option<String>,
-    ) -> Result<SubscriptionStream, Answer> {
-        let points = admitted.cost;
-        let begun = self.engine.subscribe(current_caller, meta, admitted, last_event_id).await;
-        self.metrics.ran(OperationType::Subscription, points, begun.as_ref().err());
-        begun
+    ) -> Result<SubscriptionStream, GraphqlResponse> {
+        let cost = operation.cost;
+        let result = self.engine.subscribe(current_caller, meta, operation, last_event_id).await;
+        self.metrics.record_operation(OperationType::Subscription, cost, result.as_ref().err());
+        result
     }
 
-    /// Whose credentials `authorization` has.
+    /// Checks the value of an `Authorization` header. A missing value is [`Caller::Anonymous`], an invalid
+    /// one is [`Caller::InvalidCredentials`].
     ///
     /// # Errors
-    /// Where the database is away, so that nobody can tell.
-    pub async fn credentials(&self, authorization: Option<&str>) -> service::Result<Credentials> {
-        let nobodys = |caller| Ok(Credentials { caller, expire_at: None });
-        let Some(authorization) = authorization else { return nobodys(Caller::Anonymous) };
+    /// If the database is unavailable.
+    pub async fn authenticate(&self, authorization: Option<&str>) -> service::Result<Credentials> {
+        let without_session = |caller| Ok(Credentials { caller, expires_at: None });
+        let Some(authorization) = authorization else { return without_session(Caller::Anonymous) };
         let token = authorization.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let Some((_, token)) = token else { return nobodys(Caller::InvalidCredentials) };
+        let Some((_, token)) = token else { return without_session(Caller::InvalidCredentials) };
         match accounts::authenticate(&self.services, token.trim()).await {
-            Ok((viewer, expire_at)) => {
-                Ok(Credentials { caller: Caller::Viewer(Arc::new(viewer)), expire_at: Some(expire_at) })
+            Ok((viewer, expires_at)) => {
+                Ok(Credentials { caller: Caller::Viewer(Arc::new(viewer)), expires_at: Some(expires_at) })
             }
-            Err(service::Error::Unauthenticated) => nobodys(Caller::InvalidCredentials),
+            Err(service::Error::Unauthenticated) => without_session(Caller::InvalidCredentials),
             Err(error) => Err(error),
         }
     }
 
-    /// Whose ticket it is: their stream lives as long as their session.
+    /// Checks the header `Authorization`.
     ///
     /// # Errors
-    /// Where the database is away, so that nobody can tell.
-    pub async fn ticket_holder(&self, ticket: &str) -> service::Result<Credentials> {
+    /// If the database is unavailable.
+    pub async fn authenticate_headers(&self, headers: &HeaderMap) -> service::Result<Credentials> {
+        // A value that is not text is invalid, not missing.
+        let authorization =
+            headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+        self.authenticate(authorization).await
+    }
+
+    /// Checks the header `Authorization` and returns only the caller.
+    ///
+    /// # Errors
+    /// If the database is unavailable.
+    pub async fn caller(&self, headers: &HeaderMap) -> service::Result<Caller> {
+        self.authenticate_headers(headers).await.map(|credentials| credentials.caller)
+    }
+
+    /// Redeems a stream ticket. The stream may stay open as long as the session of the ticket.
+    ///
+    /// # Errors
+    /// If the database is unavailable.
+    pub async fn redeem_ticket(&self, ticket: &str) -> service::Result<Credentials> {
         let caller = match accounts::redeem_stream_ticket(&self.services, ticket).await {
             Ok(viewer) => Caller::Viewer(Arc::new(viewer)),
             Err(service::Error::Unauthenticated) => Caller::InvalidCredentials,
             Err(error) => return Err(error),
         };
-        Ok(Credentials { caller, expire_at: None })
+        Ok(Credentials { caller, expires_at: None })
     }
 
-    /// A place for one more subscription of theirs.
+    /// Returns a permit for one more subscription of the caller.
     ///
     /// # Errors
-    /// RATE_LIMITED.
+    /// `RATE_LIMITED` if the caller has the maximum open.
     pub fn subscription_permit(&self, caller: &Caller, address: IpAddr) -> Result<Permit<Subscriber>, Error> {
         let subscriber = match caller {
-            Caller::Viewer(viewer) => Subscriber::Person(viewer.id()),
-            Caller::Anonymous | Caller::InvalidCredentials => Subscriber::Strangers(address),
+            Caller::Viewer(viewer) => Subscriber::User(viewer.id()),
+            Caller::Anonymous | Caller::InvalidCredentials => Subscriber::Address(address),
         };
-        self.subscriptions.take(subscriber).ok_or_else(|| {
-            let most = self.subscriptions.most();
+        self.subscriptions.try_acquire(subscriber).ok_or_else(|| {
+            let max = self.subscriptions.max();
             let message = format!(
-                "A person, or strangers of one address, may have at most {most} subscriptions at a time."
+                "Too many subscriptions: a user, or all anonymous clients of an address, may have at most \
+                 {max} open."
             );
             Error::new(ErrorCode::RateLimited, message)
         })
-    }
-
-    /// Whose request it is, by its header `Authorization`.
-    pub async fn caller_of(&self, headers: &HeaderMap) -> service::Result<Caller> {
-        self.credentials_of(headers).await.map(|credentials| credentials.caller)
-    }
-
-    /// Whose credentials the header `Authorization` has.
-    pub async fn credentials_of(&self, headers: &HeaderMap) -> service::Result<Credentials> {
-        let given = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
-        self.credentials(given).await
     }
 }

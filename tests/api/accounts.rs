@@ -114,7 +114,10 @@ async fn a_session_expires_after_thirty_days_without_use(app: TestApp) {
     let payload = ann.client.mutate(REFRESH, json!({ "token": ann.refresh_token })).await;
     app.advance_clock(TimeDelta::days(31));
     let token = json!({ "token": payload["session"]["refreshToken"] });
-    assert_eq!(ann.client.mutation_errors(REFRESH, token).await, [violation("WRONG_CREDENTIALS", "refreshToken")]);
+    assert_eq!(
+        ann.client.mutation_errors(REFRESH, token).await,
+        [violation("WRONG_CREDENTIALS", "refreshToken")]
+    );
 }
 
 async fn signing_out_ends_this_session_or_all_sessions(app: TestApp) {

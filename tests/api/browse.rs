@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use crate::support::client::{Client, text};
 use crate::support::documents::{ARCHIVE_GIG, PAUSE_GIG};
 use crate::support::on_both_back_ends;
-use crate::support::pictures::small_png;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::TestUser;
 
@@ -195,66 +194,6 @@ async fn facets_add_up_to_the_filtered_list(app: TestApp) {
 }
 
 /// A list reads only the columns that are selected, so each field is selected by itself.
-async fn every_field_in_a_list_equals_the_field_of_the_gig(app: TestApp) {
-    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
-    let (first, second) =
-        (ann.client.upload_picture(small_png()).await, ann.client.upload_picture(small_png()).await);
-    let changes = json!({ "tags": ["Piano", "Waltz"], "links": ["https://example.com/a"], "revisions": 3,
-        "deliveryDays": 9, "price": "31.50", "imageIds": [second, first] });
-    let id = list(&app, &ann, &rita, "A gig with everything", changes).await;
-    let rejected = ann.post(app.gig_form("A gig that is rejected").await).await;
-    rita.decide(&rejected, "REJECT", json!([{ "code": "SPAM" }])).await;
-    let scalars = "id title description deliveryDays revisions tags links status version createdAt submittedAt publishedAt
-        reviewDueAt";
-    let objects = [
-        "price { amount currencyCode }",
-        "category { id name slug minimumPrice { amount } }",
-        "images { id url width height byteSize }",
-        "seller { id displayName level verified memberSince }",
-        "reviewReasons { code message }",
-    ];
-    let fields: Vec<&str> = scalars.split_whitespace().chain(objects).collect();
-    let query = format!("query($id: ID!) {{ gig(id: $id) {{ {} }} }}", fields.join(" "));
-    let listed = app.gateway_b().run(&query, json!({ "id": id })).await["gig"].take();
-    let own = ann.client.run(&query, json!({ "id": rejected })).await["gig"].take();
-    assert_eq!(listed["images"][0]["id"], json!(second));
-    assert_eq!(own["reviewReasons"][0]["code"], "SPAM");
-    for field in &fields {
-        let name = field.split(' ').next().expect("a name");
-        let lists = [
-            (app.gateway_b(), format!("{{ gigs {{ nodes {{ {field} }} }} }}"), "/gigs/nodes/0", &listed),
-            (
-                app.gateway_b(),
-                format!(
-                    "{{ gigs {{ edges {{ ...E }} }} }} fragment E on GigEdge {{ node {{ ... on Gig {{ {field} }} }} }}"
-                ),
-                "/gigs/edges/0/node",
-                &listed,
-            ),
-            (
-                app.gateway_b(),
-                format!(
-                    "{{ node(id: \"{}\") {{ ... on User {{ gigs(last: 1) {{ nodes {{ {field} }} }} }} }} }}",
-                    ann.id
-                ),
-                "/node/gigs/nodes/0",
-                &listed,
-            ),
-            (
-                ann.client.clone(),
-                format!("{{ viewer {{ gigs(status: REJECTED) {{ nodes {{ {field} }} }} }} }}"),
-                "/viewer/gigs/nodes/0",
-                &own,
-            ),
-        ];
-        for (client, query, pointer, expected) in lists {
-            let data = client.run(&query, json!({})).await;
-            let gig = data.pointer(pointer).unwrap_or_else(|| panic!("{query}: {data}"));
-            assert_eq!(gig[name], expected[name], "{query}");
-        }
-    }
-}
-
 async fn pages_stay_correct_while_gigs_are_added_and_removed(app: TestApp) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let mut ids = Vec::new();
@@ -372,7 +311,6 @@ async fn nodes_are_found_by_id_if_the_caller_may_see_them(app: TestApp) {
 on_both_back_ends!(
     filters_work_alone_and_combined,
     facets_add_up_to_the_filtered_list,
-    every_field_in_a_list_equals_the_field_of_the_gig,
     pages_stay_correct_while_gigs_are_added_and_removed,
     invalid_page_arguments_are_rejected,
     a_profile_shows_listed_gigs_and_the_viewer_sees_all_their_own,

@@ -27,7 +27,7 @@ async fn the_gateway_passes_every_graphql_over_http_audit(app: TestApp) {
 async fn run(app: &TestApp, script: &str) {
     let (seller, reviewer) = (app.member("Ann").await, app.reviewer("Rita").await);
     let mut node = npm::script(script, &[]);
-    node.env("GATEWAY_FOR_ACTS", app.gateway_a().url(""))
+    node.env("GATEWAY_FOR_MUTATIONS", app.gateway_a().url(""))
         .env("GATEWAY_FOR_STREAMS", app.gateway_b().url(""))
         .env("SELLER_TOKEN", seller.client.token().expect("a token"))
         .env("REVIEWER_TOKEN", reviewer.client.token().expect("a token"));

@@ -86,7 +86,7 @@ async fn the_curl_examples_report_what_went_wrong(app: TestApp) {
 async fn the_node_and_browser_examples_list_gigs_and_resume(app: TestApp) {
     let (seller, reviewer) = (app.member("Ann").await, app.reviewer("Rita").await);
     let mut node = npm::script("examples.mjs", &[]);
-    node.env("GATEWAY_FOR_ACTS", app.gateway_a().url(""))
+    node.env("GATEWAY_FOR_MUTATIONS", app.gateway_a().url(""))
         .env("GATEWAY_FOR_STREAMS", app.gateway_b().url(""))
         .env("SELLER_TOKEN", seller.client.token().expect("a token"))
         .env("REVIEWER_TOKEN", reviewer.client.token().expect("a token"));

@@ -24,8 +24,10 @@ async fn subscribe(app: &TestApp, user: &TestUser, query: &str) -> Socket {
     let mut socket = user.at(&app.gateway_b()).socket().await;
     socket.subscribe("s", query, json!({})).await;
     // One queue watches the session of the socket, the other serves the subscription.
-    wait_until("it is attached", async || app.services_b().streams.dispatcher().subscriber_count() >= before + 2)
-        .await;
+    wait_until("it is attached", async || {
+        app.services_b().streams.dispatcher().subscriber_count() >= before + 2
+    })
+    .await;
     socket
 }
 

@@ -10,9 +10,9 @@ use futures_util::StreamExt;
 
 use crate::support::fault_harness::FaultHarness;
 use crate::support::faulty_redis_proxy::FaultyRedisProxy;
-use crate::support::test_postgres::TestPostgres;
 use crate::support::servers::{self, TestRedis};
 use crate::support::subscriber::Transport;
+use crate::support::test_postgres::TestPostgres;
 
 /// Number of changes in each test.
 const CHANGES: usize = 500;
@@ -105,9 +105,9 @@ async fn a_slow_subscriber_delays_nobody_and_catches_up_from_the_log() {
     harness.expect_exactly_once(CHANGES).await;
     for (number, received) in slow.into_iter().zip(received) {
         // More arrived than the queue and the connection buffer, so the rest is replayed from the log.
-        let notes = harness.subscriber(number).state();
-        assert!(notes.events[received..].iter().any(|event| event.delivery == "REPLAY"));
-        assert_eq!(notes.connections, 1);
+        let state = harness.subscriber(number).state();
+        assert!(state.events[received..].iter().any(|event| event.delivery == "REPLAY"));
+        assert_eq!(state.connections, 1);
     }
 }
 
@@ -117,8 +117,8 @@ async fn no_event_is_lost_if_the_bus_drops_repeats_and_reorders_messages() {
     let mut harness = FaultHarness::start(&servers::new_postgres_database().await, &bus.url()).await;
     harness.writers.allow_changes(CHANGES);
     harness.expect_exactly_once(CHANGES).await;
-    let tally = bus.tally();
-    assert!(tally.dropped > 10 && tally.repeated > 10 && tally.reordered > 10, "{tally:?}");
+    let counts = bus.counts();
+    assert!(counts.dropped > 10 && counts.repeated > 10 && counts.reordered > 10, "{counts:?}");
     for gateway in 0..2 {
         assert!(harness.connections(gateway).iter().all(|times| *times == 1));
     }
@@ -144,10 +144,10 @@ async fn the_faulty_bus_counts_its_faults_correctly() {
     while let Ok(Some(message)) = tokio::time::timeout(Duration::from_secs(2), messages.next()).await {
         received.push(message.get_payload().expect("a number"));
     }
-    let (tally, distinct) = (bus.tally(), received.iter().collect::<BTreeSet<_>>().len());
-    assert!(tally.dropped > 50 && tally.repeated > 50 && tally.reordered > 50, "{tally:?}");
-    assert_eq!(received.len() - distinct, tally.repeated);
-    assert_eq!(received.windows(2).filter(|pair| pair[0] > pair[1]).count(), tally.reordered);
+    let (counts, distinct) = (bus.counts(), received.iter().collect::<BTreeSet<_>>().len());
+    assert!(counts.dropped > 50 && counts.repeated > 50 && counts.reordered > 50, "{counts:?}");
+    assert_eq!(received.len() - distinct, counts.repeated);
+    assert_eq!(received.windows(2).filter(|pair| pair[0] > pair[1]).count(), counts.reordered);
     // The last message may still be delayed.
-    assert!(matches!(MESSAGES - distinct - tally.dropped, 0 | 1), "{distinct} {tally:?}");
+    assert!(matches!(MESSAGES - distinct - counts.dropped, 0 | 1), "{distinct} {counts:?}");
 }

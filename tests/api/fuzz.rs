@@ -26,13 +26,13 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::support::client::Client;
 use crate::support::documents::SAVE_DRAFT;
-use crate::support::fuzz::random::RandomSource;
-use crate::support::fuzz::response_checker::{ResponseChecker, ResponseSummary};
 use crate::support::fuzz::fixtures::{Fixtures, SampleImages};
 use crate::support::fuzz::messages::{Frame, SocketSession};
+use crate::support::fuzz::random::RandomSource;
+use crate::support::fuzz::raw_http::{RawClient, TIMEOUT};
 use crate::support::fuzz::requests::RequestGenerator;
+use crate::support::fuzz::response_checker::{ResponseChecker, ResponseSummary};
 use crate::support::fuzz::schema::Schema;
-use crate::support::fuzz::raw_http::{TIMEOUT, RawClient};
 use crate::support::pictures::{picture, small_png};
 use crate::support::proxy::wait_until;
 use crate::support::servers;
@@ -99,12 +99,12 @@ impl Tally {
 
 impl Campaign {
     fn generator(&self) -> RequestGenerator<'_> {
-        RequestGenerator { schema: &self.schema, known: &self.fixtures }
+        RequestGenerator { schema: &self.schema, fixtures: &self.fixtures }
     }
 
     /// Sends requests one after the other, up to the number `end`.
     async fn send(self: Arc<Self>, client: usize, next: Arc<AtomicU64>, end: u64) -> Tally {
-        let mut wire = RawClient::new(self.addresses[client % self.addresses.len()]);
+        let mut raw_client = RawClient::new(self.addresses[client % self.addresses.len()]);
         let mut tally = Tally::default();
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
@@ -112,7 +112,7 @@ impl Campaign {
                 return tally;
             }
             let request = self.generator().request(&mut random_for(number));
-            let response = wire.exchange(&request).await;
+            let response = raw_client.exchange(&request).await;
             let summary = response
                 .as_ref()
                 .map_err(Clone::clone)
@@ -128,7 +128,7 @@ impl Campaign {
                     panic!(
                         "{fault}\n--- request {number}; repeat with GIGWAY_FUZZ_SEED={number} GIGWAY_FUZZ_REQUESTS=1:\n\
                          {}\n--- response:\n{response}",
-                        request.shown()
+                        request.summary()
                     );
                 }
             }
@@ -136,7 +136,7 @@ impl Campaign {
     }
 
     /// Opens sockets one after the other until this many messages are sent. Returns how many were sent.
-    async fn talk(self: Arc<Self>, client: usize, next: Arc<AtomicU64>, messages: u64) -> u64 {
+    async fn open_sockets(self: Arc<Self>, client: usize, next: Arc<AtomicU64>, messages: u64) -> u64 {
         let address = self.addresses[client % self.addresses.len()];
         let mut sent = 0;
         while sent < messages {
@@ -166,7 +166,11 @@ fn frame_text(frame: &Frame) -> String {
 
 /// Sends all messages of the session and judges what comes back. A ping at the end checks that the gateway
 /// still responds.
-async fn run_session(address: SocketAddr, session: &SocketSession, checker: &ResponseChecker) -> Result<(), String> {
+async fn run_session(
+    address: SocketAddr,
+    session: &SocketSession,
+    checker: &ResponseChecker,
+) -> Result<(), String> {
     let mut request =
         format!("ws://{address}/graphql").into_client_request().map_err(|error| error.to_string())?;
     if let Some(subprotocol) = session.subprotocol {
@@ -191,7 +195,8 @@ async fn run_session(address: SocketAddr, session: &SocketSession, checker: &Res
         sink.send(Message::text(last.to_string())).await
     };
     let receive = async {
-        let mut awaited: Vec<&str> = session.messages.iter().filter_map(|it| it.awaited_operation.as_deref()).collect();
+        let mut awaited: Vec<&str> =
+            session.messages.iter().filter_map(|it| it.awaited_operation.as_deref()).collect();
         let mut is_last_answered = false;
         while !is_last_answered || !awaited.is_empty() {
             match incoming.next().await {
@@ -291,8 +296,9 @@ async fn random_requests_get_valid_responses(settings: Settings, gateways: usize
     let app = TestApp::start(settings, gateways).await;
     let witness = app.member("Wilma").await.email;
     let addresses = vec![app.gateway_a().address, app.gateway_b().address];
-    let pictures = SampleImages { gig_image: small_png(), identity_document: picture(900, 640, ImageFormat::Jpeg) };
-    let mut known = Fixtures::create(app.services(), addresses[0], pictures).await;
+    let pictures =
+        SampleImages { gig_image: small_png(), identity_document: picture(900, 640, ImageFormat::Jpeg) };
+    let mut fixtures = Fixtures::create(app.services(), addresses[0], pictures).await;
     let folder = app.image_dir().ancestors().nth(2).map(Path::to_path_buf).expect("it is in the data folder");
     let secrets = [witness.clone(), TOKEN_SECRET.to_owned(), folder.display().to_string()];
 
@@ -304,11 +310,11 @@ async fn random_requests_get_valid_responses(settings: Settings, gateways: usize
     let (mut first, mut messages) = (0, 0);
     while first < requests {
         let end = requests.min(first + ROUND);
-        known = known.with_new_sessions(addresses[0]).await;
-        let judge = ResponseChecker::new(&known, &secrets);
+        fixtures = fixtures.with_new_sessions(addresses[0]).await;
+        let checker = ResponseChecker::new(&fixtures, &secrets);
         let schema = Schema::parse(&gigway::graphql::sdl());
         let campaign =
-            Arc::new(Campaign { schema, known: known.clone(), checker, addresses: addresses.clone() });
+            Arc::new(Campaign { schema, fixtures: fixtures.clone(), checker, addresses: addresses.clone() });
         let (next, sockets) =
             (Arc::new(AtomicU64::new(seed + first)), Arc::new(AtomicU64::new(seed + SOCKETS + first)));
         let mut tasks = JoinSet::new();
@@ -319,7 +325,11 @@ async fn random_requests_get_valid_responses(settings: Settings, gateways: usize
         let mut tasks = JoinSet::new();
         for client in 0..CLIENTS {
             let messages_per_client = (end - first) / 5 / CLIENTS as u64;
-            tasks.spawn(Arc::clone(&campaign).talk(client, Arc::clone(&sockets), messages_per_client));
+            tasks.spawn(Arc::clone(&campaign).open_sockets(
+                client,
+                Arc::clone(&sockets),
+                messages_per_client,
+            ));
         }
         messages += join_tasks(tasks).await.iter().sum::<u64>();
         first = end;

@@ -119,7 +119,10 @@ async fn a_listed_gig_can_be_paused_resumed_edited_and_archived(app: TestApp) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let id = ann.post(app.gig_form("I will write a song for you").await).await;
     let variables = json!({ "id": id });
-    assert_eq!(ann.client.mutation_errors(PAUSE_GIG, variables.clone()).await, [violation("INVALID_TRANSITION", "")]);
+    assert_eq!(
+        ann.client.mutation_errors(PAUSE_GIG, variables.clone()).await,
+        [violation("INVALID_TRANSITION", "")]
+    );
     rita.approve(&id).await;
     for (mutation, status, version) in [(PAUSE_GIG, "PAUSED", 3), (RESUME_GIG, "ACTIVE", 4)] {
         let payload = ann.at(&app.gateway_b()).mutate(mutation, variables.clone()).await;
@@ -137,7 +140,10 @@ async fn a_listed_gig_can_be_paused_resumed_edited_and_archived(app: TestApp) {
     assert_eq!(refused, [violation("TOO_SHORT", "title")]);
     assert_eq!(ann.status(&id).await, "ACTIVE");
     ann.client.mutate(ARCHIVE_GIG, variables.clone()).await;
-    assert_eq!(ann.client.mutation_errors(ARCHIVE_GIG, variables).await, [violation("INVALID_TRANSITION", "")]);
+    assert_eq!(
+        ann.client.mutation_errors(ARCHIVE_GIG, variables).await,
+        [violation("INVALID_TRANSITION", "")]
+    );
 }
 
 async fn archiving_a_gig_in_review_removes_it_from_the_queue(app: TestApp) {
@@ -198,7 +204,10 @@ async fn gigs_and_images_of_others_are_not_found(app: TestApp) {
     let payload = ann.client.mutate(SAVE_DRAFT, json!({ "input": { "title": "Song" } })).await;
     let id = text(&payload["gig"]["id"]);
     for mutation in [PAUSE_GIG, RESUME_GIG, ARCHIVE_GIG] {
-        assert_eq!(bob.client.mutation_errors(mutation, json!({ "id": id })).await, [violation("NOT_FOUND", "id")]);
+        assert_eq!(
+            bob.client.mutation_errors(mutation, json!({ "id": id })).await,
+            [violation("NOT_FOUND", "id")]
+        );
     }
     let edit = json!({ "input": { "id": id, "title": "I will write two songs" } });
     assert_eq!(bob.client.mutation_errors(EDIT_GIG, edit).await, [violation("NOT_FOUND", "id")]);
@@ -234,7 +243,10 @@ async fn a_price_is_an_exact_decimal_string(app: TestApp) {
         assert!(codes == ["BAD_USER_INPUT"] || codes == ["GRAPHQL_VALIDATION_FAILED"], "{codes:?}");
     }
     form["price"] = json!("12.505");
-    assert_eq!(ann.client.mutation_errors(POST_GIG, json!({ "input": form })).await, [violation("INVALID", "price")]);
+    assert_eq!(
+        ann.client.mutation_errors(POST_GIG, json!({ "input": form })).await,
+        [violation("INVALID", "price")]
+    );
     form["price"] = json!("12.5");
     let id = ann.post(form).await;
     let query = "query($id: ID!) { gig(id: $id) { price { amount currencyCode } } }";

@@ -213,8 +213,10 @@ async fn multipart_parts_are_limited_and_can_come_in_any_order(app: TestApp) {
     };
     let map = json!({ "0": ["variables.a", "variables.b"] }).to_string();
     // One file for two variables; the file comes before the map.
-    let form =
-        Form::new().part("0", part(small_png())).text("operations", operations.clone()).text("map", map.clone());
+    let form = Form::new()
+        .part("0", part(small_png()))
+        .text("operations", operations.clone())
+        .text("map", map.clone());
     let (status, body) = send(form).await;
     assert_eq!((status, &body["data"]["b"]["image"]["width"]), (200, &json!(64)), "{body}");
     let cases = [

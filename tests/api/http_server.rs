@@ -29,6 +29,8 @@ async fn connections_without_a_complete_request_are_closed() {
     let settings = Settings { header_seconds: Some("1".into()), ..Settings::default() };
     let app = TestApp::start(settings, 1).await;
     assert_eq!(exchange(&app, "").await, "");
+    // The first byte of a method that could also begin a connection of HTTP/2.
+    assert_eq!(exchange(&app, "P").await, "");
     let half = exchange(&app, "POST /graphql HTTP/1.1\r\nhost: gigway\r\ncontent-type: appl").await;
     assert!(!half.starts_with("HTTP/1.1 200"), "{half}");
     // An idle connection is closed, too; a WebSocket is not.

@@ -5,7 +5,7 @@ use gigway::service::background_jobs;
 use image::{GenericImageView, ImageFormat};
 use serde_json::{Value, json};
 
-use crate::support::client::{Client, error_codes, user_errors, text};
+use crate::support::client::{Client, error_codes, text, user_errors};
 use crate::support::documents::{ARCHIVE_GIG, EDIT_GIG, PAUSE_GIG, SAVE_DRAFT};
 use crate::support::on_both_back_ends;
 use crate::support::pictures::{picture, small_png};
@@ -51,7 +51,7 @@ async fn invalid_images_are_rejected_and_nothing_is_stored(app: TestApp) {
     bomb[16..24].copy_from_slice(&[0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30]);
     let mut polyglot = small_png();
     polyglot.extend_from_slice(b"PK\x03\x04 and then some");
-    let truncated = small_png()[..small().len() / 2].to_vec();
+    let truncated = small_png()[..small_png().len() / 2].to_vec();
     let cases =
         [b"just text".to_vec(), Vec::new(), bomb, polyglot, truncated, b"GIF89a\x01\0\x01\0".to_vec()];
     for (number, file) in cases.into_iter().enumerate() {
@@ -147,7 +147,8 @@ async fn an_image_belongs_to_one_gig(app: TestApp) {
 
 async fn unattached_images_are_deleted_after_a_day(app: TestApp) {
     let ann = app.member("Ann").await;
-    let (unused, used) = (ann.client.upload_picture(small_png()).await, ann.client.upload_picture(small_png()).await);
+    let (unused, used) =
+        (ann.client.upload_picture(small_png()).await, ann.client.upload_picture(small_png()).await);
     ann.client.mutate(SAVE_DRAFT, json!({ "input": { "title": "Song", "imageIds": [used] } })).await;
     let count = async || {
         let mut entries = tokio::fs::read_dir(app.image_dir()).await.expect("a folder");

@@ -87,7 +87,7 @@ async fn credentials_in_a_ping_must_be_valid_and_of_the_same_user(app: TestApp) 
     let (ann, bob) = (app.member("Ann").await, app.member("Bob").await);
     for (token, reason) in [
         ("nonsense", "Forbidden"),
-        (bob.client.token().expect("a token"), "These credentials are somebody else's"),
+        (bob.client.token().expect("a token"), "The credentials belong to another user"),
     ] {
         let mut socket = ann.client.socket().await;
         socket.send(json!({ "type": "ping", "payload": bearer(token) })).await;

@@ -110,7 +110,7 @@ async fn requests_that_need_no_cors_preflight_are_rejected(app: TestApp) {
     }
     for method in [Method::PUT, Method::PATCH, Method::DELETE] {
         let request = ann.client.http().request(method, ann.client.url("/graphql")).body(body.clone());
-        let response = ann.client.signed(request).send().await.expect("a response");
+        let response = ann.client.authorize(request).send().await.expect("a response");
         assert_eq!(response.status(), 405);
     }
     let parameters = [("query", "mutation { saveGigDraft(input: { title: \"A song\" }) { gig { id } } }")];

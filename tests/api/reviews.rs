@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::support::client::{user_errors, text};
+use crate::support::client::{text, user_errors};
 use crate::support::documents::{ARCHIVE_GIG, CLAIM, DECIDE_GIG, EDIT_GIG, QUEUE, RELEASE};
 use crate::support::on_both_back_ends;
 use crate::support::test_app::TestApp;
@@ -68,7 +68,10 @@ async fn a_claim_excludes_others_until_it_is_released_or_expires(app: TestApp) {
 
     let released = rita.client.mutate(RELEASE, id.clone()).await["item"].take();
     assert_eq!((&released["state"], &released["claimedBy"]), (&json!("OPEN"), &Value::Null));
-    assert_eq!(rita.client.mutation_errors(RELEASE, id.clone()).await, [violation("INVALID_TRANSITION", "id")]);
+    assert_eq!(
+        rita.client.mutation_errors(RELEASE, id.clone()).await,
+        [violation("INVALID_TRANSITION", "id")]
+    );
     rob_at_b.mutate(CLAIM, id.clone()).await;
     app.advance_clock(TimeDelta::minutes(14));
     assert_eq!(rita.client.mutation_errors(CLAIM, id.clone()).await, already_claimed);
@@ -157,7 +160,8 @@ async fn an_invalid_decision_is_rejected_and_changes_nothing(app: TestApp) {
         ("SUSPEND", 1, json!([{ "code": "SPAM" }]), violation("INVALID_TRANSITION", "")),
     ];
     for (verdict, version, reasons, violation) in cases {
-        let refused = rita.client.mutation_errors(DECIDE_GIG, decision(&gig, verdict, version, &reasons)).await;
+        let refused =
+            rita.client.mutation_errors(DECIDE_GIG, decision(&gig, verdict, version, &reasons)).await;
         assert_eq!(refused, [violation], "{verdict} {reasons}");
     }
     let unknown = decision("gig_00000000000000000000000000", "APPROVE", 1, &json!([]));

@@ -8,7 +8,7 @@ use image::ImageFormat;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
-use crate::support::client::{Client, user_errors, text};
+use crate::support::client::{Client, text, user_errors};
 use crate::support::documents::{DECIDE_GIG, GIG_STATUS_CHANGED, POST_GIG, RESUME_GIG};
 use crate::support::on_both_back_ends;
 use crate::support::pictures::picture;
@@ -134,12 +134,18 @@ async fn the_four_steps_are_done_one_after_another(app: TestApp) {
         upload_document(&ann.client, "NATIONAL_ID", "FRONT", document_image(1)).await["errors"],
         json!([])
     );
-    assert_eq!(steps_done(&subscriber.next_event("status").await["verification"]), [true, false, false, false]);
+    assert_eq!(
+        steps_done(&subscriber.next_event("status").await["verification"]),
+        [true, false, false, false]
+    );
     assert_eq!(
         upload_document(&ann.client, "NATIONAL_ID", "BACK", document_image(2)).await["errors"],
         json!([])
     );
-    assert_eq!(steps_done(&subscriber.next_event("status").await["verification"]), [true, true, false, false]);
+    assert_eq!(
+        steps_done(&subscriber.next_event("status").await["verification"]),
+        [true, true, false, false]
+    );
     let payload = ann.client.mutate(&submit_mutation(), json!({})).await;
     let verification = &payload["verification"];
     assert_eq!((&verification["attemptsUsed"], &verification["attemptsLeft"]), (&json!(1), &json!(2)));
@@ -181,7 +187,10 @@ async fn invalid_or_missing_input_is_reported_and_changes_nothing(app: TestApp) 
     let young = (app.now() - TimeDelta::days(17 * 365)).format("%Y-%m-%d").to_string();
     let mut form = personal_info("AB123456");
     form["input"]["dateOfBirth"] = json!(young);
-    assert_eq!(ann.client.mutation_errors(&save_mutation(), form).await, [violation("OUT_OF_RANGE", "dateOfBirth")]);
+    assert_eq!(
+        ann.client.mutation_errors(&save_mutation(), form).await,
+        [violation("OUT_OF_RANGE", "dateOfBirth")]
+    );
     let mut bomb = picture(64, 48, ImageFormat::Png);
     bomb[16..24].copy_from_slice(&[0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30]);
     let mut large = document_image(1);
@@ -317,7 +326,10 @@ async fn from_level_five_sellers_need_a_cleared_verification(app: TestApp) {
     );
     // A gig in review cannot be approved.
     let approve = json!({ "input": { "gigId": waiting, "decision": "APPROVE", "expectedVersion": 1 } });
-    assert_eq!(rita.client.mutation_errors(DECIDE_GIG, approve).await, [violation("VERIFICATION_REQUIRED", "")]);
+    assert_eq!(
+        rita.client.mutation_errors(DECIDE_GIG, approve).await,
+        [violation("VERIFICATION_REQUIRED", "")]
+    );
     // A revoked verification can be started again.
     upload_document(&ann.client, "PASSPORT", "FRONT", document_image(9)).await;
     assert_eq!(own_verification(&ann.client).await["status"], "IN_PROGRESS");

@@ -48,8 +48,10 @@ async fn invalid_decisions_are_rejected(app: TestApp) {
         .find(|item| item["subject"]["id"] == json!(id))
         .expect("an item");
     rita.client.mutate(CLAIM, json!({ "id": item["id"] })).await;
-    let refused =
-        rob.client.mutation_errors(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([]))).await;
+    let refused = rob
+        .client
+        .mutation_errors(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([])))
+        .await;
     assert_eq!(refused, [violation("ALREADY_CLAIMED", "verificationId")]);
     rita.client.mutate(&decide_mutation(), decision_input(&id, "REJECT", version, &sanctioned)).await;
     // The applicant sees `OTHER` instead of the actual reason; reviewers see the reason.

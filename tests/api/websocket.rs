@@ -108,7 +108,7 @@ async fn pings_are_answered_with_their_payload(app: TestApp) {
 async fn a_binary_message_closes_with_4400(app: TestApp) {
     let mut socket = app.gateway_a().socket().await;
     socket.send_binary(br#"{"type":"ping"}"#).await;
-    assert_eq!(socket.expect_close().await, (4400, "Messages are text".to_owned()));
+    assert_eq!(socket.expect_close().await, (4400, "Binary messages are not supported".to_owned()));
 }
 
 async fn a_too_large_message_closes_with_1009(app: TestApp) {
@@ -231,7 +231,8 @@ async fn a_stopping_gateway_closes_sockets_and_finishes_running_requests() {
     let start = Instant::now();
     let stopping = tokio::spawn(async move { app.stop_gateway().await });
     assert_eq!(socket.expect_close().await, (1001, "Going away".to_owned()));
-    wait_until("new connections are refused", async || TcpStream::connect(client.address).await.is_err()).await;
+    wait_until("new connections are refused", async || TcpStream::connect(client.address).await.is_err())
+        .await;
     running.write_all(body.as_bytes()).await.expect("sent");
     let mut response = String::new();
     running.read_to_string(&mut response).await.expect("a response");

@@ -1,16 +1,16 @@
-//! Files that import each other, by however many others.
+//! Finds cycles of imports between files.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use crate::tree::{Tree, is_within};
 
-/// Whom a file imports, and on which line first.
+/// For each file, the files that it imports, with the line of the first import.
 type Edges = Vec<BTreeMap<usize, usize>>;
 
-/// The shortest cycle through each file that is in one, as a chain of lines. Files of these modules may refer to
-/// one another.
-pub fn cycles(tree: &Tree, may_be_entangled: &[&str]) -> Vec<String> {
-    let edges = edges(tree, may_be_entangled);
+/// The shortest cycle through each file that is in one, as a list of imports. Cycles within the modules
+/// `allowed_in` are ignored.
+pub fn cycles(tree: &Tree, allowed_in: &[&str]) -> Vec<String> {
+    let edges = edges(tree, allowed_in);
     let mut seen = HashSet::new();
     let mut chains = Vec::new();
     for start in 0..tree.files.len() {
@@ -24,17 +24,17 @@ pub fn cycles(tree: &Tree, may_be_entangled: &[&str]) -> Vec<String> {
     chains
 }
 
-fn edges(tree: &Tree, may_be_entangled: &[&str]) -> Edges {
-    let is_entangled = |module: &str| may_be_entangled.iter().any(|allowed| is_within(module, allowed));
+fn edges(tree: &Tree, allowed_in: &[&str]) -> Edges {
+    let may_have_cycles = |module: &str| allowed_in.iter().any(|allowed| is_within(module, allowed));
     let edges_of = |(from, file): (usize, &crate::tree::File)| {
         let mut edges = BTreeMap::new();
         for reference in &file.references {
             let Some(to) = tree.resolve(&reference.path).filter(|to| *to != from) else { continue };
             let target = &tree.files[to].module;
-            // The root of a folder declares its children and wires them; they may import what it defines.
+            // The root module of a folder declares and wires its children, which may import its items.
             let is_wiring = is_within(target, &file.module);
-            let is_free = is_entangled(&file.module) && is_entangled(target);
-            if !is_wiring && !is_free {
+            let is_allowed = may_have_cycles(&file.module) && may_have_cycles(target);
+            if !is_wiring && !is_allowed {
                 edges.entry(to).or_insert(reference.line);
             }
         }
@@ -43,19 +43,19 @@ fn edges(tree: &Tree, may_be_entangled: &[&str]) -> Edges {
     tree.files.iter().enumerate().map(edges_of).collect()
 }
 
-/// The files of the way from this one back to itself.
+/// The files of the shortest path from a file back to itself.
 fn shortest_cycle(edges: &Edges, start: usize) -> Option<Vec<usize>> {
     let mut came_from = BTreeMap::new();
     let mut queue = VecDeque::from([start]);
     while let Some(file) = queue.pop_front() {
         for next in edges[file].keys() {
             if *next == start {
-                let mut way = vec![file];
-                while way[way.len() - 1] != start {
-                    way.push(came_from[&way[way.len() - 1]]);
+                let mut path = vec![file];
+                while path[path.len() - 1] != start {
+                    path.push(came_from[&path[path.len() - 1]]);
                 }
-                way.reverse();
-                return Some(way);
+                path.reverse();
+                return Some(path);
             }
             if !came_from.contains_key(next) {
                 came_from.insert(*next, file);
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cycle_is_told_as_a_chain_of_imports() {
+    fn a_cycle_is_reported_as_a_list_of_imports() {
         let found = found(&[
             ("src/lib.rs", "mod a; mod b; mod c; mod d;"),
             ("src/a.rs", "\nuse crate::b::B;"),
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_root_may_wire_children_that_import_what_it_defines() {
+    fn a_root_module_may_wire_children_that_import_its_items() {
         let root = ("src/a/mod.rs", "mod b; use b::c::C; pub struct A;");
         assert_eq!(
             found(&[root, ("src/a/b.rs", "use super::A;"), ("src/a/b/c.rs", "use crate::a::A;")]),
@@ -108,20 +108,20 @@ mod tests {
     }
 
     #[test]
-    fn a_root_is_no_excuse_for_a_cycle_by_way_of_another() {
+    fn a_cycle_through_a_root_module_and_another_file_is_found() {
         let root = ("src/a/mod.rs", "mod b; use crate::d::D; pub struct A;");
         let found = found(&[root, ("src/a/b.rs", "use super::A;"), ("src/d.rs", "use crate::a::b::B;")]);
         assert_eq!(found.len(), 1, "{found:?}");
     }
 
     #[test]
-    fn children_of_one_root_may_not_import_each_other() {
+    fn children_of_a_root_module_may_not_import_each_other() {
         let children = [("src/a/b.rs", "use super::c::C;"), ("src/a/c.rs", "use crate::a::b::B;")];
         assert_eq!(found(&children).len(), 1);
     }
 
     #[test]
-    fn types_of_the_schema_refer_to_each_other() {
+    fn allowed_modules_may_have_cycles() {
         let types = [("src/types/b.rs", "use super::c::C;"), ("src/types/c.rs", "use super::b::B;")];
         assert_eq!(found(&types), [""; 0]);
         let other = [("src/types/b.rs", "use crate::c::C;"), ("src/c.rs", "use crate::types::b::B;")];

@@ -1,10 +1,10 @@
-//! What a source file defines.
+//! Finds the definitions of a source file.
 
 use std::collections::HashSet;
 
 use crate::tokens::{Token, tokens};
 
-/// What stands before the name that it defines.
+/// Keywords before the name of an item.
 const KEYWORDS: &[&str] =
     &["fn", "struct", "enum", "union", "trait", "const", "static", "type", "mod", "macro_rules"];
 
@@ -12,7 +12,7 @@ const KEYWORDS: &[&str] =
 pub struct Definitions {
     /// Items, fields and variants.
     pub names: HashSet<String>,
-    /// The types that it defines, or has an `impl` of.
+    /// Types that are defined here or have an `impl` here.
     pub types: HashSet<String>,
 }
 
@@ -42,7 +42,7 @@ pub fn definitions(source: &str) -> Definitions {
     definitions
 }
 
-/// The fields of a type, and the variants where it is an enum.
+/// The fields of a type, and the variants of an enum.
 fn members(item: &[Token], is_enum: bool) -> Vec<String> {
     let Some(open) = item.iter().position(|token| matches!(token.text, "{" | ";" | "(")) else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! Paths and names of the code that a document has in backticks.
+//! Checks paths and names of code in documents.
 
 use std::fs;
 use std::path::Path;
@@ -8,10 +8,10 @@ use crate::links::prose;
 use crate::tokens::is_word_character;
 use crate::tree::{files_below, is_within};
 
-/// What is ours besides src/: a crate, and where its source is.
+/// The crates of the workspace and the folders of their source. The name is empty for the main crate.
 const CRATES: &[(&str, &str)] = &[("", "src"), ("entity", "entity/src"), ("migration", "migration/src")];
 
-/// What the document names and the repository has not.
+/// The paths and names in the document that do not exist.
 pub fn violations(root: &Path, document: &str) -> Vec<String> {
     let text = fs::read_to_string(root.join(document)).expect("a document is text");
     let code = Code::read(root);
@@ -20,13 +20,13 @@ pub fn violations(root: &Path, document: &str) -> Vec<String> {
         let missing =
             if is_path(&name) { !exists(root, &name) } else { name.contains("::") && !code.has(&name) };
         if missing {
-            violations.push(format!("{document}:{line}: there is no `{name}`"));
+            violations.push(format!("{document}:{line}: not found: `{name}`"));
         }
     }
     violations
 }
 
-/// What is in backticks, and what looks like one of our paths in an example, with the line.
+/// The code spans, and words in code blocks that start with `src/`, with their lines.
 fn names(text: &str) -> Vec<(usize, String)> {
     let in_line = |(number, line): (usize, &str)| {
         let names = line.split('`').skip(1).step_by(2).map(|name| (number, name.to_owned()));
@@ -42,7 +42,7 @@ fn names(text: &str) -> Vec<(usize, String)> {
     names
 }
 
-/// Whether this names a file or a folder, and not an address, a pattern or a piece of GraphQL.
+/// Whether this is the name of a file or folder, and not a URL, a media type or GraphQL.
 fn is_path(name: &str) -> bool {
     let is_file = [".rs", ".md", ".sql"].iter().any(|ending| name.ends_with(ending));
     let is_plain = name.chars().all(|letter| letter.is_alphanumeric() || "/._-*".contains(letter));
@@ -50,12 +50,12 @@ fn is_path(name: &str) -> bool {
 }
 
 fn exists(root: &Path, name: &str) -> bool {
-    // Of `src/graphql/types/*.rs` the folder is there.
+    // Of `src/graphql/types/*.rs`, the folder must exist.
     let name = name.split_once('*').map_or(name, |(folder, _)| folder);
     root.join(name).exists()
 }
 
-/// The modules of the repository: the path, `store::gigs`, and what is defined there.
+/// The modules of the repository with their paths, such as `store::gigs`, and definitions.
 struct Code {
     modules: Vec<(String, Definitions)>,
     dependencies: Vec<String>,
@@ -83,7 +83,7 @@ impl Code {
         Self { modules, dependencies: dependencies.chain(["std".to_owned()]).collect() }
     }
 
-    /// Whether `store::gigs::find`, `gigs::find` or `Gig::apply` is there.
+    /// Whether a name such as `store::gigs::find`, `gigs::find` or `Gig::apply` exists.
     fn has(&self, name: &str) -> bool {
         let name = name.split(['(', '<', '!', ' ']).next().unwrap_or_default();
         let segments: Vec<&str> = name.split("::").collect();
@@ -97,7 +97,7 @@ impl Code {
             });
         }
         let first = segments[0].to_owned();
-        let (whole, below) = (format!("::{first}"), format!("{first}::"));
+        let (suffix, below) = (format!("::{first}"), format!("{first}::"));
         let is_top = self.modules.iter().any(|(module, _)| *module == first || module.starts_with(&below));
         if !is_top && self.dependencies.contains(&first) {
             return true;
@@ -105,13 +105,13 @@ impl Code {
         if is_top {
             return self.has_below(&first, &segments[1..]);
         }
-        // `gigs::find` may be said where it is clear whose gigs.
+        // `gigs::find` may be any module that ends with `gigs`.
         let mut starts =
-            self.modules.iter().map(|(module, _)| module).filter(|module| module.ends_with(&whole));
+            self.modules.iter().map(|(module, _)| module).filter(|module| module.ends_with(&suffix));
         starts.any(|start| self.has_below(start, &segments[1..]))
     }
 
-    /// Whether the segments go on from this module to one below it, and to what that defines.
+    /// Whether the segments lead from this module to a module below it or to an item there.
     fn has_below(&self, module: &str, segments: &[&str]) -> bool {
         let Some((first, rest)) = segments.split_first() else { return true };
         let child = format!("{module}::{first}");
@@ -123,7 +123,7 @@ impl Code {
         match rest.split_last() {
             None => files.any(|(_, file)| is_last_defined(file, first)),
             Some((last, _)) => {
-                // What a type has is beside it, or beside an `impl` of it.
+                // Members of a type are in the file of its definition or of one of its `impl` blocks.
                 files.any(|(_, file)| file.types.contains(*first) && is_last_defined(file, last))
             }
         }
@@ -136,14 +136,14 @@ mod tests {
     use crate::definitions::definitions;
 
     #[test]
-    fn names_are_in_backticks_or_begin_with_src() {
+    fn names_are_code_spans_or_start_with_src() {
         let text = "a `b::c` d\n```\nsrc/x/   what `y` is\n```\n`e`";
         let expected = [(1, "b::c"), (5, "e"), (3, "src/x/")];
         assert_eq!(names(text), expected.map(|(line, name)| (line, name.to_owned())));
     }
 
     #[test]
-    fn paths_are_told_from_addresses_and_graphql() {
+    fn paths_are_distinguished_from_urls_and_graphql() {
         for path in ["src/app.rs", "bench/", "lib.rs", "src/graphql/types/*.rs", "docs/adr"] {
             assert!(is_path(path), "{path}");
         }
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_leads_to_its_module_and_what_that_defines() {
+    fn a_name_is_resolved_by_modules_and_their_definitions() {
         let modules = [
             ("store", "pub mod gigs;"),
             ("store::gigs", "pub fn find() {}"),

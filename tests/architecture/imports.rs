@@ -1,33 +1,33 @@
-//! What a source file refers to, by whatever form of path.
+//! Finds all paths that a source file refers to.
 
 use std::collections::HashMap;
 
 use crate::tokens::{Token, tokens};
 
-/// Behind these a path may begin with `::`, and then they are no part of it.
+/// Keywords that may precede a path that starts with `::`. They are not part of the path.
 const KEYWORDS_BEFORE_PATHS: &[&str] = &[
     "as", "const", "dyn", "else", "for", "if", "impl", "in", "let", "match", "move", "mut", "return",
     "where", "while",
 ];
 
-/// Somebody's use of a path.
+/// A reference to an item of this or another crate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reference {
     pub line: usize,
-    /// From the root: `crate::store::gigs::find`, or `axum::Router`.
+    /// The absolute path: `crate::store::gigs::find`, or `axum::Router`.
     pub path: String,
     pub in_tests: bool,
 }
 
-/// What a file says about modules.
+/// The references and test modules of a file.
 #[derive(Default)]
 pub struct Imports {
     pub references: Vec<Reference>,
-    /// The children of which it says `#[cfg(test)] mod child;`.
+    /// Child modules that are declared as `#[cfg(test)] mod child;`.
     pub test_children: Vec<String>,
 }
 
-/// Reads the file that is the module of this path, such as `crate::store::gigs`.
+/// Reads the source of a module, such as `crate::store::gigs`.
 pub fn imports(module: &str, source: &str) -> Imports {
     let mut reader = Reader { tokens: tokens(source), scope: segments(module), ..Reader::default() };
     reader.read();
@@ -42,8 +42,8 @@ fn segments(path: &str) -> Vec<String> {
     path.split("::").map(str::to_owned).collect()
 }
 
-/// A path as it is written.
-struct Found {
+/// A path in the source.
+struct SourcePath {
     line: usize,
     scope: Vec<String>,
     path: Vec<String>,
@@ -55,12 +55,12 @@ struct Found {
 struct Reader<'a> {
     tokens: Vec<Token<'a>>,
     at: usize,
-    /// The module that is being read: the file's, or one written down in it.
+    /// The current module: that of the file, or an inline module.
     scope: Vec<String>,
-    /// Which module a name stands for, or what was imported under it.
+    /// The module or the import of each name in a scope.
     modules: HashMap<(Vec<String>, String), Vec<String>>,
     imported: HashMap<(Vec<String>, String), Vec<String>>,
-    found: Vec<Found>,
+    found: Vec<SourcePath>,
     test_children: Vec<String>,
 }
 
@@ -108,13 +108,13 @@ impl<'a> Reader<'a> {
                     self.use_tree(&mut Vec::new(), in_tests);
                     continue;
                 }
-                // A visibility names who is above, and imports nothing.
+                // The path of a visibility is not an import.
                 "pub" if self.text(self.at + 1) == "(" && self.text(self.at + 2) == "in" => {
                     while !matches!(self.text(self.at), ")" | "") {
                         self.at += 1;
                     }
                 }
-                _ if self.begins_a_path() => {
+                _ if self.starts_a_path() => {
                     self.inline_path(in_tests);
                     continue;
                 }
@@ -124,7 +124,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Where the item ends that the `#[cfg(test)]` here is about.
+    /// The end of the item if it has the attribute `#[cfg(test)]` here.
     fn tests_until(&self) -> Option<usize> {
         let is_inner = self.text(self.at + 1) == "!";
         let mut at = self.at + usize::from(is_inner);
@@ -149,7 +149,7 @@ impl<'a> Reader<'a> {
         Some(at)
     }
 
-    /// Where the bracket closes that opens here.
+    /// The position of the matching closing bracket.
     fn closing(&self, from: usize) -> usize {
         let mut depth = 0;
         for at in from..self.tokens.len() {
@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
         self.tokens.len()
     }
 
-    /// A branch of `use a::{b, c::{self, d as e}, f::*}`; goes on behind it.
+    /// Reads a branch of `use a::{b, c::{self, d as e}, f::*}`.
     fn use_tree(&mut self, path: &mut Vec<String>, in_tests: bool) {
         let mut line = 0;
         loop {
@@ -197,7 +197,7 @@ impl<'a> Reader<'a> {
             self.text(self.at + 1).clone_into(&mut name);
             self.at += 2;
         } else if !matches!(self.text(self.at), ";" | "," | "}") {
-            // Nothing that we know: go on, rather than stand still.
+            // Unknown syntax: skip the token, so that the loop ends.
             self.at += 1;
         }
         if path.is_empty() {
@@ -209,14 +209,14 @@ impl<'a> Reader<'a> {
         self.note(line, path.clone(), false, in_tests);
     }
 
-    fn begins_a_path(&self) -> bool {
+    fn starts_a_path(&self) -> bool {
         let before = |n: usize| self.at.checked_sub(n).map_or("", |at| self.text(at));
-        // Behind `::` it goes on, but for one that begins so: `::axum::Router`.
-        let goes_on = before(1) == "::"
+        // After `::`, a path continues, unless it starts with `::` as in `::axum::Router`.
+        let continues = before(1) == "::"
             && (before(2) == ">" || self.at.checked_sub(2).is_some_and(|at| self.is_name(at)));
-        // Behind a dot it is a field, but for a range.
+        // After a dot, it is a field, unless the dot is part of a range.
         let is_field = before(1) == "." && before(2) != ".";
-        self.is_name(self.at) && !goes_on && !is_field
+        self.is_name(self.at) && !continues && !is_field
     }
 
     fn is_name(&self, at: usize) -> bool {
@@ -240,10 +240,11 @@ impl<'a> Reader<'a> {
     }
 
     fn note(&mut self, line: usize, path: Vec<String>, is_inline: bool, in_tests: bool) {
-        self.found.push(Found { line, scope: self.scope.clone(), path, is_inline, in_tests });
+        self.found.push(SourcePath { line, scope: self.scope.clone(), path, is_inline, in_tests });
     }
 
-    /// The path from the root. None where it begins with an imported type or function: the import says it already.
+    /// The absolute path. `None` if it starts with an imported type or function, whose import is a reference
+    /// already.
     fn absolute(
         &self,
         scope: &[String],
@@ -264,14 +265,14 @@ impl<'a> Reader<'a> {
             }
             _ => {}
         }
-        // A module within the file sees the file's names only by `use super::*`, which tests have.
+        // An inline module sees the names of the file only by `use super::*`, which test modules have.
         let above = (1..=scope.len()).rev().map(|length| &scope[..length]);
         for scope in above {
             let name = (scope.to_vec(), first.clone());
             if let Some(module) = self.modules.get(&name) {
                 return Some([module.as_slice(), rest].concat());
             }
-            // `use time::time` is no circle.
+            // `use time::time` does not refer to itself.
             let Some(imported) = self.imported.get(&name).filter(|path| path[0] != *first) else { continue };
             if hops < 8 {
                 if is_inline && !first.starts_with(|letter: char| letter.is_lowercase()) {
@@ -288,7 +289,7 @@ impl<'a> Reader<'a> {
 mod tests {
     use super::imports;
 
-    /// The paths that this source refers to as `crate::graphql::types::gig`, each with its line.
+    /// The paths in the source of the module `crate::graphql::types::gig`, with their lines.
     fn paths(source: &str) -> Vec<(usize, String)> {
         let references = imports("crate::graphql::types::gig", source).references;
         references.into_iter().map(|reference| (reference.line, reference.path)).collect()
@@ -308,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn self_and_chains_of_super_begin_at_the_file() {
+    fn self_and_super_are_relative_to_the_module() {
         assert_eq!(found("use self::a::B;"), ["crate::graphql::types::gig::a::B"]);
         assert_eq!(found("use super::user::{User, super_user};").len(), 2);
         assert_eq!(
@@ -341,26 +342,27 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_begins_with_an_imported_module_is_found_whole() {
+    fn a_path_that_starts_with_an_imported_module_is_completed() {
         let source =
-            "use crate::{graphql, store as kept}; fn f() { graphql::error::code(kept::gigs::find()) }";
+            "use crate::{graphql, store as stored}; fn f() { graphql::error::code(stored::gigs::find()) }";
         assert_eq!(found(source)[2..], ["crate::graphql::error::code", "crate::store::gigs::find"]);
         assert_eq!(found("use axum::http; use http::Uri;"), ["axum::http", "axum::http::Uri"]);
         assert_eq!(found("mod a; use a::B;"), ["crate::graphql::types::gig::a::B"]);
-        // The import of a type says it once; a name that is its own is a crate.
+        // A path that starts with an imported type is not repeated. `redis` is a crate although it is
+        // imported.
         assert_eq!(found("use crate::a::Gig; fn f() { Gig::new() }"), ["crate::a::Gig"]);
         assert_eq!(found("use redis; fn f() { redis::cmd() }"), ["redis", "redis::cmd"]);
         assert_eq!(found("extern crate axum as web;"), ["axum"]);
     }
 
     #[test]
-    fn a_module_within_the_file_has_a_super_of_its_own() {
+    fn super_in_an_inline_module_is_the_module_of_the_file() {
         let source = "mod inner { use super::super::a; fn f() {} } use super::b;";
         assert_eq!(found(source), ["crate::graphql::types::a", "crate::graphql::types::b"]);
     }
 
     #[test]
-    fn comments_strings_and_visibilities_refer_to_nothing() {
+    fn comments_strings_and_visibilities_are_not_references() {
         let source = "
             //! crate::a::b
             /// [crate::a]: `use crate::a::b;`
@@ -372,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_tests_refer_to_is_known() {
+    fn references_in_tests_are_marked() {
         let source = "use a::b; #[cfg(test)] use c::{d}; fn f() { e::f() }
             #[cfg(test)] #[path = \"x\"] mod samples;
             #[cfg(test)] mod tests { use super::*; fn g(x: [u8; 2]) { i::j() } }

@@ -1,17 +1,17 @@
-//! Which references the tables of layers and crates do not allow.
+//! Finds references that the tables of layers and crates do not allow.
 
 use crate::Crates;
 use crate::tree::{File, Tree, is_within};
 
-/// The rules, as `main` has them.
+/// The tables of `main`.
 pub struct Rules<'a> {
     pub layers: &'a [(&'a str, &'a [&'a str])],
-    pub everybody_may: &'a [&'a str],
+    pub shared_modules: &'a [&'a str],
     pub crates: &'a [(&'a [&'a str], Crates<'a>)],
-    pub crates_free_in_tests: &'a [&'a str],
+    pub crates_allowed_in_tests: &'a [&'a str],
 }
 
-/// `store` for crate::store::gigs; `lib` and `main` for the two roots.
+/// The layer of a module: `store` for crate::store::gigs, `lib` and `main` for the crate roots.
 fn layer_of(module: &str) -> &str {
     match module.split("::").nth(1) {
         Some(layer) => layer,
@@ -21,7 +21,7 @@ fn layer_of(module: &str) -> &str {
 }
 
 impl Rules<'_> {
-    /// Each violation on a line of its own.
+    /// The violations, one per line.
     pub fn violations(&self, tree: &Tree) -> Vec<String> {
         let mut violations = Vec::new();
         for file in &tree.files {
@@ -45,7 +45,7 @@ impl Rules<'_> {
         }
         for (layer, _) in self.layers {
             if !tree.files.iter().any(|file| layer_of(&file.module) == *layer) {
-                violations.push(format!("the table of layers has {layer}, and src/ has not"));
+                violations.push(format!("the table of layers has {layer}, but src/ does not"));
             }
         }
         violations.dedup();
@@ -54,15 +54,15 @@ impl Rules<'_> {
 
     fn import_breach(&self, layer: &str, allowed: &[&str], target: &File, path: &str) -> Option<String> {
         let imported = layer_of(&target.module);
-        let is_everybodys = self.everybody_may.contains(&imported) && !self.everybody_may.contains(&layer);
-        // `graphql::error` allows what is in it, and not the rest of graphql.
+        let is_shared = self.shared_modules.contains(&imported) && !self.shared_modules.contains(&layer);
+        // `graphql::error` allows only the items of that module.
         let is_allowed = |entry: &&str| *entry == "*" || is_within(path, &format!("crate::{entry}"));
-        if imported == layer || is_everybodys || allowed.iter().any(is_allowed) {
+        if imported == layer || is_shared || allowed.iter().any(is_allowed) {
             return None;
         }
         let part = allowed.iter().find(|entry| is_within(entry, imported));
-        let but = part.map(|part| format!(" but for {part}")).unwrap_or_default();
-        Some(format!("import {imported}{but}"))
+        let exception = part.map(|part| format!(" except {part}")).unwrap_or_default();
+        Some(format!("import {imported}{exception}"))
     }
 
     fn crate_breach(&self, layer: &str, path: &str, in_tests: bool) -> Option<String> {
@@ -72,8 +72,8 @@ impl Rules<'_> {
             Crates::OnlyIn(layers) => layers.contains(&layer),
             Crates::NotIn(layers) => !layers.contains(&layer),
         };
-        let is_free = in_tests && self.crates_free_in_tests.contains(&name);
-        (!is_allowed && !is_free).then(|| format!("use the crate {name}"))
+        let is_allowed_in_tests = in_tests && self.crates_allowed_in_tests.contains(&name);
+        (!is_allowed && !is_allowed_in_tests).then(|| format!("use the crate {name}"))
     }
 }
 
@@ -91,12 +91,12 @@ mod tests {
             ("store", &[]),
             ("clock", &[]),
         ],
-        everybody_may: &["clock"],
+        shared_modules: &["clock"],
         crates: &[(&["redis"], Crates::OnlyIn(&["store"])), (&["tokio"], Crates::NotIn(&["clock"]))],
-        crates_free_in_tests: &["tokio"],
+        crates_allowed_in_tests: &["tokio"],
     };
 
-    /// What is wrong with this file, in a crate where all else is well.
+    /// The violations of a file in a crate without other violations.
     fn violations(path: &str, text: &str) -> Vec<String> {
         let rest = [
             "src/lib.rs",
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_table_allows_is_allowed() {
+    fn imports_in_the_table_are_allowed() {
         let text = "use crate::store::A; use crate::clock::B; use super::C; use crate::graphql::error::D;";
         assert_eq!(violations("src/http/routes.rs", text), [""; 0]);
         assert_eq!(violations("src/store/mod.rs", "use redis::A; use crate::clock::B;"), [""; 0]);
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_that_is_not_in_the_row_is_told_with_file_and_line() {
+    fn other_imports_are_reported_with_file_and_line() {
         let expected = ["src/store/gigs.rs:2: store may not import graphql (crate::graphql::A)"];
         assert_eq!(violations("src/store/gigs.rs", "\nuse super::super::graphql::A;"), expected);
         let text = "#[cfg(test)]\nmod tests { fn a() { crate::http::b() } }";
@@ -133,14 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn a_row_can_allow_a_part_of_a_layer() {
+    fn a_row_can_allow_a_single_module_of_a_layer() {
         let expected =
-            ["src/http/mod.rs:1: http may not import graphql but for graphql::error (crate::graphql::Gig)"];
+            ["src/http/mod.rs:1: http may not import graphql except graphql::error (crate::graphql::Gig)"];
         assert_eq!(violations("src/http/mod.rs", "use crate::graphql::Gig;"), expected);
     }
 
     #[test]
-    fn a_crate_stays_in_its_layers() {
+    fn a_crate_may_be_used_only_in_its_layers() {
         let expected = ["src/graphql/mod.rs:1: graphql may not use the crate redis (redis::cmd)"];
         assert_eq!(violations("src/graphql/mod.rs", "fn f() { redis::cmd() }"), expected);
         let expected = ["src/clock.rs:1: clock may not use the crate tokio (tokio::time)"];
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_and_the_tree_have_the_same_layers() {
+    fn the_table_and_the_source_must_have_the_same_layers() {
         assert_eq!(violations("src/live.rs", ""), ["src/live.rs: live is not in the table of layers"]);
         let violations = RULES.violations(&Tree::of([("src/lib.rs", "")]));
         assert_eq!(violations.len(), 4, "{violations:?}");

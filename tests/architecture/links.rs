@@ -1,10 +1,10 @@
-//! Links from document to document.
+//! Checks links between documents.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-/// The links that lead to no file, or to no heading of it.
+/// The links without a target: a missing file or heading.
 pub fn violations(root: &Path, documents: &[String]) -> Vec<String> {
     let mut violations = Vec::new();
     for document in documents {
@@ -17,11 +17,11 @@ pub fn violations(root: &Path, documents: &[String]) -> Vec<String> {
             let (file, anchor) = link.split_once('#').unwrap_or((link.as_str(), ""));
             let target = if file.is_empty() { root.join(document) } else { root.join(folder).join(file) };
             if !target.exists() {
-                violations.push(format!("{document}:{line}: there is no {file} ({link})"));
+                violations.push(format!("{document}:{line}: no such file: {file} ({link})"));
             } else if !anchor.is_empty() && target.extension().is_some_and(|ending| ending == "md") {
                 let text = fs::read_to_string(&target).expect("a document is text");
                 if !anchors(&text).iter().any(|known| known == anchor) {
-                    violations.push(format!("{document}:{line}: no heading there is #{anchor} ({link})"));
+                    violations.push(format!("{document}:{line}: no such heading: #{anchor} ({link})"));
                 }
             }
         }
@@ -29,20 +29,20 @@ pub fn violations(root: &Path, documents: &[String]) -> Vec<String> {
     violations
 }
 
-/// The lines that are no example, with their numbers.
+/// The lines outside of code blocks, with their numbers.
 pub fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let mut is_example = false;
+    let mut is_code = false;
     (1..).zip(text.lines()).filter(move |(_, line)| {
         let is_fence = line.trim_start().starts_with("```");
-        is_example ^= is_fence;
-        !is_example && !is_fence
+        is_code ^= is_fence;
+        !is_code && !is_fence
     })
 }
 
-/// The targets of `[text](target)`, with their lines.
+/// The targets of links, with their lines.
 fn links(text: &str) -> Vec<(usize, String)> {
     let of_line = |(number, line): (usize, &str)| {
-        // What is in backticks is no link; what a link shows may be.
+        // Code spans contain no links, but a link text may be a code span.
         let line: String = line.split('`').step_by(2).collect();
         let targets =
             line.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
@@ -52,7 +52,7 @@ fn links(text: &str) -> Vec<(usize, String)> {
     prose(text).flat_map(of_line).collect()
 }
 
-/// What GitHub makes of the headings.
+/// The anchors that GitHub generates for the headings.
 fn anchors(text: &str) -> Vec<String> {
     let mut times: HashMap<String, usize> = HashMap::new();
     let headings = prose(text).filter_map(|(_, line)| {
@@ -62,14 +62,14 @@ fn anchors(text: &str) -> Vec<String> {
     let anchor_of = |heading: &str| {
         let shown = heading.trim().replace("](", "\u{0}").split('\u{0}').enumerate().fold(
             String::new(),
-            // Of `[text](target)` the text is shown.
+            // Of a link, only the text remains.
             |shown, (at, part)| {
                 shown + if at == 0 { part } else { part.split_once(')').map_or("", |(_, rest)| rest) }
             },
         );
-        let kept =
+        let letters =
             shown.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'));
-        kept.collect::<String>().to_lowercase().replace(' ', "-")
+        letters.collect::<String>().to_lowercase().replace(' ', "-")
     };
     headings
         .map(anchor_of)
@@ -86,14 +86,14 @@ mod tests {
     use super::{anchors, links};
 
     #[test]
-    fn links_are_found_outside_of_examples() {
+    fn links_are_found_outside_of_code_blocks() {
         let text = "[a](b.md#c) and ![d](e.png \"title\")\n```\n[f](g)\n```\n`[h](i)` [`j`](k)";
         let expected = [(1, "b.md#c"), (1, "e.png"), (5, "k")];
         assert_eq!(links(text), expected.map(|(line, target)| (line, target.to_owned())));
     }
 
     #[test]
-    fn headings_have_the_anchors_of_github() {
+    fn headings_get_the_anchors_of_github() {
         let text = "# One: a `B_c` & D!\n## [Log](x.md) of it\n```\n# no\n```\n#no\n## Same\n## Same";
         assert_eq!(anchors(text), ["one-a-b_c--d", "log-of-it", "same", "same-1"]);
     }

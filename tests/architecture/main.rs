@@ -1,4 +1,8 @@
-//! That the code is built as docs/ARCHITECTURE.md says: read as text, since the compiler allows any module every other.
+//! Checks that the code follows docs/ARCHITECTURE.md: which modules may import which, cycles, lengths of
+//! files, and names and links in documents. It reads the source as text, because the compiler lets every
+//! module import any other.
+//!
+//! To add a module below src/, add a row to [`LAYERS`]. To restrict a crate, add a row to [`CRATES`].
 
 mod cycles;
 mod definitions;
@@ -15,23 +19,23 @@ use std::path::Path;
 use crate::layers::Rules;
 use crate::tree::{Tree, files_below};
 
-/// Which modules a top module of src/ may import; `*` is any. Its own it may always.
+/// Which modules each top-level module of src/ may import besides itself. `*` means any.
 const LAYERS: &[(&str, &[&str])] = &[
-    // The roots.
+    // Crate roots.
     ("main", &["*"]),
     ("lib", &["*"]),
-    // What puts everything together.
+    // Wiring.
     ("cli", &["*"]),
     ("app", &["*"]),
-    // How requests come in. Of the schema the edge knows its error codes only.
+    // Requests. Of the schema, `http` may import only the error codes.
     ("http", &["engine", "graphql::error", "service", "events", "media", "config"]),
     ("engine", &["graphql", "service", "events", "store", "config"]),
     ("graphql", &["service", "events", "store"]),
     ("demo", &["service", "media", "store"]),
-    // What is done.
+    // Use cases and events.
     ("service", &["events", "media", "store"]),
     ("events", &["store"]),
-    // What stands on nothing.
+    // The lowest layers.
     ("store", &[]),
     ("media", &[]),
     ("config", &[]),
@@ -39,41 +43,41 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("clock", &[]),
 ];
 
-/// These every other module may import. They import nothing, not even each other.
-const EVERYBODY_MAY_IMPORT: &[&str] = &["domain", "clock"];
+/// Modules that every other module may import. They import nothing, not even each other.
+const SHARED_MODULES: &[&str] = &["domain", "clock"];
 
-/// Where a crate may be used.
+/// The modules in which a crate may be used.
 enum Crates<'a> {
     OnlyIn(&'a [&'a str]),
     NotIn(&'a [&'a str]),
 }
 
-/// Which crates stay in which modules.
+/// Which crates are restricted to which modules.
 const CRATES: &[(&[&str], Crates)] = &[
     (&["sea_orm", "sea_orm_migration", "entity", "migration"], Crates::OnlyIn(&["store"])),
     (&["async_graphql", "async_graphql_value"], Crates::OnlyIn(&["http", "engine", "graphql"])),
     (&["axum"], Crates::OnlyIn(&["http", "app", "cli"])),
-    // Events between gateways, and rate limits that all of them share; config and app read the address.
+    // Events between gateways, and shared rate limits. `config` and `app` read the URL.
     (&["redis"], Crates::OnlyIn(&["events", "service", "config", "app"])),
-    // Rules wait for nothing.
+    // Rules are not async.
     (&["tokio"], Crates::NotIn(&["domain"])),
 ];
 
-/// What runs a test may be used by every test.
-const CRATES_FREE_IN_TESTS: &[&str] = &["tokio", "migration"];
+/// Crates that all tests may use.
+const CRATES_ALLOWED_IN_TESTS: &[&str] = &["tokio", "migration"];
 
-/// The types of the schema refer to each other by nature.
-const MAY_BE_ENTANGLED: &[&str] = &["crate::graphql::types", "crate::graphql::inputs"];
+/// Modules with allowed cycles: the types of the schema refer to each other.
+const CYCLES_ALLOWED_IN: &[&str] = &["crate::graphql::types", "crate::graphql::inputs"];
 
-/// How long a file may be, and the middle one of src/.
-const MOST_LINES: usize = 400;
+/// The maximum length of a file, and the bound of the median in src/.
+const MAX_LINES: usize = 400;
 const MEDIAN_BELOW: usize = 150;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Fails with each violation on a line of its own.
+/// Fails with one violation per line.
 fn expect_none(rule: &str, violations: &[String]) {
     assert!(violations.is_empty(), "{rule}: {} violations\n{}\n", violations.len(), violations.join("\n"));
 }
@@ -82,18 +86,21 @@ fn expect_none(rule: &str, violations: &[String]) {
 fn imports_follow_the_layer_table() {
     let rules = Rules {
         layers: LAYERS,
-        everybody_may: EVERYBODY_MAY_IMPORT,
+        shared_modules: SHARED_MODULES,
         crates: CRATES,
-        crates_free_in_tests: CRATES_FREE_IN_TESTS,
+        crates_allowed_in_tests: CRATES_ALLOWED_IN_TESTS,
     };
     let tree = Tree::read(root());
-    assert!(tree.files.iter().map(|file| file.references.len()).sum::<usize>() > 1000, "most were not found");
+    assert!(
+        tree.files.iter().map(|file| file.references.len()).sum::<usize>() > 1000,
+        "too few references found"
+    );
     expect_none("layers", &rules.violations(&tree));
 }
 
 #[test]
-fn no_two_files_import_each_other() {
-    expect_none("cycles", &cycles::cycles(&Tree::read(root()), MAY_BE_ENTANGLED));
+fn files_do_not_import_each_other_in_cycles() {
+    expect_none("cycles", &cycles::cycles(&Tree::read(root()), CYCLES_ALLOWED_IN));
 }
 
 #[test]
@@ -101,15 +108,15 @@ fn files_are_short() {
     let (mut violations, mut lengths) = (Vec::new(), Vec::new());
     for folder in ["src", "entity/src", "migration/src", "tests", "bench/src"] {
         for path in files_below(root(), folder, "") {
-            // What a person writes and reads; not data, nor what a tool has made.
+            // Files that people write, not data or generated files.
             let is_source = [".rs", ".sql", ".mjs", ".js", ".md"].iter().any(|ending| path.ends_with(ending));
             let is_script = !path.rsplit('/').next().is_some_and(|name| name.contains('.'));
             if !is_source && !is_script {
                 continue;
             }
             let lines = fs::read_to_string(root().join(&path)).expect("source is text").lines().count();
-            if lines > MOST_LINES {
-                violations.push(format!("{path}: {lines} lines, of at most {MOST_LINES}"));
+            if lines > MAX_LINES {
+                violations.push(format!("{path}: {lines} lines, but the maximum is {MAX_LINES}"));
             }
             if folder == "src" {
                 lengths.push(lines);
@@ -119,18 +126,18 @@ fn files_are_short() {
     lengths.sort_unstable();
     let median = lengths[lengths.len() / 2];
     if median >= MEDIAN_BELOW {
-        violations.push(format!("src: the median is {median} lines, and is to be below {MEDIAN_BELOW}"));
+        violations.push(format!("src: the median is {median} lines, but must be below {MEDIAN_BELOW}"));
     }
     expect_none("lengths", &violations);
 }
 
 #[test]
-fn what_the_architecture_names_is_there() {
+fn the_architecture_document_names_only_existing_code() {
     expect_none("names", &documents::violations(root(), "docs/ARCHITECTURE.md"));
 }
 
 #[test]
-fn links_between_documents_lead_somewhere() {
+fn links_between_documents_have_targets() {
     let mut documents = vec!["README.md".to_owned(), "CONTRIBUTING.md".to_owned()];
     documents.retain(|path| root().join(path).exists());
     documents.extend(files_below(root(), "docs", ".md"));

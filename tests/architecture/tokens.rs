@@ -1,6 +1,7 @@
-//! Rust source as words and punctuation, without what only looks like code: comments, strings, characters, lifetimes.
+//! Splits Rust source into words and punctuation, without comments, strings, character literals and
+//! lifetimes.
 
-/// A word, `::`, or one other character; and the line it stands on.
+/// A word, `::`, or another single character, with its line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Token<'a> {
     pub text: &'a str,
@@ -21,7 +22,7 @@ pub fn tokens(source: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     let (mut rest, mut line) = (source, 1);
     while let Some(first) = rest.chars().next() {
-        let (length, is_code) = next(rest, first);
+        let (length, is_code) = next_token(rest, first);
         let (text, after) = rest.split_at(length);
         if is_code {
             tokens.push(Token { text, line });
@@ -32,8 +33,8 @@ pub fn tokens(source: &str) -> Vec<Token<'_>> {
     tokens
 }
 
-/// How long the next piece is, and whether it is code.
-fn next(rest: &str, first: char) -> (usize, bool) {
+/// The length of the next token, and whether it is code.
+fn next_token(rest: &str, first: char) -> (usize, bool) {
     if let Some(length) = comment_length(rest).or_else(|| literal_length(rest)) {
         (length, false)
     } else if rest.starts_with("r#") || first.is_whitespace() {
@@ -59,7 +60,7 @@ fn comment_length(rest: &str) -> Option<usize> {
     if !rest.starts_with("/*") {
         return None;
     }
-    // These nest.
+    // Block comments nest.
     let (mut at, mut depth) = (0, 0);
     while at < rest.len() {
         match rest.as_bytes()[at..] {
@@ -74,7 +75,7 @@ fn comment_length(rest: &str) -> Option<usize> {
     Some(at)
 }
 
-/// A string or a character, of whatever kind.
+/// The length of a string or character literal of any kind.
 fn literal_length(rest: &str) -> Option<usize> {
     ["", "b", "c", "r", "br", "cr"].into_iter().find_map(|prefix| {
         let body = rest.strip_prefix(prefix)?;
@@ -97,7 +98,7 @@ fn raw_string_length(body: &str) -> Option<usize> {
 }
 
 fn string_length(body: &str) -> usize {
-    let mut is_escaped = true; // The first quotation mark opens it.
+    let mut is_escaped = true; // so that the opening quotation mark does not end it
     for (at, character) in body.char_indices() {
         match character {
             _ if is_escaped => is_escaped = false,
@@ -109,12 +110,12 @@ fn string_length(body: &str) -> usize {
     body.len()
 }
 
-/// None for a lifetime.
+/// `None` for a lifetime.
 fn character_length(body: &str) -> Option<usize> {
     let text = body.strip_prefix('\'')?;
     let first = text.chars().next()?;
     if first == '\\' {
-        // What is escaped may be an apostrophe.
+        // The escaped character may be an apostrophe.
         return body.get(3..)?.find('\'').map(|at| at + 4);
     }
     text[first.len_utf8()..].starts_with('\'').then(|| first.len_utf8() + 2)
@@ -129,30 +130,30 @@ mod tests {
     }
 
     #[test]
-    fn comments_are_no_code() {
+    fn comments_are_skipped() {
         assert_eq!(words("a // crate::x\nb /// crate::x\n//! crate::x\nc"), ["a", "b", "c"]);
         assert_eq!(words("a /* crate /* nested */ ::x */ b /**/ c /***/ d"), ["a", "b", "c", "d"]);
     }
 
     #[test]
-    fn strings_and_characters_are_no_code() {
+    fn strings_and_characters_are_skipped() {
         assert_eq!(words(r#"a "crate::x \" crate::y \\" b"#), ["a", "b"]);
         assert_eq!(words("a r#\"crate::x \" \\\"# b br\"\\\" c"), ["a", "b", "c"]);
         assert_eq!(words(r#"b"x" '"' '\'' b'\\' '\u{1F600}' 'é' a "//" b"#), ["a", "b"]);
     }
 
     #[test]
-    fn a_lifetime_does_not_open_a_character() {
+    fn a_lifetime_is_not_a_character_literal() {
         assert_eq!(words("&'a str, 'static: x"), ["&", "str", ",", ":", "x"]);
     }
 
     #[test]
-    fn a_word_that_is_spelled_raw_is_itself() {
+    fn a_raw_identifier_is_its_word() {
         assert_eq!(words("row.r#type"), ["row", ".", "type"]);
     }
 
     #[test]
-    fn every_token_knows_its_line() {
+    fn every_token_has_its_line() {
         let lines: Vec<usize> = tokens("a\n/*\n*/ b \"\n\n\" c").iter().map(|token| token.line).collect();
         assert_eq!(lines, [1, 3, 5]);
     }

@@ -1,4 +1,4 @@
-//! The files of src/, and what each imports.
+//! The source files of src/ and their imports.
 
 use std::collections::HashMap;
 use std::fs;
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::imports::{Imports, Reference, imports};
 
 pub struct File {
-    /// From the folder of the package: `src/store/gigs.rs`.
+    /// Relative to the repository: `src/store/gigs.rs`.
     pub path: String,
-    /// `crate::store::gigs`; `main` is a crate of its own.
+    /// `crate::store::gigs`, or `main` for src/main.rs, which is a separate crate.
     pub module: String,
     pub references: Vec<Reference>,
 }
@@ -51,9 +51,10 @@ impl Tree {
         Self { files, by_module }
     }
 
-    /// The file of the longest module path that this path begins with. None where it leads out of the crate.
+    /// The file of the longest module path that is a prefix of this path. `None` if the path is in another
+    /// crate.
     pub fn resolve(&self, path: &str) -> Option<usize> {
-        // main.rs says `gigway` for what calls itself `crate`.
+        // In main.rs, `gigway` is the crate that is `crate` elsewhere.
         let (first, rest) = path.split_once("::").unwrap_or((path, ""));
         let path = if first == "gigway" { format!("crate::{rest}") } else { path.to_owned() };
         let mut module = path.as_str();
@@ -76,12 +77,12 @@ fn module_of(path: &str) -> String {
     if inner == "lib" { "crate".to_owned() } else { format!("crate::{}", inner.replace('/', "::")) }
 }
 
-/// Whether the path is this module, or something below it.
+/// Whether the path is this module or an item or module below it.
 pub fn is_within(path: &str, module: &str) -> bool {
     path.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-/// The files below the folder whose names end so, in order, as paths from the root.
+/// The files below the folder whose names have this ending, sorted, as paths relative to the root.
 pub fn files_below(root: &Path, folder: &str, ending: &str) -> Vec<String> {
     let mut folders: Vec<PathBuf> = vec![root.join(folder)];
     let mut files = Vec::new();
@@ -90,12 +91,12 @@ pub fn files_below(root: &Path, folder: &str, ending: &str) -> Vec<String> {
             let path = entry.expect("a readable folder").path();
             let name = path.file_name().unwrap_or_default();
             if path.is_dir() {
-                // What npm and cargo bring along is not ours.
+                // Dependencies and build results.
                 if name != "node_modules" && name != "target" {
                     folders.push(path);
                 }
             } else {
-                let path = path.strip_prefix(root).expect("it is below the root");
+                let path = path.strip_prefix(root).expect("a path below the root");
                 files.push(path.to_str().expect("file names are text").to_owned());
             }
         }

@@ -1,4 +1,4 @@
-// The schema as a subgraph of Apollo Federation 2, put together with one of a company's others.
+// Composes the schema, as a subgraph of Apollo Federation 2, with another subgraph.
 //
 //     node compose.mjs SUBGRAPH
 import assert from 'node:assert/strict';
@@ -26,11 +26,11 @@ assert.deepEqual(composed.errors?.map(({ message }) => message) ?? [], []);
 const supergraph = parse(composed.supergraphSdl);
 const fields = (type) =>
   supergraph.definitions.find(({ name, fields }) => name?.value === type && fields).fields.map(({ name }) => name.value);
-for (const [type, ours, theirs] of [
+for (const [type, gigwayField, billingField] of [
   ['Gig', 'title', 'invoiceCount'],
   ['User', 'displayName', 'balance'],
   ['Category', 'slug', 'commissionPercent'],
 ]) {
-  assert.ok([ours, theirs].every((field) => fields(type).includes(field)), `${type} is of both`);
+  assert.ok([gigwayField, billingField].every((field) => fields(type).includes(field)), `${type} must have fields of both subgraphs`);
 }
-console.log('both compose');
+console.log('both subgraphs compose');

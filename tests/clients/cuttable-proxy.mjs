@@ -1,17 +1,17 @@
-// A way to the gateway that a test can cut, and mend.
+// A proxy to the gateway that a test can cut and restore.
 
 import { connect, createServer } from 'node:net';
 
 export class CuttableProxy {
-  // How many connections their clients have ended.
-  ended = 0;
+  // How many connections were ended by their clients.
+  endedByClient = 0;
   #connections = new Set();
-  #whole = true;
+  #isUp = true;
 
-  // One on a port of its own; it goes with the test.
+  // Starts a proxy, which is closed at the end of the test.
   static async open(test, target) {
     const proxy = new CuttableProxy();
-    const server = createServer((client) => proxy.#pass(client, target));
+    const server = createServer((client) => proxy.#forward(client, target));
     await new Promise((resolve) => {
       server.listen(0, '127.0.0.1', resolve);
     });
@@ -24,29 +24,30 @@ export class CuttableProxy {
     return proxy;
   }
 
-  // Ends every connection, and lets no new one through.
+  // Closes all connections, and rejects new ones.
   cut() {
-    this.#whole = false;
+    this.#isUp = false;
     for (const client of this.#connections) client.destroy();
   }
 
-  mend() {
-    this.#whole = true;
+  // Accepts connections again.
+  restore() {
+    this.#isUp = true;
   }
 
-  #pass(client, target) {
-    // That a connection breaks is what this is for.
+  #forward(client, target) {
+    // Broken connections are expected.
     client.on('error', () => {});
-    if (!this.#whole) {
+    if (!this.#isUp) {
       client.destroy();
       return;
     }
     const server = connect(Number(target.port), target.hostname);
     server.on('error', () => {});
     this.#connections.add(client);
-    // Neither side goes on when the other has said its last.
+    // If one side ends the connection, the other side is closed, too.
     client.on('end', () => {
-      this.ended += 1;
+      this.endedByClient += 1;
       client.destroy();
     });
     client.on('close', () => {

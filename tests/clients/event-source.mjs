@@ -1,5 +1,5 @@
-// Sessions by an EventSource, as browsers have it, from the npm package eventsource. It sends no header of its
-// user's; a ticket in its address stands for the credentials.
+// Tests with an EventSource (npm package eventsource). It cannot send the `authorization` header, so its URL
+// contains a ticket instead.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -13,15 +13,15 @@ import { Inbox } from './inbox.mjs';
 const timeout = 30_000;
 
 async function newTicket() {
-  const { streamTicket } = await seller.done(`mutation {
+  const { streamTicket } = await seller.mutate(`mutation {
     createStreamTicket { streamTicket { ticket expiresAt } errors { code field message } } }`);
   assert.ok(Date.parse(streamTicket.expiresAt) > Date.now());
   return streamTicket.ticket;
 }
 
-// A source that goes with the test, and the inbox of what it tells.
-function open(t, at, variables, ticket) {
-  const url = new URL(at);
+// Opens a source that is closed at the end of the test. Returns the source and its inbox.
+function open(t, gateway, variables, ticket) {
+  const url = new URL(gateway);
   url.searchParams.set('query', GIG_STATUS_CHANGED);
   url.searchParams.set('variables', JSON.stringify(variables));
   url.searchParams.set('ticket', ticket);
@@ -32,20 +32,20 @@ function open(t, at, variables, ticket) {
     if (result.data) assert.equal(lastEventId, result.data.gigStatusChanged.cursor);
     inbox.put('next', result);
   });
-  // An EventSource that is not closed would open a completed stream again, for ever.
+  // Without this, the EventSource would reconnect after a completed stream.
   source.addEventListener('complete', () => {
     source.close();
     inbox.put('complete');
   });
   source.addEventListener('error', ({ code }) => {
-    // While it is connecting, it mends that by itself.
+    // Ignores errors after which it reconnects by itself.
     if (source.readyState === EventSource.CLOSED) inbox.put('error', code);
   });
   t.after(() => source.close());
   return { source, inbox };
 }
 
-test('a source that was cut off gets what it missed, once and in order', { timeout }, async (t) => {
+test('a source receives missed events once and in order after a lost connection', { timeout }, async (t) => {
   const gig = await Gig.post();
   const proxy = await CuttableProxy.open(t, streams);
   const { inbox } = open(t, proxy.url, { id: gig.id }, await newTicket());
@@ -57,15 +57,15 @@ test('a source that was cut off gets what it missed, once and in order', { timeo
   await gig.resume();
   await gig.pause();
   await inbox.expectSilence();
-  proxy.mend();
-  // It connects again by itself, with the header Last-Event-ID.
+  proxy.restore();
+  // It reconnects by itself, with the Last-Event-ID header.
   assert.equal((await inbox.expectVersions(3, 4, 5)).delivery, 'REPLAY');
   await gig.resume();
   assert.equal((await inbox.expectVersions(6)).delivery, 'LIVE');
   await inbox.expectSilence();
 });
 
-test('another source with another ticket goes on behind a cursor', { timeout }, async (t) => {
+test('a new source with a new ticket resumes after a cursor', { timeout }, async (t) => {
   const gig = await Gig.publish();
   const first = open(t, streams, { id: gig.id }, await newTicket());
   const { cursor } = await first.inbox.expectVersions(2);
@@ -77,7 +77,7 @@ test('another source with another ticket goes on behind a cursor', { timeout }, 
   await second.inbox.expectSilence();
 });
 
-test('what cannot begin is one event of errors, and is completed', { timeout }, async (t) => {
+test('an invalid subscription gets one event with errors and is completed', { timeout }, async (t) => {
   const { inbox } = open(t, streams, { after: 'nonsense' }, await newTicket());
   const [kind, { errors }] = await inbox.take();
   assert.equal(kind, 'next');
@@ -85,7 +85,7 @@ test('what cannot begin is one event of errors, and is completed', { timeout }, 
   assert.deepEqual(await inbox.take(), ['complete', undefined]);
 });
 
-test('a wrong ticket is answered with 403, and the source gives up', { timeout }, async (t) => {
+test('an invalid ticket gets status 403, and the source does not reconnect', { timeout }, async (t) => {
   const { inbox } = open(t, streams, {}, 'nonsense');
   assert.deepEqual(await inbox.take(), ['error', 403]);
   await inbox.expectSilence();

@@ -55,8 +55,8 @@ async function expectLine(lines, pattern) {
   assert.match(line, pattern);
 }
 
-// Publishes a gig, and waits until the gateway for streams has dispatched the event. A cursor that is read there before
-// that is older, and a subscription after it reports the gig although it is already listed.
+// Publishes a gig, and waits until the gateway for streams has dispatched the event. A cursor that is read
+// there before that is older, and a subscription after it reports the gig although it is already listed.
 async function publishAndWait(t) {
   const response = await fetch(new URL('?query={eventCursor}', streams));
   const after = (await response.json()).data.eventCursor;
@@ -104,7 +104,7 @@ test('follow-gigs.mjs prints each published gig once across a lost connection', 
   proxy.cut();
   published.push(await Gig.publish(), await Gig.publish());
   await lines.expectSilence();
-  proxy.mend();
+  proxy.restore();
   for (const { id } of published.slice(1)) await expectLine(lines, new RegExp(`^published ${id} `));
   const last = await Gig.publish();
   await expectLine(lines, new RegExp(`^published ${last.id} `));
@@ -121,8 +121,9 @@ test('the examples for Node fail without a gateway', { timeout }, async (t) => {
   }
 });
 
-// Starts the page's module. Returns what it shows, and the network between it and the gateway, which the test breaks
-// and repairs. Requests fail in `fetch` while it is down: Node does not always notice a connection that is refused.
+// Starts the page's module. Returns what it shows, and the network between it and the gateway, which the test
+// breaks and repairs. Requests fail in `fetch` while it is down: Node does not always notice a connection
+// that is refused.
 async function open(t, options = {}) {
   const proxy = await CuttableProxy.open(t, streams);
   const list = new Inbox();
@@ -144,7 +145,7 @@ async function open(t, options = {}) {
         };
       });
       proxy.cut();
-      proxy.mend();
+      proxy.restore();
       return failed;
     },
     repair() {
@@ -193,7 +194,7 @@ for (const [name, failure] of Object.entries({ 'a lost connection': unreachable,
   });
 }
 
-test('the page lists gigs anew when its cursor has expired', { timeout }, async (t) => {
+test('the page reloads the list if its cursor has expired', { timeout }, async (t) => {
   let sources = 0;
   class ExpiredOnce {
     static CLOSED = 2;
@@ -215,7 +216,7 @@ test('the page lists gigs anew when its cursor has expired', { timeout }, async 
   assert.deepEqual(await added.take(), ['gig', gig.id]);
 });
 
-test('the page says so and tries again if the gateway does not respond', { timeout }, async (t) => {
+test('the page shows an error and retries if the gateway does not respond', { timeout }, async (t) => {
   const { list, statuses, network } = await open(t, { prepare: (network) => network.break(unreachable) });
   await list.expectSilence();
   assert.equal(statuses.at(-1), 'Could not load the gigs: no network');
@@ -234,7 +235,7 @@ test('the script of the page is valid, and the page loads nothing from elsewhere
   assert.doesNotMatch(script, /from ['"](?!\.\/live-gigs\.js)/);
 });
 
-test('the examples for Node have the versions of the packages that are tested', () => {
+test('the Node examples depend on the tested package versions', () => {
   const versions = (path) => JSON.parse(text(path)).dependencies;
   const tested = versions(join(here, 'package.json'));
   for (const [name, version] of Object.entries(versions(join(examples, 'node/package.json')))) {

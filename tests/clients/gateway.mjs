@@ -1,54 +1,54 @@
-// The gateway under test, by the environment that the Rust test sets, and what its people do there.
+// The gateways under test, from environment variables that the Rust test sets, and the users of the tests.
 
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 
-// A script that hangs fails, whatever holds it up.
+// A script that hangs fails.
 setTimeout(() => {
   console.error('not done within 100 seconds');
   process.exit(1);
 }, 100_000).unref();
 
-// And one that is through ends: what a client library keeps open behind its tests is the library's own affair.
+// A script ends after its tests, even if a client library keeps connections open.
 after(() => void setTimeout(() => process.exit(), 5_000).unref());
 
-function given(variable) {
+function requiredEnv(variable) {
   const value = process.env[variable];
-  assert.ok(value, `${variable} is not set: run the tests by \`make test\``);
+  assert.ok(value, `${variable} is not set: run the tests with \`make test\``);
   return value;
 }
 
-// Acts go to one gateway and streams to another, where there are two.
-const acts = new URL('/graphql', given('GATEWAY_FOR_ACTS'));
-export const streams = new URL('/graphql', given('GATEWAY_FOR_STREAMS'));
+// Mutations go to one gateway and subscriptions to the other, if there are two.
+const mutations = new URL('/graphql', requiredEnv('GATEWAY_FOR_MUTATIONS'));
+export const streams = new URL('/graphql', requiredEnv('GATEWAY_FOR_STREAMS'));
 
-class Person {
+class User {
   constructor(token) {
     this.authorization = `Bearer ${token}`;
   }
 
-  // The data, where nothing went wrong.
+  // Executes an operation that must succeed. Returns its data.
   async run(query, variables = {}) {
-    const response = await fetch(acts, {
+    const response = await fetch(mutations, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: this.authorization },
       body: JSON.stringify({ query, variables }),
     });
-    const answer = await response.json();
-    assert.equal(answer.errors, undefined, JSON.stringify(answer));
-    return answer.data;
+    const body = await response.json();
+    assert.equal(body.errors, undefined, JSON.stringify(body));
+    return body.data;
   }
 
-  // The payload of the one mutation, where nobody got anything wrong.
-  async done(mutation, variables) {
+  // Executes a mutation that must succeed without user errors. Returns its payload.
+  async mutate(mutation, variables) {
     const [payload] = Object.values(await this.run(mutation, variables));
     assert.deepEqual(payload.errors, []);
     return payload;
   }
 }
 
-export const seller = new Person(given('SELLER_TOKEN'));
-export const reviewer = new Person(given('REVIEWER_TOKEN'));
+export const seller = new User(requiredEnv('SELLER_TOKEN'));
+export const reviewer = new User(requiredEnv('REVIEWER_TOKEN'));
 
 export const GIG_STATUS_CHANGED = `subscription($id: ID, $after: String) {
   gigStatusChanged(gigId: $id, after: $after) { cursor delivery gigId version previousStatus status } }`;
@@ -65,14 +65,14 @@ const POST_GIG = `mutation($input: PostGigInput!) {
 const DECIDE_GIG = `mutation($input: DecideGigInput!) {
   decideGig(input: $input) { gig { status version } errors { code message } } }`;
 
-// One of the seller's gigs. Its version is 1 while it is in review, 2 once it is approved, and goes up by one
-// with each pause and resume.
+// A gig of the seller. Its version is 1 in review, 2 after approval, and increases by 1 with each pause and
+// resume.
 export class Gig {
   constructor(id) {
     this.id = id;
   }
 
-  // A new one, in review.
+  // Creates a gig that is in review.
   static async post() {
     const { categories } = await seller.run('{ categories { id } }');
     const input = {
@@ -83,12 +83,12 @@ export class Gig {
       deliveryDays: 3,
       revisions: 1,
     };
-    const { gig } = await seller.done(POST_GIG, { input });
+    const { gig } = await seller.mutate(POST_GIG, { input });
     assert.equal(gig.version, 1);
     return new Gig(gig.id);
   }
 
-  // A new one, approved.
+  // Creates a gig that is approved.
   static async publish() {
     const gig = await Gig.post();
     await gig.approve();
@@ -96,14 +96,14 @@ export class Gig {
   }
 
   approve() {
-    return reviewer.done(DECIDE_GIG, { input: { gigId: this.id, decision: 'APPROVE', expectedVersion: 1 } });
+    return reviewer.mutate(DECIDE_GIG, { input: { gigId: this.id, decision: 'APPROVE', expectedVersion: 1 } });
   }
 
   pause() {
-    return seller.done(PAUSE_GIG, { id: this.id });
+    return seller.mutate(PAUSE_GIG, { id: this.id });
   }
 
   resume() {
-    return seller.done(RESUME_GIG, { id: this.id });
+    return seller.mutate(RESUME_GIG, { id: this.id });
   }
 }

@@ -1,44 +1,44 @@
-// What a subscription has told and the test has not looked at yet: pairs of a kind (`next`, `error`, `complete`)
-// and a value.
+// Received messages that the test has not read yet: pairs of a kind (`next`, `error`, `complete`) and a
+// value.
 
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 
 export class Inbox {
-  #kept = [];
-  #arrived = () => {};
+  #messages = [];
+  #onMessage = () => {};
 
   put(kind, value) {
-    this.#kept.push([kind, value]);
-    this.#arrived();
+    this.#messages.push([kind, value]);
+    this.#onMessage();
   }
 
-  // The next one, which comes within 10 seconds.
+  // The next message. Fails after 10 seconds.
   async take() {
     await this.#wait(10_000);
-    assert.ok(this.#kept.length > 0, 'nothing came within 10 seconds');
-    return this.#kept.shift();
+    assert.ok(this.#messages.length > 0, 'nothing received within 10 seconds');
+    return this.#messages.shift();
   }
 
-  // Nothing comes for a while.
+  // Asserts that no message comes for a while.
   async expectSilence() {
     await this.#wait(300);
-    assert.deepEqual(this.#kept, []);
+    assert.deepEqual(this.#messages, []);
   }
 
   // The event of the next result.
-  async event() {
+  async nextEvent() {
     const [kind, result] = await this.take();
     assert.equal(kind, 'next', inspect(result, { depth: 6 }));
     assert.equal(result.errors, undefined, JSON.stringify(result));
     return result.data.gigStatusChanged;
   }
 
-  // The next events are these versions of a gig, each once and in order; the last of them.
+  // Asserts that the next events have exactly these versions of a gig, in order. Returns the last event.
   async expectVersions(...versions) {
     let event;
     for (const version of versions) {
-      event = await this.event();
+      event = await this.nextEvent();
       assert.equal(event.version, version, JSON.stringify(event));
       assert.equal(event.status, version === 1 ? 'IN_REVIEW' : version % 2 ? 'PAUSED' : 'ACTIVE');
     }
@@ -46,10 +46,10 @@ export class Inbox {
   }
 
   #wait(milliseconds) {
-    if (this.#kept.length > 0) return undefined;
+    if (this.#messages.length > 0) return undefined;
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, milliseconds);
-      this.#arrived = () => {
+      this.#onMessage = () => {
         clearTimeout(timer);
         resolve();
       };

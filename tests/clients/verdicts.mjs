@@ -1,7 +1,7 @@
-// The verdicts of graphql-js on documents and on values of variables. Reads a schema from the file that is named, then
-// from the standard input one request a line, as JSON: the document, and where they are to be coerced the variables.
-// Answers each with a line: the names of the rules that refuse the document, and, where none does, the values that are
-// written in it, and the coerced variables or what is wrong with them.
+// Validates documents and coerces variables with graphql-js, for tests/verdicts. The argument is the file of
+// the schema. Each line of the standard input is a JSON request: a document, and optionally variables. Each
+// line of the output is a JSON response: the names of the violated rules and, if there are none, the literals
+// of the document, and the coerced variables or their errors.
 
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -10,21 +10,21 @@ import { getVariableValues } from "graphql/execution/values.js";
 
 const schema = buildSchema(readFileSync(process.argv[2], "utf8"));
 
-/** The specified rules, each of which notes its name where it refuses. */
-function noting(refusing) {
+/** The specified rules, each of which adds its name to the set if it is violated. */
+function recordingRules(violated) {
   return specifiedRules.map((rule) => (context) => {
-    const noted = Object.create(context, {
-      reportError: { value: () => refusing.add(rule.name) },
+    const recordingContext = Object.create(context, {
+      reportError: { value: () => violated.add(rule.name) },
     });
-    return rule(noted);
+    return rule(recordingContext);
   });
 }
 
-/** The names of the rules that refuse a document. One that throws refuses, too. */
-function refusing(document) {
+/** The names of the rules that a document violates, including rules that throw. */
+function violatedRules(document) {
   const names = new Set();
   try {
-    validate(schema, document, noting(names));
+    validate(schema, document, recordingRules(names));
     return names;
   } catch {
     for (const rule of specifiedRules) {
@@ -40,8 +40,8 @@ function refusing(document) {
   }
 }
 
-/** The values that are written in a document, by kind. */
-function written(document) {
+/** The literals of a document, by kind. */
+function literals(document) {
   const values = { strings: [], integers: [], fractions: [], words: [] };
   visit(document, {
     StringValue: ({ value }, key) => void (key === "description" || values.strings.push(value)),
@@ -54,7 +54,7 @@ function written(document) {
   return values;
 }
 
-function answer({ document: text, variables }) {
+function respond({ document: text, variables }) {
   let document;
   try {
     document = parse(text);
@@ -64,8 +64,8 @@ function answer({ document: text, variables }) {
     }
     throw error;
   }
-  const rules = [...refusing(document)];
-  const values = rules.length > 0 ? null : written(document);
+  const rules = [...violatedRules(document)];
+  const values = rules.length > 0 ? null : literals(document);
   const operations = document.definitions.filter(({ kind }) => kind === "OperationDefinition");
   if (rules.length > 0 || variables === null || operations.length !== 1) {
     return { rules, values };
@@ -75,5 +75,5 @@ function answer({ document: text, variables }) {
 }
 
 for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
-  process.stdout.write(`${JSON.stringify(answer(JSON.parse(line)))}\n`);
+  process.stdout.write(`${JSON.stringify(respond(JSON.parse(line)))}\n`);
 }

@@ -24,11 +24,11 @@ use std::path::{Path, PathBuf};
 use catalog::Catalog;
 use document::Document;
 use generate::Generator;
+use gigway::engine::validation::{ErrorKind, ValidDocument, ValidationError, Validator, normalize};
 use peer::{Answer, Request, Values};
 use printer::Printer;
 use random::Random;
 use serde_json::{Map, Value as Json};
-use gigway::engine::validation::{ErrorKind, ValidDocument, ValidationError, Validator, normalize};
 
 const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql");
 /// What the schema has not, and a later one may: floats, lists in lists, required things with default values.

@@ -1,14 +1,14 @@
-// The browse page by Mercurius: compiled queries (jit), and loaders that batch what gigs have in common.
+// The browse page in Mercurius, with compiled queries (`jit`) and loaders that batch the reads of related rows.
 
 import cluster from 'node:cluster';
 import Fastify from 'fastify';
 import mercurius from 'mercurius';
 import pg from 'pg';
 
-// int8 as a number: cents and points are far below 2^53.
+// Parses int8 as a number: cents and points are far below 2^53.
 pg.types.setTypeParser(20, Number);
 
-// Processes: one, as it is started by its documentation, or one for each processor.
+// The number of processes: one as in the documentation, or one for each processor.
 const WORKERS = Number(process.env.WORKERS ?? 1);
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 10 });
 
@@ -44,7 +44,7 @@ const IMAGES = {
 
 const read = async (statement, ...values) => (await pool.query({ ...statement, values })).rows;
 
-// What each of the keys has: `rows` by their `column`.
+// Indexes rows by a column.
 const byKey = (rows, column) => new Map(rows.map((row) => [row[column], row]));
 
 const resolvers = {
@@ -69,23 +69,23 @@ const loaders = {
   Gig: {
     async category(queries) {
       const ids = [...new Set(queries.map(({ obj }) => obj.category_id))];
-      const found = byKey(await read(CATEGORIES, ids), 'id');
-      return queries.map(({ obj }) => found.get(obj.category_id));
+      const rowsById = byKey(await read(CATEGORIES, ids), 'id');
+      return queries.map(({ obj }) => rowsById.get(obj.category_id));
     },
     async seller(queries) {
       const ids = [...new Set(queries.map(({ obj }) => obj.seller_id))];
-      const found = byKey(await read(SELLERS, ids), 'id');
+      const rowsById = byKey(await read(SELLERS, ids), 'id');
       return queries.map(({ obj }) => {
-        const { id, display_name: displayName, points, verified_at: verifiedAt } = found.get(obj.seller_id);
+        const { id, display_name: displayName, points, verified_at: verifiedAt } = rowsById.get(obj.seller_id);
         return { id, displayName, level: Math.floor(points / 1000), verified: verifiedAt !== null };
       });
     },
     async images(queries) {
-      const found = new Map(queries.map(({ obj }) => [obj.id, []]));
-      for (const { id, gig_id: gigId, width, height } of await read(IMAGES, [...found.keys()])) {
-        found.get(gigId).push({ id, url: `http://127.0.0.1/media/${id}.jpg`, width, height });
+      const rowsById = new Map(queries.map(({ obj }) => [obj.id, []]));
+      for (const { id, gig_id: gigId, width, height } of await read(IMAGES, [...rowsById.keys()])) {
+        rowsById.get(gigId).push({ id, url: `http://127.0.0.1/media/${id}.jpg`, width, height });
       }
-      return queries.map(({ obj }) => found.get(obj.id));
+      return queries.map(({ obj }) => rowsById.get(obj.id));
     },
   },
 };
@@ -99,7 +99,7 @@ if (cluster.isPrimary && WORKERS > 1) {
   for (let worker = 0; worker < WORKERS; worker += 1) cluster.fork();
 } else {
   const app = Fastify();
-  // Documents are parsed once and compiled once they were asked for twice; loaders remember within one request.
+  // With `jit: 1`, a document is parsed once and compiled after its first use. Loaders cache within a request.
   app.register(mercurius, { schema, resolvers, loaders, jit: 1 });
   await app.listen({ port: 0, host: '127.0.0.1' });
   if (!cluster.isWorker) console.log(`mercurius serves on http://127.0.0.1:${app.server.address().port}/`);

@@ -1,4 +1,4 @@
-// The browse page by PostGraphile: the schema that it makes of the tables, each query as one statement.
+// The browse page in PostGraphile, which generates a schema from the tables and executes each query as one statement.
 
 import cluster from 'node:cluster';
 import http from 'node:http';
@@ -19,7 +19,7 @@ if (cluster.isPrimary && WORKERS > 1) {
   for (let worker = 0; worker < WORKERS; worker += 1) cluster.fork();
 } else {
   const handler = postgraphile(pool, 'public', {
-    // What its "production" page advises.
+    // Recommended by its documentation for production.
     retryOnInitFail: true,
     dynamicJson: true,
     setofFunctionsContainNulls: false,
@@ -30,7 +30,7 @@ if (cluster.isPrimary && WORKERS > 1) {
     disableDefaultMutations: true,
     disableQueryLog: true,
     graphiql: false,
-    // Kept between requests, not made anew for each.
+    // Caches parsed queries between requests.
     queryCacheMaxSize: 50 * 1024 * 1024,
   });
   const server = http.createServer(handler);

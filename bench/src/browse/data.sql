@@ -1,4 +1,4 @@
--- :gigs gigs of a tenth as many sellers, all ACTIVE, each with three tags and two pictures.
+-- Inserts :gigs ACTIVE gigs, each with three tags and two images, of a tenth as many sellers.
 INSERT INTO "user" (id, email, email_key, display_name, password_hash, role, points, verified_at, created_at, legal_hold)
 SELECT ('1' || lpad(to_hex(n), 31, '0'))::uuid, n || '@example.com', n || '@example.com', 'Seller number ' || n, 'none', 'MEMBER',
     n % 20000, CASE WHEN n % 3 = 0 THEN now() END, now(), false

@@ -1,4 +1,5 @@
-//! Clients that ask over kept connections, one request after the other: raw, so that they cost little beside the servers.
+//! A load generator: clients that send one request after the other over keep-alive connections. They are raw
+//! TCP clients, so that they use little processor time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,35 +12,35 @@ use tokio::task::JoinSet;
 use crate::Result;
 use crate::table::float;
 
-/// Clients at a time.
+/// Concurrent clients.
 pub const CONNECTIONS: u32 = 32;
 
-/// What clients saw of one server.
+/// The results of a load.
 #[derive(Debug, Clone)]
-pub struct ImageView {
+pub struct LoadResult {
     pub requests: u64,
-    /// Requests in a second.
+    /// Requests per second.
     pub rate: f64,
-    /// Milliseconds until half, and 99 of 100, were answered.
+    /// Latencies in milliseconds.
     pub p50: f64,
     pub p99: f64,
 }
 
-impl ImageView {
-    /// What there is to say of so many answers within `took`.
-    pub fn of(mut microseconds: Vec<u32>, took: Duration) -> Result<Self> {
+impl LoadResult {
+    /// Computes the results from the latencies of all requests.
+    pub fn new(mut microseconds: Vec<u32>, duration: Duration) -> Result<Self> {
         microseconds.sort_unstable();
-        let at = |hundredths: usize| {
-            let at = (microseconds.len() * hundredths / 100).min(microseconds.len().saturating_sub(1));
-            microseconds.get(at).map_or(f64::NAN, |it| f64::from(*it) / 1000.0)
+        let percentile = |percent: usize| {
+            let index = (microseconds.len() * percent / 100).min(microseconds.len().saturating_sub(1));
+            microseconds.get(index).map_or(f64::NAN, |it| f64::from(*it) / 1000.0)
         };
         let requests = u64::try_from(microseconds.len())?;
-        let rate = float(requests) / took.as_secs_f64();
-        Ok(Self { requests, rate, p50: at(50), p99: at(99) })
+        let rate = float(requests) / duration.as_secs_f64();
+        Ok(Self { requests, rate, p50: percentile(50), p99: percentile(99) })
     }
 }
 
-/// A POST of `body`, as it goes over the wire.
+/// The bytes of a POST request.
 pub fn post(path: &str, body: &Value) -> Vec<u8> {
     let body = body.to_string();
     let length = body.len();
@@ -50,47 +51,47 @@ pub fn post(path: &str, body: &Value) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The answer to one request.
-pub async fn once(address: &str, request: &[u8]) -> Result<String> {
+/// Sends one request. Returns the body of the response.
+pub async fn send_once(address: &str, request: &[u8]) -> Result<String> {
     let mut client = Client::connect(address).await?;
-    client.ask(request).await?;
+    client.send(request).await?;
     Ok(String::from_utf8(client.body().to_vec())?)
 }
 
-/// Asks for so long, each of so many clients any of the requests in turn.
+/// Sends the requests in turn by concurrent clients, for the duration.
 pub async fn run(
     address: &str,
     requests: &Arc<[Vec<u8>]>,
     clients: u32,
-    within: Duration,
-) -> Result<ImageView> {
-    let began = Instant::now();
+    duration: Duration,
+) -> Result<LoadResult> {
+    let started_at = Instant::now();
     let (count, mut clients) = (clients, JoinSet::new());
     for number in 0..count {
         let (address, requests) = (address.to_owned(), Arc::clone(requests));
         clients.spawn(async move {
             let mut client = Client::connect(&address).await?;
-            let mut took = Vec::new();
-            // From different places, so that no two go in step.
+            let mut latencies = Vec::new();
+            // Clients start at different requests, so that they do not send the same ones at the same time.
             let mut next = usize::try_from(number)? * 7;
-            while began.elapsed() < within {
-                let asked = Instant::now();
-                client.ask(&requests[next % requests.len()]).await?;
-                took.push(u32::try_from(asked.elapsed().as_micros())?);
+            while started_at.elapsed() < duration {
+                let sent_at = Instant::now();
+                client.send(&requests[next % requests.len()]).await?;
+                latencies.push(u32::try_from(sent_at.elapsed().as_micros())?);
                 next += 1;
             }
-            Ok::<_, crate::Failure>(took)
+            Ok::<_, crate::BoxError>(latencies)
         });
     }
     let mut all = Vec::new();
     while let Some(client) = clients.join_next().await {
         all.extend(client??);
     }
-    ImageView::of(all, began.elapsed())
+    LoadResult::new(all, started_at.elapsed())
 }
 
-/// Asks for each of `count` requests once, made by their number.
-pub async fn each<F>(address: &str, count: u64, request: F) -> Result<()>
+/// Sends `count` requests once each. `request` returns the request for a number.
+pub async fn send_all<F>(address: &str, count: u64, request: F) -> Result<()>
 where
     F: Fn(u64) -> Vec<u8> + Clone + Send + 'static,
 {
@@ -100,9 +101,9 @@ where
         clients.spawn(async move {
             let mut client = Client::connect(&address).await?;
             for number in (first..count).step_by(usize::try_from(CONNECTIONS)?) {
-                client.ask(&request(number)).await?;
+                client.send(&request(number)).await?;
             }
-            Ok::<_, crate::Failure>(())
+            Ok::<_, crate::BoxError>(())
         });
     }
     while let Some(client) = clients.join_next().await {
@@ -113,44 +114,45 @@ where
 
 struct Client {
     connection: TcpStream,
-    /// The answer so far, and where its body begins.
-    answer: Vec<u8>,
-    body: usize,
+    response: Vec<u8>,
+    /// Where the body starts in the response.
+    body_start: usize,
 }
 
 impl Client {
     async fn connect(address: &str) -> Result<Self> {
         let connection = TcpStream::connect(address).await?;
         connection.set_nodelay(true)?;
-        Ok(Self { connection, answer: Vec::with_capacity(64 * 1024), body: 0 })
+        Ok(Self { connection, response: Vec::with_capacity(64 * 1024), body_start: 0 })
     }
 
     fn body(&self) -> &[u8] {
-        &self.answer[self.body..]
+        &self.response[self.body_start..]
     }
 
-    /// Sends a request and reads the whole answer, which must be a good one.
-    async fn ask(&mut self, request: &[u8]) -> Result<()> {
+    /// Sends a request and reads the complete response, which must have status 200.
+    async fn send(&mut self, request: &[u8]) -> Result<()> {
         self.connection.write_all(request).await?;
-        self.answer.clear();
+        self.response.clear();
         let (mut head, mut length) = (None, 0);
-        while head.is_none_or(|head| self.answer.len() < head + length) {
-            if self.connection.read_buf(&mut self.answer).await? == 0 {
+        while head.is_none_or(|head| self.response.len() < head + length) {
+            if self.connection.read_buf(&mut self.response).await? == 0 {
                 return Err("a server closed the connection".into());
             }
             if head.is_none()
-                && let Some(end) = self.answer.windows(4).position(|bytes| bytes == b"\r\n\r\n")
+                && let Some(end) = self.response.windows(4).position(|bytes| bytes == b"\r\n\r\n")
             {
-                let text = std::str::from_utf8(&self.answer[..end])?;
-                length = content_length(text).ok_or_else(|| format!("an answer of no length: {text}"))?;
+                let text = std::str::from_utf8(&self.response[..end])?;
+                length = content_length(text)
+                    .ok_or_else(|| format!("a response without content-length: {text}"))?;
                 head = Some(end + 4);
             }
         }
-        self.body = head.unwrap_or_default();
-        if self.answer.starts_with(b"HTTP/1.1 200") {
+        self.body_start = head.unwrap_or_default();
+        if self.response.starts_with(b"HTTP/1.1 200") {
             return Ok(());
         }
-        Err(format!("a bad answer: {}", String::from_utf8_lossy(&self.answer)).into())
+        Err(format!("unexpected response: {}", String::from_utf8_lossy(&self.response)).into())
     }
 }
 

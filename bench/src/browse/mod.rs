@@ -1,8 +1,11 @@
-//! The page that most requests want: 20 of many gigs by category, each with its category, seller and pictures.
+//! The most frequent page: 20 gigs of a category, each with its category, seller and images.
+//!
+//! To compare with another server, add it to `bench/peers` and a constructor to [`targets::Target`], and call
+//! that in `Catalog::compare_servers`.
 
-mod contenders;
-mod lines;
 mod load;
+mod stats;
+mod targets;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,56 +16,57 @@ use gigway::store::pagination::PageKey;
 use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::{Value, json};
 
-use self::contenders::Contender;
-use self::lines::{Line, print};
-use self::load::{CONNECTIONS, ImageView, post};
+use self::load::{CONNECTIONS, LoadResult, post};
+use self::stats::{ServerStats, print};
+use self::targets::Target;
 use crate::Result;
+use crate::deployment::Deployment;
 use crate::pgbench;
 use crate::process::{Server, tree_time};
 use crate::table::{Bound, Report, Row, float, median};
-use crate::world::World;
 
 const GIGS: u32 = 100_000;
 const MANY_GIGS: u32 = 1_000_000;
 
-/// Distinct queries, in which the cache of a gateway must not drown.
-const DISTINCT: u64 = 1_000_000;
+/// Distinct queries, after which the memory of a gateway with a cache is measured.
+const DISTINCT_QUERIES: u64 = 1_000_000;
 
-/// What the memory may be beyond the cache's bound: the rest of a gateway.
-const BESIDE_THE_CACHE_MIB: f64 = 100.0;
+/// Bound of the memory of a gateway besides its cache.
+const MEMORY_WITHOUT_CACHE_MIB: f64 = 100.0;
 
 const ROUNDS: usize = 5;
-const ROUND: Duration = Duration::from_secs(4);
-const WARM: Duration = Duration::from_secs(2);
+const ROUND_DURATION: Duration = Duration::from_secs(4);
+const WARMUP: Duration = Duration::from_secs(2);
 
-/// The page that a client reaches by its "next" nine hundred and ninety-nine times.
+/// The page that is compared with the first one.
 const FAR_PAGE: u32 = 1_000;
-const PAGE: u32 = 20;
+const PAGE_SIZE: u32 = 20;
 
 const DATA: &str = include_str!("data.sql");
 const SQL: &str = include_str!("page.sql");
 
-/// Clients of a search: few, so that it is the search that takes its time.
-const SEARCHERS: u32 = 2;
+/// Concurrent clients of a search. Few, so that searches do not wait for each other.
+const SEARCH_CLIENTS: u32 = 2;
 
-/// The cache's bound in the gateways that have it.
+/// The cache size of the gateways with a cache.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
-const CACHE: &str = "GIGWAY_CACHE_BYTES";
+const CACHE_VARIABLE: &str = "GIGWAY_CACHE_BYTES";
 
 pub async fn run(million: bool) -> Result<Report> {
-    let stock = Stock::new(GIGS).await?;
-    let large = if million { Some(Stock::new(MANY_GIGS).await?) } else { None };
-    let mut lines = stock.contest().await?;
-    let of = |lines: &[Line], name: &str| {
-        lines.iter().position(|line| line.name == name).expect("it was measured")
+    let catalog = Catalog::new(GIGS).await?;
+    let large = if million { Some(Catalog::new(MANY_GIGS).await?) } else { None };
+    let mut all_stats = catalog.compare_servers().await?;
+    let index_of = |all_stats: &[ServerStats], name: &str| {
+        all_stats.iter().position(|stats| stats.name == name).expect("a measured server")
     };
-    let rate = |lines: &[Line], name: &str| median(lines[of(lines, name)].rates.clone());
-    let ratio = |name, ours: &str, theirs: &str, bound| Row {
+    let rate =
+        |all_stats: &[ServerStats], name: &str| median(all_stats[index_of(all_stats, name)].rates.clone());
+    let ratio = |name, gigway: &str, other: &str, bound| Row {
         name,
         unit: "1/s",
-        gigway: rate(&lines, ours),
-        other: rate(&lines, theirs),
+        gigway: rate(&all_stats, gigway),
+        other: rate(&all_stats, other),
         bound,
     };
     let mut rows = vec![
@@ -74,7 +78,7 @@ pub async fn run(million: bool) -> Result<Report> {
         ratio("cached / constant", "cached", "constant", Bound::AtLeast(0.5)),
         ratio("uncached / postgraphile", "uncached", "postgraphile", Bound::None),
     ];
-    let uncached = &lines[of(&lines, "uncached")];
+    let uncached = &all_stats[index_of(&all_stats, "uncached")];
     rows.push(Row {
         name: "uncached p99 / p50",
         unit: "ms",
@@ -82,7 +86,7 @@ pub async fn run(million: bool) -> Result<Report> {
         other: median(uncached.p50.clone()),
         bound: Bound::Times(4.0),
     });
-    let (far, near) = stock.pages().await?;
+    let (far, near) = catalog.page_latencies().await?;
     rows.push(Row {
         name: "page 1000 / page 1",
         unit: "ms",
@@ -92,13 +96,14 @@ pub async fn run(million: bool) -> Result<Report> {
     });
     let mut searches = Vec::new();
     if let Some(large) = &large {
-        let (many, few) = in_turns("1,000,000 gigs", large, "100,000 gigs", &stock, &mut lines).await?;
+        let (many, few) =
+            compare_catalogs("1,000,000 gigs", large, "100,000 gigs", &catalog, &mut all_stats).await?;
         let bound = Bound::Times(1.3);
         rows.push(Row { name: "1,000,000 gigs / 100,000", unit: "ms", gigway: many, other: few, bound });
         searches = large.searches().await?;
-        let memory = stock.memory_after_distinct().await?;
+        let memory = catalog.memory_after_distinct().await?;
         let cache = float(CACHE_BYTES / 1024) / 1024.0;
-        let bound = Bound::Within(cache + BESIDE_THE_CACHE_MIB);
+        let bound = Bound::Within(cache + MEMORY_WITHOUT_CACHE_MIB);
         rows.push(Row {
             name: "memory after 1,000,000 queries",
             unit: "MiB",
@@ -107,142 +112,150 @@ pub async fn run(million: bool) -> Result<Report> {
             bound,
         });
     }
-    print("browse", &lines, 6);
+    print("browse", &all_stats, 6);
     if !searches.is_empty() {
         print("1,000,000 gigs", &searches, 3);
     }
     let settings = json!({
-        "connections": CONNECTIONS, "gigs": GIGS, "rounds": ROUNDS, "roundSeconds": ROUND.as_secs(), "million": million,
-        "servers": lines.iter().map(Line::json).collect::<Vec<_>>(),
-        "searches": searches.iter().map(Line::json).collect::<Vec<_>>(),
+        "connections": CONNECTIONS, "gigs": GIGS, "rounds": ROUNDS, "roundSeconds": ROUND_DURATION.as_secs(), "million": million,
+        "servers": all_stats.iter().map(ServerStats::json).collect::<Vec<_>>(),
+        "searches": searches.iter().map(ServerStats::json).collect::<Vec<_>>(),
     });
     Ok(Report { name: "browse", other: "other", settings, rows })
 }
 
-/// So many gigs in a database of their own.
-struct Stock {
-    world: World,
+/// A deployment with many gigs.
+struct Catalog {
+    deployment: Deployment,
     categories: Vec<CategoryId>,
-    /// PostgreSQL's first process.
+    /// The id of the main PostgreSQL process.
     postgres: u32,
 }
 
-impl Stock {
+impl Catalog {
     async fn new(gigs: u32) -> Result<Self> {
-        let world = World::start().await?;
-        eprintln!("{gigs} gigs are loaded");
-        // By a connection of its own: gigway's end whatever takes half a minute.
-        let db = Database::connect(&world.database_url).await?;
+        let deployment = Deployment::start().await?;
+        eprintln!("loading {gigs} gigs");
+        // With its own connection, because those of gigway have a statement timeout of 30 seconds.
+        let db = Database::connect(&deployment.database_url).await?;
         for statement in DATA.replace(":gigs", &gigs.to_string()).split_inclusive(';') {
             db.execute_unprepared(statement).await?;
         }
-        let ask =
+        let query =
             async |sql: &str| db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await;
-        let rows = ask("SELECT id FROM category ORDER BY id").await?;
+        let rows = query("SELECT id FROM category ORDER BY id").await?;
         let categories =
             rows.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
-        let rows = ask("SELECT pg_backend_pid()").await?;
-        let backend: i32 = rows.first().ok_or("the database has no process")?.try_get_by_index(0)?;
+        let rows = query("SELECT pg_backend_pid()").await?;
+        let backend: i32 = rows.first().ok_or("no backend process id")?.try_get_by_index(0)?;
         let postgres = crate::process::parent(u32::try_from(backend)?)?;
-        Ok(Self { world, categories, postgres })
+        Ok(Self { deployment, categories, postgres })
     }
 
-    fn uncached(&self) -> Result<Contender> {
-        let server = self.world.another_gateway(&[(CACHE, "0".to_owned())])?;
-        Ok(Contender::gigway("uncached", server, &self.categories))
+    fn uncached(&self) -> Result<Target> {
+        let server = self.deployment.start_gateway(&[(CACHE_VARIABLE, "0".to_owned())])?;
+        Ok(Target::gigway("uncached", server, &self.categories))
     }
 
-    /// Every server by turns, on the same tables.
-    async fn contest(&self) -> Result<Vec<Line>> {
-        let cached = self.world.another_gateway(&[(CACHE, CACHE_BYTES.to_string())])?;
-        let gigway = Contender::gigway("cached", cached, &self.categories);
-        let page = gigway.page().await?.to_string();
-        let bare = Server::bare()?;
-        reqwest::Client::new().put(bare.url("/constant")).body(page).send().await?.error_for_status()?;
-        let constant = Contender {
+    /// Measures all servers in turns, on the same tables.
+    async fn compare_servers(&self) -> Result<Vec<ServerStats>> {
+        let cached = self.deployment.start_gateway(&[(CACHE_VARIABLE, CACHE_BYTES.to_string())])?;
+        let cached = Target::gigway("cached", cached, &self.categories);
+        let page = cached.page().await?.to_string();
+        let baseline = Server::baseline()?;
+        reqwest::Client::new().put(baseline.url("/constant")).body(page).send().await?.error_for_status()?;
+        let constant = Target {
             name: "constant",
-            server: bare,
-            requests: gigway.requests.iter().map(|it| replaced(it, "/graphql", "/constant")).collect(),
+            server: baseline,
+            requests: cached.requests.iter().map(|it| replace_path(it, "/graphql", "/constant")).collect(),
         };
-        let contenders = [
+        let targets = [
             self.uncached()?,
-            gigway,
+            cached,
             constant,
-            Contender::mercurius("mercurius", 1, &self.world.database_url, &self.categories)?,
-            Contender::mercurius("mercurius x 2", 2, &self.world.database_url, &self.categories)?,
-            Contender::postgraphile(&self.world.database_url, &self.categories)?,
+            Target::mercurius("mercurius", 1, &self.deployment.database_url, &self.categories)?,
+            Target::mercurius("mercurius x 2", 2, &self.deployment.database_url, &self.categories)?,
+            Target::postgraphile(&self.deployment.database_url, &self.categories)?,
         ];
-        let mut lines: Vec<_> = contenders.iter().map(|it| Line::new(it.name)).collect();
-        let mut pgbench = Line::new("pgbench");
-        for contender in &contenders {
-            contender.page().await?;
-            load::run(&contender.server.address, &contender.requests, CONNECTIONS, WARM).await?;
+        let mut all_stats: Vec<_> = targets.iter().map(|it| ServerStats::new(it.name)).collect();
+        let mut pgbench = ServerStats::new("pgbench");
+        for target in &targets {
+            target.page().await?;
+            load::run(&target.server.address, &target.requests, CONNECTIONS, WARMUP).await?;
         }
         for round in 1..=ROUNDS {
-            for (contender, line) in contenders.iter().zip(&mut lines) {
-                self.measure(line, contender).await?;
+            for (target, stats) in targets.iter().zip(&mut all_stats) {
+                self.measure(stats, target).await?;
             }
             self.run_pgbench(&mut pgbench)?;
-            eprintln!("round {round} of {ROUNDS} is done");
+            eprintln!("round {round} of {ROUNDS}");
         }
-        lines.push(pgbench);
-        Ok(lines)
+        all_stats.push(pgbench);
+        Ok(all_stats)
     }
 
-    /// One round of one server.
-    async fn measure(&self, line: &mut Line, contender: &Contender) -> Result<()> {
+    /// Measures one round of a server.
+    async fn measure(&self, stats: &mut ServerStats, target: &Target) -> Result<()> {
         let times = || -> Result<[Duration; 3]> {
-            Ok([contender.server.tree_time()?, tree_time(self.postgres)?, tree_time(std::process::id())?])
+            Ok([target.server.tree_time()?, tree_time(self.postgres)?, tree_time(std::process::id())?])
         };
         let before = times()?;
-        let seen = load::run(&contender.server.address, &contender.requests, CONNECTIONS, ROUND).await?;
+        let result = load::run(&target.server.address, &target.requests, CONNECTIONS, ROUND_DURATION).await?;
         let after = times()?;
-        // The servers are children of this process.
-        let [server, database, all] = [0, 1, 2].map(|at| after[at].saturating_sub(before[at]));
-        line.add(&seen, [server, database, all.saturating_sub(server)]);
+        // The servers are children of this process, so their time is subtracted from that of the clients.
+        let [server, database, all] = [0, 1, 2].map(|index| after[index].saturating_sub(before[index]));
+        stats.add(&result, [server, database, all.saturating_sub(server)]);
         Ok(())
     }
 
-    fn run_pgbench(&self, line: &mut Line) -> Result<()> {
+    fn run_pgbench(&self, stats: &mut ServerStats) -> Result<()> {
         let folder = tempfile::tempdir()?;
-        let mut arguments: Vec<String> =
-            ["-c", &CONNECTIONS.to_string(), "-j", "2", "-T", &(WARM + ROUND).as_secs().to_string()]
-                .map(str::to_owned)
-                .into();
+        let mut arguments: Vec<String> = [
+            "-c",
+            &CONNECTIONS.to_string(),
+            "-j",
+            "2",
+            "-T",
+            &(WARMUP + ROUND_DURATION).as_secs().to_string(),
+        ]
+        .map(str::to_owned)
+        .into();
         for (number, category) in self.categories.iter().enumerate() {
             let file = folder.path().join(format!("{number}.sql"));
             std::fs::write(&file, SQL.replace(":category", &category.to_string()))?;
             arguments.extend(["-f".to_owned(), file.display().to_string()]);
         }
-        let prefix = folder.path().join("took");
+        let prefix = folder.path().join("latencies");
         arguments.extend(["-l".to_owned(), format!("--log-prefix={}", prefix.display())]);
         let times =
             || -> Result<[Duration; 2]> { Ok([tree_time(self.postgres)?, tree_time(std::process::id())?]) };
         let before = times()?;
-        pgbench::run(&self.world.database_url, &arguments)?;
+        pgbench::run(&self.deployment.database_url, &arguments)?;
         let after = times()?;
-        let seen = ImageView::of(pgbench::took(&prefix, WARM)?, ROUND)?;
-        // Of the warm seconds as of the others.
-        let part = |time: Duration| {
-            time * u32::try_from(ROUND.as_secs()).unwrap_or(1)
-                / u32::try_from((WARM + ROUND).as_secs()).unwrap_or(1)
+        let result = LoadResult::new(pgbench::latencies(&prefix, WARMUP)?, ROUND_DURATION)?;
+        // The processor time includes the warm-up, so only its share is counted.
+        let measured_share = |time: Duration| {
+            time * u32::try_from(ROUND_DURATION.as_secs()).unwrap_or(1)
+                / u32::try_from((WARMUP + ROUND_DURATION).as_secs()).unwrap_or(1)
         };
-        let [database, clients] = [0, 1].map(|at| part(after[at].saturating_sub(before[at])));
-        line.add(&seen, [Duration::ZERO, database, clients]);
+        let [database, clients] =
+            [0, 1].map(|index| measured_share(after[index].saturating_sub(before[index])));
+        stats.add(&result, [Duration::ZERO, database, clients]);
         Ok(())
     }
 
-    /// Milliseconds of the thousandth page of all gigs, and of the first, by turns at one gateway without a cache.
-    async fn pages(&self) -> Result<(f64, f64)> {
-        let gateway = self.world.another_gateway(&[(CACHE, "0".to_owned())])?;
-        let db = self.world.services.db.read();
-        let offset = (FAR_PAGE - 1) * PAGE - 1;
+    /// Median latencies in milliseconds of page 1000 of all gigs and of page 1, measured in turns without a
+    /// cache.
+    async fn page_latencies(&self) -> Result<(f64, f64)> {
+        let gateway = self.deployment.start_gateway(&[(CACHE_VARIABLE, "0".to_owned())])?;
+        let db = self.deployment.services.db.read();
+        let offset = (FAR_PAGE - 1) * PAGE_SIZE - 1;
         let sql = format!(
             "SELECT published_at, id FROM gig WHERE status = 'ACTIVE' ORDER BY published_at DESC, id DESC \
              OFFSET {offset} LIMIT 1"
         );
         let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
-        let row = row.ok_or("there are too few gigs for so many pages")?;
+        let row = row.ok_or("not enough gigs for this page")?;
         let published_at: sea_orm::prelude::DateTimeUtc = row.try_get_by_index(0)?;
         let (order, values) = (GigOrder::Newest.into(), vec![published_at.timestamp_micros()]);
         let after = PageKey { order, values, id: row.try_get_by_index(1)? }.to_cursor();
@@ -252,29 +265,29 @@ impl Stock {
             [post("/graphql", &json!({ "query": query, "variables": { "after": after } }))].into()
         };
         let (far, near) = (page(json!(after)), page(Value::Null));
-        let (mut of_far, mut of_near) = (Vec::new(), Vec::new());
+        let (mut far_latencies, mut near_latencies) = (Vec::new(), Vec::new());
         for round in 0..=ROUNDS {
-            let seen = (
-                load::run(&gateway.address, &far, CONNECTIONS, WARM).await?,
-                load::run(&gateway.address, &near, CONNECTIONS, WARM).await?,
+            let (far_result, near_result) = (
+                load::run(&gateway.address, &far, CONNECTIONS, WARMUP).await?,
+                load::run(&gateway.address, &near, CONNECTIONS, WARMUP).await?,
             );
             if round > 0 {
-                of_far.push(seen.0.p50);
-                of_near.push(seen.1.p50);
+                far_latencies.push(far_result.p50);
+                near_latencies.push(near_result.p50);
             }
         }
-        Ok((median(of_far), median(of_near)))
+        Ok((median(far_latencies), median(near_latencies)))
     }
 
-    /// How long a search takes, and what counts, at a gateway without a cache that does little else.
-    async fn searches(&self) -> Result<Vec<Line>> {
-        let gateway = self.world.another_gateway(&[(CACHE, "0".to_owned())])?;
+    /// Latencies of searches, counts and facets, without a cache.
+    async fn searches(&self) -> Result<Vec<ServerStats>> {
+        let gateway = self.deployment.start_gateway(&[(CACHE_VARIABLE, "0".to_owned())])?;
         let list = |order: &str, search: &str| {
             let query = "query($order: GigOrder, $search: String) { gigs(first: 20, orderBy: $order, search: $search) \
                          { nodes { id title price { amount } seller { displayName } } pageInfo { endCursor } } }";
             json!({ "query": query, "variables": { "order": order, "search": search } })
         };
-        let asked = [
+        let queries = [
             ("common", list("NEWEST", "modern")),
             ("relevance", list("RELEVANCE", "mod")),
             ("two common", list("RELEVANCE", "logo elegant")),
@@ -290,57 +303,60 @@ impl Stock {
             ),
             ("facets: tags", json!({ "query": "{ gigs { facets { tags { tag count } } } }" })),
         ];
-        let mut lines = Vec::with_capacity(asked.len());
-        for (name, body) in asked {
+        let mut all_stats = Vec::with_capacity(queries.len());
+        for (name, body) in queries {
             let requests: Arc<[Vec<u8>]> = [post("/graphql", &body)].into();
-            load::once(&gateway.address, &requests[0]).await?;
-            let mut line = Line::new(name);
-            line.add(&load::run(&gateway.address, &requests, SEARCHERS, WARM).await?, [Duration::ZERO; 3]);
-            lines.push(line);
+            load::send_once(&gateway.address, &requests[0]).await?;
+            let mut stats = ServerStats::new(name);
+            stats.add(
+                &load::run(&gateway.address, &requests, SEARCH_CLIENTS, WARMUP).await?,
+                [Duration::ZERO; 3],
+            );
+            all_stats.push(stats);
         }
-        Ok(lines)
+        Ok(all_stats)
     }
 
-    /// MiB that a gateway has after so many queries of which no two are alike.
+    /// Memory of a gateway in MiB after many distinct queries.
     async fn memory_after_distinct(&self) -> Result<f64> {
-        eprintln!("{DISTINCT} distinct queries are asked");
-        let gateway = self.world.another_gateway(&[(CACHE, CACHE_BYTES.to_string())])?;
-        let query = "query($least: Decimal) { gigs(where: { minPrice: $least }, first: 3) { nodes { id title \
+        eprintln!("sending {DISTINCT_QUERIES} distinct queries");
+        let gateway = self.deployment.start_gateway(&[(CACHE_VARIABLE, CACHE_BYTES.to_string())])?;
+        let query = "query($minPrice: Decimal) { gigs(where: { minPrice: $minPrice }, first: 3) { nodes { id title \
                      description price { amount } } } }";
-        load::each(&gateway.address, DISTINCT, move |number| {
-            // Below the least price, so that each finds the same, and costs the same.
-            let least = format!("0.{number:07}");
-            post("/graphql", &json!({ "query": query, "variables": { "least": least } }))
+        load::send_all(&gateway.address, DISTINCT_QUERIES, move |number| {
+            // Below all prices, so that each query finds and costs the same.
+            let min_price = format!("0.{number:07}");
+            post("/graphql", &json!({ "query": query, "variables": { "minPrice": min_price } }))
         })
         .await?;
         Ok(float(gateway.memory()?) / 1024.0)
     }
 }
 
-/// Milliseconds of the page in two stocks, by turns.
-async fn in_turns(
+/// Median latencies of the page in two catalogs, in milliseconds, measured in turns.
+async fn compare_catalogs(
     name: &'static str,
-    stock: &Stock,
+    catalog: &Catalog,
     other_name: &'static str,
-    other: &Stock,
-    lines: &mut Vec<Line>,
+    other: &Catalog,
+    all_stats: &mut Vec<ServerStats>,
 ) -> Result<(f64, f64)> {
-    let contenders = [stock.uncached()?, other.uncached()?];
-    let mut both = [Line::new(name), Line::new(other_name)];
+    let targets = [catalog.uncached()?, other.uncached()?];
+    let mut stats = [ServerStats::new(name), ServerStats::new(other_name)];
     for round in 0..=ROUNDS {
-        for ((contender, stock), line) in contenders.iter().zip([stock, other]).zip(&mut both) {
+        for ((target, catalog), stats) in targets.iter().zip([catalog, other]).zip(&mut stats) {
             if round == 0 {
-                load::run(&contender.server.address, &contender.requests, CONNECTIONS, WARM).await?;
+                load::run(&target.server.address, &target.requests, CONNECTIONS, WARMUP).await?;
             } else {
-                stock.measure(line, contender).await?;
+                catalog.measure(stats, target).await?;
             }
         }
     }
-    let medians = (median(both[0].p50.clone()), median(both[1].p50.clone()));
-    lines.extend(both);
+    let medians = (median(stats[0].p50.clone()), median(stats[1].p50.clone()));
+    all_stats.extend(stats);
     Ok(medians)
 }
 
-fn replaced(request: &[u8], path: &str, by: &str) -> Vec<u8> {
-    String::from_utf8_lossy(request).replacen(path, by, 1).into_bytes()
+fn replace_path(request: &[u8], path: &str, replacement: &str) -> Vec<u8> {
+    String::from_utf8_lossy(request).replacen(path, replacement, 1).into_bytes()
 }

@@ -1,4 +1,4 @@
--- The page as one statement that builds the JSON; :category is written in by the benchmark.
+-- The page as one statement that builds the JSON. The benchmark replaces :category.
 WITH page AS (
     SELECT id, title, price_cents, delivery_days, category_id, seller_id, published_at FROM gig
     WHERE status = 'ACTIVE' AND category_id = ':category'

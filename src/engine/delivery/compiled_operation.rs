@@ -1,8 +1,8 @@
-//! A subscription's operation, checked once, and ready to show any number of events.
+//! The operation of a subscription, which can be executed for any number of events.
 //!
-//! The library would keep a copy of document, variables and context for each subscriber, run by a task of streams
-//! within streams. So it only checks the operation and runs its root field, which leaves what it has begun; each event
-//! is then shown by the same steps that the library's own derived code takes for one item of a stream.
+//! The library validates the operation and runs its root field, which hands over a source of events. Each
+//! event is then executed here, with the same calls that the code derived by the library makes for an item of
+//! a stream.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,14 +23,14 @@ use crate::graphql::context::RequestContext;
 use crate::graphql::subscription::Event;
 use crate::graphql::subscription::source::{SourceSlot, SubscriptionSource};
 
-/// What a subscription's root field has handed over, with what the library knows of its operation.
+/// The source of events that a root field has handed over, and the library's environment of its request.
 pub struct SourceHandoff {
     pub source: SubscriptionSource,
     query: QueryEnv,
     schema: SchemaEnv,
 }
 
-/// The slot of one request.
+/// Where the root field of a request puts its source.
 #[derive(Default)]
 pub struct HandoffSlot(Mutex<Option<SourceHandoff>>);
 
@@ -42,14 +42,13 @@ impl SourceSlot for HandoffSlot {
 }
 
 impl HandoffSlot {
-    /// What was handed over, if anything was.
+    /// Takes the source; `None` if no root field has run.
     pub fn take(&self) -> Option<SourceHandoff> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 impl SourceHandoff {
-    /// What executing takes besides an operation, and is the same for all of them.
     pub fn execution_env(&self) -> ExecutionEnv {
         ExecutionEnv { schema: self.schema.clone(), extensions: self.query.extensions.clone() }
     }
@@ -59,17 +58,25 @@ impl SourceHandoff {
     }
 }
 
-/// What executing takes besides an operation.
+/// What the library needs to execute an operation, besides the operation. It is the same for all operations.
 pub struct ExecutionEnv {
     schema: SchemaEnv,
     extensions: Extensions,
 }
 
-/// One operation.
+/// The operation of a subscription.
 pub struct CompiledOperation {
     name: Option<String>,
     operation: Positioned<OperationDefinition>,
     fragments: HashMap<Name, Positioned<FragmentDefinition>>,
+}
+
+/// The variables that the root field uses.
+pub struct RootVariables {
+    /// Those that nothing else uses.
+    pub root_only: Vec<Name>,
+    /// The one for the argument `after`, if nothing else uses it.
+    pub after: Option<Name>,
 }
 
 impl CompiledOperation {
@@ -81,30 +88,30 @@ impl CompiledOperation {
         }
     }
 
-    /// The variables that have no use but as arguments of the root field; and, apart, the one that only says where to
-    /// begin.
-    pub fn variables_of_root(&self) -> (Vec<Name>, Option<Name>) {
+    pub fn root_variables(&self) -> RootVariables {
         let operation = &self.operation.node;
-        let Some(field) = root_field(operation) else { return (Vec::new(), None) };
-        let (mut everywhere, mut at_root) = (Uses::default(), Uses::default());
-        everywhere.of_directives(&operation.directives);
-        everywhere.of_selections(&operation.selection_set.node);
+        let Some(field) = root_field(operation) else {
+            return RootVariables { root_only: Vec::new(), after: None };
+        };
+        let (mut all, mut root) = (VariableUses::default(), VariableUses::default());
+        all.add_directives(&operation.directives);
+        all.add_selections(&operation.selection_set.node);
         for fragment in self.fragments.values() {
-            everywhere.of_directives(&fragment.node.directives);
-            everywhere.of_selections(&fragment.node.selection_set.node);
+            all.add_directives(&fragment.node.directives);
+            all.add_selections(&fragment.node.selection_set.node);
         }
-        at_root.of_arguments(&field.node.arguments);
-        let of_root = at_root.0.iter().filter(|(name, count)| everywhere.0.get(*name) == Some(*count));
-        let of_root: Vec<_> = of_root.map(|(name, _)| Name::clone(name)).collect();
+        root.add_arguments(&field.node.arguments);
+        let root_only = root.0.iter().filter(|(name, count)| all.0.get(*name) == Some(*count));
+        let root_only = root_only.map(|(name, _)| Name::clone(name)).collect();
         let after = field.node.get_argument("after").and_then(|after| match &after.node {
-            Argument::Variable(name) if everywhere.0.get(name) == Some(&1) => Some(name.clone()),
+            Argument::Variable(name) if all.0.get(name) == Some(&1) => Some(name.clone()),
             _ => None,
         });
-        (of_root, after)
+        RootVariables { root_only, after }
     }
 
-    /// Shows one event to whomever the context is of.
-    pub async fn show(
+    /// Executes the operation for one event. The context decides for whom.
+    pub async fn execute(
         &self,
         execution_env: &ExecutionEnv,
         variables: &Variables,
@@ -126,12 +133,12 @@ impl CompiledOperation {
             introspection_mode: IntrospectionMode::Enabled,
             errors: Mutex::default(),
         });
-        let field = root_field(&query.operation.node).expect("it was begun by its root field");
+        let field = root_field(&query.operation.node).expect("the root field has run");
         let key = &field.node.response_key().node;
         let path = QueryPathNode { parent: None, segment: QueryPathSegment::Name(key) };
-        let selected =
+        let selection =
             query.create_context(&execution_env.schema, Some(path), &field.node.selection_set, None);
-        let mut response = match event.resolve(&selected, field).await {
+        let mut response = match event.resolve(&selection, field).await {
             Ok(value) => Response::new(Value::Object(IndexMap::from([(key.clone(), value)]))),
             Err(error) => Response::from_errors(vec![error]),
         };
@@ -140,7 +147,8 @@ impl CompiledOperation {
     }
 }
 
-/// The one field of a subscription: [`guard`](crate::engine::limits) sees to it that there is one.
+/// The root field of a subscription. [`subscription_root`](crate::engine::subscription_root) has merged its
+/// selections into one.
 fn root_field(operation: &OperationDefinition) -> Option<&Positioned<Field>> {
     match &operation.selection_set.node.items.first()?.node {
         Selection::Field(field) => Some(field),
@@ -150,67 +158,66 @@ fn root_field(operation: &OperationDefinition) -> Option<&Positioned<Field>> {
 
 /// How often each variable is used.
 #[derive(Default)]
-struct Uses<'a>(HashMap<&'a Name, usize>);
+struct VariableUses<'a>(HashMap<&'a Name, usize>);
 
-impl<'a> Uses<'a> {
-    fn of_selections(&mut self, set: &'a SelectionSet) {
+impl<'a> VariableUses<'a> {
+    fn add_selections(&mut self, set: &'a SelectionSet) {
         for selection in &set.items {
             match &selection.node {
                 Selection::Field(field) => {
-                    self.of_arguments(&field.node.arguments);
-                    self.of_directives(&field.node.directives);
-                    self.of_selections(&field.node.selection_set.node);
+                    self.add_arguments(&field.node.arguments);
+                    self.add_directives(&field.node.directives);
+                    self.add_selections(&field.node.selection_set.node);
                 }
                 Selection::InlineFragment(fragment) => {
-                    self.of_directives(&fragment.node.directives);
-                    self.of_selections(&fragment.node.selection_set.node);
+                    self.add_directives(&fragment.node.directives);
+                    self.add_selections(&fragment.node.selection_set.node);
                 }
-                // Fragments are looked at once, each by itself.
-                Selection::FragmentSpread(spread) => self.of_directives(&spread.node.directives),
+                // The content of each fragment is counted once, by the caller.
+                Selection::FragmentSpread(spread) => self.add_directives(&spread.node.directives),
             }
         }
     }
 
-    fn of_directives(&mut self, directives: &'a [Positioned<Directive>]) {
+    fn add_directives(&mut self, directives: &'a [Positioned<Directive>]) {
         for directive in directives {
-            self.of_arguments(&directive.node.arguments);
+            self.add_arguments(&directive.node.arguments);
         }
     }
 
-    fn of_arguments(&mut self, arguments: &'a [(Positioned<Name>, Positioned<Argument>)]) {
+    fn add_arguments(&mut self, arguments: &'a [(Positioned<Name>, Positioned<Argument>)]) {
         for (_, value) in arguments {
-            self.of_value(&value.node);
+            self.add_value(&value.node);
         }
     }
 
-    fn of_value(&mut self, value: &'a Argument) {
+    fn add_value(&mut self, value: &'a Argument) {
         match value {
             Argument::Variable(name) => *self.0.entry(name).or_default() += 1,
-            Argument::List(values) => values.iter().for_each(|value| self.of_value(value)),
-            Argument::Object(fields) => fields.values().for_each(|value| self.of_value(value)),
+            Argument::List(values) => values.iter().for_each(|value| self.add_value(value)),
+            Argument::Object(fields) => fields.values().for_each(|value| self.add_value(value)),
             _ => {}
         }
     }
 }
 
-/// Operations by their documents: subscribers with the same document share one copy, whatever their variables. Each is
-/// forgotten with its last subscriber.
+/// The operations of current subscribers by document, whatever the variables. An operation is dropped with
+/// its last subscriber.
 #[derive(Default)]
 pub struct OperationCache(Registry<OperationKey, CompiledOperation>);
 
-/// A document, and which of its operations.
+/// The document and the name of the operation.
 #[derive(PartialEq, Eq, Hash)]
 pub struct OperationKey(String, Option<String>);
 
 impl OperationCache {
-    /// The operation of the deposit, which `document` was parsed to.
-    pub fn get_or_compile(&self, document: &str, deposit: &SourceHandoff) -> Arc<CompiledOperation> {
-        // What is skipped depends on the variables, and that takes a directive: such an operation is its subscriber's
-        // own.
+    /// The operation of the handoff, whose request had this document.
+    pub fn get_or_compile(&self, document: &str, handoff: &SourceHandoff) -> Arc<CompiledOperation> {
+        // With directives the selection depends on the variables. Such an operation is not shared.
         if document.contains('@') {
-            return Arc::new(CompiledOperation::new(&deposit.query));
+            return Arc::new(CompiledOperation::new(&handoff.query));
         }
-        let key = OperationKey(document.to_owned(), deposit.query.operation_name.clone());
-        self.0.get_or_insert(key, || CompiledOperation::new(&deposit.query))
+        let key = OperationKey(document.to_owned(), handoff.query.operation_name.clone());
+        self.0.get_or_insert(key, || CompiledOperation::new(&handoff.query))
     }
 }

@@ -1,15 +1,33 @@
-//! One client's subscription under way: what it is told of each event, once and in order.
+//! Delivers the events of subscriptions: executes each event once, and sends the result to many subscribers.
 //!
-//! [`compiled_operation`] holds an operation, checked once; [`fanout`] executes it once for all who can be answered alike; a
-//! [`SubscriptionStream`] takes the events of its own stream to its cohort's answers.
+//! The library would keep a document, variables, a context and a task for each subscriber, and would execute
+//! each event for each of them. Here subscribers share all that:
+//!
+//! - [`CompiledOperation`](compiled_operation::CompiledOperation) is the operation of a document, ready to be
+//!   executed for any event. Subscribers that send the same document share one ([`OperationCache`]).
+//! - [`FanoutGroup`] is the set of subscribers with the same topic, operation, variables and scope
+//!   ([`FanoutKey`]). The first of them that reaches an event starts its execution; the others get the same
+//!   bytes.
+//! - [`SubscriptionStream`] is one subscriber. It takes the events of its own stream, asks its group for the
+//!   result of each, and yields each once and in order.
+//! - `registry` holds operations and groups by their keys for as long as somebody uses them.
+//!
+//! Why this is safe: a shared execution runs with
+//! [`ExecutionScope::Shared`](crate::graphql::context::ExecutionScope::Shared), which has only the
+//! permissions that all subscribers of the group have. If a resolver needs to know the viewer, or hides
+//! something that one of the subscribers might see, it marks the execution as viewer-dependent. Then the
+//! result is discarded, and the event is executed for each subscriber alone. So a private value cannot be
+//! shared, and no field has to declare whether it is private.
 
 mod compiled_operation;
+mod current_caller;
 mod fanout;
 mod registry;
+mod result_cache;
 
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_util::future::BoxFuture;
@@ -19,81 +37,61 @@ use tokio::time::{Sleep, sleep};
 pub use crate::engine::delivery::compiled_operation::{
     ExecutionEnv, HandoffSlot, OperationCache, SourceHandoff,
 };
+pub use crate::engine::delivery::current_caller::CurrentCaller;
 pub use crate::engine::delivery::fanout::{FanoutGroups, FanoutKey};
 
-use crate::engine::delivery::fanout::{EventResult, FanoutGroup};
+use crate::engine::delivery::fanout::FanoutGroup;
+use crate::engine::delivery::result_cache::EventResult;
 use crate::engine::response::{error_response, finalize, to_json};
 use crate::events::RETRY_DELAY;
 use crate::events::stream::{EventStream, StreamError};
-use crate::graphql::context::{Caller, RequestMeta};
+use crate::graphql::context::RequestMeta;
 use crate::graphql::error::Error;
 use crate::graphql::subscription::source::SubscriptionSource;
 use crate::service;
 use crate::service::Services;
 use crate::store;
 
-/// Who is at the other end of a connection, as they are by now.
-#[derive(Debug, Clone)]
-pub struct CurrentCaller(Arc<Mutex<Caller>>);
-
-impl CurrentCaller {
-    pub fn new(caller: Caller) -> Self {
-        Self(Arc::new(Mutex::new(caller)))
-    }
-
-    pub fn caller(&self) -> Caller {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn reviews(&self) -> bool {
-        matches!(&*self.0.lock().unwrap_or_else(PoisonError::into_inner), Caller::Viewer(viewer) if viewer.role.can_review())
-    }
-
-    /// From now on they are this.
-    pub fn set(&self, caller: Caller) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = caller;
-    }
-}
-
-/// What a subscriber is told.
+/// What a subscriber receives.
 #[derive(Debug, Clone)]
 pub enum Message {
-    /// An event.
     Next {
-        /// What a client reads, as JSON.
+        /// The response to send, as JSON.
         payload: Arc<str>,
-        /// The event's place in the log, or the snapshot's.
+        /// The position of the event or the snapshot in the log.
         position: i64,
     },
-    /// The subscription ends: the errors, as JSON.
+    /// The last message: the errors that end the subscription, as JSON.
     Failed(Arc<str>),
 }
 
-/// One client's subscription. There are many, nearly all of them idle: it is polled by hand, so that it is no larger
-/// than what it must remember.
+/// One client's subscription: each event of its topic once and in order. Ends after [`Message::Failed`], or
+/// when the gateway stops. Poll it again after its [`CurrentCaller`] has changed.
+///
+/// There are many of these, and nearly all are idle. So it is a state machine that is polled by hand, which
+/// takes less memory than an async block.
 pub struct SubscriptionStream {
     services: Arc<Services>,
     group: Arc<FanoutGroup>,
     stream: EventStream,
-    recipient: Recipient,
+    subscriber: Subscriber,
     state: State,
 }
 
-/// Who is told, and by which right.
-struct Recipient {
+/// Who receives the events.
+struct Subscriber {
     current_caller: CurrentCaller,
     address: IpAddr,
     request_id: Arc<str>,
     requires_reviewer: bool,
 }
 
-/// What it is doing.
 enum State {
-    /// It waits for an event.
+    /// For the next event.
     Waiting,
-    /// A snapshot, or an event, is being shown.
-    Showing(BoxFuture<'static, EventResult>, i64),
-    /// The database is away.
+    /// Of the event or the snapshot at this position.
+    Executing(BoxFuture<'static, EventResult>, i64),
+    /// Until the log is read again: the database is unavailable.
     Pausing(Pin<Box<Sleep>>),
     Ended,
 }
@@ -107,34 +105,35 @@ impl SubscriptionStream {
         meta: RequestMeta,
     ) -> Self {
         let SubscriptionSource { stream, first, requires_reviewer, .. } = handoff.source;
-        let recipient = Recipient {
+        let subscriber = Subscriber {
             current_caller,
             address: meta.address,
             request_id: meta.request_id,
             requires_reviewer,
         };
-        let mut subscription_stream = Self { services, group, stream, recipient, state: State::Waiting };
-        if let Some((position, event)) = first {
-            let (services, group) =
-                (Arc::clone(&subscription_stream.services), Arc::clone(&subscription_stream.group));
-            let meta = subscription_stream.recipient.as_origin();
-            subscription_stream.state = State::Showing(group.snapshot(services, meta, event), position);
-        }
-        subscription_stream
+        let state = match first {
+            Some((position, snapshot)) => {
+                let execution =
+                    Arc::clone(&group).execute_snapshot(Arc::clone(&services), subscriber.meta(), snapshot);
+                State::Executing(execution, position)
+            }
+            None => State::Waiting,
+        };
+        Self { services, group, stream, subscriber, state }
     }
 
     fn poll(&mut self, task: &mut Context<'_>) -> Poll<Option<Message>> {
         loop {
-            let (answer, position) = match &mut self.state {
+            let (result, position) = match &mut self.state {
                 State::Ended => return Poll::Ready(None),
-                State::Showing(answer, position) => (ready!(answer.poll_unpin(task)), *position),
+                State::Executing(execution, position) => (ready!(execution.poll_unpin(task)), *position),
                 State::Pausing(pause) => {
                     ready!(pause.as_mut().poll(task));
                     self.state = State::Waiting;
                     continue;
                 }
                 State::Waiting => {
-                    if self.recipient.is_refused() {
+                    if self.subscriber.is_forbidden() {
                         return Poll::Ready(Some(self.fail(&service::Error::Forbidden.into())));
                     }
                     let (delivery, event) = match ready!(self.stream.poll_next_unpin(task)) {
@@ -150,21 +149,21 @@ impl SubscriptionStream {
                         }
                         Some(Err(error)) => return Poll::Ready(Some(self.fail(&error.into()))),
                     };
-                    let Some(answer) = self.group.known(delivery, event.position) else {
-                        let (meta, position) = (self.recipient.as_origin(), event.position);
-                        let answer = self.group.answer(&self.services, meta, delivery, event);
-                        self.state = State::Showing(answer, position);
+                    let Some(result) = self.group.cached_result(delivery, event.position) else {
+                        let (meta, position) = (self.subscriber.meta(), event.position);
+                        let execution = self.group.result(&self.services, meta, delivery, event);
+                        self.state = State::Executing(execution, position);
                         continue;
                     };
-                    (answer, event.position)
+                    (result, event.position)
                 }
             };
             self.state = State::Waiting;
-            // It may have taken a while.
-            if self.recipient.is_refused() {
+            // The caller may have changed during the execution.
+            if self.subscriber.is_forbidden() {
                 return Poll::Ready(Some(self.fail(&service::Error::Forbidden.into())));
             }
-            match answer {
+            match result {
                 EventResult::Next(payload) => return Poll::Ready(Some(Message::Next { payload, position })),
                 EventResult::Failed(errors) => {
                     self.state = State::Ended;
@@ -177,12 +176,10 @@ impl SubscriptionStream {
 
     fn fail(&mut self, error: &Error) -> Message {
         self.state = State::Ended;
-        Message::Failed(to_json(&finalize(error_response(error), &self.recipient.request_id).errors).into())
+        Message::Failed(to_json(&finalize(error_response(error), &self.subscriber.request_id).errors).into())
     }
 }
 
-/// What the client is told; it ends once nothing is told any more. Whoever sets the client's [`CurrentCaller`] polls this
-/// anew.
 impl Stream for SubscriptionStream {
     type Item = Message;
 
@@ -191,13 +188,13 @@ impl Stream for SubscriptionStream {
     }
 }
 
-impl Recipient {
-    /// Whether they may not have it any more.
-    fn is_refused(&self) -> bool {
-        self.requires_reviewer && !self.current_caller.reviews()
+impl Subscriber {
+    /// Whether the caller has lost the permission to receive the events.
+    fn is_forbidden(&self) -> bool {
+        self.requires_reviewer && !self.current_caller.can_review()
     }
 
-    fn as_origin(&self) -> RequestMeta {
+    fn meta(&self) -> RequestMeta {
         RequestMeta {
             caller: self.current_caller.caller(),
             address: self.address,

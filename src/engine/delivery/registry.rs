@@ -1,18 +1,18 @@
-//! Values that are shared as long as somebody holds them.
+//! A map of shared values that does not keep them alive.
 
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use weak_table::WeakValueHashMap;
 
-/// Finds the value that others hold under the same key. The registry itself keeps no value alive; a key is forgotten some
-/// time after its value.
+/// Shares values by key, as long as somebody holds them. The key of a dropped value is removed some time
+/// later.
 pub struct Registry<K: Eq + Hash, V>(Mutex<WeakValueHashMap<K, Weak<V>>>);
 
 impl<K: Eq + Hash, V> Registry<K, V> {
-    /// The value that others hold under `key`, or a new one.
+    /// The value that somebody holds under this key, or a new one.
     pub fn get_or_insert(&self, key: K, new: impl FnOnce() -> V) -> Arc<V> {
-        // Nothing that holds this lock can panic half-way through a change of the map.
+        // Nothing that holds this lock can panic in the middle of a change.
         let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(value) = values.get(&key) {
             return value;
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_held_value_is_found_and_a_dropped_one_is_forgotten() {
+    fn a_held_value_is_found_and_a_dropped_one_is_removed() {
         let registry = Registry::default();
         let first = registry.get_or_insert("a", || 1);
         assert!(Arc::ptr_eq(&first, &registry.get_or_insert("a", || 2)));

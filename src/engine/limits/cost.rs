@@ -1,8 +1,9 @@
-//! What an operation costs, told before it is executed: a point for each object that it can answer with.
+//! The cost of an operation, computed before its execution: 1 for each object that the response can have, and
+//! more for work that the objects do not show.
 //!
-//! A page has as many as `first` or `last` says, any other list as many as the argument that lists what is asked for, or
-//! [`LIST`]. What changes something, or shows the schema, costs something besides. Values cost nothing: they come with
-//! their objects.
+//! The length of a page is its `first` or `last`, and that of another list the length of the argument that
+//! lists its items, or [`DEFAULT_LIST_LENGTH`]. Mutations, subscriptions, introspection, searches and counts
+//! have a cost besides their objects. Scalars are free: their objects have paid for them.
 
 use std::collections::HashMap;
 
@@ -15,54 +16,54 @@ use async_graphql_value::Value as Argument;
 use crate::engine::limits::schema_index::{FieldInfo, SchemaIndex};
 use crate::graphql::types::pagination::DEFAULT_SIZE;
 
-/// What a mutation costs besides what it answers with; a subscription, too, as it begins.
-pub const ACT: u64 = 10;
+/// The cost of a root field of a mutation, and of a subscription's start.
+const MUTATION_COST: u64 = 10;
 
-/// What a look at the schema costs.
-const INTROSPECTION: u64 = 100;
+/// The cost of a root field of introspection.
+const INTROSPECTION_COST: u64 = 100;
 
-/// What a search costs besides the gigs that it finds.
-const SEARCH: u64 = 10;
+/// The cost of a search, besides the gigs that it finds.
+const SEARCH_COST: u64 = 10;
 
-/// What counting a whole list costs.
+/// The field that counts a whole list, and its cost.
 const TOTAL_COUNT: &str = "totalCount";
-const COUNT: u64 = 20;
+const TOTAL_COUNT_COST: u64 = 20;
 
-/// The type of those lists for which the database counts.
-const FACETS: &str = "GigFacets";
+/// The type whose lists the database counts.
+const FACETS_TYPE: &str = "GigFacets";
 
-/// Lists for which the database counts: how long each can be, and what the counting costs.
-const COUNTED: [(&str, u64, u64); 3] = [("categories", 27, 20), ("priceRanges", 7, 20), ("tags", 20, 50)];
+/// Its lists: the name, the greatest length, and the cost of counting.
+const FACETS: [(&str, u64, u64); 3] = [("categories", 27, 20), ("priceRanges", 7, 20), ("tags", 20, 50)];
 
-/// What is counted for a list of which nobody says how long it is: the most pictures, links or steps there are.
-const LIST: u64 = 5;
+/// The length of a list of unknown length: that of the longest such lists, which are images, links and steps.
+const DEFAULT_LIST_LENGTH: u64 = 5;
 
-/// The points of an operation whose root fields have these names, besides its objects.
-pub fn base(kind: OperationType, root_fields: &[String]) -> u64 {
-    let each = |name: &String| match kind {
-        OperationType::Query if is_introspection(name) => INTROSPECTION,
+/// The cost of the root fields of an operation, besides their objects.
+pub fn root_cost(kind: OperationType, root_fields: &[String]) -> u64 {
+    let field_cost = |name: &String| match kind {
+        OperationType::Query if is_introspection(name) => INTROSPECTION_COST,
         OperationType::Query => 0,
-        OperationType::Mutation | OperationType::Subscription => ACT,
+        OperationType::Mutation | OperationType::Subscription => MUTATION_COST,
     };
-    root_fields.iter().map(each).sum()
+    root_fields.iter().map(field_cost).sum()
 }
 
-/// Whether the root field shows the schema itself.
+/// Whether the root field queries the schema.
 pub fn is_introspection(name: &str) -> bool {
     matches!(name, "__schema" | "__type" | "_service")
 }
 
-/// What is counted.
+/// A part of the cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CostKind {
-    /// The objects that the operation can answer with, at most.
+    /// The objects in the response, at most.
     Objects,
-    /// What its fields cost besides, however little they find: searching and counting.
+    /// Searching and counting, however little they find.
     Work,
 }
 
-/// The points of all fields of the operation.
-pub fn count(
+/// The cost of all fields of an operation.
+pub fn fields_cost(
     kind: CostKind,
     schema_index: &SchemaIndex,
     document: &ExecutableDocument,
@@ -74,8 +75,8 @@ pub fn count(
         OperationType::Mutation => "Mutation",
         OperationType::Subscription => "Subscription",
     };
-    let mut count = CostCounter { kind, schema_index, document, variables, known: HashMap::new() };
-    count.of_set(&operation.selection_set.node, root, None)
+    let mut counter = CostCounter { kind, schema_index, document, variables, fragments: HashMap::new() };
+    counter.selection_set(&operation.selection_set.node, root, None)
 }
 
 struct CostCounter<'a> {
@@ -83,84 +84,83 @@ struct CostCounter<'a> {
     schema_index: &'a SchemaIndex,
     document: &'a ExecutableDocument,
     variables: &'a Variables,
-    /// By fragment, and how long the page is that it is spread in.
-    known: HashMap<(&'a Name, Option<u64>), u64>,
+    /// The cost of each fragment in a page of some length.
+    fragments: HashMap<(&'a Name, Option<u64>), u64>,
 }
 
 impl<'a> CostCounter<'a> {
-    /// `page`: how long the lists are that this object is a page of.
-    fn of_set(&mut self, set: &'a SelectionSet, of: &str, page: Option<u64>) -> u64 {
-        let each = set.items.iter().map(|selection| match &selection.node {
-            Selection::Field(field) => self.of_field(&field.node, of, page),
+    /// `page_length` is the length of the lists in the object, if the object is a page.
+    fn selection_set(&mut self, set: &'a SelectionSet, type_name: &str, page_length: Option<u64>) -> u64 {
+        let costs = set.items.iter().map(|selection| match &selection.node {
+            Selection::Field(field) => self.field(&field.node, type_name, page_length),
             Selection::InlineFragment(fragment) => {
                 let condition = fragment.node.type_condition.as_ref();
-                let of = condition.map_or(of, |condition| condition.node.on.node.as_str());
-                self.of_set(&fragment.node.selection_set.node, of, page)
+                let type_name = condition.map_or(type_name, |condition| condition.node.on.node.as_str());
+                self.selection_set(&fragment.node.selection_set.node, type_name, page_length)
             }
-            Selection::FragmentSpread(spread) => self.of_fragment(&spread.node.fragment_name.node, page),
+            Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node, page_length),
         });
-        each.fold(0, u64::saturating_add)
+        costs.fold(0, u64::saturating_add)
     }
 
-    fn of_fragment(&mut self, name: &'a Name, page: Option<u64>) -> u64 {
-        if let Some(count) = self.known.get(&(name, page)) {
-            return *count;
+    fn fragment(&mut self, name: &'a Name, page_length: Option<u64>) -> u64 {
+        if let Some(cost) = self.fragments.get(&(name, page_length)) {
+            return *cost;
         }
         let Some(fragment) = self.document.fragments.get(name) else { return 0 };
-        // One that spreads itself, which validation refuses, finds this.
-        self.known.insert((name, page), 0);
-        let of = fragment.node.type_condition.node.on.node.as_str();
-        let count = self.of_set(&fragment.node.selection_set.node, of, page);
-        self.known.insert((name, page), count);
-        count
+        // Ends the recursion of a fragment that spreads itself, which validation rejects.
+        self.fragments.insert((name, page_length), 0);
+        let type_name = fragment.node.type_condition.node.on.node.as_str();
+        let cost = self.selection_set(&fragment.node.selection_set.node, type_name, page_length);
+        self.fragments.insert((name, page_length), cost);
+        cost
     }
 
-    fn of_field(&mut self, field: &'a Field, of: &str, page: Option<u64>) -> u64 {
+    fn field(&mut self, field: &'a Field, type_name: &str, page_length: Option<u64>) -> u64 {
         let schema_index = self.schema_index;
-        let Some(known) = schema_index.field(of, &field.name.node) else { return 0 };
-        if !known.is_composite {
-            let counts = self.kind == CostKind::Work && field.name.node == TOTAL_COUNT;
-            return if counts { COUNT } else { 0 };
+        let Some(info) = schema_index.field(type_name, &field.name.node) else { return 0 };
+        if !info.is_composite {
+            let is_counted = self.kind == CostKind::Work && field.name.node == TOTAL_COUNT;
+            return if is_counted { TOTAL_COUNT_COST } else { 0 };
         }
-        let facet = COUNTED.iter().find(|(name, ..)| of == FACETS && *name == field.name.node);
-        let length = |counter: &Self| facet.map_or_else(|| counter.length(field, known), |facet| facet.1);
-        let times = if known.is_list { page.unwrap_or_else(|| length(self)) } else { 1 };
-        let inner_page = known.is_paged.then(|| self.page(field));
-        let inner = self.of_set(&field.selection_set.node, &known.of, inner_page);
+        let facet = FACETS.iter().find(|(name, ..)| type_name == FACETS_TYPE && *name == field.name.node);
+        let length = |counter: &Self| facet.map_or_else(|| counter.list_length(field, info), |facet| facet.1);
+        let count = if info.is_list { page_length.unwrap_or_else(|| length(self)) } else { 1 };
+        let inner_page_length = info.is_paged.then(|| self.page_length(field));
+        let inner = self.selection_set(&field.selection_set.node, &info.type_name, inner_page_length);
         match self.kind {
-            CostKind::Objects => times.saturating_mul(inner.saturating_add(1)),
+            CostKind::Objects => count.saturating_mul(inner.saturating_add(1)),
             CostKind::Work => {
-                let searches =
-                    known.is_paged && self.argument(field, "search").is_some_and(|it| it != Value::Null);
-                let own = if searches { SEARCH } else { facet.map_or(0, |facet| facet.2) };
-                times.saturating_mul(inner).saturating_add(own)
+                let searches = info.is_paged
+                    && self.argument(field, "search").is_some_and(|search| search != Value::Null);
+                let own = if searches { SEARCH_COST } else { facet.map_or(0, |facet| facet.2) };
+                count.saturating_mul(inner).saturating_add(own)
             }
         }
     }
 
-    /// How many there are on the page.
-    fn page(&self, field: &Field) -> u64 {
-        let asked = ["first", "last"].into_iter().find_map(|name| match self.argument(field, name)? {
+    fn page_length(&self, field: &Field) -> u64 {
+        let length = ["first", "last"].into_iter().find_map(|name| match self.argument(field, name)? {
             Value::Number(number) => Some(number.as_u64().unwrap_or_default()),
             _ => None,
         });
-        asked.unwrap_or(DEFAULT_SIZE)
+        length.unwrap_or(DEFAULT_SIZE)
     }
 
-    fn length(&self, field: &Field, known: &FieldInfo) -> u64 {
-        let listed = known.list_argument.as_ref().and_then(|name| self.argument(field, name));
-        match listed {
-            Some(Value::List(list)) => u64::try_from(list.len()).unwrap_or(u64::MAX),
-            // Where a list is expected, one value stands for a list of it.
+    fn list_length(&self, field: &Field, info: &FieldInfo) -> u64 {
+        let items = info.list_argument.as_ref().and_then(|name| self.argument(field, name));
+        match items {
+            Some(Value::List(items)) => u64::try_from(items.len()).unwrap_or(u64::MAX),
+            // Input coercion makes a single value a list of one item.
             Some(_) => 1,
-            None => LIST,
+            None => DEFAULT_LIST_LENGTH,
         }
     }
 
+    /// The value of an argument. The items of a list literal are not needed, and become null.
     fn argument(&self, field: &Field, name: &str) -> Option<Value> {
-        let given = &field.get_argument(name)?.node;
-        match given {
-            Argument::List(list) => Some(Value::List(vec![Value::Null; list.len()])),
+        match &field.get_argument(name)?.node {
+            Argument::List(items) => Some(Value::List(vec![Value::Null; items.len()])),
             Argument::Variable(name) => self.variables.get(name).cloned(),
             other => other.clone().into_const(),
         }

@@ -1,42 +1,42 @@
-//! Fields that are asked for several times in the same place, which the library would resolve as often.
+//! Removes duplicate scalar fields, which the library would resolve once for each duplicate.
 
 use std::collections::HashSet;
 
 use async_graphql::Name;
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, Field, Selection, SelectionSet};
 
-/// Leaves one of each value that is asked for again and again; the answer is the same. Objects are left as they are:
-/// each asks for parts of its own, and each is counted by its cost.
+/// Removes the duplicates of fields that have a name and nothing else. The response stays the same. Duplicate
+/// objects stay: each can have its own selection, and each is counted in the cost.
 pub fn remove(document: &mut ExecutableDocument) {
     let operations = match &mut document.operations {
         DocumentOperations::Single(operation) => vec![operation],
         DocumentOperations::Multiple(operations) => operations.values_mut().collect(),
     };
     for operation in operations {
-        of_set(&mut operation.node.selection_set.node);
+        remove_from(&mut operation.node.selection_set.node);
     }
     for fragment in document.fragments.values_mut() {
-        of_set(&mut fragment.node.selection_set.node);
+        remove_from(&mut fragment.node.selection_set.node);
     }
 }
 
-fn of_set(set: &mut SelectionSet) {
-    let mut known: HashSet<Name> = HashSet::new();
+fn remove_from(set: &mut SelectionSet) {
+    let mut seen: HashSet<Name> = HashSet::new();
     set.items.retain_mut(|selection| match &mut selection.node {
-        Selection::Field(field) if is_plain(&field.node) => known.insert(field.node.name.node.clone()),
+        Selection::Field(field) if is_plain(&field.node) => seen.insert(field.node.name.node.clone()),
         Selection::Field(field) => {
-            of_set(&mut field.node.selection_set.node);
+            remove_from(&mut field.node.selection_set.node);
             true
         }
         Selection::InlineFragment(fragment) => {
-            of_set(&mut fragment.node.selection_set.node);
+            remove_from(&mut fragment.node.selection_set.node);
             true
         }
         Selection::FragmentSpread(_) => true,
     });
 }
 
-/// Whether it is a name and nothing else.
+/// Whether the field has a name and nothing else.
 fn is_plain(field: &Field) -> bool {
     field.alias.is_none()
         && field.arguments.is_empty()
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_left_once_and_what_differs_is_left() {
+    fn duplicates_of_a_scalar_are_removed_and_other_selections_stay() {
         let query = "{ a a b a { a a c } a a: a a @skip(if: true) a(x: 1) ... on Q { a a } ...F ...F }
             fragment F on Q { c c }";
         let mut document = parse_query(query).unwrap();

@@ -1,8 +1,13 @@
-//! Limits of one operation: how large its document and variables are, which shape it has, and what it costs.
+//! Limits of one operation: the size of its document and variables, its shape, and its cost.
 //!
-//! To add a limit: a field in `config/operation_limits.rs`, a variant of [`LimitExceeded`], the check in the file here that
-//! looks at such things, its call in [`request_validator`](crate::engine::request_validator), and a row in
-//! docs/API-DESIGN.md. The test `every_limit_is_enforced` fails for a variant without a case.
+//! To add a limit:
+//!
+//! 1. add its setting to `config/operation_limits.rs`;
+//! 2. add a variant to [`LimitExceeded`]; its name is public in `extensions.limit`;
+//! 3. write the check in the file here with the same subject: `tokens` for the text of a document, `shape`
+//!    for its syntax tree, `variables` for lists and variables, `cost` for what a field costs;
+//! 4. call the check in [`request_validator`](crate::engine::request_validator), the cheapest checks first;
+//! 5. add a row to docs/API-DESIGN.md, and a case to `tests.rs`, which fails for a variant without a case.
 
 pub mod cost;
 pub mod duplicates;
@@ -15,7 +20,7 @@ use async_graphql::{Pos, ServerError, Value};
 
 use crate::graphql::error::{Error, ErrorCode};
 
-/// `extensions.limit` of what asks for too much.
+/// Which limit an operation exceeds: `extensions.limit` of the error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantNames)]
 #[strum(serialize_all = "camelCase")]
 pub enum LimitExceeded {
@@ -32,32 +37,27 @@ pub enum LimitExceeded {
     Cost,
 }
 
-/// What is told where one answer is all that can be given.
-pub fn no_single_answer() -> Error {
-    let message = "A subscription takes a WebSocket, or a stream: Accept: text/event-stream.";
-    Error::bad_input(message)
-}
-
-/// The refusal of what asks for more than `allowed`.
-pub fn exceeded(
+/// The error for an operation that exceeds `limit`, which allows `max`.
+pub fn limit_error(
     limit: LimitExceeded,
-    allowed: usize,
+    max: usize,
     message: impl Into<String>,
-    at: Option<Pos>,
+    pos: Option<Pos>,
 ) -> ServerError {
-    let mut shown = refused(ErrorCode::QueryTooComplex, message, at);
-    let extensions = shown.extensions.get_or_insert_default();
+    let mut error = request_error(ErrorCode::QueryTooComplex, message, pos);
+    let extensions = error.extensions.get_or_insert_default();
     let limit: &str = limit.into();
     extensions.set("limit", limit);
-    extensions.set("allowed", Value::from(allowed));
-    shown
+    extensions.set("allowed", Value::from(max));
+    error
 }
 
-pub fn refused(code: ErrorCode, message: impl Into<String>, at: Option<Pos>) -> ServerError {
+/// The error for a request that is rejected before its execution.
+pub fn request_error(code: ErrorCode, message: impl Into<String>, pos: Option<Pos>) -> ServerError {
     let error = Error::new(code, message);
-    let mut shown = ServerError::new(error.message(), at);
-    shown.extensions = Some(error.extensions());
-    shown
+    let mut server_error = ServerError::new(error.message(), pos);
+    server_error.extensions = Some(error.extensions());
+    server_error
 }
 
 #[cfg(test)]

@@ -1,82 +1,87 @@
-//! What the guard must know of the schema: of which type each field is, and whether it is a list or a page of one.
+//! What the cost needs to know about each field of the schema.
 
 use std::collections::HashMap;
 
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{BaseType, FieldDefinition, TypeKind, TypeSystemDefinition};
 
-/// The types.
+/// The fields of objects and interfaces, by type name and field name.
 #[derive(Debug)]
-pub struct SchemaIndex {
-    /// Those with fields, by name.
-    composite: HashMap<String, HashMap<String, FieldInfo>>,
-}
+pub struct SchemaIndex(HashMap<String, HashMap<String, FieldInfo>>);
 
-/// One field.
+/// A field.
 #[derive(Debug)]
 pub struct FieldInfo {
-    /// The type of its value, or of what is in its list.
-    pub of: String,
-    /// Whether that has fields of its own, or is one of several types that have.
+    /// The type of its value or, if it is a list, of the items.
+    pub type_name: String,
+    /// Whether that is an object, interface or union.
     pub is_composite: bool,
     pub is_list: bool,
-    /// Whether it takes `first`: its value is a page, and the lists in that are as long.
+    /// Whether it has the argument `first`: its value is a page, whose lists have that length.
     pub is_paged: bool,
-    /// The argument that is a list, where its own list has an entry for each of that.
+    /// The list argument that its list has one item for each item of, if it is a list.
     pub list_argument: Option<String>,
 }
 
 impl SchemaIndex {
-    /// Reads the schema definition language.
-    pub fn of(sdl: &str) -> Self {
-        let schema = parse_schema(sdl).expect("our own schema is well-formed");
-        let mut types = HashMap::new();
-        let mut abstract_types = Vec::new();
+    /// Parses a schema in the schema definition language.
+    pub fn parse(sdl: &str) -> Self {
+        let schema = parse_schema(sdl).expect("the gateway's own schema is well-formed");
+        let mut fields_by_type = HashMap::new();
+        let mut unions = Vec::new();
         for definition in &schema.definitions {
             let TypeSystemDefinition::Type(definition) = definition else { continue };
             let name = definition.node.name.node.to_string();
             match &definition.node.kind {
-                TypeKind::Object(object) => drop(types.insert(name, object.fields.as_slice())),
-                TypeKind::Interface(interface) => drop(types.insert(name, interface.fields.as_slice())),
-                TypeKind::Union(_) => abstract_types.push(name),
+                TypeKind::Object(object) => {
+                    fields_by_type.insert(name, object.fields.as_slice());
+                }
+                TypeKind::Interface(interface) => {
+                    fields_by_type.insert(name, interface.fields.as_slice());
+                }
+                TypeKind::Union(_) => unions.push(name),
                 TypeKind::Scalar | TypeKind::Enum(_) | TypeKind::InputObject(_) => {}
             }
         }
         let is_composite =
-            |name: &str| types.contains_key(name) || abstract_types.iter().any(|it| it == name);
-        let outlines = types.iter().map(|(name, fields)| {
+            |name: &str| fields_by_type.contains_key(name) || unions.iter().any(|union| union == name);
+        let types = fields_by_type.iter().map(|(name, fields)| {
             let fields = fields.iter().map(|field| {
-                let schema_index = FieldInfo::of(&field.node, is_composite);
-                (field.node.name.node.to_string(), schema_index)
+                let info = FieldInfo::new(&field.node, is_composite);
+                (field.node.name.node.to_string(), info)
             });
             (name.clone(), fields.collect())
         });
-        Self { composite: outlines.collect() }
+        Self(types.collect())
     }
 
-    pub fn field(&self, of: &str, name: &str) -> Option<&FieldInfo> {
-        self.composite.get(of)?.get(name)
+    /// The field with this name; `None` if the type has no such field.
+    pub fn field(&self, type_name: &str, name: &str) -> Option<&FieldInfo> {
+        self.0.get(type_name)?.get(name)
     }
 }
 
 impl FieldInfo {
-    fn of(field: &FieldDefinition, is_composite: impl Fn(&str) -> bool) -> Self {
-        let (of, is_list) = named(&field.ty.node.base, false);
-        let list = field.arguments.iter().find(|argument| named(&argument.node.ty.node.base, false).1);
+    fn new(field: &FieldDefinition, is_composite: impl Fn(&str) -> bool) -> Self {
+        let (type_name, is_list) = unwrap_lists(&field.ty.node.base, false);
+        let list_argument =
+            field.arguments.iter().find(|argument| unwrap_lists(&argument.node.ty.node.base, false).1);
         Self {
-            is_composite: is_composite(&of),
-            of,
+            is_composite: is_composite(&type_name),
+            type_name,
             is_list,
             is_paged: field.arguments.iter().any(|argument| argument.node.name.node == "first"),
-            list_argument: list.filter(|_| is_list).map(|argument| argument.node.name.node.to_string()),
+            list_argument: list_argument
+                .filter(|_| is_list)
+                .map(|argument| argument.node.name.node.to_string()),
         }
     }
 }
 
-/// The type's name, and whether it is in a list.
-fn named(base: &BaseType, is_list: bool) -> (String, bool) {
+/// The name of the innermost type, and whether it is in a list.
+fn unwrap_lists(base: &BaseType, is_list: bool) -> (String, bool) {
     match base {
         BaseType::Named(name) => (name.to_string(), is_list),
-        BaseType::List(inner) => named(&inner.base, true),
+        BaseType::List(inner) => unwrap_lists(&inner.base, true),
     }
 }

@@ -1,8 +1,8 @@
-//! The shape of a document: how deep, how many of what.
+//! Limits of the shape of a document: its depth, and the number of its selections, aliases and directives.
 //!
-//! Sums and depths are of what would be executed, so whatever stands in a fragment counts wherever it is spread; but
-//! each fragment is looked at once. Twenty fragments that each spread the next one twice are a million selections, and
-//! twenty looks.
+//! The content of a fragment counts wherever the fragment is spread, since it is executed there; but it is
+//! visited once. Twenty fragments that each spread the next one twice are a million selections, and twenty
+//! visits.
 
 use std::collections::HashMap;
 
@@ -12,92 +12,95 @@ use async_graphql::parser::types::{
 use async_graphql::{Name, Pos, Positioned, ServerError};
 
 use crate::config::OperationLimits;
-use crate::engine::limits::{LimitExceeded, exceeded};
+use crate::engine::limits::{LimitExceeded, limit_error};
 
-/// The most fields and fragments inside one another: whoever walks a document goes one call deeper at each.
-const LEVELS_MAX: usize = 100;
+/// The deepest nesting of fields and fragments. Everything that walks a document recurses at each level.
+const NESTING_MAX: usize = 100;
 
 /// The lists of the introspection types.
 const INTROSPECTION_LISTS: [&str; 8] =
     ["types", "directives", "fields", "args", "inputFields", "interfaces", "possibleTypes", "enumValues"];
 
-/// Looks at every operation of the document.
+/// Checks all operations and fragments of a document.
 ///
 /// # Errors
-/// QUERY_TOO_COMPLEX.
+/// QUERY_TOO_COMPLEX at the first limit that is exceeded.
 pub fn check(document: &ExecutableDocument, limits: &OperationLimits) -> Result<(), ServerError> {
-    let mut walk = ShapeVisitor { document, limits, known: HashMap::new(), level: 0 };
+    let mut visitor = ShapeVisitor { document, limits, fragments: HashMap::new(), nesting: 0 };
     for (_, operation) in document.operations.iter() {
         let directives = Shape::of_directives(&operation.node.directives);
-        let shape = walk.of_set(&operation.node.selection_set.node, false)?.with(&directives);
+        let shape = visitor.selection_set(&operation.node.selection_set.node, false)?.with(&directives);
         shape.check(limits, operation.pos)?;
     }
-    // One that is spread nowhere is refused by validation, which looks at it first.
+    // Validation rejects unused fragments, but visits them before.
     for (name, fragment) in &document.fragments {
-        walk.of_fragment(name, fragment, false)?;
+        visitor.fragment(name, fragment, false)?;
     }
     Ok(())
 }
 
-/// The names of the fields that the operation itself has, as often as it has them.
+/// The names of the root fields of an operation, one for each time that a field is selected.
 ///
 /// # Errors
-/// QUERY_TOO_COMPLEX.
+/// QUERY_TOO_COMPLEX if there are too many.
 pub fn root_fields(
     document: &ExecutableDocument,
     operation: &OperationDefinition,
     limits: &OperationLimits,
 ) -> Result<Vec<String>, ServerError> {
     let mut fields = Vec::new();
-    // What spreads itself ends with the limit, and is told by validation otherwise.
-    let mut left = limits.selections;
-    gather(&operation.selection_set.node, document, LEVELS_MAX, &mut left, &mut fields);
+    // Ends the recursion of a fragment that spreads itself, which validation rejects.
+    let mut remaining = limits.selections;
+    collect_fields(&operation.selection_set.node, document, NESTING_MAX, &mut remaining, &mut fields);
     match fields.get(limits.root_fields) {
         Some(_) => {
-            let most = limits.root_fields;
-            let message = format!("The operation itself may have at most {most} fields.");
-            Err(exceeded(LimitExceeded::RootFields, most, message, Some(operation.selection_set.pos)))
+            let max = limits.root_fields;
+            let message = format!("An operation may have at most {max} root fields.");
+            Err(limit_error(LimitExceeded::RootFields, max, message, Some(operation.selection_set.pos)))
         }
         None => Ok(fields),
     }
 }
 
-fn gather(
+/// Collects the names of the fields of a selection set and of the fragments in it, up to `remaining`
+/// selections.
+fn collect_fields(
     set: &SelectionSet,
     document: &ExecutableDocument,
-    levels: usize,
-    left: &mut usize,
+    max_nesting: usize,
+    remaining: &mut usize,
     fields: &mut Vec<String>,
 ) {
     for selection in &set.items {
-        if *left == 0 || levels == 0 {
+        if *remaining == 0 || max_nesting == 0 {
             return;
         }
-        *left -= 1;
+        *remaining -= 1;
         match &selection.node {
             Selection::Field(field) => fields.push(field.node.name.node.to_string()),
             Selection::InlineFragment(fragment) => {
-                gather(&fragment.node.selection_set.node, document, levels - 1, left, fields);
+                let set = &fragment.node.selection_set.node;
+                collect_fields(set, document, max_nesting - 1, remaining, fields);
             }
             Selection::FragmentSpread(spread) => {
                 if let Some(fragment) = document.fragments.get(&spread.node.fragment_name.node) {
-                    gather(&fragment.node.selection_set.node, document, levels - 1, left, fields);
+                    let set = &fragment.node.selection_set.node;
+                    collect_fields(set, document, max_nesting - 1, remaining, fields);
                 }
             }
         }
     }
 }
 
-/// What there is of a selection set.
+/// The shape of a selection set.
 #[derive(Debug, Default, Clone, Copy)]
 struct Shape {
     selections: usize,
     aliases: usize,
     directives: usize,
     depth: usize,
+    /// Nested lists of introspection types.
     introspection_lists: usize,
-    /// Fields and fragments inside one another.
-    levels: usize,
 }
 
 impl Shape {
@@ -105,7 +108,7 @@ impl Shape {
         Self { directives: directives.len(), ..Self::default() }
     }
 
-    /// Both beside each other.
+    /// The shape of both next to each other.
     fn with(self, other: &Self) -> Self {
         Self {
             selections: self.selections.saturating_add(other.selections),
@@ -113,31 +116,30 @@ impl Shape {
             directives: self.directives.saturating_add(other.directives),
             depth: self.depth.max(other.depth),
             introspection_lists: self.introspection_lists.max(other.introspection_lists),
-            levels: self.levels.max(other.levels),
         }
     }
 
     /// # Errors
     /// QUERY_TOO_COMPLEX.
-    fn check(&self, limits: &OperationLimits, at: Pos) -> Result<(), ServerError> {
-        let counted = [
+    fn check(&self, limits: &OperationLimits, pos: Pos) -> Result<(), ServerError> {
+        let checks = [
             (LimitExceeded::Selections, self.selections, limits.selections, "fields and fragments"),
             (LimitExceeded::Aliases, self.aliases, limits.aliases, "aliases"),
             (LimitExceeded::Directives, self.directives, limits.directives, "directives"),
-            (LimitExceeded::Depth, self.depth, limits.depth, "levels of fields"),
+            (LimitExceeded::Depth, self.depth, limits.depth, "levels of nested fields"),
             (
                 LimitExceeded::IntrospectionLists,
                 self.introspection_lists,
                 limits.introspection_lists,
-                "lists inside one another of an introspection",
+                "nested lists of introspection",
             ),
         ];
-        match counted.into_iter().find(|(_, count, most, _)| count > most) {
-            Some((limit, _, most, what)) => {
+        match checks.into_iter().find(|(_, count, max, _)| count > max) {
+            Some((limit, _, max, counted)) => {
                 let message = format!(
-                    "An operation may have at most {most} {what}, those of a fragment counted at each use."
+                    "An operation may have at most {max} {counted}; those in a fragment count at each use."
                 );
-                Err(exceeded(limit, most, message, Some(at)))
+                Err(limit_error(limit, max, message, Some(pos)))
             }
             None => Ok(()),
         }
@@ -147,51 +149,49 @@ impl Shape {
 struct ShapeVisitor<'a> {
     document: &'a ExecutableDocument,
     limits: &'a OperationLimits,
-    /// By fragment, and whether it is spread in an introspection.
-    known: HashMap<(&'a Name, bool), Shape>,
-    /// How many fields and fragments it is inside.
-    level: usize,
+    /// The shapes of fragments, and whether each is inside an introspection.
+    fragments: HashMap<(&'a Name, bool), Shape>,
+    /// The number of fields and fragments that the visitor is inside.
+    nesting: usize,
 }
 
 impl<'a> ShapeVisitor<'a> {
-    fn of_set(&mut self, set: &'a SelectionSet, introspects: bool) -> Result<Shape, ServerError> {
+    fn selection_set(&mut self, set: &'a SelectionSet, in_introspection: bool) -> Result<Shape, ServerError> {
         set.items.iter().try_fold(Shape::default(), |sum, selection| {
-            self.level += 1;
-            self.check_level(0, selection.pos)?;
-            let shape = self.of_selection(selection, introspects)?;
-            self.level -= 1;
-            let shape = Shape { levels: shape.levels + 1, ..shape };
+            self.nesting += 1;
+            self.check_nesting(selection.pos)?;
+            let shape = self.selection(selection, in_introspection)?;
+            self.nesting -= 1;
             let sum = sum.with(&shape);
-            // Nothing is looked at beyond the first that is too much.
+            // Stops at the first selection beyond a limit.
             sum.check(self.limits, selection.pos)?;
             Ok(sum)
         })
     }
 
     /// # Errors
-    /// QUERY_TOO_COMPLEX where so many more levels are too many.
-    fn check_level(&self, more: usize, at: Pos) -> Result<(), ServerError> {
-        if self.level + more <= LEVELS_MAX {
+    /// QUERY_TOO_COMPLEX if the visitor is inside too many fields and fragments.
+    fn check_nesting(&self, pos: Pos) -> Result<(), ServerError> {
+        if self.nesting <= NESTING_MAX {
             return Ok(());
         }
-        let message =
-            format!("An operation may have at most {LEVELS_MAX} fields and fragments inside one another.");
-        Err(exceeded(LimitExceeded::Depth, LEVELS_MAX, message, Some(at)))
+        let message = format!("Fields and fragments may be nested at most {NESTING_MAX} levels deep.");
+        Err(limit_error(LimitExceeded::Depth, NESTING_MAX, message, Some(pos)))
     }
 
-    fn of_selection(
+    fn selection(
         &mut self,
         selection: &'a Positioned<Selection>,
-        introspects: bool,
+        in_introspection: bool,
     ) -> Result<Shape, ServerError> {
         let one = Shape { selections: 1, ..Shape::default() };
         match &selection.node {
             Selection::Field(field) => {
                 let field = &field.node;
                 let name = field.name.node.as_str();
-                let is_list = introspects && INTROSPECTION_LISTS.contains(&name);
-                let introspects = introspects || matches!(name, "__schema" | "__type");
-                let inner = self.of_set(&field.selection_set.node, introspects)?;
+                let is_list = in_introspection && INTROSPECTION_LISTS.contains(&name);
+                let in_introspection = in_introspection || matches!(name, "__schema" | "__type");
+                let inner = self.selection_set(&field.selection_set.node, in_introspection)?;
                 let own = Shape {
                     aliases: usize::from(field.alias.is_some()),
                     depth: inner.depth + 1,
@@ -201,34 +201,35 @@ impl<'a> ShapeVisitor<'a> {
                 Ok(inner.with(&own).with(&Shape::of_directives(&field.directives)))
             }
             Selection::InlineFragment(fragment) => {
-                let inner = self.of_set(&fragment.node.selection_set.node, introspects)?;
+                let inner = self.selection_set(&fragment.node.selection_set.node, in_introspection)?;
                 Ok(inner.with(&one).with(&Shape::of_directives(&fragment.node.directives)))
             }
             Selection::FragmentSpread(spread) => {
                 let own = one.with(&Shape::of_directives(&spread.node.directives));
                 let fragment = self.document.fragments.get_key_value(&spread.node.fragment_name.node);
                 match fragment {
-                    Some((name, fragment)) => Ok(self.of_fragment(name, fragment, introspects)?.with(&own)),
+                    Some((name, fragment)) => Ok(self.fragment(name, fragment, in_introspection)?.with(&own)),
                     None => Ok(own),
                 }
             }
         }
     }
 
-    fn of_fragment(
+    fn fragment(
         &mut self,
         name: &'a Name,
         fragment: &'a Positioned<FragmentDefinition>,
-        introspects: bool,
+        in_introspection: bool,
     ) -> Result<Shape, ServerError> {
-        if let Some(shape) = self.known.get(&(name, introspects)) {
+        if let Some(shape) = self.fragments.get(&(name, in_introspection)) {
             return Ok(*shape);
         }
-        // One that spreads itself, which validation refuses, finds this.
-        self.known.insert((name, introspects), Shape::default());
+        // Ends the recursion of a fragment that spreads itself, which validation rejects.
+        self.fragments.insert((name, in_introspection), Shape::default());
         let directives = Shape::of_directives(&fragment.node.directives);
-        let shape = self.of_set(&fragment.node.selection_set.node, introspects)?.with(&directives);
-        self.known.insert((name, introspects), shape);
+        let shape =
+            self.selection_set(&fragment.node.selection_set.node, in_introspection)?.with(&directives);
+        self.fragments.insert((name, in_introspection), shape);
         Ok(shape)
     }
 }

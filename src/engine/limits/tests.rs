@@ -1,7 +1,8 @@
-//! Each limit: at it, one past it, and a million past it.
+//! Each limit: at it, one beyond it, and a million beyond it. Then the cost, and other checks of requests.
 
 use async_graphql::{Name, Request, ServerError};
 use serde_json::json;
+use strum::VariantNames;
 
 use crate::config::OperationLimits;
 use crate::engine::limits::LimitExceeded;
@@ -11,35 +12,37 @@ fn validator(limits: OperationLimits) -> RequestValidator {
     RequestValidator::new(limits, true, &crate::graphql::sdl())
 }
 
-fn of_error(error: &ServerError, name: &str) -> String {
+/// A value of the error's extensions; empty if it is not set.
+fn extension(error: &ServerError, name: &str) -> String {
     let value = error.extensions.as_ref().and_then(|extensions| extensions.get(name));
     value.map(|value| value.to_string().trim_matches('"').to_owned()).unwrap_or_default()
 }
 
-fn code(query: &str) -> Option<String> {
+/// The code of the first error; `None` if the document is accepted.
+fn error_code(query: &str) -> Option<String> {
     let error = validator(OperationLimits::default()).validate(Request::new(query)).err()?;
-    Some(of_error(&error[0], "code"))
+    Some(extension(&error.errors[0], "code"))
 }
 
 fn variables(json: serde_json::Value) -> async_graphql::Variables {
     async_graphql::Variables::from_json(json)
 }
 
-/// A limit, and a request that is as large as that.
+/// A limit, its default, and a request of a given size.
 struct Case {
     limit: LimitExceeded,
-    most: usize,
+    max: usize,
     request: fn(usize) -> Request,
 }
 
-/// So many texts, one after the other.
-fn repeated(count: usize, text: impl Fn(usize) -> String) -> String {
+/// The texts of the numbers below `count`, joined.
+fn join(count: usize, text: impl Fn(usize) -> String) -> String {
     (0..count).map(text).collect::<Vec<_>>().concat()
 }
 
 fn cases() -> Vec<Case> {
     let limits = OperationLimits::default();
-    let case = |limit, most, request| Case { limit, most, request };
+    let case = |limit, max, request| Case { limit, max, request };
     vec![
         case(LimitExceeded::DocumentBytes, limits.document_bytes, |bytes| {
             Request::new(format!("{{ __typename }}{}", " ".repeat(bytes - 14)))
@@ -49,7 +52,7 @@ fn cases() -> Vec<Case> {
             Request::new("{ __typename }").variables(variables(json!({ "a": text })))
         }),
         case(LimitExceeded::Tokens, limits.tokens, |tokens| {
-            // The braces, and colons of aliases would be more.
+            // Invalid, but aliases would have more tokens than the limit of aliases allows.
             Request::new(format!("query A{{{}}}", "... ".repeat(tokens - 4)))
         }),
         case(LimitExceeded::Depth, limits.depth, |depth| {
@@ -58,7 +61,7 @@ fn cases() -> Vec<Case> {
             Request::new(format!("{{ {open} __typename {} }}", "}".repeat(depth - 1)))
         }),
         case(LimitExceeded::Selections, limits.selections, |selections| {
-            // One that is spread in another counts wherever that is.
+            // The content of the fragment counts at each spread.
             let uses = (selections - 2) / 50;
             let rest = selections - 50 * uses;
             let spreads = "...F ".repeat(uses);
@@ -66,7 +69,7 @@ fn cases() -> Vec<Case> {
             Request::new(format!("{{ {spreads} categories {{ {} }} }} {fragment}", "id ".repeat(rest - 1)))
         }),
         case(LimitExceeded::Aliases, limits.aliases, |aliases| {
-            let aliased = repeated(aliases, |number| format!("a{number}:id "));
+            let aliased = join(aliases, |number| format!("a{number}:id "));
             Request::new(format!("{{ categories {{ {aliased} }} }}"))
         }),
         case(LimitExceeded::Directives, limits.directives, |directives| {
@@ -89,7 +92,7 @@ fn cases() -> Vec<Case> {
             ))
         }),
         case(LimitExceeded::Cost, usize::try_from(limits.cost).unwrap(), |cost| {
-            // The page and what is on it.
+            // The page costs 1, and each gig.
             let first = cost - 1;
             let query = "query($n: Int) { gigs(first: $n) { nodes { id } } }";
             Request::new(query).variables(variables(json!({ "n": first })))
@@ -98,10 +101,12 @@ fn cases() -> Vec<Case> {
 }
 
 #[test]
-fn each_limit_lets_in_what_keeps_it_and_names_itself_where_it_is_passed_by_one() {
+fn each_limit_accepts_its_maximum_and_rejects_one_more() {
+    let limits: Vec<&str> = cases().iter().map(|case| case.limit.into()).collect();
+    assert_eq!(limits, LimitExceeded::VARIANTS, "each limit has a case");
     let validator = validator(OperationLimits::default());
-    for Case { limit, most, request } in cases() {
-        // A list costs what it has, and a selection a token: of those the other limit is out of the way.
+    for Case { limit, max, request } in cases() {
+        // A long list and many selections would exceed other limits first.
         let validator = match limit {
             LimitExceeded::ListLength => {
                 &self::validator(OperationLimits { cost: 10_000, ..validator.limits().clone() })
@@ -113,53 +118,53 @@ fn each_limit_lets_in_what_keeps_it_and_names_itself_where_it_is_passed_by_one()
             }),
             _ => &validator,
         };
-        let admitted = validator.validate(request(most));
-        // Not every one of them is GraphQL; but what is wrong with it then is not its size.
-        if let Err(refused) = &admitted {
-            assert_eq!(of_error(&refused[0], "code"), "GRAPHQL_PARSE_FAILED", "{limit:?}: {refused:?}");
+        // The document of `Tokens` is malformed, but its size is accepted.
+        if let Err(errors) = validator.validate(request(max)) {
+            assert_eq!(extension(&errors.errors[0], "code"), "GRAPHQL_PARSE_FAILED", "{limit:?}: {errors:?}");
             assert_eq!(limit, LimitExceeded::Tokens);
         }
-        let refused = validator.validate(request(most + 1)).err().unwrap_or_else(|| panic!("{limit:?}"));
-        let told = ["code", "limit", "allowed"].map(|name| of_error(&refused[0], name));
+        let errors = validator.validate(request(max + 1)).err().unwrap_or_else(|| panic!("{limit:?}"));
+        let extensions = ["code", "limit", "allowed"].map(|name| extension(&errors.errors[0], name));
         let name: &str = limit.into();
-        assert_eq!(told, ["QUERY_TOO_COMPLEX".to_owned(), name.to_owned(), most.to_string()], "{refused:?}");
-        let of_no_document = matches!(
+        let expected = ["QUERY_TOO_COMPLEX".to_owned(), name.to_owned(), max.to_string()];
+        assert_eq!(extensions, expected, "{errors:?}");
+        let has_no_position = matches!(
             limit,
             LimitExceeded::DocumentBytes | LimitExceeded::VariablesBytes | LimitExceeded::ListLength
         );
-        assert_eq!(refused[0].locations.is_empty(), of_no_document, "{refused:?}");
+        assert_eq!(errors.errors[0].locations.is_empty(), has_no_position, "{errors:?}");
     }
 }
 
 #[test]
-fn a_million_past_a_limit_is_refused_by_the_first_limit_that_it_passes() {
+fn a_million_beyond_a_limit_is_rejected() {
     let validator = validator(OperationLimits::default());
-    for Case { limit, most, request } in cases() {
-        let refused =
-            validator.validate(request(most + 1_000_000)).err().unwrap_or_else(|| panic!("{limit:?}"));
-        assert_eq!(of_error(&refused[0], "code"), "QUERY_TOO_COMPLEX", "{limit:?}");
+    for Case { limit, max, request } in cases() {
+        let errors =
+            validator.validate(request(max + 1_000_000)).err().unwrap_or_else(|| panic!("{limit:?}"));
+        assert_eq!(extension(&errors.errors[0], "code"), "QUERY_TOO_COMPLEX", "{limit:?}");
         let name: &str = limit.into();
-        let first = of_error(&refused[0], "limit");
+        let first = extension(&errors.errors[0], "limit");
         assert!([name, "documentBytes", "variablesBytes"].contains(&first.as_str()), "{limit:?}: {first}");
     }
-    // Nor does it come far where documents may be large: what is one too many ends it.
+    // With large documents allowed, the check of the limit itself stops early.
     let large = OperationLimits {
         document_bytes: usize::MAX,
         variables_bytes: usize::MAX,
         ..validator.limits().clone()
     };
     let validator = self::validator(large);
-    for Case { limit, most, request } in cases() {
+    for Case { limit, max, request } in cases() {
         if !matches!(limit, LimitExceeded::DocumentBytes | LimitExceeded::VariablesBytes) {
-            let refused =
-                validator.validate(request(most + 1_000_000)).err().unwrap_or_else(|| panic!("{limit:?}"));
-            assert_eq!(of_error(&refused[0], "code"), "QUERY_TOO_COMPLEX", "{limit:?}");
+            let errors =
+                validator.validate(request(max + 1_000_000)).err().unwrap_or_else(|| panic!("{limit:?}"));
+            assert_eq!(extension(&errors.errors[0], "code"), "QUERY_TOO_COMPLEX", "{limit:?}");
         }
     }
 }
 
 #[test]
-fn fragments_are_counted_where_they_are_spread_and_looked_at_once() {
+fn fragments_count_at_each_spread_and_are_visited_once() {
     let fragments = |levels: usize| {
         let mut query = "query { ...F0 }".to_owned();
         for level in 0..levels {
@@ -168,36 +173,35 @@ fn fragments_are_counted_where_they_are_spread_and_looked_at_once() {
         }
         format!("{query} fragment F{levels} on Query {{ categories {{ id }} }}")
     };
-    assert_eq!(code(&fragments(4)), None);
-    assert_eq!(code(&fragments(300)).as_deref(), Some("QUERY_TOO_COMPLEX"));
+    assert_eq!(error_code(&fragments(4)), None);
+    assert_eq!(error_code(&fragments(300)).as_deref(), Some("QUERY_TOO_COMPLEX"));
     let cycle = "{ ...A } fragment A on Query { ...A ...B } fragment B on Query { ...A }";
-    assert_eq!(code(cycle).as_deref(), Some("GRAPHQL_VALIDATION_FAILED"));
-    // However they are put inside one another, and in whichever order they are looked at.
+    assert_eq!(error_code(cycle).as_deref(), Some("GRAPHQL_VALIDATION_FAILED"));
+    // A long chain is rejected, whatever the order of the visits.
     let chain = |count: usize| {
-        let chain = repeated(count, |level| format!(" fragment F{level} on Query {{ ...F{} }}", level + 1));
+        let chain = join(count, |level| format!(" fragment F{level} on Query {{ ...F{} }}", level + 1));
         format!("{{ ...F0 }} {chain} fragment F{count} on Query {{ __typename }}")
     };
-    assert_eq!(code(&chain(98)), None);
-    assert_eq!(code(&chain(99)).as_deref(), Some("QUERY_TOO_COMPLEX"));
-    assert_eq!(code(&chain(590)).as_deref(), Some("QUERY_TOO_COMPLEX"));
-    let circle =
-        repeated(500, |level| format!(" fragment F{level} on Query {{ ...F{} }}", (level + 1) % 500));
-    assert_eq!(code(&format!("{{ ...F0 }} {circle}")).as_deref(), Some("QUERY_TOO_COMPLEX"));
+    assert_eq!(error_code(&chain(98)), None);
+    assert_eq!(error_code(&chain(99)).as_deref(), Some("QUERY_TOO_COMPLEX"));
+    assert_eq!(error_code(&chain(590)).as_deref(), Some("QUERY_TOO_COMPLEX"));
+    let cycle = join(500, |level| format!(" fragment F{level} on Query {{ ...F{} }}", (level + 1) % 500));
+    assert_eq!(error_code(&format!("{{ ...F0 }} {cycle}")).as_deref(), Some("QUERY_TOO_COMPLEX"));
 }
 
 #[test]
-fn what_an_operation_costs_is_told_before_it_runs() {
+fn the_cost_of_an_operation_is_computed_before_it_runs() {
     let validator = validator(OperationLimits { cost: u64::MAX, ..OperationLimits::default() });
-    let cost = |query: &str, given: serde_json::Value| {
-        let request = Request::new(query).variables(variables(given));
-        validator.validate(request).map(|admitted| admitted.cost).expect("it is admitted")
+    let cost = |query: &str, values: serde_json::Value| {
+        let request = Request::new(query).variables(variables(values));
+        validator.validate(request).map(|operation| operation.cost).expect("the request is valid")
     };
     let none = || json!({});
     assert_eq!(cost("{ eventCursor }", none()), 0);
     assert_eq!(cost("{ gig(id: 1) { title tags price { amount } } }", none()), 2);
-    // 1 page, 20 gigs with a seller each, a pageInfo.
+    // A page, 20 gigs with a seller each, and a pageInfo.
     assert_eq!(cost("{ gigs { nodes { seller { id } } pageInfo { endCursor } } }", none()), 42);
-    // What is counted and searched for has a price of its own, however little there is.
+    // Counts and searches have a cost, however little they find.
     assert_eq!(cost("{ gigs(first: 0) { totalCount } }", none()), 1 + 20);
     assert_eq!(
         cost("query($s: String) { gigs(first: 0, search: $s) { __typename } }", json!({ "s": "a" })),
@@ -230,24 +234,27 @@ fn what_an_operation_costs_is_told_before_it_runs() {
 }
 
 #[test]
-fn a_variable_that_is_left_out_has_its_default_or_is_told() {
+fn a_missing_variable_gets_its_default_or_is_rejected() {
     let validator = validator(OperationLimits::default());
     let request = Request::new("query($a: Int! = 3, $b: Int) { gigs(first: $a, last: $b) { __typename } }");
-    let request = validator.validate(request).unwrap_or_else(|refused| panic!("{refused:?}")).request;
+    let request = validator.validate(request).unwrap_or_else(|errors| panic!("{errors:?}")).request;
     assert_eq!(request.variables.get(&Name::new("a")), Some(&3.into()));
     assert_eq!(request.variables.get(&Name::new("b")), None);
-    assert_eq!(code("query($a: Int!) { gigs(first: $a) { __typename } }").as_deref(), Some("BAD_USER_INPUT"));
+    assert_eq!(
+        error_code("query($a: Int!) { gigs(first: $a) { __typename } }").as_deref(),
+        Some("BAD_USER_INPUT")
+    );
 }
 
 #[test]
-fn a_variable_is_of_a_type_that_variables_have() {
-    for bad in ["Nope", "[Nope!]", "Gig", "Node", "ReviewSubject", "Query"] {
+fn a_variable_must_be_of_an_input_type() {
+    for invalid in ["Nope", "[Nope!]", "Gig", "Node", "ReviewSubject", "Query"] {
         assert_eq!(
-            code(&format!("query($a: {bad}) {{ __typename }}")).as_deref(),
+            error_code(&format!("query($a: {invalid}) {{ __typename }}")).as_deref(),
             Some("GRAPHQL_VALIDATION_FAILED")
         );
     }
-    for good in [
+    for valid in [
         "query($a: Int) { gigs(first: $a) { __typename } }",
         "query($a: [ID!]! = []) { nodes(ids: $a) { __typename } }",
         "query($a: GigFilter) { gigs(where: $a) { __typename } }",
@@ -255,40 +262,42 @@ fn a_variable_is_of_a_type_that_variables_have() {
         "query($a: [_Any!]! = []) { _entities(representations: $a) { __typename } }",
         "mutation($a: Upload! = \"\") { uploadGigImage(file: $a) { __typename } }",
     ] {
-        assert_eq!(code(good), None, "{good}");
+        assert_eq!(error_code(valid), None, "{valid}");
     }
-    // No argument has this type; the variable is refused for being unused, not for its type.
+    // No argument has this type: the error is that the variable is unused, not its type.
     let unused =
         validator(OperationLimits::default()).validate(Request::new("query($a: DateTime) { __typename }"));
-    assert!(unused.err().expect("it is unused")[0].message.contains("never used"));
+    assert!(unused.err().expect("the variable is unused").errors[0].message.contains("never used"));
 }
 
 #[test]
-fn a_subscription_has_one_field() {
-    for good in [
+fn a_subscription_must_have_one_root_field() {
+    for valid in [
         "subscription { a: gigPublished { gigId } }",
         "subscription { ...F } fragment F on Subscription { gigPublished { gigId } }",
         "subscription { gigPublished { gigId } gigPublished { cursor } }",
     ] {
-        assert_eq!(code(good), None, "{good}");
+        assert_eq!(error_code(valid), None, "{valid}");
     }
-    for bad in [
+    for invalid in [
         "subscription { a: gigPublished { gigId } b: gigPublished { gigId } }",
         "subscription { __typename }",
     ] {
-        assert_eq!(code(bad).as_deref(), Some("GRAPHQL_VALIDATION_FAILED"), "{bad}");
+        assert_eq!(error_code(invalid).as_deref(), Some("GRAPHQL_VALIDATION_FAILED"), "{invalid}");
     }
 }
 
 #[test]
-fn the_schema_shows_itself_only_where_it_may() {
-    let closed = RequestValidator::new(OperationLimits::default(), false, &crate::graphql::sdl());
+fn introspection_is_rejected_if_it_is_switched_off() {
+    let without_introspection =
+        RequestValidator::new(OperationLimits::default(), false, &crate::graphql::sdl());
     for query in
         ["{ __schema { types { name } } }", "{ ...F } fragment F on Query { __type(name: \"Gig\") { name } }"]
     {
-        let refused = closed.validate(Request::new(query)).err().expect("it is refused");
-        assert_eq!(of_error(&refused[0], "code"), "GRAPHQL_VALIDATION_FAILED");
-        assert_eq!(code(query), None);
+        let errors =
+            without_introspection.validate(Request::new(query)).err().expect("introspection is rejected");
+        assert_eq!(extension(&errors.errors[0], "code"), "GRAPHQL_VALIDATION_FAILED");
+        assert_eq!(error_code(query), None);
     }
-    assert!(closed.validate(Request::new("{ __typename }")).is_ok());
+    assert!(without_introspection.validate(Request::new("{ __typename }")).is_ok());
 }

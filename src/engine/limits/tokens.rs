@@ -1,57 +1,51 @@
-//! How many tokens a document has, counted before it is parsed: the parser keeps every one of them, and goes one call
-//! deeper at each bracket.
+//! Counts the tokens of a document before it is parsed. The parser keeps all tokens in memory, and recurses
+//! at each bracket.
 
 use async_graphql::{Pos, ServerError};
 
-use crate::engine::limits::{LimitExceeded, exceeded};
+use crate::engine::limits::{LimitExceeded, limit_error};
 
-/// The most brackets inside one another. The parser has a bound of its own, and what is beyond it cannot be parsed, which
-/// says nothing of why.
-const BRACKETS_MAX: usize = 100;
+/// The deepest nesting of brackets. The parser has a limit of its own, but its error does not say so.
+const NESTING_MAX: usize = 100;
 
-/// Stops at the first token too many.
+/// Checks the number of tokens and the nesting of brackets. Stops at the first token beyond a limit.
 ///
 /// # Errors
 /// QUERY_TOO_COMPLEX.
-pub fn check(document: &str, most: usize) -> Result<(), ServerError> {
-    let tokens = Tokens { text: document.as_bytes(), at: 0 };
-    let (mut count, mut brackets) = (0, 0_usize);
-    for (start, first) in tokens {
+pub fn check(document: &str, max: usize) -> Result<(), ServerError> {
+    let tokens = Tokens { text: document.as_bytes(), offset: 0 };
+    let (mut count, mut nesting) = (0, 0_usize);
+    for (start, first_byte) in tokens {
         count += 1;
-        match first {
-            b'{' | b'[' | b'(' => brackets += 1,
-            b'}' | b']' | b')' => brackets = brackets.saturating_sub(1),
+        match first_byte {
+            b'{' | b'[' | b'(' => nesting += 1,
+            b'}' | b']' | b')' => nesting = nesting.saturating_sub(1),
             _ => {}
         }
-        if count > most {
-            let message = format!("The document may have at most {most} tokens.");
-            return Err(exceeded(LimitExceeded::Tokens, most, message, Some(position(document, start))));
+        let pos = || Some(position(document, start));
+        if count > max {
+            let message = format!("The document may have at most {max} tokens.");
+            return Err(limit_error(LimitExceeded::Tokens, max, message, pos()));
         }
-        if brackets > BRACKETS_MAX {
-            let message =
-                format!("The document may have at most {BRACKETS_MAX} brackets inside one another.");
-            return Err(exceeded(
-                LimitExceeded::Depth,
-                BRACKETS_MAX,
-                message,
-                Some(position(document, start)),
-            ));
+        if nesting > NESTING_MAX {
+            let message = format!("Brackets may be nested at most {NESTING_MAX} levels deep.");
+            return Err(limit_error(LimitExceeded::Depth, NESTING_MAX, message, pos()));
         }
     }
     Ok(())
 }
 
 /// The line and column of a byte.
-fn position(document: &str, byte: usize) -> Pos {
-    let before = String::from_utf8_lossy(&document.as_bytes()[..byte]);
-    let last = before.rsplit('\n').next().unwrap_or_default();
-    Pos { line: before.matches('\n').count() + 1, column: last.chars().count() + 1 }
+fn position(document: &str, offset: usize) -> Pos {
+    let before = String::from_utf8_lossy(&document.as_bytes()[..offset]);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    Pos { line: before.matches('\n').count() + 1, column: line.chars().count() + 1 }
 }
 
-/// Where each token begins, and its first byte.
+/// Iterates over tokens: the offset of each, and its first byte.
 struct Tokens<'a> {
     text: &'a [u8],
-    at: usize,
+    offset: usize,
 }
 
 impl Iterator for Tokens<'_> {
@@ -59,59 +53,62 @@ impl Iterator for Tokens<'_> {
 
     fn next(&mut self) -> Option<(usize, u8)> {
         loop {
-            let start = self.at;
-            let first = *self.text.get(start)?;
-            self.at += 1;
-            match first {
+            let start = self.offset;
+            let first_byte = *self.text.get(start)?;
+            self.offset += 1;
+            match first_byte {
                 b' ' | b'\t' | b'\n' | b'\r' | b',' => continue,
                 b'#' => {
-                    self.skip(|byte| byte != b'\n' && byte != b'\r');
+                    self.skip_while(|byte| byte != b'\n' && byte != b'\r');
                     continue;
                 }
-                b'"' => self.string(),
-                b'.' => self.skip(|byte| byte == b'.'),
-                b'-' | b'0'..=b'9' => self.skip(|byte| is_word(byte) || matches!(byte, b'.' | b'+' | b'-')),
-                byte if is_word(byte) => self.skip(is_word),
+                b'"' => self.skip_string(),
+                b'.' => self.skip_while(|byte| byte == b'.'),
+                b'-' | b'0'..=b'9' => {
+                    self.skip_while(|byte| is_word(byte) || matches!(byte, b'.' | b'+' | b'-'));
+                }
+                byte if is_word(byte) => self.skip_while(is_word),
                 _ => {}
             }
-            return Some((start, first));
+            return Some((start, first_byte));
         }
     }
 }
 
-/// Letters and digits; a byte of a character beyond ASCII is no token of GraphQL's, and counted as part of one.
+/// Whether the byte is part of a name. Characters beyond ASCII are not allowed in names, and counted as if
+/// they were.
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
 }
 
 impl Tokens<'_> {
-    fn skip(&mut self, part: impl Fn(u8) -> bool) {
-        let rest = &self.text[self.at..];
-        self.at += rest.iter().position(|byte| !part(*byte)).unwrap_or(rest.len());
+    fn skip_while(&mut self, is_part: impl Fn(u8) -> bool) {
+        let rest = &self.text[self.offset..];
+        self.offset += rest.iter().position(|byte| !is_part(*byte)).unwrap_or(rest.len());
     }
 
-    /// A string, from behind its first quote.
-    fn string(&mut self) {
-        let block = self.text[self.at..].starts_with(b"\"\"");
-        if block {
-            self.at += 2;
+    /// Skips a string or block string. The offset is after its first quote.
+    fn skip_string(&mut self) {
+        let is_block = self.text[self.offset..].starts_with(b"\"\"");
+        if is_block {
+            self.offset += 2;
         }
-        while let Some(byte) = self.text.get(self.at) {
-            let rest = &self.text[self.at..];
+        while let Some(byte) = self.text.get(self.offset) {
+            let rest = &self.text[self.offset..];
             let step = match byte {
-                b'\\' if block && rest.starts_with(b"\\\"\"\"") => 4,
-                b'\\' if !block => 2,
-                b'"' if block && rest.starts_with(b"\"\"\"") => {
-                    self.at += 3;
+                b'\\' if is_block && rest.starts_with(b"\\\"\"\"") => 4,
+                b'\\' if !is_block => 2,
+                b'"' if is_block && rest.starts_with(b"\"\"\"") => {
+                    self.offset += 3;
                     return;
                 }
-                b'"' | b'\n' | b'\r' if !block => {
-                    self.at += 1;
+                b'"' | b'\n' | b'\r' if !is_block => {
+                    self.offset += 1;
                     return;
                 }
                 _ => 1,
             };
-            self.at = (self.at + step).min(self.text.len());
+            self.offset = (self.offset + step).min(self.text.len());
         }
     }
 }
@@ -121,11 +118,11 @@ mod tests {
     use super::*;
 
     fn count(document: &str) -> usize {
-        Tokens { text: document.as_bytes(), at: 0 }.count()
+        Tokens { text: document.as_bytes(), offset: 0 }.count()
     }
 
     #[test]
-    fn tokens_are_the_specifications() {
+    fn tokens_are_those_of_the_specification() {
         assert_eq!(count(""), 0);
         assert_eq!(count("{ a, b }"), 4);
         assert_eq!(count("[1 2.5 -3e-7]"), 5);
@@ -140,17 +137,17 @@ mod tests {
     }
 
     #[test]
-    fn the_first_token_too_many_is_told_where_it_stands() {
+    fn the_error_has_the_position_of_the_first_token_beyond_the_limit() {
         check("{ a b }", 4).expect("four tokens");
-        let refused = check("{ a\n  é b }", 3).expect_err("five tokens");
-        assert_eq!(refused.locations, [Pos { line: 2, column: 5 }]);
+        let error = check("{ a\n  é b }", 3).expect_err("five tokens");
+        assert_eq!(error.locations, [Pos { line: 2, column: 5 }]);
     }
 
     #[test]
-    fn brackets_are_counted_before_the_parser_goes_into_them() {
+    fn nested_brackets_are_limited() {
         let nested = |depth: usize| "{a".repeat(depth);
-        check(&nested(100), usize::MAX).expect("as many as may be");
-        check(&nested(101), usize::MAX).expect_err("one too many");
-        check(&"[{(".repeat(1_000_000), usize::MAX).expect_err("a million too many");
+        check(&nested(100), usize::MAX).expect("at the limit");
+        check(&nested(101), usize::MAX).expect_err("one beyond the limit");
+        check(&"[{(".repeat(1_000_000), usize::MAX).expect_err("a million beyond the limit");
     }
 }

@@ -1,70 +1,71 @@
-//! What is wrong with a document, as a client is told.
+//! Validation errors.
 
 use std::ops::Range;
 
 use apollo_compiler::Schema;
 use apollo_compiler::parser::SourceSpan;
 
-/// So many errors of a document are told.
+/// The most errors that are reported for a document.
 const ERRORS_MAX: usize = 5;
-/// A message is cut behind so many characters; only names of excessive length make one so long.
+/// Longer messages are truncated. Only very long names cause them.
 const MESSAGE_MAX_CHARS: usize = 300;
 
-/// Which part of the specification an error breaks.
+/// What is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The document cannot be read, or goes beyond a limit of the reader.
+    /// The syntax of the document, or its size.
     Syntax,
-    /// The document can be read, and breaks a rule of validation.
+    /// The document breaks a rule of validation.
     Validation,
-    /// The value of a variable does not fit its declaration.
+    /// The value of a variable is not of its type.
     Variable,
+    /// A variable has no value, and needs one.
+    MissingVariable,
 }
 
-/// One thing that is wrong.
+/// An error in a document, or in the values of variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidationError {
-    /// Which part of the specification it breaks.
     pub kind: ErrorKind,
-    /// For the client's developer.
     pub message: String,
-    /// Lines and columns in the document, counted from 1, columns in characters.
+    /// Lines and columns in the document, from 1. Columns count characters.
     pub locations: Vec<(usize, usize)>,
 }
 
 impl ValidationError {
     pub(super) fn variable(message: String) -> Self {
-        Self { kind: ErrorKind::Variable, message: shortened(message), locations: Vec::new() }
+        Self { kind: ErrorKind::Variable, message: truncate(message), locations: Vec::new() }
     }
 }
 
-/// A mistake, before its place is counted out.
+/// An error whose line and column are not computed yet.
 #[derive(PartialEq, Eq)]
-struct Found {
+struct ReportedError {
+    /// In bytes.
     offset: Option<usize>,
     kind: ErrorKind,
     message: String,
 }
 
-/// Collects what is wrong with one document.
+/// Collects the errors of one document.
 pub(super) struct Errors<'a> {
     document: &'a str,
     schema: Option<&'a Schema>,
-    found: Vec<Found>,
+    reported: Vec<ReportedError>,
 }
 
 impl<'a> Errors<'a> {
-    /// For a document; with a schema, messages may tell its names.
+    /// With a schema, messages suggest names of the schema.
     pub fn new(document: &'a str, schema: Option<&'a Schema>) -> Self {
-        Self { document, schema, found: Vec::new() }
+        Self { document, schema, reported: Vec::new() }
     }
 
-    /// The schema, where messages may tell its names.
-    pub fn suggestions(&self) -> Option<&'a Schema> {
+    /// The schema, if messages can suggest its names.
+    pub fn schema_for_suggestions(&self) -> Option<&'a Schema> {
         self.schema
     }
 
-    /// The part of the document at a place.
+    /// The text at a span; empty without a span.
     pub fn source(&self, span: Option<SourceSpan>) -> &'a str {
         span.map(|span| span.offset()..span.end_offset())
             .and_then(|range: Range<usize>| self.document.get(range))
@@ -84,38 +85,38 @@ impl<'a> Errors<'a> {
     }
 
     fn push(&mut self, kind: ErrorKind, message: String, offset: Option<usize>) {
-        let found = Found { offset, kind, message: shortened(message) };
-        // A rule that is broken in a fragment is broken in every operation that uses it.
-        if !self.found.contains(&found) {
-            self.found.push(found);
-            // Kept few at all times, so that a document full of mistakes costs no more than one of few.
-            if self.found.len() > 8 * ERRORS_MAX {
-                self.shorten();
+        let error = ReportedError { offset, kind, message: truncate(message) };
+        // An error in a fragment is found in each operation that uses the fragment.
+        if !self.reported.contains(&error) {
+            self.reported.push(error);
+            // Few at all times, so that a document full of errors costs little.
+            if self.reported.len() > 8 * ERRORS_MAX {
+                self.keep_first();
             }
         }
     }
 
-    /// Those that stand first in the document.
-    fn shorten(&mut self) {
-        self.found.sort_by_key(|found| found.offset);
-        self.found.truncate(ERRORS_MAX);
+    /// Drops all errors except the first in the document.
+    fn keep_first(&mut self) {
+        self.reported.sort_by_key(|error| error.offset);
+        self.reported.truncate(ERRORS_MAX);
     }
 
     pub fn into_vec(mut self) -> Vec<ValidationError> {
-        self.shorten();
-        let error = |Found { offset, kind, message }| {
+        self.keep_first();
+        let error = |ReportedError { offset, kind, message }| {
             let locations = offset.map(|offset| position(self.document, offset)).into_iter().collect();
             ValidationError { kind, message, locations }
         };
-        self.found.into_iter().map(error).collect()
+        self.reported.into_iter().map(error).collect()
     }
 
     pub fn into_result(self) -> Result<(), Vec<ValidationError>> {
-        if self.found.is_empty() { Ok(()) } else { Err(self.into_vec()) }
+        if self.reported.is_empty() { Ok(()) } else { Err(self.into_vec()) }
     }
 }
 
-fn shortened(mut message: String) -> String {
+fn truncate(mut message: String) -> String {
     if let Some((end, _)) = message.char_indices().nth(MESSAGE_MAX_CHARS) {
         message.truncate(end);
         message.push_str("..");
@@ -123,12 +124,12 @@ fn shortened(mut message: String) -> String {
     message
 }
 
-/// Line and column of an offset in bytes. A line ends with "\n", "\r" or "\r\n".
+/// The line and column of an offset in bytes. A line ends with "\n", "\r" or "\r\n".
 fn position(document: &str, offset: usize) -> (usize, usize) {
     let before = document.get(..offset).unwrap_or(document);
     let line_start = before.rfind(['\n', '\r']).map_or(0, |end| end + 1);
-    let ends = before.bytes().filter(|byte| matches!(byte, b'\n' | b'\r')).count();
-    let line = 1 + ends - before.matches("\r\n").count();
+    let line_ends = before.bytes().filter(|byte| matches!(byte, b'\n' | b'\r')).count();
+    let line = 1 + line_ends - before.matches("\r\n").count();
     (line, 1 + before.get(line_start..).unwrap_or_default().chars().count())
 }
 

@@ -1,135 +1,143 @@
-//! Writes a valid document so that `async-graphql` reads it, and reads the same from it.
+//! Rewrites a document so that `async-graphql` reads it as the specification says.
 //!
-//! Its parser (`async-graphql-parser` 8.0.0-rc.5) differs from the specification in these, all of which are written
-//! anew:
+//! Its parser (`async-graphql-parser` 8.0.0-rc.5) differs from the specification in these points, all of
+//! which are rewrite:
 //!
 //! * some string literals: see `strings`;
 //! * `-0`, which it reads as a number with a fraction;
-//! * types of variables with blanks or comments within: it wants `[ID!]!` in one;
+//! * types of variables with white space or comments inside: it expects `[ID!]!` in one piece;
 //! * a comment between `on` and a type;
-//! * descriptions, which it does not read.
+//! * descriptions, which it cannot read.
 //!
-//! What cannot be helped: it reads the number `1e999` not at all, and takes a name such as `trueish`, where a custom
-//! scalar would take it as an enum's value, for two values.
+//! Not rewrite: it cannot read the number `1e999`, and it reads a name such as `trueish`, which a custom
+//! scalar would read as an enum value, as two values.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::engine::validation::strings::{rewritten_block_string, rewritten_string};
+use crate::engine::validation::strings::{rewrite_block_string, rewrite_string};
 use crate::engine::validation::syntax::descriptions;
-use crate::engine::validation::tokens::{Kind, Token, tokens};
+use crate::engine::validation::tokens::{Token, TokenKind, tokens};
 
-/// The document as `async-graphql` reads it; nothing where it is that already.
-pub(super) fn rewritten(document: &str) -> Option<String> {
+/// The rewrite document; `None` if nothing has to be rewrite.
+pub(super) fn rewrite(document: &str) -> Option<String> {
     let mut result: Option<String> = None;
-    let mut copied = 0;
+    let mut copied_until = 0;
     let mut replace = |range: Range<usize>, text: &str| {
         let original = document.get(range.clone()).unwrap_or_default();
         let result = result.get_or_insert_with(|| String::with_capacity(document.len()));
-        result.push_str(document.get(copied..range.start).unwrap_or_default());
+        result.push_str(document.get(copied_until..range.start).unwrap_or_default());
         result.push_str(text);
         pad(result, original, text);
-        copied = range.end;
+        copied_until = range.end;
     };
 
     let descriptions = descriptions(document);
-    let mut scan = Scan::default();
+    let mut scanner = TypeScanner::default();
     for token in tokens(document) {
-        if let Some((range, text)) = scan.next(&token)
+        if let Some((range, text)) = scanner.next(&token)
             && document.get(range.clone()) != Some(text.as_str())
         {
             replace(range, &text);
         }
         match token.kind {
-            Kind::String | Kind::BlockString if descriptions.binary_search(&token.start).is_ok() => {
+            TokenKind::String | TokenKind::BlockString
+                if descriptions.binary_search(&token.start).is_ok() =>
+            {
                 replace(token.start..token.end(), "");
             }
-            Kind::String => {
-                if let Cow::Owned(text) = rewritten_string(token.text) {
+            TokenKind::String => {
+                if let Cow::Owned(text) = rewrite_string(token.text) {
                     replace(token.start..token.end(), &text);
                 }
             }
-            Kind::BlockString => {
-                if let Cow::Owned(text) = rewritten_block_string(token.text) {
+            TokenKind::BlockString => {
+                if let Cow::Owned(text) = rewrite_block_string(token.text) {
                     replace(token.start..token.end(), &text);
                 }
             }
-            Kind::Number if token.text == "-0" => replace(token.start..token.end(), "0"),
-            Kind::Comment if scan.is_behind_on() => replace(token.start..token.end(), ""),
+            TokenKind::Number if token.text == "-0" => replace(token.start..token.end(), "0"),
+            TokenKind::Comment if scanner.is_after_on() => replace(token.start..token.end(), ""),
             _ => {}
         }
     }
     if let Some(result) = &mut result {
-        result.push_str(document.get(copied..).unwrap_or_default());
+        result.push_str(document.get(copied_until..).unwrap_or_default());
     }
     result
 }
 
-/// Blanks and ends of lines, so that what follows stands where it stood.
+/// Appends line breaks and spaces, so that the next token keeps its line and, if possible, its column.
 fn pad(result: &mut String, original: &str, text: &str) {
     let line_start = original.rfind(['\n', '\r']).map(|end| end + 1);
     let mut width = original.chars().count();
-    let mut taken = text.chars().count();
+    let mut used = text.chars().count();
     if let Some(line_start) = line_start {
         result.extend(original.chars().filter(|c| matches!(c, '\n' | '\r')));
         width = original.get(line_start..).unwrap_or_default().chars().count();
-        taken = 0;
+        used = 0;
     }
-    result.extend(std::iter::repeat_n(' ', width.saturating_sub(taken)));
+    result.extend(std::iter::repeat_n(' ', width.saturating_sub(used)));
 }
 
-/// Follows the tokens to the places where types of variables, and comments behind `on`, stand.
+/// Finds the types of variables, and comments after `on`.
 #[derive(Default)]
-struct Scan<'a> {
-    /// The two tokens before, without comments.
-    before: [&'a str; 2],
-    declared: Option<Declared>,
+struct TypeScanner<'a> {
+    /// The previous two tokens, without comments.
+    previous: [&'a str; 2],
+    /// The type that the scanner is in.
+    variable_type: Option<VariableType>,
 }
 
-/// The type of a variable, as far as it was seen.
-struct Declared {
+/// The type of a variable, or the part of it that was scanned.
+struct VariableType {
     range: Range<usize>,
+    /// Without white space and comments.
     text: String,
+    /// The number of open brackets.
     depth: usize,
 }
 
-impl<'a> Scan<'a> {
-    fn is_behind_on(&self) -> bool {
-        self.before[1] == "on" && self.declared.is_none()
+impl<'a> TypeScanner<'a> {
+    fn is_after_on(&self) -> bool {
+        self.previous[1] == "on" && self.variable_type.is_none()
     }
 
-    /// Takes the next token; gives the type that ends with it or ended before it, and what it should read.
+    /// Scans the next token. Returns the type that ended before it: its range, and its text.
     fn next(&mut self, token: &Token<'a>) -> Option<(Range<usize>, String)> {
-        if token.kind == Kind::Comment {
+        if token.kind == TokenKind::Comment {
             return None;
         }
-        let ended = self.next_of_type(token);
-        let [before, colon] = self.before;
-        // Only where a variable is declared does a colon follow its name.
-        if self.declared.is_none() && ended.is_none() && before.starts_with('$') && colon == ":" {
-            self.declared = Some(Declared { range: token.start..token.start, text: String::new(), depth: 0 });
-            self.take(token);
+        let ended = self.continue_type(token);
+        let [name, colon] = self.previous;
+        // A colon follows the name of a variable only in its declaration.
+        if self.variable_type.is_none() && ended.is_none() && name.starts_with('$') && colon == ":" {
+            self.variable_type =
+                Some(VariableType { range: token.start..token.start, text: String::new(), depth: 0 });
+            self.append(token);
         }
-        let text = if self.before[1] == "$" && token.kind == Kind::Name { "$name" } else { token.text };
-        self.before = [self.before[1], text];
+        let text =
+            if self.previous[1] == "$" && token.kind == TokenKind::Name { "$name" } else { token.text };
+        self.previous = [self.previous[1], text];
         ended
     }
 
-    fn next_of_type(&mut self, token: &Token<'a>) -> Option<(Range<usize>, String)> {
-        if self.declared.as_ref()?.depth > 0 || token.text == "!" {
-            self.take(token);
+    /// Appends the token to the type that the scanner is in, or ends the type.
+    fn continue_type(&mut self, token: &Token<'a>) -> Option<(Range<usize>, String)> {
+        if self.variable_type.as_ref()?.depth > 0 || token.text == "!" {
+            self.append(token);
             return None;
         }
-        self.declared.take().map(|declared| (declared.range, declared.text))
+        self.variable_type.take().map(|variable_type| (variable_type.range, variable_type.text))
     }
 
-    fn take(&mut self, token: &Token<'_>) {
-        if let Some(declared) = &mut self.declared {
-            declared.text.push_str(token.text);
-            declared.range.end = token.end();
+    fn append(&mut self, token: &Token<'_>) {
+        if let Some(variable_type) = &mut self.variable_type {
+            variable_type.text.push_str(token.text);
+            variable_type.range.end = token.end();
             match token.text {
-                "[" => declared.depth += 1,
-                "]" => declared.depth = declared.depth.saturating_sub(1),
+                "[" => variable_type.depth += 1,
+                "]" => variable_type.depth = variable_type.depth.saturating_sub(1),
                 _ => {}
             }
         }
@@ -138,50 +146,50 @@ impl<'a> Scan<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::rewritten;
+    use super::rewrite;
 
     #[test]
-    fn what_is_read_as_it_is_stays() {
+    fn a_document_that_is_read_correctly_stays() {
         let document = "query($a: [ID!]! = [\"x\"], $b: Int = -1) { a(b: \"\\u00e4\") ... on T { c } } # d";
-        assert_eq!(rewritten(document), None);
+        assert_eq!(rewrite(document), None);
     }
 
     #[test]
-    fn what_follows_a_string_stays_in_its_column() {
+    fn the_token_after_a_string_keeps_its_column() {
         assert_eq!(
-            rewritten(r#"{ a(b: "x\ud83d\ude00") { c } }"#).as_deref(),
+            rewrite(r#"{ a(b: "x\ud83d\ude00") { c } }"#).as_deref(),
             Some(r#"{ a(b: "x😀"           ) { c } }"#)
         );
     }
 
     #[test]
-    fn what_follows_a_block_string_stays_in_its_line_and_column() {
+    fn the_token_after_a_block_string_keeps_its_line_and_column() {
         assert_eq!(
-            rewritten("{ a(b: \"\"\"\n  x\r\n  \\\"\"\"\"\"\" c: -0) }").as_deref(),
+            rewrite("{ a(b: \"\"\"\n  x\r\n  \\\"\"\"\"\"\" c: -0) }").as_deref(),
             Some("{ a(b: \"x\\n\\\"\\\"\\\"\"\n\r\n          c: 0 ) }")
         );
     }
 
     #[test]
-    fn a_description_is_left_out() {
+    fn a_description_is_removed() {
         assert_eq!(
-            rewritten("\"\"\"a\nb\"\"\" query Q(\"c\" $d: T ! \"f\" $g: H) { e }").as_deref(),
+            rewrite("\"\"\"a\nb\"\"\" query Q(\"c\" $d: T ! \"f\" $g: H) { e }").as_deref(),
             Some("\n     query Q(    $d: T!      $g: H) { e }")
         );
     }
 
     #[test]
-    fn a_type_is_written_in_one() {
+    fn a_type_is_written_in_one_piece() {
         assert_eq!(
-            rewritten("query($ a : [ ID ! # x\n ] ! = 1 $b: Int ! @c) { d }").as_deref(),
+            rewrite("query($ a : [ ID ! # x\n ] ! = 1 $b: Int ! @c) { d }").as_deref(),
             Some("query($ a : [ID!]!\n     = 1 $b: Int!  @c) { d }")
         );
     }
 
     #[test]
-    fn a_comment_behind_on_is_left_out() {
+    fn a_comment_after_on_is_removed() {
         assert_eq!(
-            rewritten("{ ... on # x\n T { on # y\n } }").as_deref(),
+            rewrite("{ ... on # x\n T { on # y\n } }").as_deref(),
             Some("{ ... on    \n T { on    \n } }")
         );
     }

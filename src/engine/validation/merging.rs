@@ -1,13 +1,15 @@
-//! Lists of different lengths as arguments of fields that come back under one name.
+//! Makes `apollo-compiler` see that lists of different lengths are different arguments.
 //!
-//! `apollo-compiler` judges whether fields may be merged, and compares two lists only as far as the shorter one goes.
-//! So, in a copy of the document that is made for it alone, each list begins with its length. Its verdicts on values
-//! do not count (see `apollo`), so that the additional item is not taken for a mistake.
+//! `apollo-compiler` checks whether fields with the same response name can be merged, but compares two lists
+//! only up to the length of the shorter one. So it gets a copy of the document in which each list starts with
+//! its length. The additional item does not cause an error, since its diagnostics about values are ignored
+//! (see `apollo`).
 
 use apollo_compiler::Node;
 use apollo_compiler::ast::{Argument, Definition, Document, IntValue, Selection, Value};
 
-/// The document with the length in front of each list in a field's arguments; nothing where there is no list.
+/// A copy of the document with the length in front of each list in the arguments of fields; `None` if there
+/// is no such list.
 pub(super) fn with_list_lengths(document: &Document) -> Option<Document> {
     let has_lists = document.definitions.iter().any(|definition| match definition {
         Definition::OperationDefinition(it) => it.selection_set.iter().any(selection_has_lists),

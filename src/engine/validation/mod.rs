@@ -1,23 +1,26 @@
-//! Whether a GraphQL document may be executed, and with which variables: section 5 of the specification, and the
-//! coercion of variable values of section 6.1.2.
+//! Validates GraphQL documents (section 5 of the specification), and coerces the values of their variables
+//! (section 6.1.2).
 //!
-//! The crate `apollo-compiler` parses documents and judges most rules; `apollo` says which of its verdicts count.
-//! What it gets wrong is judged here:
+//! The crate `apollo-compiler` parses documents and checks most rules; `apollo` converts its diagnostics. The
+//! other files correct what the crate does differently than the specification:
 //!
-//! * `values`: literals of the right type, input fields given once, variables that fit where they stand;
-//! * `subscriptions`: one root field;
-//! * `merging`: makes it see lists of different lengths as different;
-//! * `syntax`: what it reads though it is not well formed, and what it does not read though it is.
+//! * `syntax` finds syntax errors that it accepts, and replaces valid syntax that it cannot read;
+//! * `values` checks literals and the use of variables;
+//! * `subscriptions` checks the root field of subscriptions;
+//! * `merging` makes it distinguish lists of different lengths.
 //!
-//! `variables` coerces the values that come beside a document. `literals` writes literals anew that `async-graphql`
-//! would not read, or would read as something else. `errors` holds what all of them report.
+//! `variables` coerces the values of variables. `literals` rewrites what `async-graphql`, which executes the
+//! document, would read differently. `literal_json` converts literals to JSON, and `errors` collects what all
+//! of them report.
 //!
-//! To add a rule: write a function in a file of its own that takes the `ExecutableDocument` and an `Errors`, call it
-//! from `Validator::validate`. Where `apollo-compiler` judges the same, and not as it should, name its verdicts in
-//! `apollo`, as those of `values` are. `tests/verdicts` compares all of it with `graphql-js`.
+//! To add a rule, write a function in its own file that takes the `ExecutableDocument` and an `Errors`, and
+//! call it in [`Validator::validate`]. If `apollo-compiler` checks the same rule differently, add its
+//! diagnostics to the ignored ones in `apollo`. The tests in `tests/verdicts` compare the result with
+//! `graphql-js` for generated documents.
 
 mod apollo;
 mod errors;
+mod literal_json;
 mod literals;
 mod merging;
 mod strings;
@@ -44,37 +47,46 @@ use serde_json::{Map, Value};
 use crate::engine::validation::errors::Errors;
 pub use crate::engine::validation::errors::{ErrorKind, ValidationError};
 
-/// How deep selections, values and types may nest: so deep that nothing sensible is refused, and no stack overflows.
+/// The deepest nesting of selections, values and types: more than any sensible document has, and less than
+/// overflows the stack.
 const NESTING_MAX: usize = 100;
-/// How many tokens a document may have, blanks and comments among them.
+/// The most tokens of a document, including white space and comments.
 const TOKENS_MAX: usize = 200_000;
 
-/// Judges documents against one schema.
+/// Whether a value is valid for the custom scalar with this name.
+pub type ScalarCheck = fn(&str, &Value) -> bool;
+
+/// Validates documents against a schema.
 pub struct Validator {
     schema: Arc<Valid<Schema>>,
     suggestions: bool,
+    scalars: ScalarCheck,
 }
 
 impl Validator {
-    /// A validator for a schema in the schema definition language. Without `suggestions` no message holds a name of
-    /// the schema that the client did not write, but for those of required arguments and fields that are missing.
+    /// A validator for a schema in the schema definition language. Without `suggestions`, messages contain no
+    /// names of the schema that the client did not send, except those of missing arguments and fields.
     pub fn new(sdl: &str, suggestions: bool) -> Self {
         let schema =
             Schema::parse_and_validate(sdl, "schema.graphql").expect("the gateway's own schema is valid");
-        Self { schema: Arc::new(schema), suggestions }
+        Self { schema: Arc::new(schema), suggestions, scalars: |_, _| true }
     }
 
-    /// The document, ready to be executed.
+    /// Checks the values of custom scalars by `scalars`. Without it, any value is accepted.
+    pub fn with_scalars(self, scalars: ScalarCheck) -> Self {
+        Self { scalars, ..self }
+    }
+
+    /// Validates a document.
     ///
     /// # Errors
-    ///
-    /// What is wrong with it: the first mistakes where it breaks rules, the first alone where it cannot be read.
+    /// The first syntax error or, if there is none, the first errors of validation.
     pub fn validate(&self, document: &str) -> Result<ValidDocument, Vec<ValidationError>> {
         let mut errors = Errors::new(document, self.suggestions.then_some(&*self.schema));
         let parsed = Parser::new()
             .recursion_limit(NESTING_MAX)
             .token_limit(TOKENS_MAX)
-            .parse_ast(syntax::readable(document), "document.graphql");
+            .parse_ast(syntax::make_readable(document), "document.graphql");
         let parsed = match parsed {
             Ok(parsed) => parsed,
             Err(WithErrors { errors: syntax, .. }) => {
@@ -82,41 +94,42 @@ impl Validator {
                 return Err(errors.into_vec());
             }
         };
-        if let Some((mistake, offset)) = syntax::mistake(document) {
-            errors.syntax_at(mistake.to_owned(), offset);
+        if let Some((message, offset)) = syntax::find_error(document) {
+            errors.syntax_at(message.to_owned(), offset);
             return Err(errors.into_vec());
         }
 
-        let (executable, unbuilt) = match parsed.to_executable(&self.schema) {
+        let (executable, build_errors) = match parsed.to_executable(&self.schema) {
             Ok(executable) => (executable, None),
             Err(WithErrors { partial, errors }) => (partial, Some(errors)),
         };
-        let judged = merging::with_list_lengths(&parsed).map_or_else(
+        let distinguishable = merging::with_list_lengths(&parsed).map_or_else(
             || executable.clone(),
-            |marked| match marked.to_executable(&self.schema) {
-                Ok(marked) => marked,
+            |copy| match copy.to_executable(&self.schema) {
+                Ok(executable) => executable,
                 Err(WithErrors { partial, .. }) => partial,
             },
         );
-        let judged = judged.validate(&self.schema).err().map(|refused| refused.errors);
-        apollo::report(unbuilt.as_ref(), judged.as_ref(), &mut errors);
-        values::check(&self.schema, &executable, &mut errors);
+        let validation_errors = distinguishable.validate(&self.schema).err().map(|invalid| invalid.errors);
+        apollo::report(build_errors.as_ref(), validation_errors.as_ref(), &mut errors);
+        values::check(&self.schema, self.scalars, &executable, &mut errors);
         subscriptions::check(&self.schema, &executable, &mut errors);
         errors.into_result()?;
 
         Ok(ValidDocument {
             schema: Arc::clone(&self.schema),
+            scalars: self.scalars,
             operations: operations(&parsed.definitions),
         })
     }
 }
 
-/// What a document declares: its operations, and each one's variables.
 fn operations(definitions: &[Definition]) -> Vec<Operation> {
-    definitions.iter().filter_map(Definition::as_operation_definition).map(|it| Operation::new(it)).collect()
+    let operations = definitions.iter().filter_map(Definition::as_operation_definition);
+    operations.map(|operation| Operation::new(operation)).collect()
 }
 
-/// An operation's name and variables.
+/// The name of an operation, and the variables that it declares.
 #[derive(Debug)]
 struct Operation {
     name: Option<String>,
@@ -132,9 +145,10 @@ impl Operation {
     }
 }
 
-/// A document that may be executed. Small: of the document itself it keeps the operations' variables alone.
+/// A valid document. It is small: it has only the declarations of variables.
 pub struct ValidDocument {
     schema: Arc<Valid<Schema>>,
+    scalars: ScalarCheck,
     operations: Vec<Operation>,
 }
 
@@ -151,19 +165,18 @@ impl fmt::Debug for ValidDocument {
 }
 
 impl ValidDocument {
-    /// Whether the operation of this name, or the only one, declares variables.
+    /// Whether the operation with this name declares variables. Without a name it is the only operation.
     pub fn declares_variables(&self, operation_name: Option<&str>) -> bool {
         self.operation(operation_name).is_some_and(|operation| !operation.variables.is_empty())
     }
 
-    /// The values of the operation's variables as its declarations ask for them: defaults filled in, one value made
-    /// a list where a list is asked for, numbers made IDs. Values that it does not declare are left out. Without
-    /// `operation_name` the document's only operation is meant; where there is none or more than one, executing it
-    /// is an error anyway, and no variable is looked at.
+    /// Coerces the values of an operation's variables: adds default values, wraps single values in lists, and
+    /// converts numbers to IDs. Values that the operation does not declare are dropped. Without a name the
+    /// operation is the only one. If there is no such operation, nothing is coerced: its execution is an
+    /// error anyway.
     ///
     /// # Errors
-    ///
-    /// The first value that does not fit, or is missing. It names the variable and the path within.
+    /// The first value that is missing or has a wrong type, with its variable and its path.
     pub fn coerce_variables(
         &self,
         operation_name: Option<&str>,
@@ -172,7 +185,7 @@ impl ValidDocument {
         let operation = self.operation(operation_name);
         operation.map_or_else(
             || Ok(Map::new()),
-            |operation| variables::coerce(&self.schema, &operation.variables, variables),
+            |operation| variables::coerce(&self.schema, self.scalars, &operation.variables, variables),
         )
     }
 
@@ -184,8 +197,8 @@ impl ValidDocument {
     }
 }
 
-/// The document as `async-graphql` must read it to read the same: with the literals rewritten that it does not read.
-/// Lines, and mostly columns, stay the same.
+/// Rewrites what `async-graphql` would not read as the specification says. Lines stay the same, and mostly
+/// columns.
 pub fn normalize(document: &str) -> Cow<'_, str> {
-    literals::rewritten(document).map_or(Cow::Borrowed(document), Cow::Owned)
+    literals::rewrite(document).map_or(Cow::Borrowed(document), Cow::Owned)
 }

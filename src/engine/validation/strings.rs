@@ -1,28 +1,29 @@
-//! The values of string literals, by the specification, and literals that `async-graphql` reads as those values.
+//! Rewrites string literals that `async-graphql` reads differently than the specification says.
 
 use std::borrow::Cow;
 
-/// The characters that indent a line of a block string.
+/// The characters that can indent a line of a block string.
 const INDENT: [char; 2] = [' ', '\t'];
 
-/// The literal, or, where `async-graphql` does not know one of its escapes, another of the same value: it reads
-/// neither `\u{1F600}` nor surrogate pairs.
-pub(super) fn rewritten_string(literal: &str) -> Cow<'_, str> {
-    let is_foreign = |at: usize| {
-        let escape = literal.get(at..).unwrap_or_default();
+/// The literal or, if `async-graphql` cannot read one of its escapes, another literal with the same value.
+/// `async-graphql` reads neither `\u{1F600}` nor surrogate pairs.
+pub(super) fn rewrite_string(literal: &str) -> Cow<'_, str> {
+    let is_unsupported = |offset: usize| {
+        let escape = literal.get(offset..).unwrap_or_default();
         escape.starts_with("\\u") && code_unit(escape).is_none_or(|unit| (0xD800..0xE000).contains(&unit))
     };
     let mut escapes = escapes(literal);
-    if !escapes.any(is_foreign) {
+    if !escapes.any(is_unsupported) {
         return Cow::Borrowed(literal);
     }
     Cow::Owned(quoted(&string_value(literal)))
 }
 
-/// The literal, or, where `async-graphql` reads another value from it, a string literal of the right one: it leaves
-/// the backslash in `\"""`, and keeps the blanks of a line that has fewer of them than the others are indented by.
-pub(super) fn rewritten_block_string(literal: &str) -> Cow<'_, str> {
-    let content = between(literal, 3);
+/// The literal or, if `async-graphql` reads a wrong value from it, a string literal with the right one.
+/// `async-graphql` keeps the backslash of `\"""`, and the spaces of a blank line that is shorter than the
+/// common indentation.
+pub(super) fn rewrite_block_string(literal: &str) -> Cow<'_, str> {
+    let content = strip_quotes(literal, 3);
     let has_escape = content.contains("\\\"\"\"");
     if !has_escape && !has_short_blank_line(content) {
         return Cow::Borrowed(literal);
@@ -30,41 +31,41 @@ pub(super) fn rewritten_block_string(literal: &str) -> Cow<'_, str> {
     Cow::Owned(quoted(&block_string_value(content)))
 }
 
-/// Where the escapes of a string literal begin.
+/// The offsets of the escapes in a string literal.
 fn escapes(literal: &str) -> impl Iterator<Item = usize> {
-    let mut from = 0;
+    let mut start = 0;
     std::iter::from_fn(move || {
-        let at = from + literal.get(from..)?.find('\\')?;
-        from = at + 2;
-        Some(at)
+        let offset = start + literal.get(start..)?.find('\\')?;
+        start = offset + 2;
+        Some(offset)
     })
 }
 
-/// A literal's text without the quotes around it.
-fn between(literal: &str, quotes: usize) -> &str {
+/// The literal without the quotes around it.
+fn strip_quotes(literal: &str, quotes: usize) -> &str {
     literal.get(quotes..literal.len().saturating_sub(quotes)).unwrap_or_default()
 }
 
-/// The number in an escape of four digits.
+/// The UTF-16 code unit of an escape with four digits.
 fn code_unit(escape: &str) -> Option<u32> {
     escape.strip_prefix("\\u")?.get(..4).and_then(|digits| u32::from_str_radix(digits, 16).ok())
 }
 
 fn string_value(literal: &str) -> String {
-    let mut rest = between(literal, 1);
+    let mut rest = strip_quotes(literal, 1);
     let mut value = String::new();
-    while let Some(at) = rest.find('\\') {
-        let (before, escape) = rest.split_at(at);
+    while let Some(offset) = rest.find('\\') {
+        let (before, escape) = rest.split_at(offset);
         value.push_str(before);
-        let (char, length) = unescaped(escape);
+        let (char, length) = unescape(escape);
         value.extend(char);
         rest = escape.get(length..).unwrap_or_default();
     }
     value + rest
 }
 
-/// The character that an escape stands for, and the escape's length.
-fn unescaped(escape: &str) -> (Option<char>, usize) {
+/// The character of an escape, and the length of the escape.
+fn unescape(escape: &str) -> (Option<char>, usize) {
     match escape.as_bytes().get(1) {
         Some(b'b') => (Some('\u{8}'), 2),
         Some(b'f') => (Some('\u{c}'), 2),
@@ -88,7 +89,7 @@ fn unescaped(escape: &str) -> (Option<char>, usize) {
     }
 }
 
-/// The lines of a block string. They end with "\n", "\r" or "\r\n".
+/// The lines of a block string, which end with "\n", "\r" or "\r\n".
 fn lines(content: &str) -> impl Iterator<Item = &str> {
     content.split("\r\n").flat_map(|line| line.split(['\n', '\r']))
 }
@@ -97,13 +98,13 @@ fn is_blank(line: &str) -> bool {
     line.trim_start_matches(INDENT).is_empty()
 }
 
-/// By how much all lines but the first are indented.
+/// The indentation that all lines have in common, except the first and blank ones.
 fn common_indent(content: &str) -> usize {
     let indents = lines(content).skip(1).filter(|line| !is_blank(line));
     indents.map(|line| line.len() - line.trim_start_matches(INDENT).len()).min().unwrap_or_default()
 }
 
-/// The lines from the first that is not blank to the last, each with whether it is the block string's first.
+/// The lines without blank ones at the start and the end, each with whether it is the first of the literal.
 fn lines_with_content(content: &str) -> Vec<(bool, &str)> {
     let lines: Vec<_> = lines(content).enumerate().map(|(index, line)| (index == 0, line)).collect();
     let first = lines.iter().position(|(_, line)| !is_blank(line)).unwrap_or(lines.len());
@@ -126,7 +127,7 @@ fn block_string_value(content: &str) -> String {
     lines.iter().map(cut).collect::<Vec<_>>().join("\n").replace("\\\"\"\"", "\"\"\"")
 }
 
-/// A string literal with as few escapes as there can be.
+/// A string literal with this value, and as few escapes as possible.
 fn quoted(value: &str) -> String {
     let mut literal = String::with_capacity(value.len() + 2);
     literal.push('"');
@@ -145,38 +146,38 @@ fn quoted(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{rewritten_block_string, rewritten_string};
+    use super::{rewrite_block_string, rewrite_string};
 
     #[test]
     fn a_surrogate_pair_becomes_its_character() {
-        assert_eq!(rewritten_string(r#""a\ud83d\ude00\n\"b""#), "\"a😀\\n\\\"b\"");
+        assert_eq!(rewrite_string(r#""a\ud83d\ude00\n\"b""#), "\"a😀\\n\\\"b\"");
     }
 
     #[test]
     fn an_escape_in_braces_becomes_its_character() {
-        assert_eq!(rewritten_string(r#""\u{1F600}\u{A}\u{22}\u{5c}\u{0}""#), "\"😀\\n\\\"\\\\\0\"");
+        assert_eq!(rewrite_string(r#""\u{1F600}\u{A}\u{22}\u{5c}\u{0}""#), "\"😀\\n\\\"\\\\\0\"");
     }
 
     #[test]
-    fn escapes_that_are_known_stay() {
+    fn supported_escapes_stay() {
         let literal = r#""\u00e4\\u{1F600}\\ud83d\ude00x""#.replace("\\ude00", "");
-        assert_eq!(rewritten_string(&literal), literal);
+        assert_eq!(rewrite_string(&literal), literal);
     }
 
     #[test]
-    fn a_block_strings_escape_becomes_its_quotes() {
-        assert_eq!(rewritten_block_string(r#""""say \"""hi\""" \n""""#), r#""say \"\"\"hi\"\"\" \\n""#);
+    fn escaped_quotes_of_a_block_string_become_quotes() {
+        assert_eq!(rewrite_block_string(r#""""say \"""hi\""" \n""""#), r#""say \"\"\"hi\"\"\" \\n""#);
     }
 
     #[test]
     fn a_short_blank_line_of_a_block_string_becomes_empty() {
         let literal = "\"\"\"\n    a\n  \n     b\n  \"\"\"";
-        assert_eq!(rewritten_block_string(literal), "\"a\\n\\n b\"");
+        assert_eq!(rewrite_block_string(literal), "\"a\\n\\n b\"");
     }
 
     #[test]
     fn a_plain_block_string_stays() {
         let literal = "\"\"\"\n    a\n\n     b\n  \"\"\"";
-        assert_eq!(rewritten_block_string(literal), "\"\"\"\n    a\n\n     b\n  \"\"\"");
+        assert_eq!(rewrite_block_string(literal), "\"\"\"\n    a\n\n     b\n  \"\"\"");
     }
 }

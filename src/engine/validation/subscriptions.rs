@@ -1,8 +1,8 @@
-//! A subscription has one root field, and it is not one of introspection.
+//! Checks that a subscription has exactly one root field, which is not an introspection field.
 //!
-//! Fields are counted as `graphql-js` counts them: after merging, by the names under which they come back, without
-//! what `@skip` or `@include` leave out by a literal. Where a variable decides, the number is not known before
-//! execution: `graphql-js` fails then, and the specification of September 2025 forbids it, so it is refused.
+//! Fields are counted like in `graphql-js`: after merging, by response name, without those that a literal in
+//! `@skip` or `@include` excludes. If a variable decides, the number is unknown before the execution. The
+//! specification of September 2025 forbids that, so it is rejected.
 
 use std::collections::HashSet;
 
@@ -15,19 +15,20 @@ use crate::engine::validation::errors::Errors;
 
 pub(super) fn check(schema: &Schema, document: &ExecutableDocument, errors: &mut Errors<'_>) {
     for operation in document.operations.iter().filter(|operation| operation.is_subscription()) {
-        if let Err(refusal) = check_operation(schema, document, operation) {
+        if let Err(error) = check_operation(schema, document, operation) {
             let name = operation
                 .name
                 .as_ref()
                 .map_or_else(|| "A subscription".to_owned(), |name| format!("Subscription `{name}`"));
-            errors.validation(format!("{name} {}", refusal.what), refusal.span);
+            errors.validation(format!("{name} {}", error.message), error.span);
         }
     }
 }
 
-/// What is wrong with a subscription's root, and where.
-struct Refusal {
-    what: &'static str,
+/// An error in the selection of root fields.
+struct RootError {
+    /// Without its subject, the subscription.
+    message: &'static str,
     span: Option<SourceSpan>,
 }
 
@@ -35,41 +36,42 @@ fn check_operation(
     schema: &Schema,
     document: &ExecutableDocument,
     operation: &Operation,
-) -> Result<(), Refusal> {
+) -> Result<(), RootError> {
     let root = operation.object_type();
     let applies = |condition: &str| condition == root.as_str() || schema.is_subtype(condition, root);
     let mut first = None;
-    let mut seen = HashSet::new();
-    // What remains of the selection sets within each other; not a recursion, as fragments may form a long chain.
-    let mut open = vec![operation.selection_set.selections.iter()];
-    while let Some(innermost) = open.last_mut() {
-        let Some(selection) = innermost.next() else {
-            open.pop();
+    let mut seen_fragments = HashSet::new();
+    // A stack instead of recursion, since fragments can form a long chain.
+    let mut stack = vec![operation.selection_set.selections.iter()];
+    while let Some(selections) = stack.last_mut() {
+        let Some(selection) = selections.next() else {
+            stack.pop();
             continue;
         };
         match selection {
             Selection::Field(field) if is_included(&field.directives)? => {
                 let span = field.location();
                 if field.name.starts_with("__") {
-                    return Err(Refusal { what: "cannot select introspection at its root.", span });
+                    let message = "cannot select an introspection field at its root.";
+                    return Err(RootError { message, span });
                 }
                 if *first.get_or_insert(field.response_key()) != field.response_key() {
-                    return Err(Refusal { what: "must select exactly one root field.", span });
+                    return Err(RootError { message: "must select exactly one root field.", span });
                 }
             }
             Selection::InlineFragment(inline) if is_included(&inline.directives)? => {
                 if inline.type_condition.as_deref().is_none_or(applies) {
-                    open.push(inline.selection_set.selections.iter());
+                    stack.push(inline.selection_set.selections.iter());
                 }
             }
             Selection::FragmentSpread(spread) => {
                 let name = &spread.fragment_name;
-                if seen.contains(name) || !is_included(&spread.directives)? {
+                if seen_fragments.contains(name) || !is_included(&spread.directives)? {
                     continue;
                 }
-                seen.insert(name);
+                seen_fragments.insert(name);
                 let fragment = document.fragments.get(name).filter(|it| applies(it.type_condition()));
-                open.extend(fragment.map(|it| it.selection_set.selections.iter()));
+                stack.extend(fragment.map(|it| it.selection_set.selections.iter()));
             }
             Selection::Field(_) | Selection::InlineFragment(_) => {}
         }
@@ -77,17 +79,17 @@ fn check_operation(
     Ok(())
 }
 
-/// Whether `@skip` and `@include` leave a selection in.
-fn is_included(directives: &DirectiveList) -> Result<bool, Refusal> {
-    for (name, leaves_out) in [("skip", true), ("include", false)] {
+/// Whether `@skip` and `@include` include a selection.
+fn is_included(directives: &DirectiveList) -> Result<bool, RootError> {
+    for (name, excluding) in [("skip", true), ("include", false)] {
         let Some(directive) = directives.get(name) else { continue };
         match directive.specified_argument_by_name("if").map(AsRef::as_ref) {
-            Some(Value::Boolean(condition)) if *condition == leaves_out => return Ok(false),
+            Some(Value::Boolean(condition)) if *condition == excluding => return Ok(false),
             Some(Value::Variable(_)) => {
-                let what = "cannot have a variable decide about its root field.";
-                return Err(Refusal { what, span: directive.location() });
+                let message = "cannot skip or include its root field by a variable.";
+                return Err(RootError { message, span: directive.location() });
             }
-            // Where it is something else, it is refused as a value of the wrong type.
+            // Any other value is rejected because of its type.
             _ => {}
         }
     }

@@ -1,23 +1,21 @@
-//! The tokens of a document that `apollo-compiler` could read.
+//! Splits a document that `apollo-compiler` has parsed into tokens.
 
-/// A token of a kind that matters to who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     Name,
     Number,
-    /// With its quotes.
+    /// The text includes the quotes.
     String,
-    /// With its triple quotes.
+    /// The text includes the triple quotes.
     BlockString,
     Comment,
-    /// One of the punctuators, or three dots.
     Punctuator,
 }
 
-/// A token and where it begins.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Token<'a> {
-    pub kind: Kind,
+    pub kind: TokenKind,
+    /// The offset in bytes.
     pub start: usize,
     pub text: &'a str,
 }
@@ -28,48 +26,47 @@ impl Token<'_> {
     }
 }
 
-/// Every token, comments among them, without blanks and commas.
+/// All tokens, with comments, without white space and commas.
 pub(super) fn tokens(document: &str) -> impl Iterator<Item = Token<'_>> {
     let mut start = 0;
     std::iter::from_fn(move || {
         let rest = document.get(start..)?;
-        let skipped = rest.len() - rest.trim_start_matches([' ', '\t', '\n', '\r', ',', '\u{feff}']).len();
-        start += skipped;
+        start += rest.len() - rest.trim_start_matches([' ', '\t', '\n', '\r', ',', '\u{feff}']).len();
         let rest = document.get(start..)?;
-        let (kind, length) = next(rest)?;
+        let (kind, length) = first_token(rest)?;
         let token = Token { kind, start, text: rest.get(..length)? };
         start += length;
         Some(token)
     })
 }
 
-/// What a text begins with, and how many bytes of it that is.
-fn next(rest: &str) -> Option<(Kind, usize)> {
+/// The kind and the length in bytes of the first token.
+fn first_token(rest: &str) -> Option<(TokenKind, usize)> {
     let length = |end: Option<usize>| end.unwrap_or(rest.len());
-    let found = match rest.chars().next()? {
-        '#' => (Kind::Comment, length(rest.find(['\n', '\r']))),
-        '"' if rest.starts_with("\"\"\"") => (Kind::BlockString, block_string_length(rest)),
-        '"' => (Kind::String, string_length(rest)),
+    let token = match rest.chars().next()? {
+        '#' => (TokenKind::Comment, length(rest.find(['\n', '\r']))),
+        '"' if rest.starts_with("\"\"\"") => (TokenKind::BlockString, block_string_length(rest)),
+        '"' => (TokenKind::String, string_length(rest)),
         'a'..='z' | 'A'..='Z' | '_' => {
-            (Kind::Name, length(rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')))
+            (TokenKind::Name, length(rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')))
         }
         '0'..='9' | '-' => {
-            let ends = |c: char| !c.is_ascii_digit() && !matches!(c, '-' | '+' | '.' | 'e' | 'E');
-            (Kind::Number, length(rest.find(ends)))
+            let is_end = |c: char| !c.is_ascii_digit() && !matches!(c, '-' | '+' | '.' | 'e' | 'E');
+            (TokenKind::Number, length(rest.find(is_end)))
         }
-        _ if rest.starts_with("...") => (Kind::Punctuator, 3),
-        other => (Kind::Punctuator, other.len_utf8()),
+        _ if rest.starts_with("...") => (TokenKind::Punctuator, 3),
+        other => (TokenKind::Punctuator, other.len_utf8()),
     };
-    Some(found)
+    Some(token)
 }
 
 fn string_length(rest: &str) -> usize {
-    let mut escaped = false;
-    for (at, byte) in rest.bytes().enumerate().skip(1) {
+    let mut is_escaped = false;
+    for (offset, byte) in rest.bytes().enumerate().skip(1) {
         match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return at + 1,
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => return offset + 1,
             _ => {}
         }
     }
@@ -77,11 +74,11 @@ fn string_length(rest: &str) -> usize {
 }
 
 fn block_string_length(rest: &str) -> usize {
-    let mut at = 3;
-    while let Some(quotes) = rest.get(at..).and_then(|rest| rest.find("\"\"\"")) {
-        at += quotes + 3;
-        if !rest.get(..at).unwrap_or_default().ends_with("\\\"\"\"") {
-            return at;
+    let mut end = 3;
+    while let Some(quotes) = rest.get(end..).and_then(|rest| rest.find("\"\"\"")) {
+        end += quotes + 3;
+        if !rest.get(..end).unwrap_or_default().ends_with("\\\"\"\"") {
+            return end;
         }
     }
     rest.len()
@@ -89,32 +86,32 @@ fn block_string_length(rest: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, tokens};
+    use super::{TokenKind, tokens};
 
     #[test]
-    fn every_kind_of_token_is_found() {
-        let found: Vec<_> = tokens("{a(b:-1.5e+3,c:\"\\\"#\")...F} # x\n\"\"\"\\\"\"\" \"\"\"$")
+    fn a_document_is_split_into_tokens_of_every_kind() {
+        let tokens: Vec<_> = tokens("{a(b:-1.5e+3,c:\"\\\"#\")...F} # x\n\"\"\"\\\"\"\" \"\"\"$")
             .map(|token| (token.kind, token.text))
             .collect();
         assert_eq!(
-            found,
+            tokens,
             [
-                (Kind::Punctuator, "{"),
-                (Kind::Name, "a"),
-                (Kind::Punctuator, "("),
-                (Kind::Name, "b"),
-                (Kind::Punctuator, ":"),
-                (Kind::Number, "-1.5e+3"),
-                (Kind::Name, "c"),
-                (Kind::Punctuator, ":"),
-                (Kind::String, "\"\\\"#\""),
-                (Kind::Punctuator, ")"),
-                (Kind::Punctuator, "..."),
-                (Kind::Name, "F"),
-                (Kind::Punctuator, "}"),
-                (Kind::Comment, "# x"),
-                (Kind::BlockString, "\"\"\"\\\"\"\" \"\"\""),
-                (Kind::Punctuator, "$"),
+                (TokenKind::Punctuator, "{"),
+                (TokenKind::Name, "a"),
+                (TokenKind::Punctuator, "("),
+                (TokenKind::Name, "b"),
+                (TokenKind::Punctuator, ":"),
+                (TokenKind::Number, "-1.5e+3"),
+                (TokenKind::Name, "c"),
+                (TokenKind::Punctuator, ":"),
+                (TokenKind::String, "\"\\\"#\""),
+                (TokenKind::Punctuator, ")"),
+                (TokenKind::Punctuator, "..."),
+                (TokenKind::Name, "F"),
+                (TokenKind::Punctuator, "}"),
+                (TokenKind::Comment, "# x"),
+                (TokenKind::BlockString, "\"\"\"\\\"\"\" \"\"\""),
+                (TokenKind::Punctuator, "$"),
             ]
         );
     }

@@ -1,4 +1,4 @@
-//! Coerces the values of variables, which come as JSON, to the types that an operation declares.
+//! Coerces the values of variables to the types that an operation declares.
 
 use std::fmt::Write as _;
 
@@ -7,29 +7,37 @@ use apollo_compiler::schema::{ExtendedType, InputObjectType};
 use apollo_compiler::{Node, Schema};
 use serde_json::{Map, Number, Value};
 
-use crate::engine::validation::errors::ValidationError;
+use crate::engine::validation::ScalarCheck;
+use crate::engine::validation::errors::{ErrorKind, ValidationError};
+use crate::engine::validation::literal_json::literal_to_json;
 use crate::engine::validation::values::is_built_in;
 
-/// Beyond this number every other integer is missing from JSON numbers with a fraction.
+/// Up to this float, all integers are exact.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// The coerced values of the declared variables, or the first mistake.
+/// The coerced values of the declared variables, or the first error. Values of other variables are dropped.
 pub(super) fn coerce(
     schema: &Schema,
+    scalars: ScalarCheck,
     variables: &[Node<VariableDefinition>],
-    given: &Map<String, Value>,
+    values: &Map<String, Value>,
 ) -> Result<Map<String, Value>, ValidationError> {
+    let types = Types { schema, scalars };
     let mut coerced = Map::new();
     for variable in variables {
         let name = variable.name.as_str();
-        let value = match (given.get(name), &variable.default_value) {
+        let value = match (values.get(name), &variable.default_value) {
             (Some(value), _) => {
                 let path = Path { parent: None, step: Step::Name(name) };
-                input(schema, &variable.ty, value, &path)?
+                coerce_value(types, &variable.ty, value, &path)?
             }
-            (None, Some(default)) => literal(schema, &variable.ty, default),
+            (None, Some(default)) => coerce_literal(schema, &variable.ty, default),
             (None, None) if variable.ty.is_non_null() => {
-                return Err(ValidationError::variable(format!("Variable ${name}: a value is required.")));
+                let message = format!("Variable `${name}` is required.");
+                return Err(ValidationError {
+                    kind: ErrorKind::MissingVariable,
+                    ..ValidationError::variable(message)
+                });
             }
             (None, None) => continue,
         };
@@ -38,7 +46,14 @@ pub(super) fn coerce(
     Ok(coerced)
 }
 
-/// The way from a variable to a value within it.
+/// The types of the schema, and the check of its custom scalars.
+#[derive(Clone, Copy)]
+struct Types<'a> {
+    schema: &'a Schema,
+    scalars: ScalarCheck,
+}
+
+/// The path to a value inside a variable. It is formatted only for an error, so it allocates nothing.
 struct Path<'a> {
     parent: Option<&'a Path<'a>>,
     step: Step<'a>,
@@ -50,10 +65,11 @@ enum Step<'a> {
 }
 
 impl Path<'_> {
-    fn refuse(&self, mistake: &str) -> ValidationError {
-        let mut message = "Variable $".to_owned();
+    /// `error` is a predicate, such as "must not be null".
+    fn error(&self, error: &str) -> ValidationError {
+        let mut message = "Variable `$".to_owned();
         self.write(&mut message);
-        ValidationError::variable(format!("{message}: {mistake}."))
+        ValidationError::variable(format!("{message}` {error}."))
     }
 
     fn write(&self, to: &mut String) {
@@ -69,10 +85,15 @@ impl Path<'_> {
     }
 }
 
-/// A value as a type asks for it.
-fn input(schema: &Schema, ty: &Type, value: &Value, path: &Path<'_>) -> Result<Value, ValidationError> {
+/// Coerces a value to a type.
+fn coerce_value(
+    types: Types<'_>,
+    ty: &Type,
+    value: &Value,
+    path: &Path<'_>,
+) -> Result<Value, ValidationError> {
     if value.is_null() {
-        return if ty.is_non_null() { Err(path.refuse("must not be null")) } else { Ok(Value::Null) };
+        return if ty.is_non_null() { Err(path.error("must not be null")) } else { Ok(Value::Null) };
     }
     if ty.is_list() {
         let item = ty.item_type();
@@ -82,63 +103,66 @@ fn input(schema: &Schema, ty: &Type, value: &Value, path: &Path<'_>) -> Result<V
                 .enumerate()
                 .map(|(index, value)| {
                     let path = Path { parent: Some(path), step: Step::Index(index) };
-                    input(schema, item, value, &path)
+                    coerce_value(types, item, value, &path)
                 })
                 .collect::<Result<_, _>>()?,
-            single => vec![input(schema, item, single, path)?],
+            single => vec![coerce_value(types, item, single, path)?],
         };
         return Ok(Value::Array(items));
     }
-    match schema.types.get(ty.inner_named_type()) {
-        Some(ExtendedType::InputObject(definition)) => object(schema, definition, value, path),
+    match types.schema.types.get(ty.inner_named_type()) {
+        Some(ExtendedType::InputObject(definition)) => coerce_object(types, definition, value, path),
         Some(ExtendedType::Enum(definition)) => match value {
             Value::String(name) if definition.values.contains_key(name.as_str()) => Ok(value.clone()),
-            Value::String(_) => Err(path.refuse("not a value of its enum")),
-            _ => Err(path.refuse("expected a value of an enum, as a string")),
+            Value::String(_) => Err(path.error("must be a value of its enum")),
+            _ => Err(path.error("must be an enum value, as a string")),
         },
         Some(ExtendedType::Scalar(definition)) if is_built_in(&definition.name) => {
-            scalar(&definition.name, value)
-                .ok_or_else(|| path.refuse(&format!("expected {}", definition.name)))
+            coerce_scalar(&definition.name, value)
+                .ok_or_else(|| path.error(&format!("must be of type {}", definition.name)))
         }
-        // A custom scalar reads its values itself; a type that is not one of input is refused before.
+        Some(ExtendedType::Scalar(definition)) if !(types.scalars)(&definition.name, value) => {
+            Err(path.error(&format!("must be of type {}", definition.name)))
+        }
+        // Validation rejects a type that is not an input type.
         _ => Ok(value.clone()),
     }
 }
 
-fn object(
-    schema: &Schema,
+fn coerce_object(
+    types: Types<'_>,
     definition: &InputObjectType,
     value: &Value,
     path: &Path<'_>,
 ) -> Result<Value, ValidationError> {
-    let Value::Object(given) = value else { return Err(path.refuse("expected an object")) };
+    let Value::Object(values) = value else { return Err(path.error("must be an object")) };
     let mut coerced = Map::new();
     for (name, field) in &definition.fields {
         let path = Path { parent: Some(path), step: Step::Name(name) };
-        let value = match (given.get(name.as_str()), &field.default_value) {
-            (Some(value), _) => input(schema, &field.ty, value, &path)?,
-            (None, Some(default)) => literal(schema, &field.ty, default),
-            (None, None) if field.ty.is_non_null() => return Err(path.refuse("a value is required")),
+        let value = match (values.get(name.as_str()), &field.default_value) {
+            (Some(value), _) => coerce_value(types, &field.ty, value, &path)?,
+            (None, Some(default)) => coerce_literal(types.schema, &field.ty, default),
+            (None, None) if field.ty.is_non_null() => return Err(path.error("is required")),
             (None, None) => continue,
         };
         coerced.insert(name.to_string(), value);
     }
-    match given.keys().find(|name| !definition.fields.contains_key(name.as_str())) {
+    match values.keys().find(|name| !definition.fields.contains_key(name.as_str())) {
         Some(unknown) => {
             let path = Path { parent: Some(path), step: Step::Name(unknown) };
-            Err(path.refuse("there is no such field"))
+            Err(path.error("is not a field of its input object"))
         }
         None => Ok(Value::Object(coerced)),
     }
 }
 
-/// A value as one of the specification's scalars.
-fn scalar(name: &str, value: &Value) -> Option<Value> {
+/// Coerces a value to a scalar of the specification.
+fn coerce_scalar(name: &str, value: &Value) -> Option<Value> {
     match (name, value) {
         ("Int", Value::Number(number)) => {
-            whole(number).and_then(|whole| i32::try_from(whole).ok()).map(Value::from)
+            to_integer(number).and_then(|integer| i32::try_from(integer).ok()).map(Value::from)
         }
-        ("ID", Value::Number(number)) => whole(number).map(|whole| Value::String(whole.to_string())),
+        ("ID", Value::Number(number)) => to_integer(number).map(|integer| Value::String(integer.to_string())),
         ("Float", Value::Number(_)) | ("String" | "ID", Value::String(_)) | ("Boolean", Value::Bool(_)) => {
             Some(value.clone())
         }
@@ -146,64 +170,39 @@ fn scalar(name: &str, value: &Value) -> Option<Value> {
     }
 }
 
-/// A number without a fraction, also one that is written with a fraction of zero.
-fn whole(number: &Number) -> Option<i128> {
-    if let Some(whole) = number.as_i128() {
-        return Some(whole);
+/// A number as an integer, also if it is written with a fraction of zero; `None` if it is not an integer.
+fn to_integer(number: &Number) -> Option<i128> {
+    if let Some(integer) = number.as_i128() {
+        return Some(integer);
     }
     let float = number.as_f64()?;
     // The text of such a number has no fraction and no exponent.
     (float.fract() == 0.0 && float.abs() <= EXACT_MAX).then(|| format!("{float:.0}").parse().ok()).flatten()
 }
 
-/// A default value, which fits its type, as a type asks for it.
-fn literal(schema: &Schema, ty: &Type, value: &ast::Value) -> Value {
+/// Coerces a valid default value to its type.
+fn coerce_literal(schema: &Schema, ty: &Type, value: &ast::Value) -> Value {
     match value {
         ast::Value::Null => Value::Null,
         ast::Value::List(items) if ty.is_list() => {
-            items.iter().map(|item| literal(schema, ty.item_type(), item)).collect()
+            items.iter().map(|item| coerce_literal(schema, ty.item_type(), item)).collect()
         }
-        _ if ty.is_list() => Value::Array(vec![literal(schema, ty.item_type(), value)]),
+        _ if ty.is_list() => Value::Array(vec![coerce_literal(schema, ty.item_type(), value)]),
         _ => match (schema.types.get(ty.inner_named_type()), value) {
-            (Some(ExtendedType::InputObject(definition)), ast::Value::Object(given)) => {
+            (Some(ExtendedType::InputObject(definition)), ast::Value::Object(values)) => {
                 let fields = definition.fields.iter().filter_map(|(name, field)| {
-                    let value = given.iter().find(|(given, _)| given == name).map(|(_, value)| value);
+                    let value = values.iter().find(|(key, _)| key == name).map(|(_, value)| value);
                     let value = value.or(field.default_value.as_ref())?;
-                    Some((name.to_string(), literal(schema, &field.ty, value)))
+                    Some((name.to_string(), coerce_literal(schema, &field.ty, value)))
                 });
                 Value::Object(fields.collect())
             }
             (Some(ExtendedType::Scalar(scalar)), ast::Value::Int(int)) if scalar.name == "ID" => {
                 Value::String(int.as_str().to_owned())
             }
-            _ => untyped(value),
+            _ => literal_to_json(value),
         },
     }
-}
-
-/// A literal as the JSON that says the same.
-fn untyped(value: &ast::Value) -> Value {
-    match value {
-        ast::Value::Null | ast::Value::Variable(_) => Value::Null,
-        ast::Value::Boolean(value) => Value::Bool(*value),
-        ast::Value::String(value) => Value::String(value.clone()),
-        ast::Value::Enum(name) => Value::String(name.to_string()),
-        ast::Value::Int(int) => number(int.as_str()),
-        ast::Value::Float(float) => number(float.as_str()),
-        ast::Value::List(items) => items.iter().map(|item| untyped(item)).collect(),
-        ast::Value::Object(fields) => {
-            Value::Object(fields.iter().map(|(name, value)| (name.to_string(), untyped(value))).collect())
-        }
-    }
-}
-
-/// A number as JSON; null where it is too large for that.
-fn number(text: &str) -> Value {
-    text.parse::<i64>()
-        .map(Value::from)
-        .ok()
-        .or_else(|| text.parse::<Number>().ok().map(Value::Number))
-        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -246,53 +245,58 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_does_not_fit_is_named() {
-        let told = [
-            ("Int", "gigs(first: $v) { totalCount }", json!("1"), "Variable $v: expected Int."),
-            ("Int", "gigs(first: $v) { totalCount }", json!(1.5), "Variable $v: expected Int."),
-            ("Int", "gigs(first: $v) { totalCount }", json!(2_147_483_648_u32), "Variable $v: expected Int."),
-            ("Int! = 5", "gigs(first: $v) { totalCount }", json!(null), "Variable $v: must not be null."),
+    fn an_error_names_the_variable_and_the_path_in_it() {
+        let cases = [
+            ("Int", "gigs(first: $v) { totalCount }", json!("1"), "Variable `$v` must be of type Int."),
+            ("Int", "gigs(first: $v) { totalCount }", json!(1.5), "Variable `$v` must be of type Int."),
+            (
+                "Int",
+                "gigs(first: $v) { totalCount }",
+                json!(2_147_483_648_u32),
+                "Variable `$v` must be of type Int.",
+            ),
+            ("Int! = 5", "gigs(first: $v) { totalCount }", json!(null), "Variable `$v` must not be null."),
             (
                 "GigOrder",
                 "gigs(orderBy: $v) { totalCount }",
                 json!("NEW"),
-                "Variable $v: not a value of its enum.",
+                "Variable `$v` must be a value of its enum.",
             ),
             (
                 "GigOrder",
                 "gigs(orderBy: $v) { totalCount }",
                 json!(1),
-                "Variable $v: expected a value of an enum, as a string.",
+                "Variable `$v` must be an enum value, as a string.",
             ),
-            ("GigFilter", "gigs(where: $v) { totalCount }", json!([]), "Variable $v: expected an object."),
+            ("GigFilter", "gigs(where: $v) { totalCount }", json!([]), "Variable `$v` must be an object."),
             (
                 "GigFilter",
                 "gigs(where: $v) { totalCount }",
                 json!({ "x": 1 }),
-                "Variable $v.x: there is no such field.",
+                "Variable `$v.x` is not a field of its input object.",
             ),
             (
                 "GigFilter",
                 "gigs(where: $v) { totalCount }",
                 json!({ "tags": ["a", 1] }),
-                "Variable $v.tags[1]: expected String.",
+                "Variable `$v.tags[1]` must be of type String.",
             ),
         ];
-        for (declared, selection, value, message) in told {
+        for (declared, selection, value, message) in cases {
             let document = format!("query($v: {declared}) {{ {selection} }}");
             assert_eq!(coerce(&document, &json!({ "v": value })), Err(message.to_owned()));
         }
         let missing = coerce("query($v: ID!) { gig(id: $v) { id } }", &json!({}));
-        assert_eq!(missing, Err("Variable $v: a value is required.".to_owned()));
+        assert_eq!(missing, Err("Variable `$v` is required.".to_owned()));
         let missing = coerce(
             "mutation($v: SignInInput!) { signIn(input: $v) { errors { code } } }",
             &json!({ "v": {} }),
         );
-        assert_eq!(missing, Err("Variable $v.email: a value is required.".to_owned()));
+        assert_eq!(missing, Err("Variable `$v.email` is required.".to_owned()));
     }
 
     #[test]
-    fn the_named_operations_variables_are_coerced() {
+    fn the_variables_of_the_selected_operation_are_coerced() {
         let document = valid("query A($v: ID!) { gig(id: $v) { id } } query B { eventCursor }");
         let none = Map::new();
         assert!(document.coerce_variables(Some("A"), &none).is_err());

@@ -1,4 +1,4 @@
-//! Walks everything that an operation selects.
+//! Visits everything that an operation selects.
 
 use std::collections::HashSet;
 
@@ -6,49 +6,50 @@ use apollo_compiler::ExecutableDocument;
 use apollo_compiler::ast::DirectiveList;
 use apollo_compiler::executable::{Field, Operation, Selection, SelectionSet};
 
-/// What a walk comes by.
-pub(super) enum Stop<'a> {
+/// What is visited.
+pub(super) enum WalkItem<'a> {
     Field(&'a Field),
     Directives(&'a DirectiveList),
 }
 
-/// Shows each field and each list of directives of an operation, those of the fragments that it uses once each.
+/// Visits each field and each list of directives of an operation and, once each, of the fragments that it
+/// uses.
 pub(super) fn walk<'a>(
     document: &'a ExecutableDocument,
     operation: &'a Operation,
-    show: &mut impl FnMut(Stop<'a>),
+    visit: &mut impl FnMut(WalkItem<'a>),
 ) {
-    show(Stop::Directives(&operation.directives));
-    let mut walker = Walker { pending: Vec::new(), seen: HashSet::new(), show };
+    visit(WalkItem::Directives(&operation.directives));
+    let mut walker = Walker { pending_fragments: Vec::new(), seen_fragments: HashSet::new(), visit };
     walker.selections(&operation.selection_set);
-    // One fragment after the other, not one within the other: a long chain of them must not need a large stack.
-    while let Some(name) = walker.pending.pop() {
+    // Fragments are visited one after the other, without recursion: a long chain must not overflow the stack.
+    while let Some(name) = walker.pending_fragments.pop() {
         if let Some(fragment) = document.fragments.get(name) {
-            (walker.show)(Stop::Directives(&fragment.directives));
+            (walker.visit)(WalkItem::Directives(&fragment.directives));
             walker.selections(&fragment.selection_set);
         }
     }
 }
 
 struct Walker<'a, 'f, F> {
-    pending: Vec<&'a str>,
-    seen: HashSet<&'a str>,
-    show: &'f mut F,
+    pending_fragments: Vec<&'a str>,
+    seen_fragments: HashSet<&'a str>,
+    visit: &'f mut F,
 }
 
-impl<'a, F: FnMut(Stop<'a>)> Walker<'a, '_, F> {
+impl<'a, F: FnMut(WalkItem<'a>)> Walker<'a, '_, F> {
     fn selections(&mut self, set: &'a SelectionSet) {
         for selection in &set.selections {
-            (self.show)(Stop::Directives(selection.directives()));
+            (self.visit)(WalkItem::Directives(selection.directives()));
             match selection {
                 Selection::Field(field) => {
-                    (self.show)(Stop::Field(field));
+                    (self.visit)(WalkItem::Field(field));
                     self.selections(&field.selection_set);
                 }
                 Selection::InlineFragment(inline) => self.selections(&inline.selection_set),
                 Selection::FragmentSpread(spread) => {
-                    if self.seen.insert(&spread.fragment_name) {
-                        self.pending.push(&spread.fragment_name);
+                    if self.seen_fragments.insert(&spread.fragment_name) {
+                        self.pending_fragments.push(&spread.fragment_name);
                     }
                 }
             }

@@ -159,6 +159,17 @@ impl Upload {
     }
 }
 
+/// Whether a value is one of the custom scalar of this name. Any value is one of a scalar that is not defined here.
+pub fn is_valid(scalar: &str, value: &Value) -> bool {
+    match scalar {
+        "Date" => Date::is_valid(value),
+        "DateTime" => DateTime::is_valid(value),
+        "Decimal" => Decimal::is_valid(value),
+        "URL" => Url::is_valid(value),
+        _ => true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

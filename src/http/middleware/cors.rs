@@ -1,4 +1,5 @@
-//! Cross-origin requests: which web origins may call, with which headers.
+//! CORS: which web origins may call the API, and with which headers. To allow one more request header, add it
+//! to [`cors`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +11,13 @@ use crate::engine::idempotency::REPLAYED_HEADER;
 use crate::http::headers::{self, header_name};
 use crate::http::state::AppState;
 
-/// How long a browser may remember what CORS allows.
+/// How long a browser may cache a preflight response.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
 
 pub fn cors(state: &Arc<AppState>) -> CorsLayer {
-    let allowed = Arc::clone(state);
+    let state = Arc::clone(state);
     CorsLayer::new()
-        .allow_origin(AllowOrigin::predicate(move |origin, _| allowed.origins.allow(origin)))
+        .allow_origin(AllowOrigin::predicate(move |origin, _| state.origins.is_allowed(origin)))
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([
             header::AUTHORIZATION,
@@ -29,6 +30,11 @@ pub fn cors(state: &Arc<AppState>) -> CorsLayer {
             headers::REQUEST_ID,
             headers::LAST_EVENT_ID,
         ])
-        .expose_headers([headers::REQUEST_ID, header::RETRY_AFTER, header::ETAG, header_name(REPLAYED_HEADER)])
+        .expose_headers([
+            headers::REQUEST_ID,
+            header::RETRY_AFTER,
+            header::ETAG,
+            header_name(REPLAYED_HEADER),
+        ])
         .max_age(PREFLIGHT_MAX_AGE)
 }

@@ -1,4 +1,4 @@
-//! What every request passes through, from the outside in.
+//! The layers around all routes. `http/mod.rs` puts them in order.
 
 pub mod cors;
 pub mod origins;

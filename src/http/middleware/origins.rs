@@ -1,33 +1,34 @@
-//! Which web pages may call this API.
+//! The web origins whose pages may call the API.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use url::{Host, Url};
 
-/// The web origins whose pages may read answers and open sockets.
+/// The web origins whose pages may read responses and open WebSockets.
 pub struct Origins {
-    listed: Vec<String>,
+    allowed: Vec<String>,
+    /// The origin of the gateway's public URL.
     own: Option<String>,
-    development: bool,
+    is_development: bool,
 }
 
 impl Origins {
-    /// Those listed, the installation's own, and in development every port of this machine.
-    pub fn new(listed: Vec<String>, public_url: &str, development: bool) -> Self {
+    /// Allows the origins in the list, the gateway's own and, in development, those of the local machine.
+    pub fn new(allowed: Vec<String>, public_url: &str, is_development: bool) -> Self {
         let own = Url::parse(public_url).ok().map(|url| url.origin().ascii_serialization());
-        Self { listed, own, development }
+        Self { allowed, own, is_development }
     }
 
-    pub fn allow(&self, origin: &HeaderValue) -> bool {
+    pub fn is_allowed(&self, origin: &HeaderValue) -> bool {
         let Ok(origin) = origin.to_str() else { return false };
-        self.listed.iter().any(|listed| listed == origin)
+        self.allowed.iter().any(|allowed| allowed == origin)
             || self.own.as_deref() == Some(origin)
-            || (self.development && is_local(origin))
+            || (self.is_development && is_local(origin))
     }
 
-    /// Whether a socket may be opened: CORS does not guard those, so this does. What is no browser sends no
-    /// origin, and needs none.
-    pub fn allow_socket(&self, headers: &HeaderMap) -> bool {
-        headers.get(header::ORIGIN).is_none_or(|origin| self.allow(origin))
+    /// Whether the client may open a WebSocket: browsers do not apply CORS to WebSockets. A client that is
+    /// not a browser sends no origin and is allowed.
+    pub fn allows_websocket(&self, headers: &HeaderMap) -> bool {
+        headers.get(header::ORIGIN).is_none_or(|origin| self.is_allowed(origin))
     }
 }
 
@@ -45,17 +46,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_of_listed_origins_may_call_and_in_development_local_ones() {
-        let allows = |development: bool, origin: &'static str| {
-            let listed = vec!["https://app.example.com".to_owned()];
-            let origins = Origins::new(listed, "https://api.example.com/v1", development);
-            origins.allow(&HeaderValue::from_static(origin))
+    fn listed_origins_and_the_own_one_are_allowed_and_local_ones_in_development() {
+        let is_allowed = |is_development: bool, origin: &'static str| {
+            let allowed = vec!["https://app.example.com".to_owned()];
+            let origins = Origins::new(allowed, "https://api.example.com/v1", is_development);
+            origins.is_allowed(&HeaderValue::from_static(origin))
         };
         for origin in ["https://app.example.com", "https://api.example.com"] {
-            assert!(allows(false, origin), "{origin}");
+            assert!(is_allowed(false, origin), "{origin}");
         }
         for origin in ["http://localhost:3000", "http://127.0.0.1:5173", "http://[::1]:80"] {
-            assert!(allows(true, origin) && !allows(false, origin), "{origin}");
+            assert!(is_allowed(true, origin) && !is_allowed(false, origin), "{origin}");
         }
         for origin in [
             "https://evil.example.com",
@@ -63,7 +64,7 @@ mod tests {
             "null",
             "http://localhost.evil.com",
         ] {
-            assert!(!allows(true, origin), "{origin}");
+            assert!(!is_allowed(true, origin), "{origin}");
         }
     }
 }

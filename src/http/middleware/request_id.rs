@@ -9,10 +9,10 @@ use tower_http::request_id::{MakeRequestId, RequestId};
 use crate::http::headers::REQUEST_ID;
 use crate::service::Services;
 
-/// The longest id that is taken over from a client or a proxy.
+/// The longest id that is accepted from a client or a proxy.
 const MAX_CHARS: usize = 64;
 
-/// Removes an id that a client or a proxy sent, if it is not plain text: the request gets a new one.
+/// Removes an invalid id that a client or a proxy sent, so that the request gets a new one.
 pub fn remove_invalid(mut request: Request) -> Request {
     if request.headers().get(REQUEST_ID).is_some_and(|id| !is_valid(id)) {
         request.headers_mut().remove(REQUEST_ID);
@@ -21,11 +21,11 @@ pub fn remove_invalid(mut request: Request) -> Request {
 }
 
 fn is_valid(id: &HeaderValue) -> bool {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
-    (1..=MAX_CHARS).contains(&id.len()) && id.as_bytes().iter().all(plain)
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    (1..=MAX_CHARS).contains(&id.len()) && id.as_bytes().iter().all(is_plain)
 }
 
-/// Generates the ids of requests that bring none.
+/// Generates an id for a request that has none.
 #[derive(Clone)]
 pub struct GenerateRequestId(pub Arc<Services>);
 
@@ -36,7 +36,7 @@ impl MakeRequestId for GenerateRequestId {
     }
 }
 
-/// The text of an id.
+/// Returns the id as text.
 pub fn text_of(id: &RequestId) -> &str {
     id.header_value().to_str().unwrap_or_default()
 }

@@ -1,4 +1,5 @@
-//! One line in the log for each request.
+//! Logs one line for each request. To log one more field, pass it in the extensions of the response, as in
+//! [`log_fields`](crate::http::log_fields).
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,40 +11,40 @@ use axum::response::Response;
 use tower_http::request_id::RequestId;
 use tracing::{Instrument, Span};
 
-use crate::http::log_fields::{ErrorCodes, Operation};
+use crate::http::log_fields::{ErrorCodes, LoggedOperation};
 use crate::http::middleware::request_id;
 use crate::http::state::AppState;
 
-/// Logs a request once it is answered, or its client has gone.
+/// Logs and counts the request when its response is ready, or logs that the client disconnected before.
 pub async fn log(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().map(request_id::text_of).unwrap_or_default();
     let span = tracing::info_span!("request", id);
-    let mut line = Line {
-        began: Instant::now(),
+    let mut entry = LogEntry {
+        started_at: Instant::now(),
         method: request.method().clone(),
         path: request.uri().path().to_owned(),
         span: span.clone(),
-        answered: false,
+        is_logged: false,
     };
     let response = next.run(request).instrument(span).await;
-    line.answered(&response);
-    state.metrics.answered(&line.method, &line.path, response.status(), line.began.elapsed());
+    entry.log_response(&response);
+    state.metrics.record_request(&entry.method, &entry.path, response.status(), entry.started_at.elapsed());
     response
 }
 
-/// A request's one line.
-struct Line {
-    began: Instant,
+/// The log entry of one request. If it is dropped before the response is ready, the client has disconnected.
+struct LogEntry {
+    started_at: Instant,
     method: Method,
     path: String,
     span: Span,
-    answered: bool,
+    is_logged: bool,
 }
 
-impl Line {
-    fn answered(&mut self, response: &Response) {
-        self.answered = true;
-        let operation = response.extensions().get::<Operation>();
+impl LogEntry {
+    fn log_response(&mut self, response: &Response) {
+        self.is_logged = true;
+        let operation = response.extensions().get::<LoggedOperation>();
         let codes = response.extensions().get::<ErrorCodes>().map(|codes| codes.0.join(","));
         let _entered = self.span.enter();
         tracing::info!(
@@ -54,21 +55,21 @@ impl Line {
             kind = operation.map(|operation| operation.kind.to_string()),
             operation = operation.and_then(|operation| operation.name.as_deref()),
             errors = codes,
-            "answered"
+            "request completed"
         );
     }
 
     fn milliseconds(&self) -> f64 {
-        self.began.elapsed().as_secs_f64() * 1000.0
+        self.started_at.elapsed().as_secs_f64() * 1000.0
     }
 }
 
-impl Drop for Line {
+impl Drop for LogEntry {
     fn drop(&mut self) {
-        if !self.answered {
+        if !self.is_logged {
             let _entered = self.span.enter();
             let milliseconds = self.milliseconds();
-            tracing::info!(method = %self.method, path = self.path, milliseconds, "the client has gone");
+            tracing::info!(method = %self.method, path = self.path, milliseconds, "client disconnected");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Headers of every response, so that a browser takes it for no more than it is. A handler that sets one of them itself
-//! keeps its own.
+//! Security headers of every response: they keep a browser from guessing its type, framing it or loading more
+//! with it. A handler may set one of them itself: the middleware adds only those that are missing.
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, header};
@@ -9,13 +9,13 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::http::headers::header_name;
 
-/// Which origins may load a response in another way than by a script.
+/// Which origins may embed a response, for example as an image.
 pub const RESOURCE_POLICY: HeaderName = header_name("cross-origin-resource-policy");
 
-/// Adds the headers; those that ask for TLS only if clients reach the gateway over TLS.
+/// Adds the headers. `Strict-Transport-Security` is added only if clients reach the gateway over TLS.
 pub fn add<S: Clone + Send + Sync + 'static>(router: Router<S>, is_over_tls: bool) -> Router<S> {
-    // Two years, as browsers ask for it. Not for subdomains, which are not this installation's.
-    let transport = is_over_tls.then(|| fixed(header::STRICT_TRANSPORT_SECURITY, "max-age=63072000"));
+    // Two years, as browsers recommend. Not for subdomains: they may belong to other services.
+    let strict_transport = is_over_tls.then(|| fixed(header::STRICT_TRANSPORT_SECURITY, "max-age=63072000"));
     let layers = ServiceBuilder::new()
         .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(fixed(header::X_FRAME_OPTIONS, "DENY"))
@@ -25,9 +25,9 @@ pub fn add<S: Clone + Send + Sync + 'static>(router: Router<S>, is_over_tls: boo
         .layer(fixed(header_name("cross-origin-opener-policy"), "same-origin"))
         .layer(fixed(header_name("permissions-policy"), "camera=(), geolocation=(), microphone=()"))
         .layer(fixed(header::CACHE_CONTROL, "no-store"))
-        // Scripts fetch responses, and CORS decides about them; only images are shown by pages of other origins.
+        // CORS decides which scripts may read a response. Pages of other origins may embed only images.
         .layer(fixed(RESOURCE_POLICY, "same-origin"))
-        .layer(option_layer(transport));
+        .layer(option_layer(strict_transport));
     router.layer(layers)
 }
 
@@ -45,24 +45,24 @@ mod tests {
 
     use super::*;
 
-    async fn headers(own: [(HeaderName, &'static str); 2], is_over_tls: bool) -> HeaderMap {
-        let router = Router::new().route("/", get(move || async move { own }));
+    async fn headers(from_handler: [(HeaderName, &'static str); 2], is_over_tls: bool) -> HeaderMap {
+        let router = Router::new().route("/", get(move || async move { from_handler }));
         let request = Request::get("/").body(Body::empty()).unwrap();
         add(router, is_over_tls).oneshot(request).await.unwrap().headers().clone()
     }
 
     #[tokio::test]
     async fn missing_headers_are_added_and_present_ones_are_kept() {
-        let own = [(header::CACHE_CONTROL, "public, max-age=60"), (RESOURCE_POLICY, "cross-origin")];
-        let of_image = headers(own, false).await;
-        assert_eq!(of_image[header::CACHE_CONTROL], "public, max-age=60");
-        assert_eq!(of_image[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
-        assert_eq!(of_image[RESOURCE_POLICY], "cross-origin");
-        assert!(!of_image.contains_key(header::STRICT_TRANSPORT_SECURITY));
+        let from_handler = [(header::CACHE_CONTROL, "public, max-age=60"), (RESOURCE_POLICY, "cross-origin")];
+        let image = headers(from_handler, false).await;
+        assert_eq!(image[header::CACHE_CONTROL], "public, max-age=60");
+        assert_eq!(image[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+        assert_eq!(image[RESOURCE_POLICY], "cross-origin");
+        assert!(!image.contains_key(header::STRICT_TRANSPORT_SECURITY));
         let other = headers([(header::ETAG, "a"), (header::LOCATION, "b")], true).await;
         assert_eq!(other[header::CACHE_CONTROL], "no-store");
         assert_eq!(other[RESOURCE_POLICY], "same-origin");
         assert_eq!(other[header::STRICT_TRANSPORT_SECURITY], "max-age=63072000");
-        assert_eq!(other.len(), other.keys().count(), "each once");
+        assert_eq!(other.len(), other.keys().count(), "each header once");
     }
 }

@@ -1,4 +1,6 @@
-//! `/livez` and `/readyz`: for whoever runs the gateway, and their load balancer.
+//! `/livez` and `/readyz`: health checks for operators and load balancers.
+//!
+//! To report one more dependency, add a [`Dependency`] in [`ready`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,15 +14,15 @@ use serde::Serialize;
 use crate::http::state::AppState;
 use crate::service::{Services, key_rotation};
 
-/// A dependency that takes longer than this counts as away.
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// A dependency that takes longer than this to answer counts as unavailable.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How the gateway is doing.
+/// Whether the gateway can serve requests.
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Readiness {
     Ready,
-    /// It serves, and something is slower than it should be.
+    /// Requests are served, but some fail or are slow.
     Degraded,
     Unavailable,
 }
@@ -35,46 +37,47 @@ struct Report {
 struct Dependency {
     name: &'static str,
     up: bool,
-    /// What it means, where it is away; never the error's own text, which is in the log.
+    /// What does not work while the dependency is down. The error itself is only logged.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
 }
 
-/// The process runs.
+/// Always 200 while the process runs.
 pub async fn live() -> &'static str {
     "ok\n"
 }
 
-/// Whether requests can be answered: 200, or 503 where they cannot.
+/// Returns 200 if requests can be served, or 503 if the database is unavailable.
 pub async fn ready(State(state): State<Arc<AppState>>) -> Response {
-    let (database, blobs) = tokio::join!(database(&state.services), blobs(&state.services));
+    let (database_up, blobs_up) = tokio::join!(check_database(&state.services), check_blobs(&state.services));
     let mut dependencies = vec![
         Dependency {
             name: "database",
-            up: database,
-            note: (!database).then(|| "nothing can be answered".to_owned()),
+            up: database_up,
+            note: (!database_up).then(|| "no request can be served".to_owned()),
         },
         Dependency {
             name: "blobs",
-            up: blobs,
-            note: (!blobs).then(|| "no picture can be stored or shown".to_owned()),
+            up: blobs_up,
+            note: (!blobs_up).then(|| "images cannot be uploaded or served".to_owned()),
         },
     ];
-    let missing = if database { key_rotation::missing_keys(&state.services).await } else { Vec::new() };
-    let mut degraded = !blobs || !missing.is_empty();
+    let missing_keys =
+        if database_up { key_rotation::missing_keys(&state.services).await } else { Vec::new() };
+    let mut is_degraded = !blobs_up || !missing_keys.is_empty();
     dependencies.push(Dependency {
         name: "keys",
-        up: missing.is_empty(),
-        note: (!missing.is_empty())
-            .then(|| format!("keys that data are sealed by are missing: {}", missing.join(", "))),
+        up: missing_keys.is_empty(),
+        note: (!missing_keys.is_empty())
+            .then(|| format!("keys of encrypted data are missing: {}", missing_keys.join(", "))),
     });
     if let Some(redis) = state.services.bus.redis_health() {
         let up = redis.is_subscribed();
-        let note = (!up).then(|| "changes made at other gateways are up to a second late".to_owned());
+        let note = (!up).then(|| "events of other gateways arrive up to a second late".to_owned());
         dependencies.push(Dependency { name: "redis", up, note });
-        degraded |= !up;
+        is_degraded |= !up;
     }
-    let (code, status) = match (database, degraded) {
+    let (code, status) = match (database_up, is_degraded) {
         (false, _) => (StatusCode::SERVICE_UNAVAILABLE, Readiness::Unavailable),
         (true, true) => (StatusCode::OK, Readiness::Degraded),
         (true, false) => (StatusCode::OK, Readiness::Ready),
@@ -82,19 +85,19 @@ pub async fn ready(State(state): State<Arc<AppState>>) -> Response {
     (code, Json(Report { status, dependencies })).into_response()
 }
 
-async fn database(services: &Services) -> bool {
-    up("database", services.db.ping()).await
+async fn check_database(services: &Services) -> bool {
+    check("database", services.db.ping()).await
 }
 
-async fn blobs(services: &Services) -> bool {
-    up("blobs", services.media.check()).await
+async fn check_blobs(services: &Services) -> bool {
+    check("blobs", services.media.check()).await
 }
 
-async fn up<E: std::fmt::Display>(name: &str, answer: impl Future<Output = Result<(), E>>) -> bool {
-    match tokio::time::timeout(ANSWER_WITHIN, answer).await {
+async fn check<E: std::fmt::Display>(name: &str, result: impl Future<Output = Result<(), E>>) -> bool {
+    match tokio::time::timeout(CHECK_TIMEOUT, result).await {
         Ok(Ok(())) => return true,
-        Ok(Err(error)) => tracing::warn!(name, %error, "a dependency is away"),
-        Err(_) => tracing::warn!(name, "a dependency does not answer"),
+        Ok(Err(error)) => tracing::warn!(name, %error, "health check failed"),
+        Err(_) => tracing::warn!(name, "health check timed out"),
     }
     false
 }

@@ -1,4 +1,5 @@
-//! `/identity-documents`: pictures of identity documents, for the reviewer whom the address was made for.
+//! `/identity-documents`: images of identity documents. Each signed URL works only for the reviewer it was
+//! created for.
 
 use std::sync::Arc;
 
@@ -12,14 +13,13 @@ use tower_http::request_id::RequestId;
 use crate::domain::id::{DocumentId, PublicId};
 use crate::engine::Caller;
 use crate::graphql::error::ErrorCode;
-use crate::http::error_response::reject;
+use crate::http::error_response::{reject, service_error};
 use crate::http::middleware::request_id;
-use crate::http::routes::media::error_response;
 use crate::http::state::AppState;
 use crate::service::verification_reviews::{DocumentSignature, read_document};
 
 #[derive(Deserialize)]
-pub struct Signed {
+pub struct SignatureQuery {
     expires: i64,
     signature: String,
 }
@@ -28,35 +28,35 @@ pub async fn get(
     State(state): State<Arc<AppState>>,
     Extension(id): Extension<RequestId>,
     document: Result<Path<String>, PathRejection>,
-    signed: Result<Query<Signed>, QueryRejection>,
+    query: Result<Query<SignatureQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
-    let (Ok(Path(document)), Ok(Query(signed))) = (document, signed) else { return nothing() };
-    let Some(document_id) = DocumentId::parse(&document) else { return nothing() };
-    let viewer = match state.caller_of(&headers).await {
+    let (Ok(Path(document)), Ok(Query(query))) = (document, query) else { return not_found() };
+    let Some(document_id) = DocumentId::parse(&document) else { return not_found() };
+    let viewer = match state.caller(&headers).await {
         Ok(Caller::Viewer(viewer)) => viewer,
         Ok(Caller::Anonymous | Caller::InvalidCredentials) => {
-            let message = "This takes the access token of the session that the address was made for.";
+            let message = "Send the access token of the session that this URL was created for.";
             return reject(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, message);
         }
-        Err(error) => return error_response(&error.into()),
+        Err(error) => return service_error(&error.into()),
     };
-    let given = DocumentSignature { expires: signed.expires, signature: signed.signature };
-    match read_document(&state.services, &viewer, document_id, &given, request_id::text_of(&id)).await {
-        Ok(Some(picture)) => {
+    let signature = DocumentSignature { expires: query.expires, signature: query.signature };
+    match read_document(&state.services, &viewer, document_id, &signature, request_id::text_of(&id)).await {
+        Ok(Some(image)) => {
             let headers = [
                 (header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),
                 (header::CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
                 (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
             ];
-            (headers, picture).into_response()
+            (headers, image).into_response()
         }
-        Ok(None) => nothing(),
-        Err(error) => error_response(&error.into()),
+        Ok(None) => not_found(),
+        Err(error) => service_error(&error.into()),
     }
 }
 
-fn nothing() -> Response {
-    let message = "There is no such picture for you, or its address has run out.";
+fn not_found() -> Response {
+    let message = "The document does not exist, the URL was not created for this session, or it has expired.";
     reject(StatusCode::NOT_FOUND, ErrorCode::NotFound, message)
 }

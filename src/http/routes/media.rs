@@ -1,4 +1,4 @@
-//! `/media`: the pictures of gigs.
+//! `/media`: the images of gigs.
 
 use std::sync::Arc;
 
@@ -10,21 +10,22 @@ use serde::Deserialize;
 
 use crate::domain::id::{ImageId, PublicId};
 use crate::engine::Caller;
-use crate::graphql::error::{Error, ErrorCode};
-use crate::http::error_response::reject;
-use crate::http::response::has_tag;
+use crate::graphql::error::ErrorCode;
+use crate::http::error_response::{reject, service_error};
+use crate::http::response::matches_if_none_match;
 use crate::http::state::AppState;
 use crate::service::images;
 use crate::service::images::UrlSignature;
 
-/// A picture never changes, and everybody may see it.
+/// An image never changes. Any cache may store a public one for a year.
 const PUBLIC: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
-/// A picture never changes, but only its viewer's browser may keep it, and not for long.
+/// Only the viewer's browser may cache an image that is not public, for an hour.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, max-age=3600");
 
+/// The signature in the URL of an image that is not public.
 #[derive(Deserialize)]
-pub struct Signed {
+pub struct SignatureQuery {
     expires: Option<i64>,
     signature: Option<String>,
 }
@@ -32,49 +33,41 @@ pub struct Signed {
 pub async fn get(
     State(state): State<Arc<AppState>>,
     file: Result<Path<String>, PathRejection>,
-    signed: Result<Query<Signed>, QueryRejection>,
+    query: Result<Query<SignatureQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
-    let (Ok(Path(file)), Ok(Query(signed))) = (file, signed) else { return nothing() };
-    let Some(name) = file.strip_suffix(".jpg") else { return nothing() };
-    let Some(image_id) = ImageId::parse(name) else { return nothing() };
-    let signature = signed.expires.zip(signed.signature);
+    let (Ok(Path(file)), Ok(Query(query))) = (file, query) else { return not_found() };
+    let Some(name) = file.strip_suffix(".jpg") else { return not_found() };
+    let Some(image_id) = ImageId::parse(name) else { return not_found() };
+    let signature = query.expires.zip(query.signature);
     let signature = signature.map(|(expires, signature)| UrlSignature { expires, signature });
-    let shown = async {
-        let viewer = match state.caller_of(&headers).await? {
+    let image = async {
+        let viewer = match state.caller(&headers).await? {
             Caller::Viewer(viewer) => Some(viewer),
             Caller::Anonymous | Caller::InvalidCredentials => None,
         };
         images::read(&state.services, viewer.as_deref(), image_id, signature.as_ref()).await
     };
-    let shown = match shown.await {
-        Ok(Some(shown)) => shown,
-        Ok(None) => return nothing(),
-        Err(error) => return error_response(&error.into()),
+    let image = match image.await {
+        Ok(Some(image)) => image,
+        Ok(None) => return not_found(),
+        Err(error) => return service_error(&error.into()),
     };
-    let tag = format!("\"{name}\"");
-    let cached = [
-        (header::CACHE_CONTROL, if shown.public { PUBLIC } else { PRIVATE }),
-        (header::ETAG, HeaderValue::from_str(&tag).expect("an id is plain text")),
+    let etag = format!("\"{name}\"");
+    let cache_headers = [
+        (header::CACHE_CONTROL, if image.public { PUBLIC } else { PRIVATE }),
+        (header::ETAG, HeaderValue::from_str(&etag).expect("an id is ASCII")),
     ];
-    if has_tag(&headers, &tag) {
-        return (StatusCode::NOT_MODIFIED, cached).into_response();
+    if matches_if_none_match(&headers, &etag) {
+        return (StatusCode::NOT_MODIFIED, cache_headers).into_response();
     }
-    let plain = [
+    let content_headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
-    (cached, plain, shown.bytes).into_response()
+    (cache_headers, content_headers, image.bytes).into_response()
 }
 
-fn nothing() -> Response {
-    reject(StatusCode::NOT_FOUND, ErrorCode::NotFound, "There is no such picture that you may see.")
-}
-
-pub fn error_response(error: &Error) -> Response {
-    let status = match error.code() {
-        ErrorCode::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    reject(status, error.code(), error.message())
+fn not_found() -> Response {
+    reject(StatusCode::NOT_FOUND, ErrorCode::NotFound, "The image does not exist, or you may not see it.")
 }

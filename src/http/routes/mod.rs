@@ -1,4 +1,5 @@
-//! The routes: one file for each path.
+//! The handlers: one file for each path. Nothing but `http/mod.rs` may import from here; it also tells how to
+//! add a route.
 
 pub mod fallback;
 pub mod graphiql;

@@ -1,6 +1,7 @@
-//! Answers that go out as they come: one operation over one HTTP response.
+//! Streamed responses: one operation over one long HTTP response.
 //!
-//! [`sse`] and [`multipart`] write them; this is what both have in common.
+//! This file runs the operation; [`sse`] and [`multipart`] format its messages. To add a format: write one
+//! more file with a [`Format`], add a variant to [`MediaType`], and choose the format in [`open`].
 
 mod multipart;
 mod sse;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use async_graphql::Response as Answer;
+use async_graphql::Response as GraphqlResponse;
 use async_graphql::parser::types::OperationType;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -32,225 +33,227 @@ use crate::http::credentials::Credentials;
 use crate::http::error_response::reject;
 use crate::http::error_response::too_many_connections;
 use crate::http::headers::LAST_EVENT_ID;
-use crate::http::log_fields::Operation;
+use crate::http::log_fields::LoggedOperation;
 use crate::http::media_type::MediaType;
 use crate::http::request_info::RequestInfo;
-use crate::http::response::answered;
+use crate::http::response::respond_as_json;
 use crate::http::session_watch::{SessionEvent, SessionWatch};
 use crate::http::state::{AppState, Subscriber};
 use crate::service;
 use crate::service::accounts;
 
-/// What goes out.
+/// One part of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StreamItem {
-    /// An answer, as JSON, and the cursor to resume behind it.
+    /// A response as JSON, and the cursor after which a new stream resumes.
     Next { payload: Arc<str>, cursor: Option<String> },
-    /// Nothing more comes, and that is as it should be. A stream that ends without it is to be opened again.
+    /// The operation is complete. If a stream ends without this item, the client should reconnect.
     Complete,
 }
 
-/// Opens a stream for whoever has these credentials.
+/// Opens a stream for an operation, or for the response to an invalid one. Returns a single error response if
+/// the credentials are invalid, or the client has too many connections.
 pub async fn open(
     info: RequestInfo,
-    admitted: Result<ValidatedOperation, Answer>,
+    operation: Result<ValidatedOperation, GraphqlResponse>,
     credentials: service::Result<Credentials>,
 ) -> Response {
     let RequestInfo { state, address, request_id, headers, media_type } = info;
     let credentials = match credentials {
         Ok(Credentials { caller: Caller::InvalidCredentials, .. }) => {
-            let message = "These credentials are not good, or not any more.";
+            let message = "The credentials are invalid or have expired. Sign in again.";
             return reject(StatusCode::FORBIDDEN, ErrorCode::Unauthenticated, message);
         }
         Ok(credentials) => credentials,
-        Err(error) => return answered(error_response(&error.into())),
+        Err(error) => return respond_as_json(error_response(&error.into())),
     };
-    let Some(permit) = state.connections.take(address) else {
-        return too_many_connections(state.connections.most());
+    let Some(permit) = state.connections.try_acquire(address) else {
+        return too_many_connections(state.connections.max());
     };
-    let operation = admitted.as_ref().ok().map(Operation::of);
+    let logged_operation = operation.as_ref().ok().map(LoggedOperation::from);
     let last_event_id = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
     let last_event_id = last_event_id.filter(|id| !id.is_empty());
-    let parts = match admitted {
-        Ok(admitted) if admitted.kind == OperationType::Subscription => {
-            follow(state, address, request_id, credentials, admitted, last_event_id).await
+    let items = match operation {
+        Ok(operation) if operation.kind == OperationType::Subscription => {
+            subscribe(state, address, request_id, credentials, operation, last_event_id).await
         }
-        Ok(admitted) => {
+        Ok(operation) => {
             let meta = RequestMeta { caller: credentials.caller, address, request_id };
-            whole(&to_json(&ResponseBody::from(&state.execute(meta, admitted).await)))
+            single_item(&to_json(&ResponseBody::from(&state.execute(meta, operation).await)))
         }
-        Err(answer) => whole(&to_json(&ResponseBody::from(&answer))),
+        Err(response) => single_item(&to_json(&ResponseBody::from(&response))),
     };
     let format = match media_type {
         MediaType::MultipartSubscription => &multipart::FORMAT,
         _ => &sse::FORMAT,
     };
-    let mut response = Body::from_stream(format.written(parts, permit)).into_response();
+    let mut response = Body::from_stream(format.body_stream(items, permit)).into_response();
     let headers = [
         (header::CONTENT_TYPE, format.content_type),
         (header::CACHE_CONTROL, "no-cache, no-store"),
-        // Proxies are to pass on what comes when it comes.
+        // Keeps nginx and other proxies from buffering the response.
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     for (name, value) in headers {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
-    if let Some(operation) = operation {
-        response.extensions_mut().insert(operation);
+    if let Some(logged_operation) = logged_operation {
+        response.extensions_mut().insert(logged_operation);
     }
     response
 }
 
-/// One answer, and the end.
-fn whole(payload: &str) -> BoxStream<'static, StreamItem> {
+/// A stream of one response.
+fn single_item(payload: &str) -> BoxStream<'static, StreamItem> {
     let next = StreamItem::Next { payload: payload.into(), cursor: None };
     stream::iter([next, StreamItem::Complete]).boxed()
 }
 
-/// What is told in place of an answer.
-fn errors(errors: &str) -> String {
+/// A response body of errors only. `errors` is a JSON list.
+fn errors_body(errors: &str) -> String {
     format!(r#"{{"errors":{errors}}}"#)
 }
 
-/// What a subscription tells, for as long as its client may be told.
-async fn follow(
+/// Starts a subscription. Its stream ends when the session or the credentials of the client do.
+async fn subscribe(
     state: Arc<AppState>,
     address: IpAddr,
     request_id: Arc<str>,
     credentials: Credentials,
-    admitted: ValidatedOperation,
+    operation: ValidatedOperation,
     last_event_id: Option<String>,
 ) -> BoxStream<'static, StreamItem> {
-    // Nothing was executed: there is no data, not even a null one.
-    let refused = |response: &Answer| whole(&errors(&to_json(&response.errors)));
+    // Nothing was executed: the body has no `data`, not even null.
+    let errors_only = |response: &GraphqlResponse| single_item(&errors_body(&to_json(&response.errors)));
     let permit = match state.subscription_permit(&credentials.caller, address) {
         Ok(permit) => permit,
-        Err(error) => return refused(&error_response(&error)),
+        Err(error) => return errors_only(&error_response(&error)),
     };
-    let mut session_watch = SessionWatch::of_nobody(Arc::clone(&state));
+    let mut session_watch = SessionWatch::new(Arc::clone(&state));
     session_watch.watch(&credentials);
     if let Caller::Viewer(viewer) = &credentials.caller {
-        // Once more, now that nothing goes by unheard.
+        // Checks the session once more: it may have changed before the watch began.
         match accounts::refresh_viewer(&state.services, viewer).await {
-            Ok(now) => session_watch.current_caller().set(Caller::Viewer(Arc::new(now))),
-            Err(error) => return refused(&error_response(&error.into())),
+            Ok(viewer) => session_watch.current_caller().set(Caller::Viewer(Arc::new(viewer))),
+            Err(error) => return errors_only(&error_response(&error.into())),
         }
     }
     let meta = RequestMeta { caller: session_watch.current_caller().caller(), address, request_id };
     let current_caller = session_watch.current_caller().clone();
-    match state.subscribe(current_caller, meta, admitted, last_event_id).await {
+    match state.subscribe(current_caller, meta, operation, last_event_id).await {
         Ok(subscription_stream) => {
-            let state = SubscriptionState {
+            let subscription = Subscription {
                 state,
                 session_watch,
                 subscription_stream,
-                progress: Progress::GoesOn,
+                stream_state: StreamState::Active,
                 _permit: permit,
             };
-            stream::unfold(state, SubscriptionState::next).boxed()
+            stream::unfold(subscription, Subscription::next).boxed()
         }
-        Err(response) => refused(&response),
+        Err(response) => errors_only(&response),
     }
 }
 
-struct SubscriptionState {
+/// A running subscription.
+struct Subscription {
     state: Arc<AppState>,
     session_watch: SessionWatch,
     subscription_stream: SubscriptionStream,
-    progress: Progress,
+    stream_state: StreamState,
     _permit: Permit<Subscriber>,
 }
 
-/// How far a subscription has come to its end.
-enum Progress {
-    GoesOn,
+enum StreamState {
+    Active,
+    /// The errors were sent; [`StreamItem::Complete`] follows.
     Failed,
     Complete,
 }
 
-impl SubscriptionState {
+impl Subscription {
     async fn next(mut self) -> Option<(StreamItem, Self)> {
-        match self.progress {
-            Progress::GoesOn => {}
-            Progress::Failed => {
-                self.progress = Progress::Complete;
+        match self.stream_state {
+            StreamState::Active => {}
+            StreamState::Failed => {
+                self.stream_state = StreamState::Complete;
                 return Some((StreamItem::Complete, self));
             }
-            Progress::Complete => return None,
+            StreamState::Complete => return None,
         }
-        let told = self.told().await?;
-        let part = match told {
+        let item = match self.next_message().await? {
             Message::Next { payload, position } => {
                 let cursor = self.state.services.streams.cursor(position).encode();
                 StreamItem::Next { payload, cursor: Some(cursor) }
             }
             Message::Failed(errors) => {
-                self.progress = Progress::Failed;
-                StreamItem::Next { payload: self::errors(&errors).into(), cursor: None }
+                self.stream_state = StreamState::Failed;
+                StreamItem::Next { payload: errors_body(&errors).into(), cursor: None }
             }
         };
-        Some((part, self))
+        Some((item, self))
     }
 
-    /// What the client is told next; `None` where it must not be told any more.
-    async fn told(&mut self) -> Option<Message> {
+    /// Waits for the next message. `None` if the session or the credentials have ended, or the gateway is
+    /// shutting down.
+    async fn next_message(&mut self) -> Option<Message> {
         let ends_at = self.session_watch.ends_at();
-        let mut expired = pin!(async {
+        let mut expiry = pin!(async {
             match ends_at {
                 Some(ends_at) => sleep_until(ends_at).await,
                 None => pending().await,
             }
         });
-        poll_fn(|task| {
-            // In this order: what has become of the client counts before what it is told.
-            while let Poll::Ready(change) = self.session_watch.poll_event(task) {
-                if change != SessionEvent::RoleChanged {
+        poll_fn(|cx| {
+            // The session is checked before the subscription: nothing is sent after the session has ended.
+            while let Poll::Ready(event) = self.session_watch.poll_event(cx) {
+                if event != SessionEvent::RoleChanged {
                     return Poll::Ready(None);
                 }
             }
-            if expired.as_mut().poll(task).is_ready() {
+            if expiry.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(None);
             }
-            // Nothing is told to somebody who may not be who they were.
             if self.session_watch.is_rechecking() {
                 Poll::Pending
             } else {
-                self.subscription_stream.poll_next_unpin(task)
+                self.subscription_stream.poll_next_unpin(cx)
             }
         })
         .await
     }
 }
 
-/// How parts are written.
+/// How the items of a stream are written.
 pub struct Format {
     pub content_type: &'static str,
-    /// What a client reads at once, before anything has happened.
-    pub first: &'static str,
-    /// What is said where there is nothing to say, so that nobody in between takes it for dead.
-    pub idle: &'static str,
-    pub idle_every: Duration,
+    /// Sent immediately, before the first item.
+    pub preamble: &'static str,
+    /// Sent if there is no item for `heartbeat_interval`, so that proxies do not close the connection as
+    /// idle.
+    pub heartbeat: &'static str,
+    pub heartbeat_interval: Duration,
     pub write: fn(&StreamItem) -> String,
 }
 
 impl Format {
-    /// The text of a response that takes `permit` for as long as it lasts.
-    fn written(
+    /// The chunks of the response body. Holds `permit` until the stream is dropped.
+    fn body_stream(
         &'static self,
-        parts: BoxStream<'static, StreamItem>,
+        items: BoxStream<'static, StreamItem>,
         permit: Permit<IpAddr>,
     ) -> impl Stream<Item = Result<String, Infallible>> + Send + 'static {
-        let mut idle = interval_at(Instant::now() + self.idle_every, self.idle_every);
-        idle.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let written = stream::unfold((parts, idle, permit), |(mut parts, mut idle, permit)| async {
+        let mut heartbeat = interval_at(Instant::now() + self.heartbeat_interval, self.heartbeat_interval);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let chunks = stream::unfold((items, heartbeat, permit), |(mut items, mut heartbeat, permit)| async {
             let text = tokio::select! {
                 biased;
-                part = parts.next() => (self.write)(&part?),
-                _ = idle.tick() => self.idle.to_owned(),
+                item = items.next() => (self.write)(&item?),
+                _ = heartbeat.tick() => self.heartbeat.to_owned(),
             };
-            idle.reset();
-            Some((text, (parts, idle, permit)))
+            heartbeat.reset();
+            Some((text, (items, heartbeat, permit)))
         });
-        stream::once(ready(self.first.to_owned())).chain(written).map(Ok)
+        stream::once(ready(self.preamble.to_owned())).chain(chunks).map(Ok)
     }
 }

@@ -1,22 +1,21 @@
-//! Subscriptions over multipart HTTP responses, as Apollo's clients take them.
+//! Subscriptions over multipart HTTP responses: the protocol of Apollo's clients.
 
 use std::time::Duration;
 
 use crate::http::streaming::{Format, StreamItem};
 
-/// Every part is followed by the boundary in front of the next one: so a client need not wait for what comes after it
-/// to know that it is whole.
+/// Each part is written together with the boundary after it, so that the client need not wait for the next
+/// part to know where this one ends.
 pub const FORMAT: Format = Format {
     content_type: "multipart/mixed; boundary=graphql; subscriptionSpec=1.0",
-    first: "\r\n--graphql",
-    // A heartbeat.
-    idle: "\r\ncontent-type: application/json\r\n\r\n{}\r\n--graphql",
-    idle_every: Duration::from_secs(5),
+    preamble: "\r\n--graphql",
+    heartbeat: "\r\ncontent-type: application/json\r\n\r\n{}\r\n--graphql",
+    heartbeat_interval: Duration::from_secs(5),
     write,
 };
 
-fn write(part: &StreamItem) -> String {
-    match part {
+fn write(item: &StreamItem) -> String {
+    match item {
         StreamItem::Next { payload, .. } => {
             format!("\r\ncontent-type: application/json\r\n\r\n{{\"payload\":{payload}}}\r\n--graphql")
         }

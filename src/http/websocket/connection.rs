@@ -1,4 +1,4 @@
-//! One client's socket, from its first message to its close.
+//! The loop of one WebSocket, from its first message to its close.
 
 use std::future::poll_fn;
 use std::net::IpAddr;
@@ -19,21 +19,20 @@ use crate::http::state::AppState;
 use crate::http::websocket::operation::{Operation, Outbound};
 use crate::http::websocket::protocol::{Close, EXPIRED, SESSION_ENDED, ServerMessage};
 
-/// How long a client may take nothing of what is sent to it.
-const TAKE_WITHIN: Duration = Duration::from_mins(1);
+/// How long a client may read nothing while messages wait for it.
+const SEND_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How long a client may take to answer a close.
-const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+/// How long a client may take to answer a close frame.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Messages that go out together where they are ready together.
-const BATCH: usize = 32;
+/// The most messages that are sent before other tasks get their turn.
+const SEND_BATCH_MAX: usize = 32;
 
-/// What happens next.
+/// What the loop has to handle next.
 enum Step {
-    Heard(Message),
-    Changed(SessionEvent),
-    /// The clock has struck.
-    Strike,
+    Received(Message),
+    SessionEvent(SessionEvent),
+    TimerElapsed,
 }
 
 pub struct Connection {
@@ -41,21 +40,22 @@ pub struct Connection {
     pub address: IpAddr,
     pub request_id: Arc<str>,
     pub session_watch: SessionWatch,
-    /// They have introduced themselves.
-    pub initialized: bool,
+    /// Whether the client has sent `connection_init` and was authenticated.
+    pub is_initialized: bool,
     pub operations: StreamMap<Arc<str>, Operation>,
     init_deadline: Instant,
-    ping_at: Instant,
-    pings_unanswered: u8,
-    clock_set_to: Option<Instant>,
-    /// What to say before anything else.
-    pending: Option<String>,
-    /// Something was said that may still be here.
-    unflushed: bool,
-    /// There is no room for more until the client takes some.
-    blocked: bool,
-    /// Since when the client has taken nothing of what it was told.
-    untaken_since: Option<Instant>,
+    next_ping_at: Instant,
+    unanswered_pings: u8,
+    /// The deadline that the timer is set to and was polled for.
+    timer_deadline: Option<Instant>,
+    /// A message to send before those of the operations.
+    pending_message: Option<String>,
+    /// Whether sent messages may still be in the buffer.
+    needs_flush: bool,
+    /// Whether the buffer is full until the client reads.
+    is_blocked: bool,
+    /// Since when the client has read nothing, although messages wait for it.
+    send_stalled_since: Option<Instant>,
     _permit: Permit<IpAddr>,
 }
 
@@ -65,191 +65,196 @@ impl Connection {
         Self {
             address,
             request_id,
-            session_watch: SessionWatch::of_nobody(Arc::clone(&state)),
-            initialized: false,
+            session_watch: SessionWatch::new(Arc::clone(&state)),
+            is_initialized: false,
             operations: StreamMap::new(),
             init_deadline: now + state.limits.init_timeout,
-            ping_at: now + state.limits.ping_interval,
-            pings_unanswered: 0,
-            clock_set_to: None,
-            pending: None,
-            unflushed: false,
-            blocked: false,
-            untaken_since: None,
+            next_ping_at: now + state.limits.ping_interval,
+            unanswered_pings: 0,
+            timer_deadline: None,
+            pending_message: None,
+            needs_flush: false,
+            is_blocked: false,
+            send_stalled_since: None,
             _permit: permit,
             state,
         }
     }
 
-    /// Serves the client until it goes, or must go.
-    #[expect(clippy::manual_async_fn, reason = "an async fn would hold room for its arguments twice")]
+    /// Serves the client until it disconnects, or the gateway closes the connection.
+    #[expect(clippy::manual_async_fn, reason = "an async fn would reserve memory for its arguments twice")]
     pub fn serve(mut self, mut socket: WebSocket) -> impl Future<Output = ()> + Send {
         async move {
-            let close = match socket.protocol() {
+            let result = match socket.protocol() {
                 Some(_) => self.run_loop(&mut socket).await,
                 None => Err(Some(Close::SubprotocolNotAcceptable)),
             };
-            // Nothing runs for nobody.
+            // Stops the operations before the close handshake.
             self.operations.clear();
-            if let Err(Some(close)) = close {
-                tracing::debug!(socket = &*self.request_id, ?close, "closing");
-                Box::pin(timeout(CLOSE_WITHIN, close_handshake(&mut socket, &close))).await.ok();
+            if let Err(Some(close)) = result {
+                tracing::debug!(socket = &*self.request_id, ?close, "closing WebSocket");
+                Box::pin(timeout(CLOSE_TIMEOUT, close_handshake(&mut socket, &close))).await.ok();
             }
         }
     }
 
-    /// Goes on until the client is gone (`None`), or the socket must be closed.
+    /// Runs until the client has disconnected (`None`), or the connection must be closed.
     async fn run_loop(&mut self, socket: &mut WebSocket) -> Result<(), Option<Close>> {
-        let mut clock = pin!(sleep_until(self.due()));
+        let mut timer = pin!(sleep_until(self.next_deadline()));
         loop {
-            match poll_fn(|task| self.poll_step(socket, clock.as_mut(), task)).await? {
-                Step::Heard(message) => {
-                    self.pings_unanswered = 0;
-                    // Boxed, so that a socket that is told something now and then does not hold the room for it.
-                    self.pending = Box::pin(self.handle_message(message)).await?;
+            match poll_fn(|cx| self.poll_step(socket, timer.as_mut(), cx)).await? {
+                Step::Received(message) => {
+                    self.unanswered_pings = 0;
+                    // Boxed, so that an idle connection does not reserve memory for this future.
+                    self.pending_message = Box::pin(self.handle_message(message)).await?;
                 }
-                Step::Strike => self.pending = self.pending.take().or(self.on_timer()?),
-                Step::Changed(change) => changed(change)?,
+                Step::TimerElapsed => {
+                    self.pending_message = self.pending_message.take().or(self.handle_timer()?);
+                }
+                Step::SessionEvent(event) => check_session_event(event)?,
             }
         }
     }
 
-    /// Says what there is to say, as much as the client takes; then what happens next. Everything is polled once for
-    /// each time that the socket is woken: it is most of what a delivery costs.
+    /// Sends what is ready, then waits for the next step. Each source is polled once for each time that the
+    /// task is woken: polling is most of the cost of a delivery.
     fn poll_step(
         &mut self,
         socket: &mut WebSocket,
-        mut clock: Pin<&mut Sleep>,
-        task: &mut Context<'_>,
+        mut timer: Pin<&mut Sleep>,
+        cx: &mut Context<'_>,
     ) -> Poll<Result<Step, Option<Close>>> {
-        let taken = match self.poll_say(socket, task) {
-            Ok(taken) => taken,
+        let can_send = match self.poll_send(socket, cx) {
+            Ok(can_send) => can_send,
             Err(close) => return Poll::Ready(Err(close)),
         };
-        if let Poll::Ready(change) = self.session_watch.poll_event(task) {
-            return Poll::Ready(Ok(Step::Changed(change)));
+        if let Poll::Ready(event) = self.session_watch.poll_event(cx) {
+            return Poll::Ready(Ok(Step::SessionEvent(event)));
         }
-        // Polled once for each time that it is set: this is one task, which it then wakes.
-        let due = self.due();
-        let strikes = if self.clock_set_to == Some(due) {
-            clock.is_elapsed()
+        // The timer is polled only when its deadline changes: it then wakes this task.
+        let deadline = self.next_deadline();
+        let has_elapsed = if self.timer_deadline == Some(deadline) {
+            timer.is_elapsed()
         } else {
-            self.clock_set_to = Some(due);
-            clock.as_mut().reset(due);
-            // Whatever else this task has done in its turn: or it would not be woken.
-            pin!(unconstrained(clock)).poll(task).is_ready()
+            self.timer_deadline = Some(deadline);
+            timer.as_mut().reset(deadline);
+            // Unconstrained: a task that has used up its cooperative budget would not register for the
+            // wake-up.
+            pin!(unconstrained(timer)).poll(cx).is_ready()
         };
-        if strikes {
-            self.clock_set_to = None;
-            return Poll::Ready(Ok(Step::Strike));
+        if has_elapsed {
+            self.timer_deadline = None;
+            return Poll::Ready(Ok(Step::TimerElapsed));
         }
-        // A client that takes nothing is not listened to either; nor is one that has not been answered yet.
-        if !taken || self.pending.is_some() {
+        // Messages of the client are not read while it does not read, or while a reply to it waits.
+        if !can_send || self.pending_message.is_some() {
             return Poll::Pending;
         }
-        match ready!(socket.poll_next_unpin(task)) {
-            Some(Ok(message)) => Poll::Ready(Ok(Step::Heard(message))),
+        match ready!(socket.poll_next_unpin(cx)) {
+            Some(Ok(message)) => Poll::Ready(Ok(Step::Received(message))),
             Some(Err(_)) | None => Poll::Ready(Err(None)),
         }
     }
 
-    /// Says what there is to say; whether the client takes more.
-    fn poll_say(&mut self, socket: &mut WebSocket, task: &mut Context<'_>) -> Result<bool, Option<Close>> {
-        for room in (0..BATCH).rev() {
-            match socket.poll_ready_unpin(task) {
-                Poll::Ready(Ok(())) if std::mem::take(&mut self.blocked) => self.untaken_since = None,
+    /// Sends the messages that are ready. Returns whether the client can receive more.
+    fn poll_send(&mut self, socket: &mut WebSocket, cx: &mut Context<'_>) -> Result<bool, Option<Close>> {
+        for remaining in (0..SEND_BATCH_MAX).rev() {
+            match socket.poll_ready_unpin(cx) {
+                Poll::Ready(Ok(())) if std::mem::take(&mut self.is_blocked) => self.send_stalled_since = None,
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => return Err(None),
                 Poll::Pending => {
-                    self.blocked = true;
-                    self.untaken_since.get_or_insert_with(Instant::now);
+                    self.is_blocked = true;
+                    self.send_stalled_since.get_or_insert_with(Instant::now);
                     break;
                 }
             }
-            // What has become of the client counts before what it is told: nothing is told to somebody who may not be who
-            // they were.
-            if let Poll::Ready(change) = self.session_watch.poll_event(task) {
-                changed(change)?;
+            // The session is checked before the operations: nothing is sent while the caller's role or
+            // session is unknown.
+            if let Poll::Ready(event) = self.session_watch.poll_event(cx) {
+                check_session_event(event)?;
             }
-            let text = match self.pending.take() {
+            let text = match self.pending_message.take() {
                 Some(text) => text,
                 None if self.session_watch.is_rechecking() => break,
-                None => match self.operations.poll_next_unpin(task) {
-                    Poll::Ready(Some((id, Outbound::Last(text)))) => {
+                None => match self.operations.poll_next_unpin(cx) {
+                    Poll::Ready(Some((id, Outbound::FinalMessage(text)))) => {
                         self.operations.remove(&id);
                         text
                     }
-                    Poll::Ready(Some((_, Outbound::Next(text)))) => text,
-                    Poll::Ready(Some((_, Outbound::Close(close)))) => return Err(Some(close)),
+                    Poll::Ready(Some((_, Outbound::Message(text)))) => text,
+                    Poll::Ready(Some((_, Outbound::CloseConnection(close)))) => return Err(Some(close)),
                     Poll::Ready(None) | Poll::Pending => break,
                 },
             };
-            // And behind: nothing that happened after its end is told to a session.
-            if let Poll::Ready(change) = self.session_watch.poll_event(task) {
-                changed(change)?;
+            // And after them: an event from after the end of the session is not sent.
+            if let Poll::Ready(event) = self.session_watch.poll_event(cx) {
+                check_session_event(event)?;
             }
             socket.start_send_unpin(Message::text(text)).map_err(|_| None)?;
-            self.unflushed = true;
-            if room == 0 {
-                // There may be more; others are to have their turn first.
-                task.waker().wake_by_ref();
+            self.needs_flush = true;
+            if remaining == 0 {
+                // There may be more messages, but other tasks go first.
+                cx.waker().wake_by_ref();
             }
         }
-        if self.unflushed && !self.blocked {
-            match socket.poll_flush_unpin(task) {
-                Poll::Ready(Ok(())) => (self.unflushed, self.untaken_since) = (false, None),
+        if self.needs_flush && !self.is_blocked {
+            match socket.poll_flush_unpin(cx) {
+                Poll::Ready(Ok(())) => (self.needs_flush, self.send_stalled_since) = (false, None),
                 Poll::Ready(Err(_)) => return Err(None),
                 Poll::Pending => {
-                    self.untaken_since.get_or_insert_with(Instant::now);
+                    self.send_stalled_since.get_or_insert_with(Instant::now);
                 }
             }
         }
-        Ok(!self.blocked)
+        Ok(!self.is_blocked)
     }
 
-    /// When the clock strikes next.
-    fn due(&self) -> Instant {
-        let by = if self.initialized { self.session_watch.ends_at() } else { Some(self.init_deadline) };
-        let taken_by = self.untaken_since.map(|since| since + TAKE_WITHIN);
-        [by, taken_by].into_iter().flatten().fold(self.ping_at, Instant::min)
+    /// When the timer must elapse next.
+    fn next_deadline(&self) -> Instant {
+        let session_deadline =
+            if self.is_initialized { self.session_watch.ends_at() } else { Some(self.init_deadline) };
+        let send_deadline = self.send_stalled_since.map(|since| since + SEND_TIMEOUT);
+        [session_deadline, send_deadline].into_iter().flatten().fold(self.next_ping_at, Instant::min)
     }
 
-    /// The clock has struck: what to say, or why to close.
-    fn on_timer(&mut self) -> Result<Option<String>, Option<Close>> {
+    /// Handles the deadlines that have passed. Returns a ping if one is due. The error closes the connection.
+    fn handle_timer(&mut self) -> Result<Option<String>, Option<Close>> {
         let now = Instant::now();
-        if !self.initialized && now >= self.init_deadline {
+        if !self.is_initialized && now >= self.init_deadline {
             return Err(Some(Close::InitTimeout));
         }
         if self.session_watch.ends_at().is_some_and(|ends_at| now >= ends_at) {
             return Err(Some(Close::Forbidden(EXPIRED)));
         }
-        if self.untaken_since.is_some_and(|since| now >= since + TAKE_WITHIN) {
+        if self.send_stalled_since.is_some_and(|since| now >= since + SEND_TIMEOUT) {
             return Err(None);
         }
-        if now < self.ping_at {
+        if now < self.next_ping_at {
             return Ok(None);
         }
-        if self.pings_unanswered == 2 {
+        if self.unanswered_pings == 2 {
             return Err(None);
         }
-        self.pings_unanswered += 1;
-        self.ping_at = now + self.state.limits.ping_interval;
+        self.unanswered_pings += 1;
+        self.next_ping_at = now + self.state.limits.ping_interval;
         Ok(Some(ServerMessage::Ping.to_text()))
     }
 }
 
-/// Whether what has become of a client closes its socket.
-fn changed(change: SessionEvent) -> Result<(), Option<Close>> {
-    match change {
+/// The error closes the connection.
+fn check_session_event(event: SessionEvent) -> Result<(), Option<Close>> {
+    match event {
         SessionEvent::SessionEnded => Err(Some(Close::Forbidden(SESSION_ENDED))),
-        SessionEvent::GoingAway => Err(Some(Close::GoingAway)),
-        // Subscriptions that only a reviewer may have end by themselves.
+        SessionEvent::ShuttingDown => Err(Some(Close::GoingAway)),
+        // Subscriptions that require a reviewer check the role themselves.
         SessionEvent::RoleChanged => Ok(()),
     }
 }
 
 async fn close_handshake(socket: &mut WebSocket, close: &Close) {
     socket.send(Message::Close(Some(close.frame()))).await.ok();
-    // Its answer is awaited: a connection dropped before would take the close's code with it.
+    // Waits for the client's answer: if the connection were dropped before, the client might not receive the
+    // close code.
     while let Some(Ok(_)) = socket.recv().await {}
 }

@@ -1,4 +1,5 @@
-//! What a client says, and what is done about it. Nothing here waits for the database but who the client is.
+//! Handles the messages of a client. It waits for the database only to authenticate: everything else runs in
+//! an [`Operation`].
 
 use std::sync::Arc;
 
@@ -12,35 +13,39 @@ use crate::engine::operation::ValidatedOperation;
 use crate::engine::response::error_response;
 use crate::graphql::error::{Error, ErrorCode};
 use crate::http::credentials::Credentials;
-use crate::http::log_fields::Operation as OperationLogFields;
-use crate::http::request_body::DOCUMENT_MAX_BYTES;
+use crate::http::log_fields::LoggedOperation;
+use crate::http::request_body::REQUEST_MAX_BYTES;
 use crate::http::websocket::connection::Connection;
 use crate::http::websocket::operation::{Operation, Requester};
-use crate::http::websocket::protocol::{Acknowledged, ClientMessage, Close, ServerMessage, request};
+use crate::http::websocket::protocol::{
+    ClientMessage, Close, ConnectionAckPayload, ServerMessage, parse_request,
+};
 
 impl Connection {
-    /// What to say to it at once.
+    /// Handles one message and returns the reply, if there is one. The error closes the connection.
     pub async fn handle_message(&mut self, message: Message) -> Result<Option<String>, Option<Close>> {
         let text = match message {
-            Message::Text(text) if text.len() > DOCUMENT_MAX_BYTES => return Err(Some(Close::TooLarge)),
+            Message::Text(text) if text.len() > REQUEST_MAX_BYTES => return Err(Some(Close::TooLarge)),
             Message::Text(text) => text,
-            Message::Binary(_) => return Err(Some(Close::InvalidMessage("Messages are text".into()))),
-            // The library answers pings; a close ends the stream.
+            Message::Binary(_) => {
+                return Err(Some(Close::InvalidMessage("Binary messages are not supported".into())));
+            }
+            // The library answers pings, and ends the stream after a close frame.
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) => return Ok(None),
         };
         match ClientMessage::parse(&text).map_err(Close::from)? {
             ClientMessage::ConnectionInit { payload } => {
-                if self.initialized {
+                if self.is_initialized {
                     return Err(Some(Close::TooManyInits));
                 }
                 let payload = self.authenticate(&payload.unwrap_or_default()).await?;
-                self.initialized = true;
+                self.is_initialized = true;
                 Ok(Some(ServerMessage::ConnectionAck { payload }.to_text()))
             }
-            ClientMessage::Ping { payload } => self.pinged(payload).await,
+            ClientMessage::Ping { payload } => self.handle_ping(payload).await,
             ClientMessage::Pong { .. } => Ok(None),
             ClientMessage::Subscribe { id, payload } => {
-                self.begin(id, request(payload).map_err(Close::from)?)?;
+                self.handle_subscribe(id, parse_request(payload).map_err(Close::from)?)?;
                 Ok(None)
             }
             ClientMessage::Complete { id } => {
@@ -50,20 +55,24 @@ impl Connection {
         }
     }
 
-    /// Answers a ping; one with credentials has fresh ones, to go on beyond those from before.
-    async fn pinged(&mut self, payload: Option<Map<String, Value>>) -> Result<Option<String>, Option<Close>> {
+    /// Answers a ping. A ping with credentials renews those of the connection, so that it can stay open after
+    /// the previous ones expire.
+    async fn handle_ping(
+        &mut self,
+        payload: Option<Map<String, Value>>,
+    ) -> Result<Option<String>, Option<Close>> {
         let payload = match payload {
-            Some(payload) if self.initialized && authorization(&payload).is_some() => {
-                let before = self.session_watch.current_caller().caller();
-                let acknowledged = self.authenticate(&payload).await?;
-                let same = match (before, self.session_watch.current_caller().caller()) {
-                    (Caller::Viewer(before), Caller::Viewer(now)) => before.id() == now.id(),
+            Some(payload) if self.is_initialized && authorization(&payload).is_some() => {
+                let previous = self.session_watch.current_caller().caller();
+                let ack_payload = self.authenticate(&payload).await?;
+                let is_same_user = match (previous, self.session_watch.current_caller().caller()) {
+                    (Caller::Viewer(previous), Caller::Viewer(current)) => previous.id() == current.id(),
                     _ => false,
                 };
-                if !same {
-                    return Err(Some(Close::Forbidden("These credentials are somebody else's")));
+                if !is_same_user {
+                    return Err(Some(Close::Forbidden("The credentials belong to another user")));
                 }
-                let payload = serde_json::to_value(acknowledged).expect("a message is plain data");
+                let payload = serde_json::to_value(ack_payload).expect("a message is plain data");
                 payload.as_object().cloned()
             }
             other => other,
@@ -73,81 +82,84 @@ impl Connection {
         Ok(Some(ServerMessage::Pong { payload }.to_text()))
     }
 
-    /// Learns whose the credentials in a payload are.
+    /// Authenticates the client by the credentials in a payload, and watches their session.
     async fn authenticate(
         &mut self,
         payload: &Map<String, Value>,
-    ) -> Result<Option<Acknowledged>, Option<Close>> {
+    ) -> Result<Option<ConnectionAckPayload>, Option<Close>> {
         let authorization = authorization(payload);
-        let credentials = self.credentials(authorization).await?;
+        let credentials = self.check_credentials(authorization).await?;
         self.session_watch.watch(&credentials);
         if matches!(credentials.caller, Caller::Viewer(_)) {
-            // Once more, now that nothing goes by unheard: they may have another role, or no session, by now.
-            let now = self.credentials(authorization).await?;
-            self.session_watch.current_caller().set(now.caller);
+            // Checks the session once more: it may have changed before the watch began.
+            let current = self.check_credentials(authorization).await?;
+            self.session_watch.current_caller().set(current.caller);
         }
-        Ok(credentials.expire_at.map(|access_token_expires_at| Acknowledged { access_token_expires_at }))
+        Ok(credentials
+            .expires_at
+            .map(|access_token_expires_at| ConnectionAckPayload { access_token_expires_at }))
     }
 
-    async fn credentials(&mut self, authorization: Option<&str>) -> Result<Credentials, Option<Close>> {
-        match self.state.credentials(authorization).await {
+    async fn check_credentials(&mut self, authorization: Option<&str>) -> Result<Credentials, Option<Close>> {
+        match self.state.authenticate(authorization).await {
             Ok(Credentials { caller: Caller::InvalidCredentials, .. }) => {
                 Err(Some(Close::Forbidden("Forbidden")))
             }
             Ok(credentials) => Ok(credentials),
             Err(error) => {
-                tracing::warn!(socket = &*self.request_id, %error, "cannot tell who this is");
+                tracing::warn!(socket = &*self.request_id, %error, "authentication failed");
                 Err(Some(Close::TryAgainLater))
             }
         }
     }
 
-    /// Begins an operation.
-    fn begin(&mut self, id: String, request: Request) -> Result<(), Option<Close>> {
-        if !self.initialized {
+    /// Starts an operation. An invalid one becomes an operation that only sends its errors.
+    fn handle_subscribe(&mut self, id: String, request: Request) -> Result<(), Option<Close>> {
+        if !self.is_initialized {
             return Err(Some(Close::Unauthorized));
         }
         if self.operations.contains_key(id.as_str()) {
             return Err(Some(Close::SubscriberExists(id)));
         }
-        let admitted = self.state.admit(request);
-        let operation = admitted.as_ref().ok().map(OperationLogFields::of);
+        let validated = self.state.validate(request);
+        let logged_operation = validated.as_ref().ok().map(LoggedOperation::from);
         tracing::info!(
             socket = &*self.request_id,
-            kind = operation.as_ref().map(|operation| operation.kind.to_string()),
-            operation = operation.and_then(|operation| operation.name),
-            "began"
+            kind = logged_operation.as_ref().map(|operation| operation.kind.to_string()),
+            operation = logged_operation.and_then(|operation| operation.name),
+            "operation started"
         );
         let id: Arc<str> = id.into();
-        let running =
-            admitted.and_then(|admitted| self.run(&id, admitted).map_err(|error| error_response(&error)));
-        let running = running.unwrap_or_else(|answer| Operation::refused(&id, &answer));
-        self.operations.insert(id, running);
+        let started = validated.and_then(|validated| {
+            self.start_operation(&id, validated).map_err(|error| error_response(&error))
+        });
+        let operation = started.unwrap_or_else(|response| Operation::rejected(&id, &response));
+        self.operations.insert(id, operation);
         Ok(())
     }
 
     /// # Errors
-    /// RATE_LIMITED.
-    fn run(&self, id: &Arc<str>, admitted: ValidatedOperation) -> Result<Operation, Error> {
-        let most = self.state.limits.operations_per_socket;
-        if self.operations.len() >= most {
-            let message = format!("A socket may have at most {most} operations at a time.");
+    /// `RATE_LIMITED` if the connection or the user has too many operations.
+    fn start_operation(&self, id: &Arc<str>, validated: ValidatedOperation) -> Result<Operation, Error> {
+        let max = self.state.limits.operations_per_socket;
+        if self.operations.len() >= max {
+            let message = format!("Too many operations: a WebSocket may run at most {max} at a time.");
             return Err(Error::new(ErrorCode::RateLimited, message));
         }
         let current_caller = self.session_watch.current_caller().clone();
         let caller = current_caller.caller();
         let requester =
             Requester { current_caller, address: self.address, request_id: Arc::clone(&self.request_id) };
-        if admitted.kind == OperationType::Subscription {
+        if validated.kind == OperationType::Subscription {
             let permit = self.state.subscription_permit(&caller, self.address)?;
-            return Ok(Operation::follow(&self.state, id, requester, admitted, permit));
+            return Ok(Operation::subscribe(&self.state, id, requester, validated, permit));
         }
-        Ok(Operation::run(&self.state, id, requester, admitted))
+        Ok(Operation::execute(&self.state, id, requester, validated))
     }
 }
 
-/// The credentials in a payload. One that is no text is no good one.
+/// The credentials in a payload. A value that is not text becomes an empty one, which is invalid.
 fn authorization(payload: &Map<String, Value>) -> Option<&str> {
-    let given = payload.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-    given.map(|(_, value)| value.as_str().unwrap_or_default())
+    let entry = payload.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+    entry.map(|(_, value)| value.as_str().unwrap_or_default())
 }

@@ -1,8 +1,13 @@
 //! `/graphql` over WebSocket: the graphql-transport-ws protocol of the graphql-ws project.
 //!
-//! [`protocol`] holds the messages and close codes, [`connection`] one client's socket, [`inbound`] what its client says,
-//! [`operation`] one operation on it. The library's own handler is not used: it closes with other codes than the protocol's,
-//! knows no time-out, and sends what fails before execution as `next`.
+//! - [`protocol`]: the messages of the protocol, and its close codes.
+//! - [`connection`]: the loop of one WebSocket. It sends messages, watches the session and the timeouts, and
+//!   waits for the next message of the client.
+//! - [`inbound`]: handles a message of the client: authenticates it, starts and stops operations.
+//! - [`operation`]: one running operation of a connection: a query, a mutation or a subscription.
+//!
+//! The library's own handler is not used: its close codes differ from the protocol's, it has no timeouts, and
+//! it sends the errors of an operation that was not executed as `next` instead of `error` (docs/adr/0003).
 
 mod connection;
 mod inbound;
@@ -18,14 +23,15 @@ use axum::response::Response;
 
 use crate::graphql::error::ErrorCode;
 use crate::http::error_response::{reject, too_many_connections};
-use crate::http::request_body::DOCUMENT_MAX_BYTES;
+use crate::http::request_body::REQUEST_MAX_BYTES;
 use crate::http::state::AppState;
 use crate::http::websocket::connection::Connection;
 
-/// Small, since there are many sockets and nearly all of them are idle.
+/// Small, because there are many WebSockets and nearly all of them are idle.
 const BUFFER_BYTES: usize = 2048;
 
-/// Upgrades the request, where it comes from a page that may open sockets here.
+/// Upgrades a request to a WebSocket. Rejects it if its web origin is not allowed, or the client has too many
+/// connections.
 pub fn open(
     state: Arc<AppState>,
     upgrade: WebSocketUpgrade,
@@ -33,18 +39,18 @@ pub fn open(
     address: IpAddr,
     request_id: String,
 ) -> Response {
-    if !state.origins.allow_socket(headers) {
-        let message = "Pages of this origin may not open sockets here.";
+    if !state.origins.allows_websocket(headers) {
+        let message = "Pages of this web origin may not open WebSockets.";
         return reject(StatusCode::FORBIDDEN, ErrorCode::Forbidden, message);
     }
-    let Some(permit) = state.connections.take(address) else {
-        return too_many_connections(state.connections.most());
+    let Some(permit) = state.connections.try_acquire(address) else {
+        return too_many_connections(state.connections.max());
     };
     upgrade
         .protocols([protocol::SUBPROTOCOL])
-        // Twice what is read: up to there, a client is told what is wrong; beyond, it is cut off.
-        .max_message_size(2 * DOCUMENT_MAX_BYTES)
-        .max_frame_size(2 * DOCUMENT_MAX_BYTES)
+        // Twice the limit: up to this size the client gets a close code, beyond it the connection breaks.
+        .max_message_size(2 * REQUEST_MAX_BYTES)
+        .max_frame_size(2 * REQUEST_MAX_BYTES)
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES)
         .on_upgrade(move |socket| {

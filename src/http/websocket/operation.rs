@@ -1,4 +1,4 @@
-//! One operation of one socket: a query, a mutation, or a subscription for as long as it goes on.
+//! One running operation of a WebSocket: a query, a mutation, or a subscription until it ends.
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -19,115 +19,117 @@ use crate::engine::{Caller, RequestMeta};
 use crate::graphql::error::Error;
 use crate::http::connection_limit::Permit;
 use crate::http::state::{AppState, Subscriber};
-use crate::http::websocket::protocol::{Close, Header, SESSION_ENDED, ServerMessage};
+use crate::http::websocket::protocol::{Close, MessagePrefix, SESSION_ENDED, ServerMessage};
 use crate::service;
 use crate::service::accounts;
 
-/// What an operation says.
+/// What an operation sends to its connection.
 #[derive(Debug)]
 pub enum Outbound {
-    Next(String),
-    /// Nothing more comes of it.
-    Last(String),
-    /// Whoever began it must not be here any more.
-    Close(Close),
+    /// A message for the client.
+    Message(String),
+    /// The last message of the operation.
+    FinalMessage(String),
+    /// The connection must be closed.
+    CloseConnection(Close),
 }
 
-/// Who begins an operation, and from where.
+/// The client that starts an operation.
 pub struct Requester {
     pub current_caller: CurrentCaller,
     pub address: IpAddr,
     pub request_id: Arc<str>,
 }
 
-/// An operation under way; a stream of what it says. Dropped, it says nothing more. Whatever it waits for runs on a task
-/// of its own: the client may be slow, and must not keep what others need, such as a connection to the database.
+/// A running operation: a stream of messages for the client. Dropping it stops the operation.
+///
+/// Execution runs on its own task. A client that reads slowly delays only its own connection, while the task
+/// still finishes and gives back what others need, such as a database connection.
 pub enum Operation {
-    /// What it says is little, and comes soon.
-    Answer(BoxStream<'static, Outbound>),
+    /// A query, a mutation or an error: a few messages.
+    Response(BoxStream<'static, Outbound>),
     Subscription(Box<Subscription>),
 }
 
-/// A subscription under way.
 pub struct Subscription {
     id: Arc<str>,
-    header: Header,
+    next_prefix: MessagePrefix,
     state: State,
-    /// Free again once this is over.
     _permit: Permit<Subscriber>,
 }
 
-#[expect(clippy::large_enum_variant, reason = "it is boxed, and nearly all of them are following")]
+#[expect(clippy::large_enum_variant, reason = "it is boxed, and nearly always `Active`")]
 enum State {
-    Beginning(AbortOnDropHandle<Result<Result<SubscriptionStream, Response>, Close>>),
-    SubscriptionStream(SubscriptionStream),
+    Starting(AbortOnDropHandle<Result<Result<SubscriptionStream, Response>, Close>>),
+    Active(SubscriptionStream),
     Ended,
 }
 
 impl Operation {
-    /// Runs a query or mutation.
-    pub fn run(
+    /// Executes a query or mutation.
+    pub fn execute(
         state: &Arc<AppState>,
         id: &Arc<str>,
         requester: Requester,
-        admitted: ValidatedOperation,
+        operation: ValidatedOperation,
     ) -> Self {
         let state = Arc::clone(state);
-        let running = async move {
+        let execution = async move {
             let meta = requester.meta(&state).await?;
-            Ok(state.execute(meta, admitted).await)
+            Ok(state.execute(meta, operation).await)
         };
         let id = Arc::clone(id);
-        let said = AbortOnDropHandle::new(tokio::spawn(running)).map(move |ran| {
-            let response = match ran {
+        let messages = AbortOnDropHandle::new(tokio::spawn(execution)).map(move |result| {
+            let response = match result {
                 Ok(Ok(response)) => response,
-                Ok(Err(close)) => return stream::iter(vec![Outbound::Close(close)]),
-                Err(ended) => broken(&ended),
+                Ok(Err(close)) => return stream::iter(vec![Outbound::CloseConnection(close)]),
+                Err(error) => panic_response(&error),
             };
             if is_request_error(&response) {
-                return stream::iter(vec![error(&id, &to_json(&response.errors))]);
+                return stream::iter(vec![error_message(&id, &to_json(&response.errors))]);
             }
-            let next = Header::of_next(&id).with(&to_json(&ResponseBody::from(&response)));
+            let next = MessagePrefix::next(&id).with_payload(&to_json(&ResponseBody::from(&response)));
             let complete = ServerMessage::Complete { id: &id }.to_text();
-            stream::iter(vec![Outbound::Next(next), Outbound::Last(complete)])
+            stream::iter(vec![Outbound::Message(next), Outbound::FinalMessage(complete)])
         });
-        Self::Answer(said.flatten_stream().boxed())
+        Self::Response(messages.flatten_stream().boxed())
     }
 
-    /// Begins a subscription.
-    pub fn follow(
+    /// Starts a subscription.
+    pub fn subscribe(
         state: &Arc<AppState>,
         id: &Arc<str>,
         requester: Requester,
-        admitted: ValidatedOperation,
+        operation: ValidatedOperation,
         permit: Permit<Subscriber>,
     ) -> Self {
         let state = Arc::clone(state);
-        let begin = async move {
+        let start = async move {
             let meta = requester.meta(&state).await?;
-            Ok(state.subscribe(requester.current_caller, meta, admitted, None).await)
+            Ok(state.subscribe(requester.current_caller, meta, operation, None).await)
         };
         Self::Subscription(Box::new(Subscription {
             id: Arc::clone(id),
-            header: Header::of_next(id),
-            state: State::Beginning(AbortOnDropHandle::new(tokio::spawn(begin))),
+            next_prefix: MessagePrefix::next(id),
+            state: State::Starting(AbortOnDropHandle::new(tokio::spawn(start))),
             _permit: permit,
         }))
     }
 
-    /// What is refused before it could begin.
-    pub fn refused(id: &str, answer: &Response) -> Self {
-        let message = self::error(id, &to_json(&answer.errors));
-        Self::Answer(stream::once(future::ready(message)).boxed())
+    /// An operation that is not executed: it only sends the errors of `response`.
+    pub fn rejected(id: &str, response: &Response) -> Self {
+        let message = error_message(id, &to_json(&response.errors));
+        Self::Response(stream::once(future::ready(message)).boxed())
     }
 }
 
 impl Requester {
-    /// Who asks, as they are now: the session may have ended, or the person may have another role.
+    /// Reads the viewer again: since the connection was authenticated, the session may have ended, or the
+    /// role changed.
     async fn meta(&self, state: &AppState) -> Result<RequestMeta, Close> {
         let caller = match self.current_caller.caller() {
             Caller::Viewer(viewer) => match accounts::refresh_viewer(&state.services, &viewer).await {
-                Ok(now) => Caller::Viewer(Arc::new(now)),
+                Ok(viewer) => Caller::Viewer(Arc::new(viewer)),
                 Err(service::Error::Unauthenticated) => return Err(Close::Forbidden(SESSION_ENDED)),
                 Err(_) => return Err(Close::TryAgainLater),
             },
@@ -140,34 +142,35 @@ impl Requester {
 impl Stream for Operation {
     type Item = Outbound;
 
-    fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Outbound>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Outbound>> {
         match &mut *self {
-            Self::Answer(said) => said.poll_next_unpin(task),
-            Self::Subscription(subscription) => subscription.poll(task),
+            Self::Response(messages) => messages.poll_next_unpin(cx),
+            Self::Subscription(subscription) => subscription.poll(cx),
         }
     }
 }
 
 impl Subscription {
-    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Option<Outbound>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Outbound>> {
         loop {
             let last = match &mut self.state {
-                State::Beginning(beginning) => match ready!(beginning.poll_unpin(task)) {
+                State::Starting(start) => match ready!(start.poll_unpin(cx)) {
                     Ok(Ok(Ok(subscription_stream))) => {
-                        self.state = State::SubscriptionStream(subscription_stream);
+                        self.state = State::Active(subscription_stream);
                         continue;
                     }
-                    Ok(Ok(Err(response))) => error(&self.id, &to_json(&response.errors)),
-                    Ok(Err(close)) => Outbound::Close(close),
-                    Err(ended) => error(&self.id, &to_json(&broken(&ended).errors)),
+                    Ok(Ok(Err(response))) => error_message(&self.id, &to_json(&response.errors)),
+                    Ok(Err(close)) => Outbound::CloseConnection(close),
+                    Err(error) => error_message(&self.id, &to_json(&panic_response(&error).errors)),
                 },
-                State::SubscriptionStream(subscription_stream) => {
-                    match ready!(subscription_stream.poll_next_unpin(task)) {
+                State::Active(subscription_stream) => {
+                    match ready!(subscription_stream.poll_next_unpin(cx)) {
                         Some(Message::Next { payload, .. }) => {
-                            return Poll::Ready(Some(Outbound::Next(self.header.with(&payload))));
+                            let message = self.next_prefix.with_payload(&payload);
+                            return Poll::Ready(Some(Outbound::Message(message)));
                         }
-                        Some(Message::Failed(errors)) => error(&self.id, &errors),
-                        // The gateway stops, and the socket closes with that.
+                        Some(Message::Failed(errors)) => error_message(&self.id, &errors),
+                        // The gateway is shutting down: the connection closes, too.
                         None => return Poll::Ready(None),
                     }
                 }
@@ -179,11 +182,12 @@ impl Subscription {
     }
 }
 
-fn error(id: &str, errors: &str) -> Outbound {
-    Outbound::Last(Header::of_error(id).with(errors))
+/// An `error` message, which ends the operation. `errors` is a JSON list.
+fn error_message(id: &str, errors: &str) -> Outbound {
+    Outbound::FinalMessage(MessagePrefix::error(id).with_payload(errors))
 }
 
-/// The answer of a task that has panicked: it ends its operation, and no other.
-fn broken(ended: &JoinError) -> Response {
-    error_response(&Error::internal(ended))
+/// The response of an operation whose task has panicked.
+fn panic_response(error: &JoinError) -> Response {
+    error_response(&Error::internal(error))
 }

@@ -1,4 +1,4 @@
-//! The messages of graphql-transport-ws, and the codes it closes with.
+//! The messages and close codes of the graphql-transport-ws protocol.
 
 use async_graphql::Request;
 use axum::extract::ws::CloseFrame;
@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::http::operation_request;
-use crate::http::request_body::DOCUMENT_MAX_BYTES;
+use crate::http::request_body::REQUEST_MAX_BYTES;
 
 pub const SUBPROTOCOL: &str = "graphql-transport-ws";
 
 pub const SESSION_ENDED: &str = "The session has ended";
 pub const EXPIRED: &str = "The credentials have expired";
 
-/// A close frame holds so many bytes of text.
+/// The most bytes of the reason in a close frame.
 const REASON_MAX_BYTES: usize = 123;
 
-/// What a client says.
+/// A message from the client.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ClientMessage {
@@ -28,7 +28,7 @@ pub enum ClientMessage {
         payload: Option<Map<String, Value>>,
     },
     Pong {
-        #[expect(dead_code, reason = "it says nothing, but is to be an object")]
+        #[expect(dead_code, reason = "it is unused, but must be an object")]
         payload: Option<Map<String, Value>>,
     },
     Subscribe {
@@ -40,49 +40,51 @@ pub enum ClientMessage {
     },
 }
 
-/// Why a message is none.
+/// Why a message is invalid.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Malformed(&'static str);
+pub struct MalformedMessage(&'static str);
 
-impl From<Malformed> for Close {
-    fn from(malformed: Malformed) -> Self {
+impl From<MalformedMessage> for Close {
+    fn from(malformed: MalformedMessage) -> Self {
         Self::InvalidMessage(format!("Invalid message: {}", malformed.0))
     }
 }
 
 impl ClientMessage {
     /// # Errors
-    /// Where it is none of the protocol's.
-    pub fn parse(text: &str) -> Result<Self, Malformed> {
-        // The reader would take a list for an object's fields in order.
+    /// If the text is not a message of the protocol.
+    pub fn parse(text: &str) -> Result<Self, MalformedMessage> {
+        // serde would read a list as the fields of an object, in their order.
         if !text.trim_start().starts_with('{') {
-            return Err(Malformed("it is no object"));
+            return Err(MalformedMessage("it must be a JSON object"));
         }
-        let message = serde_json::from_str(text).map_err(|_| Malformed("none of this protocol's"))?;
+        let message =
+            serde_json::from_str(text).map_err(|_| MalformedMessage("unknown type, or invalid fields"))?;
         match &message {
             Self::Subscribe { id, .. } | Self::Complete { id } if id.is_empty() => {
-                Err(Malformed("its id is empty"))
+                Err(MalformedMessage("`id` must not be empty"))
             }
             _ => Ok(message),
         }
     }
 }
 
-/// The GraphQL request that a `subscribe` carries.
+/// Parses the payload of a `subscribe` message.
 ///
 /// # Errors
-/// Where it carries none.
-pub fn request(payload: Map<String, Value>) -> Result<Request, Malformed> {
-    operation_request::from_json(payload.into()).ok_or(Malformed("its payload is no GraphQL request"))
+/// If the payload is not a GraphQL request.
+pub fn parse_request(payload: Map<String, Value>) -> Result<Request, MalformedMessage> {
+    let request = operation_request::from_json(payload.into());
+    request.ok_or(MalformedMessage("`payload` must be a GraphQL request"))
 }
 
-/// What the gateway says.
+/// A message from the gateway.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerMessage<'a> {
     ConnectionAck {
         #[serde(skip_serializing_if = "Option::is_none")]
-        payload: Option<Acknowledged>,
+        payload: Option<ConnectionAckPayload>,
     },
     Ping,
     Pong {
@@ -94,35 +96,35 @@ pub enum ServerMessage<'a> {
     },
 }
 
-/// What a client whose credentials are good is told of them.
+/// The payload of `connection_ack`, and of the `pong` to a ping with credentials.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Acknowledged {
-    /// Fresh credentials must be there by then, or shortly after.
+pub struct ConnectionAckPayload {
+    /// The client must send new credentials by then, or shortly after.
     pub access_token_expires_at: DateTime<Utc>,
 }
 
-/// A message about one operation with a payload that is JSON already.
+/// The text of a `next` or `error` message in front of its payload, which is already JSON. It is built once
+/// for each operation.
 #[derive(Debug, Clone)]
-pub struct Header(String);
+pub struct MessagePrefix(String);
 
-impl Header {
-    /// `next`.
-    pub fn of_next(id: &str) -> Self {
-        Self::of("next", id)
+impl MessagePrefix {
+    pub fn next(id: &str) -> Self {
+        Self::new("next", id)
     }
 
-    /// `error`: what fails before execution; it ends the operation.
-    pub fn of_error(id: &str) -> Self {
-        Self::of("error", id)
+    /// For the errors that end an operation, for example because it is invalid.
+    pub fn error(id: &str) -> Self {
+        Self::new("error", id)
     }
 
-    fn of(name: &str, id: &str) -> Self {
+    fn new(name: &str, id: &str) -> Self {
         Self(format!(r#"{{"type":"{name}","id":{},"payload":"#, Value::from(id)))
     }
 
-    /// The whole message.
-    pub fn with(&self, payload: &str) -> String {
+    /// Returns the complete message.
+    pub fn with_payload(&self, payload: &str) -> String {
         let mut text = String::with_capacity(self.0.len() + payload.len() + 1);
         text.push_str(&self.0);
         text.push_str(payload);
@@ -137,18 +139,18 @@ impl ServerMessage<'_> {
     }
 }
 
-/// Why the gateway closes a socket.
+/// Why the gateway closes a WebSocket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Close {
-    /// The gateway stops: connect again, and resume.
+    /// The gateway is shutting down: the client should reconnect and resume.
     GoingAway,
-    /// A message has more bytes than are read.
+    /// A message is too large.
     TooLarge,
-    /// The database is away, so that nobody can tell who this is.
+    /// The client cannot be authenticated, because the database is unavailable.
     TryAgainLater,
     InvalidMessage(String),
     Unauthorized,
-    /// The credentials are not good, or not any more.
+    /// The credentials are invalid or have expired, or the session has ended.
     Forbidden(&'static str),
     SubprotocolNotAcceptable,
     InitTimeout,
@@ -160,9 +162,9 @@ impl Close {
     pub fn frame(&self) -> CloseFrame {
         let (code, reason) = match self {
             Self::GoingAway => (1001, "Going away".to_owned()),
-            Self::TooLarge => (1009, format!("A message may have at most {DOCUMENT_MAX_BYTES} bytes")),
+            Self::TooLarge => (1009, format!("A message may have at most {REQUEST_MAX_BYTES} bytes")),
             Self::TryAgainLater => (1013, "Try again later".to_owned()),
-            Self::InvalidMessage(violation) => (4400, violation.clone()),
+            Self::InvalidMessage(reason) => (4400, reason.clone()),
             Self::Unauthorized => (4401, "Unauthorized".to_owned()),
             Self::Forbidden(reason) => (4403, (*reason).to_owned()),
             Self::SubprotocolNotAcceptable => (4406, "Subprotocol not acceptable".to_owned()),
@@ -180,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_fits_into_its_frame() {
+    fn long_close_reasons_are_truncated() {
         let frame = Close::SubscriberExists("é".repeat(500)).frame();
         assert_eq!(frame.code, 4409);
         assert!(frame.reason.len() <= REASON_MAX_BYTES);
@@ -188,24 +190,24 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_put_together_as_it_would_be_written() {
-        let text = Header::of_next("a\"b").with(r#"{"data":null}"#);
+    fn a_prefix_with_its_payload_is_valid_json() {
+        let text = MessagePrefix::next("a\"b").with_payload(r#"{"data":null}"#);
         let message: Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(message, serde_json::json!({ "type": "next", "id": "a\"b", "payload": { "data": null } }));
     }
 
     #[test]
-    fn messages_are_read_as_the_protocol_writes_them() {
-        let read = ClientMessage::parse;
+    fn only_messages_of_the_protocol_are_parsed() {
+        let parse = ClientMessage::parse;
         assert!(matches!(
-            read(r#"{"type":"connection_init"}"#),
+            parse(r#"{"type":"connection_init"}"#),
             Ok(ClientMessage::ConnectionInit { payload: None })
         ));
-        assert!(matches!(read(r#"{"type":"pong","payload":{"a":1}}"#), Ok(ClientMessage::Pong { .. })));
+        assert!(matches!(parse(r#"{"type":"pong","payload":{"a":1}}"#), Ok(ClientMessage::Pong { .. })));
         let subscribe = r#"{"type":"subscribe","id":"1","payload":{"query":"{a}","variables":null}}"#;
-        let Ok(ClientMessage::Subscribe { id, payload }) = read(subscribe) else { panic!("{subscribe}") };
-        assert_eq!((id.as_str(), request(payload).expect("a request").query.as_str()), ("1", "{a}"));
-        for bad in [
+        let Ok(ClientMessage::Subscribe { id, payload }) = parse(subscribe) else { panic!("{subscribe}") };
+        assert_eq!((id.as_str(), parse_request(payload).expect("a request").query.as_str()), ("1", "{a}"));
+        for invalid in [
             r#"{"type":"start"}"#,
             r#"{"type":"subscribe","id":"1"}"#,
             r#"{"type":"subscribe","id":"","payload":{"query":"{a}"}}"#,
@@ -216,11 +218,11 @@ mod tests {
             "[]",
             "nonsense",
         ] {
-            assert!(read(bad).is_err(), "{bad}");
+            assert!(parse(invalid).is_err(), "{invalid}");
         }
-        for bad in ["{}", r#"{"query":1}"#, r#"{"query":"{a}","variables":1}"#] {
-            let payload = serde_json::from_str(bad).expect("an object");
-            assert!(request(payload).is_err(), "{bad}");
+        for invalid in ["{}", r#"{"query":1}"#, r#"{"query":"{a}","variables":1}"#] {
+            let payload = serde_json::from_str(invalid).expect("an object");
+            assert!(parse_request(payload).is_err(), "{invalid}");
         }
     }
 }

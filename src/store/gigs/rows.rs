@@ -4,7 +4,8 @@
 //! A row is read by column index, which is cheaper than by name. So [`RowLayout::read_gig`] must read exactly
 //! the columns that [`RowLayout::write`] selects, in the same order: [`FIXED_COLUMNS`], `status`, the
 //! variants of [`Column`] in their order of declaration, the relevance, [`SELLER_COLUMNS`],
-//! [`IMAGE_COLUMNS`]. Two swapped columns of the same type compile.
+//! [`IMAGE_COLUMNS`]. Two swapped columns of the same type compile, but fail the test
+//! `every_field_in_a_list_equals_the_field_of_the_gig`.
 //!
 //! To add a column of `gig` to the lists:
 //!
@@ -12,7 +13,8 @@
 //!    and of the GraphQL field, from which `graphql::types::gig::column_for` finds it.
 //! 2. Add a line to [`RowLayout::read_gig`] for the field of `Gig`, at the place of the variant:
 //!    `reader.column`, or `reader.json` for JSON.
-//! 3. Select the field in the test `every_field_in_a_list_equals_the_field_of_the_gig`.
+//! 3. If the values of another column of the same type may be equal, give the new one a different value in the test
+//!    `every_field_in_a_list_equals_the_field_of_the_gig`.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A client over HTTP.
+//! An HTTP client of one gateway.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::socket::Socket;
 
-/// What every request of a test must be answered within.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Time limit of a request.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Somebody who talks to one gateway.
+/// A client of one gateway, anonymous or with an access token.
 #[derive(Clone)]
 pub struct Client {
     pub address: SocketAddr,
@@ -22,7 +22,7 @@ pub struct Client {
 
 impl Client {
     pub fn new(address: SocketAddr) -> Self {
-        let http = reqwest::Client::builder().timeout(PATIENCE).build().expect("a client");
+        let http = reqwest::Client::builder().timeout(TIMEOUT).build().expect("a client");
         Self { address, http, token: None }
     }
 
@@ -31,7 +31,7 @@ impl Client {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
-    /// The same person at another gateway.
+    /// The same credentials at another gateway.
     pub fn at(&self, other: &Self) -> Self {
         Self { address: other.address, ..self.clone() }
     }
@@ -45,85 +45,90 @@ impl Client {
     }
 
     pub fn get(&self, path: &str) -> RequestBuilder {
-        self.signed(self.http.get(self.url(path)))
+        self.authorize(self.http.get(self.url(path)))
     }
 
     pub fn post(&self, path: &str) -> RequestBuilder {
-        self.signed(self.http.post(self.url(path)))
+        self.authorize(self.http.post(self.url(path)))
     }
 
     pub fn http(&self) -> &reqwest::Client {
         &self.http
     }
 
-    pub fn signed(&self, request: RequestBuilder) -> RequestBuilder {
+    /// Adds the credentials to a request.
+    pub fn authorize(&self, request: RequestBuilder) -> RequestBuilder {
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,
         }
     }
 
-    /// The whole answer.
-    pub async fn answer(&self, query: &str, variables: Value) -> Value {
+    /// Executes an operation. Returns the complete response.
+    pub async fn execute(&self, query: &str, variables: Value) -> Value {
         let body = json!({ "query": query, "variables": variables });
-        let response = self.post("/graphql").json(&body).send().await.expect("an answer");
+        let response = self.post("/graphql").json(&body).send().await.expect("a response");
         response.json().await.expect("JSON")
     }
 
-    /// The data, where nothing went wrong.
+    /// Executes an operation that must succeed. Returns its data.
     #[track_caller]
     pub fn run(&self, query: &str, variables: Value) -> impl Future<Output = Value> {
         let caller = std::panic::Location::caller();
         async move {
-            let mut answer = self.execute(query, variables).await;
-            assert!(answer.get("errors").is_none(), "{caller}: {answer:#}");
-            answer["data"].take()
+            let mut response = self.execute(query, variables).await;
+            assert!(response.get("errors").is_none(), "{caller}: {response:#}");
+            response["data"].take()
         }
     }
 
-    /// The one field of the data, where nothing went wrong and nobody got anything wrong.
+    /// Executes a mutation that must succeed without user errors. Returns its payload.
     #[track_caller]
     pub fn mutate(&self, mutation: &str, variables: Value) -> impl Future<Output = Value> {
         let caller = std::panic::Location::caller();
         let run = self.run(mutation, variables);
         async move {
-            let payload = only(run.await);
+            let payload = only_field(run.await);
             assert_eq!(payload["errors"], json!([]), "{caller}");
             payload
         }
     }
 
-    /// (code, path) of what somebody got wrong, where they did.
+    /// Executes a mutation that must fail with user errors. Returns their codes and paths.
     #[track_caller]
-    pub fn mutation_errors(&self, mutation: &str, variables: Value) -> impl Future<Output = Vec<(String, String)>> {
+    pub fn mutation_errors(
+        &self,
+        mutation: &str,
+        variables: Value,
+    ) -> impl Future<Output = Vec<(String, String)>> {
         let caller = std::panic::Location::caller();
         let run = self.run(mutation, variables);
         async move {
-            let payload = only(run.await);
-            let faults = user_errors(&payload);
-            assert!(!faults.is_empty(), "{caller}: {payload:#}");
+            let payload = only_field(run.await);
+            let errors = user_errors(&payload);
+            assert!(!errors.is_empty(), "{caller}: {payload:#}");
             for (name, value) in payload.as_object().expect("a payload") {
                 assert!(name == "errors" || value.is_null(), "{caller}: {payload:#}");
             }
-            faults
+            errors
         }
     }
 
-    /// The codes of the errors that only a program can make.
+    /// Executes an operation. Returns the codes of its `errors`.
     pub async fn error_codes(&self, query: &str, variables: Value) -> Vec<String> {
         error_codes(&self.execute(query, variables).await)
     }
 
-    /// Uploads a file as a picture; the payload.
+    /// Uploads a file as a gig image. Returns the payload.
     pub async fn upload(&self, bytes: Vec<u8>) -> Value {
-        let response = self.upload_request(bytes).send().await.expect("an answer");
-        assert_eq!(response.status(), StatusCode::OK);
-        let mut answer: Value = response.json().await.expect("JSON");
-        assert!(answer.get("errors").is_none(), "{answer:#}");
-        answer["data"]["uploadGigImage"].take()
+        let http_response = self.upload_request(bytes).send().await.expect("a response");
+        assert_eq!(http_response.status(), StatusCode::OK);
+        let mut response: Value = http_response.json().await.expect("JSON");
+        assert!(response.get("errors").is_none(), "{response:#}");
+        response["data"]["uploadGigImage"].take()
     }
 
-    /// Uploads a good picture; its id.
+    /// Uploads a valid gig image. Returns its id.
     pub async fn upload_picture(&self, bytes: Vec<u8>) -> String {
         let payload = self.upload(bytes).await;
         payload["image"]["id"].as_str().unwrap_or_else(|| panic!("{payload:#}")).to_owned()
@@ -140,41 +145,41 @@ impl Client {
         self.post("/graphql").header("apollo-require-preflight", "true").multipart(form)
     }
 
-    /// A socket that has introduced itself with this client's token.
+    /// A WebSocket that is initialized with the credentials of this client.
     pub async fn socket(&self) -> Socket {
         Socket::open(self.address, self.token()).await
     }
 
-    /// The status and the body at `path`.
+    /// Requests a path. Returns the status and the response.
     pub async fn fetch(&self, path: &str) -> (StatusCode, Response) {
-        let response = self.get(path).send().await.expect("an answer");
+        let response = self.get(path).send().await.expect("a response");
         (response.status(), response)
     }
 }
 
-/// (code, path) of a payload's errors.
+/// The code and the path of each user error of a payload.
 pub fn user_errors(payload: &Value) -> Vec<(String, String)> {
     let errors = payload["errors"].as_array().expect("a list of errors");
     let path = |error: &Value| {
-        let steps = error["field"].as_array().cloned().unwrap_or_default();
-        steps.iter().map(|step| step.as_str().expect("text")).collect::<Vec<_>>().join(".")
+        let segments = error["field"].as_array().cloned().unwrap_or_default();
+        segments.iter().map(|segment| segment.as_str().expect("text")).collect::<Vec<_>>().join(".")
     };
     errors.iter().map(|error| (text(&error["code"]), path(error))).collect()
 }
 
-/// The codes of an answer's errors.
-pub fn error_codes(answer: &Value) -> Vec<String> {
-    let errors = answer["errors"].as_array().cloned().unwrap_or_default();
+/// The codes of the `errors` of a response.
+pub fn error_codes(response: &Value) -> Vec<String> {
+    let errors = response["errors"].as_array().cloned().unwrap_or_default();
     errors.iter().map(|error| text(&error["extensions"]["code"])).collect()
 }
 
 pub fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+    value.as_str().unwrap_or_else(|| panic!("{value} is not a string")).to_owned()
 }
 
 /// The value of the only field.
-fn only(data: Value) -> Value {
-    let Value::Object(fields) = data else { panic!("{data} is no object") };
+fn only_field(data: Value) -> Value {
+    let Value::Object(fields) = data else { panic!("{data} is not an object") };
     assert_eq!(fields.len(), 1);
     fields.into_iter().next().expect("one field").1
 }

@@ -1,60 +1,60 @@
-//! A client of event streams (server-sent events), which reads them as a browser does.
+//! Parses event streams (server-sent events) as browsers do.
 
 use std::time::Duration;
 
 use reqwest::Response;
 
-/// What a test waits for comes within this, or the test fails; the gateway itself says something more often.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Time limit of a wait. Longer than the interval of keep-alive comments.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// One event of a stream.
 #[derive(Debug)]
 pub struct StreamEvent {
-    /// `message`, where the stream names none.
+    /// `message` if the stream has no name for it.
     pub name: String,
-    /// The last id that the stream has given, with this event or before it.
+    /// The last id of the stream, of this event or an earlier one.
     pub id: String,
     pub data: String,
 }
 
-/// A stream, and what of it has come so far.
+/// An event stream and the state of its parser.
 pub struct EventStream {
     response: Response,
-    /// What is no whole line yet.
-    rest: Vec<u8>,
+    /// Bytes of an incomplete line.
+    buffer: Vec<u8>,
     name: String,
     data: Option<String>,
     id: String,
-    /// How long the server asks to wait before connecting again.
+    /// The reconnection time that the server has set.
     pub retry: Option<Duration>,
 }
 
 impl EventStream {
-    /// The stream that is the body of this response.
-    pub fn of(response: Response) -> Self {
+    /// Reads the body of this response.
+    pub fn new(response: Response) -> Self {
         let name = String::new();
-        Self { response, rest: Vec::new(), name, data: None, id: String::new(), retry: None }
+        Self { response, buffer: Vec::new(), name, data: None, id: String::new(), retry: None }
     }
 
-    /// The next event; `None` at the stream's end. May be dropped while waiting without losing one.
+    /// The next event. `None` at the end of the stream. Cancel-safe.
     pub async fn next(&mut self) -> reqwest::Result<Option<StreamEvent>> {
         loop {
-            while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.rest.drain(..=end).collect();
-                if let Some(event) = self.take(&String::from_utf8_lossy(&line)) {
+            while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.buffer.drain(..=end).collect();
+                if let Some(event) = self.parse_line(&String::from_utf8_lossy(&line)) {
                     return Ok(Some(event));
                 }
             }
-            let chunk = tokio::time::timeout(PATIENCE, self.response.chunk()).await;
-            match chunk.unwrap_or_else(|_| panic!("nothing came within {PATIENCE:?}"))? {
-                Some(chunk) => self.rest.extend_from_slice(&chunk),
+            let chunk = tokio::time::timeout(TIMEOUT, self.response.chunk()).await;
+            match chunk.unwrap_or_else(|_| panic!("nothing received within {TIMEOUT:?}"))? {
+                Some(chunk) => self.buffer.extend_from_slice(&chunk),
                 None => return Ok(None),
             }
         }
     }
 
-    /// Takes one line; an empty one ends an event, where it has data.
-    fn take(&mut self, line: &str) -> Option<StreamEvent> {
+    /// Parses one line. An empty line completes an event if it has data.
+    fn parse_line(&mut self, line: &str) -> Option<StreamEvent> {
         let line = line.trim_end_matches(['\r', '\n']);
         if line.is_empty() {
             let name = std::mem::take(&mut self.name);
@@ -75,7 +75,7 @@ impl EventStream {
             },
             "id" if !value.contains('\0') => value.clone_into(&mut self.id),
             "retry" => self.retry = value.parse().ok().map(Duration::from_millis).or(self.retry),
-            // A comment, or a field that nobody knows.
+            // A comment or an unknown field.
             _ => {}
         }
         None

@@ -1,4 +1,7 @@
-//! What tests are written with.
+//! Helpers of the API tests: gateways, clients, throwaway servers, and fault injection.
+//!
+//! A test starts with [`test_app::TestApp`], creates users by [`test_users`], and sends operations of
+//! [`documents`] by their [`client::Client`] or a [`socket::Socket`].
 
 pub mod client;
 pub mod documents;
@@ -6,8 +9,8 @@ pub mod event_stream;
 pub mod fault_harness;
 pub mod faulty_redis_proxy;
 pub mod fuzz;
+pub mod gig_writers;
 pub mod npm;
-pub mod test_postgres;
 pub mod pictures;
 pub mod process;
 pub mod proxy;
@@ -15,11 +18,11 @@ pub mod servers;
 pub mod socket;
 pub mod subscriber;
 pub mod test_app;
+pub mod test_postgres;
 pub mod test_users;
 pub mod two_gateways;
-pub mod writers;
 
-/// Runs each of the tests over both back ends. A test is an `async fn(TestApp)`.
+/// Runs each test on both back ends. A test is an `async fn(TestApp)`.
 macro_rules! on_both_back_ends {
     ($($test:ident),+ $(,)?) => {
         mod on_sqlite {

@@ -1,18 +1,18 @@
-//! The scripts of `tests/clients`, which Node runs with packages of npm.
+//! Runs the scripts of `tests/clients` in Node, with their npm packages.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
-/// A script with these arguments, and its packages installed; to be run by [`run`].
+/// The command of a script, to be run by [`run`].
 pub fn script(name: &str, arguments: &[&str]) -> Command {
     let mut node = in_folder("node");
     node.arg(name).args(arguments).env_remove("NODE_OPTIONS");
     node
 }
 
-/// Runs a script; what it says.
+/// Installs the packages, and runs a script.
 pub async fn run(mut script: Command) -> Output {
     let run = tokio::task::spawn_blocking(move || {
         install();
@@ -23,18 +23,18 @@ pub async fn run(mut script: Command) -> Output {
 
 #[track_caller]
 pub fn expect_success(what: &str, output: &Output) {
-    let (told, complained) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{what}: {}\n{told}\n{complained}", output.status);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{what}: {}\n{stdout}\n{stderr}", output.status);
 }
 
-/// Installs the packages, where they are not the ones that package-lock.json lists.
+/// Installs the packages if package-lock.json has changed.
 pub fn install() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
-        // npm writes the first of them when it is done.
-        let installed = changed("node_modules/.package-lock.json");
-        if installed.is_none_or(|installed| installed < changed("package-lock.json").expect("the list")) {
+        // npm writes this file at the end of an installation.
+        let installed_at = modified("node_modules/.package-lock.json");
+        if installed_at.is_none_or(|time| time < modified("package-lock.json").expect("package-lock.json")) {
             let mut npm = in_folder("npm");
             expect_success("npm ci", &output(npm.args(["ci", "--no-audit", "--no-fund"])));
         }
@@ -45,8 +45,8 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
 }
 
-/// When a file of the folder was changed, if it is there.
-fn changed(file: &str) -> Option<SystemTime> {
+/// When a file of the folder was modified. `None` if it does not exist.
+fn modified(file: &str) -> Option<SystemTime> {
     folder().join(file).metadata().and_then(|file| file.modified()).ok()
 }
 
@@ -60,7 +60,7 @@ fn output(command: &mut Command) -> Output {
     command.output().unwrap_or_else(|error| {
         let program = command.get_program().display();
         panic!(
-            "{program} does not run ({error}): run the tests by `make test`, which installs what is missing"
+            "cannot run {program} ({error}): run the tests with `make test`, which installs missing programs"
         )
     })
 }

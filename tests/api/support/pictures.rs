@@ -1,15 +1,15 @@
-//! Pictures to upload.
+//! Images to upload.
 
 use std::io::Cursor;
 
 use image::{ImageFormat, Rgb, RgbImage};
 
-/// A picture of that size and format.
+/// An image file of this size and format.
 pub fn picture(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
     let shade = |number: u32| u8::try_from(number % 256).expect("a byte");
     let pixels = RgbImage::from_fn(width, height, |x, y| Rgb([shade(x), shade(y), shade(x / 3 + y / 5)]));
     let mut file = Cursor::new(Vec::new());
-    pixels.write_to(&mut file, format).expect("a picture");
+    pixels.write_to(&mut file, format).expect("an image");
     file.into_inner()
 }
 

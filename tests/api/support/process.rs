@@ -1,4 +1,4 @@
-//! The program as a process of its own.
+//! Runs the gigway binary.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -8,32 +8,33 @@ use std::time::{Duration, Instant};
 use super::client::Client;
 use super::servers::free_port;
 
-/// The program with these arguments, this data folder, and nothing else of the environment.
+/// A command with these arguments, this data folder, and an otherwise empty environment.
 pub fn gigway(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gigway"));
     command.args(arguments).env_clear().env("GIGWAY_DATA_DIR", folder);
     command
 }
 
-/// Adds a person with the password `a good password`, by a program that `make` makes of arguments.
-pub fn add_user(make: impl Fn(&[&str]) -> Command, email: &str, role: &str) -> Output {
+/// Adds a user with the password `a good password`. `command` creates the command for some arguments.
+pub fn add_user(command: impl Fn(&[&str]) -> Command, email: &str, role: &str) -> Output {
     let arguments =
         ["user", "add", "--email", email, "--display-name", "Rita", "--role", role, "--password-stdin"];
-    let mut child = make(&arguments)
+    let mut child = command(&arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("it runs");
+        .expect("the program starts");
     child.stdin.take().expect("a pipe").write_all(b"a good password\n").expect("written");
-    child.wait_with_output().expect("it ends")
+    child.wait_with_output().expect("the program ends")
 }
 
-/// A gateway as a process of its own, ended with the test.
+/// A gateway in its own process, which is killed when dropped.
 pub struct GatewayProcess {
     process: Child,
     pub client: Client,
-    pub greeting: String,
+    /// What the gateway printed when it started.
+    pub startup_output: String,
 }
 
 impl GatewayProcess {
@@ -43,35 +44,35 @@ impl GatewayProcess {
         Self::start_command(command, arguments)
     }
 
-    /// As [`Self::start`], of a command that was made ready.
+    /// Starts a gateway by a prepared command.
     pub fn start_command(command: Command, arguments: &[&str]) -> Self {
         Self::start_command_on(free_port(), command, arguments)
     }
 
-    /// As [`Self::start_with`], on this port.
+    /// Starts a gateway by a prepared command, on this port.
     pub fn start_command_on(port: u16, mut command: Command, arguments: &[&str]) -> Self {
         let listen = format!("127.0.0.1:{port}");
         let command = command.env("GIGWAY_LISTEN", &listen).stdout(Stdio::piped());
-        let mut process = command.spawn().expect("it runs");
+        let mut process = command.spawn().expect("the program starts");
         let mut lines = BufReader::new(process.stdout.take().expect("a pipe")).lines();
-        let mut greeting = String::new();
-        while !greeting.contains("/readyz")
-            || (arguments.contains(&"--demo") && !greeting.contains("subscription {"))
+        let mut startup_output = String::new();
+        while !startup_output.contains("/readyz")
+            || (arguments.contains(&"--demo") && !startup_output.contains("subscription {"))
         {
-            let line = lines.next().expect("it greets before it ends").expect("text");
-            greeting.push_str(&line);
-            greeting.push('\n');
+            let line = lines.next().expect("a line before the program ends").expect("text");
+            startup_output.push_str(&line);
+            startup_output.push('\n');
         }
-        Self { process, client: Client::new(listen.parse().expect("an address")), greeting }
+        Self { process, client: Client::new(listen.parse().expect("an address")), startup_output }
     }
 
-    /// Ends it by this signal; its exit code, and how long it took.
-    pub fn end(mut self, signal: &str) -> (Option<i32>, Duration) {
-        let began = Instant::now();
+    /// Sends a signal and waits. Returns the exit code, and how long it took.
+    pub fn stop_with(mut self, signal: &str) -> (Option<i32>, Duration) {
+        let sent_at = Instant::now();
         let id = self.process.id().to_string();
         assert!(Command::new("kill").args(["-s", signal, &id]).status().expect("kill runs").success());
-        let status = self.process.wait().expect("it ends");
-        (status.code(), began.elapsed())
+        let status = self.process.wait().expect("the program ends");
+        (status.code(), sent_at.elapsed())
     }
 }
 

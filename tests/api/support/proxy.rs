@@ -1,4 +1,4 @@
-//! A connection to a server that a test can cut, and mend.
+//! A TCP proxy that a test can cut and restore, and waiting for a condition.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,18 +8,19 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// Passes connections on to a server, until it is cut.
+/// Forwards connections to a server, except while it is cut.
 pub struct Proxy {
     pub address: SocketAddr,
-    whole: Arc<watch::Sender<bool>>,
+    is_up: Arc<watch::Sender<bool>>,
 }
 
 impl Proxy {
-    pub async fn to(server: String) -> Self {
+    /// Starts a proxy to the server at this address.
+    pub async fn start(server: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let whole = Arc::new(watch::Sender::new(true));
-        let state = whole.subscribe();
+        let is_up = Arc::new(watch::Sender::new(true));
+        let state = is_up.subscribe();
         tokio::spawn(async move {
             loop {
                 let Ok((mut client, _)) = listener.accept().await else { return };
@@ -31,31 +32,32 @@ impl Proxy {
                     let Ok(mut server) = TcpStream::connect(server).await else { return };
                     tokio::select! {
                         _ = copy_bidirectional(&mut client, &mut server) => {}
-                        _ = state.wait_for(|whole| !whole) => {}
+                        _ = state.wait_for(|is_up| !is_up) => {}
                     }
                 });
             }
         });
-        Self { address, whole }
+        Self { address, is_up }
     }
 
-    /// Ends every connection, and lets no new one through.
+    /// Closes all connections, and rejects new ones.
     pub fn cut(&self) {
-        self.whole.send_replace(false);
+        self.is_up.send_replace(false);
     }
 
-    pub fn mend(&self) {
-        self.whole.send_replace(true);
+    /// Accepts connections again.
+    pub fn restore(&self) {
+        self.is_up.send_replace(true);
     }
 }
 
-/// Waits until `condition` holds, for 10 seconds at most.
-pub async fn until<F: AsyncFnMut() -> bool>(what: &str, mut condition: F) {
+/// Waits until the condition holds. Panics after 10 seconds.
+pub async fn wait_until<F: AsyncFnMut() -> bool>(what: &str, mut condition: F) {
     for _ in 0..400 {
         if condition().await {
             return;
         }
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
-    panic!("it did not come to it within 10 seconds: {what}");
+    panic!("not within 10 seconds: {what}");
 }

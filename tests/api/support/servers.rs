@@ -1,4 +1,4 @@
-//! The throwaway servers that `tests/with-services` starts, and Redis servers that a test may kill.
+//! The servers that `tests/with-services` starts, and Redis servers that a test may kill.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -7,40 +7,41 @@ use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, Database};
 
-/// What `tests/with-services` says in that variable.
+/// An environment variable that `tests/with-services` sets.
 pub fn required_env(variable: &str) -> String {
-    std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run the tests by `make test`"))
+    std::env::var(variable)
+        .unwrap_or_else(|_| panic!("{variable} is not set: run the tests with `make test`"))
 }
 
 pub fn redis_url() -> String {
     required_env("GIGWAY_TEST_REDIS_URL")
 }
 
-/// A new database on the run's PostgreSQL; its address.
+/// Creates a database. Returns its URL.
 pub async fn new_postgres_database() -> String {
     let server = required_env("GIGWAY_TEST_POSTGRES_URL");
     let (host, _) = server.rsplit_once('/').expect("an address with a database");
     let name = format!("t{}", unique_name());
-    let connection = Database::connect(&server).await.expect("PostgreSQL answers");
+    let connection = Database::connect(&server).await.expect("PostgreSQL responds");
     connection.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database");
     connection.close().await.expect("a close");
     format!("{host}/{name}")
 }
 
-/// A name that no other test has.
+/// A name that no other test uses.
 pub fn unique_name() -> String {
     let ids = gigway::service::IdGenerator::default();
     ids.new_id(&gigway::clock::SystemClock).simple().to_string()
 }
 
-/// A port that nobody listens on now.
+/// A port that is free now.
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").port()
 }
 
-/// A port that nobody listens on now, for a server that goes and comes back: below those that the kernel takes for
-/// outgoing connections, so that no client gets it meanwhile.
+/// A free port for a server that restarts. It is below the range of outgoing connections, so that no client
+/// takes it meanwhile.
 pub fn stable_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
@@ -52,15 +53,15 @@ pub fn stable_port() -> u16 {
     }
 }
 
-/// A Redis of a test's own.
+/// A Redis server of one test, which may kill and restart it.
 pub struct TestRedis {
     port: u16,
     process: Option<Child>,
 }
 
 impl TestRedis {
-    /// Not started yet.
-    pub fn away() -> Self {
+    /// A server that is not running yet.
+    pub fn stopped() -> Self {
         Self { port: stable_port(), process: None }
     }
 
@@ -68,7 +69,7 @@ impl TestRedis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Starts it, empty.
+    /// Starts the server without data.
     pub async fn start(&mut self) {
         let port = self.port.to_string();
         let process = Command::new(required_env("GIGWAY_TEST_REDIS_SERVER"))
@@ -88,11 +89,11 @@ impl TestRedis {
         panic!("redis-server was not ready within 5 seconds");
     }
 
-    /// As `kill -9` does it.
+    /// Kills the server, as `kill -9` does.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
-            process.kill().expect("it runs");
-            process.wait().expect("it ends");
+            process.kill().expect("a running server");
+            process.wait().expect("the server ends");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A client over WebSocket, by graphql-transport-ws.
+//! A WebSocket client of the graphql-transport-ws protocol.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,20 +10,20 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-/// What a test waits for comes within this, or the test fails.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Time limit of a wait.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long nothing must come, where nothing is to come.
+/// How long [`Socket::expect_silence`] waits.
 const SILENCE: Duration = Duration::from_millis(300);
 
 pub struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    /// Messages about other operations than the one waited for.
-    kept: Vec<Value>,
+    /// Received messages of other operations.
+    buffered: Vec<Value>,
 }
 
 impl Socket {
-    /// A socket that has said nothing yet, of that subprotocol.
+    /// Opens a socket with this subprotocol and these headers, and sends nothing.
     pub async fn connect(
         address: SocketAddr,
         subprotocol: Option<&str>,
@@ -38,15 +38,15 @@ impl Socket {
             request.headers_mut().insert(*name, value.parse().expect("a header value"));
         }
         let (stream, _) = connect_async(request).await?;
-        Ok(Self { stream, kept: Vec::new() })
+        Ok(Self { stream, buffered: Vec::new() })
     }
 
-    /// A socket whose client has not introduced itself.
-    pub async fn silent(address: SocketAddr) -> Self {
+    /// Opens a socket without `connection_init`.
+    pub async fn open_without_init(address: SocketAddr) -> Self {
         Self::connect(address, Some("graphql-transport-ws"), &[]).await.expect("a socket")
     }
 
-    /// A socket that is acknowledged.
+    /// Opens a socket and initializes it with a token.
     pub async fn open(address: SocketAddr, token: Option<&str>) -> Self {
         let mut socket = Self::open_without_init(address).await;
         socket.send_connection_init(token).await;
@@ -54,20 +54,20 @@ impl Socket {
         socket
     }
 
-    pub async fn introduce(&mut self, token: Option<&str>) {
+    pub async fn send_connection_init(&mut self, token: Option<&str>) {
         let payload = token.map(|token| json!({ "authorization": format!("Bearer {token}") }));
         self.send(json!({ "type": "connection_init", "payload": payload })).await;
     }
 
-    pub async fn say(&mut self, message: Value) {
+    pub async fn send(&mut self, message: Value) {
         self.send_text(&message.to_string()).await;
     }
 
-    pub async fn say_text(&mut self, text: &str) {
+    pub async fn send_text(&mut self, text: &str) {
         self.stream.send(Message::text(text)).await.expect("an open socket");
     }
 
-    pub async fn say_binary(&mut self, bytes: &'static [u8]) {
+    pub async fn send_binary(&mut self, bytes: &'static [u8]) {
         self.stream.send(Message::binary(bytes)).await.expect("an open socket");
     }
 
@@ -80,19 +80,19 @@ impl Socket {
         self.send(json!({ "type": "complete", "id": id })).await;
     }
 
-    /// The next message, whatever it is about.
+    /// The next message of any operation.
     pub async fn receive(&mut self) -> Value {
-        if !self.kept.is_empty() {
-            return self.kept.remove(0);
+        if !self.buffered.is_empty() {
+            return self.buffered.remove(0);
         }
         match self.frame().await {
             Message::Text(text) => serde_json::from_str(&text).expect("JSON"),
-            other => panic!("{other:?} is no message"),
+            other => panic!("{other:?} is not a text message"),
         }
     }
 
-    /// The code and reason that it is closed with.
-    pub async fn closed(&mut self) -> (u16, String) {
+    /// Waits until the gateway closes the socket. Returns the code and the reason.
+    pub async fn expect_close(&mut self) -> (u16, String) {
         loop {
             if let Message::Close(frame) = self.frame().await {
                 let frame = frame.expect("a code");
@@ -101,25 +101,25 @@ impl Socket {
         }
     }
 
-    /// The connection ends without a close.
+    /// Waits until the connection ends without a close frame.
     pub async fn expect_end(&mut self) {
-        let frame = tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("an end");
+        let frame = tokio::time::timeout(TIMEOUT, self.stream.next()).await.expect("an end");
         assert!(!matches!(frame, Some(Ok(_))), "{frame:?}");
     }
 
     async fn frame(&mut self) -> Message {
-        let frame = tokio::time::timeout(PATIENCE, self.stream.next()).await;
-        let frame = frame.unwrap_or_else(|_| panic!("nothing came within {PATIENCE:?}"));
+        let frame = tokio::time::timeout(TIMEOUT, self.stream.next()).await;
+        let frame = frame.unwrap_or_else(|_| panic!("nothing received within {TIMEOUT:?}"));
         frame.expect("an open socket").expect("a frame")
     }
 
-    /// The next message about that operation.
-    pub async fn about(&mut self, id: &str) -> Value {
-        if let Some(found) = self.kept.iter().position(|message| message["id"] == id) {
-            return self.kept.remove(found);
+    /// The next message of this operation.
+    pub async fn receive_for(&mut self, id: &str) -> Value {
+        if let Some(index) = self.buffered.iter().position(|message| message["id"] == id) {
+            return self.buffered.remove(index);
         }
         let mut others = Vec::new();
-        let found = loop {
+        let message = loop {
             match self.frame().await {
                 Message::Text(text) => {
                     let message: Value = serde_json::from_str(&text).expect("JSON");
@@ -128,15 +128,15 @@ impl Socket {
                     }
                     others.push(message);
                 }
-                other => panic!("{other:?} is no message"),
+                other => panic!("{other:?} is not a text message"),
             }
         };
-        self.kept.extend(others);
-        found
+        self.buffered.extend(others);
+        message
     }
 
-    /// The next event of a subscription with one field.
-    pub async fn event(&mut self, id: &str) -> Value {
+    /// The next event of a subscription.
+    pub async fn next_event(&mut self, id: &str) -> Value {
         let mut message = self.receive_for(id).await;
         assert_eq!(message["type"], "next", "{message:#}");
         assert!(message["payload"].get("errors").is_none(), "{message:#}");
@@ -144,22 +144,22 @@ impl Socket {
         data.into_iter().next().expect("one field").1
     }
 
-    /// The codes of the `error` that ends an operation.
-    pub async fn failure(&mut self, id: &str) -> Vec<String> {
+    /// Waits for the `error` message that ends an operation. Returns the error codes.
+    pub async fn expect_error(&mut self, id: &str) -> Vec<String> {
         let message = self.receive_for(id).await;
         assert_eq!(message["type"], "error", "{message:#}");
         let errors = message["payload"].as_array().expect("a list").clone();
         errors.iter().map(|error| super::client::text(&error["extensions"]["code"])).collect()
     }
 
-    /// Nothing about that operation comes for a while.
+    /// Asserts that no message of this operation comes for a while.
     pub async fn expect_silence(&mut self, id: &str) {
         let next = tokio::time::timeout(SILENCE, self.receive_for(id)).await;
         assert!(next.is_err(), "{next:?}");
     }
 
-    /// Goes without a word.
-    pub async fn leave(mut self) {
+    /// Closes the socket.
+    pub async fn close(mut self) {
         self.stream.close(None).await.ok();
     }
 }

@@ -1,4 +1,5 @@
-//! Somebody who follows a subscription for long, over either transport, and comes back after each loss.
+//! A long-lived subscriber over WebSocket or event stream, which reconnects and resumes after each lost
+//! connection.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -18,11 +19,11 @@ use tokio_util::task::AbortOnDropHandle;
 use super::client::error_codes;
 use super::event_stream::EventStream;
 
-/// How long to wait before connecting again, where the gateway asks for nothing else.
-const RETRY: Duration = Duration::from_millis(100);
+/// Pause before reconnecting, unless the gateway sets another.
+const RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// A connection that takes longer counts as lost.
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// Time limit of connecting, after which the connection counts as lost.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
@@ -30,262 +31,266 @@ pub enum Transport {
     EventStream,
 }
 
-/// What to follow, where, and as whom.
-pub struct Wish {
+/// What to subscribe to, where, and with which credentials.
+pub struct SubscriberOptions {
     pub address: SocketAddr,
     pub transport: Transport,
     pub token: Option<String>,
-    /// Takes `$after`.
+    /// Has the variable `$after`.
     pub query: String,
     pub variables: Value,
 }
 
-/// An event as it came.
+/// A received event.
 #[derive(Debug)]
-pub struct Noted {
+pub struct ReceivedEvent {
     pub position: i64,
     pub gig_id: String,
-    /// Where the events of the subscription have one.
+    /// `None` if the subscription does not select it.
     pub version: Option<i64>,
     pub delivery: String,
 }
 
-/// All that came.
+/// What a subscriber has received.
 #[derive(Debug, Default)]
-pub struct Notes {
-    pub snapshot: Option<Noted>,
-    pub events: Vec<Noted>,
-    /// How often it was connected.
+pub struct SubscriberState {
+    pub snapshot: Option<ReceivedEvent>,
+    pub events: Vec<ReceivedEvent>,
+    /// How often it has connected.
     pub connections: usize,
     /// Why the last connection was lost.
-    pub loss: Option<String>,
-    /// What must not happen and did; then it follows no longer.
-    pub fault: Option<String>,
+    pub last_disconnect: Option<String>,
+    /// A violation of the protocol, after which the subscriber stops.
+    pub violation: Option<String>,
     cursor: Option<String>,
     retry: Option<Duration>,
 }
 
-/// Follows until it is dropped.
+/// Subscribes until it is dropped.
 pub struct Subscriber {
     shared: Arc<Shared>,
     _task: AbortOnDropHandle<()>,
 }
 
 struct Shared {
-    wish: Wish,
-    notes: Mutex<Notes>,
-    reading: watch::Sender<bool>,
+    options: SubscriberOptions,
+    state: Mutex<SubscriberState>,
+    is_reading: watch::Sender<bool>,
 }
 
 /// Why a connection has ended.
-enum End {
-    /// It was lost: connect again, and resume.
+enum Disconnect {
+    /// Reconnect and resume.
     Lost(String),
     Violation(String),
 }
 
-impl From<tungstenite::Error> for End {
+impl From<tungstenite::Error> for Disconnect {
     fn from(error: tungstenite::Error) -> Self {
         Self::Lost(error.to_string())
     }
 }
 
-impl From<reqwest::Error> for End {
+impl From<reqwest::Error> for Disconnect {
     fn from(error: reqwest::Error) -> Self {
         Self::Lost(error.to_string())
     }
 }
 
 impl Subscriber {
-    pub fn start(wish: Wish) -> Self {
-        let shared = Arc::new(Shared { wish, notes: Mutex::default(), reading: watch::Sender::new(true) });
-        let task = tokio::spawn(follow(Arc::clone(&shared)));
+    pub fn start(options: SubscriberOptions) -> Self {
+        let shared =
+            Arc::new(Shared { options, state: Mutex::default(), is_reading: watch::Sender::new(true) });
+        let task = tokio::spawn(run(Arc::clone(&shared)));
         Self { shared, _task: AbortOnDropHandle::new(task) }
     }
 
-    /// Leaves what comes in the connection, and lets the gateway wait.
+    /// Stops reading from the connection, so that the gateway cannot send.
     pub fn stop_reading(&self) {
-        self.shared.reading.send_replace(false);
+        self.shared.is_reading.send_replace(false);
     }
 
     pub fn resume_reading(&self) {
-        self.shared.reading.send_replace(true);
+        self.shared.is_reading.send_replace(true);
     }
 
-    pub fn notes(&self) -> MutexGuard<'_, Notes> {
+    pub fn state(&self) -> MutexGuard<'_, SubscriberState> {
         self.shared.state()
     }
 }
 
-async fn follow(shared: Arc<Shared>) {
+async fn run(shared: Arc<Shared>) {
     loop {
-        let ended = match shared.wish.transport {
-            Transport::WebSocket => over_socket(&shared).await,
-            Transport::EventStream => over_event_stream(&shared).await,
+        let result = match shared.options.transport {
+            Transport::WebSocket => read_websocket(&shared).await,
+            Transport::EventStream => read_event_stream(&shared).await,
         };
-        let Err(end) = ended;
-        let pause = {
-            let mut notes = shared.state();
-            match end {
-                End::Lost(reason) => notes.loss = Some(reason),
-                End::Violation(fault) => {
-                    notes.fault = Some(fault);
+        let Err(disconnect) = result;
+        let delay = {
+            let mut state = shared.state();
+            match disconnect {
+                Disconnect::Lost(reason) => state.last_disconnect = Some(reason),
+                Disconnect::Violation(violation) => {
+                    state.violation = Some(violation);
                     return;
                 }
             }
-            notes.retry.unwrap_or(RETRY)
+            state.retry.unwrap_or(RETRY_DELAY)
         };
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(delay).await;
     }
 }
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-async fn over_socket(shared: &Shared) -> Result<Infallible, End> {
-    let wish = &shared.wish;
-    let mut request = format!("ws://{}/graphql", wish.address).into_client_request()?;
+async fn read_websocket(shared: &Shared) -> Result<Infallible, Disconnect> {
+    let options = &shared.options;
+    let mut request = format!("ws://{}/graphql", options.address).into_client_request()?;
     let subprotocol = "graphql-transport-ws".parse().expect("a header value");
     request.headers_mut().insert("sec-websocket-protocol", subprotocol);
-    let (mut socket, _) = in_time(connect_async(request)).await??;
-    let payload = wish.token.as_ref().map(|token| json!({ "authorization": format!("Bearer {token}") }));
-    say(&mut socket, json!({ "type": "connection_init", "payload": payload })).await?;
+    let (mut socket, _) = with_connect_timeout(connect_async(request)).await??;
+    let payload = options.token.as_ref().map(|token| json!({ "authorization": format!("Bearer {token}") }));
+    send(&mut socket, json!({ "type": "connection_init", "payload": payload })).await?;
     loop {
-        shared.may_read().await;
-        let message = socket.next().await.ok_or_else(|| End::Lost("the socket has ended".to_owned()))??;
+        shared.wait_until_reading().await;
+        let message =
+            socket.next().await.ok_or_else(|| Disconnect::Lost("the socket has ended".to_owned()))??;
         let text = match message {
             Message::Text(text) => text,
-            Message::Close(frame) => return Err(closed(frame)),
+            Message::Close(frame) => return Err(close_reason(frame)),
             _ => continue,
         };
         let message: Value =
-            serde_json::from_str(&text).map_err(|_| End::Violation(text.as_str().to_owned()))?;
+            serde_json::from_str(&text).map_err(|_| Disconnect::Violation(text.as_str().to_owned()))?;
         match message["type"].as_str() {
             Some("connection_ack") => {
                 shared.state().connections += 1;
-                let payload = json!({ "query": wish.query, "variables": shared.variables() });
-                say(&mut socket, json!({ "type": "subscribe", "id": "1", "payload": payload })).await?;
+                let payload = json!({ "query": options.query, "variables": shared.variables() });
+                send(&mut socket, json!({ "type": "subscribe", "id": "1", "payload": payload })).await?;
             }
-            Some("ping") => say(&mut socket, json!({ "type": "pong" })).await?,
-            Some("next") => shared.note(&message["payload"], None)?,
-            Some("error") => return Err(failed(&json!({ "errors": message["payload"] }))),
-            Some("complete") => return Err(End::Violation("the operation was completed".to_owned())),
-            _ => return Err(End::Violation(message.to_string())),
+            Some("ping") => send(&mut socket, json!({ "type": "pong" })).await?,
+            Some("next") => shared.record(&message["payload"], None)?,
+            Some("error") => return Err(error_reason(&json!({ "errors": message["payload"] }))),
+            Some("complete") => return Err(Disconnect::Violation("the operation was completed".to_owned())),
+            _ => return Err(Disconnect::Violation(message.to_string())),
         }
     }
 }
 
-async fn say(socket: &mut Socket, message: Value) -> Result<(), End> {
+async fn send(socket: &mut Socket, message: Value) -> Result<(), Disconnect> {
     Ok(socket.send(Message::text(message.to_string())).await?)
 }
 
-/// The protocol's own codes say what the client got wrong; the others, that it may come back.
-fn closed(frame: Option<tungstenite::protocol::CloseFrame>) -> End {
-    let Some(frame) = frame else { return End::Lost("closed".to_owned()) };
+/// Codes of the subprotocol (from 4000) mean a client error. After any other code, the client may reconnect.
+fn close_reason(frame: Option<tungstenite::protocol::CloseFrame>) -> Disconnect {
+    let Some(frame) = frame else { return Disconnect::Lost("closed".to_owned()) };
     let code = u16::from(frame.code);
     let reason = format!("closed by {code}: {}", frame.reason);
-    if code >= 4000 { End::Violation(reason) } else { End::Lost(reason) }
+    if code >= 4000 { Disconnect::Violation(reason) } else { Disconnect::Lost(reason) }
 }
 
-/// As a browser does it: the same request each time, and the last event's id in a header.
-async fn over_event_stream(shared: &Shared) -> Result<Infallible, End> {
-    let wish = &shared.wish;
-    let http = reqwest::Client::builder().connect_timeout(CONNECT_WITHIN).build()?;
+/// Reconnects as browsers do: with the same request, and the last event id in a header.
+async fn read_event_stream(shared: &Shared) -> Result<Infallible, Disconnect> {
+    let options = &shared.options;
+    let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).build()?;
     let mut request = http
-        .post(format!("http://{}/graphql", wish.address))
+        .post(format!("http://{}/graphql", options.address))
         .header("accept", "text/event-stream")
-        .json(&json!({ "query": wish.query, "variables": wish.variables }));
-    if let Some(token) = &wish.token {
+        .json(&json!({ "query": options.query, "variables": options.variables }));
+    if let Some(token) = &options.token {
         request = request.bearer_auth(token);
     }
     let last = shared.state().cursor.clone();
     if let Some(last) = last {
         request = request.header("last-event-id", last);
     }
-    let response = in_time(request.send()).await??;
+    let response = with_connect_timeout(request.send()).await??;
     if response.status() != 200 {
-        let answer: Value = response.json().await?;
-        return Err(failed(&answer));
+        let response: Value = response.json().await?;
+        return Err(error_reason(&response));
     }
     shared.state().connections += 1;
     let mut stream = EventStream::new(response);
     loop {
-        shared.may_read().await;
-        let event = stream.next().await?.ok_or_else(|| End::Lost("the stream has ended".to_owned()))?;
+        shared.wait_until_reading().await;
+        let event =
+            stream.next().await?.ok_or_else(|| Disconnect::Lost("the stream has ended".to_owned()))?;
         shared.state().retry = stream.retry;
         match event.name.as_str() {
             "next" => {
-                let answer =
-                    serde_json::from_str(&event.data).map_err(|_| End::Violation(event.data.clone()))?;
-                shared.note(&answer, Some(&event.id))?;
+                let response = serde_json::from_str(&event.data)
+                    .map_err(|_| Disconnect::Violation(event.data.clone()))?;
+                shared.record(&response, Some(&event.id))?;
             }
-            "complete" => return Err(End::Violation("the operation was completed".to_owned())),
-            _ => return Err(End::Violation(format!("{event:?}"))),
+            "complete" => return Err(Disconnect::Violation("the operation was completed".to_owned())),
+            _ => return Err(Disconnect::Violation(format!("{event:?}"))),
         }
     }
 }
 
-async fn in_time<T>(connecting: impl Future<Output = T>) -> Result<T, End> {
-    let connected = tokio::time::timeout(CONNECT_WITHIN, connecting).await;
-    connected.map_err(|_| End::Lost(format!("no connection within {CONNECT_WITHIN:?}")))
+async fn with_connect_timeout<T>(connect: impl Future<Output = T>) -> Result<T, Disconnect> {
+    let connected = tokio::time::timeout(CONNECT_TIMEOUT, connect).await;
+    connected.map_err(|_| Disconnect::Lost(format!("no connection within {CONNECT_TIMEOUT:?}")))
 }
 
-/// What an answer with errors is: the database may be away for a while, and nothing else may go wrong.
-fn failed(answer: &Value) -> End {
-    let codes = error_codes(answer);
+/// The database may be down for a while. Any other error is a violation.
+fn error_reason(response: &Value) -> Disconnect {
+    let codes = error_codes(response);
     if !codes.is_empty() && codes.iter().all(|code| code == "SERVICE_UNAVAILABLE") {
-        End::Lost("the service is not available".to_owned())
+        Disconnect::Lost("the service is unavailable".to_owned())
     } else {
-        End::Violation(answer.to_string())
+        Disconnect::Violation(response.to_string())
     }
 }
 
 impl Shared {
-    fn notes(&self) -> MutexGuard<'_, Notes> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, SubscriberState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn may_read(&self) {
-        // The sender is here, so there is always somebody to wait for.
-        self.reading.subscribe().wait_for(|reading| *reading).await.ok();
+    async fn wait_until_reading(&self) {
+        // Never fails, because `self` owns the sender.
+        self.is_reading.subscribe().wait_for(|is_reading| *is_reading).await.ok();
     }
 
-    /// The variables, which resume behind the last event, where there was one.
+    /// The variables, with the cursor of the last event.
     fn variables(&self) -> Value {
-        let mut variables = self.wish.variables.clone();
+        let mut variables = self.options.variables.clone();
         if let Some(cursor) = &self.state().cursor {
             variables["after"] = json!(cursor);
         }
         variables
     }
 
-    /// Writes down an event, which has this id in its stream.
-    fn note(&self, answer: &Value, id: Option<&str>) -> Result<(), End> {
-        if answer.get("errors").is_some() {
-            return Err(failed(answer));
+    /// Records an event. `id` is its id in an event stream.
+    fn record(&self, response: &Value, id: Option<&str>) -> Result<(), Disconnect> {
+        if response.get("errors").is_some() {
+            return Err(error_reason(response));
         }
-        let fault = |what: &str| Err(End::Violation(format!("{what}: {answer}")));
-        let event = answer["data"].as_object().and_then(|data| data.values().next()).unwrap_or(&Value::Null);
+        let violation = |what: &str| Err(Disconnect::Violation(format!("{what}: {response}")));
+        let event =
+            response["data"].as_object().and_then(|data| data.values().next()).unwrap_or(&Value::Null);
         let field = |name: &str| event[name].as_str().map(str::to_owned);
         let (Some(cursor), Some(gig_id), Some(delivery)) =
             (field("cursor"), field("gigId"), field("delivery"))
         else {
-            return fault("it is no event");
+            return violation("not an event");
         };
         let Some(Cursor { position, .. }) = Cursor::decode(&cursor) else {
-            return fault("its cursor is none");
+            return violation("an invalid cursor");
         };
         if id.is_some_and(|id| id != cursor) {
-            return fault("its id is not its cursor");
+            return violation("the id is not the cursor");
         }
-        let mut notes = self.state();
-        let first = notes.cursor.replace(cursor).is_none();
-        let told = Noted { position, gig_id, version: event["version"].as_i64(), delivery };
-        if told.delivery != "SNAPSHOT" {
-            notes.events.push(told);
-        } else if first {
-            notes.snapshot = Some(told);
+        let mut state = self.state();
+        let is_first = state.cursor.replace(cursor).is_none();
+        let received = ReceivedEvent { position, gig_id, version: event["version"].as_i64(), delivery };
+        if received.delivery != "SNAPSHOT" {
+            state.events.push(received);
+        } else if is_first {
+            state.snapshot = Some(received);
         } else {
-            return fault("a snapshot, and not first");
+            return violation("a snapshot after the first event");
         }
         Ok(())
     }

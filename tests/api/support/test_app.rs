@@ -1,4 +1,4 @@
-//! One test's installation: its own database and folder, and one or two gateways.
+//! The deployment of one test: its own database and data folder, and one or two gateways in this process.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,35 +14,35 @@ use tempfile::TempDir;
 use super::client::Client;
 use super::servers;
 
-/// The machine's time, moved.
+/// The system time plus an offset.
 #[derive(Debug, Default)]
 pub struct TestClock {
-    ahead_by_milliseconds: AtomicI64,
+    offset_milliseconds: AtomicI64,
 }
 
 impl Clock for TestClock {
     fn now(&self) -> DateTime<Utc> {
-        let ahead = self.ahead_by_milliseconds.load(Ordering::SeqCst);
-        SystemClock.now() + TimeDelta::milliseconds(ahead)
+        let offset = self.offset_milliseconds.load(Ordering::SeqCst);
+        SystemClock.now() + TimeDelta::milliseconds(offset)
     }
 }
 
-/// An installation.
+/// Gateways that share a database and a data folder.
 pub struct TestApp {
     clock: Arc<TestClock>,
     gateways: Vec<App>,
     settings: Settings,
-    // Dropped last: the gateways' files are in it.
+    // Dropped last, because it contains the files of the gateways.
     _folder: TempDir,
 }
 
 impl TestApp {
-    /// SQLite, events inside the process, one gateway.
+    /// One gateway with SQLite and the in-process bus.
     pub async fn on_sqlite() -> Self {
         Self::start(Settings::default(), 1).await
     }
 
-    /// PostgreSQL, Redis, two gateways.
+    /// Two gateways with PostgreSQL and Redis.
     pub async fn on_postgres_and_redis() -> Self {
         let settings = Settings {
             database_url: Some(servers::new_postgres_database().await),
@@ -52,7 +52,8 @@ impl TestApp {
         Self::start(settings, 2).await
     }
 
-    /// So many gateways with these settings; folder and port are the test's own.
+    /// Starts gateways with these settings. The port is free, and the data folder is new if the settings have
+    /// none.
     pub async fn start(settings: Settings, gateways: usize) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let data_dir = settings.data_dir.clone().unwrap_or_else(|| folder.path().display().to_string());
@@ -64,9 +65,9 @@ impl TestApp {
         app
     }
 
-    /// One more gateway.
+    /// Starts one more gateway.
     pub async fn start_gateway(&mut self) {
-        let config = Config::from_settings(self.settings.clone()).expect("good settings");
+        let config = Config::from_settings(self.settings.clone()).expect("valid settings");
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
         self.gateways.push(App::start(&config, clock).await.expect("the gateway starts"));
     }
@@ -76,28 +77,28 @@ impl TestApp {
         self.gateways.pop().expect("a gateway").stop().await;
     }
 
-    /// A stranger at the first gateway.
+    /// An anonymous client of the first gateway.
     pub fn gateway_a(&self) -> Client {
         Client::new(self.gateways.first().expect("a gateway").address)
     }
 
-    /// A stranger at the last gateway: another one, where there are two.
+    /// An anonymous client of the last gateway, which is another one if there are two.
     pub fn gateway_b(&self) -> Client {
         Client::new(self.gateways.last().expect("a gateway").address)
     }
 
-    /// What the first gateway works with.
+    /// The services of the first gateway.
     pub fn services(&self) -> &Services {
         &self.gateways.first().expect("a gateway").services
     }
 
-    /// What the last gateway works with.
+    /// The services of the last gateway.
     pub fn services_b(&self) -> &Services {
         &self.gateways.last().expect("a gateway").services
     }
 
-    /// Where the pictures are.
-    pub fn blobs(&self) -> PathBuf {
+    /// The folder of the gig images.
+    pub fn image_dir(&self) -> PathBuf {
         let data_dir = self.settings.data_dir.as_ref().expect("always set");
         PathBuf::from(data_dir).join("blobs/gig-images")
     }
@@ -106,8 +107,8 @@ impl TestApp {
         self.clock.now()
     }
 
-    /// Lets time pass.
-    pub fn pass(&self, time: TimeDelta) {
-        self.clock.ahead_by_milliseconds.fetch_add(time.num_milliseconds(), Ordering::SeqCst);
+    /// Moves the clock of all gateways forward.
+    pub fn advance_clock(&self, time: TimeDelta) {
+        self.clock.offset_milliseconds.fetch_add(time.num_milliseconds(), Ordering::SeqCst);
     }
 }

@@ -1,4 +1,4 @@
-//! A PostgreSQL of a test's own, which may be stopped and started again.
+//! A PostgreSQL server of one test, which may stop and restart it.
 
 use std::fs::File;
 use std::path::Path;
@@ -12,18 +12,18 @@ use super::servers::{required_env, stable_port};
 
 pub struct TestPostgres {
     port: u16,
-    /// Whom it runs as; empty: as whoever runs the tests.
+    /// The user that it runs as. Empty for the current user.
     user: String,
     process: Option<Child>,
-    // Dropped last: the server's files are in it.
+    // Dropped last, because it contains the files of the server.
     folder: TempDir,
 }
 
 impl TestPostgres {
-    /// A new one, which runs.
-    pub async fn started() -> Self {
+    /// Creates and starts a server.
+    pub async fn start_new() -> Self {
         let user = required_env("GIGWAY_TEST_AS_USER");
-        // Another user may have no way into a folder of root's.
+        // Another user may not have access to the temporary folder of root.
         let folder = if user.is_empty() { tempfile::tempdir() } else { tempfile::tempdir_in("/tmp") };
         let folder = folder.expect("a folder");
         let mut server = Self { port: stable_port(), user, process: None, folder };
@@ -51,13 +51,13 @@ impl TestPostgres {
         assert!(output.status.success(), "{output:?}");
     }
 
-    /// Starts it, with what it held before.
+    /// Starts the server with its previous data.
     pub async fn start(&mut self) {
         let log = self.folder.path().join("postgres.log");
         let port = self.port.to_string();
         let mut postgres = self.program("postgres");
-        // Nothing here is to survive a power cut, so nothing waits for the disk. What is committed is written out
-        // all the same before anybody is told, so that it survives the server's end.
+        // Without fsync, data may be lost if the machine crashes, but not if the server does: it still writes
+        // a commit to the operating system before it responds.
         postgres.args(["-D", "data", "-p", &port, "-c", "listen_addresses=127.0.0.1"]);
         postgres.args(["-c", "unix_socket_directories=", "-c", "fsync=off"]);
         postgres.stdout(Stdio::null()).stderr(File::create(&log).expect("a log"));
@@ -69,14 +69,14 @@ impl TestPostgres {
                 connection.close().await.expect("a close");
                 return;
             }
-            let ended = self.process.as_mut().expect("just started").try_wait().expect("a child");
-            assert!(ended.is_none(), "postgres has ended: {}", read(&log));
+            let exit_status = self.process.as_mut().expect("just started").try_wait().expect("a child");
+            assert!(exit_status.is_none(), "postgres has ended: {}", read_log(&log));
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("postgres was not ready in time: {}", read(&log));
+        panic!("postgres was not ready in time: {}", read_log(&log));
     }
 
-    /// Stops it: by QUIT immediately, as a crash does, and by INT in order, though without waiting for its clients.
+    /// Stops the server: QUIT is like a crash, INT an orderly shutdown that disconnects all clients.
     pub fn stop(&mut self, signal: &str) {
         if let Some(mut process) = self.process.take() {
             Command::new("kill").args(["-s", signal, &process.id().to_string()]).status().ok();
@@ -84,7 +84,7 @@ impl TestPostgres {
         }
     }
 
-    /// One of PostgreSQL's programs, in the server's folder and as its user.
+    /// A PostgreSQL program in the folder and as the user of the server.
     fn program(&self, name: &str) -> Command {
         let program = Path::new(&required_env("GIGWAY_TEST_POSTGRES_BIN")).join(name);
         let mut command = if self.user.is_empty() {
@@ -92,7 +92,7 @@ impl TestPostgres {
         } else {
             let group = Command::new("id").args(["-g", &self.user]).output().expect("id runs");
             let group = String::from_utf8(group.stdout).expect("text");
-            // It becomes the program that it starts, so the process id stays ours to end.
+            // setpriv replaces itself by the program, so that the process id is that of the program.
             let mut command = Command::new("setpriv");
             command.arg(format!("--reuid={}", self.user)).arg(format!("--regid={}", group.trim()));
             command.arg("--init-groups").arg(program);
@@ -111,6 +111,6 @@ impl Drop for TestPostgres {
     }
 }
 
-fn read(log: &Path) -> String {
+fn read_log(log: &Path) -> String {
     std::fs::read_to_string(log).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! People of a test, and what they commonly do.
+//! Users of a test, and what they commonly do.
 
 use gigway::domain::account::SignUpForm;
 use gigway::domain::user::Role;
@@ -11,7 +11,7 @@ use super::test_app::TestApp;
 
 pub const PASSWORD: &str = "a good password";
 
-/// Somebody who has signed in at the first gateway.
+/// A user who is signed in at the first gateway.
 pub struct TestUser {
     pub client: Client,
     pub id: String,
@@ -21,25 +21,25 @@ pub struct TestUser {
 
 impl TestApp {
     pub async fn member(&self, name: &str) -> TestUser {
-        self.person(name, Role::Member).await
+        self.user(name, Role::Member).await
     }
 
     pub async fn reviewer(&self, name: &str) -> TestUser {
-        self.person(name, Role::Reviewer).await
+        self.user(name, Role::Reviewer).await
     }
 
     pub async fn admin(&self, name: &str) -> TestUser {
-        self.person(name, Role::Admin).await
+        self.user(name, Role::Admin).await
     }
 
-    async fn person(&self, name: &str, role: Role) -> TestUser {
+    async fn user(&self, name: &str, role: Role) -> TestUser {
         let email = format!("{}@example.com", name.to_lowercase());
         let form = SignUpForm { email: email.clone(), display_name: name.to_owned() };
-        accounts::add_user(self.services(), form, PASSWORD.into(), role).await.expect("a new person");
+        accounts::add_user(self.services(), form, PASSWORD.into(), role).await.expect("a new user");
         self.sign_in(&email).await
     }
 
-    /// A new session of the person with that e-mail.
+    /// Starts a new session of the user with this e-mail address.
     pub async fn sign_in(&self, email: &str) -> TestUser {
         let input = json!({ "input": { "email": email, "password": PASSWORD } });
         let session = self.gateway_a().mutate(SIGN_IN, input).await["session"].take();
@@ -51,15 +51,15 @@ impl TestApp {
         }
     }
 
-    /// The id of the category of that name.
+    /// The id of the category with this name.
     pub async fn category(&self, name: &str) -> String {
         let data = self.gateway_a().run("{ categories { id name } }", json!({})).await;
-        let all = data["categories"].as_array().expect("a list");
-        let found = all.iter().find(|category| category["name"] == name).expect("such a category");
-        text(&found["id"])
+        let categories = data["categories"].as_array().expect("a list");
+        let category = categories.iter().find(|it| it["name"] == name).expect("a category with this name");
+        text(&category["id"])
     }
 
-    /// A good form in the category Music.
+    /// A valid input of `postGig`, in the category Music.
     pub async fn gig_form(&self, title: &str) -> Value {
         json!({
             "title": title,
@@ -73,17 +73,17 @@ impl TestApp {
 }
 
 impl TestUser {
-    /// The same person at another gateway.
+    /// A client of the same user at another gateway.
     pub fn at(&self, other: &Client) -> Client {
         self.client.at(other)
     }
 
-    /// Sends a gig for approval; its id.
+    /// Posts a gig. Returns its id.
     pub async fn post(&self, form: Value) -> String {
         text(&self.client.mutate(POST_GIG, json!({ "input": form })).await["gig"]["id"])
     }
 
-    /// Decides a gig as it stands now.
+    /// Decides on the current version of a gig. Returns the gig.
     pub async fn decide(&self, gig_id: &str, decision: &str, reasons: Value) -> Value {
         let gig = self.client.run(GIG, json!({ "id": gig_id })).await;
         let input = json!({
@@ -99,22 +99,21 @@ impl TestUser {
         self.decide(gig_id, "APPROVE", json!([])).await;
     }
 
-    /// The gig, as this person sees it.
+    /// The gig, as visible to this user.
     pub async fn gig(&self, gig_id: &str) -> Value {
         self.client.run(GIG, json!({ "id": gig_id })).await["gig"].take()
     }
 
-    /// The status of a gig, as this person sees it.
+    /// The status of a gig, as visible to this user.
     pub async fn status(&self, gig_id: &str) -> String {
         text(&self.gig(gig_id).await["status"])
     }
 
-    /// The queue's item about a gig.
+    /// The newest item of a gig in the review queue.
     pub async fn queue_item(&self, gig_id: &str) -> Value {
         let queue = self.client.run(QUEUE, json!({})).await;
         let items = queue["reviewQueue"]["nodes"].as_array().expect("a list").clone();
-        // The newest round, where there were several.
-        let found = items.into_iter().rev().find(|item| item["subject"]["id"] == gig_id);
-        found.expect("an item about the gig")
+        let item = items.into_iter().rev().find(|item| item["subject"]["id"] == gig_id);
+        item.expect("an item of the gig")
     }
 }

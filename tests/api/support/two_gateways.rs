@@ -1,4 +1,4 @@
-//! An installation of two gateways, each a process that can be killed and started again.
+//! Two gateways, each in its own process that can be killed and restarted.
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -14,13 +14,13 @@ use super::process::{GatewayProcess, add_user, gigway};
 use super::servers::stable_port;
 use super::test_users::{PASSWORD, TestUser};
 
-/// Two gateways on one PostgreSQL, one Redis and one data folder.
+/// Two gateways that share a PostgreSQL, a Redis and a data folder.
 pub struct TwoGateways {
     database_url: String,
     redis_url: String,
     ports: [u16; 2],
-    served: [Option<GatewayProcess>; 2],
-    // Dropped last: the gateways' files are in it.
+    processes: [Option<GatewayProcess>; 2],
+    // Dropped last, because it contains the files of the gateways.
     folder: TempDir,
 }
 
@@ -30,7 +30,7 @@ impl TwoGateways {
             database_url: database_url.to_owned(),
             redis_url: redis_url.to_owned(),
             ports: [stable_port(), stable_port()],
-            served: [None, None],
+            processes: [None, None],
             folder: tempfile::tempdir().expect("a folder"),
         };
         for number in 0..2 {
@@ -39,26 +39,26 @@ impl TwoGateways {
         gateways
     }
 
-    /// Starts that gateway, where it listened before.
+    /// Starts a gateway on its previous port.
     pub fn start_gateway(&mut self, number: usize) {
-        let log = File::options().create(true).append(true).open(self.log(number)).expect("a log");
+        let log = File::options().create(true).append(true).open(self.log_path(number)).expect("a log");
         let mut command = self.command(&["serve"]);
         command.stderr(log);
-        self.served[number] = Some(GatewayProcess::start_command_on(self.ports[number], command, &[]));
+        self.processes[number] = Some(GatewayProcess::start_command_on(self.ports[number], command, &[]));
     }
 
-    /// As `kill -9` does it.
+    /// Kills a gateway, as `kill -9` does.
     pub fn kill(&mut self, number: usize) {
-        self.served[number].take().expect("it runs").stop_with("KILL");
+        self.processes[number].take().expect("a running gateway").stop_with("KILL");
     }
 
-    /// A stranger at that gateway.
+    /// An anonymous client of a gateway.
     pub fn client(&self, number: usize) -> Client {
         Client::new(SocketAddr::from(([127, 0, 0, 1], self.ports[number])))
     }
 
-    /// A new person, who has signed in at the first gateway.
-    pub async fn person(&self, email: &str, role: &str) -> TestUser {
+    /// Creates a user who is signed in at the first gateway.
+    pub async fn user(&self, email: &str, role: &str) -> TestUser {
         let added = add_user(|arguments| self.command(arguments), email, role);
         assert!(added.status.success(), "{added:?}");
         let input = json!({ "input": { "email": email, "password": PASSWORD } });
@@ -78,20 +78,20 @@ impl TwoGateways {
         command
     }
 
-    fn log(&self, number: usize) -> PathBuf {
+    fn log_path(&self, number: usize) -> PathBuf {
         self.folder.path().join(format!("gateway-{number}.log"))
     }
 }
 
 impl Drop for TwoGateways {
-    /// Where the test fails, shows what the gateways had to say.
+    /// Prints the ends of the logs if the test fails.
     fn drop(&mut self) {
         if std::thread::panicking() {
             for number in 0..2 {
-                let log = std::fs::read_to_string(self.log(number)).unwrap_or_default();
+                let log = std::fs::read_to_string(self.log_path(number)).unwrap_or_default();
                 let lines: Vec<&str> = log.lines().collect();
                 let last = &lines[lines.len().saturating_sub(40)..];
-                eprintln!("-- the end of gateway {number}'s log\n{}", last.join("\n"));
+                eprintln!("-- end of the log of gateway {number}\n{}", last.join("\n"));
             }
         }
     }

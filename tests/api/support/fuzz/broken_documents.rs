@@ -1,13 +1,13 @@
-//! Documents that are not good any more: each is a good one with one thing, or a few, gone wrong.
+//! Breaks valid documents: changed tokens, names or values, truncation, and documents far beyond every limit.
 
-use super::random::RandomSource;
 use super::documents::Document;
-use super::input_value::string;
 use super::edge_cases;
+use super::input_value::string_literal;
+use super::random::RandomSource;
 use super::schema::Schema;
 
-/// What stands where it should not.
-const STRAYS: &[&str] = &[
+/// Tokens to insert at random places.
+const STRAY_TOKENS: &[&str] = &[
     "{",
     "}",
     "(",
@@ -77,8 +77,8 @@ const STRAYS: &[&str] = &[
     "1_000",
 ];
 
-/// Whole documents that are wrong as they are.
-const WHOLE: &[&str] = &[
+/// Complete documents that are invalid or unusual.
+const DOCUMENTS: &[&str] = &[
     "",
     " ",
     ",,,",
@@ -151,31 +151,31 @@ const WHOLE: &[&str] = &[
     "{ __schema { types { fields { type { fields { type { fields { type { fields { name } } } } } } } } } }",
 ];
 
-/// The document, broken.
+/// Breaks the document.
 pub fn break_document(mut document: Document, random: &mut RandomSource, schema: &Schema) -> Document {
     if random.chance(12) {
-        document.text = (*random.pick(WHOLE)).to_owned();
+        document.text = (*random.pick(DOCUMENTS)).to_owned();
         return document;
     }
     if random.chance(10) {
-        document.text = endless(random);
+        document.text = oversized(random);
         return document;
     }
     for _ in 0..=random.below(3) {
         document.text = match random.below(5) {
             0 => with_name_changed(&document.text, random, schema),
             1 => with_value_changed(&document.text, random),
-            2 => cut(&document.text, random),
+            2 => truncated(&document.text, random),
             _ => with_tokens_changed(&document.text, random),
         };
     }
     if random.chance(15) {
-        document.text = said_twice(&document.text, random);
+        document.text = with_more_definitions(&document.text, random);
     }
     document
 }
 
-/// The document's words, numbers, strings and everything between.
+/// Splits the text into words and single other characters.
 fn tokens(text: &str) -> Vec<String> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let mut tokens: Vec<String> = Vec::new();
@@ -200,7 +200,7 @@ fn with_tokens_changed(text: &str, random: &mut RandomSource) -> String {
             1 if at < tokens.len() => tokens.insert(at, tokens[at].clone()),
             2 if at.max(other) < tokens.len() => tokens.swap(at, other),
             _ => {
-                let stray = (*random.pick(STRAYS)).to_owned();
+                let stray = (*random.pick(STRAY_TOKENS)).to_owned();
                 tokens.insert(at.min(tokens.len()), stray);
             }
         }
@@ -208,20 +208,20 @@ fn with_tokens_changed(text: &str, random: &mut RandomSource) -> String {
     tokens.concat()
 }
 
-/// Another name in the place of one: of some field or type, or of nothing.
+/// Replaces a name by that of a type or field, or by one that does not exist.
 fn with_name_changed(text: &str, random: &mut RandomSource, schema: &Schema) -> String {
     let mut tokens = tokens(text);
-    let begins_name = |token: &String| token.starts_with(|c: char| c.is_ascii_alphabetic());
-    let names: Vec<usize> = (0..tokens.len()).filter(|at| begins_name(&tokens[*at])).collect();
+    let is_name = |token: &String| token.starts_with(|c: char| c.is_ascii_alphabetic());
+    let names: Vec<usize> = (0..tokens.len()).filter(|at| is_name(&tokens[*at])).collect();
     if names.is_empty() {
         return text.to_owned();
     }
     let at = *random.pick(&names);
-    let types = schema.types();
-    let of = *random.pick(&types);
-    let fields = schema.fields(of);
+    let types = schema.type_names();
+    let type_name = *random.pick(&types);
+    let fields = schema.fields(type_name);
     tokens[at] = match random.below(5) {
-        0 => of.to_owned(),
+        0 => type_name.to_owned(),
         1 if !fields.is_empty() => random.pick(fields).name.clone(),
         2 => "a".repeat(1 + random.below(3_000)),
         3 => tokens[*random.pick(&names)].clone(),
@@ -230,7 +230,7 @@ fn with_name_changed(text: &str, random: &mut RandomSource, schema: &Schema) -> 
     tokens.concat()
 }
 
-/// Another value in the place of one.
+/// Replaces an argument value.
 fn with_value_changed(text: &str, random: &mut RandomSource) -> String {
     let mut tokens = tokens(text);
     let follows_colon = |at: &usize| *at > 1 && tokens[at - 1] == " " && tokens[at - 2] == ":";
@@ -241,7 +241,7 @@ fn with_value_changed(text: &str, random: &mut RandomSource) -> String {
     let at = *random.pick(&values);
     tokens[at] = match random.below(8) {
         0 => edge_cases::number(random),
-        1 => string(&edge_cases::text(random), random),
+        1 => string_literal(&edge_cases::text(random), random),
         2 => format!("{}1{}", "[".repeat(random.below(150)), "]".repeat(random.below(150))),
         3 => format!("{}1{}", "{a:".repeat(random.below(150)), "}".repeat(random.below(150))),
         4 => format!("[{}]", "1 ".repeat(random.below(2_000))),
@@ -252,13 +252,13 @@ fn with_value_changed(text: &str, random: &mut RandomSource) -> String {
     tokens.concat()
 }
 
-fn cut(text: &str, random: &mut RandomSource) -> String {
+fn truncated(text: &str, random: &mut RandomSource) -> String {
     let length = random.below(text.chars().count().max(1));
     text.chars().take(length).collect()
 }
 
-/// The same definitions again, or more of them.
-fn said_twice(text: &str, random: &mut RandomSource) -> String {
+/// Repeats all definitions, or adds one.
+fn with_more_definitions(text: &str, random: &mut RandomSource) -> String {
     match random.below(4) {
         0 => format!("{text} {text}"),
         1 => format!("{text} fragment Unused on Query {{ __typename }}"),
@@ -267,10 +267,11 @@ fn said_twice(text: &str, random: &mut RandomSource) -> String {
     }
 }
 
-/// A document that has far too much of something.
-fn endless(random: &mut RandomSource) -> String {
-    let most = if random.chance(20) { 20_000 } else { 1_200 };
-    let count = random.below(most) + 2;
+/// A document far beyond a limit: fields, depth, directives, fragments, variables, operations, length or
+/// cycles.
+fn oversized(random: &mut RandomSource) -> String {
+    let max = if random.chance(20) { 20_000 } else { 1_200 };
+    let count = random.below(max) + 2;
     let many = |one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<Vec<_>>().join(" ");
     match random.below(14) {
         0 => format!("{{ {} }}", many(&|n| format!("a{n}: __typename"))),

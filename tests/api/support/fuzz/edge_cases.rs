@@ -1,8 +1,8 @@
-//! What nobody would type, and somebody sends.
+//! Strings and numbers that often reveal bugs.
 
 use super::random::RandomSource;
 
-/// Texts that have broken something somewhere.
+/// Strings that have broken other programs: control characters, Unicode, injections, limits of types.
 const TEXTS: &[&str] = &[
     "",
     " ",
@@ -52,7 +52,7 @@ const TEXTS: &[&str] = &[
     "gig_8zzzzzzzzzzzzzzzzzzzzzzzzz",
     "GIG_01H455VB4PEX5VSKNK084SN02Q",
     "_01h455vb4pex5vsknk084sn02q",
-    // A prefix that is too long, and has no character that ends where it should be cut.
+    // A prefix that is too long and cannot be cut at the limit, which is in the middle of a character.
     "ééééééééééééééééééééééééééééééééééééééééééééé_01h455vb4pex5vsknk084sn02q",
     "a@b",
     "\"a b\"@example.com",
@@ -66,7 +66,7 @@ const TEXTS: &[&str] = &[
     "9999-12-31T23:59:60Z",
 ];
 
-/// Numbers that fit nowhere, or just so.
+/// Numbers at and beyond the limits of common types.
 const NUMBERS: &[&str] = &[
     "0",
     "-0",
@@ -94,7 +94,7 @@ const NUMBERS: &[&str] = &[
     "123456789012345678901234567890.123456789012345678901234567890",
 ];
 
-/// A text that nobody would type; now and then a long one.
+/// An edge-case string, sometimes a long one.
 pub fn text(random: &mut RandomSource) -> String {
     match random.below(20) {
         0 => random.pick(TEXTS).repeat(random.below(100)),
@@ -110,12 +110,12 @@ fn random_bytes(random: &mut RandomSource) -> Vec<u8> {
     random.bytes(length)
 }
 
-/// A number, as JSON and documents write it.
+/// The digits of an edge-case number.
 pub fn number(random: &mut RandomSource) -> String {
     (*random.pick(NUMBERS)).to_owned()
 }
 
-/// Base64, corrupt_base64: some of it another letter, less of it, or more.
+/// Changes, truncates or extends a base64 text.
 pub fn corrupt_base64(text: &str, random: &mut RandomSource) -> String {
     let mut characters: Vec<char> = text.chars().collect();
     match random.below(4) {

@@ -1,5 +1,5 @@
-//! What a generator knows of a running gateway, so that what it asks for is there; and what it does not know, so that it
-//! must never be told.
+//! Test data of a running gateway: ids, cursors and tokens for the generators, and secrets that no response
+//! may contain.
 
 use std::net::SocketAddr;
 
@@ -9,21 +9,21 @@ use gigway::service::{Services, accounts};
 use serde_json::{Value, json};
 
 use super::multipart_forms::multipart;
-use super::requests::RequestBuilder;
 use super::raw_http::RawClient;
+use super::requests::RequestBuilder;
 
 const PASSWORD: &str = "a good password";
 
-/// Who has accounts: a member and a reviewer whose tokens are known, somebody who may be signed out by anybody, and
-/// somebody of whom nothing is known but what is everybody's.
-const PEOPLE: [(&str, Role); 4] = [
+/// A member and a reviewer whose tokens the generators use, a member whose sessions they may end, and a
+/// member of whom they know only public data.
+const USERS: [(&str, Role); 4] = [
     ("mel@example.com", Role::Member),
     ("rita@example.com", Role::Reviewer),
     ("leo@example.com", Role::Member),
     ("bystander.nora@example.com", Role::Member),
 ];
 
-/// What somebody writes into the form of their identity, and only reviewers read.
+/// Personal data of a verification, which only reviewers may read.
 const DOCUMENT_NUMBER: &str = "QX7741093";
 const FAMILY_NAME: &str = "Quillfeather";
 
@@ -41,13 +41,13 @@ const UPLOAD: &str =
     "mutation($file: Upload!) { uploadGigImage(file: $file) { image { id } errors { code } } }";
 const UPLOAD_DOCUMENT: &str = "mutation($file: Upload!) { uploadIdentityDocument(
     input: { type: PASSPORT, side: FRONT, file: $file }) { verification { documents { id } } errors { code } } }";
-const EVERYTHING: &str = "{ eventCursor categories { id } viewer { user { id } verification { id } gigs(first: 5) { nodes { id } } }
+const READ_ALL: &str = "{ eventCursor categories { id } viewer { user { id } verification { id } gigs(first: 5) { nodes { id } } }
     gigs(first: 5) { edges { cursor node { id seller { id } images { id } } } }
     cheapest: gigs(first: 1, orderBy: PRICE_LOWEST) { edges { cursor } } }";
 const QUEUE: &str = "{ reviewQueue(first: 10) { edges { cursor node { id subject {
     ... on Gig { id } ... on Verification { id documents { id } } } } } } }";
 
-/// SampleImages that are taken.
+/// Valid images for uploads.
 pub struct SampleImages {
     pub gig_image: Vec<u8>,
     pub identity_document: Vec<u8>,
@@ -57,46 +57,47 @@ pub struct SampleImages {
 pub struct Fixtures {
     pub ids: Vec<String>,
     pub cursors: Vec<String>,
-    /// Of the member, the reviewer, and of whom anybody may sign out.
+    /// Access tokens of the member, of the reviewer, and of the member whose sessions may end.
     pub tokens: [String; 3],
-    /// Such as anybody may trade.
+    /// Refresh tokens that the generators may use up.
     pub refresh_tokens: Vec<String>,
     pub emails: Vec<String>,
-    /// A good one.
-    pub picture: Vec<u8>,
-    /// What nobody may be told.
+    /// A valid gig image.
+    pub image: Vec<u8>,
+    /// Texts that no response may contain.
     pub secrets: Vec<String>,
-    /// What reviewers alone may be told.
+    /// Texts that only responses to reviewers may contain.
     pub reviewer_secrets: Vec<String>,
 }
 
 impl Fixtures {
-    /// Furnishes a new installation: people, gigs of which some are listed, and things to review.
-    pub async fn furnish(services: &Services, address: SocketAddr, pictures: SampleImages) -> Self {
-        for (email, role) in PEOPLE {
+    /// Creates users, gigs of which some are listed, and items to review.
+    pub async fn create(services: &Services, address: SocketAddr, images: SampleImages) -> Self {
+        for (email, role) in USERS {
             let display_name = format!("Person {}", &email[..3]);
             let form = SignUpForm { email: email.to_owned(), display_name };
-            accounts::add_user(services, form, PASSWORD.into(), role).await.expect("a new person");
+            accounts::add_user(services, form, PASSWORD.into(), role).await.expect("a new user");
         }
-        let mut desk = Desk { wire: RawClient::new(address), found: Found::default() };
-        let tokens = desk.sign_in_all().await;
+        let mut client = SetupClient { raw_client: RawClient::new(address), collected: Collected::default() };
+        let tokens = client.sign_in_all().await;
         let [member, reviewer, _, (bystander, _)] = &tokens;
-        let category = desk.ask(None, EVERYTHING, json!({})).await["categories"][9]["id"].clone();
-        let picture = desk.upload(&bystander.clone(), UPLOAD, &pictures.gig_image).await["image"]["id"].clone();
+        let category = client.execute(None, READ_ALL, json!({})).await["categories"][9]["id"].clone();
+        let image = client.upload(&bystander.clone(), UPLOAD, &images.gig_image).await["image"]["id"].clone();
         for number in 0..3 {
             let form = json!({
                 "title": format!("I will write song number {number}"),
                 "description": "Three minutes of music, made for you alone.",
                 "category": category, "price": "25.00", "deliveryDays": 3, "revisions": 1, "tags": ["tag 1"],
-                "imageIds": if number == 0 { json!([picture]) } else { json!([]) },
+                "imageIds": if number == 0 { json!([image]) } else { json!([]) },
             });
             let gig =
-                desk.ask(Some(bystander), POST_GIG, json!({ "input": form })).await["postGig"]["gig"].take();
-            // The last one waits for its reviewer.
+                client.execute(Some(bystander), POST_GIG, json!({ "input": form })).await["postGig"]["gig"]
+                    .take();
+            // The last gig stays in review.
             if number < 2 {
                 let approval =
                     json!({ "gigId": gig["id"], "decision": "APPROVE", "expectedVersion": gig["version"] });
-                desk.ask(Some(&reviewer.0), APPROVE, json!({ "input": approval })).await;
+                client.execute(Some(&reviewer.0), APPROVE, json!({ "input": approval })).await;
             }
         }
         let info = json!({
@@ -104,52 +105,52 @@ impl Fixtures {
             "addressLine1": "1 High Street", "city": "Leeds", "postalCode": "LS1", "countryCode": "GB",
             "documentNumber": DOCUMENT_NUMBER,
         });
-        desk.ask(Some(bystander), SAVE_INFO, json!({ "input": info })).await;
-        desk.upload(&bystander.clone(), UPLOAD_DOCUMENT, &pictures.identity_document).await;
-        desk.ask(Some(bystander), SUBMIT, json!({})).await;
-        desk.upload(&member.0.clone(), UPLOAD, &pictures.gig_image).await;
-        desk.ask(Some(&member.0), SAVE_DRAFT, json!({})).await;
-        desk.ask(Some(&member.0), EVERYTHING, json!({})).await;
-        desk.ask(Some(&reviewer.0), QUEUE, json!({})).await;
-        let Found { mut ids, mut cursors } = desk.found;
-        // In an order that is always the same: that in which they were made.
+        client.execute(Some(bystander), SAVE_INFO, json!({ "input": info })).await;
+        client.upload(&bystander.clone(), UPLOAD_DOCUMENT, &images.identity_document).await;
+        client.execute(Some(bystander), SUBMIT, json!({})).await;
+        client.upload(&member.0.clone(), UPLOAD, &images.gig_image).await;
+        client.execute(Some(&member.0), SAVE_DRAFT, json!({})).await;
+        client.execute(Some(&member.0), READ_ALL, json!({})).await;
+        client.execute(Some(&reviewer.0), QUEUE, json!({})).await;
+        let Collected { mut ids, mut cursors } = client.collected;
+        // A fixed order: ids sort by their creation.
         ids.sort();
         ids.dedup();
         cursors.dedup();
         Self {
             ids,
             cursors,
-            tokens: [0, 1, 2].map(|person: usize| tokens[person].0.clone()),
+            tokens: [0, 1, 2].map(|user: usize| tokens[user].0.clone()),
             refresh_tokens: vec![tokens[2].1.clone()],
-            emails: PEOPLE[..3].iter().map(|(email, _)| (*email).to_owned()).collect(),
-            picture: pictures.gig_image,
-            secrets: vec![PEOPLE[3].0.to_owned()],
+            emails: USERS[..3].iter().map(|(email, _)| (*email).to_owned()).collect(),
+            image: images.gig_image,
+            secrets: vec![USERS[3].0.to_owned()],
             reviewer_secrets: vec![DOCUMENT_NUMBER.to_owned(), FAMILY_NAME.to_owned()],
         }
     }
 
-    /// The same with new sessions: some may have ended, and none lives for long.
+    /// The same test data with new sessions. Sessions are short, and some may have ended.
     pub async fn with_new_sessions(mut self, address: SocketAddr) -> Self {
-        let mut desk = Desk { wire: RawClient::new(address), found: Found::default() };
-        let tokens = desk.sign_in_all().await;
-        self.tokens = [0, 1, 2].map(|person: usize| tokens[person].0.clone());
+        let mut client = SetupClient { raw_client: RawClient::new(address), collected: Collected::default() };
+        let tokens = client.sign_in_all().await;
+        self.tokens = [0, 1, 2].map(|user: usize| tokens[user].0.clone());
         self.refresh_tokens = vec![tokens[2].1.clone()];
         self
     }
 }
 
-/// What has been read so far.
+/// Ids and cursors from the responses so far.
 #[derive(Default)]
-struct Found {
+struct Collected {
     ids: Vec<String>,
     cursors: Vec<String>,
 }
 
-impl Found {
-    fn gather(&mut self, name: &str, value: &Value) {
+impl Collected {
+    fn collect(&mut self, name: &str, value: &Value) {
         match value {
-            Value::Object(fields) => fields.iter().for_each(|(name, value)| self.gather(name, value)),
-            Value::Array(entries) => entries.iter().for_each(|entry| self.gather(name, entry)),
+            Value::Object(fields) => fields.iter().for_each(|(name, value)| self.collect(name, value)),
+            Value::Array(entries) => entries.iter().for_each(|entry| self.collect(name, entry)),
             Value::String(text) if name == "id" => self.ids.push(text.clone()),
             Value::String(text) if name == "cursor" || name == "eventCursor" => {
                 self.cursors.push(text.clone());
@@ -159,19 +160,19 @@ impl Found {
     }
 }
 
-/// Where things are asked for that are there to be had.
-struct Desk {
-    wire: RawClient,
-    found: Found,
+/// Sends the requests that create the test data, and collects ids and cursors.
+struct SetupClient {
+    raw_client: RawClient,
+    collected: Collected,
 }
 
-impl Desk {
-    /// The access and refresh tokens of everybody.
+impl SetupClient {
+    /// Signs all users in. Returns their access and refresh tokens.
     async fn sign_in_all(&mut self) -> [(String, String); 4] {
-        let mut tokens = PEOPLE.map(|_| (String::new(), String::new()));
-        for ((email, _), tokens) in PEOPLE.iter().zip(&mut tokens) {
+        let mut tokens = USERS.map(|_| (String::new(), String::new()));
+        for ((email, _), tokens) in USERS.iter().zip(&mut tokens) {
             let input = json!({ "input": { "email": email, "password": PASSWORD } });
-            let data = self.ask(None, SIGN_IN, input).await;
+            let data = self.execute(None, SIGN_IN, input).await;
             let session = &data["signIn"]["session"];
             let token = |name: &str| session[name].as_str().expect("a session").to_owned();
             *tokens = (token("accessToken"), token("refreshToken"));
@@ -179,38 +180,39 @@ impl Desk {
         tokens
     }
 
-    /// The data of what must go well.
-    async fn ask(&mut self, token: Option<&str>, query: &str, variables: Value) -> Value {
+    /// Executes an operation that must succeed. Returns its data.
+    async fn execute(&mut self, token: Option<&str>, query: &str, variables: Value) -> Value {
         let body = json!({ "query": query, "variables": variables }).to_string();
-        self.data_of(RequestBuilder::post("application/json", body.into_bytes()), token).await
+        self.send(RequestBuilder::post("application/json", body.into_bytes()), token).await
     }
 
-    /// The payload of what must go well, and sends a file.
+    /// Executes an upload that must succeed. Returns its payload.
     async fn upload(&mut self, token: &str, query: &str, file: &[u8]) -> Value {
         let operations = json!({ "query": query, "variables": { "file": null } }).to_string();
         let parts: [(&str, &[u8]); 3] =
             [("operations", operations.as_bytes()), ("map", br#"{"0":["variables.file"]}"#), ("0", file)];
         let mut builder = RequestBuilder::post("multipart/form-data; boundary=x", multipart("x", &parts));
         builder.add("apollo-require-preflight", "1");
-        let data = self.data_of(builder, Some(token)).await;
+        let data = self.send(builder, Some(token)).await;
         data.as_object().and_then(|fields| fields.values().next()).cloned().expect("one field")
     }
 
-    async fn data_of(&mut self, mut builder: RequestBuilder, token: Option<&str>) -> Value {
+    /// Sends a request that must succeed. Returns its data.
+    async fn send(&mut self, mut builder: RequestBuilder, token: Option<&str>) -> Value {
         if let Some(token) = token {
             builder.add("authorization", format!("Bearer {token}"));
         }
-        let answer = self.wire.exchange(&builder.build()).await.expect("an answer in time");
-        let answer = answer.expect("an answer");
-        let mut answer: Value = serde_json::from_slice(&answer.body).expect("JSON");
-        assert!(answer.get("errors").is_none(), "{answer:#}");
-        self.found.gather("", &answer);
-        let faults = answer["data"]
+        let response = self.raw_client.exchange(&builder.build()).await.expect("a response in time");
+        let response = response.expect("a response");
+        let mut body: Value = serde_json::from_slice(&response.body).expect("JSON");
+        assert!(body.get("errors").is_none(), "{body:#}");
+        self.collected.collect("", &body);
+        let failed = body["data"]
             .as_object()
             .into_iter()
             .flatten()
-            .find(|(_, payload)| payload["errors"].as_array().is_some_and(|faults| !faults.is_empty()));
-        assert!(faults.is_none(), "{answer:#}");
-        answer["data"].take()
+            .find(|(_, payload)| payload["errors"].as_array().is_some_and(|errors| !errors.is_empty()));
+        assert!(failed.is_none(), "{body:#}");
+        body["data"].take()
     }
 }

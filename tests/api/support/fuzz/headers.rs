@@ -1,6 +1,6 @@
-//! What the first lines of a request may say that nobody expects.
+//! Unusual methods and headers.
 
-/// Besides those that everybody uses.
+/// Methods other than GET and POST.
 pub const METHODS: &[&str] = &[
     "PUT",
     "DELETE",
@@ -15,7 +15,7 @@ pub const METHODS: &[&str] = &[
     "A!#$%&'*+.^_`|~",
 ];
 
-/// The first five are good ones, of which the last two are for what goes on.
+/// The first five are valid; of these, the last two are for subscriptions.
 pub const ACCEPTS: &[&str] = &[
     "*/*",
     "application/json",
@@ -46,14 +46,14 @@ pub const CONTENT_TYPES: &[&str] = &[
     ";",
 ];
 
-/// Headers that mean something to somebody, with values that may not.
+/// Headers that the gateway or its libraries read, most with invalid values.
 pub const HEADERS: &[(&str, &str)] = &[
     ("x-request-id", "two words"),
     ("x-request-id", "abc-123_x.y"),
     ("x-forwarded-for", "1.1.1.1, ::1, nonsense"),
     ("x-forwarded-for", "999.999.999.999"),
     ("idempotency-key", ""),
-    ("idempotency-key", "one that many use"),
+    ("idempotency-key", "shared key"),
     ("idempotency-key", "\u{e9}"),
     ("last-event-id", "nonsense"),
     ("last-event-id", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),

@@ -1,14 +1,14 @@
-//! JSON that is no request, or a strange one.
+//! JSON bodies of requests, valid and malformed.
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::random::RandomSource;
 use super::documents::Document;
 use super::edge_cases;
+use super::random::RandomSource;
 
-/// The request as clients write it.
-pub fn envelope(document: &Document, random: &mut RandomSource) -> Map<String, Value> {
+/// The fields of a valid request.
+pub fn request_fields(document: &Document, random: &mut RandomSource) -> Map<String, Value> {
     let mut fields = Map::new();
     fields.insert("query".to_owned(), json!(document.text));
     if !document.variables.is_empty() || random.chance(30) {
@@ -24,19 +24,19 @@ pub fn envelope(document: &Document, random: &mut RandomSource) -> Map<String, V
     }
     if random.chance(5) {
         let extensions = fields.entry("extensions").or_insert_with(|| json!({}));
-        extensions["persistedQuery"] = json!({ "version": 1, "sha256Hash": hash(&document.text) });
+        extensions["persistedQuery"] = json!({ "version": 1, "sha256Hash": document_hash(&document.text) });
     }
     fields
 }
 
-/// A document's name among those that are kept.
-fn hash(text: &str) -> String {
+/// The hash that identifies a persisted document.
+fn document_hash(text: &str) -> String {
     format!("{:x}", Sha256::digest(text))
 }
 
-/// The request with variables, extensions or a name that are not good.
+/// A request with invalid variables, extensions or an invalid operation name.
 pub fn with_invalid_fields(document: &Document, random: &mut RandomSource) -> Map<String, Value> {
-    let mut fields = envelope(document, random);
+    let mut fields = request_fields(document, random);
     match random.below(6) {
         0 => {
             let names: Vec<String> = document.variables.keys().cloned().collect();
@@ -45,7 +45,7 @@ pub fn with_invalid_fields(document: &Document, random: &mut RandomSource) -> Ma
                 if random.chance(50) {
                     variables[&name] = arbitrary_json(random, 3);
                 } else if random.chance(30) {
-                    variables.as_object_mut().expect("it is an object").remove(&name);
+                    variables.as_object_mut().expect("an object").remove(&name);
                 }
             }
         }
@@ -53,65 +53,65 @@ pub fn with_invalid_fields(document: &Document, random: &mut RandomSource) -> Ma
         2 => drop(fields.insert("operationName".to_owned(), arbitrary_json(random, 1))),
         3 => drop(fields.insert("extensions".to_owned(), arbitrary_extensions(document, random))),
         4 => {
-            // A document that is only named: it may be there or not.
+            // Only the hash of a document, which may or may not be stored.
             fields.remove("query");
             fields.insert("extensions".to_owned(), arbitrary_extensions(document, random));
         }
-        _ => drop(
-            fields
-                .insert((*random.pick(&["query", "documentId", "id", "Query"])).to_owned(), arbitrary_json(random, 1)),
-        ),
+        _ => drop(fields.insert(
+            (*random.pick(&["query", "documentId", "id", "Query"])).to_owned(),
+            arbitrary_json(random, 1),
+        )),
     }
     fields
 }
 
 fn arbitrary_extensions(document: &Document, random: &mut RandomSource) -> Value {
-    let known = hash(&document.text);
+    let hash = document_hash(&document.text);
     match random.below(9) {
         0 => arbitrary_json(random, 3),
         1 => json!({ "persistedQuery": arbitrary_json(random, 2) }),
-        2 => json!({ "persistedQuery": { "version": arbitrary_json(random, 1), "sha256Hash": known } }),
+        2 => json!({ "persistedQuery": { "version": arbitrary_json(random, 1), "sha256Hash": hash } }),
         3 => json!({ "persistedQuery": { "version": 1, "sha256Hash": arbitrary_json(random, 1) } }),
-        4 => json!({ "persistedQuery": { "version": 1, "sha256Hash": known.to_uppercase() } }),
+        4 => json!({ "persistedQuery": { "version": 1, "sha256Hash": hash.to_uppercase() } }),
         5 => json!({ "documentId": arbitrary_json(random, 1) }),
         6 => json!({ "idempotencyKey": arbitrary_json(random, 1) }),
         7 => json!({ "cost": arbitrary_json(random, 1) }),
-        _ => json!({ "persistedQuery": { "version": 1, "sha256Hash": known } }),
+        _ => json!({ "persistedQuery": { "version": 1, "sha256Hash": hash } }),
     }
 }
 
-/// Any JSON, so many levels deep at most.
-pub fn arbitrary_json(random: &mut RandomSource, depth: usize) -> Value {
-    match random.below(if depth == 0 { 5 } else { 8 }) {
+/// Any JSON value with at most `max_depth` levels.
+pub fn arbitrary_json(random: &mut RandomSource, max_depth: usize) -> Value {
+    match random.below(if max_depth == 0 { 5 } else { 8 }) {
         0 => Value::Null,
         1 => Value::Bool(random.chance(50)),
         2 => serde_json::from_str(&edge_cases::number(random)).unwrap_or(json!(7)),
         3 | 4 => Value::String(edge_cases::text(random)),
-        5 => (0..random.below(4)).map(|_| arbitrary_json(random, depth - 1)).collect(),
+        5 => (0..random.below(4)).map(|_| arbitrary_json(random, max_depth - 1)).collect(),
         6 => Value::Array(vec![json!(1); random.below(1_200)]),
         _ => {
             let fields = (0..random.below(4)).map(|_| {
                 let name = if random.chance(50) { "a".to_owned() } else { edge_cases::text(random) };
-                (name, arbitrary_json(random, depth - 1))
+                (name, arbitrary_json(random, max_depth - 1))
             });
             Value::Object(fields.collect())
         }
     }
 }
 
-/// A body that only looks like a request, or not even that.
+/// A body that resembles a request.
 pub fn malformed_body(document: &Document, random: &mut RandomSource) -> Vec<u8> {
-    let good = Value::Object(envelope(document, random)).to_string();
+    let valid = Value::Object(request_fields(document, random)).to_string();
     let query = json!(document.text);
     let text = match random.below(24) {
         0 => String::new(),
         1 => (*random.pick(&["null", "true", "7", "\"{ __typename }\"", "[]", "{}", "[[]]", "[null]"]))
             .to_owned(),
-        2 => format!("[{good}]"),
-        3 => format!("[{}]", vec![good; 1 + random.below(30)].join(",")),
-        4 => format!("{good}{good}"),
-        5 => format!("{good} garbage"),
-        6 => format!("\u{feff}{good}"),
+        2 => format!("[{valid}]"),
+        3 => format!("[{}]", vec![valid; 1 + random.below(30)].join(",")),
+        4 => format!("{valid}{valid}"),
+        5 => format!("{valid} garbage"),
+        6 => format!("\u{feff}{valid}"),
         7 => format!("{{\"query\":{query},\"query\":{query}}}"),
         8 => format!("{{\"query\":{query},\"variables\":{{\"a\":1,\"a\":2}}}}"),
         9 => format!("{{\"query\":{query},\"variables\":{}}}", edge_cases::number(random)),
@@ -132,18 +132,18 @@ pub fn malformed_body(document: &Document, random: &mut RandomSource) -> Vec<u8>
         14 => "[".repeat(random.below(50_000)),
         15 => "{\"query\":".repeat(random.below(5_000)),
         16 => format!("{{\"query\":{query},\"extensions\":{}0{}}}", "{\"a\":".repeat(150), "}".repeat(150)),
-        17 => good.replace('"', "'"),
+        17 => valid.replace('"', "'"),
         18 => format!("{{query:{query}}}"),
         19 => format!("{{\"query\":{query},}}"),
         20 => format!("{{\"query\":{query},\"variables\":NaN}}"),
-        21 => format!("{}{good}", " \n\t".repeat(random.below(2_000))),
+        21 => format!("{}{valid}", " \n\t".repeat(random.below(2_000))),
         22 => format!("[{query},null,{},{{}}]", json!(document.variables)),
-        _ => good,
+        _ => valid,
     };
     corrupt_sometimes(text.into_bytes(), random)
 }
 
-/// The bytes, some of them changed now and then: then they may be no text any more.
+/// Changes some bytes, with a probability of 25 percent. The result may not be UTF-8.
 pub fn corrupt_sometimes(mut bytes: Vec<u8>, random: &mut RandomSource) -> Vec<u8> {
     if !random.chance(25) {
         return bytes;

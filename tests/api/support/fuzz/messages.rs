@@ -1,25 +1,26 @@
-//! What is said over a socket: by the protocol graphql-transport-ws, or not.
+//! Messages of WebSocket clients: valid by the graphql-transport-ws protocol, and invalid.
 
 use async_graphql::parser::types::OperationType;
 use serde_json::{Value, json};
 
 use super::broken_documents::break_document;
-use super::random::RandomSource;
 use super::edge_cases;
+use super::json_bodies::{arbitrary_json, corrupt_sometimes, request_fields, with_invalid_fields};
+use super::random::RandomSource;
 use super::requests::RequestGenerator;
-use super::json_bodies::{envelope, arbitrary_json, corrupt_sometimes, with_invalid_fields};
 
-/// What one client says, from the first message to the last.
+/// All messages that one client sends.
 pub struct SocketSession {
     pub subprotocol: Option<&'static str>,
     pub messages: Vec<Message>,
-    /// Some of it is no WebSocket at all: the connection may end without a word.
+    /// Whether a message violates the WebSocket protocol, so that the connection may end without a close
+    /// frame.
     pub may_end_abruptly: bool,
 }
 
 pub struct Message {
     pub frame: Frame,
-    /// The operation that must be answered to its end, where nothing is wrong with it.
+    /// The id of the operation that must be completed, if it is valid.
     pub awaited_operation: Option<String>,
 }
 
@@ -27,52 +28,53 @@ pub enum Frame {
     Text(String),
     Binary(Vec<u8>),
     Ping(Vec<u8>),
-    /// A frame of text that is none.
+    /// A text frame that is not UTF-8.
     InvalidUtf8(Vec<u8>),
 }
 
 impl Message {
-    fn of(frame: Frame) -> Self {
+    fn new(frame: Frame) -> Self {
         Self { frame, awaited_operation: None }
     }
 
     fn json(value: &Value) -> Self {
-        Self::of(Frame::Text(value.to_string()))
+        Self::new(Frame::Text(value.to_string()))
     }
 }
 
 impl RequestGenerator<'_> {
+    /// Generates the messages of one client.
     pub fn socket_session(&self, random: &mut RandomSource) -> SocketSession {
-        let mut talk = SocketSession {
+        let mut session = SocketSession {
             subprotocol: Some("graphql-transport-ws"),
             messages: Vec::new(),
             may_end_abruptly: false,
         };
         if random.chance(5) {
-            talk.subprotocol = None;
+            session.subprotocol = None;
         }
         if random.chance(90) {
-            talk.messages.push(self.introduction(random));
+            session.messages.push(self.connection_init(random));
         }
         for number in 0..=random.below(8) {
             let message = match random.below(10) {
-                0..5 => self.good_operation(random, number),
-                5..7 => self.broken_operation(random, number),
-                7..9 => small_talk(random),
-                _ if random.chance(70) => small_talk(random),
+                0..5 => self.valid_operation(random, number),
+                5..7 => self.invalid_operation(random, number),
+                7..9 => harmless_message(random),
+                _ if random.chance(70) => harmless_message(random),
                 _ => {
-                    let (message, may_end_abruptly) = nonsense(random);
-                    talk.may_end_abruptly |= may_end_abruptly;
+                    let (message, may_end_abruptly) = protocol_violation(random);
+                    session.may_end_abruptly |= may_end_abruptly;
                     message
                 }
             };
-            talk.messages.push(message);
+            session.messages.push(message);
         }
-        talk
+        session
     }
 
-    fn introduction(&self, random: &mut RandomSource) -> Message {
-        let [member, reviewer, leaver] = &self.fixtures.tokens;
+    fn connection_init(&self, random: &mut RandomSource) -> Message {
+        let [member, reviewer, disposable] = &self.fixtures.tokens;
         let payload = match random.below(20) {
             0 => Value::Null,
             1 => arbitrary_json(random, 3),
@@ -80,30 +82,30 @@ impl RequestGenerator<'_> {
             3..8 => json!({}),
             8..12 => json!({ "authorization": format!("Bearer {member}") }),
             12..16 => json!({ "Authorization": format!("Bearer {reviewer}") }),
-            _ => json!({ "authorization": format!("Bearer {leaver}") }),
+            _ => json!({ "authorization": format!("Bearer {disposable}") }),
         };
         Message::json(&json!({ "type": "connection_init", "payload": payload }))
     }
 
-    fn good_operation(&self, random: &mut RandomSource, number: usize) -> Message {
+    fn valid_operation(&self, random: &mut RandomSource, number: usize) -> Message {
         let mut document = self.document(random, 2);
-        // Whoever is signed out is told nothing more: that is for the requests to try.
+        // Signing out ends all subscriptions of the session. Only HTTP requests do that.
         if document.text.contains("signOut") {
             "{ __typename }".clone_into(&mut document.text);
             document.variables.clear();
             (document.name, document.kind) = (None, OperationType::Query);
         }
         let id = format!("operation {number}");
-        let payload = envelope(&document, random);
+        let payload = request_fields(&document, random);
         let message = Message::json(&json!({ "type": "subscribe", "id": id, "payload": payload }));
-        let is_answered = document.kind != OperationType::Subscription;
-        Message { awaited_operation: is_answered.then_some(id), ..message }
+        let is_completed = document.kind != OperationType::Subscription;
+        Message { awaited_operation: is_completed.then_some(id), ..message }
     }
 
-    fn broken_operation(&self, random: &mut RandomSource, number: usize) -> Message {
+    fn invalid_operation(&self, random: &mut RandomSource, number: usize) -> Message {
         let document = self.document(random, 10);
         let payload = if random.chance(50) {
-            envelope(&break_document(document, random, self.schema), random)
+            request_fields(&break_document(document, random, self.schema), random)
         } else {
             with_invalid_fields(&document, random)
         };
@@ -115,32 +117,32 @@ impl RequestGenerator<'_> {
     }
 }
 
-/// What says little, and is allowed.
-fn small_talk(random: &mut RandomSource) -> Message {
+/// A valid message without an operation.
+fn harmless_message(random: &mut RandomSource) -> Message {
     match random.below(6) {
         0 => Message::json(&json!({ "type": "ping" })),
         1 => Message::json(&json!({ "type": "ping", "payload": { "a": arbitrary_json(random, 2) } })),
         2 => Message::json(&json!({ "type": "pong", "payload": {} })),
         3 => {
             let length = random.below(120);
-            Message::of(Frame::Ping(random.bytes(length)))
+            Message::new(Frame::Ping(random.bytes(length)))
         }
         _ => Message::json(&json!({ "type": "complete", "id": "no operation" })),
     }
 }
 
-/// What is not, and whether it is not even WebSocket.
-fn nonsense(random: &mut RandomSource) -> (Message, bool) {
+/// A message that violates graphql-transport-ws, and whether it violates the WebSocket protocol, too.
+fn protocol_violation(random: &mut RandomSource) -> (Message, bool) {
     let text = match random.below(14) {
-        0 => return (Message::of(Frame::Binary(random.bytes(20))), false),
+        0 => return (Message::new(Frame::Binary(random.bytes(20))), false),
         1 => {
             return (
-                Message::of(Frame::InvalidUtf8(b"{\"type\":\"ping\",\"a\":\"\xff\xed\xa0\x80\"}".to_vec())),
+                Message::new(Frame::InvalidUtf8(b"{\"type\":\"ping\",\"a\":\"\xff\xed\xa0\x80\"}".to_vec())),
                 true,
             );
         }
         2 => "x".repeat(1024 * 1024 + 1),
-        3 => return (Message::of(Frame::Text(" ".repeat(2 * 1024 * 1024 + 1))), true),
+        3 => return (Message::new(Frame::Text(" ".repeat(2 * 1024 * 1024 + 1))), true),
         4 => edge_cases::text(random),
         5 => json!({ "type": "connection_init" }).to_string(),
         6 => json!({ "type": arbitrary_json(random, 1), "id": arbitrary_json(random, 1) }).to_string(),
@@ -155,6 +157,6 @@ fn nonsense(random: &mut RandomSource) -> (Message, bool) {
         12 => json!({ "type": "ping", "payload": { "authorization": arbitrary_json(random, 1) } }).to_string(),
         _ => "{\"type\":\"ping\",\"type\":\"pong\"}".to_owned(),
     };
-    let spoiled = corrupt_sometimes(text.into_bytes(), random);
-    (Message::of(Frame::Text(String::from_utf8_lossy(&spoiled).into_owned())), false)
+    let corrupted = corrupt_sometimes(text.into_bytes(), random);
+    (Message::new(Frame::Text(String::from_utf8_lossy(&corrupted).into_owned())), false)
 }

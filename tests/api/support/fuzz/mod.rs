@@ -1,21 +1,25 @@
-//! Requests to shake the gateway with, made by chance from the schema: the same chance makes the same request.
+//! Generates random requests from the schema, and checks the responses. The same random seed generates the
+//! same request.
 //!
-//! [`documents`] writes what the schema allows, [`broken_documents`] and [`json_bodies`] spoil it, [`requests`] puts HTTP around it,
-//! [`wire`] sends it byte by byte, and [`judge`] says what must hold for whatever comes back. The fuzz target in
-//! `fuzz/` uses the same files, so nothing here knows of the rest of the tests.
+//! [`documents`] generates valid documents. [`broken_documents`] and [`json_bodies`] make them invalid.
+//! [`requests`] adds HTTP, [`raw_http`] sends the bytes, and [`response_checker`] checks what comes back.
+//! [`messages`] does the same for WebSockets. `tests/api/fuzz.rs` and the fuzz target in `fuzz/` use these
+//! files, so nothing here may depend on the rest of the tests.
+//!
+//! To cover another kind of request, add a branch to `RequestGenerator::request` in [`requests`].
 
 pub mod broken_documents;
-pub mod random;
 pub mod documents;
-pub mod multipart_forms;
-pub mod headers;
-pub mod response_checker;
-pub mod fixtures;
-pub mod input_value;
-pub mod messages;
 pub mod edge_cases;
-pub mod requests;
-pub mod schema;
+pub mod fixtures;
+pub mod headers;
+pub mod input_value;
 pub mod json_bodies;
-pub mod values;
+pub mod messages;
+pub mod multipart_forms;
+pub mod random;
 pub mod raw_http;
+pub mod requests;
+pub mod response_checker;
+pub mod schema;
+pub mod values;

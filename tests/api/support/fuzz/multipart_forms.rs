@@ -1,13 +1,13 @@
-//! Multipart bodies: requests with files, right and wrong.
+//! Multipart bodies of requests with files, valid and malformed.
 
 use serde_json::{Value, json};
 
-use super::random::RandomSource;
 use super::documents::Document;
 use super::edge_cases;
-use super::json_bodies::{envelope, arbitrary_json, corrupt_sometimes};
+use super::json_bodies::{arbitrary_json, corrupt_sometimes, request_fields};
+use super::random::RandomSource;
 
-/// The body of a form with these parts.
+/// The body of a form with these parts. All parts except `operations` and `map` are files.
 pub fn multipart(boundary: &str, parts: &[(&str, &[u8])]) -> Vec<u8> {
     let mut body = Vec::new();
     for (name, content) in parts {
@@ -23,23 +23,28 @@ pub fn multipart(boundary: &str, parts: &[(&str, &[u8])]) -> Vec<u8> {
     body
 }
 
-/// A form with a file for each of the document's paths, by the letter of the specification.
-pub fn valid_form(boundary: &str, document: &Document, picture: &[u8], random: &mut RandomSource) -> Vec<u8> {
-    let operations = Value::Object(envelope(document, random)).to_string();
+/// A valid form with a file for each file variable of the document.
+pub fn valid_form(boundary: &str, document: &Document, image: &[u8], random: &mut RandomSource) -> Vec<u8> {
+    let operations = Value::Object(request_fields(document, random)).to_string();
     let names: Vec<String> = (0..document.files.len()).map(|number| number.to_string()).collect();
     let paths = names.iter().zip(&document.files).map(|(name, path)| (name.clone(), json!([path])));
     let map = Value::Object(paths.collect()).to_string();
     let mut parts: Vec<(&str, &[u8])> = vec![("operations", operations.as_bytes()), ("map", map.as_bytes())];
-    parts.extend(names.iter().map(|name| (name.as_str(), picture)));
+    parts.extend(names.iter().map(|name| (name.as_str(), image)));
     multipart(boundary, &parts)
 }
 
-/// A form with something wrong.
-pub fn malformed_form(boundary: &str, document: &Document, picture: &[u8], random: &mut RandomSource) -> Vec<u8> {
-    let operations = Value::Object(envelope(document, random)).to_string().into_bytes();
+/// A malformed form.
+pub fn malformed_form(
+    boundary: &str,
+    document: &Document,
+    image: &[u8],
+    random: &mut RandomSource,
+) -> Vec<u8> {
+    let operations = Value::Object(request_fields(document, random)).to_string().into_bytes();
     let operations = corrupt_sometimes(operations, random);
-    let map = odd_map(document, random);
-    let file = odd_file(picture, random);
+    let map = malformed_map(document, random);
+    let file = malformed_file(image, random);
     let mut parts: Vec<(&str, &[u8])> =
         vec![("operations", operations.as_slice()), ("map", map.as_slice()), ("0", file.as_slice())];
     match random.below(8) {
@@ -48,16 +53,16 @@ pub fn malformed_form(boundary: &str, document: &Document, picture: &[u8], rando
         2 => parts.push(parts[random.below(3)]),
         3 => parts.extend([("1", file.as_slice()); 3]),
         4 => parts.extend([("0", file.as_slice()); 8]),
-        5 => parts.push(("never mapped", file.as_slice())),
+        5 => parts.push(("not-mapped", file.as_slice())),
         6 => parts.push(("", b"".as_slice())),
         _ => {}
     }
     let body = multipart(boundary, &parts);
-    corrupt_sometimes(with_odd_frame(body, boundary, random), random)
+    corrupt_sometimes(with_broken_framing(body, boundary, random), random)
 }
 
-/// Where files go, or rather not.
-fn odd_map(document: &Document, random: &mut RandomSource) -> Vec<u8> {
+/// A `map` part that is mostly invalid.
+fn malformed_map(document: &Document, random: &mut RandomSource) -> Vec<u8> {
     let first = document.files.first().map_or("variables.file", String::as_str);
     let path = match random.below(12) {
         0 => String::new(),
@@ -86,10 +91,11 @@ fn odd_map(document: &Document, random: &mut RandomSource) -> Vec<u8> {
     corrupt_sometimes(map.to_string().into_bytes(), random)
 }
 
-fn odd_file(picture: &[u8], random: &mut RandomSource) -> Vec<u8> {
+/// An image that is mostly invalid.
+fn malformed_file(image: &[u8], random: &mut RandomSource) -> Vec<u8> {
     match random.below(7) {
         0 => Vec::new(),
-        1 => picture[..random.below(picture.len())].to_vec(),
+        1 => image[..random.below(image.len())].to_vec(),
         2 => b"GIF89a\x01\x00\x01\x00\x00\x00\x00;".to_vec(),
         3 => b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>".to_vec(),
         4 => {
@@ -97,7 +103,7 @@ fn odd_file(picture: &[u8], random: &mut RandomSource) -> Vec<u8> {
             random.bytes(length)
         }
         _ => {
-            let mut file = picture.to_vec();
+            let mut file = image.to_vec();
             let at = random.below(file.len());
             file[at] ^= 0xff;
             file
@@ -105,8 +111,8 @@ fn odd_file(picture: &[u8], random: &mut RandomSource) -> Vec<u8> {
     }
 }
 
-/// The same parts, framed as no client frames them.
-fn with_odd_frame(body: Vec<u8>, boundary: &str, random: &mut RandomSource) -> Vec<u8> {
+/// Breaks the multipart framing.
+fn with_broken_framing(body: Vec<u8>, boundary: &str, random: &mut RandomSource) -> Vec<u8> {
     let text = |body: Vec<u8>| String::from_utf8_lossy(&body).into_owned();
     match random.below(14) {
         0 => body[..random.below(body.len())].to_vec(),

@@ -1,18 +1,18 @@
-//! Chance that is given from outside, so that it can be given again.
+//! Random choices that can be repeated.
 
 use std::ops::RangeInclusive;
 
 use rand::{Rng, RngCore};
 
-/// Where every choice of a generator comes from.
+/// The source of every random choice of a generator. A seeded source repeats its choices.
 pub struct RandomSource(Box<dyn RngCore + Send>);
 
 impl RandomSource {
-    pub fn of(source: impl RngCore + Send + 'static) -> Self {
+    pub fn new(source: impl RngCore + Send + 'static) -> Self {
         Self(Box::new(source))
     }
 
-    /// A number below `limit`, which is not 0.
+    /// A number below `limit`, which must not be 0.
     pub fn below(&mut self, limit: usize) -> usize {
         self.0.random_range(0..limit)
     }
@@ -21,17 +21,16 @@ impl RandomSource {
         self.0.random_range(range)
     }
 
-    /// Yes, so many times in a hundred.
-    pub fn chance(&mut self, yes: usize) -> bool {
-        self.below(100) < yes
+    /// `true` with a probability of `percent`.
+    pub fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
     }
 
-    /// One of them; there is at least one.
-    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.below(from.len())]
+    /// One of the items, which must not be empty.
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.below(items.len())]
     }
 
-    /// So many bytes.
     pub fn bytes(&mut self, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
         self.0.fill_bytes(&mut bytes);

@@ -1,4 +1,4 @@
-//! HTTP/1.1 as it goes over the wire, written and read by hand: no client library would send what is sent here.
+//! A raw HTTP/1.1 client. HTTP libraries refuse to send the malformed requests of these tests.
 
 use std::io::{Error, ErrorKind, Result};
 use std::net::SocketAddr;
@@ -10,65 +10,65 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::ReadHalf;
 use tokio::time::timeout;
 
-/// What is whole must be answered within this.
+/// A complete request must get a response within this time.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long to listen to a stream that says nothing.
-const STREAM_FOR: Duration = Duration::from_millis(200);
+/// How long to read from a stream without events.
+const STREAM_READ_TIME: Duration = Duration::from_millis(200);
 
-/// How long to wait for what need not come.
-const SILENCE: Duration = Duration::from_millis(300);
+/// How long to wait for an optional response.
+const OPTIONAL_RESPONSE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// How a request ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// All of it is there, and it is HTTP: it must be answered.
-    Whole,
-    /// Its connection is closed in the middle of it.
+    /// A complete HTTP request, which must get a response.
+    Complete,
+    /// The client closes its side of the connection early.
     CutOff,
-    /// It may be anything: it may also wait for more for ever.
-    Unfinished,
+    /// Arbitrary bytes. The gateway may wait for more of them, so a response is optional.
+    Arbitrary,
 }
 
-/// A request as it is sent.
+/// The bytes of a request.
 pub struct Request {
     pub bytes: Vec<u8>,
     pub ending: Ending,
-    /// It asks for what the schema has, in a way that HTTP has: it should be executed.
+    /// Whether the request is valid HTTP and a valid operation, so that it should be executed.
     pub is_valid: bool,
 }
 
-/// What came back.
-pub struct Answer {
+/// A response.
+pub struct Response {
     pub status: u16,
-    /// By their names in small letters.
+    /// The names are in lower case.
     pub headers: Vec<(String, String)>,
-    /// Without the chunks it came in.
+    /// Without the framing of chunks.
     pub body: Vec<u8>,
-    /// The body of a stream is read until it has told something.
+    /// `false` for a stream, which is read until the first payload.
     pub is_complete: bool,
 }
 
 impl Request {
-    /// The first line's words: the method, and where to.
-    pub fn first_line(&self) -> (String, String) {
+    /// The method and the target of the first line.
+    pub fn method_and_target(&self) -> (String, String) {
         let start = self.bytes.iter().take_while(|byte| **byte != b'\n').copied().collect::<Vec<_>>();
         let line = String::from_utf8_lossy(&start).into_owned();
         let mut words = line.split(' ');
         (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned())
     }
 
-    /// As somebody reads it who wants to know what it was.
-    pub fn shown(&self) -> String {
+    /// The start of the request, for failure messages.
+    pub fn summary(&self) -> String {
         let text = String::from_utf8_lossy(&self.bytes);
-        let shown: String = text.chars().take(6_000).collect();
-        format!("{shown}\n({} bytes, {:?})", self.bytes.len(), self.ending)
+        let start: String = text.chars().take(6_000).collect();
+        format!("{start}\n({} bytes, {:?})", self.bytes.len(), self.ending)
     }
 }
 
-impl Answer {
+impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
     fn is_stream(&self) -> bool {
@@ -76,14 +76,14 @@ impl Answer {
         content_type.starts_with("text/event-stream") || content_type.starts_with("multipart/mixed")
     }
 
-    /// Whether a stream has told something.
-    fn has_told(&self) -> bool {
+    /// Whether a stream has sent a payload.
+    fn has_payload(&self) -> bool {
         (self.body.ends_with(b"\n\n") && contains(&self.body, b"data:"))
             || (self.body.ends_with(b"--graphql") && contains(&self.body, b"{"))
     }
 }
 
-/// One client's connection, which is kept for as long as it can be.
+/// A client with one connection, which is reused if possible.
 pub struct RawClient {
     address: SocketAddr,
     connection: Option<TcpStream>,
@@ -94,169 +94,174 @@ impl RawClient {
         Self { address, connection: None }
     }
 
-    /// The answer; `None` where the connection has ended without one, or nothing need come.
+    /// Sends a request and returns the response. `None` if a response is optional and none comes, or if the
+    /// connection is closed without one.
     ///
     /// # Errors
-    /// Where something must come and does not, or what comes is no HTTP.
-    pub async fn exchange(&mut self, request: &Request) -> std::result::Result<Option<Answer>, String> {
-        let must_come = request.ending == Ending::Complete;
-        let within = if request.ending == Ending::Arbitrary { SILENCE } else { TIMEOUT };
+    /// A required response is missing, or the response is not HTTP.
+    pub async fn exchange(&mut self, request: &Request) -> std::result::Result<Option<Response>, String> {
+        let is_required = request.ending == Ending::Complete;
+        let time_limit =
+            if request.ending == Ending::Arbitrary { OPTIONAL_RESPONSE_TIMEOUT } else { TIMEOUT };
         loop {
-            // A connection that nobody uses may be closed at any time: then it takes a new one.
-            let was_kept = self.connection.is_some();
-            match timeout(within, self.attempt(request)).await {
-                Ok(Ok(Some(answer))) => return Ok(Some(answer)),
-                Ok(_) if was_kept => {}
+            // The gateway may close an idle connection at any time. Then the request is sent again over a new
+            // one.
+            let was_reused = self.connection.is_some();
+            match timeout(time_limit, self.attempt(request)).await {
+                Ok(Ok(Some(response))) => return Ok(Some(response)),
+                Ok(_) if was_reused => {}
                 Ok(Err(error)) if error.kind() == ErrorKind::InvalidData => {
-                    return Err(format!("what came is no HTTP: {error}"));
+                    return Err(format!("the response is not HTTP: {error}"));
                 }
-                Ok(Err(error)) if must_come => return Err(format!("the connection broke: {error}")),
+                Ok(Err(error)) if is_required => return Err(format!("the connection broke: {error}")),
                 Err(_) if request.ending != Ending::Arbitrary => {
-                    return Err(format!("nothing came within {within:?}"));
+                    return Err(format!("no response within {time_limit:?}"));
                 }
                 Ok(Ok(None) | Err(_)) | Err(_) => return Ok(None),
             }
         }
     }
 
-    async fn attempt(&mut self, request: &Request) -> Result<Option<Answer>> {
+    async fn attempt(&mut self, request: &Request) -> Result<Option<Response>> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => TcpStream::connect(self.address).await?,
         };
-        let (method, _) = request.first_line();
+        let (method, _) = request.method_and_target();
         let mut is_written = false;
-        let answer = {
-            let (reading, mut writing) = connection.split();
+        let response = {
+            let (read_half, mut write_half) = connection.split();
             let mut write = pin!(async {
-                writing.write_all(&request.bytes).await?;
-                if request.ending == Ending::CutOff { writing.shutdown().await } else { Ok(()) }
+                write_half.write_all(&request.bytes).await?;
+                if request.ending == Ending::CutOff { write_half.shutdown().await } else { Ok(()) }
             });
-            let mut read = pin!(Reader::of(reading).answer(method == "HEAD"));
+            let mut read = pin!(Reader::new(read_half).read_response(method == "HEAD"));
             loop {
                 tokio::select! {
-                    answer = &mut read => break answer?,
-                    // What cannot be written may have been answered before it was read to its end.
+                    response = &mut read => break response?,
+                    // If writing fails, the response may still come: the gateway may respond before it has
+                    // read everything.
                     _ = &mut write, if !is_written => is_written = true,
                 }
             }
         };
-        let goes_on = answer.as_ref().is_some_and(|answer| {
-            let closes = answer.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
-            answer.is_complete && answer.status != 101 && !closes
+        let can_be_reused = response.as_ref().is_some_and(|response| {
+            let closes =
+                response.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+            response.is_complete && response.status != 101 && !closes
         });
-        if goes_on && is_written && request.ending == Ending::Complete {
+        if can_be_reused && is_written && request.ending == Ending::Complete {
             self.connection = Some(connection);
         }
-        Ok(answer)
+        Ok(response)
     }
 }
 
-/// Reads what comes.
+/// Reads a response from a connection.
 struct Reader<'a> {
     stream: ReadHalf<'a>,
-    /// What has come, and was not taken yet.
-    rest: Vec<u8>,
+    /// Bytes that were received and not parsed yet.
+    buffer: Vec<u8>,
 }
 
 impl<'a> Reader<'a> {
-    fn of(stream: ReadHalf<'a>) -> Self {
-        Self { stream, rest: Vec::new() }
+    fn new(stream: ReadHalf<'a>) -> Self {
+        Self { stream, buffer: Vec::new() }
     }
 
-    /// An answer; `None` where nothing comes any more.
-    async fn answer(mut self, is_head: bool) -> Result<Option<Answer>> {
-        let mut answer = loop {
-            let Some(head) = self.until(b"\r\n\r\n").await? else { return Ok(None) };
-            let answer = parse_head(&head).ok_or_else(|| invalid("no head of an answer"))?;
-            // What comes before the answer is none.
-            if answer.status >= 200 || answer.status == 101 {
-                break answer;
+    /// The next response. `None` at the end of the connection.
+    async fn read_response(mut self, is_head: bool) -> Result<Option<Response>> {
+        let mut response = loop {
+            let Some(head) = self.read_until(b"\r\n\r\n").await? else { return Ok(None) };
+            let response = parse_head(&head).ok_or_else(|| invalid("invalid head of a response"))?;
+            // Informational responses come before the final response.
+            if response.status >= 200 || response.status == 101 {
+                break response;
             }
         };
-        if is_head || matches!(answer.status, 101 | 204 | 304) {
-            return Ok(Some(answer));
+        if is_head || matches!(response.status, 101 | 204 | 304) {
+            return Ok(Some(response));
         }
-        if answer.is_stream() {
-            let read = timeout(STREAM_FOR, self.body(&mut answer)).await;
-            answer.is_complete = matches!(read, Ok(Ok(true)));
+        if response.is_stream() {
+            let read = timeout(STREAM_READ_TIME, self.read_body(&mut response)).await;
+            response.is_complete = matches!(read, Ok(Ok(true)));
             if let Ok(Err(error)) = read {
                 return Err(error);
             }
         } else {
-            answer.is_complete = self.body(&mut answer).await?;
+            response.is_complete = self.read_body(&mut response).await?;
         }
-        Ok(Some(answer))
+        Ok(Some(response))
     }
 
-    /// Reads the body; whether that is all of it.
-    async fn body(&mut self, answer: &mut Answer) -> Result<bool> {
-        if answer.header("transfer-encoding").is_some() {
-            return self.chunks(answer).await;
+    /// Reads the body. Returns whether it is complete.
+    async fn read_body(&mut self, response: &mut Response) -> Result<bool> {
+        if response.header("transfer-encoding").is_some() {
+            return self.read_chunks(response).await;
         }
-        if let Some(length) = answer.header("content-length") {
-            let length = length.parse().map_err(|_| invalid("no length"))?;
-            answer.body = self.take(length).await?;
+        if let Some(length) = response.header("content-length") {
+            let length = length.parse().map_err(|_| invalid("invalid content-length"))?;
+            response.body = self.read_exact(length).await?;
             return Ok(true);
         }
         loop {
-            answer.body.append(&mut self.rest);
-            if answer.is_stream() && answer.has_told() {
+            response.body.append(&mut self.buffer);
+            if response.is_stream() && response.has_payload() {
                 return Ok(false);
             }
-            if !self.more().await? {
+            if !self.fill_buffer().await? {
                 return Ok(true);
             }
         }
     }
 
-    async fn chunks(&mut self, answer: &mut Answer) -> Result<bool> {
+    /// Reads a chunked body. Returns whether it is complete.
+    async fn read_chunks(&mut self, response: &mut Response) -> Result<bool> {
         loop {
-            let line = self.until(b"\r\n").await?.ok_or(ErrorKind::UnexpectedEof)?;
+            let line = self.read_until(b"\r\n").await?.ok_or(ErrorKind::UnexpectedEof)?;
             let line = String::from_utf8_lossy(&line);
-            let length =
-                usize::from_str_radix(line.trim(), 16).map_err(|_| invalid("no length of a chunk"))?;
-            let chunk = self.take(length + 2).await?;
-            answer.body.extend_from_slice(&chunk[..length]);
+            let length = usize::from_str_radix(line.trim(), 16).map_err(|_| invalid("invalid chunk size"))?;
+            let chunk = self.read_exact(length + 2).await?;
+            response.body.extend_from_slice(&chunk[..length]);
             if length == 0 {
                 return Ok(true);
             }
-            if answer.is_stream() && answer.has_told() {
+            if response.is_stream() && response.has_payload() {
                 return Ok(false);
             }
         }
     }
 
-    /// Everything up to the mark, and it; `None` where nothing comes any more.
-    async fn until(&mut self, mark: &[u8]) -> Result<Option<Vec<u8>>> {
+    /// Everything up to and including the delimiter. `None` at the end of the connection.
+    async fn read_until(&mut self, delimiter: &[u8]) -> Result<Option<Vec<u8>>> {
         loop {
-            if let Some(at) = self.rest.windows(mark.len()).position(|window| window == mark) {
-                let behind = self.rest.split_off(at + mark.len());
-                return Ok(Some(std::mem::replace(&mut self.rest, behind)));
+            if let Some(at) = self.buffer.windows(delimiter.len()).position(|window| window == delimiter) {
+                let after = self.buffer.split_off(at + delimiter.len());
+                return Ok(Some(std::mem::replace(&mut self.buffer, after)));
             }
-            if !self.more().await? {
-                return if self.rest.is_empty() { Ok(None) } else { Err(ErrorKind::UnexpectedEof.into()) };
+            if !self.fill_buffer().await? {
+                return if self.buffer.is_empty() { Ok(None) } else { Err(ErrorKind::UnexpectedEof.into()) };
             }
         }
     }
 
-    async fn take(&mut self, length: usize) -> Result<Vec<u8>> {
-        while self.rest.len() < length {
-            if !self.more().await? {
+    async fn read_exact(&mut self, length: usize) -> Result<Vec<u8>> {
+        while self.buffer.len() < length {
+            if !self.fill_buffer().await? {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
         }
-        let behind = self.rest.split_off(length);
-        Ok(std::mem::replace(&mut self.rest, behind))
+        let after = self.buffer.split_off(length);
+        Ok(std::mem::replace(&mut self.buffer, after))
     }
 
-    /// Reads on; whether there was anything.
-    async fn more(&mut self) -> Result<bool> {
-        Ok(self.stream.read_buf(&mut self.rest).await? > 0)
+    /// Reads more bytes. Returns `false` at the end of the connection.
+    async fn fill_buffer(&mut self) -> Result<bool> {
+        Ok(self.stream.read_buf(&mut self.buffer).await? > 0)
     }
 }
 
-fn parse_head(head: &[u8]) -> Option<Answer> {
+fn parse_head(head: &[u8]) -> Option<Response> {
     let head = String::from_utf8_lossy(head);
     let mut lines = head.split("\r\n");
     let status = lines.next()?.strip_prefix("HTTP/1.")?.get(2..5)?.parse().ok()?;
@@ -265,7 +270,7 @@ fn parse_head(head: &[u8]) -> Option<Answer> {
         let (name, value) = line.split_once(':')?;
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    Some(Answer { status, headers, body: Vec::new(), is_complete: true })
+    Some(Response { status, headers, body: Vec::new(), is_complete: true })
 }
 
 fn invalid(what: &'static str) -> Error {

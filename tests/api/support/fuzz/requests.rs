@@ -1,21 +1,21 @@
-//! Whole HTTP requests: most of them good in all but one thing.
+//! HTTP requests: valid ones, and ones with a single defect.
 
 use std::fmt::Write;
 
 use async_graphql::parser::types::OperationType;
 
 use super::broken_documents::break_document;
-use super::random::RandomSource;
 use super::documents::{Document, DocumentOptions};
-use super::multipart_forms::{valid_form, malformed_form};
-use super::headers::{ACCEPTS, CONTENT_TYPES, HEADERS, METHODS};
-use super::fixtures::Fixtures;
 use super::edge_cases;
-use super::schema::Schema;
-use super::json_bodies::{envelope, malformed_body, corrupt_sometimes, with_invalid_fields};
+use super::fixtures::Fixtures;
+use super::headers::{ACCEPTS, CONTENT_TYPES, HEADERS, METHODS};
+use super::json_bodies::{corrupt_sometimes, malformed_body, request_fields, with_invalid_fields};
+use super::multipart_forms::{malformed_form, valid_form};
+use super::random::RandomSource;
 use super::raw_http::{Ending, Request};
+use super::schema::Schema;
 
-/// A request as it is put together.
+/// Builds a request.
 pub struct RequestBuilder {
     method: String,
     target: Vec<u8>,
@@ -37,23 +37,23 @@ impl RequestBuilder {
         self.headers.push((name.to_owned(), value.into()));
     }
 
-    /// In the place of what it has of that name.
+    /// Replaces all headers of that name.
     fn set(&mut self, name: &str, value: impl Into<Vec<u8>>) {
-        self.headers.retain(|(known, _)| known != name);
+        self.headers.retain(|(other, _)| other != name);
         self.add(name, value);
     }
 
-    /// All of it, as HTTP has it.
+    /// The complete request with its content-length.
     pub fn build(self) -> Request {
         let length = self.body.len();
         Request {
-            bytes: self.written(&format!("content-length: {length}\r\n")),
+            bytes: self.serialize(&format!("content-length: {length}\r\n")),
             ending: Ending::Complete,
             is_valid: false,
         }
     }
 
-    fn written(self, framing: &str) -> Vec<u8> {
+    fn serialize(self, framing: &str) -> Vec<u8> {
         let mut bytes =
             [self.method.as_bytes(), b" ", &self.target, b" HTTP/1.1\r\nhost: gateway\r\n"].concat();
         for (name, value) in &self.headers {
@@ -65,14 +65,14 @@ impl RequestBuilder {
         bytes
     }
 
-    /// Whether it says anything of that kind.
-    fn says(&self, text: &str) -> bool {
-        let says = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(text);
-        says(&self.body) || says(&self.target)
+    /// Whether the body or the target contains the text.
+    fn contains(&self, text: &str) -> bool {
+        let has = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(text);
+        has(&self.body) || has(&self.target)
     }
 }
 
-/// Makes requests.
+/// Generates random requests.
 pub struct RequestGenerator<'a> {
     pub schema: &'a Schema,
     pub fixtures: &'a Fixtures,
@@ -81,80 +81,93 @@ pub struct RequestGenerator<'a> {
 impl RequestGenerator<'_> {
     pub fn request(&self, random: &mut RandomSource) -> Request {
         match random.below(100) {
-            0..45 => self.good(random),
+            0..45 => self.valid(random),
             45..67 => {
                 let document = self.document(random, 10);
-                let builder = self.plain(&break_document(document, random, self.schema), random);
-                self.dressed(builder, random)
+                let builder = self.document_request(&break_document(document, random, self.schema), random);
+                self.finish(builder, random)
             }
             67..75 => {
                 let fields = with_invalid_fields(&self.document(random, 10), random);
                 let body = serde_json::Value::Object(fields).to_string().into_bytes();
-                self.dressed(RequestBuilder::post("application/json", body), random)
+                self.finish(RequestBuilder::post("application/json", body), random)
             }
             75..83 => {
                 let body = malformed_body(&self.document(random, 10), random);
-                self.dressed(RequestBuilder::post("application/json", body), random)
+                self.finish(RequestBuilder::post("application/json", body), random)
             }
             83..91 => {
-                let options = DocumentOptions { kind: OperationType::Mutation, odd_percent: 10, with_files: true };
+                let options = DocumentOptions {
+                    kind: OperationType::Mutation,
+                    edge_case_percent: 10,
+                    with_files: true,
+                };
                 let document = Document::generate(random, self.schema, self.fixtures, options);
-                let form = malformed_form("x-y", &document, &self.fixtures.picture, random);
+                let form = malformed_form("x-y", &document, &self.fixtures.image, random);
                 let mut builder = RequestBuilder::post("multipart/form-data; boundary=x-y", form);
                 if random.chance(90) {
                     builder.add("apollo-require-preflight", "1");
                 }
-                self.dressed(builder, random)
+                self.finish(builder, random)
             }
             91..97 => {
-                let builder = self.elsewhere(random);
-                self.dressed(builder, random)
+                let builder = self.other_target(random);
+                self.finish(builder, random)
             }
-            _ => self.misframed(random),
+            _ => self.malformed_http(random),
         }
     }
 
     /// A document of any kind.
-    pub fn document(&self, random: &mut RandomSource, odd_percent: usize) -> Document {
+    pub fn document(&self, random: &mut RandomSource, edge_case_percent: usize) -> Document {
         let kind = match random.below(10) {
             0..6 => OperationType::Query,
             6..9 => OperationType::Mutation,
             _ => OperationType::Subscription,
         };
-        Document::generate(random, self.schema, self.fixtures, DocumentOptions { kind, odd_percent, with_files: false })
+        Document::generate(
+            random,
+            self.schema,
+            self.fixtures,
+            DocumentOptions { kind, edge_case_percent, with_files: false },
+        )
     }
 
-    /// One that is to be executed.
-    fn good(&self, random: &mut RandomSource) -> Request {
+    /// A valid request, which should be executed.
+    fn valid(&self, random: &mut RandomSource) -> Request {
         let mut builder = if random.chance(4) {
-            let options = DocumentOptions { kind: OperationType::Mutation, odd_percent: 2, with_files: true };
+            let options =
+                DocumentOptions { kind: OperationType::Mutation, edge_case_percent: 2, with_files: true };
             let document = Document::generate(random, self.schema, self.fixtures, options);
-            let form = valid_form("x-y", &document, &self.fixtures.picture, random);
+            let form = valid_form("x-y", &document, &self.fixtures.image, random);
             let mut builder = RequestBuilder::post("multipart/form-data; boundary=x-y", form);
             builder.add("apollo-require-preflight", "1");
             builder
         } else {
-            self.plain(&self.document(random, 2), random)
+            self.document_request(&self.document(random, 2), random)
         };
-        if let Some(token) = self.fitting_token(&builder, random) {
+        if let Some(token) = self.suitable_token(&builder, random) {
             builder.add("authorization", format!("Bearer {token}"));
         }
         Request { is_valid: true, ..builder.build() }
     }
 
-    /// The document in one of the ways that it can be sent.
-    fn plain(&self, document: &Document, random: &mut RandomSource) -> RequestBuilder {
+    /// Sends the document in one of the ways that HTTP allows.
+    fn document_request(&self, document: &Document, random: &mut RandomSource) -> RequestBuilder {
         let is_subscription = document.kind == OperationType::Subscription;
-        let fields = envelope(document, random);
-        let gets = document.kind != OperationType::Mutation && random.chance(25);
-        let mut builder = if gets {
+        let fields = request_fields(document, random);
+        let uses_get = document.kind != OperationType::Mutation && random.chance(25);
+        let mut builder = if uses_get {
             let parameters = fields.iter().map(|(name, value)| {
                 let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                format!("{name}={}", escaped(value.as_bytes()))
+                format!("{name}={}", percent_encoded(value.as_bytes()))
             });
             RequestBuilder::get(format!("/graphql?{}", parameters.collect::<Vec<_>>().join("&")))
         } else {
-            RequestBuilder::post("application/json", serde_json::Value::Object(fields).to_string().into_bytes())
+            RequestBuilder::post(
+                "application/json",
+                serde_json::Value::Object(fields).to_string().into_bytes(),
+            )
         };
         if is_subscription || random.chance(5) {
             builder.add("accept", *random.pick(&[ACCEPTS[3], ACCEPTS[4]]));
@@ -170,31 +183,31 @@ impl RequestGenerator<'_> {
         builder
     }
 
-    /// The token of somebody who may do what is asked for.
-    fn fitting_token(&self, builder: &RequestBuilder, random: &mut RandomSource) -> Option<&str> {
-        let [member, reviewer, leaver] = &self.fixtures.tokens;
-        // Who is signed out is not asked again.
-        if builder.says("signOut") {
-            return Some(leaver);
+    /// The token of a user who is probably authorized.
+    fn suitable_token(&self, builder: &RequestBuilder, random: &mut RandomSource) -> Option<&str> {
+        let [member, reviewer, disposable] = &self.fixtures.tokens;
+        // Signing out ends the session of the token.
+        if builder.contains("signOut") {
+            return Some(disposable);
         }
-        if ["review", "Review", "decide"].iter().any(|word| builder.says(word)) {
+        if ["review", "Review", "decide"].iter().any(|word| builder.contains(word)) {
             return Some(reviewer);
         }
         match random.below(10) {
-            0 if !builder.says("mutation") && !builder.says("verificationStatusChanged") => None,
+            0 if !builder.contains("mutation") && !builder.contains("verificationStatusChanged") => None,
             0..4 => Some(reviewer),
             _ => Some(member),
         }
     }
 
-    /// With credentials of any kind, and now and then with headers that nobody has asked for.
-    fn dressed(&self, mut builder: RequestBuilder, random: &mut RandomSource) -> Request {
+    /// Adds credentials, valid or invalid, and sometimes unusual headers or another method.
+    fn finish(&self, mut builder: RequestBuilder, random: &mut RandomSource) -> Request {
         if random.chance(85) {
-            if let Some(token) = self.fitting_token(&builder, random) {
+            if let Some(token) = self.suitable_token(&builder, random) {
                 builder.add("authorization", format!("Bearer {token}"));
             }
         } else {
-            builder.add("authorization", self.odd_credentials(random));
+            builder.add("authorization", self.invalid_credentials(random));
         }
         if random.chance(25) {
             for _ in 0..=random.below(3) {
@@ -207,7 +220,7 @@ impl RequestGenerator<'_> {
                     5 => builder.add("accept", "a/b;q=0.1,".repeat(random.below(2_000))),
                     6 => (0..random.below(120)).for_each(|number| builder.add(&format!("x-{number}"), "1")),
                     7 => builder.set("idempotency-key", vec![0xe9; random.below(300)]),
-                    8 => builder.set("idempotency-key", "one that many use"),
+                    8 => builder.set("idempotency-key", "shared key"),
                     _ => {
                         let (name, value) = *random.pick(HEADERS);
                         builder.add(name, value);
@@ -221,7 +234,7 @@ impl RequestGenerator<'_> {
         builder.build()
     }
 
-    fn odd_credentials(&self, random: &mut RandomSource) -> Vec<u8> {
+    fn invalid_credentials(&self, random: &mut RandomSource) -> Vec<u8> {
         let token = &self.fixtures.tokens[0];
         match random.below(9) {
             0 => b"Bearer".to_vec(),
@@ -231,29 +244,28 @@ impl RequestGenerator<'_> {
             4 => format!("bearer   {token}").into_bytes(),
             5 => format!("Bearer {}", edge_cases::corrupt_base64(token, random)).into_bytes(),
             6 => format!("Bearer {}", "a".repeat(random.below(9_000))).into_bytes(),
-            // A token that wants no signature to be checked.
+            // A token with the algorithm `none`.
             7 => b"Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.".to_vec(),
             _ => token.clone().into_bytes(),
         }
     }
 
-    /// What is at other addresses, and what is at none.
-    fn elsewhere(&self, random: &mut RandomSource) -> RequestBuilder {
+    /// A request for another path, which may not exist.
+    fn other_target(&self, random: &mut RandomSource) -> RequestBuilder {
         let id = random.pick(&self.fixtures.ids).clone();
         let signed = format!(
             "expires={}&signature={}",
             edge_cases::number(random),
-            escaped(edge_cases::text(random).as_bytes())
+            percent_encoded(edge_cases::text(random).as_bytes())
         );
         let target = match random.below(16) {
             0 => format!("/media/{id}.jpg"),
             1 => format!("/media/{id}.jpg?{signed}"),
-            2 => format!("/media/{}", escaped(edge_cases::text(random).as_bytes())),
+            2 => format!("/media/{}", percent_encoded(edge_cases::text(random).as_bytes())),
             3 => format!("/identity-documents/{id}?{signed}"),
             4 => format!("/identity-documents/{id}?expires=1&signature=1&expires=2"),
-            5 => {
-                (*random.pick(&["/livez", "/readyz", "/metrics", "/graphiql", "/", "/favicon.ico"])).to_owned()
-            }
+            5 => (*random.pick(&["/livez", "/readyz", "/metrics", "/graphiql", "/", "/favicon.ico"]))
+                .to_owned(),
             6 => (*random.pick(&[
                 "/graphql/",
                 "//graphql",
@@ -274,19 +286,19 @@ impl RequestGenerator<'_> {
             .to_owned(),
             8 => format!("/{}", "a/".repeat(random.below(5_000))),
             9 => format!("/graphql?query={}", "a".repeat(60_000 + random.below(12_000))),
-            10 => format!("/graphql?query={}&variables=[", escaped(b"{ __typename }")),
+            10 => format!("/graphql?query={}&variables=[", percent_encoded(b"{ __typename }")),
             11 => "/graphql?query=%7B%zz%ff%&query&=&&&variables=%00".to_owned(),
             12 => format!(
                 "/graphql?ticket={}&query={}",
-                escaped(edge_cases::text(random).as_bytes()),
-                escaped(b"subscription { gigPublished { gigId } }")
+                percent_encoded(edge_cases::text(random).as_bytes()),
+                percent_encoded(b"subscription { gigPublished { gigId } }")
             ),
             13 => format!("/graphql?{}", "query=%7B__typename%7D&".repeat(random.below(500))),
             14 => format!(
                 "/graphql?query=mutation%7BsignOut%7BsessionsEnded%7D%7D&extensions={}",
                 edge_cases::number(random)
             ),
-            _ => format!("/graphql?{}", escaped(edge_cases::text(random).as_bytes())),
+            _ => format!("/graphql?{}", percent_encoded(edge_cases::text(random).as_bytes())),
         };
         let mut builder = RequestBuilder::get(corrupt_sometimes(target.into_bytes(), random));
         if random.chance(10) {
@@ -303,10 +315,10 @@ impl RequestGenerator<'_> {
         builder
     }
 
-    /// What is no HTTP, or says something else of itself than it is.
-    fn misframed(&self, random: &mut RandomSource) -> Request {
-        let mut builder = self.plain(&self.document(random, 10), random);
-        if let Some(token) = self.fitting_token(&builder, random) {
+    /// A request with invalid HTTP or wrong framing.
+    fn malformed_http(&self, random: &mut RandomSource) -> Request {
+        let mut builder = self.document_request(&self.document(random, 10), random);
+        if let Some(token) = self.suitable_token(&builder, random) {
             builder.add("authorization", format!("Bearer {token}"));
         }
         let length = builder.body.len();
@@ -326,7 +338,7 @@ impl RequestGenerator<'_> {
             _ => format!("content-length: {length}\r\n"),
         };
         let ending = if random.chance(50) { Ending::CutOff } else { Ending::Arbitrary };
-        let mut bytes = builder.written(&framing);
+        let mut bytes = builder.serialize(&framing);
         match random.below(4) {
             0 => bytes.truncate(random.below(bytes.len())),
             1 => bytes = corrupt_sometimes(bytes, random),
@@ -337,14 +349,14 @@ impl RequestGenerator<'_> {
     }
 }
 
-/// As a parameter of an address.
-fn escaped(text: &[u8]) -> String {
-    text.iter().fold(String::with_capacity(text.len()), |mut written, byte| {
+/// Percent-encodes a URL parameter.
+fn percent_encoded(text: &[u8]) -> String {
+    text.iter().fold(String::with_capacity(text.len()), |mut encoded, byte| {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(byte) {
-            written.push(char::from(*byte));
+            encoded.push(char::from(*byte));
         } else {
-            write!(written, "%{byte:02X}").expect("a text takes whatever is written");
+            write!(encoded, "%{byte:02X}").expect("writing to a string never fails");
         }
-        written
+        encoded
     })
 }

@@ -1,4 +1,4 @@
-//! The schema, as somebody who writes documents needs it.
+//! The parsed schema, as far as the generators need it.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use async_graphql::parser::types::{
     BaseType, FieldDefinition, InputValueDefinition, Type, TypeKind, TypeSystemDefinition,
 };
 
-/// The types by name, in an order that is always the same.
+/// The types by name, in a fixed order.
 pub struct Schema(BTreeMap<String, Definition>);
 
 pub enum Definition {
@@ -16,27 +16,28 @@ pub enum Definition {
     Enum(Vec<String>),
     Input(Vec<Argument>),
     Object(Vec<Field>),
-    /// An interface or a union: the fields that it has itself, and the types that it can be.
+    /// An interface or a union: its own fields, and its possible types.
     Abstract(Vec<Field>, Vec<String>),
 }
 
 pub struct Field {
     pub name: String,
     pub arguments: Vec<Argument>,
-    pub of: Type,
+    pub ty: Type,
 }
 
-/// An argument of a field, or a field of an input object.
+/// An argument of a field, or a field of an input object. It is required if it is non-null without a default
+/// value.
 pub struct Argument {
     pub name: String,
-    pub of: Type,
+    pub ty: Type,
     pub is_required: bool,
 }
 
 impl Schema {
-    /// Reads the schema definition language.
-    pub fn of(sdl: &str) -> Self {
-        let document = parse_schema(sdl).expect("our own schema is well-formed");
+    /// Parses the schema definition language.
+    pub fn parse(sdl: &str) -> Self {
+        let document = parse_schema(sdl).expect("the schema is valid");
         let (mut types, mut implemented) = (BTreeMap::new(), Vec::new());
         for definition in document.definitions {
             let TypeSystemDefinition::Type(definition) = definition else { continue };
@@ -54,8 +55,8 @@ impl Schema {
                     let members = union.members.into_iter().map(|member| member.node.to_string());
                     Definition::Abstract(Vec::new(), members.collect())
                 }
-                TypeKind::Enum(of) => Definition::Enum(
-                    of.values.into_iter().map(|value| value.node.value.node.to_string()).collect(),
+                TypeKind::Enum(definition) => Definition::Enum(
+                    definition.values.into_iter().map(|value| value.node.value.node.to_string()).collect(),
                 ),
                 TypeKind::InputObject(input) => Definition::Input(arguments(input.fields)),
             };
@@ -69,13 +70,13 @@ impl Schema {
         Self(types)
     }
 
-    /// What is not written down is one of the specification's own scalars.
+    /// The definition of a type. Types without one are built-in scalars.
     pub fn definition(&self, name: &str) -> &Definition {
         self.0.get(name).unwrap_or(&Definition::Scalar)
     }
 
-    pub fn fields(&self, of: &str) -> &[Field] {
-        match self.definition(of) {
+    pub fn fields(&self, type_name: &str) -> &[Field] {
+        match self.definition(type_name) {
             Definition::Object(fields) | Definition::Abstract(fields, _) => fields,
             _ => &[],
         }
@@ -85,26 +86,25 @@ impl Schema {
         matches!(self.definition(name), Definition::Object(_) | Definition::Abstract(..))
     }
 
-    /// Whether a value of this type has a file in it.
-    pub fn takes_file(&self, of: &Type) -> bool {
-        let name = named(of);
+    /// Whether a value of this type contains a file.
+    pub fn contains_upload(&self, ty: &Type) -> bool {
+        let name = named_type(ty);
         match self.definition(name) {
-            Definition::Input(fields) => fields.iter().any(|field| self.takes_file(&field.of)),
+            Definition::Input(fields) => fields.iter().any(|field| self.contains_upload(&field.ty)),
             _ => name == "Upload",
         }
     }
 
-    /// The names of all types.
-    pub fn types(&self) -> Vec<&str> {
+    pub fn type_names(&self) -> Vec<&str> {
         self.0.keys().map(String::as_str).collect()
     }
 }
 
-/// The type's name, without the lists that it is in.
-pub fn named(of: &Type) -> &str {
-    match &of.base {
+/// The name of the type inside all lists.
+pub fn named_type(ty: &Type) -> &str {
+    match &ty.base {
         BaseType::Named(name) => name.as_str(),
-        BaseType::List(entry) => named(entry),
+        BaseType::List(entry) => named_type(entry),
     }
 }
 
@@ -112,7 +112,7 @@ fn fields(definitions: Vec<Positioned<FieldDefinition>>) -> Vec<Field> {
     let field = |field: Positioned<FieldDefinition>| Field {
         name: field.node.name.node.to_string(),
         arguments: arguments(field.node.arguments),
-        of: field.node.ty.node,
+        ty: field.node.ty.node,
     };
     definitions.into_iter().map(field).collect()
 }
@@ -121,7 +121,7 @@ fn arguments(definitions: Vec<Positioned<InputValueDefinition>>) -> Vec<Argument
     let argument = |argument: Positioned<InputValueDefinition>| Argument {
         name: argument.node.name.node.to_string(),
         is_required: !argument.node.ty.node.nullable && argument.node.default_value.is_none(),
-        of: argument.node.ty.node,
+        ty: argument.node.ty.node,
     };
     definitions.into_iter().map(argument).collect()
 }

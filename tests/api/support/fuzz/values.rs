@@ -1,18 +1,18 @@
-//! Values of the schema's types: mostly such as make sense where they stand, so that what they are for is reached.
+//! Generates values of the types of the schema. Most are plausible, so that operations get beyond validation.
 
 use async_graphql::parser::types::{BaseType, Type};
 
-use super::documents::Writer;
-use super::input_value::InputValue;
+use super::documents::DocumentWriter;
 use super::edge_cases;
+use super::input_value::InputValue;
 use super::schema::{Argument, Definition};
 
-/// The letters of base32 as ids have them.
+/// The base32 alphabet of TypeIDs.
 const BASE32: &[u8] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-const PREFIXES: &[&str] = &["gig", "usr", "img", "ver", "doc", "rev", "cat", "dog"];
+const ID_PREFIXES: &[&str] = &["gig", "usr", "img", "ver", "doc", "rev", "cat", "dog"];
 
-const WORDS: &[&str] = &[
+const SEARCH_WORDS: &[&str] = &[
     "song",
     "Logo-Design",
     "\"fast\"",
@@ -26,93 +26,100 @@ const WORDS: &[&str] = &[
     "éte",
 ];
 
-const REASONS: &[&str] =
+const REASON_CODES: &[&str] =
     &["CONTACT_DETAILS", "SPAM", "OTHER", "IMAGE_UNREADABLE", "DATA_MISMATCH", "SANCTIONED", "NO_SUCH_CODE"];
 
-impl Writer<'_> {
-    /// The value of an argument, as a literal or a variable.
-    pub(super) fn argument(&mut self, of: &Type, place: &str) -> String {
+impl DocumentWriter<'_> {
+    /// The value of an argument: a literal or a variable.
+    pub(super) fn argument(&mut self, ty: &Type, coordinate: &str) -> String {
         if self.random.chance(40) {
-            return format!("${}", self.variable(of, place));
+            return format!("${}", self.variable(ty, coordinate));
         }
-        let written = self.value(of, place, None);
-        written.literal(self.random)
+        let value = self.value(ty, coordinate, None);
+        value.to_literal(self.random)
     }
 
-    /// A new variable of that type, with its value; its name.
-    pub(super) fn variable(&mut self, of: &Type, place: &str) -> String {
-        let name = format!("v{}", self.number());
-        let value = self.value(of, place, Some(&format!("variables.{name}")));
-        let has_file = self.schema.takes_file(of);
-        if of.nullable && !has_file && self.random.chance(20) {
-            let default = value.literal(self.random);
-            self.definitions.push(format!("${name}: {of} = {default}"));
+    /// Adds a variable with a value. Returns its name.
+    pub(super) fn variable(&mut self, ty: &Type, coordinate: &str) -> String {
+        let name = format!("v{}", self.next_number());
+        let value = self.value(ty, coordinate, Some(&format!("variables.{name}")));
+        let has_file = self.schema.contains_upload(ty);
+        if ty.nullable && !has_file && self.random.chance(20) {
+            let default = value.to_literal(self.random);
+            self.definitions.push(format!("${name}: {ty} = {default}"));
             if self.random.chance(50) {
                 return name;
             }
-        } else if of.nullable && !matches!(value, InputValue::Null) && self.random.chance(20) {
-            self.definitions.push(format!("${name}: {of}!"));
+        } else if ty.nullable && !matches!(value, InputValue::Null) && self.random.chance(20) {
+            self.definitions.push(format!("${name}: {ty}!"));
         } else {
-            self.definitions.push(format!("${name}: {of}"));
+            self.definitions.push(format!("${name}: {ty}"));
         }
-        self.variables.insert(name.clone(), value.json());
+        self.variables.insert(name.clone(), value.to_json());
         name
     }
 
-    /// A value for `place`, such as `Query.gigs.first` or `PostGigInput.title`. `path` is where it stands among the
-    /// variables; in a document, where it has none, some of it may be variables.
-    pub(super) fn value(&mut self, of: &Type, place: &str, path: Option<&str>) -> InputValue {
-        if of.nullable && self.random.chance(4) {
+    /// A value for a schema coordinate such as `Query.gigs.first` or `PostGigInput.title`. `path` is its path
+    /// in the variables, or `None` for a literal, which may contain variables.
+    pub(super) fn value(&mut self, ty: &Type, coordinate: &str, path: Option<&str>) -> InputValue {
+        if ty.nullable && self.random.chance(4) {
             return InputValue::Null;
         }
-        match &of.base {
+        match &ty.base {
             BaseType::List(entry) => {
-                let length = if self.chooses_odd() { self.random.below(110) } else { self.random.below(4) };
+                let length =
+                    if self.chooses_edge_case() { self.random.below(110) } else { self.random.below(4) };
                 let entries = (0..length).map(|index| {
                     let path = path.map(|path| format!("{path}.{index}"));
-                    self.part(entry, place, path.as_deref())
+                    self.nested_value(entry, coordinate, path.as_deref())
                 });
                 InputValue::List(entries.collect())
             }
-            BaseType::Named(name) => self.named(name.as_str(), of, place, path),
+            BaseType::Named(name) => self.named_type_value(name.as_str(), ty, coordinate, path),
         }
     }
 
-    /// A value inside another.
-    fn part(&mut self, of: &Type, place: &str, path: Option<&str>) -> InputValue {
+    /// A value inside a list or an input object.
+    fn nested_value(&mut self, ty: &Type, coordinate: &str, path: Option<&str>) -> InputValue {
         if path.is_none() && self.random.chance(8) {
-            return InputValue::Variable(self.variable(of, place));
+            return InputValue::Variable(self.variable(ty, coordinate));
         }
-        self.value(of, place, path)
+        self.value(ty, coordinate, path)
     }
 
-    fn named(&mut self, name: &str, of: &Type, place: &str, path: Option<&str>) -> InputValue {
+    fn named_type_value(
+        &mut self,
+        name: &str,
+        ty: &Type,
+        coordinate: &str,
+        path: Option<&str>,
+    ) -> InputValue {
         let schema = self.schema;
         match schema.definition(name) {
-            Definition::Enum(values) => InputValue::Name(self.random.pick(values).clone()),
-            Definition::Input(fields) => self.input(name, fields, path),
-            _ => self.scalar(name, of, place, path),
+            Definition::Enum(values) => InputValue::Enum(self.random.pick(values).clone()),
+            Definition::Input(fields) => self.input_object(name, fields, path),
+            _ => self.scalar(name, ty, coordinate, path),
         }
     }
 
-    fn input(&mut self, name: &str, fields: &[Argument], path: Option<&str>) -> InputValue {
-        let mut written = Vec::new();
+    fn input_object(&mut self, name: &str, fields: &[Argument], path: Option<&str>) -> InputValue {
+        let mut values = Vec::new();
         for field in fields {
             if field.is_required || self.random.chance(40) {
                 let path = path.map(|path| format!("{path}.{}", field.name));
-                let value = self.part(&field.of, &format!("{name}.{}", field.name), path.as_deref());
-                written.push((field.name.clone(), value));
+                let value = self.nested_value(&field.ty, &format!("{name}.{}", field.name), path.as_deref());
+                values.push((field.name.clone(), value));
             }
         }
-        InputValue::Fields(written)
+        InputValue::Object(values)
     }
 
-    fn scalar(&mut self, name: &str, of: &Type, place: &str, path: Option<&str>) -> InputValue {
+    fn scalar(&mut self, name: &str, ty: &Type, coordinate: &str, path: Option<&str>) -> InputValue {
         match (name, path) {
-            ("Int", _) => InputValue::Number(self.whole_number(place).to_string()),
+            ("Int", _) => InputValue::Number(self.int(coordinate).to_string()),
             ("Float", _) => InputValue::Number("0.5".to_owned()),
             ("Boolean", _) => InputValue::Boolean(self.random.chance(50)),
-            ("ID", _) => InputValue::Text(self.id(place)),
+            ("ID", _) => InputValue::Text(self.id(coordinate)),
             ("Decimal", _) => InputValue::Text(self.decimal()),
             ("Date", _) => InputValue::Text(self.date()),
             ("DateTime", _) => InputValue::Text("2026-11-22T09:30:00Z".to_owned()),
@@ -120,25 +127,25 @@ impl Writer<'_> {
                 self.files.push(path.to_owned());
                 InputValue::Null
             }
-            // A file cannot stand in a document.
-            ("Upload", None) => InputValue::Variable(self.variable(of, place)),
+            // A literal cannot be a file.
+            ("Upload", None) => InputValue::Variable(self.variable(ty, coordinate)),
             ("_Any", _) => self.representation(),
-            _ => InputValue::Text(self.text(place)),
+            _ => InputValue::Text(self.text(coordinate)),
         }
     }
 
-    /// Whether this one is such as nobody would send.
-    pub(super) fn chooses_odd(&mut self) -> bool {
-        let percent = self.odd_percent;
+    /// Decides whether the next value is an edge case.
+    pub(super) fn chooses_edge_case(&mut self) -> bool {
+        let percent = self.edge_case_percent;
         self.random.chance(percent)
     }
 
-    fn whole_number(&mut self, place: &str) -> i64 {
-        if self.chooses_odd() {
+    fn int(&mut self, coordinate: &str) -> i64 {
+        if self.chooses_edge_case() {
             return *self.random.pick(&[0, -1, 101, i64::from(i32::MAX), i64::from(i32::MIN), 1000]);
         }
-        match last_step(place) {
-            // Pages inside pages multiply.
+        match last_segment(coordinate) {
+            // The costs of nested pages multiply.
             "first" | "last" => self.random.between(0..=4),
             "expectedVersion" => self.random.between(1..=4),
             "deliveryDays" | "maxDeliveryDays" => self.random.between(1..=90),
@@ -150,14 +157,14 @@ impl Writer<'_> {
     fn decimal(&mut self) -> String {
         let odd =
             ["-1", "0.001", "79228162514264337593543950335", "-79228162514264337593543950335", "007.10"];
-        if self.chooses_odd() {
+        if self.chooses_edge_case() {
             return (*self.random.pick(&odd)).to_owned();
         }
         format!("{}.{:02}", self.random.between(1..=2000), self.random.between(0..=99))
     }
 
     fn date(&mut self) -> String {
-        if self.chooses_odd() {
+        if self.chooses_edge_case() {
             return (*self.random.pick(&["0001-01-01", "9999-12-31", "2000-02-29", "1800-01-01"])).to_owned();
         }
         let (year, month, day) =
@@ -165,40 +172,40 @@ impl Writer<'_> {
         format!("{year}-{month:02}-{day:02}")
     }
 
-    /// What a federation's router asks for.
+    /// An entity representation, as a federation router sends it.
     fn representation(&mut self) -> InputValue {
         let (name, prefix) = *self.random.pick(&[("Gig", "gig"), ("User", "usr"), ("Category", "cat")]);
         let id = self.known_id(prefix);
         let fields = [("__typename", name.to_owned()), ("id", id)];
-        InputValue::Fields(fields.map(|(name, text)| (name.to_owned(), InputValue::Text(text))).into())
+        InputValue::Object(fields.map(|(name, text)| (name.to_owned(), InputValue::Text(text))).into())
     }
 
-    /// An id: one that fits here, any that is there, or one that nobody has.
-    fn id(&mut self, place: &str) -> String {
-        if self.chooses_odd() {
+    /// An id: mostly of the right kind, sometimes of any kind or unknown.
+    fn id(&mut self, coordinate: &str) -> String {
+        if self.chooses_edge_case() {
             return edge_cases::text(self.random);
         }
         match self.random.below(10) {
-            0 => self.made_up_id(),
+            0 => self.unknown_id(),
             1 => {
-                let known = self.fixtures;
-                self.random.pick(&known.ids).clone()
+                let fixtures = self.fixtures;
+                self.random.pick(&fixtures.ids).clone()
             }
-            _ => self.known_id(prefix_at(place)),
+            _ => self.known_id(id_prefix(coordinate)),
         }
     }
 
-    /// One of the ids of that kind that are there.
+    /// An id that exists, with this prefix.
     fn known_id(&mut self, prefix: &str) -> String {
         let ids: Vec<&String> = self.fixtures.ids.iter().filter(|id| id.starts_with(prefix)).collect();
-        if ids.is_empty() { self.made_up_id() } else { (*self.random.pick(&ids)).clone() }
+        if ids.is_empty() { self.unknown_id() } else { (*self.random.pick(&ids)).clone() }
     }
 
-    fn made_up_id(&mut self) -> String {
-        let prefix = *self.random.pick(PREFIXES);
-        let letters = (0..26).map(|place| {
-            // 26 letters of 5 bits are 130 bits, and an id has 128.
-            let limit = if place == 0 { 8 } else { BASE32.len() };
+    fn unknown_id(&mut self) -> String {
+        let prefix = *self.random.pick(ID_PREFIXES);
+        let letters = (0..26).map(|index| {
+            // 26 letters of 5 bits have 130 bits, but an id has 128.
+            let limit = if index == 0 { 8 } else { BASE32.len() };
             char::from(BASE32[self.random.below(limit)])
         });
         let letters: String = letters.collect();
@@ -206,33 +213,38 @@ impl Writer<'_> {
     }
 
     fn cursor(&mut self) -> String {
-        let known = self.fixtures;
-        let cursor = self.random.pick(&known.cursors).clone();
-        if self.chooses_odd() || self.random.chance(20) { edge_cases::corrupt_base64(&cursor, self.random) } else { cursor }
+        let fixtures = self.fixtures;
+        let cursor = self.random.pick(&fixtures.cursors).clone();
+        if self.chooses_edge_case() || self.random.chance(20) {
+            edge_cases::corrupt_base64(&cursor, self.random)
+        } else {
+            cursor
+        }
     }
 
-    fn text(&mut self, place: &str) -> String {
-        if self.chooses_odd() {
+    fn text(&mut self, coordinate: &str) -> String {
+        if self.chooses_edge_case() {
             return edge_cases::text(self.random);
         }
         let number = self.random.below(1000);
-        let known = self.fixtures;
-        match last_step(place) {
+        let fixtures = self.fixtures;
+        match last_segment(coordinate) {
             "after" | "before" => self.cursor(),
             "search" => {
-                let words: Vec<&str> = (0..self.random.below(4)).map(|_| *self.random.pick(WORDS)).collect();
+                let words: Vec<&str> =
+                    (0..self.random.below(4)).map(|_| *self.random.pick(SEARCH_WORDS)).collect();
                 words.join(" ")
             }
-            "email" if place.starts_with("SignIn") => self.random.pick(&known.emails).clone(),
+            "email" if coordinate.starts_with("SignIn") => self.random.pick(&fixtures.emails).clone(),
             "email" => format!("somebody{number}@example.com"),
             "password" => format!("a good password {number}"),
-            "refreshToken" => self.random.pick(&known.refresh_tokens).clone(),
+            "refreshToken" => self.random.pick(&fixtures.refresh_tokens).clone(),
             "tags" => format!("tag {number}"),
             "links" => format!("https://example.com/work/{number}"),
             "countryCode" => (*self.random.pick(&["DE", "gb", "US", "ZZ"])).to_owned(),
             "documentNumber" => format!("AB{number}123"),
             "postalCode" => format!("LS{number}"),
-            "code" => (*self.random.pick(REASONS)).to_owned(),
+            "code" => (*self.random.pick(REASON_CODES)).to_owned(),
             "field" => {
                 (*self.random.pick(&["title", "description", "personalInfo", "documents", "BACK"])).to_owned()
             }
@@ -241,20 +253,20 @@ impl Writer<'_> {
     }
 }
 
-/// The name of what the value is for.
-fn last_step(place: &str) -> &str {
-    place.rsplit_once('.').map_or(place, |(_, step)| step)
+/// The last segment of a schema coordinate.
+fn last_segment(coordinate: &str) -> &str {
+    coordinate.rsplit_once('.').map_or(coordinate, |(_, segment)| segment)
 }
 
-/// How the ids begin that fit there.
-fn prefix_at(place: &str) -> &'static str {
-    match last_step(place) {
+/// The prefix of the ids that a coordinate expects.
+fn id_prefix(coordinate: &str) -> &'static str {
+    match last_segment(coordinate) {
         "category" => "cat",
         "seller" => "usr",
         "imageIds" => "img",
         "verificationId" => "ver",
-        "id" if place.contains("Review") => "rev",
-        "id" | "ids" if place.starts_with("Query.node") => "",
+        "id" if coordinate.contains("Review") => "rev",
+        "id" | "ids" if coordinate.starts_with("Query.node") => "",
         _ => "gig",
     }
 }

@@ -1,4 +1,4 @@
-//! The PostgreSQL and the Redis of a run, and where the repository is.
+//! The PostgreSQL and Redis servers of a run, and the folder of the repository.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -8,13 +8,13 @@ use crate::Result;
 const POSTGRES: &str = "GIGWAY_TEST_POSTGRES_URL";
 const REDIS: &str = "GIGWAY_TEST_REDIS_URL";
 
-/// Whether both are there.
-pub fn complete() -> bool {
+/// Whether `tests/with-services` has started the servers.
+pub fn has_servers() -> bool {
     [POSTGRES, REDIS].iter().all(|variable| std::env::var_os(variable).is_some())
 }
 
-/// This program once more with the same arguments, beside servers that `tests/with-services` starts.
-pub fn run_again() -> Result<ExitCode> {
+/// Runs this program again with the same arguments, by `tests/with-services`, which starts the servers.
+pub fn run_with_servers() -> Result<ExitCode> {
     let script = repository()?.join("tests").join("with-services");
     let status = Command::new(&script)
         .arg(std::env::current_exe()?)
@@ -25,17 +25,18 @@ pub fn run_again() -> Result<ExitCode> {
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// The address of PostgreSQL, of a superuser.
+/// The URL of PostgreSQL, with a superuser.
 pub fn postgres_url() -> Result<String> {
     std::env::var(POSTGRES).map_err(|error| format!("{POSTGRES}: {error}").into())
 }
 
-/// The address of Redis.
+/// The URL of Redis.
 pub fn redis_url() -> Result<String> {
     std::env::var(REDIS).map_err(|error| format!("{REDIS}: {error}").into())
 }
 
-/// The repository's folder: the one above this crate where cargo runs the program, else the current one.
+/// The folder of the repository: the parent of this crate if cargo runs the program, otherwise the current
+/// folder.
 pub fn repository() -> Result<PathBuf> {
     match std::env::var_os("CARGO_MANIFEST_DIR") {
         Some(folder) => Ok(PathBuf::from(folder).join("..")),

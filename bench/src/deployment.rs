@@ -1,4 +1,4 @@
-//! What is measured: a new database, gateways on it, people, gigs.
+//! The deployment that is measured: a new database, its gateways, users and gigs.
 
 use std::sync::Arc;
 
@@ -20,35 +20,36 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::Result;
+use crate::environment::{postgres_url, redis_url};
 use crate::process::Server;
-use crate::surroundings::{postgres_url, redis_url};
 
 const PASSWORD: &str = "a good password";
 
 const SIGN_IN: &str =
     "mutation($input: SignInInput!) { signIn(input: $input) { session { accessToken } errors { code } } }";
 
-/// One machine is many callers here.
-const UNCOUNTED: &str = r#"{"anonymous":{"capacity":0,"perMinute":0},"viewer":{"capacity":0,"perMinute":0}}"#;
+/// All requests come from one address, so there are no rate limits.
+const NO_RATE_LIMITS: &str =
+    r#"{"anonymous":{"capacity":0,"perMinute":0},"viewer":{"capacity":0,"perMinute":0}}"#;
 
-/// Pictures of each gig.
-const PICTURES: usize = 2;
+/// Images of each gig.
+const IMAGES_PER_GIG: usize = 2;
 
-/// An installation of its own.
-pub struct World {
+/// A database with test data, and gateways.
+pub struct Deployment {
     pub services: CliContext,
-    /// The gateway at which changes are made.
+    /// The gateway for mutations.
     pub gateway: Server,
     pub database_url: String,
     variables: Vec<(&'static str, String)>,
     http: reqwest::Client,
-    // Dropped last: the gateways' files are in it.
+    // Dropped last, because it contains the files of the gateways.
     _folder: TempDir,
 }
 
-/// Somebody who has signed in.
+/// A user who is signed in at the gateway for mutations.
 #[derive(Debug, Clone)]
-pub struct Person {
+pub struct User {
     pub id: UserId,
     pub token: String,
     email: String,
@@ -56,8 +57,8 @@ pub struct Person {
     url: String,
 }
 
-impl World {
-    /// A new database, and one gateway on it.
+impl Deployment {
+    /// Creates a database and starts a gateway.
     pub async fn start() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let data_dir = folder.path().display().to_string();
@@ -67,7 +68,7 @@ impl World {
             database_url: Some(database_url.clone()),
             ..Settings::default()
         };
-        // Before the gateways: it makes the keys that they then find in the folder.
+        // Opened before the gateway starts, because this generates the keys in the data folder.
         let config = Config::from_settings(settings)?;
         let services = Box::pin(CliContext::open(&config, Arc::new(SystemClock))).await?;
         let many = "100000".to_owned();
@@ -78,7 +79,7 @@ impl World {
             ("REDIS_URL", redis_url()?),
             ("GIGWAY_CONNECTIONS_PER_ADDRESS", many.clone()),
             ("GIGWAY_SUBSCRIPTIONS_PER_VIEWER", many),
-            ("GIGWAY_BUDGETS", UNCOUNTED.to_owned()),
+            ("GIGWAY_BUDGETS", NO_RATE_LIMITS.to_owned()),
             ("GIGWAY_LOG", "warn".to_owned()),
         ];
         let gateway = Server::gigway(&variables)?;
@@ -86,39 +87,39 @@ impl World {
         Ok(Self { services, gateway, database_url, variables, http, _folder: folder })
     }
 
-    /// One more gateway: the one that subscribers are at, so that what it uses is theirs alone. These variables are
-    /// changed.
-    pub fn another_gateway(&self, changes: &[(&'static str, String)]) -> Result<Server> {
+    /// Starts another gateway, with changes to the environment variables. If only subscribers use it, its
+    /// processor time and memory are those of delivery.
+    pub fn start_gateway(&self, changes: &[(&'static str, String)]) -> Result<Server> {
         Server::gigway(&[&self.variables, changes].concat())
     }
 
-    /// So many people, signed in at the gateway for changes.
-    pub async fn people(&self, name: &str, role: Role, count: usize) -> Result<Vec<Person>> {
-        let mut people = Vec::with_capacity(count);
+    /// Creates numbered users.
+    pub async fn users(&self, name: &str, role: Role, count: usize) -> Result<Vec<User>> {
+        let mut users = Vec::with_capacity(count);
         for number in 1..=count {
-            people.push(self.person(&format!("{name} {number}"), role).await?);
+            users.push(self.user(&format!("{name} {number}"), role).await?);
         }
-        Ok(people)
+        Ok(users)
     }
 
-    /// Somebody, signed in at the gateway for changes.
-    pub async fn person(&self, name: &str, role: Role) -> Result<Person> {
+    /// Creates a user.
+    pub async fn user(&self, name: &str, role: Role) -> Result<User> {
         let email = format!("{}@example.com", name.to_lowercase().replace(' ', "-"));
         let form = SignUpForm { email: email.clone(), display_name: name.to_owned() };
         let id = accounts::add_user(&self.services, form, PASSWORD.into(), role).await?;
         let url = self.gateway.url("/graphql");
-        let mut person = Person { id, token: String::new(), email, http: self.http.clone(), url };
-        person.sign_in().await?;
-        Ok(person)
+        let mut user = User { id, token: String::new(), email, http: self.http.clone(), url };
+        user.sign_in().await?;
+        Ok(user)
     }
 
-    /// So many ids that no row has.
+    /// New ids.
     pub fn new_ids<Id: From<Uuid>>(&self, count: usize) -> Vec<Id> {
         std::iter::repeat_with(|| self.services.new_id()).take(count).collect()
     }
 
-    /// A gig with pictures for each of `ids`, offered by each of `sellers` in turn, straight into the
-    /// database. One IN_REVIEW has its item in the queue. Their public ids.
+    /// Inserts gigs with images directly into the database. The sellers take turns. Gigs IN_REVIEW also get
+    /// an item in the review queue. Returns the public ids.
     pub async fn add_gigs(
         &self,
         ids: &[GigId],
@@ -127,7 +128,7 @@ impl World {
     ) -> Result<Vec<String>> {
         let (services, now) = (&self.services, self.services.now());
         let category = categories::first(services.db.read()).await?;
-        let waits = status == GigStatus::InReview;
+        let is_in_review = status == GigStatus::InReview;
         let gig = |(id, seller): (&GigId, &UserId)| {
             let content = GigContent {
                 title: "A jingle for your podcast, in two styles".to_owned(),
@@ -143,86 +144,90 @@ impl World {
             gig.status = status;
             gig.version = 1;
             gig.submitted_at = Some(now);
-            gig.published_at = (!waits).then_some(now);
-            gig.review_due_at = waits.then(|| services.limits.review.due_at(now));
+            gig.published_at = (!is_in_review).then_some(now);
+            gig.review_due_at = is_in_review.then(|| services.limits.review.due_at(now));
             gig
         };
-        let made: Vec<_> = ids.iter().zip(sellers.iter().cycle()).map(gig).collect();
-        let waiting = made.iter().filter(|_| waits);
+        let gigs: Vec<_> = ids.iter().zip(sellers.iter().cycle()).map(gig).collect();
+        let in_review = gigs.iter().filter(|_| is_in_review);
         let item = |gig: &Gig| {
             let limits = &services.limits.review;
             ReviewItem::new(services.new_id(), SubjectId::Gig(gig.id), limits, now)
         };
-        let items: Vec<_> = waiting.map(item).collect();
-        let mut pictures = Vec::with_capacity(made.len() * PICTURES);
-        for gig in &made {
-            pictures.extend(std::iter::repeat_with(|| picture(services.new_id(), gig)).take(PICTURES));
+        let items: Vec<_> = in_review.map(item).collect();
+        let mut images = Vec::with_capacity(gigs.len() * IMAGES_PER_GIG);
+        for gig in &gigs {
+            images.extend(std::iter::repeat_with(|| image(services.new_id(), gig)).take(IMAGES_PER_GIG));
         }
         let transaction = services.db.begin().await?;
-        gigs::insert_all(&transaction, &made).await?;
-        images::insert_attached(&transaction, &pictures, now).await?;
+        gigs::insert_all(&transaction, &gigs).await?;
+        images::insert_attached(&transaction, &images, now).await?;
         reviews::insert_all(&transaction, &items).await?;
         transaction.commit().await?;
-        // The planner must know of them, also where nothing vacuums.
+        // Updates the statistics of the query planner, even if autovacuum is off.
         services.db.read().execute_unprepared("ANALYZE").await?;
-        Ok(made.iter().map(|gig| gig.id.to_public()).collect())
+        Ok(gigs.iter().map(|gig| gig.id.to_public()).collect())
     }
 }
 
-impl Person {
-    /// A new access token: each lives 15 minutes.
+impl User {
+    /// Gets a new access token, which is valid for 15 minutes.
     pub async fn sign_in(&mut self) -> Result<()> {
         self.token.clear();
         let input = json!({ "input": { "email": self.email, "password": PASSWORD } });
-        let payload = self.act(SIGN_IN, input).await?;
-        let token = payload["session"]["accessToken"].as_str().ok_or("the sign-in gave no token")?;
+        let payload = self.mutate(SIGN_IN, input).await?;
+        let token = payload["session"]["accessToken"].as_str().ok_or("the response has no access token")?;
         token.clone_into(&mut self.token);
         Ok(())
     }
 
-    /// Does a mutation; its payload, where nobody got anything wrong.
-    pub async fn act(&self, mutation: &str, variables: Value) -> Result<Value> {
-        let mut data = self.ask(mutation, variables).await?;
-        let fields = data.as_object_mut().ok_or("the data are no object")?;
-        let payload = fields.values_mut().next().ok_or("the data are empty")?.take();
-        if payload["errors"] == json!([]) { Ok(payload) } else { Err(format!("refused: {payload}").into()) }
+    /// Executes a mutation that must succeed. Returns its payload.
+    pub async fn mutate(&self, mutation: &str, variables: Value) -> Result<Value> {
+        let mut data = self.execute(mutation, variables).await?;
+        let fields = data.as_object_mut().ok_or("the data is not an object")?;
+        let payload = fields.values_mut().next().ok_or("the data is empty")?.take();
+        if payload["errors"] == json!([]) {
+            Ok(payload)
+        } else {
+            Err(format!("user errors: {payload}").into())
+        }
     }
 
-    /// The position in the log as of now, for `after:`.
+    /// The current cursor of the event log.
     pub async fn cursor(&self) -> Result<String> {
-        let data = self.ask("{ eventCursor }", json!({})).await?;
-        Ok(data["eventCursor"].as_str().ok_or("there is no cursor")?.to_owned())
+        let data = self.execute("{ eventCursor }", json!({})).await?;
+        Ok(data["eventCursor"].as_str().ok_or("the response has no cursor")?.to_owned())
     }
 
-    async fn ask(&self, query: &str, variables: Value) -> Result<Value> {
-        let body = json!({ "query": query, "variables": variables });
-        let mut request = self.http.post(&self.url).json(&body);
+    async fn execute(&self, query: &str, variables: Value) -> Result<Value> {
+        let request = json!({ "query": query, "variables": variables });
+        let mut request = self.http.post(&self.url).json(&request);
         if !self.token.is_empty() {
             request = request.bearer_auth(&self.token);
         }
-        let mut answer: Value = request.send().await?.json().await?;
-        if answer.get("errors").is_some() {
-            return Err(format!("an error: {answer}").into());
+        let mut body: Value = request.send().await?.json().await?;
+        if body.get("errors").is_some() {
+            return Err(format!("errors: {body}").into());
         }
-        Ok(answer["data"].take())
+        Ok(body["data"].take())
     }
 }
 
-/// Sends `text` to the bare server; returns once it has done what that asks for.
+/// Posts a text to the baseline server, and waits for the response.
 pub async fn trigger(http: &reqwest::Client, url: &str, text: String) -> Result<()> {
     http.post(url).body(text).send().await?.error_for_status()?;
     Ok(())
 }
 
-fn picture(id: ImageId, gig: &Gig) -> GigImage {
+fn image(id: ImageId, gig: &Gig) -> GigImage {
     let (width, height, byte_size) = (640, 480, 50_000);
     GigImage { id, owner_id: gig.seller_id, gig_id: Some(gig.id), width, height, byte_size }
 }
 
-/// A new database on the run's PostgreSQL; its address.
+/// Creates a database. Returns its URL.
 async fn new_database() -> Result<String> {
     let server = postgres_url()?;
-    let (host, _) = server.rsplit_once('/').ok_or("the address of PostgreSQL has no database")?;
+    let (host, _) = server.rsplit_once('/').ok_or("the URL of PostgreSQL has no database")?;
     let name = format!("b{}", IdGenerator::default().new_id(&SystemClock).simple());
     let connection = Database::connect(&server).await?;
     connection.execute_unprepared(&format!("CREATE DATABASE {name}")).await?;

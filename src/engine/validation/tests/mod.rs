@@ -1,0 +1,31 @@
+//! Validates single documents. `tests/verdicts` compares many generated ones with `graphql-js`.
+
+mod messages;
+mod rules;
+mod syntax;
+
+use std::sync::LazyLock;
+
+use crate::engine::validation::{ValidationError, Validator};
+
+const SDL: &str = include_str!("../../../../schema.graphql");
+
+/// Without suggestions, as in production.
+static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| Validator::new(SDL, false));
+
+/// Asserts that a document is valid.
+fn accept(document: &str) {
+    if let Err(errors) = VALIDATOR.validate(document) {
+        panic!("{document}\n{errors:#?}");
+    }
+}
+
+/// The errors of an invalid document.
+fn errors(document: &str) -> Vec<ValidationError> {
+    VALIDATOR.validate(document).expect_err(document)
+}
+
+/// The message of the first error.
+fn first_message(document: &str) -> String {
+    errors(document).remove(0).message
+}
