@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::support::client::{Client, text};
 use crate::support::documents::{ARCHIVE_GIG, PAUSE_GIG};
 use crate::support::on_both_back_ends;
+use crate::support::pictures::small_png;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::TestUser;
 
