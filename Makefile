@@ -44,4 +44,4 @@ need-cc:
 	@command -v cc >/dev/null || { echo 'make: cc not found. SQLite is compiled from C. Install a compiler with: sudo apt-get install gcc libc6-dev' >&2; exit 1; }
 
 need-name:
-	@[ -n '$(NAME)' ] || { echo 'make: test-one needs a name: make test-one NAME=editing_an_active_gig' >&2; exit 1; }
+	@[ -n '$(NAME)' ] || { echo 'make: test-one needs a name: make test-one NAME=browse::' >&2; exit 1; }

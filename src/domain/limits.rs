@@ -114,7 +114,7 @@ limit_table! {
         documents_days: i32 = 180, in 1..=36_500;
         /// Days from the last change until a verification that was never submitted is erased.
         abandoned_days: i32 = 30, in 1..=36_500;
-        /// Days from the decision until the encrypted form is erased. The record of the decision stays.
+        /// Days from the decision until the encrypted form and the decisions are erased.
         records_days: i32 = 5 * 365, in 1..=36_500;
     }
 }

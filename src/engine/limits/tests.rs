@@ -119,20 +119,24 @@ fn each_limit_accepts_its_maximum_and_rejects_one_more() {
             _ => &validator,
         };
         // The document of `Tokens` is malformed, but its size is accepted.
-        if let Err(errors) = validator.validate(request(max)) {
-            assert_eq!(extension(&errors.errors[0], "code"), "GRAPHQL_PARSE_FAILED", "{limit:?}: {errors:?}");
+        if let Err(invalid) = validator.validate(request(max)) {
+            assert_eq!(
+                extension(&invalid.errors[0], "code"),
+                "GRAPHQL_PARSE_FAILED",
+                "{limit:?}: {invalid:?}"
+            );
             assert_eq!(limit, LimitExceeded::Tokens);
         }
-        let errors = validator.validate(request(max + 1)).err().unwrap_or_else(|| panic!("{limit:?}"));
-        let extensions = ["code", "limit", "allowed"].map(|name| extension(&errors.errors[0], name));
+        let invalid = validator.validate(request(max + 1)).err().unwrap_or_else(|| panic!("{limit:?}"));
+        let extensions = ["code", "limit", "allowed"].map(|name| extension(&invalid.errors[0], name));
         let name: &str = limit.into();
         let expected = ["QUERY_TOO_COMPLEX".to_owned(), name.to_owned(), max.to_string()];
-        assert_eq!(extensions, expected, "{errors:?}");
+        assert_eq!(extensions, expected, "{invalid:?}");
         let has_no_position = matches!(
             limit,
             LimitExceeded::DocumentBytes | LimitExceeded::VariablesBytes | LimitExceeded::ListLength
         );
-        assert_eq!(errors.errors[0].locations.is_empty(), has_no_position, "{errors:?}");
+        assert_eq!(invalid.errors[0].locations.is_empty(), has_no_position, "{invalid:?}");
     }
 }
 
@@ -140,11 +144,11 @@ fn each_limit_accepts_its_maximum_and_rejects_one_more() {
 fn a_million_beyond_a_limit_is_rejected() {
     let validator = validator(OperationLimits::default());
     for Case { limit, max, request } in cases() {
-        let errors =
+        let invalid =
             validator.validate(request(max + 1_000_000)).err().unwrap_or_else(|| panic!("{limit:?}"));
-        assert_eq!(extension(&errors.errors[0], "code"), "QUERY_TOO_COMPLEX", "{limit:?}");
+        assert_eq!(extension(&invalid.errors[0], "code"), "QUERY_TOO_COMPLEX", "{limit:?}");
         let name: &str = limit.into();
-        let first = extension(&errors.errors[0], "limit");
+        let first = extension(&invalid.errors[0], "limit");
         assert!([name, "documentBytes", "variablesBytes"].contains(&first.as_str()), "{limit:?}: {first}");
     }
     // With large documents allowed, the check of the limit itself stops early.
@@ -156,9 +160,9 @@ fn a_million_beyond_a_limit_is_rejected() {
     let validator = self::validator(large);
     for Case { limit, max, request } in cases() {
         if !matches!(limit, LimitExceeded::DocumentBytes | LimitExceeded::VariablesBytes) {
-            let errors =
+            let invalid =
                 validator.validate(request(max + 1_000_000)).err().unwrap_or_else(|| panic!("{limit:?}"));
-            assert_eq!(extension(&errors.errors[0], "code"), "QUERY_TOO_COMPLEX", "{limit:?}");
+            assert_eq!(extension(&invalid.errors[0], "code"), "QUERY_TOO_COMPLEX", "{limit:?}");
         }
     }
 }
@@ -237,7 +241,7 @@ fn the_cost_of_an_operation_is_computed_before_it_runs() {
 fn a_missing_variable_gets_its_default_or_is_rejected() {
     let validator = validator(OperationLimits::default());
     let request = Request::new("query($a: Int! = 3, $b: Int) { gigs(first: $a, last: $b) { __typename } }");
-    let request = validator.validate(request).unwrap_or_else(|errors| panic!("{errors:?}")).request;
+    let request = validator.validate(request).unwrap_or_else(|invalid| panic!("{invalid:?}")).request;
     assert_eq!(request.variables.get(&Name::new("a")), Some(&3.into()));
     assert_eq!(request.variables.get(&Name::new("b")), None);
     assert_eq!(
@@ -294,9 +298,9 @@ fn introspection_is_rejected_if_it_is_switched_off() {
     for query in
         ["{ __schema { types { name } } }", "{ ...F } fragment F on Query { __type(name: \"Gig\") { name } }"]
     {
-        let errors =
+        let invalid =
             without_introspection.validate(Request::new(query)).err().expect("introspection is rejected");
-        assert_eq!(extension(&errors.errors[0], "code"), "GRAPHQL_VALIDATION_FAILED");
+        assert_eq!(extension(&invalid.errors[0], "code"), "GRAPHQL_VALIDATION_FAILED");
         assert_eq!(error_code(query), None);
     }
     assert!(without_introspection.validate(Request::new("{ __typename }")).is_ok());
