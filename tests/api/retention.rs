@@ -249,7 +249,7 @@ async fn an_interrupted_key_rotation_can_be_run_again() {
     assert!(was_killed_halfway, "no run was killed when some keys were rewrapped and some were not");
     let rotated = with(&to_new, &["keys", "rotate"]).output().expect("the command runs");
     assert!(rotated.status.success(), "{rotated:?}");
-    assert!(String::from_utf8_lossy(&rotated.stdout).contains("older keys can be removed"));
+    assert!(String::from_utf8_lossy(&rotated.stdout).contains("Older keys can be removed"));
     let served = GatewayProcess::start_command(with(NEW, &["serve"]), &[]);
     for token in tokens {
         assert_eq!(

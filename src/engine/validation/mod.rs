@@ -15,8 +15,8 @@
 //!
 //! To add a rule, write a function in its own file that takes the `ExecutableDocument` and an `Errors`, and
 //! call it in [`Validator::validate`]. If `apollo-compiler` checks the same rule differently, add its
-//! diagnostics to the ignored ones in `apollo`. The tests in `tests/verdicts` compare the result with
-//! `graphql-js` for generated documents.
+//! diagnostics to the ignored ones in `apollo`. The tests in `tests/validation_conformance` compare
+//! the result with `graphql-js` for generated documents.
 
 mod apollo;
 mod errors;

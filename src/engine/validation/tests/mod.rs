@@ -1,4 +1,4 @@
-//! Validates single documents. `tests/verdicts` compares many generated ones with `graphql-js`.
+//! Validates single documents. `tests/validation_conformance` compares many generated ones with `graphql-js`.
 
 mod messages;
 mod rules;

@@ -1,5 +1,5 @@
-// Validates documents and coerces variables with graphql-js, for tests/verdicts. The argument is the file of
-// the schema. Each line of the standard input is a JSON request: a document, and optionally variables. Each
+// Validates documents and coerces variables with graphql-js, for tests/validation_conformance. The argument is
+// the schema file. Each line of the standard input is a JSON request: a document, and optionally variables. Each
 // line of the output is a JSON response: the names of the violated rules and, if there are none, the literals
 // of the document, and the coerced variables or their errors.
 
@@ -21,7 +21,7 @@ function recordingRules(violated) {
 }
 
 /** The names of the rules that a document violates, including rules that throw. */
-function violatedRules(document) {
+function findViolatedRules(document) {
   const names = new Set();
   try {
     validate(schema, document, recordingRules(names));
@@ -41,17 +41,17 @@ function violatedRules(document) {
 }
 
 /** The literals of a document, by kind. */
-function literals(document) {
-  const values = { strings: [], integers: [], fractions: [], words: [] };
+function collectLiterals(document) {
+  const literals = { strings: [], integers: [], floats: [], names: [] };
   visit(document, {
-    StringValue: ({ value }, key) => void (key === "description" || values.strings.push(value)),
-    IntValue: ({ value }) => void values[Math.abs(value) < 2 ** 64 ? "integers" : "fractions"].push(Number(value)),
-    FloatValue: ({ value }) => void values.fractions.push(Number(value)),
-    EnumValue: ({ value }) => void values.words.push(value),
-    BooleanValue: ({ value }) => void values.words.push(String(value)),
-    NullValue: () => void values.words.push("null"),
+    StringValue: ({ value }, key) => void (key === "description" || literals.strings.push(value)),
+    IntValue: ({ value }) => void literals[Math.abs(value) < 2 ** 64 ? "integers" : "floats"].push(Number(value)),
+    FloatValue: ({ value }) => void literals.floats.push(Number(value)),
+    EnumValue: ({ value }) => void literals.names.push(value),
+    BooleanValue: ({ value }) => void literals.names.push(String(value)),
+    NullValue: () => void literals.names.push("null"),
   });
-  return values;
+  return literals;
 }
 
 function respond({ document: text, variables }) {
@@ -60,18 +60,23 @@ function respond({ document: text, variables }) {
     document = parse(text);
   } catch (error) {
     if (error instanceof GraphQLError) {
-      return { rules: ["Syntax"] };
+      return { violatedRules: ["Syntax"] };
     }
     throw error;
   }
-  const rules = [...violatedRules(document)];
-  const values = rules.length > 0 ? null : literals(document);
+  const violatedRules = [...findViolatedRules(document)];
+  const literals = violatedRules.length > 0 ? null : collectLiterals(document);
   const operations = document.definitions.filter(({ kind }) => kind === "OperationDefinition");
-  if (rules.length > 0 || variables === null || operations.length !== 1) {
-    return { rules, values };
+  if (violatedRules.length > 0 || variables === null || operations.length !== 1) {
+    return { violatedRules, literals };
   }
   const { coerced, errors } = getVariableValues(schema, operations[0].variableDefinitions ?? [], variables);
-  return { rules, values, coerced: coerced ?? null, mistakes: (errors ?? []).map(({ message }) => message) };
+  return {
+    violatedRules,
+    literals,
+    coercedVariables: coerced ?? null,
+    variableErrors: (errors ?? []).map(({ message }) => message),
+  };
 }
 
 for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {

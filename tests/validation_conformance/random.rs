@@ -1,6 +1,6 @@
-//! Chance that is the same in every run.
+//! A deterministic random number generator.
 
-/// The generator SplitMix64.
+/// SplitMix64. The same seed gives the same numbers in every run.
 pub struct Random(u64);
 
 impl Random {
@@ -16,19 +16,19 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below another.
+    /// A number from 0 to below a limit, which must not be 0.
     pub fn below(&mut self, limit: usize) -> usize {
         let limit = u64::try_from(limit).expect("a limit fits 64 bits");
-        usize::try_from(self.next() % limit).expect("it is below a usize")
+        usize::try_from(self.next() % limit).expect("a number below a usize fits a usize")
     }
 
-    /// True so many times of a hundred.
+    /// True with a probability in percent.
     pub fn percent(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    /// One of several.
-    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.below(from.len())]
+    /// A random item.
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.below(items.len())]
     }
 }

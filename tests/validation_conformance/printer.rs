@@ -1,12 +1,12 @@
-//! Writes documents.
+//! Prints documents as text.
 
-use crate::document::{Directive, Document, Operation, Selection, Set, Value, Variable};
+use crate::document::{Directive, Document, Operation, Selection, SelectionSet, Value, Variable};
 use crate::random::Random;
 
-/// What describes operations, fragments and variables now and then.
+/// The description of some operations, fragments and variables.
 const DESCRIPTION: &str = "\"\"\"Of what \\\"\"\" it is\"\"\"";
 
-/// Writes documents, each a little otherwise where the specification leaves it free.
+/// Prints documents, with random variations in whitespace, comments and shorthand.
 pub struct Printer<'r> {
     pub random: &'r mut Random,
     text: String,
@@ -19,20 +19,20 @@ impl<'r> Printer<'r> {
             printer.operation(operation);
         }
         for fragment in &document.fragments {
-            printer.describe();
-            printer.put("fragment");
-            printer.put(&fragment.name);
-            printer.put("on");
-            printer.put(&fragment.set.ty);
+            printer.maybe_description();
+            printer.write_token("fragment");
+            printer.write_token(&fragment.name);
+            printer.write_token("on");
+            printer.write_token(&fragment.selection_set.ty);
             printer.directives(&fragment.directives);
-            printer.set(&fragment.set);
+            printer.selection_set(&fragment.selection_set);
         }
-        printer.text.push_str(&document.rest);
+        printer.text.push_str(&document.trailing_text);
         printer.text
     }
 
-    /// Writes a token, with something that means nothing behind it.
-    fn put(&mut self, token: &str) {
+    /// Writes a token and a random sequence of ignored characters.
+    fn write_token(&mut self, token: &str) {
         self.text.push_str(token);
         self.text.push_str(match self.random.below(60) {
             0 => " # on \"x\" {\n",
@@ -44,46 +44,46 @@ impl<'r> Printer<'r> {
         });
     }
 
-    fn describe(&mut self) {
+    fn maybe_description(&mut self) {
         if self.random.percent(2) {
-            self.put(DESCRIPTION);
+            self.write_token(DESCRIPTION);
         }
     }
 
     fn operation(&mut self, operation: &Operation) {
-        let plain = operation.kind == "query"
+        let can_be_shorthand = operation.kind == "query"
             && operation.name.is_none()
             && operation.variables.is_empty()
             && operation.directives.is_empty();
-        if !plain || self.random.percent(20) {
-            self.describe();
-            self.put(operation.kind);
+        if !can_be_shorthand || self.random.percent(20) {
+            self.maybe_description();
+            self.write_token(operation.kind);
             if let Some(name) = &operation.name {
-                self.put(name);
+                self.write_token(name);
             }
             if !operation.variables.is_empty() {
-                self.put("(");
+                self.write_token("(");
                 for variable in &operation.variables {
                     self.variable(variable);
                 }
-                self.put(")");
+                self.write_token(")");
             }
             self.directives(&operation.directives);
         }
-        self.set(&operation.set);
+        self.selection_set(&operation.selection_set);
     }
 
     fn variable(&mut self, variable: &Variable) {
-        self.describe();
-        self.put(&format!("${}:", variable.name));
+        self.maybe_description();
+        self.write_token(&format!("${}:", variable.name));
         if self.random.percent(5) {
             let spaced = variable.ty.replace('[', "[ ").replace('!', " !").replace(']', " # ]\n]");
-            self.put(&spaced);
+            self.write_token(&spaced);
         } else {
-            self.put(&variable.ty);
+            self.write_token(&variable.ty);
         }
         if let Some(default) = &variable.default {
-            self.put("=");
+            self.write_token("=");
             self.value(default);
         }
         self.directives(&variable.directives);
@@ -91,7 +91,7 @@ impl<'r> Printer<'r> {
 
     fn directives(&mut self, directives: &[Directive]) {
         for directive in directives {
-            self.put(&format!("@{}", directive.name));
+            self.write_token(&format!("@{}", directive.name));
             self.arguments(&directive.arguments);
         }
     }
@@ -100,70 +100,70 @@ impl<'r> Printer<'r> {
         if arguments.is_empty() {
             return;
         }
-        self.put("(");
+        self.write_token("(");
         for (name, value) in arguments {
-            self.put(name);
-            self.put(":");
+            self.write_token(name);
+            self.write_token(":");
             self.value(value);
         }
-        self.put(")");
+        self.write_token(")");
     }
 
     fn value(&mut self, value: &Value) {
         match value {
-            Value::Variable(name) => self.put(&format!("${name}")),
-            Value::Literal(text) => self.put(text),
+            Value::Variable(name) => self.write_token(&format!("${name}")),
+            Value::Literal(text) => self.write_token(text),
             Value::List(items) => {
-                self.put("[");
+                self.write_token("[");
                 for item in items {
                     self.value(item);
                 }
-                self.put("]");
+                self.write_token("]");
             }
             Value::Object(fields) => {
-                self.put("{");
+                self.write_token("{");
                 for (name, value) in fields {
-                    self.put(name);
-                    self.put(":");
+                    self.write_token(name);
+                    self.write_token(":");
                     self.value(value);
                 }
-                self.put("}");
+                self.write_token("}");
             }
         }
     }
 
-    fn set(&mut self, set: &Set) {
-        self.put("{");
-        for selection in &set.selections {
+    fn selection_set(&mut self, selection_set: &SelectionSet) {
+        self.write_token("{");
+        for selection in &selection_set.selections {
             match selection {
                 Selection::Field(field) => {
                     if let Some(alias) = &field.alias {
-                        self.put(alias);
-                        self.put(":");
+                        self.write_token(alias);
+                        self.write_token(":");
                     }
-                    self.put(&field.name);
+                    self.write_token(&field.name);
                     self.arguments(&field.arguments);
                     self.directives(&field.directives);
-                    if let Some(set) = &field.set {
-                        self.set(set);
+                    if let Some(selection_set) = &field.selection_set {
+                        self.selection_set(selection_set);
                     }
                 }
-                Selection::Spread { name, directives } => {
-                    self.put("...");
-                    self.put(name);
+                Selection::FragmentSpread { name, directives } => {
+                    self.write_token("...");
+                    self.write_token(name);
                     self.directives(directives);
                 }
-                Selection::Inline { on, directives, set } => {
-                    self.put("...");
-                    if *on {
-                        self.put("on");
-                        self.put(&set.ty);
+                Selection::InlineFragment { has_type_condition, directives, selection_set } => {
+                    self.write_token("...");
+                    if *has_type_condition {
+                        self.write_token("on");
+                        self.write_token(&selection_set.ty);
                     }
                     self.directives(directives);
-                    self.set(set);
+                    self.selection_set(selection_set);
                 }
             }
         }
-        self.put("}");
+        self.write_token("}");
     }
 }
