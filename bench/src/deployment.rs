@@ -44,7 +44,7 @@ pub struct Deployment {
     variables: Vec<(&'static str, String)>,
     http: reqwest::Client,
     // Dropped last, because it contains the files of the gateways.
-    _folder: TempDir,
+    _dir: TempDir,
 }
 
 /// A user who is signed in at the gateway for mutations.
@@ -60,15 +60,15 @@ pub struct User {
 impl Deployment {
     /// Creates a database and starts a gateway.
     pub async fn start() -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let data_dir = folder.path().display().to_string();
+        let dir = tempfile::tempdir()?;
+        let data_dir = dir.path().display().to_string();
         let database_url = new_database().await?;
         let settings = Settings {
             data_dir: Some(data_dir.clone()),
             database_url: Some(database_url.clone()),
             ..Settings::default()
         };
-        // Opened before the gateway starts, because this generates the keys in the data folder.
+        // Opened before the gateway starts, because this generates the keys in the data directory.
         let config = Config::from_settings(settings)?;
         let services = Box::pin(CliContext::open(&config, Arc::new(SystemClock))).await?;
         let many = "100000".to_owned();
@@ -84,7 +84,7 @@ impl Deployment {
         ];
         let gateway = Server::gigway(&variables)?;
         let http = reqwest::Client::new();
-        Ok(Self { services, gateway, database_url, variables, http, _folder: folder })
+        Ok(Self { services, gateway, database_url, variables, http, _dir: dir })
     }
 
     /// Starts another gateway, with changes to the environment variables. If only subscribers use it, its

@@ -1,4 +1,4 @@
-//! The PostgreSQL and Redis servers of a run, and the folder of the repository.
+//! The PostgreSQL and Redis servers of a run, and the directory of the repository.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -35,11 +35,11 @@ pub fn redis_url() -> Result<String> {
     std::env::var(REDIS).map_err(|error| format!("{REDIS}: {error}").into())
 }
 
-/// The folder of the repository: the parent of this crate if cargo runs the program, otherwise the current
-/// folder.
+/// The directory of the repository: the parent of this crate if cargo runs the program, otherwise the current
+/// directory.
 pub fn repository() -> Result<PathBuf> {
     match std::env::var_os("CARGO_MANIFEST_DIR") {
-        Some(folder) => Ok(PathBuf::from(folder).join("..")),
+        Some(dir) => Ok(PathBuf::from(dir).join("..")),
         None => Ok(std::env::current_dir()?),
     }
 }

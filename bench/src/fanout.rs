@@ -31,14 +31,14 @@ const PAUSE: &str = "mutation($id: ID!) { pauseGig(id: $id) { gig { id } errors 
 /// Events of a round with a shared topic.
 const EVENTS: u32 = 20;
 
-/// Users of the subscribers of a shared topic, who take turns.
+/// The number of users that the subscribers of a shared topic belong to, in turn.
 const READERS: usize = 20;
 
 /// Concurrent mutations if each subscriber has its own events.
 const CONCURRENT_CHANGES: usize = 4;
 
-/// How often each case is measured with new processes. The placement of processes by the system makes more
-/// difference than what they do in a round.
+/// How often each case is measured with new processes. Which processor a process runs on makes more
+/// difference than what it does in a round.
 const REPEATS: u32 = 3;
 
 /// Results of one case: pairs of gigway and the baseline.

@@ -23,7 +23,7 @@ const GIG_ID: &str = r#""gigId":""#;
 
 const SUBSCRIBERS: u32 = 1_000;
 
-/// Turns of each server. The servers take turns.
+/// How many turns each server has. The servers take turns.
 const TURNS: usize = 4;
 
 /// Events of one turn: 50 per second for 5 seconds. All turns take 20 seconds.

@@ -30,7 +30,7 @@ pub fn latencies(log_prefix: &Path, warmup: Duration) -> Result<Vec<u32>> {
     let name =
         log_prefix.file_name().ok_or("the log prefix has no file name")?.to_string_lossy().into_owned();
     let mut all = Vec::new();
-    for entry in std::fs::read_dir(log_prefix.parent().ok_or("the log prefix has no folder")?)? {
+    for entry in std::fs::read_dir(log_prefix.parent().ok_or("the log prefix has no directory")?)? {
         let entry = entry?;
         if entry.file_name().to_string_lossy().starts_with(&name) {
             let log = std::fs::read_to_string(entry.path())?;
@@ -53,7 +53,8 @@ pub fn latencies(log_prefix: &Path, warmup: Duration) -> Result<Vec<u32>> {
         .collect())
 }
 
-/// Debian installs it in a folder for each major version: the newest. Otherwise the one on PATH.
+/// The path of pgbench. Debian installs it in a directory for each major version; the newest is used. On
+/// other systems, it is found on PATH.
 fn find_program() -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let programs = versions.filter_map(|version| {

@@ -122,12 +122,12 @@ impl Report {
     }
 
     fn write(&self) -> Result<PathBuf> {
-        let folder = repository()?.join("bench").join("results");
-        std::fs::create_dir_all(&folder)?;
+        let dir = repository()?.join("bench").join("results");
+        std::fs::create_dir_all(&dir)?;
         let rows: Vec<_> = self.rows.iter().map(Row::json).collect();
         let report =
             json!({ "name": self.name, "other": self.other, "settings": self.settings, "rows": rows });
-        let file = folder.join(format!("{}.json", self.name));
+        let file = dir.join(format!("{}.json", self.name));
         std::fs::write(&file, format!("{report:#}\n"))?;
         Ok(file)
     }

@@ -48,8 +48,8 @@ pub async fn run() -> Result<Report> {
     let gigs = deployment.add_gigs(&deployment.new_ids(total), &sellers, GigStatus::InReview).await?;
     deployment.add_gigs(&pgbench_gig_ids(), &sellers, GigStatus::InReview).await?;
 
-    let folder = tempfile::tempdir()?;
-    let script = folder.path().join("transitions.sql");
+    let dir = tempfile::tempdir()?;
+    let script = dir.path().join("transitions.sql");
     std::fs::write(&script, SCRIPT)?;
     let pgbench = Pgbench { script, reviewer: reviewer.id, session };
 

@@ -23,7 +23,7 @@ SELECT "id", "seller_id", "category_id", "title", "description", "price_cents", 
     FROM "gig" WHERE "id" = lpad(to_hex(:number::bigint), 32, '0')::uuid LIMIT 1
 \gset seen_
 
--- service::gigs::check_may_work: store::users::lock, store::users::find_all.
+-- service::gigs::require_can_work: store::users::lock, store::users::find_all.
 SELECT "id" FROM "user" WHERE "id" = :seen_seller_id::uuid LIMIT 1 FOR NO KEY UPDATE;
 SELECT "id", "email", "email_key", "display_name", "password_hash", "role", "points", "verified_at", "created_at",
        "legal_hold", "erased_at", "blocked_at"

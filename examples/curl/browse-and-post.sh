@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 #
-# Browses gigs with a filter, signs in, uploads a picture, posts a gig with it, and reads the gig's events from a
-# subscription over server-sent events.
+# Browses gigs with a filter, signs in, uploads an image, posts a gig with it, and reads the gig's events from
+# a subscription over server-sent events.
 #
-#     examples/curl/browse-and-post.sh [PICTURE]
+#     examples/curl/browse-and-post.sh [IMAGE]
 #
 # Environment: GATEWAY_URL (http://127.0.0.1:8080), SELLER_EMAIL and SELLER_PASSWORD (a seller of the demo data).
 # Needs curl and jq. Exits with a status other than 0 if a step fails.
@@ -12,7 +12,7 @@ set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
 # shellcheck source=graphql.sh
 . "$here/graphql.sh"
-picture=${1:-$here/picture.png}
+image_file=${1:-$here/image.png}
 
 echo "Gigs for up to 500 that are delivered within 14 days:"
 run 'query ($where: GigFilter) {
@@ -29,7 +29,7 @@ sign_in "${SELLER_EMAIL:-sofia@example.com}" "${SELLER_PASSWORD:-demo-password}"
 operations=$(body 'mutation ($file: Upload!) {
     uploadGigImage(file: $file) { image { id width height } errors { code message } } }' '{"file": null}')
 image=$(post -H 'apollo-require-preflight: true' --form-string "operations=$operations" \
-    --form-string 'map={"0": ["variables.file"]}' -F "0=@$picture" | jq .uploadGigImage.image)
+    --form-string 'map={"0": ["variables.file"]}' -F "0=@$image_file" | jq .uploadGigImage.image)
 jq -r '"Uploaded \(.id), \(.width) by \(.height) pixels"' <<<"$image"
 
 # A subscription after this cursor reports everything that happens from here on.

@@ -1,4 +1,4 @@
-# Helpers for the scripts in this folder. Sourced, not run. Needs curl and jq.
+# Helpers for the scripts in this directory. Sourced, not run. Needs curl and jq.
 # shellcheck shell=bash
 
 gateway=${GATEWAY_URL:-http://127.0.0.1:8080}

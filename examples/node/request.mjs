@@ -1,4 +1,4 @@
-// Sends queries and mutations by `fetch`. Used by the scripts in this folder.
+// Sends queries and mutations by `fetch`. Used by the scripts in this directory.
 
 export const gateway = new URL('/graphql', process.env.GATEWAY_URL ?? 'http://127.0.0.1:8080');
 

@@ -11,8 +11,8 @@
 #[expect(dead_code, reason = "only the tests use WebSockets")]
 #[path = "../../tests/api/support/fuzz/mod.rs"]
 mod fuzz;
-#[path = "../../tests/api/support/pictures.rs"]
-mod pictures;
+#[path = "../../tests/api/support/sample_images.rs"]
+mod sample_images;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -64,7 +64,7 @@ struct Gateway {
     client: RawClient,
     signed_in_at: Instant,
     _app: App,
-    _folder: TempDir,
+    _dir: TempDir,
 }
 
 impl Gateway {
@@ -73,10 +73,10 @@ impl Gateway {
         // libFuzzer has its own `main`, which does not ignore SIGPIPE. Without a handler, writing to a closed
         // connection would end the process.
         drop(runtime.block_on(async { signal(SignalKind::pipe()) }).expect("a signal handler"));
-        let folder = tempfile::tempdir().expect("a folder");
+        let dir = tempfile::tempdir().expect("a temporary directory");
         let settings = Settings {
             listen: Some("127.0.0.1:0".to_owned()),
-            data_dir: Some(folder.path().display().to_string()),
+            data_dir: Some(dir.path().display().to_string()),
             token_secret: Some(TOKEN_SECRET.to_owned()),
             budgets: Some(NO_RATE_LIMITS.to_owned()),
             sign_in_failures: Some("4000000000".to_owned()),
@@ -86,11 +86,11 @@ impl Gateway {
         let config = Config::from_settings(settings).expect("valid settings");
         let app = runtime.block_on(App::start(&config, Arc::new(SystemClock))).expect("the gateway starts");
         let images = SampleImages {
-            gig_image: pictures::small_png(),
-            identity_document: pictures::picture(900, 640, ImageFormat::Jpeg),
+            gig_image: sample_images::small_png(),
+            identity_document: sample_images::sample_image(900, 640, ImageFormat::Jpeg),
         };
         let fixtures = runtime.block_on(Fixtures::create(&app.services, app.address, images));
-        let secrets = [TOKEN_SECRET.to_owned(), folder.path().display().to_string()];
+        let secrets = [TOKEN_SECRET.to_owned(), dir.path().display().to_string()];
         Self {
             address: app.address,
             schema: Schema::parse(&gigway::graphql::sdl()),
@@ -100,7 +100,7 @@ impl Gateway {
             signed_in_at: Instant::now(),
             runtime,
             _app: app,
-            _folder: folder,
+            _dir: dir,
         }
     }
 

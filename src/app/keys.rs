@@ -1,5 +1,5 @@
 //! The keys of an installation, from the environment. In development, missing keys are generated and stored
-//! in the data folder.
+//! in the data directory.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -68,8 +68,8 @@ fn read_or_generate(
         return Ok(secret);
     }
     let secret = generate()?;
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder)?;
+    if let Some(directory) = file.parent() {
+        std::fs::create_dir_all(directory)?;
     }
     // Write the whole file under a temporary name, so that a process that dies here leaves no partial key.
     // Then link it, which fails if another process was faster, so that both use the same key.
@@ -106,8 +106,8 @@ mod tests {
 
     #[test]
     fn a_generated_secret_is_stored_and_only_its_owner_can_read_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join(TOKEN_SECRET);
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join(TOKEN_SECRET);
         let generate = || Ok(BASE64_URL_SAFE_NO_PAD.encode(random_bytes::<48>()?));
         let first = read_or_generate(&file, generate).unwrap();
         assert_eq!(first.expose_secret().len(), 64);

@@ -34,7 +34,7 @@ use crate::service::url_signing::UrlSigner;
 use crate::service::{IdGenerator, LoginThrottle, Services, background_jobs};
 use crate::store::{Database, categories, event_log};
 
-/// The shortest statement timeout of PostgreSQL. Background jobs and commands run statements that are longer
+/// The shortest statement timeout of PostgreSQL. Statements of background jobs and commands may take longer
 /// than those of operations.
 const MIN_STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -52,8 +52,8 @@ const PUBLISH_TIMEOUT: Duration = Duration::from_secs(3);
 pub enum StartError {
     #[error("cannot listen on {address}: {error}")]
     Listen { address: SocketAddr, error: std::io::Error },
-    #[error("cannot use the data folder {folder}: {error}")]
-    DataDir { folder: String, error: String },
+    #[error("cannot use the data directory {directory}: {error}")]
+    DataDir { directory: String, error: String },
     #[error("cannot use the database: {0}")]
     Database(#[from] crate::store::Error),
     #[error("cannot use REDIS_URL: {0}")]
@@ -95,7 +95,7 @@ impl App {
         let address = listener.local_addr().map_err(listen)?;
 
         let background = Background::new();
-        let (services, bus_receiver) = connect(config, clock, address, &background, Bus::over_redis).await?;
+        let (services, bus_receiver) = build_services(config, clock, address, &background, Bus::over_redis).await?;
         let services = Arc::new(services);
         background.start_tailer(&services, bus_receiver).await?;
         background.spawn(background_jobs::run(Arc::clone(&services)));
@@ -171,7 +171,7 @@ impl Background {
             db: services.db.clone(),
             bus: services.bus.clone(),
             dispatcher: Arc::clone(services.streams.dispatcher()),
-            dispatched: services.streams.dispatched().clone(),
+            dispatched_position: services.streams.dispatched_position().clone(),
             public_data_version: services.public_data_version.clone(),
         };
         tailer.start_at_newest().await?;
@@ -195,12 +195,12 @@ impl CliContext {
     /// If a required dependency is unavailable.
     pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let background = Background::new();
-        let (services, _) = connect(config, clock, config.listen, &background, Bus::publish_only).await?;
+        let (services, _) = build_services(config, clock, config.listen, &background, Bus::publish_only).await?;
         Ok(Self { services, background })
     }
 
-    /// Waits a short time until the events are published, then closes everything. Gateways read events that
-    /// were not published from the log.
+    /// Waits a short time until the events are published, then closes everything. If an event was not
+    /// published by then, the gateways find it in the log.
     ///
     /// # Errors
     /// If the database cannot be closed.
@@ -229,8 +229,8 @@ impl Deref for CliContext {
 pub async fn open_database(config: &Config) -> Result<Database, StartError> {
     match &config.database {
         DatabaseAddress::Sqlite(file) => {
-            if let Some(folder) = file.parent() {
-                std::fs::create_dir_all(folder).map_err(|error| data_dir(config, &error))?;
+            if let Some(directory) = file.parent() {
+                std::fs::create_dir_all(directory).map_err(|error| data_dir_error(config, &error))?;
             }
             Ok(Database::open_sqlite(file).await?)
         }
@@ -243,7 +243,7 @@ pub async fn open_database(config: &Config) -> Result<Database, StartError> {
     }
 }
 
-/// Opens the folder of the pictures, and creates it if needed.
+/// Opens the directory of the pictures, and creates it if needed.
 ///
 /// # Errors
 /// If it cannot be created.
@@ -252,24 +252,24 @@ pub fn open_media(config: &Config) -> Result<Media, StartError> {
     // Larger than gig images, so that small print stays legible.
     let documents = Bounds { stored_max_side: 3000, stored_max_bytes: 4 * 1024 * 1024, ..Bounds::default() };
     Media::in_directory(&config.data_dir.join("blobs"), bounds, documents)
-        .map_err(|error| data_dir(config, &error))
+        .map_err(|error| data_dir_error(config, &error))
 }
 
-fn data_dir(config: &Config, error: &dyn std::fmt::Display) -> StartError {
-    StartError::DataDir { folder: config.data_dir.display().to_string(), error: error.to_string() }
+fn data_dir_error(config: &Config, error: &dyn std::fmt::Display) -> StartError {
+    StartError::DataDir { directory: config.data_dir.display().to_string(), error: error.to_string() }
 }
 
 /// Migrates the database and builds the services. `make_bus` is called only if Redis is configured.
-async fn connect(
+async fn build_services(
     config: &Config,
     clock: Arc<dyn Clock>,
     address: SocketAddr,
     background: &Background,
     make_bus: impl FnOnce(&RedisConnector, &str, &TaskTracker, &CancellationToken) -> (Bus, BusReceiver),
 ) -> Result<(Services, BusReceiver), StartError> {
-    let token_secret = keys::token_secret(config).map_err(|error| data_dir(config, &error))?;
+    let token_secret = keys::token_secret(config).map_err(|error| data_dir_error(config, &error))?;
     let passwords = PasswordHasher::new().map_err(StartError::PasswordHashing)?;
-    let vault = keys::vault(config).map_err(|error| data_dir(config, &error))?;
+    let vault = keys::vault(config).map_err(|error| data_dir_error(config, &error))?;
     let media = open_media(config)?;
     let db = open_database(config).await?;
     db.migrate().await?;

@@ -17,12 +17,12 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 const CLOCK_SKEW_MAX: Duration = Duration::from_secs(2);
 
 /// The result of a check: a note, or a problem.
-type Finding = Result<String, String>;
+type CheckResult = Result<String, String>;
 
 pub(super) async fn run(config: &Config) -> Result<ExitCode, Failure> {
     let database =
         with_timeout(async { open_database(config).await.map_err(|error| error.to_string()) }).await;
-    let findings = [
+    let results = [
         ("configuration", Ok(format!("{:?}", config.environment).to_lowercase())),
         (
             "database",
@@ -49,8 +49,8 @@ pub(super) async fn run(config: &Config) -> Result<ExitCode, Failure> {
         ),
     ];
     let mut code = ExitCode::SUCCESS;
-    for (name, finding) in findings {
-        match finding {
+    for (name, result) in results {
+        match result {
             Ok(note) => println!("ok    {name:<14} {note}"),
             Err(problem) => {
                 println!("FAIL  {name:<14} {}", problem.replace('\n', " "));
@@ -66,7 +66,7 @@ async fn with_timeout<T>(check: impl Future<Output = Result<T, String>>) -> Resu
     result.unwrap_or_else(|_| Err(format!("no answer within {} s", CHECK_TIMEOUT.as_secs())))
 }
 
-async fn check_schema(config: &Config, db: &Database) -> Finding {
+async fn check_schema(config: &Config, db: &Database) -> CheckResult {
     let pending = db.pending_migrations().await.map_err(|error| error.to_string())?;
     let kind = match config.database {
         DatabaseAddress::Sqlite(_) => "SQLite",
@@ -78,7 +78,7 @@ async fn check_schema(config: &Config, db: &Database) -> Finding {
     Err(format!("{kind} has {} pending migration(s); run: gigway migrate up", pending.len()))
 }
 
-async fn check_clock(db: &Database) -> Finding {
+async fn check_clock(db: &Database) -> CheckResult {
     let database_time = db.now().await.map_err(|error| error.to_string())?;
     let skew = (SystemClock.now() - database_time).abs().to_std().unwrap_or(Duration::MAX);
     if skew <= CLOCK_SKEW_MAX {
@@ -87,7 +87,7 @@ async fn check_clock(db: &Database) -> Finding {
     Err(format!("{} s from the database's clock; synchronise them (NTP)", skew.as_secs()))
 }
 
-async fn check_redis(config: &Config) -> Finding {
+async fn check_redis(config: &Config) -> CheckResult {
     let Some(address) = &config.redis else {
         return Ok("not configured; events stay in the process, which is enough for one gateway".into());
     };
@@ -96,13 +96,13 @@ async fn check_redis(config: &Config) -> Finding {
     Ok("reachable".into())
 }
 
-async fn check_blobs(config: &Config) -> Finding {
+async fn check_blobs(config: &Config) -> CheckResult {
     let media = open_media(config).map_err(|error| error.to_string())?;
     media.check().await.map_err(|error| error.to_string())?;
     Ok("readable".into())
 }
 
-async fn check_keys(config: &Config, db: &Database) -> Finding {
+async fn check_keys(config: &Config, db: &Database) -> CheckResult {
     keys::token_secret(config).map_err(|error| error.to_string())?;
     let vault = keys::vault(config).map_err(|error| error.to_string())?;
     // Before the first migration the table does not exist, and there are no data.
@@ -112,6 +112,6 @@ async fn check_keys(config: &Config, db: &Database) -> Finding {
         return Err(format!("data are encrypted with missing keys: {}", missing.join(", ")));
     }
     let source =
-        if config.encryption_keys.is_empty() { "generated, in the data folder" } else { "configured" };
+        if config.encryption_keys.is_empty() { "generated, in the data directory" } else { "configured" };
     Ok(format!("{source}; new data are encrypted with {:?}", vault.newest_key_id()))
 }

@@ -26,7 +26,7 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
     println!(
         "Erased: pictures of {} verifications, {} abandoned verifications, {} expired records, \
          {pruned} events.",
-        summary.pictures, summary.abandoned, summary.records
+        summary.documents, summary.abandoned, summary.records
     );
     Ok(ExitCode::SUCCESS)
 }

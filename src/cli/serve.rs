@@ -27,7 +27,7 @@ pub(super) async fn run(config: &Config, demo: bool) -> Result<ExitCode, Failure
         }
         started = App::start(config, Arc::new(SystemClock)) => started?,
     };
-    let greeting = async {
+    let greet_and_seed = async {
         print!("{}", greeting(&app, config.is_production()));
         #[cfg(feature = "demo")]
         if demo {
@@ -36,7 +36,7 @@ pub(super) async fn run(config: &Config, demo: bool) -> Result<ExitCode, Failure
         Ok::<(), Failure>(())
     };
     let serve_until_failure = async {
-        greeting.await?;
+        greet_and_seed.await?;
         app.wait_for_failure().await;
         Ok(ExitCode::FAILURE)
     };
@@ -77,9 +77,9 @@ fn init_logging(config: &Config) {
 }
 
 /// The URLs of the gateway, for the terminal.
-fn greeting(app: &App, production: bool) -> String {
+fn greeting(app: &App, is_production: bool) -> String {
     let url = format!("http://{}", app.address);
-    let graphiql = if production { String::new() } else { format!("  GraphiQL   {url}/graphiql\n") };
+    let graphiql = if is_production { String::new() } else { format!("  GraphiQL   {url}/graphiql\n") };
     format!(
         "\ngigway is listening\n  API        {url}/graphql (HTTP and WebSocket)\n{graphiql}  Health     {url}/readyz\n"
     )
@@ -98,11 +98,11 @@ mod demo_data {
             println!("\nNo demo data: this installation already has users.\n");
             return Ok(());
         }
-        print!("{}", greeting(&format!("http://{}", app.address)));
+        print!("{}", usage_examples(&format!("http://{}", app.address)));
         Ok(demo::verifications::seed(&app.services).await?)
     }
 
-    fn greeting(url: &str) -> String {
+    fn usage_examples(url: &str) -> String {
         let (password, seller, reviewer) = (demo::PASSWORD, demo::SELLER_EMAIL, demo::REVIEWER_EMAIL);
         format!(
             r#"

@@ -121,7 +121,7 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
     match command {
         Command::Add(add) => {
             let form = SignUpForm { email: add.email, display_name: add.display_name };
-            let id = accounts::add_user(&services, form, password()?, add.role.into()).await?;
+            let id = accounts::add_user(&services, form, read_password()?, add.role.into()).await?;
             println!("{}", id.to_public());
         }
         Command::Erase(erase) => {
@@ -140,7 +140,7 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
 }
 
 /// Reads the password without the line break that `echo` appends.
-fn password() -> std::io::Result<SecretString> {
+fn read_password() -> std::io::Result<SecretString> {
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text)?;
     Ok(text.trim_end_matches(['\n', '\r']).into())

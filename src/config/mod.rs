@@ -177,20 +177,20 @@ impl Config {
     pub fn from_settings(settings: Settings) -> Result<Self, ConfigError> {
         let settings = settings.read_secret_files()?;
         let environment = parse_environment(settings.env.as_deref())?;
-        let production = environment == Environment::Production;
+        let is_production = environment == Environment::Production;
         let data_dir = PathBuf::from(settings.data_dir.unwrap_or_else(|| "./data".into()));
-        let token_secret = parse_secret("GIGWAY_TOKEN_SECRET", settings.token_secret, production)?;
-        let index_key = parse_secret("GIGWAY_INDEX_KEY", settings.index_key, production)?;
+        let token_secret = parse_secret("GIGWAY_TOKEN_SECRET", settings.token_secret, is_production)?;
+        let index_key = parse_secret("GIGWAY_INDEX_KEY", settings.index_key, is_production)?;
         let operations = parse_operation_limits(settings.operation_limits.as_deref())?;
         Ok(Self {
             listen: parse_listen_address(settings.listen.as_deref())?,
-            public_url: parse_public_url(settings.public_url.as_deref(), production)?,
+            public_url: parse_public_url(settings.public_url.as_deref(), is_production)?,
             database: parse_database_url(settings.database_url, &data_dir)?,
             data_dir,
             redis: settings.redis_url.as_deref().map(parse_redis_url).transpose()?,
             environment,
             token_secret,
-            encryption_keys: parse_encryption_keys(settings.encryption_keys.as_deref(), production)?,
+            encryption_keys: parse_encryption_keys(settings.encryption_keys.as_deref(), is_production)?,
             index_key,
             allowed_origins: parse_origins(settings.allowed_origins.as_deref())?,
             proxies: parse_number("GIGWAY_PROXIES", settings.proxies.as_deref(), 0, 0)?,
@@ -229,7 +229,7 @@ impl Config {
                     "GIGWAY_CONNECTIONS_PER_ADDRESS",
                     settings.connections_per_address.as_deref(),
                     1,
-                    if production { 1_000 } else { 10_000 },
+                    if is_production { 1_000 } else { 10_000 },
                 )?,
                 operations_per_socket: parse_number(
                     "GIGWAY_OPERATIONS_PER_SOCKET",
@@ -241,7 +241,7 @@ impl Config {
                     "GIGWAY_SUBSCRIPTIONS_PER_VIEWER",
                     settings.subscriptions_per_viewer.as_deref(),
                     1,
-                    if production { 1_000 } else { 10_000 },
+                    if is_production { 1_000 } else { 10_000 },
                 )?,
             },
             header_timeout: parse_seconds(
@@ -255,7 +255,7 @@ impl Config {
             introspection: parse_switch(
                 "GIGWAY_INTROSPECTION",
                 settings.introspection.as_deref(),
-                !production,
+                !is_production,
             )?,
             get_requests: parse_get_requests(settings.get.as_deref())?,
             automatic_persisted_queries: parse_switch(
@@ -280,7 +280,7 @@ impl Config {
             ),
             limits: parse_limits(settings.limits.as_deref())?,
             log: parse_log_filter(settings.log)?,
-            log_format: parse_log_format(settings.log_format.as_deref(), production)?,
+            log_format: parse_log_format(settings.log_format.as_deref(), is_production)?,
         })
     }
 

@@ -30,11 +30,11 @@ pub(super) fn parse_listen_address(text: Option<&str>) -> Result<SocketAddr, Con
     })
 }
 
-pub(super) fn parse_public_url(text: Option<&str>, production: bool) -> Result<Option<String>, ConfigError> {
+pub(super) fn parse_public_url(text: Option<&str>, is_production: bool) -> Result<Option<String>, ConfigError> {
     let error = |problem: String| ConfigError::new("GIGWAY_PUBLIC_URL", problem, "https://api.example.com");
     match text {
         // Behind a proxy, the listen address is not the one that clients use.
-        None if production => Err(error("is not set: required in production".into())),
+        None if is_production => Err(error("is not set: required in production".into())),
         None => Ok(None),
         Some(text) => {
             let is_base_url = Url::parse(text).is_ok_and(|url| {
@@ -111,12 +111,12 @@ pub(super) fn parse_secret(
 
 pub(super) fn parse_encryption_keys(
     text: Option<&str>,
-    production: bool,
+    is_production: bool,
 ) -> Result<Vec<EncryptionKey>, ConfigError> {
     let example = "2026-11: followed by the output of: openssl rand -base64 32";
     let error = |problem: &str| ConfigError::new("GIGWAY_ENCRYPTION_KEYS", problem, example);
     match text {
-        None if production => Err(error("is not set: required in production")),
+        None if is_production => Err(error("is not set: required in production")),
         None => Ok(Vec::new()),
         Some(list) => parse_key_list(list).map_err(|problem| error(&format!("is invalid: {problem}"))),
     }
@@ -267,9 +267,9 @@ pub(super) fn parse_log_filter(text: Option<String>) -> Result<String, ConfigErr
     Err(ConfigError::new("GIGWAY_LOG", problem, "info,gigway=debug"))
 }
 
-pub(super) fn parse_log_format(text: Option<&str>, production: bool) -> Result<LogFormat, ConfigError> {
+pub(super) fn parse_log_format(text: Option<&str>, is_production: bool) -> Result<LogFormat, ConfigError> {
     match text {
-        None if production => Ok(LogFormat::Json),
+        None if is_production => Ok(LogFormat::Json),
         None | Some("text") => Ok(LogFormat::Text),
         Some("json") => Ok(LogFormat::Json),
         Some(other) => {

@@ -20,8 +20,8 @@ pub enum RedisAddress {
 impl RedisAddress {
     /// Parses `redis://HOST:PORT`, `redis+cluster://HOST:PORT,HOST:PORT..` or
     /// `redis+sentinel://HOST:PORT,HOST:PORT../MASTER`. `rediss` instead of `redis` uses TLS.
-    /// `USER:PASSWORD@` in front of the hosts is the login at the servers; connections to sentinels have no
-    /// login.
+    /// `USER:PASSWORD@` in front of the hosts is the credentials at the servers; connections to sentinels have no
+    /// credentials.
     ///
     /// # Errors
     /// The URL has another form. The message does not repeat it, because it may contain a password.
@@ -32,16 +32,16 @@ impl RedisAddress {
             return Err(malformed());
         }
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (login, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
+        let (credentials, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
         let hosts: Vec<_> = hosts.split(',').collect();
-        let node_urls = |login: &str| {
-            let at = if login.is_empty() { "" } else { "@" };
-            hosts.iter().map(|host| format!("{protocol}://{login}{at}{host}")).collect::<Vec<_>>()
+        let node_urls = |credentials: &str| {
+            let at = if credentials.is_empty() { "" } else { "@" };
+            hosts.iter().map(|host| format!("{protocol}://{credentials}{at}{host}")).collect::<Vec<_>>()
         };
         match kind {
             "" => Ok(Self::Nodes(vec![url.into_connection_info()?])),
             "cluster" if path.is_empty() => Ok(Self::Nodes(
-                node_urls(login)
+                node_urls(credentials)
                     .into_iter()
                     .map(IntoConnectionInfo::into_connection_info)
                     .collect::<RedisResult<_>>()?,
@@ -53,7 +53,7 @@ impl RedisAddress {
                     master: path.to_owned(),
                     node: Box::new(sentinel_node(
                         protocol == "rediss",
-                        login,
+                        credentials,
                         hosts.first().copied().unwrap_or_default(),
                     )?),
                 })
@@ -64,15 +64,15 @@ impl RedisAddress {
 }
 
 /// How to connect to the server that the sentinels name as master.
-fn sentinel_node(tls: bool, login: &str, host: &str) -> RedisResult<SentinelNodeConnectionInfo> {
+fn sentinel_node(tls: bool, credentials: &str, host: &str) -> RedisResult<SentinelNodeConnectionInfo> {
     let mut node = SentinelNodeConnectionInfo::default();
     if tls {
         node = node.set_tls_mode(TlsMode::Secure);
     }
-    if login.is_empty() {
+    if credentials.is_empty() {
         return Ok(node);
     }
-    let info = format!("redis://{login}@{host}").into_connection_info()?;
+    let info = format!("redis://{credentials}@{host}").into_connection_info()?;
     let settings: &RedisConnectionInfo = info.redis_settings();
     Ok(node.set_redis_connection_info(settings.clone()))
 }

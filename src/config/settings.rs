@@ -17,7 +17,7 @@ pub struct Settings {
     pub public_url: Option<String>,
 
     /// directory for the SQLite file, images and generated keys [default: ./data]
-    #[arg(long, env = "GIGWAY_DATA_DIR", global = true, value_name = "FOLDER")]
+    #[arg(long, env = "GIGWAY_DATA_DIR", global = true, value_name = "DIRECTORY")]
     pub data_dir: Option<String>,
 
     /// database: postgres://USER:PASSWORD@HOST/NAME or sqlite:FILE [default: sqlite file in the data

@@ -67,7 +67,7 @@ fn an_invalid_value_is_reported_with_its_variable() {
         Some("GIGWAY_ENCRYPTION_KEYS")
     );
     assert_eq!(invalid_variable(|s| s.encryption_keys = Some(format!("a:{key},\nb:{key}"))), None);
-    assert_eq!(invalid_variable(|s| s.limits = text(r#"{"gig":{"picturesMax":8}}"#)), Some("GIGWAY_LIMITS"));
+    assert_eq!(invalid_variable(|s| s.limits = text(r#"{"gig":{"imageMax":8}}"#)), Some("GIGWAY_LIMITS"));
     assert_eq!(invalid_variable(|s| s.log = text("gigway=loud")), Some("GIGWAY_LOG"));
     assert_eq!(invalid_variable(|s| s.log_format = text("xml")), Some("GIGWAY_LOG_FORMAT"));
 }

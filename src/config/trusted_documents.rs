@@ -118,8 +118,8 @@ mod tests {
 
     #[test]
     fn both_manifest_formats_are_supported() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("manifest.json");
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("manifest.json");
         let load = |text: &str, mode: Option<&str>| {
             std::fs::write(&file, text).unwrap();
             TrustedDocuments::load(file.to_str(), mode)

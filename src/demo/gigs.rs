@@ -14,16 +14,16 @@ use crate::domain::violation::{Validator, Violation};
 /// The gigs of one category.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct CategoryOffers {
+pub(super) struct DemoCategory {
     /// The category's slug.
     pub category: String,
-    pub gigs: Vec<Offer>,
+    pub gigs: Vec<DemoGig>,
 }
 
 /// The content of one gig.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Offer {
+pub(super) struct DemoGig {
     pub title: String,
     description: String,
     tags: Vec<String>,
@@ -34,11 +34,11 @@ pub(super) struct Offer {
 }
 
 /// Parses `gigs.json`.
-pub(super) fn load_offers() -> serde_json::Result<Vec<CategoryOffers>> {
+pub(super) fn load_demo_gigs() -> serde_json::Result<Vec<DemoCategory>> {
     serde_json::from_str(include_str!("gigs.json"))
 }
 
-impl Offer {
+impl DemoGig {
     /// Validates the content by the form of a gig.
     ///
     /// # Errors
@@ -80,13 +80,13 @@ mod tests {
     fn every_gig_is_valid_and_every_category_has_gigs() {
         let (catalogue, limits) = (catalogue(), GigLimits::default());
         let (mut titles, mut slugs) = (HashSet::new(), HashSet::new());
-        for group in load_offers().unwrap() {
+        for group in load_demo_gigs().unwrap() {
             let category = catalogue.iter().find(|category| category.slug == group.category);
             let category = category.unwrap_or_else(|| panic!("there is no {}", group.category));
             assert!(group.gigs.len() >= 6, "{}", group.category);
-            for offer in group.gigs {
-                let title = offer.title.clone();
-                let content = offer.content(category, &limits);
+            for demo_gig in group.gigs {
+                let title = demo_gig.title.clone();
+                let content = demo_gig.content(category, &limits);
                 assert!(content.is_ok(), "{title}: {content:?}");
                 assert!(titles.insert(title.clone()), "{title} occurs twice");
             }

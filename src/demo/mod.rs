@@ -4,11 +4,11 @@
 //! if a first start is killed, only blobs without rows can remain, and the next start seeds again. The demo
 //! is the same each time, except for ids and times.
 
+mod drawings;
 mod gigs;
 mod history;
 mod outcomes;
 mod people;
-mod pictures;
 #[cfg(test)]
 mod tests;
 pub mod verifications;
@@ -48,7 +48,7 @@ const CONCURRENT_DRAWINGS: usize = 2;
 const CONCURRENT_WRITES: usize = 8;
 
 /// How many pictures each gig has, in turn.
-const PICTURE_COUNTS: [usize; 6] = [1, 2, 1, 3, 1, 2];
+const IMAGE_COUNTS: [usize; 6] = [1, 2, 1, 3, 1, 2];
 
 /// Generates an id.
 type NewId<'a> = &'a dyn Fn() -> Uuid;
@@ -61,17 +61,17 @@ type NewId<'a> = &'a dyn Fn() -> Uuid;
 pub async fn seed(services: &Services) -> Result<bool> {
     let db = services.db.read();
     if users::count(db).await? > 0 {
-        return Ok(users::credentials(db, SELLER_EMAIL).await?.is_some());
+        return Ok(users::find_credentials(db, SELLER_EMAIL).await?.is_some());
     }
     let categories = categories::all(services.db.read()).await?;
     let hash = services.passwords.hash(PASSWORD.into()).await?;
     let (now, limits) = (services.now(), &services.limits);
     let demo = generate(now, limits, &categories, &hash, &|| services.new_id())?;
 
-    let count = u16::try_from(categories.len()).map_err(Error::internal)? * pictures::PER_CATEGORY;
+    let count = u16::try_from(categories.len()).map_err(Error::internal)? * drawings::PER_CATEGORY;
     let bar = progress_bar(u64::from(count));
     let drawn = draw_all(services, count, &bar).await?;
-    let attached = attach_pictures(&demo, services, &categories, &drawn)?;
+    let attached = attach_images(&demo, services, &categories, &drawn)?;
     bar.inc_length(attached.blobs.len() as u64);
     let seeded = store_all(services, &demo, &attached, &bar).await;
     bar.finish_and_clear();
@@ -106,15 +106,15 @@ fn generate(
     let reviewers = [people.reviewers[0].id, people.reviewers[1].id];
     let mut builder = history::HistoryBuilder::new(limits, now, reviewers, rng, new_id);
     let mut gig_counts = vec![0; people.sellers.len()];
-    for (number, group) in gigs::load_offers().map_err(Error::internal)?.into_iter().enumerate() {
+    for (number, group) in gigs::load_demo_gigs().map_err(Error::internal)?.into_iter().enumerate() {
         let category = categories.iter().find(|category| category.slug == group.category);
         let unknown = || Error::internal(format!("there is no category {}", group.category));
         let category = category.ok_or_else(unknown)?;
-        for (index, offer) in group.gigs.into_iter().enumerate() {
+        for (index, demo_gig) in group.gigs.into_iter().enumerate() {
             let seller = people::seller_index(&category.slug, number + index).ok_or_else(unknown)?;
-            let outcome = outcomes::outcome_of(&offer.title, seller, gig_counts[seller]);
+            let outcome = outcomes::outcome_of(&demo_gig.title, seller, gig_counts[seller]);
             gig_counts[seller] += 1;
-            let content = offer.content(category, &limits.gig);
+            let content = demo_gig.content(category, &limits.gig);
             let content = content.map_err(|violations| rule_violation(&violations))?;
             let added = builder.add_gig(people.sellers[seller].id, content, outcome);
             added.map_err(|violations| rule_violation(&violations))?;
@@ -134,57 +134,57 @@ fn rule_violation(violations: &[Violation]) -> Error {
 /// Draws the pictures on blocking threads.
 async fn draw_all(services: &Services, count: u16, bar: &ProgressBar) -> Result<Vec<EncodedImage>> {
     let bounds = Bounds { stored_max_bytes: services.limits.gig.image_max_bytes, ..Bounds::default() };
-    let draw = move |number| tokio::task::spawn_blocking(move || pictures::draw(number, &bounds));
-    let mut drawings = stream::iter(0..count).map(draw).buffered(CONCURRENT_DRAWINGS);
+    let draw = move |number| tokio::task::spawn_blocking(move || drawings::draw(number, &bounds));
+    let mut results = stream::iter(0..count).map(draw).buffered(CONCURRENT_DRAWINGS);
     let mut drawn = Vec::new();
-    while let Some(picture) = drawings.next().await {
-        let picture = picture.map_err(Error::internal)?;
-        drawn.push(picture.map_err(Error::internal)?);
+    while let Some(drawing) = results.next().await {
+        let drawing = drawing.map_err(Error::internal)?;
+        drawn.push(drawing.map_err(Error::internal)?);
         bar.inc(1);
     }
     Ok(drawn)
 }
 
 /// The pictures of all gigs. Gigs share drawings, but each has its own rows and blobs.
-struct AttachedPictures {
+struct AttachedImages {
     rows: Vec<GigImage>,
     blobs: Vec<(ImageId, Bytes)>,
 }
 
-fn attach_pictures(
+fn attach_images(
     demo: &Demo,
     services: &Services,
     categories: &[Category],
     drawn: &[EncodedImage],
-) -> Result<AttachedPictures> {
-    let variants = usize::from(pictures::PER_CATEGORY);
+) -> Result<AttachedImages> {
+    let variants = usize::from(drawings::PER_CATEGORY);
     let (mut rows, mut blobs) = (Vec::new(), Vec::new());
     for (number, gig) in demo.history.gigs.iter().enumerate() {
         let category = categories.iter().position(|category| category.id == gig.content.category_id);
         let category = category.expect("every gig has one of the categories");
-        let count = PICTURE_COUNTS[number % PICTURE_COUNTS.len()];
+        let count = IMAGE_COUNTS[number % IMAGE_COUNTS.len()];
         for index in 0..count.min(services.limits.gig.images_max) {
-            let picture = &drawn[category * variants + (number + index) % variants];
+            let drawing = &drawn[category * variants + (number + index) % variants];
             let image = GigImage {
                 id: services.new_id(),
                 owner_id: gig.seller_id,
                 gig_id: Some(gig.id),
-                width: i32::try_from(picture.width).map_err(Error::internal)?,
-                height: i32::try_from(picture.height).map_err(Error::internal)?,
-                byte_size: i32::try_from(picture.bytes.len()).map_err(Error::internal)?,
+                width: i32::try_from(drawing.width).map_err(Error::internal)?,
+                height: i32::try_from(drawing.height).map_err(Error::internal)?,
+                byte_size: i32::try_from(drawing.bytes.len()).map_err(Error::internal)?,
             };
-            blobs.push((image.id, picture.bytes.clone()));
+            blobs.push((image.id, drawing.bytes.clone()));
             rows.push(image);
         }
     }
-    Ok(AttachedPictures { rows, blobs })
+    Ok(AttachedImages { rows, blobs })
 }
 
 /// Writes the blobs, and then all rows in one transaction. Returns `false` if one of the e-mails is taken.
 async fn store_all(
     services: &Services,
     demo: &Demo,
-    attached: &AttachedPictures,
+    attached: &AttachedImages,
     bar: &ProgressBar,
 ) -> Result<bool> {
     let put = |(id, bytes)| services.media.put(id, bytes);
@@ -217,7 +217,7 @@ async fn store_all(
     Ok(true)
 }
 
-async fn delete_blobs(services: &Services, attached: &AttachedPictures) {
+async fn delete_blobs(services: &Services, attached: &AttachedImages) {
     for (id, _) in &attached.blobs {
         if let Err(error) = services.media.delete(*id).await {
             tracing::warn!(%error, "deleting a demo picture failed");

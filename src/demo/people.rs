@@ -131,7 +131,7 @@ mod tests {
     use super::*;
     use crate::demo::{PASSWORD, REVIEWER_EMAIL, SELLER_EMAIL};
     use crate::domain::account::{SignUpForm, email_key};
-    use crate::domain::limits::{AccountLimits, LEVELS_SHOWN, level_for_points};
+    use crate::domain::limits::{AccountLimits, HIGHEST_LEVEL_SHOWN, level_for_points};
 
     #[test]
     fn every_account_is_valid_and_every_level_occurs() {
@@ -147,7 +147,7 @@ mod tests {
         assert!(emails.contains(SELLER_EMAIL) && emails.contains(REVIEWER_EMAIL));
         let levels = people.sellers.iter().map(|seller| level_for_points(seller.points));
         let levels: HashSet<i32> = levels.collect();
-        assert_eq!(levels, (0..=LEVELS_SHOWN).collect());
+        assert_eq!(levels, (0..=HIGHEST_LEVEL_SHOWN).collect());
         let wanted = SELLERS.iter().map(|(_, _, level)| *level);
         let points = people.sellers.iter().map(|seller| seller.points);
         assert!(wanted.eq(points.map(level_for_points)));

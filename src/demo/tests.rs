@@ -67,6 +67,6 @@ fn the_demo_breaks_no_rule_and_has_every_status() {
     let published: Vec<_> = gigs.iter().filter_map(|gig| gig.published_at).collect();
     let distinct: HashSet<_> = published.iter().collect();
     assert_eq!(distinct.len(), published.len());
-    // The event log inserts all of them in one statement.
+    // All are appended in one transaction, for which other writers wait.
     assert!(events.len() < 3000, "{}", events.len());
 }

@@ -1,8 +1,8 @@
 //! The demo's identity verifications: at least one in every status, with drawn documents that are marked
 //! SPECIMEN.
 //!
-//! They are created by the use cases of `service`, as an applicant and a reviewer would. People who have
-//! begun already are skipped, so that a start completes what an interrupted one has left.
+//! They are created by the use cases of `service`, as an applicant and a reviewer would. Applicants who have
+//! begun already are skipped, so a start after an interrupted one seeds only the rest.
 
 use bytes::Bytes;
 use chrono::NaiveDate;
@@ -24,28 +24,28 @@ use crate::service::{Error, Result, Services, verifications};
 use crate::store::users;
 
 /// The status of each applicant's verification, by mailbox. Sellers of level 5 or higher are cleared, except
-/// one who is in review. The seller whose account is printed has not begun.
-const OUTCOMES: [(&str, Outcome); 11] = [
-    ("mei", Outcome::Cleared),
-    ("ingrid", Outcome::Cleared),
-    ("grace", Outcome::Cleared),
-    ("thandiwe", Outcome::Cleared),
-    ("oleksandr", Outcome::Cleared),
-    ("leila", Outcome::InReview),
-    ("jonas", Outcome::InReview),
-    ("diego", Outcome::InProgress),
-    ("claire", Outcome::ActionRequired),
-    ("callum", Outcome::Rejected),
-    ("hannah", Outcome::Revoked),
+/// one who is in review. The seller whose account `gigway serve --demo` prints has not begun.
+const TARGET_STATUSES: [(&str, TargetStatus); 11] = [
+    ("mei", TargetStatus::Cleared),
+    ("ingrid", TargetStatus::Cleared),
+    ("grace", TargetStatus::Cleared),
+    ("thandiwe", TargetStatus::Cleared),
+    ("oleksandr", TargetStatus::Cleared),
+    ("leila", TargetStatus::InReview),
+    ("jonas", TargetStatus::InReview),
+    ("diego", TargetStatus::InProgress),
+    ("claire", TargetStatus::ActionRequired),
+    ("callum", TargetStatus::Rejected),
+    ("hannah", TargetStatus::Revoked),
 ];
 
 /// How many verifications are seeded at the same time.
 const CONCURRENCY: usize = 3;
 
-const REVIEWER: &str = "owen@example.com";
+const DECIDING_REVIEWER_EMAIL: &str = "owen@example.com";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+enum TargetStatus {
     InProgress,
     InReview,
     ActionRequired,
@@ -54,21 +54,21 @@ enum Outcome {
     Revoked,
 }
 
-/// Seeds the verifications that do not exist yet. The gateway is already listening, since drawing takes some
-/// time.
+/// Seeds the verifications that do not exist yet. Call it when the gateway is already listening: drawing the
+/// documents takes some time.
 ///
 /// # Errors
 /// For example, if the configured limits reject the demo data.
 pub async fn seed(services: &Services) -> Result<()> {
-    let Some(reviewer) = viewer(services, REVIEWER, Role::Reviewer).await? else { return Ok(()) };
-    let people = stream::iter((1_u32..).zip(OUTCOMES).map(Ok));
+    let Some(reviewer) = viewer(services, DECIDING_REVIEWER_EMAIL, Role::Reviewer).await? else { return Ok(()) };
+    let people = stream::iter((1_u32..).zip(TARGET_STATUSES).map(Ok));
     people
-        .try_for_each_concurrent(CONCURRENCY, async |(number, (mailbox, outcome))| {
+        .try_for_each_concurrent(CONCURRENCY, async |(number, (mailbox, target_status))| {
             let applicant = viewer(services, &format!("{mailbox}@example.com"), Role::Member).await?;
             if let Some(applicant) = applicant
                 && verifications::find_for_user(services, applicant.id()).await?.version == 0
             {
-                seed_verification(services, &applicant, &reviewer, number, outcome).await?;
+                seed_verification(services, &applicant, &reviewer, number, target_status).await?;
             }
             Ok(())
         })
@@ -77,7 +77,7 @@ pub async fn seed(services: &Services) -> Result<()> {
 
 async fn viewer(services: &Services, email: &str, role: Role) -> Result<Option<Viewer>> {
     let db = services.db.read();
-    let Some(credentials) = users::credentials(db, email).await? else { return Ok(None) };
+    let Some(credentials) = users::find_credentials(db, email).await? else { return Ok(None) };
     let user = users::find_all(db, &[credentials.user_id]).await?.pop();
     Ok(user.map(|user| Viewer { user, email: email.to_owned(), role, session_id: SessionId::nil() }))
 }
@@ -87,23 +87,23 @@ async fn seed_verification(
     applicant: &Viewer,
     reviewer: &Viewer,
     number: u32,
-    outcome: Outcome,
+    target_status: TargetStatus,
 ) -> Result<()> {
     verifications::save_personal_info(services, applicant, personal_info(applicant, number)).await?;
-    if outcome == Outcome::InProgress {
+    if target_status == TargetStatus::InProgress {
         return Ok(());
     }
     let drawn = tokio::task::spawn_blocking(move || specimen(number)).await;
-    let picture = drawn.map_err(Error::internal)??;
+    let image = drawn.map_err(Error::internal)??;
     let (kind, side) = (DocumentType::Passport, DocumentSide::Front);
-    verifications::upload_document(services, applicant, kind, side, picture).await?;
+    verifications::upload_document(services, applicant, kind, side, image).await?;
     verifications::submit(services, applicant).await?;
-    let decisions: &[(VerificationDecision, Option<&str>)] = match outcome {
-        Outcome::InProgress | Outcome::InReview => &[],
-        Outcome::ActionRequired => &[(VerificationDecision::RequestResubmission, Some("IMAGE_UNREADABLE"))],
-        Outcome::Cleared => &[(VerificationDecision::Clear, None)],
-        Outcome::Rejected => &[(VerificationDecision::Reject, Some("DOCUMENT_TAMPERED"))],
-        Outcome::Revoked => {
+    let decisions: &[(VerificationDecision, Option<&str>)] = match target_status {
+        TargetStatus::InProgress | TargetStatus::InReview => &[],
+        TargetStatus::ActionRequired => &[(VerificationDecision::RequestResubmission, Some("IMAGE_UNREADABLE"))],
+        TargetStatus::Cleared => &[(VerificationDecision::Clear, None)],
+        TargetStatus::Rejected => &[(VerificationDecision::Reject, Some("DOCUMENT_TAMPERED"))],
+        TargetStatus::Revoked => {
             &[(VerificationDecision::Clear, None), (VerificationDecision::Revoke, Some("DOCUMENT_EXPIRED"))]
         }
     };

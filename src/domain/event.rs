@@ -5,10 +5,7 @@
 //! events. After a backup is restored, positions are assigned a second time: `gigway log new-epoch` then
 //! makes old cursors invalid.
 //!
-//! To add an event: a variant of [`EventBody`] (older gateways skip it as `Unknown`), whether it changes
-//! public data in [`EventBody::changes_public_data`], its topics in [`Event::topics`], and the use case in
-//! `src/service` that records it. A new subscription also needs a [`Topic`] and a file in
-//! `src/graphql/subscription`.
+//! To add an event: the steps in the header of `src/events/mod.rs`.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -76,7 +73,7 @@ impl EventBody {
         }
     }
 
-    /// `verification` changed from the status `previous` to its current status, or changed within it.
+    /// `verification` changed, from the status `previous` to its current status, which may be the same.
     pub fn verification_status(verification: &Verification, previous: VerificationStatus) -> Self {
         Self::VerificationStatus {
             user_id: verification.user_id,
@@ -87,7 +84,7 @@ impl EventBody {
         }
     }
 
-    /// Whether anonymous clients may see other data after this event. True for unknown events, to be safe.
+    /// Whether the event may change what anonymous clients see. True for unknown events, to be safe.
     pub fn changes_public_data(&self) -> bool {
         match self {
             Self::GigStatus { previous, status, .. } => {
@@ -118,14 +115,14 @@ pub enum Topic {
     /// One gig.
     Gig(GigId),
     /// All gigs of one seller.
-    Seller(UserId),
+    GigsOfSeller(UserId),
     /// Gigs that become ACTIVE.
-    Published,
+    PublishedGigs,
     ReviewQueue,
     /// The verification of one user.
     Verification(UserId),
     /// The sessions and the role of one user.
-    Sessions(UserId),
+    SessionsAndRole(UserId),
 }
 
 impl Event {
@@ -134,13 +131,13 @@ impl Event {
         match self.body {
             EventBody::GigStatus { gig_id, seller_id, status, .. } => [
                 Some(Topic::Gig(gig_id)),
-                Some(Topic::Seller(seller_id)),
-                (status == GigStatus::Active).then_some(Topic::Published),
+                Some(Topic::GigsOfSeller(seller_id)),
+                (status == GigStatus::Active).then_some(Topic::PublishedGigs),
             ],
             EventBody::VerificationStatus { user_id, .. } => [Some(Topic::Verification(user_id)), None, None],
             EventBody::ReviewQueue { .. } => [Some(Topic::ReviewQueue), None, None],
             EventBody::SessionEnded { user_id, .. } | EventBody::RoleChanged { user_id } => {
-                [Some(Topic::Sessions(user_id)), None, None]
+                [Some(Topic::SessionsAndRole(user_id)), None, None]
             }
             EventBody::ProfileChanged { .. } | EventBody::Unknown => [None; 3],
         }

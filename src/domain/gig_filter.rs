@@ -24,14 +24,16 @@ pub struct GigFilter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum GigOrder {
+    /// Last published first.
     Newest,
+    /// First published first.
     Oldest,
     PriceLowest,
     PriceHighest,
     /// Best match of the search words first, then the newest: see docs/adr/0017.
     Relevance,
     /// By the time of creation, newest first. Used for a seller's own list, which includes drafts.
-    Created,
+    CreatedNewest,
 }
 
 /// The lower bounds of the price ranges in facets, in cents.

@@ -1,9 +1,7 @@
 //! The form "Post new gig": validation of what a seller writes. All violations are reported at once. Limits:
 //! `GigLimits` in `limits.rs`.
 //!
-//! To add a field: here in [`GigForm`], [`GigForm::merge_into`] and, if it has a rule, `check_content`; in
-//! `GigContent` in `gig.rs`; and in the schema's input in `src/graphql/inputs` and the table in `entity/` and
-//! `migration/`.
+//! To add a field: the steps in the header of `src/graphql/mod.rs`.
 
 use std::collections::HashSet;
 
@@ -187,6 +185,7 @@ fn check_images(images: &[ImageId], limits: &GigLimits, validator: &mut Validato
     validator.check_count("imageIds", "images", images.len(), limits.images_max);
     let mut seen = HashSet::new();
     for (index, image) in images.iter().enumerate().take(limits.images_max) {
+        // A malformed id was parsed as nil. Two of them are not duplicates; neither will be found.
         if !image.is_nil() && !seen.insert(image) {
             let message = "This image is a duplicate.";
             validator.add(&format!("imageIds.{index}"), ViolationCode::Duplicate, message);

@@ -1,4 +1,5 @@
-//! Typed ids: a row's UUID as the id of one kind of row, and the public form that clients see.
+//! Typed ids: a UUID, with one type for each kind of row. Most kinds also have a public form, which clients
+//! see.
 //!
 //! Public ids are `TypeID`s: a prefix that names the kind, and the UUID in base32. To add a kind of id, name
 //! it in one of the two macro calls below and in `store::ids`.
@@ -7,14 +8,14 @@
 //!
 //! ```
 //! # use gigway::domain::id::{GigId, UserId};
-//! fn favour(user: UserId, gig: GigId) {}
-//! favour(UserId::nil(), GigId::nil());
+//! fn bookmark(user: UserId, gig: GigId) {}
+//! bookmark(UserId::nil(), GigId::nil());
 //! ```
 //!
 //! ```compile_fail,E0308
 //! # use gigway::domain::id::{GigId, UserId};
-//! fn favour(user: UserId, gig: GigId) {}
-//! favour(GigId::nil(), UserId::nil());
+//! fn bookmark(user: UserId, gig: GigId) {}
+//! bookmark(GigId::nil(), UserId::nil());
 //! ```
 
 use std::fmt;
@@ -63,7 +64,7 @@ pub trait PublicId: Copy + From<Uuid> + Into<Uuid> {
 
 /// The kind and the UUID of a public id; `None` if `text` is not a public id.
 pub fn decode(text: &str) -> Option<(IdKind, Uuid)> {
-    // The crate splits a long text at a fixed byte, which may be in the middle of a character.
+    // `type_safe_id` cuts a long prefix at byte 63, and panics if that is in the middle of a character.
     if !text.is_ascii() {
         return None;
     }
@@ -139,7 +140,7 @@ public_ids! {
     DocumentId = IdentityDocument,
     /// The verification of a user: `ver_`. It has the user's UUID; see [`VerificationId::user_id`].
     VerificationId = Verification,
-    /// One round of review: `rev_`.
+    /// A review item, which is one round of review: `rev_`.
     ReviewItemId = ReviewItem,
     /// A category of the catalogue: `cat_`.
     CategoryId = Category,
@@ -203,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_reads_back_and_no_other_prefix_does() {
+    fn a_public_id_is_parsed_only_as_its_own_kind() {
         let row = Uuid::from_u128(0x0194_1f29_7c00_7000_8000_0000_0000_0001);
         let text = GigId::from_uuid(row).to_public();
         assert!(text.starts_with("gig_"), "{text}");

@@ -1,7 +1,7 @@
 //! Every limit of the domain: one row of a table each, with its description, default and allowed range.
 //!
-//! The rules get the limits as an argument, `GIGWAY_LIMITS` overrides them, and `Query.limits` shows them to
-//! clients.
+//! The rules get the limits as an argument, `GIGWAY_LIMITS` overrides them, and `Query.limits` shows most of
+//! them to clients.
 //!
 //! To add a limit: a row in one of the tables below; the check in the rule that needs it; and, if clients
 //! should see it, a field in `src/graphql/types/limits.rs`. The default, the JSON name and the check of the
@@ -24,7 +24,7 @@ pub struct Limits {
     pub retention: RetentionLimits,
 }
 
-/// The maximum of every limit on upload sizes: an upload is held in memory.
+/// No limit of a size in bytes can be set above this, because an upload is held in memory.
 const UPLOAD_MAX_BYTES: usize = 15 * 1024 * 1024;
 
 limit_table! {
@@ -72,9 +72,9 @@ limit_table! {
     pub struct VerificationLimits {
         /// Bytes of the image of a document as it is uploaded.
         document_max_bytes: usize = 10 * 1024 * 1024, in 1..=UPLOAD_MAX_BYTES;
-        /// Submissions until a verification that is sent back is rejected instead.
+        /// How often an applicant can submit. If the last one is sent back, it is a rejection instead.
         attempts_max: i32 = 3, in 1..=100;
-        /// The worker level from which selling and taking orders needs a cleared identity.
+        /// From this worker level on, selling and taking orders need a cleared identity.
         required_from_level: i32 = 5, in 0..=10_000;
         /// Years.
         minimum_age: i32 = 18, in 0..=100;
@@ -137,7 +137,7 @@ impl RetentionLimits {
         now - TimeDelta::days(i64::from(self.abandoned_days))
     }
 
-    /// The form is erased if the decision was before this.
+    /// The form and the decisions are erased if the decision was before this.
     pub fn records_cutoff(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         now - TimeDelta::days(i64::from(self.records_days))
     }
@@ -174,15 +174,15 @@ impl Limits {
 }
 
 /// The highest worker level that `Query.limits` lists. Higher levels follow the same rule.
-pub const LEVELS_SHOWN: i32 = 10;
+pub const HIGHEST_LEVEL_SHOWN: i32 = 10;
 
 /// The most points that a user can have: those of level 10,000.
 pub const POINTS_MAX: i64 = 1_000_000_000;
 
 /// The points that a worker level needs: 1000 · n^1.5, rounded to a whole point.
 pub fn points_for_level(level: i32) -> i64 {
-    // n^1.5 is the root of n^3; the million is 1000 squared. To round the root of a whole number, take the
-    // root of four times the number and halve it, rounding up.
+    // 1000 · n^1.5 is the root of N = 1,000,000 · n^3. To round that root to a whole number, take the root
+    // of 4 · N, rounded down, and halve it, rounded up.
     let cube = i128::from(level.max(0)).pow(3) * 4_000_000;
     i64::try_from(cube.isqrt().midpoint(1)).unwrap_or(i64::MAX)
 }
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn levels_need_the_documented_points() {
         let known = [0, 1000, 2828, 5196, 8000, 11180, 14697, 18520, 22627, 27000, 31623];
-        for (level, points) in (0..=LEVELS_SHOWN).zip(known) {
+        for (level, points) in (0..=HIGHEST_LEVEL_SHOWN).zip(known) {
             assert_eq!(points_for_level(level), points);
             assert_eq!(level_for_points(points), level);
             assert_eq!(level_for_points(points - 1), (level - 1).max(0));

@@ -54,6 +54,7 @@ pub fn unmet_requirements(
         Action::TakeOrder => check_verified(user, limits).into_iter().collect(),
         Action::SubmitVerification => {
             let missing = verification.missing_parts(limits);
+            // A trial on a copy, of which only the violation counts: any time will do.
             let mut attempt = verification.clone();
             let now = chrono::DateTime::UNIX_EPOCH;
             match attempt.apply(VerificationTransition::Submit, Vec::new(), limits, now) {

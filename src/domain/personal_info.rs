@@ -17,7 +17,7 @@ const POSTAL_CODE_MAX_CHARS: usize = 20;
 const DOCUMENT_NUMBER_CHARS: std::ops::RangeInclusive<usize> = 5..=20;
 
 /// An age, in years, that nobody alive has.
-const AGE_MAX: i32 = 130;
+const IMPOSSIBLE_AGE: i32 = 130;
 
 /// What a user enters about their identity. Stored encrypted and never logged: `Debug` prints no content.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,7 +93,7 @@ impl PersonalInfo {
         Ok(form)
     }
 
-    /// The key that identifies a document of one type: its country and number, without separators.
+    /// Identifies a document among those of the same type: its country, and its number without separators.
     pub fn document_key(&self) -> String {
         format!("{}:{}", self.country_code, without_separators(&self.document_number))
     }
@@ -112,8 +112,8 @@ fn check_date_of_birth(
     let today = now.date_naive();
     if date > today {
         validator.add("dateOfBirth", ViolationCode::Invalid, "The date of birth must not be in the future.");
-    } else if age(date, today) >= AGE_MAX {
-        let message = format!("The date of birth must be less than {AGE_MAX} years ago.");
+    } else if age(date, today) >= IMPOSSIBLE_AGE {
+        let message = format!("The date of birth must be less than {IMPOSSIBLE_AGE} years ago.");
         validator.add("dateOfBirth", ViolationCode::Invalid, message);
     } else if age(date, today) < limits.minimum_age {
         let message = format!("You must be at least {} years old.", limits.minimum_age);

@@ -53,7 +53,7 @@ pub struct KnownReason {
 }
 
 impl KnownReason {
-    /// Whether the reviewed user must not learn of this reason.
+    /// Marks the reason as confidential: the reviewed user must not learn of it.
     const fn confidential(self) -> Self {
         Self { is_confidential: true, ..self }
     }
@@ -70,11 +70,11 @@ impl KnownReason {
     }
 }
 
-/// Limits of the path of a field, above those of any form.
+/// Limits of the path of a field. Every path in a form is shorter.
 const FIELD_STEPS_MAX: usize = 5;
 const FIELD_STEP_MAX_CHARS: usize = 50;
 
-/// The code without a default text: it needs the reviewer's.
+/// The only code without a default text: the reviewer must write one.
 const OTHER: &str = "OTHER";
 
 const fn known(
@@ -108,7 +108,7 @@ const GIG_REASONS: [KnownReason; 10] = [
     known(OTHER, ReasonCategory::Other, true, ""),
 ];
 
-/// The user has used all attempts. Added by the rule of attempts, not available to reviewers.
+/// The user has used all attempts. Added when the last attempt is sent back; reviewers cannot use it.
 pub const ATTEMPTS_EXCEEDED: KnownReason =
     known("ATTEMPTS_EXCEEDED", ReasonCategory::Other, false, "All attempts are used.");
 

@@ -17,8 +17,8 @@ use crate::engine::validation::ValidDocument;
 /// The memory that the cache may use.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 
-/// The estimated size of a syntax tree, as a multiple of the document's text.
-const BYTES_PER_TEXT_BYTE: usize = 32;
+/// The largest size of a syntax tree, as a multiple of the document's text: a field such as `a:b` takes some 250 bytes.
+const BYTES_PER_TEXT_BYTE: usize = 96;
 
 /// The memory of an entry besides its syntax tree.
 const OVERHEAD_BYTES: usize = 1024;

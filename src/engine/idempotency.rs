@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_graphql::{Response, Value};
 
 use crate::domain::id::UserId;
+use crate::engine::operation::SentRequest;
 use crate::engine::response::{ResponseBody, error_response, to_json};
 use crate::graphql::context::Caller;
 use crate::graphql::error::{Error, ErrorCode};
@@ -96,9 +97,14 @@ fn replay(stored: &str) -> Response {
     }
 }
 
-/// Identifies a request. A keyed hash, because it is stored and must not reveal the request.
-pub fn fingerprint(services: &Services, request: &async_graphql::Request) -> Vec<u8> {
-    let mut text = to_json(&(&request.query, &request.operation_name, &request.variables)).into_bytes();
+/// Identifies a request by its document, what the client sent with it, and its files. A keyed hash, because it is stored
+/// and must not reveal the request.
+pub fn fingerprint(
+    services: &Services,
+    request: &async_graphql::Request,
+    SentRequest { operation_name, variables }: &SentRequest,
+) -> Vec<u8> {
+    let mut text = to_json(&(&request.query, operation_name, variables)).into_bytes();
     for file in &request.uploads {
         let name = file.filename.as_bytes();
         text.extend_from_slice(&name.len().to_be_bytes());

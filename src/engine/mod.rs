@@ -93,7 +93,7 @@ pub struct Engine {
 
 impl Engine {
     pub fn new(services: Arc<Services>, config: &Config) -> Self {
-        let schema = schema(config.introspection);
+        let schema = schema();
         let validator = RequestValidator::new(config.operations.clone(), config.introspection, &schema.sdl());
         let persisted_documents = PersistedDocuments::new(
             config.automatic_persisted_queries,
@@ -196,11 +196,10 @@ impl Engine {
             Err(error) => return error_response(&error),
         };
         let wants_cost = operation.wants_cost();
-        let is_mutation = operation.kind == OperationType::Mutation;
-        let idempotency_key = operation.idempotency_key.clone().filter(|_| is_mutation);
-        let idempotent_request = idempotency_key.map(|key| IdempotentRequest {
+        let keyed = operation.idempotency_key.clone().zip(operation.sent.as_ref());
+        let idempotent_request = keyed.map(|(key, sent)| IdempotentRequest {
             key,
-            fingerprint: idempotency::fingerprint(&self.services, &operation.request),
+            fingerprint: idempotency::fingerprint(&self.services, &operation.request, sent),
             max_duration: self.timeout(operation.kind),
         });
         // Boxed: the future is large, and so would be every future that holds it.

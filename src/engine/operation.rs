@@ -1,7 +1,7 @@
 //! A validated operation.
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Request, ServerError, Value};
+use async_graphql::{Request, ServerError, Value, Variables};
 
 use crate::engine::cache_key::CacheKey;
 use crate::engine::cache_policy::CachePolicy;
@@ -25,6 +25,8 @@ pub struct ValidatedOperation {
     pub cache_key: Option<CacheKey>,
     /// The `Idempotency-Key`: a mutation with a key runs once, however often it is sent.
     pub idempotency_key: Option<String>,
+    /// What the client sent; `None` except for mutations, which a client may retry.
+    pub sent: Option<SentRequest>,
 }
 
 impl ValidatedOperation {
@@ -46,4 +48,11 @@ impl From<ServerError> for InvalidRequest {
     fn from(error: ServerError) -> Self {
         Self { errors: vec![error], kind: None }
     }
+}
+
+/// The parts of a request that its validation changes, as the client sent them.
+#[derive(Debug)]
+pub struct SentRequest {
+    pub operation_name: Option<String>,
+    pub variables: Variables,
 }

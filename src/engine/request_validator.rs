@@ -25,7 +25,7 @@ use crate::engine::limits::schema_index::SchemaIndex;
 use crate::engine::limits::{
     LimitExceeded, duplicates, limit_error, request_error, shape, tokens, variables,
 };
-use crate::engine::operation::{InvalidRequest, ValidatedOperation};
+use crate::engine::operation::{InvalidRequest, SentRequest, ValidatedOperation};
 use crate::engine::subscription_root;
 use crate::engine::validation::{ErrorKind, ValidationError, Validator, normalize};
 use crate::graphql::error::ErrorCode;
@@ -83,12 +83,12 @@ impl RequestValidator {
             let message = format!("The field `{field}` is not available: introspection is switched off.");
             return Err(request_error(ErrorCode::GraphqlValidationFailed, message, Some(pos)).into());
         }
+        // A retry must be recognized by what the client sent, whatever the schema makes of it.
+        let sent = (kind == OperationType::Mutation)
+            .then(|| SentRequest { operation_name: request.operation_name.clone(), variables: request.variables.clone() });
         self.coerce_variables(&prepared, name.as_deref(), &mut request)?;
 
-        let mut document = prepared.document.clone();
-        if kind == OperationType::Subscription {
-            merge_root_field(&prepared.document, &mut document, name.as_deref(), &request.variables);
-        }
+        let document = selected_document(&prepared.document, name.as_deref());
         let (_, operation) = selected_operation(&document, name.as_deref())?;
         let fields_cost = |cost_kind| {
             cost::fields_cost(cost_kind, &self.schema_index, &document, &operation.node, &request.variables)
@@ -118,6 +118,7 @@ impl RequestValidator {
             cache_policy,
             cache_key: None,
             idempotency_key,
+            sent,
         })
     }
 
@@ -125,15 +126,7 @@ impl RequestValidator {
     fn prepare_document(&self, request: &Request) -> Result<PreparedDocument, InvalidRequest> {
         let (limits, text) = (&self.limits, request.query.as_str());
         tokens::check(text, limits.tokens)?;
-        let mut document = match parse_query(&*normalize(text)) {
-            Ok(document) => document,
-            // The errors of the validator are more precise.
-            Err(error) => {
-                let errors = self.validator.validate(text).err();
-                let errors = errors.map_or_else(|| vec![syntax_error(&error)], server_errors);
-                return Err(InvalidRequest { errors, kind: None });
-            }
-        };
+        let mut document = parse_query(&*normalize(text)).map_err(|error| self.parse_error(text, &error))?;
         shape::check(&document, limits)?;
         variables::check_lists(&document, limits)?;
         let validated = self.validator.validate(text).map_err(|errors| {
@@ -146,12 +139,32 @@ impl RequestValidator {
             (name.map(ToString::to_string).unwrap_or_default(), fields)
         });
         let root_fields = root_fields.collect();
+        subscription_root::merge(&mut document);
         duplicates::remove(&mut document);
         Ok(PreparedDocument { document, validated, root_fields, text_bytes: text.len() })
     }
 
     /// Replaces the variables of the request by their coerced values. Values that the operation does not
     /// declare are dropped.
+    /// The error of a document that the library cannot parse. The rules of the schema are not checked: the shape of the
+    /// document is unknown, and so is how long that would take.
+    fn parse_error(&self, text: &str, error: &ParseError) -> ServerError {
+        let (message, position) = match error {
+            ParseError::OperationDuplicated { operation, second, .. } => {
+                (format!("There is more than one operation `{operation}`."), *second)
+            }
+            ParseError::FragmentDuplicated { fragment, second, .. } => {
+                (format!("There is more than one fragment `{fragment}`."), *second)
+            }
+            ParseError::MultipleOperations { operation, .. } => {
+                ("An operation without a name must be the only operation.".to_owned(), *operation)
+            }
+            // The message of the validator is more precise.
+            _ => return self.validator.syntax_error(text).map_or_else(|| syntax_error(error), server_error),
+        };
+        request_error(ErrorCode::GraphqlValidationFailed, message, Some(position))
+    }
+
     fn coerce_variables(
         &self,
         prepared: &PreparedDocument,
@@ -173,21 +186,17 @@ impl RequestValidator {
     }
 }
 
-/// Merges the selections of the root field of a subscription into one.
-fn merge_root_field(
-    prepared: &ExecutableDocument,
-    document: &mut ExecutableDocument,
-    name: Option<&str>,
-    variables: &Variables,
-) {
-    let operation = match (&mut document.operations, name) {
-        (DocumentOperations::Single(operation), _) => Some(operation),
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get_mut(name),
-        (DocumentOperations::Multiple(_), None) => None,
+/// The document with the selected operation alone, since the library visits every operation of a document.
+fn selected_document(document: &ExecutableDocument, name: Option<&str>) -> ExecutableDocument {
+    let operations = match (&document.operations, name) {
+        (DocumentOperations::Multiple(operations), Some(name)) if operations.len() > 1 => {
+            let selected = operations.get_key_value(name);
+            let selected = selected.map(|(name, operation)| (name.clone(), operation.clone()));
+            DocumentOperations::Multiple(selected.into_iter().collect())
+        }
+        (operations, _) => operations.clone(),
     };
-    if let Some(operation) = operation {
-        subscription_root::merge(prepared, &mut operation.node, variables);
-    }
+    ExecutableDocument { operations, fragments: document.fragments.clone() }
 }
 
 /// The operation that a request selects, and its name in the document.

@@ -230,14 +230,14 @@ mod tests {
         let (first, second) = reader.await.expect("the reader ends");
         assert!(matches!(first, Next::Event(e) if e.position == 1));
         assert!(matches!(second, Next::Closed));
-        assert!(matches!(next(&mut dispatcher.subscribe(Topic::Published)).await, Next::Closed));
+        assert!(matches!(next(&mut dispatcher.subscribe(Topic::PublishedGigs)).await, Next::Closed));
     }
 
     #[tokio::test]
     async fn dropping_the_last_queue_removes_its_topic() {
         let dispatcher = Arc::new(Dispatcher::default());
         let queue = dispatcher.subscribe(Topic::ReviewQueue);
-        let other = dispatcher.subscribe(Topic::Published);
+        let other = dispatcher.subscribe(Topic::PublishedGigs);
         assert_eq!(dispatcher.subscriber_count(), 2);
         drop(queue);
         drop(other);

@@ -33,7 +33,7 @@
 //! 4. To show it to clients: a file in `graphql::subscription`, listed in its `mod.rs`. Then update the
 //!    schema with `make schema`.
 //!
-//! The compiler names every place except `from_row`. Without its arm there, the event is read as
+//! Of steps 1 and 2 the compiler names every place except `from_row`. Without its arm there, the event is read as
 //! `EventBody::Unknown`, which is also how a gateway of an older version reads it during a rolling update.
 //!
 //! [`event_log`]: crate::store::event_log

@@ -40,14 +40,14 @@ pub enum ReplayError {
 #[derive(Debug, Clone)]
 pub struct ReplayCache {
     db: Database,
-    dispatched: DispatchedPosition,
+    dispatched_position: DispatchedPosition,
     public_data_version: PublicDataVersion,
     pages: Cache<(Topic, i64), Arc<LogPage>>,
 }
 
 impl ReplayCache {
-    pub fn new(db: Database, dispatched: DispatchedPosition, public_data_version: PublicDataVersion) -> Self {
-        Self { db, dispatched, public_data_version, pages: Cache::new(CACHED_PAGES) }
+    pub fn new(db: Database, dispatched_position: DispatchedPosition, public_data_version: PublicDataVersion) -> Self {
+        Self { db, dispatched_position, public_data_version, pages: Cache::new(CACHED_PAGES) }
     }
 
     /// The first events of `topic` after the position `after`. The page is full, or complete at least up to
@@ -75,7 +75,7 @@ impl ReplayCache {
 
     async fn read(&self, topic: Topic, after: i64) -> Result<Arc<LogPage>, ReplayError> {
         // Read before the rows: all events up to this position are committed, so the rows below include them.
-        let dispatched = self.dispatched.position();
+        let dispatched_position = self.dispatched_position.current();
         let limit = u64::try_from(PAGE_SIZE).unwrap_or(u64::MAX);
         let events = event_log::page(self.db.read(), Some(topic), after, limit).await?;
         // Read after the rows: if rows were pruned before they could be read, it is noticed here.
@@ -89,7 +89,7 @@ impl ReplayCache {
         }
         let is_full = events.len() == PAGE_SIZE;
         let last = events.last().map_or(after, |event| event.position);
-        let complete_to = if is_full { last } else { last.max(dispatched) };
+        let complete_to = if is_full { last } else { last.max(dispatched_position) };
         Ok(Arc::new(LogPage { events: events.into_iter().map(Arc::new).collect(), complete_to, is_full }))
     }
 }

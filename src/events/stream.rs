@@ -67,7 +67,7 @@ pub struct Streams(Arc<Shared>);
 struct Shared {
     db: Database,
     dispatcher: Arc<Dispatcher>,
-    dispatched: DispatchedPosition,
+    dispatched_position: DispatchedPosition,
     replay_cache: ReplayCache,
     epoch: Uuid,
 }
@@ -75,17 +75,17 @@ struct Shared {
 impl Streams {
     /// For the log with this epoch.
     pub fn new(db: Database, epoch: Uuid, public_data_version: PublicDataVersion) -> Self {
-        let dispatched = DispatchedPosition::default();
-        let replay_cache = ReplayCache::new(db.clone(), dispatched.clone(), public_data_version);
-        Self(Arc::new(Shared { db, dispatcher: Arc::default(), dispatched, replay_cache, epoch }))
+        let dispatched_position = DispatchedPosition::default();
+        let replay_cache = ReplayCache::new(db.clone(), dispatched_position.clone(), public_data_version);
+        Self(Arc::new(Shared { db, dispatcher: Arc::default(), dispatched_position, replay_cache, epoch }))
     }
 
     pub fn dispatcher(&self) -> &Arc<Dispatcher> {
         &self.0.dispatcher
     }
 
-    pub fn dispatched(&self) -> &DispatchedPosition {
-        &self.0.dispatched
+    pub fn dispatched_position(&self) -> &DispatchedPosition {
+        &self.0.dispatched_position
     }
 
     /// The epoch of the log; see [`Cursor`].
@@ -102,7 +102,7 @@ impl Streams {
     pub fn live(&self, topic: Topic) -> EventStream {
         let queue = self.0.dispatcher.subscribe(topic);
         // Read after subscribing: the queue gets every event after this position.
-        let delivered_to = self.0.dispatched.position();
+        let delivered_to = self.0.dispatched_position.current();
         EventStream { shared: Arc::clone(&self.0), topic, queue, delivered_to, mode: Mode::Live }
     }
 
@@ -181,7 +181,7 @@ impl EventStream {
                     }
                     Next::Event(_) => {}
                     // The queue accepts events again, so it has those after this position.
-                    Next::Overflow => self.replay(self.shared.dispatched.position()),
+                    Next::Overflow => self.replay(self.shared.dispatched_position.current()),
                     Next::Closed => return Poll::Ready(None),
                 },
                 Mode::Replay { page: Some((page, next_index)), target } => {

@@ -21,7 +21,7 @@ use crate::store::{Database, event_log};
 /// database error.
 const POLL_INTERVAL_WITHOUT_REDIS: Duration = Duration::from_millis(500);
 
-/// Finds events that another process appended and did not publish, such as the command line.
+/// Finds events that another process appended and did not publish, such as a command without Redis.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Events read from the log by one statement.
@@ -32,7 +32,7 @@ const PAGE_SIZE: u64 = 500;
 pub struct DispatchedPosition(Arc<AtomicI64>);
 
 impl DispatchedPosition {
-    pub fn position(&self) -> i64 {
+    pub fn current(&self) -> i64 {
         self.0.load(Ordering::Acquire)
     }
 }
@@ -43,7 +43,7 @@ pub struct LogTailer {
     pub db: Database,
     pub bus: Bus,
     pub dispatcher: Arc<Dispatcher>,
-    pub dispatched: DispatchedPosition,
+    pub dispatched_position: DispatchedPosition,
     pub public_data_version: PublicDataVersion,
 }
 
@@ -55,7 +55,7 @@ impl LogTailer {
     pub async fn start_at_newest(&self) -> store::Result<()> {
         let newest = event_log::newest_position(self.db.read()).await?;
         self.public_data_version.advance_to(newest);
-        self.dispatched.0.store(newest, Ordering::Release);
+        self.dispatched_position.0.store(newest, Ordering::Release);
         Ok(())
     }
 
@@ -66,7 +66,7 @@ impl LogTailer {
             let interval = if is_redis_down { POLL_INTERVAL_WITHOUT_REDIS } else { POLL_INTERVAL };
             let result = match tokio::time::timeout(interval, messages.next()).await {
                 Ok(Some(BusMessage::Event(event))) => {
-                    match event.position.saturating_sub(self.dispatched.position()) {
+                    match event.position.saturating_sub(self.dispatched_position.current()) {
                         ..=0 => Ok(()),
                         1 => {
                             self.dispatch(*event);
@@ -79,7 +79,7 @@ impl LogTailer {
                 Ok(None) => return,
             };
             if let Err(error) = result {
-                let position = self.dispatched.position();
+                let position = self.dispatched_position.current();
                 tracing::warn!(%error, position, "event log page failed");
                 tokio::time::sleep(POLL_INTERVAL_WITHOUT_REDIS).await;
             }
@@ -88,7 +88,7 @@ impl LogTailer {
 
     async fn read_log(&self) -> store::Result<()> {
         loop {
-            let after = self.dispatched.position();
+            let after = self.dispatched_position.current();
             let events = event_log::page(self.db.read(), None, after, PAGE_SIZE).await?;
             if events.is_empty() {
                 return Ok(());
@@ -105,7 +105,7 @@ impl LogTailer {
         self.public_data_version.observe(&event);
         // Before the event is queued: a stream that subscribes from here on reads the log up to this
         // position, or gets the event from its queue.
-        self.dispatched.0.store(event.position, Ordering::Release);
+        self.dispatched_position.0.store(event.position, Ordering::Release);
         self.dispatcher.dispatch(&Arc::new(event));
     }
 }

@@ -105,7 +105,7 @@ impl RequestContext {
         spawner: LoadSpawner,
     ) -> Self {
         // Read first, so that everything else that the request reads is at least as new.
-        let cursor = services.streams.cursor(services.streams.dispatched().position());
+        let cursor = services.streams.cursor(services.streams.dispatched_position().current());
         let visibility = match &scope {
             ExecutionScope::Single(Caller::Viewer(viewer)) => Some(Arc::clone(viewer)),
             ExecutionScope::Single(Caller::Anonymous | Caller::InvalidCredentials)

@@ -48,7 +48,7 @@ impl Loader {
     }
 }
 
-/// The pictures of a gig, in order.
+/// The images of a gig, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ImagesOfGig(pub GigId);
 
@@ -77,7 +77,7 @@ pub struct FacetOfSeller {
 
 /// Whether a seller has ACTIVE gigs on that side of a page; present only if so.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct SellerGigsBeyond {
+pub struct SellerGigsOnSide {
     pub seller_id: UserId,
     pub side: Side,
     pub key: PageKey,
@@ -221,16 +221,16 @@ impl dataloader::Loader<FacetOfSeller> for Loader {
     }
 }
 
-impl dataloader::Loader<SellerGigsBeyond> for Loader {
+impl dataloader::Loader<SellerGigsOnSide> for Loader {
     type Value = ();
     type Error = Error;
 
-    async fn load(&self, keys: &[SellerGigsBeyond]) -> LoadResult<SellerGigsBeyond, ()> {
+    async fn load(&self, keys: &[SellerGigsOnSide]) -> LoadResult<SellerGigsOnSide, ()> {
         let by_bound = keys.iter().map(|key| ((key.side, key.key.clone()), key.seller_id));
         let mut loaded = HashMap::new();
         for ((side, key), sellers) in group_by_key(by_bound) {
             for seller_id in list::sellers_on_side(self.db(), &sellers, side, &key).await? {
-                loaded.insert(SellerGigsBeyond { seller_id, side, key: key.clone() }, ());
+                loaded.insert(SellerGigsOnSide { seller_id, side, key: key.clone() }, ());
             }
         }
         Ok(loaded)

@@ -25,25 +25,32 @@
 //! 3. `src/domain/gig.rs`: the field of `GigContent` if the seller writes it, otherwise of `Gig`, with its
 //!    initial value in `GigContent::blank` or `Gig::new` (compiler, in steps 4 and 6).
 //! 4. `src/store/gigs/mod.rs`: `from_row` and `to_row` (compiler).
-//! 5. `src/store/gigs/rows.rs`: a variant of `Column` (`every_field_of_gig_has_its_column`, in this file),
-//!    and a line in `read_gig` (compiler). Column, variant and GraphQL field have the same name, apart from
-//!    the case.
-//! 6. `src/graphql/types/gig.rs`: the resolver, with a doc comment that says when it is null
-//!    (`every_field_of_gig_has_its_column`).
-//! 7. `src/graphql/authorization/table.rs`: the name in the row of `Gig` that has `Everyone`
+//! 5. `src/store/gigs/rows.rs`: a variant of `Column` (`every_field_of_gig_has_its_column`, in this file), and
+//!    a line in `read_gig` (compiler) at the place of the variant
+//!    (`every_field_in_a_list_equals_the_field_of_the_gig`). Column, variant and GraphQL field have the same
+//!    name, apart from the case.
+//! 6. `src/graphql/types/gig.rs`: the resolver (`every_field_of_gig_has_its_column`), with a doc comment that
+//!    says when it is null (`every_type_field_argument_and_enum_value_has_a_description`).
+//! 7. `src/graphql/authorization/table/catalogue.rs`: the name in the row of `Gig` that has `Everyone`
 //!    (`every_schema_field_has_exactly_one_table_row`).
 //! 8. `make schema` (`the_committed_schema_is_up_to_date`, `the_committed_authorization_page_is_up_to_date`).
 //! 9. `tests/api/authorization_fields.rs`: a value for the field, or its name in `MAY_BE_NULL`
 //!    (`every_field_returns_what_its_table_row_says_for_every_caller`).
-//! 10. `tests/api/listed_fields.rs`, only for a field that is an object: its selection in
-//!     `every_field_in_a_list_equals_the_field_of_the_gig`. That test takes the other fields from the schema. It also
-//!     fails if `read_gig` reads the columns in another order than the statement selects them.
-//! 11. `CHANGELOG.md`: a line under "Unreleased".
+//! 10. `tests/api/listed_fields.rs`: a value that is not null, and the name beside the other fields of its
+//!     type in `same_type`, so that a swapped column shows; the selection of an object (the test itself asks
+//!     for it). The test takes the names of the fields from the schema.
+//! 11. `bench/src/transitions.sql`: the column in its statements, which are those of the gateway (no test).
+//! 12. `CHANGELOG.md`: a line under "Unreleased" (no test).
 //!
-//! If the seller writes the field, also change `GigForm` in `src/domain/gig_form.rs`, the three inputs in
-//! `src/graphql/inputs/gig.rs`, and `src/graphql/mutation/gig.rs`. If the field can change while the gig is
-//! ACTIVE, the change must record an event of the gig: responses to anonymous clients are cached until such
-//! an event.
+//! If the seller writes the field, the variant of `Column` stands among those of `GigContent`, before
+//! `Version`. Also change `GigForm` in `src/domain/gig_form.rs`, the three inputs in
+//! `src/graphql/inputs/gig.rs`, `src/graphql/mutation/gig.rs` and `src/demo/gigs.rs` (compiler). In a form,
+//! null means "unchanged": a seller cannot set the field back to null.
+//!
+//! If the field can change while the gig stays ACTIVE, record an event for the change, such as
+//! `EventBody::ProfileChanged` is for profiles (`src/events/mod.rs`): responses to anonymous clients are cached
+//! until an event changes public data. Add the field to the selection in
+//! `tests/api/response_cache_staleness.rs`.
 
 pub mod authorization;
 pub mod context;
@@ -63,29 +70,28 @@ pub use context::{Caller, RequestMeta};
 /// The schema. Each request brings its own [`RequestContext`](context::RequestContext).
 pub type Schema = async_graphql::Schema<query::Query, mutation::Mutation, subscription::Subscription>;
 
-/// Builds the schema. With `suggestions`, the error about an unknown name contains similar names.
-pub fn schema(suggestions: bool) -> Schema {
+/// Builds the schema.
+pub fn schema() -> Schema {
     let mutation = mutation::Mutation::default();
-    let schema = Schema::build(query::Query, mutation, subscription::Subscription::default())
+    Schema::build(query::Query, mutation, subscription::Subscription::default())
         .register_output_type::<subscription::Event>()
         .enable_subscription_in_federation()
         // The engine has validated the document by the time that the library sees it.
-        .validation_mode(ValidationMode::Fast);
-    let schema = if suggestions { schema } else { schema.disable_suggestions() };
-    schema.finish()
+        .validation_mode(ValidationMode::Fast)
+        .finish()
 }
 
 /// The schema in the GraphQL schema definition language: the text of schema.graphql.
 pub fn sdl() -> String {
     let options = async_graphql::SDLExportOptions::new().use_space_ident().indent_width(2);
-    let sdl = schema(false).sdl_with_options(options);
+    let sdl = schema().sdl_with_options(options);
     format!("{}\n", sdl.trim_end())
 }
 
 /// The schema as a subgraph of Apollo Federation 2, for a router that composes it with others.
 pub fn federation_sdl() -> String {
     let options = async_graphql::SDLExportOptions::new().use_space_ident().indent_width(2).federation();
-    let sdl = schema(false).sdl_with_options(options);
+    let sdl = schema().sdl_with_options(options);
     format!("{}\n", sdl.trim_end())
 }
 

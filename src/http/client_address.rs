@@ -8,9 +8,12 @@ use crate::domain::network::client_network;
 
 const FORWARDED_FOR: HeaderName = crate::http::headers::header_name("x-forwarded-for");
 
-/// Returns the address that limits count by. Without trusted proxies it is `peer`, the other end of the
-/// connection. With `trusted_proxies`, each of which appends an entry to `X-Forwarded-For`, it is the entry
-/// of the outermost one. Entries before that one are the client's own and are ignored.
+/// Returns the address by which a client is counted. An IPv6 address is reduced to its /64 network.
+///
+/// `peer` is the other end of the connection: the client itself, or the last of `trusted_proxies` proxies.
+/// Each proxy appends the address of its own peer to `X-Forwarded-For`, so the client's address is the
+/// `trusted_proxies`-th entry from the end. Earlier entries come from the client and are ignored. If there
+/// are too few entries, or the entry is not an address, `peer` is used.
 pub fn client_address(headers: &HeaderMap, peer: IpAddr, trusted_proxies: usize) -> IpAddr {
     if trusted_proxies == 0 {
         return client_network(peer);

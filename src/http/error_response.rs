@@ -31,7 +31,7 @@ pub fn service_error(error: &Error) -> Response {
     reject(status, error.code(), error.message())
 }
 
-/// The response if a handler panics. The process goes on.
+/// The response if a handler panics. The process continues.
 #[expect(clippy::needless_pass_by_value, reason = "`CatchPanicLayer` passes the panic by value")]
 pub fn panic_response(panic: Box<dyn Any + Send + 'static>) -> Response {
     let error = Error::from_panic(panic.as_ref());

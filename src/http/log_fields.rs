@@ -4,7 +4,7 @@ use async_graphql::parser::types::OperationType;
 
 use crate::engine::operation::ValidatedOperation;
 
-/// The most characters of an operation's name that are logged.
+/// The maximum number of characters of an operation's name that are logged.
 const OPERATION_NAME_MAX_CHARS: usize = 64;
 
 /// The codes of the errors in a response.

@@ -66,7 +66,7 @@ impl MediaType {
     }
 }
 
-/// The status of errors that proxies and retrying clients must see, in either media type.
+/// The status of an error that proxies and retrying clients must notice. It is the same for every media type.
 fn status_of(code: &str) -> Option<StatusCode> {
     Some(match code {
         "SERVICE_UNAVAILABLE" => StatusCode::SERVICE_UNAVAILABLE,

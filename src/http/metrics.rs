@@ -30,7 +30,7 @@ use crate::service::rate_limit::RateLimitKind;
 /// The paths that are counted separately.
 const ROUTES: [&str; 5] = ["/graphql", "/livez", "/readyz", "/metrics", "/graphiql"];
 
-/// The paths that are counted together with everything below them.
+/// Everything below one of these paths is counted under the path. The path itself is counted as `other`.
 const PATH_PREFIXES: [&str; 2] = ["/media", "/identity-documents"];
 
 /// The methods that are counted separately.
@@ -39,7 +39,7 @@ const METHODS: [&str; 4] = ["GET", "POST", "OPTIONS", "HEAD"];
 /// The code of an operation without errors.
 const OK: &str = "OK";
 
-/// The label of values that are not listed.
+/// The label of all other values.
 const OTHER: &str = "other";
 
 type Labels<const N: usize> = [(&'static str, &'static str); N];
@@ -124,18 +124,18 @@ impl Metrics {
 
     /// Counts a request and its response.
     pub fn record_request(&self, method: &Method, path: &str, status: StatusCode, duration: Duration) {
-        let route = route_of(path);
+        let route = route_label(path);
         let method = one_of(&METHODS, method.as_str());
-        let labels = [("route", route), ("method", method), ("status", class_of(status))];
+        let labels = [("route", route), ("method", method), ("status", status_label(status))];
         self.requests.get_or_create(&labels).inc();
         self.request_duration.get_or_create(&[("route", route)]).observe(duration.as_secs_f64());
     }
 
-    /// Counts a validated operation and its cost. `response` is `None` if a subscription has started, or a
-    /// response came from the cache.
+    /// Counts a validated operation and its cost. `response` is `None` if a subscription has started, or if
+    /// the response came from the cache.
     pub fn record_operation(&self, kind: OperationType, cost: u64, response: Option<&GraphqlResponse>) {
         let kind = kind_label(kind);
-        let code = response.map_or(OK, code_of);
+        let code = response.map_or(OK, code_label);
         self.operations.get_or_create(&[("kind", kind), ("code", code)]).inc();
         // An operation that exceeds its rate limit is not charged.
         let rate_limited: &str = ErrorCode::RateLimited.into();
@@ -146,15 +146,15 @@ impl Metrics {
         self.record_limit_error(response);
     }
 
-    /// Counts an invalid operation. Its kind is unknown if the document was not parsed.
+    /// Counts an invalid operation. `kind` is `None` if the document could not be parsed.
     pub fn record_invalid(&self, kind: Option<OperationType>, response: &GraphqlResponse) {
         let kind = kind.map_or("unreadable", kind_label);
-        self.operations.get_or_create(&[("kind", kind), ("code", code_of(response))]).inc();
+        self.operations.get_or_create(&[("kind", kind), ("code", code_label(response))]).inc();
         self.record_limit_error(Some(response));
     }
 
     fn record_limit_error(&self, response: Option<&GraphqlResponse>) {
-        if let Some(limit) = response.and_then(limit_of) {
+        if let Some(limit) = response.and_then(limit_label) {
             self.limit_errors.get_or_create(&[("limit", limit)]).inc();
         }
     }
@@ -168,14 +168,14 @@ impl Metrics {
 }
 
 /// The `route` label of a path.
-fn route_of(path: &str) -> &'static str {
+fn route_label(path: &str) -> &'static str {
     let exact = ROUTES.into_iter().find(|route| *route == path);
     let is_below = |prefix: &&str| path.strip_prefix(*prefix).is_some_and(|rest| rest.starts_with('/'));
     exact.or_else(|| PATH_PREFIXES.into_iter().find(is_below)).unwrap_or(OTHER)
 }
 
 /// The `status` label of a status.
-fn class_of(status: StatusCode) -> &'static str {
+fn status_label(status: StatusCode) -> &'static str {
     match status.as_u16() / 100 {
         1 => "1xx",
         2 => "2xx",
@@ -187,7 +187,7 @@ fn class_of(status: StatusCode) -> &'static str {
 }
 
 /// The code of the first error in a response.
-fn code_of(response: &GraphqlResponse) -> &'static str {
+fn code_label(response: &GraphqlResponse) -> &'static str {
     if response.errors.is_empty() {
         return OK;
     }
@@ -195,7 +195,7 @@ fn code_of(response: &GraphqlResponse) -> &'static str {
 }
 
 /// The limit or the rate limit that the first error of a response names.
-fn limit_of(response: &GraphqlResponse) -> Option<&'static str> {
+fn limit_label(response: &GraphqlResponse) -> Option<&'static str> {
     let extensions = response.errors.first()?.extensions.as_ref()?;
     match (extensions.get("limit"), extensions.get("budget")) {
         (Some(Value::String(limit)), _) => Some(one_of(LimitExceeded::VARIANTS, limit)),
@@ -236,10 +236,10 @@ mod tests {
 
     #[test]
     fn clients_cannot_create_labels() {
-        assert_eq!(route_of("/graphql"), "/graphql");
-        assert_eq!(route_of("/media/img_1.jpg"), "/media");
+        assert_eq!(route_label("/graphql"), "/graphql");
+        assert_eq!(route_label("/media/img_1.jpg"), "/media");
         for other in ["/", "/graphql/", "/mediaother", "/media", "/a?b", ""] {
-            assert_eq!(route_of(other), "other", "{other}");
+            assert_eq!(route_label(other), "other", "{other}");
         }
         let metrics = metrics();
         for number in 0..1000 {

@@ -9,7 +9,7 @@
 //! 5. [`error_response::panic_response`]: turns a panic into a response with status 500.
 //! 6. [`middleware::cors`]: allows requests of other web origins.
 //! 7. A handler in [`routes`]. `/graphql` is [`routes::graphql`]: it reads the operation ([`request_body`],
-//!    [`operation_request`], [`multipart_request`]), executes it by [`state`], and writes a response
+//!    [`operation_request`], [`multipart_request`]), executes it with [`state`], and writes a response
 //!    ([`response`], or [`streaming`] for server-sent events and multipart subscriptions). A WebSocket
 //!    continues in [`websocket`].
 //!

@@ -19,21 +19,21 @@ use crate::http::error_response::reject;
 use crate::http::operation_request::{self, invalid_request};
 use crate::http::response::respond_as_json;
 
-/// The most files of one request, and the most variables that refer to files.
+/// The maximum number of files in a request, and of variables that refer to files.
 const FILES_MAX: usize = 5;
 
-/// The most bytes of one file. It is more than any image may have: the mutation can then report a slightly
+/// The maximum size of a file. It is larger than any image may be, so that the mutation can report a slightly
 /// too large image as a validation error. Only much larger files are rejected here.
 const FILE_MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The most bytes of a body.
+/// The maximum size of a body.
 const BODY_MAX_BYTES: u64 = FILE_MAX_BYTES + 2 * 1024 * 1024;
 
-/// The most bytes of the part `map`.
+/// The maximum size of the part `map`.
 const MAP_MAX_BYTES: u64 = 16 * 1024;
 
 /// Reads a body. The first `retained_bytes` of each file are stored in memory; the rest is read and
-/// discarded. `None`: the client may not send files.
+/// discarded. If it is `None`, the client may not send files.
 ///
 /// # Errors
 /// The response if the body is invalid or too large.

@@ -1,8 +1,8 @@
 //! Parses GraphQL requests from JSON and from the query parameters of a URL.
 //!
-//! async-graphql-axum does most of the work. This module adds what the library does not support, or does in
-//! another way than the specification of GraphQL over HTTP: `documentId`, `operationName` as a query
-//! parameter, and the rejection of JSON that is not an object or a list of objects (docs/adr/0003).
+//! async-graphql-axum does most of the work. This module adds what the library does not support, or does
+//! differently from the GraphQL over HTTP specification: `documentId`, `operationName` as a query parameter,
+//! and the rejection of JSON that is not an object or a list of objects (docs/adr/0003).
 
 use async_graphql::{BatchRequest, ParseRequestError, Request, Value};
 use async_graphql_axum::GraphQLBatchRequest;
@@ -60,7 +60,7 @@ impl DocumentFields {
 /// # Errors
 /// The response if the body is neither.
 pub async fn from_body(body: Bytes) -> Result<BatchRequest, Response> {
-    if !holds_objects(&body) {
+    if !starts_with_object(&body) {
         return Err(invalid_request());
     }
     let request = http::Request::post("/graphql").header(header::CONTENT_TYPE, "application/json");
@@ -108,8 +108,7 @@ fn library_url(parameters: &str) -> (String, DocumentFields) {
 
 /// Converts parsed JSON to a request. `None` if the JSON is not a request.
 pub fn from_json(json: serde_json::Value) -> Option<Request> {
-    let text = |name: &str| json.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
-    let document = DocumentFields { query: text("query"), document_id: text("documentId") };
+    let document: DocumentFields = serde_json::from_value(json.clone()).ok()?;
     let mut request: Request = serde_json::from_value(json).ok()?;
     document.apply(&mut request).then_some(request)
 }
@@ -132,9 +131,9 @@ async fn extract(request: http::Request<Body>) -> Result<BatchRequest, Response>
     extracted.map(GraphQLBatchRequest::into_inner).map_err(IntoResponse::into_response)
 }
 
-/// Whether the JSON is an object or a list of objects. The library would read a list of other values as the
-/// fields of a request, in their order.
-fn holds_objects(json: &[u8]) -> bool {
+/// Whether the JSON starts as an object or as a list whose first entry is an object. The library would read a
+/// list of other values as the fields of a request, in their order.
+fn starts_with_object(json: &[u8]) -> bool {
     let json = json.trim_ascii_start();
     match json.strip_prefix(b"[") {
         Some(entries) => entries.trim_ascii_start().starts_with(b"{"),

@@ -21,10 +21,10 @@ use crate::http::state::AppState;
 /// How long a client may take to send a body.
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The most bytes of a request without its files.
+/// The maximum size of a request without its files, in bytes.
 pub const REQUEST_MAX_BYTES: usize = 1024 * 1024;
 
-/// The most bytes of a too large body that are read and discarded.
+/// The maximum number of bytes of a too large body that are read and discarded.
 const DISCARDED_MAX_BYTES: usize = 16 * REQUEST_MAX_BYTES;
 
 /// The operations of a body.
@@ -77,7 +77,7 @@ async fn read_by_content_type(
         // Only signed-in users may upload: the files of other clients are not even read.
         let is_signed_in = matches!(state.caller(headers).await, Ok(Caller::Viewer(_)));
         let _permit = state.upload_permits.acquire().await.expect("the semaphore is never closed");
-        // One byte more than the limit shows that a file is too large.
+        // The limit and one more byte, by which the mutation recognizes a file that is too large.
         let limits = &state.services.limits;
         let largest = limits.gig.image_upload_max_bytes.max(limits.verification.document_max_bytes);
         let retained_bytes = if is_signed_in { Some(largest + 1) } else { None };

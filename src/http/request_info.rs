@@ -13,7 +13,7 @@ use crate::http::state::AppState;
 
 pub struct RequestInfo {
     pub state: Arc<AppState>,
-    /// The address that limits count by.
+    /// The address by which the client is counted.
     pub address: IpAddr,
     pub request_id: Arc<str>,
     pub headers: HeaderMap,

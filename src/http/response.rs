@@ -92,7 +92,7 @@ pub fn respond_to_batch(responses: &[Arc<GraphqlResponse>]) -> Response {
     http_response
 }
 
-/// Writes a response that HTTP caches may store if `policy` is public and nothing failed.
+/// Writes a response. HTTP caches may store it if `policy` is public and nothing failed.
 pub fn respond_cacheable(
     response: Arc<GraphqlResponse>,
     media_type: MediaType,

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// The most bytes of a request's headers, and of what is read ahead of a body.
+/// The maximum size of a connection's read buffer, and so of a request's headers.
 const BUFFER_MAX_BYTES: usize = 64 * 1024;
 
 /// The pause after a failure to accept a connection, for example because too many files are open.
@@ -66,7 +66,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             let result = match stop.run_until_cancelled(connection.as_mut()).await {
                 Some(result) => result,
                 None => {
-                    // A running request is answered; an idle connection closes.
+                    // A running request is completed; an idle connection closes.
                     connection.as_mut().graceful_shutdown();
                     connection.await
                 }

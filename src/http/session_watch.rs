@@ -46,7 +46,7 @@ enum Recheck {
     Idle,
     /// Reads the viewer again. `None`: the session has ended.
     Running(BoxFuture<'static, Option<Viewer>>),
-    /// Waits before it reads the event log again, because the database is unavailable.
+    /// Waits before reading the event log again, because the database is unavailable.
     Paused(Pin<Box<Sleep>>),
 }
 
@@ -54,7 +54,7 @@ impl SessionWatch {
     /// Starts without a session: the client is anonymous until [`watch`](Self::watch) is called.
     pub fn new(state: Arc<AppState>) -> Self {
         // The nil user has no session events, but the end of the stream still announces a shutdown.
-        let session_events = state.services.streams.live(Topic::Sessions(UserId::nil()));
+        let session_events = state.services.streams.live(Topic::SessionsAndRole(UserId::nil()));
         let current_caller = CurrentCaller::new(Caller::Anonymous);
         Self { state, current_caller, session_events, ends_at: None, recheck: Recheck::Idle }
     }
@@ -64,7 +64,7 @@ impl SessionWatch {
         &self.current_caller
     }
 
-    /// When the connection must end, unless the client sends new credentials before.
+    /// When the connection must end, unless the client sends new credentials first.
     pub fn ends_at(&self) -> Option<Instant> {
         self.ends_at
     }
@@ -74,7 +74,7 @@ impl SessionWatch {
     /// call, and the session may have changed between the first check and this call.
     pub fn watch(&mut self, credentials: &Credentials) {
         if let Caller::Viewer(viewer) = &credentials.caller {
-            self.session_events = self.state.services.streams.live(Topic::Sessions(viewer.id()));
+            self.session_events = self.state.services.streams.live(Topic::SessionsAndRole(viewer.id()));
         }
         self.ends_at = credentials.expires_at.map(|expires_at| {
             let remaining = (expires_at - self.state.services.now()).to_std().unwrap_or_default();

@@ -26,10 +26,10 @@ use crate::http::metrics::Metrics;
 use crate::http::middleware::origins::Origins;
 use crate::service::{self, Services, accounts};
 
-/// The most multipart requests that are read at a time. Each stores up to 16 MiB of files in memory.
+/// The maximum number of multipart requests that are read at a time. Each stores up to 18 MiB in memory.
 const CONCURRENT_UPLOADS_MAX: usize = 16;
 
-/// The key that open subscriptions are counted by.
+/// The key by which open subscriptions are counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Subscriber {
     User(UserId),
@@ -55,7 +55,7 @@ pub struct AppState {
     /// The token that `/metrics` requires.
     pub metrics_token: Option<SecretString>,
     pub get_requests: GetRequests,
-    /// The most operations of one request.
+    /// The maximum number of operations in one request.
     pub batch_max: usize,
     /// One permit for each multipart request that is read.
     pub upload_permits: Semaphore,
@@ -232,7 +232,7 @@ impl AppState {
     /// Returns a permit for one more subscription of the caller.
     ///
     /// # Errors
-    /// `RATE_LIMITED` if the caller has the maximum open.
+    /// `RATE_LIMITED` if the caller already has the maximum number of subscriptions.
     pub fn subscription_permit(&self, caller: &Caller, address: IpAddr) -> Result<Permit<Subscriber>, Error> {
         let subscriber = match caller {
             Caller::Viewer(viewer) => Subscriber::User(viewer.id()),

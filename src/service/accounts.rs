@@ -99,7 +99,7 @@ pub async fn sign_in(
     let attempt = services.login_throttle.attempt(email, address)?;
     // No e-mail contains control characters, and PostgreSQL rejects some of them.
     let is_plausible = email.len() <= EMAIL_MAX_BYTES && !email.contains(char::is_control);
-    let credentials = if is_plausible { users::credentials(services.db.read(), email).await? } else { None };
+    let credentials = if is_plausible { users::find_credentials(services.db.read(), email).await? } else { None };
     let hash = credentials.as_ref().map(|credentials| credentials.password_hash.clone());
     // An overlong password is always wrong. Do not hash it at its full length.
     let is_within_limit =
@@ -148,7 +148,7 @@ pub async fn refresh(services: &Services, token: &SecretString) -> Result<Sessio
     let Some(credentials) = sessions::find_token(work.tx(), &hash).await? else {
         return Err(session_ended_error());
     };
-    let first_use = !credentials.is_used && sessions::use_token(work.tx(), &hash, now).await?;
+    let first_use = !credentials.is_used && sessions::mark_token_used(work.tx(), &hash, now).await?;
     if !first_use {
         end_session(services, work, credentials.session_id).await?;
         return Err(session_ended_error());

@@ -47,7 +47,7 @@ pub async fn run(services: Arc<Services>) {
             let summary = crate::service::retention::apply(&services).await;
             log_result(
                 "retention",
-                summary.map(|erased| erased.pictures + erased.abandoned + erased.records),
+                summary.map(|erased| erased.documents + erased.abandoned + erased.records),
             );
         }
         tokio::time::sleep(INTERVAL).await;

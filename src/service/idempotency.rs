@@ -80,7 +80,7 @@ pub async fn claim_key(
         fingerprint,
         attempt: id,
         running_until,
-        has_acted: false,
+        has_changed_data: false,
         response: None,
         expires_at: now + RESPONSE_LIFETIME,
     };
@@ -103,13 +103,13 @@ pub async fn claim_key(
             .vault
             .unwrap(&key, stored.attempt)?
             .decrypt(&encryption_context(request_key), &ciphertext)?;
-        let answer = String::from_utf8(plain.to_vec()).map_err(Error::internal)?;
-        return Ok(KeyState::Completed(answer));
+        let response = String::from_utf8(plain.to_vec()).map_err(Error::internal)?;
+        return Ok(KeyState::Completed(response));
     }
     if stored.running_until > now {
         return Ok(KeyState::Running);
     }
-    if stored.has_acted {
+    if stored.has_changed_data {
         return Ok(KeyState::ResponseLost);
     }
     // The previous attempt is dead and has changed nothing.
@@ -129,7 +129,7 @@ pub async fn run<T>(attempt: Arc<Attempt>, work: impl Future<Output = T>) -> T {
 /// If another gateway has taken over.
 pub(super) async fn mark_attempt(tx: &impl Executor) -> Result<()> {
     let Ok(attempt) = ATTEMPT.try_with(Arc::clone) else { return Ok(()) };
-    if store::mark_acted(tx, &attempt.request_key, attempt.id).await? {
+    if store::mark_data_changed(tx, &attempt.request_key, attempt.id).await? {
         return Ok(());
     }
     Err(Error::internal("the attempt took too long, and another gateway has taken over"))

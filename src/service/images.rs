@@ -15,7 +15,7 @@ use crate::store::images::ImageView;
 
 /// The lifetime of a signed URL. The expiry is rounded up to a multiple of this, so that a picture keeps the
 /// same URL for a while and browsers can cache it.
-const SIGNED_URL_LIFETIME: TimeDelta = TimeDelta::hours(1);
+const SIGNED_URL_MIN_LIFETIME: TimeDelta = TimeDelta::hours(1);
 
 /// Stores a picture that no gig uses yet. It is re-encoded, upright and without metadata.
 ///
@@ -26,11 +26,11 @@ pub async fn upload(services: &Services, viewer: &Viewer, file: Bytes) -> Result
     if file.len() > max {
         return Err(file_too_large(max).into());
     }
-    let picture = services.media.reencode(BlobKind::GigImages, file).await.map_err(Error::internal)?;
-    let picture = picture.map_err(|unreadable: InvalidImage| {
+    let encoded = services.media.reencode(BlobKind::GigImages, file).await.map_err(Error::internal)?;
+    let encoded = encoded.map_err(|unreadable: InvalidImage| {
         Violation::at("file", ViolationCode::UnsupportedMedia, unreadable.to_string())
     })?;
-    store(services, viewer.id(), picture).await
+    store(services, viewer.id(), encoded).await
 }
 
 /// `FILE_TOO_LARGE`: the file has more than `max` bytes.
@@ -45,21 +45,21 @@ pub fn file_too_large(max: usize) -> Violation {
 pub(crate) async fn store(
     services: &Services,
     owner_id: UserId,
-    picture: crate::media::images::EncodedImage,
+    encoded: crate::media::images::EncodedImage,
 ) -> Result<GigImage> {
     let to_i32 = |number: u32| i32::try_from(number).map_err(Error::internal);
     let image = GigImage {
         id: services.new_id(),
         owner_id,
         gig_id: None,
-        width: to_i32(picture.width)?,
-        height: to_i32(picture.height)?,
-        byte_size: i32::try_from(picture.bytes.len()).map_err(Error::internal)?,
+        width: to_i32(encoded.width)?,
+        height: to_i32(encoded.height)?,
+        byte_size: i32::try_from(encoded.bytes.len()).map_err(Error::internal)?,
     };
     let work = services.begin().await?;
     images::insert(work.tx(), &image, services.now()).await?;
     work.commit().await?;
-    services.media.put(image.id, picture.bytes).await.map_err(Error::internal)?;
+    services.media.put(image.id, encoded.bytes).await.map_err(Error::internal)?;
     Ok(image)
 }
 
@@ -78,7 +78,7 @@ pub fn image_url(services: &Services, image_view: &ImageView) -> String {
     if image_view.is_public {
         return plain;
     }
-    let lifetime = SIGNED_URL_LIFETIME.num_seconds();
+    let lifetime = SIGNED_URL_MIN_LIFETIME.num_seconds();
     let expires = (services.now().timestamp() / lifetime + 2) * lifetime;
     let signature = services.url_signer.sign(&signed_text(id, expires));
     format!("{plain}?expires={expires}&signature={signature}")
@@ -93,7 +93,7 @@ fn signed_text(image_id: ImageId, expires: i64) -> String {
 pub struct ImageFile {
     pub bytes: Bytes,
     /// Whether everybody can see it, and shared caches can store it.
-    pub public: bool,
+    pub is_public: bool,
 }
 
 /// Returns a picture, or `None` if it does not exist for the viewer. While its gig is ACTIVE, everybody can
@@ -114,7 +114,7 @@ pub async fn read(
     };
     let Some(image_view) = image_view.into_iter().next() else { return Ok(None) };
     let bytes = services.media.get(image_id).await.map_err(Error::internal)?;
-    Ok(bytes.map(|bytes| ImageFile { bytes, public: image_view.is_public }))
+    Ok(bytes.map(|bytes| ImageFile { bytes, is_public: image_view.is_public }))
 }
 
 fn is_valid(

@@ -16,7 +16,7 @@ use crate::store::{reviews, users, verifications};
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct RetentionSummary {
     /// People whose pictures were erased some time after the decision.
-    pub pictures: usize,
+    pub documents: usize,
     /// People who never submitted their verification, and whose data were erased.
     pub abandoned: usize,
     /// People whose whole record was erased.
@@ -50,7 +50,7 @@ pub async fn apply(services: &Services) -> Result<RetentionSummary> {
         match category {
             RetentionCategory::Abandoned => summary.abandoned = erased,
             RetentionCategory::Record => summary.records = erased,
-            RetentionCategory::Documents => summary.pictures = erased,
+            RetentionCategory::Documents => summary.documents = erased,
         }
     }
     last_error.map_or(Ok(summary), Err)

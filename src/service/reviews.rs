@@ -23,13 +23,13 @@ pub async fn claim(services: &Services, viewer: &Viewer, id: ReviewItemId) -> Re
     require_reviewer(viewer)?;
     let mut work = services.begin().await?;
     let before = lock_item(&work, id).await?;
-    let own = match before.subject_id {
+    let is_own = match before.subject_id {
         SubjectId::Gig(gig_id) => gigs::find_visible(work.tx(), Some(viewer), gig_id)
             .await?
             .is_some_and(|gig| gig.seller_id == viewer.id()),
         SubjectId::Verification(user_id) => user_id == viewer.id(),
     };
-    if own {
+    if is_own {
         return Err(own_subject_error("id"));
     }
     let mut item = before.clone();

@@ -101,6 +101,6 @@ async fn lock_not_erased(work: &UnitOfWork<'_>, user_id: UserId) -> Result<()> {
 
 /// Returns the person with that e-mail.
 pub(super) async fn find(services: &Services, email: &str) -> Result<UserId> {
-    let credentials = users::credentials(services.db.read(), email).await?;
+    let credentials = users::find_credentials(services.db.read(), email).await?;
     Ok(credentials.ok_or_else(|| Violation::not_found("email", "person"))?.user_id)
 }

@@ -275,14 +275,14 @@ pub async fn read_document(
     let blob = services.media.get(document_id).await.map_err(Error::internal)?;
     let Some(blob) = blob else { return Ok(None) };
     let key = services.vault.unwrap(&wrapped, document.user_id)?;
-    let picture = key.decrypt(&document_context(document.user_id, document_id), &blob)?;
+    let image = key.decrypt(&document_context(document.user_id, document_id), &blob)?;
     let side: &str = document.side.into();
     let work = services.begin().await?;
     let detail = format!("{side} {}", document_id.to_public());
     audit::append(services, &work, actor(viewer, request_id), document.user_id, "VIEW_DOCUMENT", &detail)
         .await?;
     work.commit().await?;
-    Ok(Some(picture.to_vec()))
+    Ok(Some(image.to_vec()))
 }
 
 fn actor<'a>(viewer: &Viewer, request_id: &'a str) -> Actor<'a> {

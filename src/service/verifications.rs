@@ -96,13 +96,13 @@ pub async fn upload_document(
     }
     // Check whether an upload is allowed before the expensive decoding.
     let mut preview = find(services.db.read(), viewer.id()).await?.verification;
-    preview.apply(VerificationTransition::Provide, Vec::new(), &services.limits, services.now())?;
-    let picture =
+    preview.apply(VerificationTransition::ProvideData, Vec::new(), &services.limits, services.now())?;
+    let encoded =
         services.media.reencode(BlobKind::IdentityDocuments, file).await.map_err(Error::internal)?;
-    let picture = picture.map_err(|unreadable| {
+    let encoded = encoded.map_err(|unreadable| {
         Violation::at("file", ViolationCode::UnsupportedMedia, unreadable.to_string())
     })?;
-    let (width, height, min) = (picture.width, picture.height, limits.document_min_pixels);
+    let (width, height, min) = (encoded.width, encoded.height, limits.document_min_pixels);
     if width.min(height) < min {
         let message = format!(
             "The picture must have at least {min} pixels along its shorter side; it has {width} x {height}."
@@ -119,7 +119,7 @@ pub async fn upload_document(
         user_id: viewer.id(),
         document_type,
         side,
-        image_hash: services.vault.hash("picture", &picture.bytes),
+        image_hash: services.vault.hash("picture", &encoded.bytes),
         needs_resubmission: false,
         uploaded_at: now,
     };
@@ -136,7 +136,7 @@ pub async fn upload_document(
         .collect();
     documents.push(document.clone());
     record.verification.document_type = Some(document_type);
-    let blob = key.encrypt(&document_context(viewer.id(), document.id), &picture.bytes)?;
+    let blob = key.encrypt(&document_context(viewer.id(), document.id), &encoded.bytes)?;
     services.media.put(document.id, blob.into()).await.map_err(Error::internal)?;
     let written = async {
         save_change(services, &mut work, &record, previous).await?;
@@ -165,7 +165,7 @@ pub async fn upload_document(
 pub async fn submit(services: &Services, viewer: &Viewer) -> Result<Verification> {
     let (limits, now) = (&services.limits, services.now());
     let mut work = services.begin().await?;
-    lock_person(&work, viewer).await?;
+    lock_viewer(&work, viewer).await?;
     let record = verifications::lock(work.tx(), viewer.id()).await?;
     let mut record = record.unwrap_or_else(|| VerificationRecord::not_started(viewer.id()));
     let violations = permission::unmet_requirements(
@@ -182,10 +182,10 @@ pub async fn submit(services: &Services, viewer: &Viewer) -> Result<Verification
     record.verification.apply(VerificationTransition::Submit, Vec::new(), limits, now)?;
     let hash = identity_hash(services, &record)?;
     verifications::lock_submissions(work.tx()).await?;
-    let taken = verifications::is_identity_taken(work.tx(), &hash, viewer.id()).await?;
+    let is_taken = verifications::is_identity_taken(work.tx(), &hash, viewer.id()).await?;
     record.identity_hash = Some(hash);
     save_change(services, &mut work, &record, previous).await?;
-    if taken {
+    if is_taken {
         let previous = record.verification.status;
         let reasons = vec![DUPLICATE_IDENTITY.to_reason()];
         record.verification.apply(VerificationTransition::RequestResubmission, reasons, limits, now)?;
@@ -207,12 +207,12 @@ async fn begin_change(
     work: &UnitOfWork<'_>,
     viewer: &Viewer,
 ) -> Result<(VerificationRecord, VerificationStatus)> {
-    lock_person(work, viewer).await?;
+    lock_viewer(work, viewer).await?;
     let record = verifications::lock(work.tx(), viewer.id()).await?;
     let mut record = record.unwrap_or_else(|| VerificationRecord::not_started(viewer.id()));
     let previous = record.verification.status;
     record.verification.apply(
-        VerificationTransition::Provide,
+        VerificationTransition::ProvideData,
         Vec::new(),
         &services.limits,
         services.now(),
@@ -222,7 +222,7 @@ async fn begin_change(
 
 /// Locks the person: people are locked before what belongs to them. The first time there is no verification
 /// to lock.
-async fn lock_person(work: &UnitOfWork<'_>, viewer: &Viewer) -> Result<()> {
+async fn lock_viewer(work: &UnitOfWork<'_>, viewer: &Viewer) -> Result<()> {
     users::lock(work.tx(), viewer.id()).await?;
     // If the person was erased since the request began, nothing of them must be stored again.
     if users::is_erased(work.tx(), viewer.id()).await? { Err(Error::Unauthenticated) } else { Ok(()) }

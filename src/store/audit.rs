@@ -1,4 +1,4 @@
-//! The audit trail: who saw or decided what about whom. Entries are appended and never changed.
+//! The audit log: who saw or decided what about whom. Entries are appended and never changed.
 
 use chrono::{DateTime, Utc};
 use entity::audit_entry;
@@ -7,7 +7,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, NotSe
 use crate::domain::id::UserId;
 use crate::store::Result;
 
-/// An entry of the audit trail.
+/// An entry of the audit log.
 #[derive(Debug, Clone)]
 pub struct AuditEntry {
     pub at: DateTime<Utc>,

@@ -10,8 +10,8 @@ use crate::domain::id::UserId;
 use crate::domain::wrapped_key::WrappedKey;
 use crate::store::Result;
 
-/// Up to `limit` users whose data key is wrapped by another key than `newest`, in the order of their ids,
-/// after the id `after`.
+/// Up to `limit` users whose data key is wrapped by another key than `newest`, ordered by id and starting
+/// after `after`.
 pub async fn find_wrapped_by_old_keys(
     db: &impl ConnectionTrait,
     newest: &str,

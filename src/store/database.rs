@@ -18,7 +18,7 @@ use sea_orm::{
 
 use crate::store::Result;
 
-/// A request that waits longer than this for a connection fails: the database counts as unavailable.
+/// A request fails if it waits longer than this for a connection. The database then counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Writers of SQLite queue for the one writing connection. Fifty of them finish well within this time.
@@ -27,8 +27,8 @@ const SQLITE_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long SQLite waits for the write lock of another process, such as the command line.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A connection is tested before use only if it was idle for longer, since a test takes as long as a small
-/// statement.
+/// A connection is tested before use only if it was idle for longer than this, since a test takes as long as
+/// a small statement.
 const TEST_CONNECTION_AFTER: Duration = Duration::from_secs(1);
 
 const SQLITE_READERS: u32 = 8;
@@ -48,8 +48,8 @@ pub struct Database {
 }
 
 impl Database {
-    /// Opens or creates the SQLite file. With write-ahead logging, readers continue while there is a write.
-    /// The pool of the one writing connection is a fair queue, so no request gets "database is locked".
+    /// Opens or creates the SQLite file. With write-ahead logging, readers continue during a write. Writers
+    /// wait in the fair queue of a pool with one connection, so no request gets "database is locked".
     pub async fn open_sqlite(file: &Path) -> Result<Self> {
         let statement_count = Arc::default();
         create_private(file)?;
@@ -76,8 +76,8 @@ impl Database {
                 });
             connect_and_count(options, &statement_count)
         };
-        // If several processes open a new file at once, one of them switches it to WAL mode. SQLite does not
-        // wait for that (the others would fail), so this lock does.
+        // If several processes open a new file at once, one of them switches it to WAL mode. SQLite would let
+        // the others fail instead of wait, so they wait for this lock.
         let _lock = lock_exclusively(&file).await?;
         let writer = connect(1, SQLITE_WRITE_TIMEOUT).await?;
         let reader = connect(SQLITE_READERS, ACQUIRE_TIMEOUT).await?;
@@ -85,7 +85,7 @@ impl Database {
     }
 
     /// Connects to PostgreSQL. The server cancels every statement that runs for longer than
-    /// `statement_timeout`, even if its client has gone.
+    /// `statement_timeout`, even if the client has disconnected.
     pub async fn connect_postgres(url: &str, statement_timeout: Duration) -> Result<Self> {
         let statement_count = Arc::default();
         let mut options = ConnectOptions::new(url);
@@ -103,7 +103,7 @@ impl Database {
         Ok(Self { reader: pool.clone(), writer: pool, statement_count, sqlite: None })
     }
 
-    /// Runs the pending migrations, if any. Concurrent calls, also of other processes, wait for each other.
+    /// Runs the pending migrations, if any. Concurrent calls wait for each other, even in other processes.
     ///
     /// # Errors
     /// The error of the migration that failed. That migration is rolled back; the ones before it stay.
@@ -139,8 +139,8 @@ impl Database {
     /// Begins a transaction that will write.
     pub async fn begin(&self) -> Result<DatabaseTransaction> {
         let options = TransactionOptions {
-            // A transaction that reads first and writes later would fail if another one wrote in between.
-            // IMMEDIATE waits at the start instead.
+            // With the default mode, a transaction that reads first and writes later fails if another one
+            // writes in between. With IMMEDIATE it waits at its start instead.
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
@@ -217,9 +217,9 @@ fn create_private(file: &Path) -> Result<()> {
     options.open(file).map(drop).map_err(custom)
 }
 
-/// Begins the transaction on a separate task. If the client goes away, its request is dropped. A BEGIN that
-/// is dropped halfway would return its connection to the pool with an open transaction; on its own task it
-/// completes, and the transaction is then rolled back.
+/// Begins the transaction on a separate task. If a client disconnects, its request is dropped. A BEGIN that
+/// is dropped halfway would return its connection to the pool with an open transaction. On its own task, the
+/// BEGIN completes, and the transaction is then rolled back.
 async fn begin_detached(
     pool: DatabaseConnection,
     options: TransactionOptions,

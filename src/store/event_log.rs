@@ -99,8 +99,8 @@ pub async fn set_epoch(tx: &impl ConnectionTrait, epoch: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Deletes up to `limit` of the oldest events from before `moment`, but never the newest of all, from which
-/// the next position is counted. Returns the number of deleted events.
+/// Deletes up to `limit` of the oldest events from before `moment`, and returns their number. Never deletes
+/// the newest event, since the next position is computed from it.
 pub async fn prune(tx: &impl ConnectionTrait, moment: DateTime<Utc>, limit: u64) -> Result<u64> {
     let newest = newest_position(tx).await?;
     let oldest: Vec<(i64, DateTime<Utc>)> = event::Entity::find()
@@ -111,8 +111,8 @@ pub async fn prune(tx: &impl ConnectionTrait, moment: DateTime<Utc>, limit: u64)
         .into_tuple()
         .all(tx)
         .await?;
-    // Stop at the first event that stays. A later one may have an older time, if a clock was wrong, but
-    // deleting it would leave a gap.
+    // Stop at the first event that stays. A later event can have an older time if a clock was wrong, but
+    // deleting that one would leave a gap.
     let old = oldest.iter().take_while(|(position, at)| *at < moment && *position < newest);
     let Some((last, _)) = old.last() else { return Ok(0) };
     let deleted = event::Entity::delete_many().filter(event::Column::Position.lte(*last)).exec(tx).await?;
@@ -141,14 +141,14 @@ fn topic_condition(topic: Topic) -> Condition {
     let kind = |kind: &str| Condition::all().add(event::Column::Kind.eq(kind));
     match topic {
         Topic::Gig(id) => kind(GIG_STATUS).add(event::Column::SubjectId.eq(id)),
-        Topic::Seller(id) => kind(GIG_STATUS).add(event::Column::OwnerId.eq(id)),
-        Topic::Published => {
+        Topic::GigsOfSeller(id) => kind(GIG_STATUS).add(event::Column::OwnerId.eq(id)),
+        Topic::PublishedGigs => {
             let active: &str = GigStatus::Active.into();
             kind(GIG_STATUS).add(event::Column::Status.eq(active))
         }
         Topic::Verification(id) => kind(VERIFICATION_STATUS).add(event::Column::OwnerId.eq(id)),
         Topic::ReviewQueue => kind(REVIEW_QUEUE),
-        Topic::Sessions(id) => Condition::all()
+        Topic::SessionsAndRole(id) => Condition::all()
             .add(event::Column::Kind.is_in([SESSION_ENDED, ROLE_CHANGED]))
             .add(event::Column::OwnerId.eq(id)),
     }

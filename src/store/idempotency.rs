@@ -21,20 +21,20 @@ pub struct RequestKey {
 /// A stored request.
 #[derive(Debug, Clone)]
 pub struct StoredRequest {
-    /// A keyed hash of the request, to recognize it.
+    /// A keyed hash of the request, to detect that the key is used for another one.
     pub fingerprint: Vec<u8>,
     /// The last attempt to run it.
     pub attempt: AttemptId,
-    /// From then on the attempt counts as abandoned.
+    /// When the attempt starts to count as abandoned.
     pub running_until: DateTime<Utc>,
     /// Whether the attempt has changed data.
-    pub has_acted: bool,
+    pub has_changed_data: bool,
     /// The encrypted response, with the wrapped key that decrypts it.
     pub response: Option<(WrappedKey, Vec<u8>)>,
     pub expires_at: DateTime<Utc>,
 }
 
-/// Inserts a new request. Returns `false` if there is one with this key.
+/// Inserts a new request. Returns `false` if a request with this key exists already.
 pub async fn insert(tx: &impl ConnectionTrait, request: &RequestKey, new: &StoredRequest) -> Result<bool> {
     let row = ActiveModel {
         user_id: Set(request.user_id.uuid()),
@@ -64,14 +64,14 @@ fn from_row(row: Model) -> StoredRequest {
         fingerprint: row.fingerprint,
         attempt: AttemptId::from_uuid(row.attempt),
         running_until: row.running_until,
-        has_acted: row.acted,
+        has_changed_data: row.acted,
         response: key.zip(row.answer),
         expires_at: row.expires_at,
     }
 }
 
-/// Replaces the attempt `from`, if it has neither changed data nor stored a response. Returns `false`
-/// otherwise.
+/// Replaces the attempt `from` by `attempt`. Returns `false` if `from` has changed data or stored a response,
+/// or is no longer the last attempt.
 pub async fn take_over(
     tx: &impl ConnectionTrait,
     request: &RequestKey,
@@ -92,7 +92,7 @@ pub async fn take_over(
 
 /// Records, in the transaction of the change, that the attempt changes data. Returns `false` if another
 /// attempt has taken over.
-pub async fn mark_acted(tx: &impl ConnectionTrait, request: &RequestKey, attempt: AttemptId) -> Result<bool> {
+pub async fn mark_data_changed(tx: &impl ConnectionTrait, request: &RequestKey, attempt: AttemptId) -> Result<bool> {
     let updated = Entity::update_many()
         .col_expr(Column::Acted, Expr::value(true))
         .filter(attempt_condition(request, attempt))

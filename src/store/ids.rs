@@ -1,5 +1,5 @@
-//! Typed ids in SQL: how they are bound, compared and read. Every kind of id that is a column needs a place
-//! here.
+//! Typed ids in SQL: how they are bound and read. Add every type of id that is stored in a column to
+//! `stored_as_uuid!`.
 
 use sea_orm::sea_query::Nullable;
 use sea_orm::{ColIdx, QueryResult, TryGetError, TryGetable, Value};
@@ -43,7 +43,7 @@ stored_as_uuid!(
     AttemptId,
 );
 
-/// The column does not say of which kind it is.
+/// A subject is stored without its kind, so it can be bound but not read.
 impl From<SubjectId> for Value {
     fn from(id: SubjectId) -> Self {
         id.uuid().into()

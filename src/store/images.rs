@@ -129,7 +129,7 @@ pub async fn attach(
     Ok(true)
 }
 
-/// The images of these gigs, those of each gig in order.
+/// The images of these gigs. The images of each gig are in order.
 pub async fn find_by_gigs(db: &impl ConnectionTrait, gig_ids: &[GigId]) -> Result<Vec<(GigId, GigImage)>> {
     let rows = gig_image::Entity::find()
         .filter(gig_image::Column::GigId.is_in(gig_ids.iter().copied()))
@@ -175,8 +175,8 @@ pub async fn find_all(db: &impl ConnectionTrait, ids: &[ImageId]) -> Result<Vec<
     Ok(images.into_iter().map(|image| ImageView { is_public: is_public(&image), image }).collect())
 }
 
-/// Up to `limit` images that have belonged to no gig since before `moment`, in the order of their ids, after
-/// the id `after`.
+/// Up to `limit` images that have belonged to no gig since before `moment`, ordered by id and starting after
+/// `after`.
 pub async fn find_unattached(
     db: &impl ConnectionTrait,
     moment: DateTime<Utc>,
@@ -195,7 +195,7 @@ pub async fn find_unattached(
         .await
 }
 
-/// Deletes an image, if it still belongs to no gig since before `moment`. Returns whether it was deleted.
+/// Deletes an image if it has belonged to no gig since before `moment`. Returns whether it was deleted.
 pub async fn delete_unattached(
     tx: &impl ConnectionTrait,
     id: ImageId,

@@ -1,16 +1,15 @@
-//! Reads and writes the database: one file or folder per aggregate. No other layer has SQL or imports
+//! Reads and writes the database: one file or directory per aggregate. No other layer has SQL or imports
 //! `sea_orm`.
 //!
 //! Every function takes the connection or transaction to use, and converts between rows and `domain` values.
-//! Every function returns [`Error`] if the database fails; only further errors are documented. A finder of
-//! data that is not public takes the viewer, and does not find what the viewer may not see. `service` begins
-//! and commits the transactions.
+//! Every function returns [`Error`] if the database fails; its documentation lists only other errors. The
+//! functions with `visible` in their name take the viewer and find only what the viewer may see. The callers
+//! of all others check permissions. `service` begins and commits the transactions.
 //!
 //! To add an aggregate: a migration for its table, a module in `entity`, its type in `domain`, its id in
 //! `domain::id` and in `ids` here, and a file here with `from_row`, `to_row` and its functions, listed below.
 //!
-//! To add a column to a gig: a migration; the field in `entity::gig`; the field in `domain::gig`; a line each
-//! in `from_row` and `to_row` in [`gigs`]. If lists show it, also follow the steps in [`gigs::rows`].
+//! To add a column to a gig: the steps in the header of `src/graphql/mod.rs`.
 #![expect(clippy::missing_errors_doc, reason = "every function returns the same error, as the header says")]
 
 pub mod audit;
@@ -45,16 +44,16 @@ pub use sea_orm::DbErr as Error;
 /// The result of every function of the store.
 pub type Result<T> = std::result::Result<T, DbErr>;
 
-/// The most rows that one statement inserts. Even for the widest table this stays within the 32,766 bound
-/// values that SQLite allows, which is less than PostgreSQL does.
+/// The most rows that one statement inserts. Even for the widest table, these rows stay within the limits of
+/// bound values: 32,766 in SQLite, and more in PostgreSQL.
 const ROWS_PER_INSERT: usize = 1000;
 
-/// The error for a stored text that is not a valid `what`.
+/// The error for a stored text that is invalid; `what` says what the text should be.
 fn corrupt(what: &str, text: &str) -> DbErr {
     DbErr::Type(format!("{text:?} is not a valid {what}"))
 }
 
-/// Parses the stored text of an enum.
+/// Parses the stored text of an enum; `what` names the enum in the error.
 fn parse<T: std::str::FromStr>(what: &str, text: &str) -> Result<T> {
     text.parse().map_err(|_| corrupt(what, text))
 }

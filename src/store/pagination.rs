@@ -6,7 +6,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use uuid::Uuid;
 
-/// The position of a row in its list: the values by which the list is ordered, then the id of the row.
+/// The position of a row in its list: the values by which the list is ordered, and the id of the row.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PageKey {
     /// The name of the order, so that a cursor is valid for lists of the same order only.
@@ -15,7 +15,7 @@ pub struct PageKey {
     pub id: Uuid,
 }
 
-/// Exceeds every value by which a list is ordered. In microseconds it is the year 2255.
+/// An upper bound of the values by which a list is ordered. As a time in microseconds, it is the year 2255.
 const VALUE_BOUND: u64 = 1 << 53;
 
 impl PageKey {
@@ -36,7 +36,7 @@ impl PageKey {
         }
         let values: Vec<i64> = values.split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
         let id = Uuid::try_parse(id).ok()?;
-        // No list has a larger value, and not every database could compare one.
+        // No list has a larger value, and some databases cannot compare one.
         let is_in_range = values.iter().all(|value| value.unsigned_abs() < VALUE_BOUND);
         (is_in_range && values.len() == len).then_some(Self { order, values, id })
     }
@@ -75,8 +75,8 @@ impl<T> Default for Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Makes the page from rows in the direction of paging, of which up to one more than the page size was
-    /// read.
+    /// Makes the page from rows in the direction of paging. There may be one row more than the page size,
+    /// which shows that more rows follow.
     pub fn from_rows(mut rows: Vec<(PageKey, T)>, request: &PageRequest) -> Self {
         let size = usize::try_from(request.size).unwrap_or(usize::MAX);
         let has_more = rows.len() > size;

@@ -74,8 +74,8 @@ fn to_row(item: &ReviewItem) -> review_item::Model {
     }
 }
 
-/// Replaces the item `before` by `item`. Returns `false` if the stored item was decided, or its claim
-/// changed, meanwhile.
+/// Replaces the item `before` by `item`. Returns `false` if the stored item was decided in the meantime, or
+/// its claim has changed.
 pub async fn update(tx: &impl ConnectionTrait, before: &ReviewItem, item: &ReviewItem) -> Result<bool> {
     let unchanged = Condition::all()
         .add(review_item::Column::Id.eq(item.id))
@@ -204,7 +204,7 @@ pub async fn count(db: &impl ConnectionTrait, query: &QueueQuery) -> Result<i32>
     Ok(i32::try_from(count).unwrap_or(i32::MAX))
 }
 
-/// The number of undecided items that are past their due time. The same rule as [`ReviewItem::overdue`].
+/// The number of undecided items that are past their due time. The same rule as [`ReviewItem::is_overdue`].
 pub async fn count_overdue(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<i32> {
     let count = review_item::Entity::find()
         .filter(review_item::Column::DecidedAt.is_null())
@@ -269,7 +269,7 @@ fn decision_row(decision: &Decision) -> Result<review_decision::ActiveModel> {
     })
 }
 
-/// Removes everything that a person wrote from the decisions about this subject. The codes, times and
+/// Removes the texts that reviewers wrote from the decisions about this subject. The codes, times and
 /// reviewers stay.
 pub async fn strip_free_text(tx: &impl ConnectionTrait, subject_id: SubjectId) -> Result<()> {
     let rows = review_decision::Entity::find()
@@ -304,7 +304,7 @@ pub async fn reasons_of_versions(
     versions: &[(SubjectId, i32)],
 ) -> Result<Vec<((SubjectId, i32), Vec<ReviewReason>)>> {
     let subjects = versions.iter().map(|(subject, _)| *subject);
-    // A decision's row does not say of which kind its subject is.
+    // The row of a decision does not have the kind of its subject.
     let by_uuid: HashMap<_, _> = subjects.clone().map(|subject| (subject.uuid(), subject)).collect();
     let rows = review_decision::Entity::find()
         .filter(review_decision::Column::SubjectId.is_in(subjects))

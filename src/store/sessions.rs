@@ -85,7 +85,7 @@ pub async fn find_token(tx: &impl ConnectionTrait, hash: &[u8]) -> Result<Option
 }
 
 /// Marks the refresh token as used. Returns `false` if it was used already.
-pub async fn use_token(tx: &impl ConnectionTrait, hash: &[u8], now: DateTime<Utc>) -> Result<bool> {
+pub async fn mark_token_used(tx: &impl ConnectionTrait, hash: &[u8], now: DateTime<Utc>) -> Result<bool> {
     let updated = refresh_token::Entity::update_many()
         .col_expr(refresh_token::Column::UsedAt, Expr::value(now))
         .filter(refresh_token::Column::Hash.eq(hash.to_vec()))
@@ -127,7 +127,7 @@ pub async fn end(
     Ok(ended.first().map(|row| UserId::from_uuid(row.user_id)))
 }
 
-/// Ends all sessions of the user and returns those that had not expired.
+/// Ends all sessions of the user, and returns those that had not ended or expired before.
 pub async fn end_all(
     tx: &impl ConnectionTrait,
     user_id: UserId,
@@ -142,8 +142,8 @@ pub async fn end_all(
     Ok(ended.iter().filter(|row| row.expires_at > now).map(|row| SessionId::from_uuid(row.id)).collect())
 }
 
-/// Deletes sessions that expired before `moment`, with their tokens. Returns for each the session, its user,
-/// and whether it had been ended.
+/// Deletes the sessions that expired before `moment`, with their tokens. Returns each session, its user, and
+/// whether it had been ended.
 pub async fn delete_expired(
     tx: &impl ConnectionTrait,
     moment: DateTime<Utc>,
@@ -161,8 +161,8 @@ pub async fn delete_expired(
         .filter(session::Column::ExpiresAt.lt(moment))
         .exec_with_returning(tx)
         .await?;
-    let forgotten = deleted
+    let deleted_sessions = deleted
         .into_iter()
         .map(|row| (SessionId::from_uuid(row.id), UserId::from_uuid(row.user_id), row.ended_at.is_some()));
-    Ok(forgotten.collect())
+    Ok(deleted_sessions.collect())
 }

@@ -1,8 +1,8 @@
 //! A builder of SQL text with bound values, for the lists of gigs.
 //!
-//! SeaORM's builder binds every value, also those that must be constants. PostgreSQL plans a prepared
-//! statement once and well only if it sees that `status = 'ACTIVE'` matches a partial index, and how few rows
-//! LIMIT leaves (docs/PERFORMANCE.md has the measurements).
+//! SeaORM's builder binds every value, including those that must be constants. PostgreSQL chooses a good plan
+//! for a prepared statement only if the text shows that `status = 'ACTIVE'` matches a partial index, and how
+//! few rows LIMIT leaves (docs/PERFORMANCE.md has the measurements).
 
 use sea_orm::{DbBackend, Statement, Value};
 

@@ -25,7 +25,7 @@ pub struct NewUser {
     pub created_at: DateTime<Utc>,
 }
 
-/// What signing in is checked against.
+/// What a sign-in is checked against.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     pub user_id: UserId,
@@ -47,7 +47,7 @@ pub(super) fn role_of(row: &user::Model) -> Result<Role> {
     parse("role", &row.role)
 }
 
-/// Inserts the user. Returns `false` if the email address is taken.
+/// Inserts the user. Returns `false` if another account has the e-mail address.
 pub async fn insert(db: &impl ConnectionTrait, new: &NewUser) -> Result<bool> {
     let role: &str = new.role.into();
     let row = user::ActiveModel {
@@ -70,7 +70,7 @@ pub async fn insert(db: &impl ConnectionTrait, new: &NewUser) -> Result<bool> {
     Ok(matches!(inserted, TryInsertResult::Inserted(1)))
 }
 
-pub async fn credentials(db: &impl ConnectionTrait, email: &str) -> Result<Option<Credentials>> {
+pub async fn find_credentials(db: &impl ConnectionTrait, email: &str) -> Result<Option<Credentials>> {
     let row = user::Entity::find()
         .filter(user::Column::EmailKey.eq(email_key(email)))
         .filter(user::Column::ErasedAt.is_null())
@@ -116,7 +116,7 @@ pub async fn set_role(db: &impl ConnectionTrait, id: UserId, role: Role) -> Resu
     set(db, id, user::Column::Role, Expr::value(role)).await
 }
 
-/// Blocks the user since that time, or unblocks them.
+/// Blocks the user from `since` on; `None` unblocks the user.
 pub async fn set_blocked(db: &impl ConnectionTrait, id: UserId, since: Option<DateTime<Utc>>) -> Result<()> {
     set(db, id, user::Column::BlockedAt, Expr::value(since)).await
 }
@@ -136,7 +136,7 @@ pub async fn set_legal_hold(db: &impl ConnectionTrait, id: UserId, held: bool) -
     set(db, id, user::Column::LegalHold, Expr::value(held)).await
 }
 
-/// Removes the email address, name and password from the account. Nobody can sign in to it any more.
+/// Removes the e-mail address, name and password from the account. Nobody can sign in to it any more.
 pub async fn anonymise(db: &impl ConnectionTrait, id: UserId, now: DateTime<Utc>) -> Result<()> {
     let email = format!("{id}@erased.invalid");
     user::Entity::update_many()
@@ -153,7 +153,7 @@ pub async fn anonymise(db: &impl ConnectionTrait, id: UserId, now: DateTime<Utc>
     Ok(())
 }
 
-/// Sets since when the user's identity is verified; `None` if it is not.
+/// Sets the time from which the user's identity is verified; `None` if it is not verified.
 pub async fn set_verified(db: &impl ConnectionTrait, id: UserId, since: Option<DateTime<Utc>>) -> Result<()> {
     set(db, id, user::Column::VerifiedAt, Expr::value(since)).await
 }

@@ -14,17 +14,17 @@ use crate::domain::verification::{IdentityDocument, Verification, VerificationSt
 use crate::domain::wrapped_key::WrappedKey;
 use crate::store::{Result, from_json, parse, to_json};
 
-/// Key of the PostgreSQL advisory lock for submissions, so that the second of two with the same document sees
-/// the first.
+/// Key of the PostgreSQL advisory lock for submissions. If two submissions have the same document, the lock
+/// makes sure that the second one sees the first.
 const SUBMISSION_LOCK: i64 = 0x6769_6777_6179_0003;
 
 /// A verification with its encrypted personal data.
 #[derive(Debug, Clone)]
 pub struct VerificationRecord {
     pub verification: Verification,
-    /// The wrapped data key of the user; `None` before they have started, and after their data was erased.
+    /// The wrapped data key of the user; `None` before the user has started, and after the data was erased.
     pub key: Option<WrappedKey>,
-    /// The encrypted form.
+    /// The personal information, encrypted.
     pub personal_info: Option<Vec<u8>>,
     /// A keyed hash of the document's type, country and number, from the submission on.
     pub identity_hash: Option<Vec<u8>>,
@@ -83,8 +83,8 @@ fn document_from_row(row: identity_document::Model) -> Result<IdentityDocument> 
     })
 }
 
-fn to_row(sealed: &VerificationRecord, now: DateTime<Utc>) -> Result<verification::Model> {
-    let verification = &sealed.verification;
+fn to_row(record: &VerificationRecord, now: DateTime<Utc>) -> Result<verification::Model> {
+    let verification = &record.verification;
     let status: &str = verification.status.into();
     let text = |text: &'static str| text.to_owned();
     Ok(verification::Model {
@@ -92,20 +92,20 @@ fn to_row(sealed: &VerificationRecord, now: DateTime<Utc>) -> Result<verificatio
         status: status.to_owned(),
         version: verification.version,
         attempts_used: verification.attempts_used,
-        key_id: sealed.key.as_ref().map(|key| key.key_id.clone()),
-        wrapped_key: sealed.key.as_ref().map(|key| key.bytes.clone()),
-        personal_info: sealed.personal_info.clone(),
+        key_id: record.key.as_ref().map(|key| key.key_id.clone()),
+        wrapped_key: record.key.as_ref().map(|key| key.bytes.clone()),
+        personal_info: record.personal_info.clone(),
         personal_info_at: verification.personal_info_at,
         personal_info_asked: verification.needs_personal_info_resubmission,
         document_type: verification.document_type.map(|kind| text(kind.into())),
-        identity_hash: sealed.identity_hash.clone(),
+        identity_hash: record.identity_hash.clone(),
         reasons: to_json(&verification.reasons)?,
         submitted_at: verification.submitted_at,
         review_due_at: verification.review_due_at,
         decided_at: verification.decided_at,
         cleared_at: verification.cleared_at,
-        proposed_decision: sealed.proposal.as_ref().map(|(decision, _)| decision.clone()),
-        proposed_by: sealed.proposal.as_ref().map(|(_, reviewer)| reviewer.uuid()),
+        proposed_decision: record.proposal.as_ref().map(|(decision, _)| decision.clone()),
+        proposed_by: record.proposal.as_ref().map(|(_, reviewer)| reviewer.uuid()),
         changed_at: now,
         erased_at: verification.erased_at,
     })
@@ -148,14 +148,14 @@ pub async fn lock(tx: &impl ConnectionTrait, user_id: UserId) -> Result<Option<V
 }
 
 /// Inserts version 1 of a verification, or replaces the previous version, together with the records of its
-/// documents. Returns `false` if the stored version is another one, because of a concurrent change.
+/// documents. Returns `false` if a concurrent change has replaced the previous version already.
 pub async fn write(
     tx: &impl ConnectionTrait,
-    sealed: &VerificationRecord,
+    record: &VerificationRecord,
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    let row = to_row(sealed, now)?.into_active_model();
-    let (user_id, version) = (sealed.verification.user_id, sealed.verification.version);
+    let row = to_row(record, now)?.into_active_model();
+    let (user_id, version) = (record.verification.user_id, record.verification.version);
     if version == 1 {
         verification::Entity::insert(row).exec_without_returning(tx).await?;
     } else {
@@ -173,7 +173,7 @@ pub async fn write(
         .filter(identity_document::Column::UserId.eq(user_id))
         .exec(tx)
         .await?;
-    let documents = &sealed.verification.documents;
+    let documents = &record.verification.documents;
     if !documents.is_empty() {
         let rows = documents.iter().map(document_to_row);
         identity_document::Entity::insert_many(rows).exec_without_returning(tx).await?;
@@ -210,13 +210,13 @@ pub async fn set_proposal(
     Ok(())
 }
 
-/// The record of a document.
+/// The record of an identity document.
 pub async fn find_document(db: &impl ConnectionTrait, id: DocumentId) -> Result<Option<IdentityDocument>> {
     identity_document::Entity::find_by_id(id).one(db).await?.map(document_from_row).transpose()
 }
 
-/// Lets one transaction at a time check for the same document and submit. (SQLite has one writer at a time
-/// anyway.)
+/// Lets only one transaction at a time check for a duplicate document and submit. (SQLite has one writer at a
+/// time anyway.)
 pub async fn lock_submissions(tx: &impl ConnectionTrait) -> Result<()> {
     if tx.get_database_backend() == DbBackend::Postgres {
         tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({SUBMISSION_LOCK})")).await?;
@@ -224,7 +224,7 @@ pub async fn lock_submissions(tx: &impl ConnectionTrait) -> Result<()> {
     Ok(())
 }
 
-/// Whether another user is cleared, or in review, with this document.
+/// Whether the verification of another user is CLEARED or IN_REVIEW with the document that has this hash.
 pub async fn is_identity_taken(tx: &impl ConnectionTrait, hash: &[u8], user_id: UserId) -> Result<bool> {
     let statuses = [VerificationStatus::InReview, VerificationStatus::Cleared].map(<&str>::from);
     let count = verification::Entity::find()
@@ -241,9 +241,10 @@ pub async fn is_identity_taken(tx: &impl ConnectionTrait, hash: &[u8], user_id: 
 pub enum RetentionCategory {
     /// Images of documents; the time counts from the decision.
     Documents,
-    /// Verifications that were started and not submitted; the time counts from the last change.
+    /// All data of verifications that wait for the user, and are not submitted; the time counts from the last
+    /// change.
     Abandoned,
-    /// The form and the decisions; the time counts from the decision.
+    /// The personal information and the decisions; the time counts from the decision.
     Record,
 }
 
@@ -256,24 +257,24 @@ pub async fn find_older_than(
     verification::Entity::find()
         .select_only()
         .column(verification::Column::UserId)
-        .filter(retained_since_before(category, moment))
+        .filter(older_than_condition(category, moment))
         .into_tuple()
         .all(db)
         .await
 }
 
-/// Whether the user is one of [`find_older_than`]. Checked again in the transaction that deletes the data.
+/// Whether [`find_older_than`] finds the user. To be checked in the transaction that deletes the data.
 pub async fn is_older_than(
     tx: &impl ConnectionTrait,
     user_id: UserId,
     category: RetentionCategory,
     moment: DateTime<Utc>,
 ) -> Result<bool> {
-    let select = verification::Entity::find_by_id(user_id).filter(retained_since_before(category, moment));
+    let select = verification::Entity::find_by_id(user_id).filter(older_than_condition(category, moment));
     Ok(select.one(tx).await?.is_some())
 }
 
-fn retained_since_before(category: RetentionCategory, moment: DateTime<Utc>) -> Condition {
+fn older_than_condition(category: RetentionCategory, moment: DateTime<Utc>) -> Condition {
     use VerificationStatus::{ActionRequired, Cleared, InProgress, Rejected, Revoked};
     let under_legal_hold = user::Entity::find()
         .select_only()
@@ -290,11 +291,11 @@ fn retained_since_before(category: RetentionCategory, moment: DateTime<Utc>) -> 
     };
     let condition = match category {
         RetentionCategory::Documents => {
-            let with_pictures = identity_document::Entity::find()
+            let with_documents = identity_document::Entity::find()
                 .select_only()
                 .column(identity_document::Column::UserId)
                 .into_query();
-            decided().add(verification::Column::UserId.in_subquery(with_pictures))
+            decided().add(verification::Column::UserId.in_subquery(with_documents))
         }
         RetentionCategory::Abandoned => Condition::all()
             .add(in_status(&[InProgress, ActionRequired]))

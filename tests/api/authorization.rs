@@ -36,7 +36,7 @@ pub struct Callers {
     pub member: TestUser,
     reviewer: TestUser,
     admin: TestUser,
-    /// Prepares what a test needs; not one of the callers.
+    /// A reviewer who prepares what a test needs, and is not one of the callers.
     pub other_reviewer: TestUser,
 }
 

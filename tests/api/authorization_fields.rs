@@ -3,7 +3,7 @@
 //! A new type needs its operations in `operations_for`; a new field only needs its row in the table, and its
 //! required arguments in `arguments`.
 
-use gigway::graphql::authorization::table::TABLE;
+use gigway::graphql::authorization::table;
 use gigway::graphql::authorization::{Access, CALLERS, Cell};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
@@ -12,12 +12,13 @@ use crate::authorization_table::{Field, schema};
 use crate::support::client::{Client, error_codes, text};
 use crate::support::documents::CLAIM;
 use crate::support::on_both_back_ends;
-use crate::support::pictures::small_png;
+use crate::support::sample_images::small_png;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::{PASSWORD, TestUser};
 use crate::verification::{self, submit_verification};
 
-/// Fields that may be null even for callers who may see them: no situation has a value for every caller.
+/// Fields that may be null even for callers who may see them, because no test data has a value for every
+/// caller.
 const MAY_BE_NULL: [&str; 7] = [
     "PageInfo.startCursor",
     "PageInfo.endCursor",
@@ -29,11 +30,11 @@ const MAY_BE_NULL: [&str; 7] = [
     "VerificationStep.doneAt",
 ];
 
-/// An operation that reaches an object of a type; `%` stands for the field, and `<name>` for a placeholder of
-/// [`Callers`].
+/// An operation that returns an object of a type. `%` stands for the selected field, and `<name>` for a
+/// placeholder of [`Callers`].
 enum Operation {
     Query(&'static str),
-    /// A subscription; its first event counts.
+    /// A subscription. Its first event is checked.
     Event(&'static str),
     /// An operation in a new session, because it may end the session.
     NewSession(&'static str),
@@ -216,14 +217,15 @@ impl Callers {
                 let form = Form::new()
                     .text("operations", operations.to_string())
                     .text("map", r#"{"0":["variables.file"]}"#)
-                    .part("0", Part::bytes(small_png()).file_name("picture.png"));
+                    .part("0", Part::bytes(small_png()).file_name("image.png"));
                 let request = client.post("/graphql").header("apollo-require-preflight", "1").multipart(form);
                 cell_of(&request.send().await.expect("a response").json().await.expect("JSON"))
             }
         }
     }
 
-    /// Selects the field in every operation for its type, as every caller; what shows the most counts.
+    /// Selects the field in every operation for its type, as every caller. Of the results for a caller, the
+    /// one that shows the most is compared with the table.
     async fn check(&self, app: &TestApp, type_name: &str, field: &Field, access: Access) {
         let name = format!("{type_name}.{}", field.name);
         let selection_set = if field.is_composite { " { __typename }" } else { "" };
@@ -237,7 +239,7 @@ impl Callers {
                 }
             }
             let is_as_expected = match expected {
-                // The caller cannot reach the object; the error does not matter.
+                // The caller cannot reach the object. The error does not matter.
                 Cell::Unreachable => rank(best) == 0,
                 // A visible list may be empty, unless an empty list is what hides it from others.
                 Cell::Value if best == Cell::Empty => access != Access::OwnerAndReviewersElseEmpty,
@@ -252,7 +254,7 @@ impl Callers {
 /// Checks every field of the selected types.
 async fn check_types(app: &TestApp, callers: &Callers, is_selected: impl Fn(&str) -> bool) {
     let schema = schema(app).await;
-    for rows in TABLE.iter().filter(|rows| is_selected(rows.type_name)) {
+    for rows in table::rows().filter(|rows| is_selected(rows.type_name)) {
         for (access, names) in rows.fields {
             for field in schema[rows.type_name].iter().filter(|field| names.contains(&field.name.as_str())) {
                 callers.check(app, rows.type_name, field, *access).await;
@@ -266,7 +268,7 @@ async fn every_field_returns_what_its_table_row_says_for_every_caller(app: TestA
     let rita = app.reviewer("Rita").await;
     let post = async |title: &str| {
         let mut form = app.gig_form(title).await;
-        form["imageIds"] = json!([owner.client.upload_picture(small_png()).await]);
+        form["imageIds"] = json!([owner.client.upload_image(small_png()).await]);
         form["links"] = json!(["https://example.com/"]);
         form["tags"] = json!(["song"]);
         owner.post(form).await

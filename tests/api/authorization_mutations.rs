@@ -1,7 +1,7 @@
 //! Every mutation, as each kind of caller. A refusal changes nothing.
 //!
-//! A new mutation needs a row in `MUTATIONS`, and a `Subject` if it acts on something that none of them
-//! provides.
+//! A new mutation needs a row in `MUTATIONS`, and a new `Subject` if it acts on something that no existing
+//! `Subject` provides.
 
 use gigway::graphql::authorization::CALLERS;
 use serde_json::{Value, json};
@@ -11,11 +11,11 @@ use crate::authorization::{
 };
 use crate::support::documents::{ARCHIVE_GIG, CLAIM, PAUSE_GIG, REFRESH, SAVE_DRAFT, SIGN_IN};
 use crate::support::on_both_back_ends;
-use crate::support::pictures::small_png;
+use crate::support::sample_images::small_png;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::PASSWORD;
 
-/// What a mutation acts on; created again for each caller.
+/// What a mutation acts on. It is created again for each caller.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Subject {
     None,

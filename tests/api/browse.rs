@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::client::{Client, text};
 use crate::support::documents::{ARCHIVE_GIG, PAUSE_GIG};
 use crate::support::on_both_back_ends;
-use crate::support::pictures::small_png;
+use crate::support::sample_images::small_png;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::TestUser;
 
@@ -277,7 +277,7 @@ async fn nodes_are_found_by_id_if_the_caller_may_see_them(app: TestApp) {
     let listed = list(&app, &ann, &rita, "Gig number one", json!({})).await;
     let draft = ann.post(app.gig_form("Gig number two").await).await;
     let item = text(&rita.queue_item(&draft).await["id"]);
-    let image = ann.client.upload_picture(small_png()).await;
+    let image = ann.client.upload_image(small_png()).await;
     let ids = json!([
         listed,
         draft,
@@ -295,15 +295,15 @@ async fn nodes_are_found_by_id_if_the_caller_may_see_them(app: TestApp) {
         nodes.as_array().expect("a list").iter().map(|node| node["__typename"].clone()).collect()
     };
     let (gig, category, user) = (json!("Gig"), json!("Category"), json!("User"));
-    let (picture, review, null) = (json!("GigImage"), json!("ReviewItem"), Value::Null);
+    let (image_type, review, null) = (json!("GigImage"), json!("ReviewItem"), Value::Null);
     let visible_to_all = [&gig, &null, &category, &user, &null, &null, &null, &null, &null].map(Value::clone);
     assert_eq!(types(&app.gateway_a()).await, visible_to_all);
     assert_eq!(types(&bob.client).await, visible_to_all);
     let visible_to_seller =
-        [&gig, &gig, &category, &user, &null, &picture, &null, &null, &null].map(Value::clone);
+        [&gig, &gig, &category, &user, &null, &image_type, &null, &null, &null].map(Value::clone);
     assert_eq!(types(&ann.client).await, visible_to_seller);
     let visible_to_reviewer =
-        [&gig, &gig, &category, &user, &review, &picture, &null, &null, &null].map(Value::clone);
+        [&gig, &gig, &category, &user, &review, &image_type, &null, &null, &null].map(Value::clone);
     assert_eq!(types(&rita.at(&app.gateway_b())).await, visible_to_reviewer);
     let too_many = json!({ "ids": vec![&listed; 101] });
     assert_eq!(app.gateway_a().error_codes(query, too_many).await, ["BAD_USER_INPUT"]);

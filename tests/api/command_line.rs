@@ -11,8 +11,8 @@ use crate::support::documents::SIGN_IN;
 use crate::support::process::{GatewayProcess, add_user, gigway};
 use crate::support::servers::free_port;
 
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    gigway(folder, arguments).output().expect("the command runs")
+fn run(dir: &Path, arguments: &[&str]) -> Output {
+    gigway(dir, arguments).output().expect("the command runs")
 }
 
 fn stdout(output: &Output) -> String {
@@ -21,7 +21,7 @@ fn stdout(output: &Output) -> String {
 
 #[test]
 fn an_invalid_variable_exits_with_status_2_and_one_line() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let dir = tempfile::tempdir().expect("a temporary directory");
     let cases = [
         ("GIGWAY_LISTEN", "8080", "0.0.0.0:8080"),
         ("DATABASE_URL", "mysql://root:hunter2@db/x", "postgres://"),
@@ -30,15 +30,14 @@ fn an_invalid_variable_exits_with_status_2_and_one_line() {
         ("GIGWAY_LIMITS", "{\"gigs\":1}", "imagesMax"),
     ];
     for (variable, value, example) in cases {
-        let output =
-            gigway(folder.path(), &["serve"]).env(variable, value).output().expect("the command runs");
+        let output = gigway(dir.path(), &["serve"]).env(variable, value).output().expect("the command runs");
         let stderr = String::from_utf8(output.stderr).expect("text");
         assert_eq!(output.status.code(), Some(2), "{stderr}");
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
         assert!(stderr.starts_with(&format!("gigway: {variable} ")) && stderr.contains(example), "{stderr}");
         assert!(!stderr.contains("hunter2"), "{stderr}");
     }
-    let production = gigway(folder.path(), &["serve", "--demo"])
+    let production = gigway(dir.path(), &["serve", "--demo"])
         .env("GIGWAY_ENV", "production")
         .env("GIGWAY_TOKEN_SECRET", "a secret of at least 32 characters")
         .env("GIGWAY_PUBLIC_URL", "https://api.example.com")
@@ -51,10 +50,9 @@ fn an_invalid_variable_exits_with_status_2_and_one_line() {
 
 #[test]
 fn an_unreachable_database_exits_with_status_1_and_one_line() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let dir = tempfile::tempdir().expect("a temporary directory");
     let url = format!("postgres://gigway:hunter2@127.0.0.1:{}/gigway", free_port());
-    let output =
-        gigway(folder.path(), &["serve"]).env("DATABASE_URL", url).output().expect("the command runs");
+    let output = gigway(dir.path(), &["serve"]).env("DATABASE_URL", url).output().expect("the command runs");
     let stderr = String::from_utf8(output.stderr).expect("text");
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(
@@ -65,8 +63,8 @@ fn an_unreachable_database_exits_with_status_1_and_one_line() {
 
 #[test]
 fn help_lists_the_environment_variables() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let help = stdout(&run(folder.path(), &["serve", "--help"]));
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let help = stdout(&run(dir.path(), &["serve", "--help"]));
     for variable in
         ["GIGWAY_LISTEN", "GIGWAY_DATA_DIR", "DATABASE_URL", "REDIS_URL", "GIGWAY_ENV", "GIGWAY_LIMITS"]
     {
@@ -76,20 +74,20 @@ fn help_lists_the_environment_variables() {
 
 #[test]
 fn schema_prints_the_committed_schema() {
-    let folder = tempfile::tempdir().expect("a folder");
-    assert_eq!(stdout(&run(folder.path(), &["schema"])), include_str!("../../schema.graphql"));
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    assert_eq!(stdout(&run(dir.path(), &["schema"])), include_str!("../../schema.graphql"));
 }
 
 #[test]
 fn migrate_and_doctor_report_the_state_of_the_database() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let status = run(folder.path(), &["migrate", "status"]);
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let status = run(dir.path(), &["migrate", "status"]);
     assert_eq!(status.status.code(), Some(1));
     assert!(stdout(&status).contains("gigway migrate up"), "{}", stdout(&status));
-    assert!(!run(folder.path(), &["doctor"]).status.success());
-    assert!(run(folder.path(), &["migrate", "up"]).status.success());
-    assert!(run(folder.path(), &["migrate", "status"]).status.success());
-    let doctor = run(folder.path(), &["doctor"]);
+    assert!(!run(dir.path(), &["doctor"]).status.success());
+    assert!(run(dir.path(), &["migrate", "up"]).status.success());
+    assert!(run(dir.path(), &["migrate", "status"]).status.success());
+    let doctor = run(dir.path(), &["doctor"]);
     assert!(doctor.status.success(), "{}", stdout(&doctor));
     for check in ["configuration", "database", "clock", "redis", "pictures", "keys"] {
         assert!(stdout(&doctor).contains(&format!("ok    {check}")), "{}", stdout(&doctor));
@@ -98,23 +96,21 @@ fn migrate_and_doctor_report_the_state_of_the_database() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn user_commands_work_while_the_gateway_runs() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let served = GatewayProcess::start(folder.path(), &[]);
-    let added = add_user(|arguments| gigway(folder.path(), arguments), "rita@example.com", "REVIEWER");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let served = GatewayProcess::start(dir.path(), &[]);
+    let added = add_user(|arguments| gigway(dir.path(), arguments), "rita@example.com", "REVIEWER");
     assert!(added.status.success(), "{added:?}");
     let id = stdout(&added).trim().to_owned();
-    let duplicate = add_user(|arguments| gigway(folder.path(), arguments), "RITA@example.com", "MEMBER");
+    let duplicate = add_user(|arguments| gigway(dir.path(), arguments), "RITA@example.com", "MEMBER");
     assert_eq!(duplicate.status.code(), Some(1));
     assert_eq!(
-        add_user(|arguments| gigway(folder.path(), arguments), "rob@example.com", "CHIEF").status.code(),
+        add_user(|arguments| gigway(dir.path(), arguments), "rob@example.com", "CHIEF").status.code(),
         Some(2)
     );
-    let points = |email: &str, number: &str| {
-        run(folder.path(), &["user", "points", "--email", email, "--set", number])
-    };
+    let points =
+        |email: &str, number: &str| run(dir.path(), &["user", "points", "--email", email, "--set", number]);
     assert!(points("rita@example.com", "11180").status.success());
-    let name =
-        |email: &str, name: &str| run(folder.path(), &["user", "name", "--email", email, "--set", name]);
+    let name = |email: &str, name: &str| run(dir.path(), &["user", "name", "--email", email, "--set", name]);
     assert!(name("rita@example.com", " Rita Skeeter ").status.success());
     assert_eq!(name("nobody@example.com", "Nobody").status.code(), Some(1));
     assert_eq!(name("rita@example.com", "R").status.code(), Some(1));
@@ -130,13 +126,13 @@ async fn user_commands_work_while_the_gateway_runs() {
     assert_eq!(viewer, json!({ "role": "REVIEWER", "user": { "displayName": "Rita Skeeter", "level": 5 } }));
 }
 
-/// In an empty folder, the first creates the tables and the others wait for it.
+/// In an empty data directory, the first migration creates the tables, and the others wait for it.
 #[test]
 fn concurrent_migrations_all_succeed() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let dir = tempfile::tempdir().expect("a temporary directory");
     let started: Vec<_> = (0..4)
         .map(|_| {
-            gigway(folder.path(), &["migrate", "up"]).stdout(Stdio::null()).spawn().expect("the command runs")
+            gigway(dir.path(), &["migrate", "up"]).stdout(Stdio::null()).spawn().expect("the command runs")
         })
         .collect();
     for mut process in started {
@@ -146,9 +142,9 @@ fn concurrent_migrations_all_succeed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn demo_data_is_created_once_and_signals_stop_the_gateway_gracefully() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let dir = tempfile::tempdir().expect("a temporary directory");
     let count = "{ gigs { totalCount } categories { id } }";
-    let served = GatewayProcess::start(folder.path(), &["--demo"]);
+    let served = GatewayProcess::start(dir.path(), &["--demo"]);
     assert!(served.startup_output.contains("miriam@example.com"), "{}", served.startup_output);
     let first = served.client.run(count, json!({})).await;
     assert!(first["gigs"]["totalCount"].as_i64() > Some(200), "{first}");
@@ -168,7 +164,7 @@ async fn demo_data_is_created_once_and_signals_stop_the_gateway_gracefully() {
     assert_eq!(code, Some(0));
     assert!(took < Duration::from_secs(10), "{took:?}");
 
-    let served = GatewayProcess::start(folder.path(), &["--demo"]);
+    let served = GatewayProcess::start(dir.path(), &["--demo"]);
     assert_eq!(served.client.run(count, json!({})).await, first);
     assert_eq!(served.stop_with("INT").0, Some(0));
 }

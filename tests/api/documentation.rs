@@ -4,15 +4,15 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every file in these folders and their subfolders.
-fn files(folders: &[&str]) -> Vec<PathBuf> {
+/// Every file in these directories and their subdirectories.
+fn files(dirs: &[&str]) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders: Vec<PathBuf> = folders.iter().map(|folder| root.join(folder)).collect();
+    let mut dirs: Vec<PathBuf> = dirs.iter().map(|dir| root.join(dir)).collect();
     let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a folder") {
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).expect("a directory") {
             let path = entry.expect("an entry").path();
-            if path.is_dir() { folders.push(path) } else { files.push(path) }
+            if path.is_dir() { dirs.push(path) } else { files.push(path) }
         }
     }
     files
@@ -22,7 +22,7 @@ fn is_name(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
 
-/// Each name in backticks in docs/ARCHITECTURE.md is a file, a folder, or an identifier in the code.
+/// Each name in backticks in docs/ARCHITECTURE.md is a file, a directory, or an identifier in the code.
 #[test]
 fn every_name_in_the_architecture_document_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -4,7 +4,7 @@ use image::ImageFormat;
 use serde_json::json;
 
 use crate::support::documents::{DECIDE_GIG, GIG_PUBLISHED, GIG_STATUS_CHANGED, POST_GIG, SIGN_UP};
-use crate::support::pictures::picture;
+use crate::support::sample_images::sample_image;
 use crate::support::test_app::TestApp;
 use crate::support::{client::text, on_both_back_ends};
 
@@ -22,12 +22,12 @@ async fn a_new_user_posts_a_gig_and_everybody_finds_it_once_approved(app: TestAp
     for format in
         [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Png, ImageFormat::Jpeg]
     {
-        images.push(ann.upload_picture(picture(320, 240, format)).await);
+        images.push(ann.upload_image(sample_image(320, 240, format)).await);
     }
 
-    // A visitor subscribes to published gigs, at the other gateway if there are two.
-    let mut visitor = app.gateway_b().socket().await;
-    visitor.subscribe("live", GIG_PUBLISHED, json!({})).await;
+    // An anonymous client subscribes to published gigs, at the other gateway if there are two.
+    let mut anonymous = app.gateway_b().socket().await;
+    anonymous.subscribe("live", GIG_PUBLISHED, json!({})).await;
 
     let mut form = app.gig_form("I will compose a zither waltz").await;
     let category = form["category"].clone();
@@ -63,7 +63,7 @@ async fn a_new_user_posts_a_gig_and_everybody_finds_it_once_approved(app: TestAp
     assert_eq!(event["delivery"], "LIVE");
     assert_eq!((&event["previousStatus"], &event["status"]), (&json!("IN_REVIEW"), &json!("ACTIVE")));
     assert_eq!((&event["version"], &event["gig"]["status"]), (&json!(2), &json!("ACTIVE")));
-    let published = visitor.next_event("live").await;
+    let published = anonymous.next_event("live").await;
     assert_eq!(
         (text(&published["gigId"]), text(&published["gig"]["seller"]["displayName"])),
         (id.clone(), "Ann".into())

@@ -27,9 +27,9 @@ fn body(id: u128) -> EventBody {
     }
 }
 
-/// Sixteen writers append events in transactions that pause before and after the append; one in eight is
-/// rolled back. Meanwhile two readers page through the log: each page must continue exactly where the last
-/// one ended.
+/// Sixteen writers append events in transactions that pause before and after the append. One transaction in
+/// eight is rolled back. Meanwhile two readers page through the log. Each page must continue exactly where
+/// the previous one ended.
 async fn positions_are_dense_and_become_visible_in_order(app: TestApp) {
     let db = app.services().db.clone();
     let start = event_log::newest_position(db.read()).await.expect("a position");

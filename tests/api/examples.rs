@@ -99,18 +99,18 @@ on_both_back_ends!(
     the_node_and_browser_examples_list_gigs_and_resume,
 );
 
-/// So that a reader finds each example, and nothing that is gone.
+/// The README lists each example, and no path that does not exist.
 #[test]
 fn the_readme_lists_every_example() {
     let readme = std::fs::read_to_string(examples().join("README.md")).expect("a README");
-    for folder in ["curl", "node", "browser"] {
-        for entry in std::fs::read_dir(examples().join(folder)).expect("a folder") {
+    for dir in ["curl", "node", "browser"] {
+        for entry in std::fs::read_dir(examples().join(dir)).expect("a directory") {
             let path = entry.expect("an entry").path();
             let name = path.file_name().expect("a name").to_str().expect("text");
             let extension = path.extension().and_then(OsStr::to_str);
             let is_program = matches!(extension, Some("sh" | "mjs" | "html"));
             let is_helper = ["graphql.sh", "request.mjs"].contains(&name);
-            assert!(!is_program || is_helper || readme.contains(&format!("`{folder}/{name}`")), "{name}");
+            assert!(!is_program || is_helper || readme.contains(&format!("`{dir}/{name}`")), "{name}");
         }
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -33,8 +33,8 @@ use crate::support::fuzz::raw_http::{RawClient, TIMEOUT};
 use crate::support::fuzz::requests::RequestGenerator;
 use crate::support::fuzz::response_checker::{ResponseChecker, ResponseSummary};
 use crate::support::fuzz::schema::Schema;
-use crate::support::pictures::{picture, small_png};
 use crate::support::proxy::wait_until;
+use crate::support::sample_images::{sample_image, small_png};
 use crate::support::servers;
 use crate::support::test_app::TestApp;
 
@@ -63,7 +63,7 @@ fn number(variable: &str, default: u64) -> u64 {
         .map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{variable} is not a number: {text}")))
 }
 
-/// What all clients share.
+/// The state that all clients share.
 struct Campaign {
     schema: Schema,
     fixtures: Fixtures,
@@ -71,7 +71,7 @@ struct Campaign {
     addresses: Vec<SocketAddr>,
 }
 
-/// Counts of requests and of what became of them.
+/// Counts of requests and of their outcomes.
 #[derive(Debug, Default)]
 struct Tally {
     requests: u64,
@@ -296,11 +296,11 @@ async fn random_requests_get_valid_responses(settings: Settings, gateways: usize
     let app = TestApp::start(settings, gateways).await;
     let witness = app.member("Wilma").await.email;
     let addresses = vec![app.gateway_a().address, app.gateway_b().address];
-    let pictures =
-        SampleImages { gig_image: small_png(), identity_document: picture(900, 640, ImageFormat::Jpeg) };
-    let mut fixtures = Fixtures::create(app.services(), addresses[0], pictures).await;
-    let folder = app.image_dir().ancestors().nth(2).map(Path::to_path_buf).expect("it is in the data folder");
-    let secrets = [witness.clone(), TOKEN_SECRET.to_owned(), folder.display().to_string()];
+    let sample_images =
+        SampleImages { gig_image: small_png(), identity_document: sample_image(900, 640, ImageFormat::Jpeg) };
+    let mut fixtures = Fixtures::create(app.services(), addresses[0], sample_images).await;
+    let dir = app.image_dir().ancestors().nth(2).map(Path::to_path_buf).expect("it is in the data directory");
+    let secrets = [witness.clone(), TOKEN_SECRET.to_owned(), dir.display().to_string()];
 
     for gateway in [app.gateway_a(), app.gateway_b()] {
         open_connections(&gateway).await;

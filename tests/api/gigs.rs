@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::client::text;
 use crate::support::documents::{ARCHIVE_GIG, EDIT_GIG, PAUSE_GIG, POST_GIG, RESUME_GIG, SAVE_DRAFT};
-use crate::support::pictures::small_png;
+use crate::support::sample_images::small_png;
 use crate::support::test_app::TestApp;
 use crate::support::{on_both_back_ends, test_users::TestUser};
 
@@ -54,7 +54,7 @@ async fn each_limit_of_the_form_has_its_own_error(app: TestApp) {
     let ann = app.member("Ann").await;
     let mut images = Vec::new();
     for _ in 0..6 {
-        images.push(ann.client.upload_picture(small_png()).await);
+        images.push(ann.client.upload_image(small_png()).await);
     }
     let links: Vec<_> = (1..=6).map(|n| format!("https://example.com/{n}")).collect();
     let valid = app.gig_form("I will write a song for you").await;
@@ -91,7 +91,7 @@ async fn a_draft_is_saved_again_and_then_posted(app: TestApp) {
     let draft = &payload["gig"];
     assert_eq!((&draft["status"], &draft["version"]), (&json!("DRAFT"), &json!(1)));
     let id = text(&draft["id"]);
-    let image = ann.client.upload_picture(small_png()).await;
+    let image = ann.client.upload_image(small_png()).await;
     let changes = json!({ "id": id, "title": "I will write a song", "tags": ["song"], "imageIds": [image],
                        "links": ["https://example.com/a"] });
     let payload = ann.client.mutate(SAVE_DRAFT, json!({ "input": changes })).await;
@@ -219,7 +219,7 @@ async fn gigs_and_images_of_others_are_not_found(app: TestApp) {
         bob.client.mutation_errors(POST_GIG, json!({ "input": form })).await,
         [violation("NOT_FOUND", "draftId")]
     );
-    let image = ann.client.upload_picture(small_png()).await;
+    let image = ann.client.upload_image(small_png()).await;
     let mut form = app.gig_form("I will write a song for you").await;
     form["imageIds"] = json!([image]);
     let refused = bob.client.mutation_errors(POST_GIG, json!({ "input": form })).await;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::protections::production;
 use crate::support::client::{Client, error_codes, text};
 use crate::support::on_both_back_ends;
-use crate::support::pictures::small_png;
+use crate::support::sample_images::small_png;
 use crate::support::test_app::TestApp;
 
 async fn json_of(response: Response) -> Value {

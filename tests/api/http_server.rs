@@ -9,8 +9,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::protections::production;
-use crate::support::pictures::small_png;
 use crate::support::proxy::wait_until;
+use crate::support::sample_images::small_png;
 use crate::support::test_app::TestApp;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -52,7 +52,7 @@ async fn connections_without_a_complete_request_are_closed() {
 async fn every_response_has_security_headers() {
     let app = TestApp::start(production(), 1).await;
     let ann = app.member("Ann").await;
-    ann.client.upload_picture(small_png()).await;
+    ann.client.upload_image(small_png()).await;
     let gateway_a = app.gateway_a();
     let graphql = gateway_a.post("/graphql").json(&json!({ "query": "{ __typename }" }));
     let refused = gateway_a.post("/graphql").body("nonsense");

@@ -27,8 +27,8 @@ async fn ticket(user: &TestUser) -> String {
 
 /// Opens a stream like a browser's EventSource: by GET, without an authorization header.
 async fn open(client: &Client, query: &str, variables: Value, parameters: &[(&str, &str)]) -> Response {
-    let visitor = Client::new(client.address);
-    let request = visitor.get("/graphql").header("accept", "text/event-stream");
+    let anonymous = Client::new(client.address);
+    let request = anonymous.get("/graphql").header("accept", "text/event-stream");
     let variables = variables.to_string();
     let parameters = [&[("query", query), ("variables", &variables)], parameters].concat();
     request.query(&parameters).send().await.expect("a response")
@@ -185,8 +185,8 @@ async fn apollo_clients_receive_multipart_subscriptions(app: TestApp) {
     // Other operations get a plain JSON response.
     let response = post(&ann.client, "{ viewer { email } }", json!({}), accept).await;
     assert_eq!(response.headers()["content-type"], "application/json; charset=utf-8");
-    let visitor = post(&app.gateway_a(), QUEUE_CHANGED, json!({}), accept).await;
-    let body = visitor.text().await.expect("a whole body");
+    let anonymous = post(&app.gateway_a(), QUEUE_CHANGED, json!({}), accept).await;
+    let body = anonymous.text().await.expect("a whole body");
     assert!(body.contains("UNAUTHENTICATED") && body.ends_with("\r\n--graphql--\r\n"), "{body}");
 }
 
@@ -238,13 +238,13 @@ async fn connections_and_subscriptions_are_limited_and_freed_when_closed() {
     let seller_id = UserId::parse(&ann.id).expect("a user's id");
     wait_until("both have ended", async || {
         let streams = &app.services().streams;
-        streams.dispatcher().subscriber_count_of(Topic::Seller(seller_id)) == 0
+        streams.dispatcher().subscriber_count_of(Topic::GigsOfSeller(seller_id)) == 0
     })
     .await;
     first.subscribe("c", GIG_STATUS_CHANGED, json!({})).await;
     first.subscribe("d", GIG_STATUS_CHANGED, json!({})).await;
     wait_until("both are attached", async || {
-        app.services().streams.dispatcher().subscriber_count_of(Topic::Seller(seller_id)) == 2
+        app.services().streams.dispatcher().subscriber_count_of(Topic::GigsOfSeller(seller_id)) == 2
     })
     .await;
     ann.post(app.gig_form("I will write a song for you").await).await;
@@ -260,9 +260,9 @@ async fn connections_and_subscriptions_are_limited_and_freed_when_closed() {
 /// URLs often end up in logs, so the gateway must not log the query string.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stream_tickets_are_never_logged() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let log = folder.path().join("log");
-    let mut command = gigway(folder.path(), &["serve"]);
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let log = dir.path().join("log");
+    let mut command = gigway(dir.path(), &["serve"]);
     command.env("GIGWAY_LOG", "debug").stderr(std::fs::File::create(&log).expect("a file"));
     let served = GatewayProcess::start_command(command, &[]);
     let input = json!({ "email": "ann@example.com", "password": "a good password", "displayName": "Ann" });

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::support::client::{Client, error_codes, text};
 use crate::support::documents::{PAUSE_GIG, POST_GIG, SAVE_DRAFT, SIGN_UP};
 use crate::support::on_both_back_ends;
-use crate::support::pictures::{picture, small_png};
+use crate::support::sample_images::{sample_image, small_png};
 use crate::support::test_app::TestApp;
 use crate::support::test_users::PASSWORD;
 
@@ -100,8 +100,8 @@ async fn requests_that_were_not_executed_can_be_sent_again(app: TestApp) {
     // Nothing is stored for requests that were not executed.
     let invalid = send_json(&ann.client, "a", "mutation { nonsense }", json!({})).await;
     assert_eq!(error_codes(&invalid), ["GRAPHQL_VALIDATION_FAILED"]);
-    let visitor = send_json(&app.gateway_a(), "b", PAUSE_GIG, json!({ "id": "gig_x" })).await;
-    assert_eq!(error_codes(&visitor), ["UNAUTHENTICATED"]);
+    let anonymous = send_json(&app.gateway_a(), "b", PAUSE_GIG, json!({ "id": "gig_x" })).await;
+    assert_eq!(error_codes(&anonymous), ["UNAUTHENTICATED"]);
     assert_eq!(stored_responses(&app).await, 0);
     assert!(
         send_json(&ann.client, "a", SAVE_DRAFT, json!({ "input": { "title": "A song" } })).await["data"]
@@ -128,17 +128,17 @@ async fn requests_that_were_not_executed_can_be_sent_again(app: TestApp) {
 async fn uploads_are_identified_by_their_bytes(app: TestApp) {
     let ann = app.member("Ann").await;
     let upload = async |client: &Client, bytes: Vec<u8>| {
-        let request = client.upload_request(bytes).header("idempotency-key", "picture");
+        let request = client.upload_request(bytes).header("idempotency-key", "upload");
         request.send().await.expect("a response").json::<Value>().await.expect("JSON")
     };
     let first = upload(&ann.client, small_png()).await;
     let id = text(&first["data"]["uploadGigImage"]["image"]["id"]);
     let replayed = upload(&ann.at(&app.gateway_b()), small_png()).await;
     assert_eq!(text(&replayed["data"]["uploadGigImage"]["image"]["id"]), id);
-    let different = upload(&ann.client, picture(41, 30, image::ImageFormat::Png)).await;
+    let different = upload(&ann.client, sample_image(41, 30, image::ImageFormat::Png)).await;
     assert_eq!(error_codes(&different), ["IDEMPOTENCY_KEY_REUSED"]);
-    let pictures = gig_image::Entity::find().count(app.services().db.read()).await.expect("a count");
-    assert_eq!(pictures, 1);
+    let image_count = gig_image::Entity::find().count(app.services().db.read()).await.expect("a count");
+    assert_eq!(image_count, 1);
 }
 
 async fn a_repeated_sign_up_opens_one_session_and_stores_its_tokens_encrypted(app: TestApp) {
@@ -214,7 +214,7 @@ async fn an_abandoned_attempt_is_taken_over_only_if_it_has_committed_nothing(app
     app.advance_clock(TimeDelta::seconds(71));
     assert!(matches!(claim(gateway_b, "committed").await, KeyState::ResponseLost));
     let taken_over = attempt(gateway_b, "idle").await;
-    // The first attempt was only slow: it must not commit after it was taken over.
+    // The first attempt was only slow. It must not commit after another attempt has taken over.
     set_points(Arc::clone(&idle), 9000).await.expect_err("it was taken over");
     assert!(!idle.has_committed());
     assert_eq!(level().await, 1);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::client::{Client, error_codes, text, user_errors};
 use crate::support::documents::{ARCHIVE_GIG, EDIT_GIG, PAUSE_GIG, SAVE_DRAFT};
 use crate::support::on_both_back_ends;
-use crate::support::pictures::{picture, small_png};
+use crate::support::sample_images::{sample_image, small_png};
 use crate::support::test_app::TestApp;
 
 const THREE_MEBIBYTES: usize = 3 * 1024 * 1024;
@@ -32,7 +32,7 @@ async fn image_url(client: &Client, gig_id: &str) -> String {
 async fn images_are_detected_by_content_and_stored_as_small_jpegs(app: TestApp) {
     let ann = app.member("Ann").await;
     for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {
-        let payload = ann.client.upload(picture(3000, 1500, format)).await;
+        let payload = ann.client.upload(sample_image(3000, 1500, format)).await;
         let image = &payload["image"];
         assert_eq!((&image["width"], &image["height"]), (&json!(2048), &json!(1024)), "{format:?}");
         let (status, cache_control, bytes) = fetch(&app.gateway_b(), &text(&image["url"])).await;
@@ -77,13 +77,13 @@ async fn invalid_images_are_rejected_and_nothing_is_stored(app: TestApp) {
     assert_eq!(error_codes(&anonymous.json().await.expect("JSON")), ["UNAUTHENTICATED"]);
     let stored = tokio::fs::read_dir(app.image_dir()).await;
     if let Ok(mut stored) = stored {
-        assert!(stored.next_entry().await.expect("a folder").is_none(), "a file was left behind");
+        assert!(stored.next_entry().await.expect("a directory").is_none(), "a file was left behind");
     }
 }
 
 async fn an_image_is_public_only_while_its_gig_is_listed(app: TestApp) {
     let (ann, bob, rita) = (app.member("Ann").await, app.member("Bob").await, app.reviewer("Rita").await);
-    let image = ann.client.upload_picture(small_png()).await;
+    let image = ann.client.upload_image(small_png()).await;
     let mut form = app.gig_form("I will write a song for you").await;
     form["imageIds"] = json!([image]);
     let id = ann.post(form).await;
@@ -100,7 +100,7 @@ async fn an_image_is_public_only_while_its_gig_is_listed(app: TestApp) {
     let forged = signed.replace("expires=1", "expires=2");
     assert_ne!(forged, signed);
     assert_eq!(fetch(&app.gateway_b(), &forged).await.0, 404);
-    let other_image = ann.client.upload_picture(small_png()).await;
+    let other_image = ann.client.upload_image(small_png()).await;
     assert_eq!(fetch(&app.gateway_b(), &signed.replace(&image, &other_image)).await.0, 404);
 
     // Listed: public and cacheable.
@@ -133,7 +133,7 @@ async fn an_image_is_public_only_while_its_gig_is_listed(app: TestApp) {
 
 async fn an_image_belongs_to_one_gig(app: TestApp) {
     let ann = app.member("Ann").await;
-    let image = ann.client.upload_picture(small_png()).await;
+    let image = ann.client.upload_image(small_png()).await;
     let draft = json!({ "input": { "title": "Song", "imageIds": [image] } });
     let first = ann.client.mutate(SAVE_DRAFT, draft.clone()).await["gig"].take();
     let expected = [("NOT_FOUND".to_owned(), "imageIds.0".to_owned())];
@@ -148,10 +148,10 @@ async fn an_image_belongs_to_one_gig(app: TestApp) {
 async fn unattached_images_are_deleted_after_a_day(app: TestApp) {
     let ann = app.member("Ann").await;
     let (unused, used) =
-        (ann.client.upload_picture(small_png()).await, ann.client.upload_picture(small_png()).await);
+        (ann.client.upload_image(small_png()).await, ann.client.upload_image(small_png()).await);
     ann.client.mutate(SAVE_DRAFT, json!({ "input": { "title": "Song", "imageIds": [used] } })).await;
     let count = async || {
-        let mut entries = tokio::fs::read_dir(app.image_dir()).await.expect("a folder");
+        let mut entries = tokio::fs::read_dir(app.image_dir()).await.expect("a directory");
         let mut count = 0;
         while entries.next_entry().await.expect("an entry").is_some() {
             count += 1;
@@ -174,7 +174,7 @@ async fn images_keep_the_order_of_the_form(app: TestApp) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let mut images = Vec::new();
     for _ in 0..3 {
-        images.push(ann.client.upload_picture(small_png()).await);
+        images.push(ann.client.upload_image(small_png()).await);
     }
     let mut form = app.gig_form("I will write a song for you").await;
     form["imageIds"] = json!(images);

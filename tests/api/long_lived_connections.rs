@@ -186,7 +186,7 @@ async fn blocking_a_user_closes_sockets_on_every_gateway_with_and_without_redis(
         ..Settings::default()
     };
     let app = TestApp::start(settings.clone(), 2).await;
-    let folder = tempfile::tempdir().expect("a folder");
+    let dir = tempfile::tempdir().expect("a temporary directory");
     let (database, redis_url) = (settings.database_url.expect("one"), redis.url());
     for (name, is_redis_up) in [("Ann", true), ("Bob", false)] {
         let user = app.member(name).await;
@@ -194,7 +194,7 @@ async fn blocking_a_user_closes_sockets_on_every_gateway_with_and_without_redis(
             redis.kill();
         }
         let mut sockets = [user.client.socket().await, user.at(&app.gateway_b()).socket().await];
-        let block = gigway(folder.path(), &["user", "block", "--email", &user.email])
+        let block = gigway(dir.path(), &["user", "block", "--email", &user.email])
             .env("DATABASE_URL", &database)
             .env("REDIS_URL", &redis_url)
             .output()

@@ -128,8 +128,8 @@ on_both_back_ends!(
 
 /// Starts a gateway with a manifest of one trusted document.
 async fn with_manifest(mode: Option<&str>, get: Option<&str>) -> (TestApp, tempfile::TempDir) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("persisted-documents.json");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("persisted-documents.json");
     let manifest = json!({ "format": "apollo-persisted-query-manifest", "version": 1,
         "operations": [{ "id": sha256(CATEGORIES), "name": "Categories", "type": "query", "body": CATEGORIES }] });
     std::fs::write(&file, manifest.to_string()).expect("a file");
@@ -139,12 +139,12 @@ async fn with_manifest(mode: Option<&str>, get: Option<&str>) -> (TestApp, tempf
         get: get.map(str::to_owned),
         ..Settings::default()
     };
-    (TestApp::start(settings, 1).await, folder)
+    (TestApp::start(settings, 1).await, dir)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_trusted_documents_are_executed_if_there_is_a_manifest() {
-    let (app, _folder) = with_manifest(None, None).await;
+    let (app, _dir) = with_manifest(None, None).await;
     let gateway_a = app.gateway_a();
     let id = sha256(CATEGORIES);
     for body in [
@@ -177,7 +177,7 @@ async fn only_trusted_documents_are_executed_if_there_is_a_manifest() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn audit_mode_executes_all_documents_and_get_can_require_persisted_ones() {
-    let (app, _folder) = with_manifest(Some("audit"), Some("persisted")).await;
+    let (app, _dir) = with_manifest(Some("audit"), Some("persisted")).await;
     let gateway_a = app.gateway_a();
     let untrusted = "{ limits { levels { level } } }";
     assert!(post(&gateway_a, json!({ "query": untrusted })).await["data"].is_object());

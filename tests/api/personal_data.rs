@@ -1,4 +1,4 @@
-//! Personal data cannot be read in the database, the data folder, the log, or what goes through Redis.
+//! Personal data cannot be read in the database, the data directory, the log, or what goes through Redis.
 
 use std::fs;
 use std::path::Path;
@@ -36,10 +36,10 @@ async fn dump(url: &str) -> String {
     dump
 }
 
-/// The contents of every file in the folder, concatenated.
-fn files(folder: &Path) -> Vec<u8> {
+/// The contents of every file in the directory, concatenated.
+fn files(dir: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for entry in fs::read_dir(folder).expect("a folder") {
+    for entry in fs::read_dir(dir).expect("a directory") {
         let path = entry.expect("an entry").path();
         bytes.extend(if path.is_dir() { files(&path) } else { fs::read(path).expect("a file") });
     }
@@ -61,9 +61,9 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn personal_data_is_never_stored_or_sent_in_plain_text() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let data = folder.path().join("data");
-    let log = folder.path().join("log");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let data = dir.path().join("data");
+    let log = dir.path().join("log");
     let url = servers::new_postgres_database().await;
     let mut redis = TestRedis::stopped();
     redis.start().await;
@@ -113,7 +113,7 @@ async fn personal_data_is_never_stored_or_sent_in_plain_text() {
     let path = path.split_once("/identity-documents/").expect("a URL").1;
     let (status, response) = rita.client.fetch(&format!("/identity-documents/{path}")).await;
     assert_eq!(status, 200);
-    let picture = response.bytes().await.expect("bytes").to_vec();
+    let image = response.bytes().await.expect("bytes").to_vec();
     let version = node["version"].as_i64().expect("a number");
     rita.client.mutate(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([]))).await;
     served.stop_with("TERM");
@@ -121,7 +121,7 @@ async fn personal_data_is_never_stored_or_sent_in_plain_text() {
     let dump = dump(&url).await;
     let places = [
         ("the database", dump.clone().into_bytes()),
-        ("the data folder", files(&data)),
+        ("the data directory", files(&data)),
         ("the log", fs::read(&log).expect("a log")),
         ("Redis", captured.lock().expect("a lock").clone().into_bytes()),
     ];
@@ -129,11 +129,11 @@ async fn personal_data_is_never_stored_or_sent_in_plain_text() {
     assert!(dump.contains("ann@example.com"));
     assert!(places.iter().all(|(_, place)| place.len() > 500), "every place has content");
     assert!(String::from_utf8_lossy(&places[3].1).contains("VERIFICATION_STATUS"));
-    let middle = picture.len() / 2;
+    let middle = image.len() / 2;
     let personal = ["Annabella", "Quillfeather", "Marmalade", "ZX987654Q", "1990-05-17"];
     let mut secrets: Vec<Vec<u8>> = personal.iter().map(|text| text.as_bytes().to_vec()).collect();
-    secrets.push(picture[middle..middle + 24].to_vec());
-    secrets.push(picture[200..224].to_vec());
+    secrets.push(image[middle..middle + 24].to_vec());
+    secrets.push(image[200..224].to_vec());
     for (name, place) in &places {
         for secret in &secrets {
             let hexadecimal = hexadecimal(secret);

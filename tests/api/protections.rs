@@ -1,5 +1,5 @@
-//! Protections: limits of operations, CSRF, batches, timeouts, and what production hides. And entities of
-//! Federation.
+//! Protections: limits of operations, CSRF, batches, timeouts, and what production hides. Also the entities
+//! of Federation.
 
 use std::time::Duration;
 

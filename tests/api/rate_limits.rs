@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::client::{Client, error_codes};
 use crate::support::documents::{REFRESH, SIGN_IN};
-use crate::support::pictures::small_png;
+use crate::support::sample_images::small_png;
 use crate::support::servers::{self, TestRedis};
 use crate::support::test_app::TestApp;
 use crate::support::test_users::PASSWORD;
@@ -101,7 +101,7 @@ async fn sign_in_sign_up_and_upload_have_separate_rate_limits() {
     execute(&ann.client, twice, json!({ "i": input["input"] })).await.expect_err("limited by network");
     gateway_a.mutate(SIGN_IN, input).await;
     for _ in 0..3 {
-        ann.client.upload_picture(small_png()).await;
+        ann.client.upload_image(small_png()).await;
     }
     let refused = ann.client.upload_request(small_png()).send().await.expect("a response");
     assert_eq!(refused.status(), 429);

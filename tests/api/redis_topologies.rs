@@ -14,23 +14,23 @@ use crate::support::socket::Socket;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::TestUser;
 
-/// A redis-server with its own folder, killed at the end of the test.
+/// A redis-server with its own directory, killed at the end of the test.
 struct Server {
     port: u16,
     process: Child,
-    _folder: tempfile::TempDir,
+    _dir: tempfile::TempDir,
 }
 
 impl Server {
     /// Starts a server or a sentinel with these additional lines of configuration.
     async fn start(configuration: &str, is_sentinel: bool) -> Self {
-        let (port, folder) = (stable_port(), tempfile::tempdir().expect("a folder"));
+        let (port, dir) = (stable_port(), tempfile::tempdir().expect("a directory"));
         let mut lines =
-            format!("port {port}\nbind 127.0.0.1\ndir {}\n{configuration}\n", folder.path().display());
+            format!("port {port}\nbind 127.0.0.1\ndir {}\n{configuration}\n", dir.path().display());
         if !is_sentinel {
             lines.push_str("save \"\"\nappendonly no\n");
         }
-        let file = folder.path().join("redis.conf");
+        let file = dir.path().join("redis.conf");
         std::fs::write(&file, lines).expect("written");
         let mut command = Command::new(required_env("GIGWAY_TEST_REDIS_SERVER"));
         command.arg(&file).stdout(Stdio::null());
@@ -38,7 +38,7 @@ impl Server {
             command.arg("--sentinel");
         }
         let process = command.spawn().expect("redis-server starts");
-        let server = Self { port, process, _folder: folder };
+        let server = Self { port, process, _dir: dir };
         wait_until("it responds", async || server.execute(&["PING"]).await.is_ok()).await;
         server
     }

@@ -104,8 +104,11 @@ async fn a_stream_ends_if_the_log_is_pruned_past_its_position(app: TestApp) {
     let services = app.services();
     let seller_id = UserId::parse(&ann.id).expect("a user's id");
     let cursor = services.streams.cursor(0).encode();
-    let mut stream =
-        services.streams.resume(Topic::Seller(seller_id), &cursor).await.expect("nothing is pruned yet");
+    let mut stream = services
+        .streams
+        .resume(Topic::GigsOfSeller(seller_id), &cursor)
+        .await
+        .expect("nothing is pruned yet");
     // Before the stream has read a page.
     app.advance_clock(TimeDelta::days(31));
     post_again(&app, &ann.email).await;

@@ -29,8 +29,8 @@ const NEW: &str = "new:CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=";
 
 /// The number of stored identity documents.
 fn count_documents(app: &TestApp) -> usize {
-    let folder = app.image_dir().with_file_name("identity-documents");
-    std::fs::read_dir(folder).map(Iterator::count).unwrap_or_default()
+    let dir = app.image_dir().with_file_name("identity-documents");
+    std::fs::read_dir(dir).map(Iterator::count).unwrap_or_default()
 }
 
 const READ: &str =
@@ -51,7 +51,7 @@ async fn documents_are_deleted_after_their_retention_and_the_record_stays(app: T
 
     app.advance_clock(TimeDelta::days(31));
     let done = retention::apply(app.services()).await.expect("a run");
-    assert_eq!((done.abandoned, done.pictures, done.records), (1, 0, 0));
+    assert_eq!((done.abandoned, done.documents, done.records), (1, 0, 0));
     let bob = app.sign_in(&bob.email).await;
     let verification = own_verification(&bob.client).await;
     assert_eq!(
@@ -122,7 +122,7 @@ on_both_back_ends!(
     erasing_a_user_anonymizes_them_and_keeps_the_record,
 );
 
-/// Starts a gateway with these encryption keys on an existing database and data folder.
+/// Starts a gateway with these encryption keys on an existing database and data directory.
 async fn with_keys(keys: &str, database_url: &str, data_dir: &std::path::Path) -> TestApp {
     let settings = Settings {
         database_url: Some(database_url.to_owned()),
@@ -137,18 +137,18 @@ async fn with_keys(keys: &str, database_url: &str, data_dir: &std::path::Path) -
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_are_rotated_while_users_read_and_write() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let dir = tempfile::tempdir().expect("a temporary directory");
     let url = servers::new_postgres_database().await;
     let mut emails = Vec::new();
     {
-        let old = with_keys(OLD, &url, folder.path()).await;
+        let old = with_keys(OLD, &url, dir.path()).await;
         for number in 0..8 {
             let user = old.member(&format!("Person{number}")).await;
             user.client.mutate(&save_mutation(), personal_info(&format!("AB12345{number}"))).await;
             emails.push(user.email);
         }
     }
-    let app = Arc::new(with_keys(&format!("{OLD},{NEW}"), &url, folder.path()).await);
+    let app = Arc::new(with_keys(&format!("{OLD},{NEW}"), &url, dir.path()).await);
     let mut clients = Vec::new();
     for email in &emails {
         clients.push(app.sign_in(email).await.client);
@@ -182,14 +182,14 @@ async fn keys_are_rotated_while_users_read_and_write() {
     rotation.await.expect("it ends").expect("rotated");
     assert_eq!(key_rotation::remaining(app.services()).await.expect("a count"), 0);
     // The old key is not needed any more.
-    let new = with_keys(NEW, &url, folder.path()).await;
+    let new = with_keys(NEW, &url, dir.path()).await;
     for email in &emails {
         let client = new.sign_in(email).await.client;
         assert_eq!(own_verification(&client).await["personalInfo"]["firstName"], "Annabella");
     }
     // If a key is missing, its name is reported and the data is not shown.
     let missing_key =
-        with_keys("another:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", &url, folder.path()).await;
+        with_keys("another:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", &url, dir.path()).await;
     let client = missing_key.sign_in(&emails[0]).await.client;
     let body = client.execute("{ viewer { verification { personalInfo { city } } } }", json!({})).await;
     assert_eq!(error_codes(&body), ["KEY_MISSING"]);
@@ -202,10 +202,10 @@ async fn keys_are_rotated_while_users_read_and_write() {
 /// The command is killed halfway and run again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupted_key_rotation_can_be_run_again() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let dir = tempfile::tempdir().expect("a temporary directory");
     let mut tokens = Vec::new();
     let with = |keys: &str, arguments: &[&str]| {
-        let mut command = gigway(folder.path(), arguments);
+        let mut command = gigway(dir.path(), arguments);
         command.env("GIGWAY_ENCRYPTION_KEYS", keys).stderr(Stdio::null());
         command
     };
@@ -222,7 +222,7 @@ async fn an_interrupted_key_rotation_can_be_run_again() {
     // Rotate to the new key and back to the old, and kill each run after a varying time, until one is killed
     // halfway.
     let (to_new, to_old) = (format!("{OLD},{NEW}"), format!("{NEW},{OLD}"));
-    let file = format!("sqlite://{}", folder.path().join("gigway.sqlite").display());
+    let file = format!("sqlite://{}", dir.path().join("gigway.sqlite").display());
     let mut was_killed_halfway = false;
     let mut wait = Duration::from_millis(60);
     let mut wrapped_by = Vec::new();

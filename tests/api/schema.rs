@@ -63,9 +63,9 @@ async fn the_schema_passes_the_linter() {
 async fn every_breaking_schema_change_is_in_the_changelog() {
     npm::expect_success("compare-schemas.mjs", &npm::run(npm::script("compare-schemas.mjs", &[])).await);
     // The script notices a breaking change that the changelog does not name.
-    let folder = tempfile::tempdir().expect("a folder");
+    let dir = tempfile::tempdir().expect("a temporary directory");
     let write = |name: &str, text: &str| {
-        let file = folder.path().join(name);
+        let file = dir.path().join(name);
         std::fs::write(&file, text).expect("a file");
         file.display().to_string()
     };
@@ -89,8 +89,8 @@ async fn every_breaking_schema_change_is_in_the_changelog() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_subgraph_composes_with_another_subgraph() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("subgraph.graphql");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("subgraph.graphql");
     std::fs::write(&file, gigway::graphql::federation_sdl()).expect("a file");
     let file = file.display().to_string();
     npm::expect_success("compose.mjs", &npm::run(npm::script("compose.mjs", &[&file])).await);

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::support::client::Client;
 use crate::support::on_both_back_ends;
-use crate::support::pictures::small_png;
+use crate::support::sample_images::small_png;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::TestUser;
 use crate::verification::submit_verification;
@@ -189,7 +189,7 @@ async fn market(app: &TestApp) -> (Vec<TestUser>, TestUser) {
     }
     for number in 0..12 {
         let seller = &sellers[number % 3];
-        let image = seller.client.upload_picture(small_png()).await;
+        let image = seller.client.upload_image(small_png()).await;
         let mut form = app.gig_form(&format!("Gig number {number}")).await;
         form["imageIds"] = json!([image]);
         form["category"] = json!(app.category(["Music", "Web Design"][number % 2]).await);

@@ -130,25 +130,25 @@ async fn an_invalid_or_expired_cursor_ends_the_stream(app: TestApp) {
 
 async fn published_gigs_are_delivered_to_matching_subscribers(app: TestApp) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
-    let mut visitor = app.gateway_b().socket().await;
+    let mut anonymous = app.gateway_b().socket().await;
     let music = app.category("Music").await;
     let cheap = json!({ "where": { "category": [music], "maxPrice": "20" } });
-    subscribe(&app, &mut visitor, "all", GIG_PUBLISHED, json!({})).await;
-    subscribe(&app, &mut visitor, "cheap", GIG_PUBLISHED, cheap).await;
+    subscribe(&app, &mut anonymous, "all", GIG_PUBLISHED, json!({})).await;
+    subscribe(&app, &mut anonymous, "cheap", GIG_PUBLISHED, cheap).await;
     let dear = ann.post(app.gig_form("A dear song for you").await).await;
     let mut form = app.gig_form("A cheap song for you").await;
     form["price"] = json!("5.00");
     let cheap = ann.post(form).await;
     rita.approve(&dear).await;
     rita.approve(&cheap).await;
-    assert_eq!(text(&visitor.next_event("all").await["gigId"]), dear);
-    let event = visitor.next_event("all").await;
+    assert_eq!(text(&anonymous.next_event("all").await["gigId"]), dear);
+    let event = anonymous.next_event("all").await;
     assert_eq!(
         (text(&event["gigId"]), text(&event["gig"]["title"])),
         (cheap.clone(), "A cheap song for you".into())
     );
-    assert_eq!(text(&visitor.next_event("cheap").await["gigId"]), cheap);
-    visitor.expect_silence("cheap").await;
+    assert_eq!(text(&anonymous.next_event("cheap").await["gigId"]), cheap);
+    anonymous.expect_silence("cheap").await;
 }
 
 async fn reviewers_receive_every_change_of_the_queue(app: TestApp) {
@@ -225,13 +225,14 @@ async fn a_stream_whose_queue_overflows_replays_from_the_log(app: TestApp) {
     let services = app.services_b();
     let gig_id = GigId::parse(&id).expect("a gig's id");
     let head = event_log::newest_position(services.db.read()).await.expect("a position");
-    wait_until("all is dispatched", async || services.streams.dispatched().position() == head).await;
+    wait_until("all is dispatched", async || services.streams.dispatched_position().current() == head).await;
     let mut stream = services.streams.live(Topic::Gig(gig_id));
     for _ in 0..50 {
         ann.client.mutate(PAUSE_GIG, json!({ "id": id })).await;
         ann.client.mutate(RESUME_GIG, json!({ "id": id })).await;
     }
-    wait_until("all is dispatched", async || services.streams.dispatched().position() == head + 100).await;
+    wait_until("all is dispatched", async || services.streams.dispatched_position().current() == head + 100)
+        .await;
     let mut deliveries = Vec::new();
     for position in head + 1..=head + 100 {
         let (delivery, event) = stream.next().await.expect("an event").expect("the log");

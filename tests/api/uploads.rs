@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::client::{Client, error_codes};
 use crate::support::on_both_back_ends;
-use crate::support::pictures::small_png;
+use crate::support::sample_images::small_png;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::TestUser;
 
@@ -21,7 +21,7 @@ const UPLOAD_TWO: &str =
     b: uploadGigImage(file: $b) { image { id } errors { code } } }";
 
 fn file() -> Part {
-    Part::bytes(small_png()).file_name("picture.png")
+    Part::bytes(small_png()).file_name("image.png")
 }
 
 fn operations(query: &str, variables: &Value) -> String {

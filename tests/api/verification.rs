@@ -1,6 +1,6 @@
 //! Identity verification, the applicant's part: the steps, invalid input, attempts, and what a cleared
-//! verification allows. The reviewer's part is in `verification_review`. The helpers are used by other tests,
-//! too.
+//! verification allows. The reviewer's part is in `verification_review`. Other tests use the helpers of this
+//! file, too.
 
 use chrono::TimeDelta;
 use gigway::service::user_admin;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::client::{Client, text, user_errors};
 use crate::support::documents::{DECIDE_GIG, GIG_STATUS_CHANGED, POST_GIG, RESUME_GIG};
 use crate::support::on_both_back_ends;
-use crate::support::pictures::picture;
+use crate::support::sample_images::sample_image;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::TestUser;
 
@@ -60,7 +60,7 @@ pub fn personal_info(number: &str) -> Value {
 
 /// The image of an identity document. Another `shade` gives another image.
 pub fn document_image(shade: u32) -> Vec<u8> {
-    picture(900 + shade, 640, ImageFormat::Jpeg)
+    sample_image(900 + shade, 640, ImageFormat::Jpeg)
 }
 
 pub async fn upload_document(client: &Client, kind: &str, side: &str, file: Vec<u8>) -> Value {
@@ -191,14 +191,14 @@ async fn invalid_or_missing_input_is_reported_and_changes_nothing(app: TestApp) 
         ann.client.mutation_errors(&save_mutation(), form).await,
         [violation("OUT_OF_RANGE", "dateOfBirth")]
     );
-    let mut bomb = picture(64, 48, ImageFormat::Png);
+    let mut bomb = sample_image(64, 48, ImageFormat::Png);
     bomb[16..24].copy_from_slice(&[0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30]);
     let mut large = document_image(1);
     large.resize(10 * 1024 * 1024 + 1, 0);
     for (file, code) in [
         (b"just text".to_vec(), "UNSUPPORTED_MEDIA"),
         (bomb, "UNSUPPORTED_MEDIA"),
-        (picture(900, 599, ImageFormat::Jpeg), "OUT_OF_RANGE"),
+        (sample_image(900, 599, ImageFormat::Jpeg), "OUT_OF_RANGE"),
         (large, "FILE_TOO_LARGE"),
     ] {
         let payload = upload_document(&ann.client, "PASSPORT", "FRONT", file).await;

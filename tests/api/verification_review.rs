@@ -83,7 +83,7 @@ async fn a_document_is_shown_in_the_reviewers_session_only_and_access_is_audited
         (code.as_u16(), &response.headers()["cache-control"]),
         (200, &"private, no-store".parse().expect("a value"))
     );
-    image::load_from_memory(&response.bytes().await.expect("bytes")).expect("a picture");
+    image::load_from_memory(&response.bytes().await.expect("bytes")).expect("an image");
     assert_eq!(status(&app.gateway_a(), &path).await, 401);
     assert_eq!(status(&rob.client, &path).await, 404);
     assert_eq!(status(&ann.client, &path).await, 404);
@@ -140,7 +140,8 @@ async fn tampered_data_is_reported_and_never_shown(app: TestApp) {
         json!({ "id": bob.id.replace("usr_", "ver_") }),
     );
     let url = text(&data.await["node"]["documents"][0]["url"]);
-    for file in std::fs::read_dir(app.image_dir().with_file_name("identity-documents")).expect("a folder") {
+    for file in std::fs::read_dir(app.image_dir().with_file_name("identity-documents")).expect("a directory")
+    {
         let file = file.expect("a file").path();
         let mut bytes = std::fs::read(&file).expect("bytes");
         let last = bytes.len() - 1;

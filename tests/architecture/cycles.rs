@@ -7,7 +7,7 @@ use crate::tree::{Tree, is_within};
 /// For each file, the files that it imports, with the line of the first import.
 type Edges = Vec<BTreeMap<usize, usize>>;
 
-/// The shortest cycle through each file that is in one, as a list of imports. Cycles within the modules
+/// For each file that is in a cycle, the shortest cycle, as a list of imports. Cycles within the modules
 /// `allowed_in` are ignored.
 pub fn cycles(tree: &Tree, allowed_in: &[&str]) -> Vec<String> {
     let edges = edges(tree, allowed_in);
@@ -31,7 +31,7 @@ fn edges(tree: &Tree, allowed_in: &[&str]) -> Edges {
         for reference in &file.references {
             let Some(to) = tree.resolve(&reference.path).filter(|to| *to != from) else { continue };
             let target = &tree.files[to].module;
-            // The root module of a folder declares and wires its children, which may import its items.
+            // The root module of a directory declares and wires its children, which may import its items.
             let is_wiring = is_within(target, &file.module);
             let is_allowed = may_have_cycles(&file.module) && may_have_cycles(target);
             if !is_wiring && !is_allowed {

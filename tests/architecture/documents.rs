@@ -8,7 +8,7 @@ use crate::links::prose;
 use crate::tokens::is_word_character;
 use crate::tree::{files_below, is_within};
 
-/// The crates of the workspace and the folders of their source. The name is empty for the main crate.
+/// The crates of the workspace and the directories of their source. The name is empty for the main crate.
 const CRATES: &[(&str, &str)] = &[("", "src"), ("entity", "entity/src"), ("migration", "migration/src")];
 
 /// The paths and names in the document that do not exist.
@@ -42,7 +42,7 @@ fn names(text: &str) -> Vec<(usize, String)> {
     names
 }
 
-/// Whether this is the name of a file or folder, and not a URL, a media type or GraphQL.
+/// Whether this is the name of a file or directory, and not a URL, a media type or GraphQL.
 fn is_path(name: &str) -> bool {
     let is_file = [".rs", ".md", ".sql"].iter().any(|ending| name.ends_with(ending));
     let is_plain = name.chars().all(|letter| letter.is_alphanumeric() || "/._-*".contains(letter));
@@ -50,8 +50,8 @@ fn is_path(name: &str) -> bool {
 }
 
 fn exists(root: &Path, name: &str) -> bool {
-    // Of `src/graphql/types/*.rs`, the folder must exist.
-    let name = name.split_once('*').map_or(name, |(folder, _)| folder);
+    // For `src/graphql/types/*.rs`, only the directory must exist.
+    let name = name.split_once('*').map_or(name, |(dir, _)| dir);
     root.join(name).exists()
 }
 
@@ -64,9 +64,9 @@ struct Code {
 impl Code {
     fn read(root: &Path) -> Self {
         let mut modules = Vec::new();
-        for (name, folder) in CRATES {
-            for path in &files_below(root, folder, ".rs") {
-                let inner = path.trim_start_matches(folder).trim_end_matches(".rs").trim_start_matches('/');
+        for (name, dir) in CRATES {
+            for path in &files_below(root, dir, ".rs") {
+                let inner = path.trim_start_matches(dir).trim_end_matches(".rs").trim_start_matches('/');
                 let inner = inner.strip_suffix("/mod").unwrap_or(inner).replace('/', "::");
                 let module = match (*name, inner.as_str()) {
                     (name, "lib") => name.to_owned(),

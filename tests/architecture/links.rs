@@ -9,13 +9,13 @@ pub fn violations(root: &Path, documents: &[String]) -> Vec<String> {
     let mut violations = Vec::new();
     for document in documents {
         let text = fs::read_to_string(root.join(document)).expect("a document is text");
-        let folder = document.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let dir = document.rsplit_once('/').map_or("", |(dir, _)| dir);
         for (line, link) in links(&text) {
             if link.contains("://") || link.starts_with("mailto:") {
                 continue;
             }
             let (file, anchor) = link.split_once('#').unwrap_or((link.as_str(), ""));
-            let target = if file.is_empty() { root.join(document) } else { root.join(folder).join(file) };
+            let target = if file.is_empty() { root.join(document) } else { root.join(dir).join(file) };
             if !target.exists() {
                 violations.push(format!("{document}:{line}: no such file: {file} ({link})"));
             } else if !anchor.is_empty() && target.extension().is_some_and(|ending| ending == "md") {
@@ -62,7 +62,7 @@ fn anchors(text: &str) -> Vec<String> {
     let anchor_of = |heading: &str| {
         let shown = heading.trim().replace("](", "\u{0}").split('\u{0}').enumerate().fold(
             String::new(),
-            // Of a link, only the text remains.
+            // Only the text of a link remains.
             |shown, (at, part)| {
                 shown + if at == 0 { part } else { part.split_once(')').map_or("", |(_, rest)| rest) }
             },

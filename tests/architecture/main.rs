@@ -106,8 +106,8 @@ fn files_do_not_import_each_other_in_cycles() {
 #[test]
 fn files_are_short() {
     let (mut violations, mut lengths) = (Vec::new(), Vec::new());
-    for folder in ["src", "entity/src", "migration/src", "tests", "bench/src"] {
-        for path in files_below(root(), folder, "") {
+    for dir in ["src", "entity/src", "migration/src", "tests", "bench/src"] {
+        for path in files_below(root(), dir, "") {
             // Files that people write, not data or generated files.
             let is_source = [".rs", ".sql", ".mjs", ".js", ".md"].iter().any(|ending| path.ends_with(ending));
             let is_script = !path.rsplit('/').next().is_some_and(|name| name.contains('.'));
@@ -118,7 +118,7 @@ fn files_are_short() {
             if lines > MAX_LINES {
                 violations.push(format!("{path}: {lines} lines, but the maximum is {MAX_LINES}"));
             }
-            if folder == "src" {
+            if dir == "src" {
                 lengths.push(lines);
             }
         }

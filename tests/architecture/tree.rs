@@ -82,18 +82,18 @@ pub fn is_within(path: &str, module: &str) -> bool {
     path.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-/// The files below the folder whose names have this ending, sorted, as paths relative to the root.
-pub fn files_below(root: &Path, folder: &str, ending: &str) -> Vec<String> {
-    let mut folders: Vec<PathBuf> = vec![root.join(folder)];
+/// The files below the directory whose names have this ending, sorted, as paths relative to the root.
+pub fn files_below(root: &Path, dir: &str, ending: &str) -> Vec<String> {
+    let mut dirs: Vec<PathBuf> = vec![root.join(dir)];
     let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
-            let path = entry.expect("a readable folder").path();
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(&dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display())) {
+            let path = entry.expect("a readable directory").path();
             let name = path.file_name().unwrap_or_default();
             if path.is_dir() {
                 // Dependencies and build results.
                 if name != "node_modules" && name != "target" {
-                    folders.push(path);
+                    dirs.push(path);
                 }
             } else {
                 let path = path.strip_prefix(root).expect("a path below the root");

@@ -24,29 +24,29 @@ const here = dirname(fileURLToPath(import.meta.url));
 const examples = join(here, '../../examples');
 const text = (path) => readFileSync(path, 'utf8');
 
-// A copy of the examples for Node, which finds its packages in this folder.
-const folder = mkdtempSync(join(tmpdir(), 'gigway-examples.'));
-after(() => rmSync(folder, { recursive: true }));
+// A copy of the examples for Node, which finds its packages in this directory.
+const dir = mkdtempSync(join(tmpdir(), 'gigway-examples.'));
+after(() => rmSync(dir, { recursive: true }));
 for (const file of ['package.json', 'request.mjs', 'browse.mjs', 'follow-gigs.mjs']) {
-  cpSync(join(examples, 'node', file), join(folder, file));
+  cpSync(join(examples, 'node', file), join(dir, file));
 }
-symlinkSync(join(here, 'node_modules'), join(folder, 'node_modules'));
+symlinkSync(join(here, 'node_modules'), join(dir, 'node_modules'));
 
 // Starts an example. `lines` receives what it prints, `exit` resolves to its exit code.
 function run(t, script, gateway, ...options) {
   const child = spawn(process.execPath, [script, ...options], {
-    cwd: folder,
+    cwd: dir,
     env: { ...process.env, GATEWAY_URL: new URL(gateway).origin },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   t.after(() => child.kill());
   const lines = new Inbox();
   createInterface({ input: child.stdout }).on('line', (line) => lines.put('line', line));
-  let complaint = '';
+  let stderr = '';
   child.stderr.on('data', (data) => {
-    complaint += data;
+    stderr += data;
   });
-  const exit = once(child, 'close').then(([code]) => ({ code, complaint }));
+  const exit = once(child, 'close').then(([code]) => ({ code, stderr }));
   return { lines, exit };
 }
 
@@ -89,7 +89,7 @@ test('browse.mjs prints the gigs that match', { timeout }, async (t) => {
   const gig = await Gig.publish();
   const { lines, exit } = run(t, 'browse.mjs', streams, 'song');
   await expectLine(lines, new RegExp(`^${gig.id}  100\\.00 `));
-  assert.deepEqual(await exit, { code: 0, complaint: '' });
+  assert.deepEqual(await exit, { code: 0, stderr: '' });
 });
 
 test('follow-gigs.mjs prints each published gig once across a lost connection', { timeout }, async (t) => {
@@ -108,16 +108,16 @@ test('follow-gigs.mjs prints each published gig once across a lost connection', 
   for (const { id } of published.slice(1)) await expectLine(lines, new RegExp(`^published ${id} `));
   const last = await Gig.publish();
   await expectLine(lines, new RegExp(`^published ${last.id} `));
-  assert.deepEqual(await exit, { code: 0, complaint: '' });
+  assert.deepEqual(await exit, { code: 0, stderr: '' });
   await lines.expectSilence();
 });
 
 test('the examples for Node fail without a gateway', { timeout }, async (t) => {
   const nowhere = await closedPort();
   for (const script of ['browse.mjs', 'follow-gigs.mjs']) {
-    const { code, complaint } = await run(t, script, nowhere).exit;
+    const { code, stderr } = await run(t, script, nowhere).exit;
     assert.equal(code, 1, script);
-    assert.match(complaint, /no response from/);
+    assert.match(stderr, /no response from/);
   }
 });
 

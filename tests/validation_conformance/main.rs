@@ -35,11 +35,11 @@ const SEED: u64 = 20_251;
 /// The number of valid documents. Those with one operation have variable values.
 const VALID_DOCUMENTS: usize = 4_000;
 const DOCUMENTS_PER_MUTATOR: usize = 600;
-/// The number of documents that `graphql-js` must reject by each rule, and of each mutator.
+/// How many documents `graphql-js` must reject by each rule, and how many of each mutator.
 const MIN_REJECTED: usize = 200;
 
-/// Documents that `graphql-js` 16 rejects although they are valid by the specification, as they are for
-/// gigway. Each with the rule of `graphql-js` and the reason.
+/// Documents that are valid by the specification and for gigway, but that `graphql-js` 16 rejects. Each has
+/// the rule of `graphql-js` and the reason.
 const KNOWN_DIFFERENCES: [(&str, &str, &str); 3] = [
     (
         "{ gigs(search: \"a\") { totalCount } gigs(search: \"\"\"a\"\"\") { totalCount } }",
@@ -49,7 +49,7 @@ const KNOWN_DIFFERENCES: [(&str, &str, &str); 3] = [
     (
         "{ gigs(search: \"\") { totalCount } gigs(search: \"\"\"\"\"\") { totalCount } }",
         "OverlappingFieldsCanBeMergedRule",
-        "as above, for the empty string",
+        "the same, for the empty string",
     ),
     (
         "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }",

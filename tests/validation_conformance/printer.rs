@@ -3,7 +3,7 @@
 use crate::document::{Directive, Document, Operation, Selection, SelectionSet, Value, Variable};
 use crate::random::Random;
 
-/// The description of some operations, fragments and variables.
+/// A description that some operations, fragments and variables get.
 const DESCRIPTION: &str = "\"\"\"Of what \\\"\"\" it is\"\"\"";
 
 /// Prints documents, with random variations in whitespace, comments and shorthand.

@@ -16,7 +16,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number from 0 to below a limit, which must not be 0.
+    /// A number from 0 up to, but not including, a limit, which must not be 0.
     pub fn below(&mut self, limit: usize) -> usize {
         let limit = u64::try_from(limit).expect("a limit fits 64 bits");
         usize::try_from(self.next() % limit).expect("a number below a usize fits a usize")

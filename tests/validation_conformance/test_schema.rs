@@ -136,6 +136,6 @@ pub fn write_schema() -> (String, PathBuf) {
     let sdl = std::fs::read_to_string(SCHEMA_FILE).expect("schema.graphql is readable") + EXTENSION;
     let file = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join(format!("validation-conformance-{:?}.graphql", std::thread::current().id()));
-    std::fs::write(&file, &sdl).expect("the folder for temporary files is writable");
+    std::fs::write(&file, &sdl).expect("the directory for temporary files is writable");
     (sdl, file)
 }

@@ -1,7 +1,7 @@
 //! The most frequent page: 20 gigs of a category, each with its category, seller and images.
 //!
-//! To compare with another server, add it to `bench/peers` and a constructor to [`targets::Target`], and call
-//! that in `Catalog::compare_servers`.
+//! To compare another server: add it to `bench/peers`, add a constructor to [`targets::Target`], and call the
+//! constructor in `Catalog::compare_servers`.
 
 mod load;
 mod stats;
@@ -209,7 +209,7 @@ impl Catalog {
     }
 
     fn run_pgbench(&self, stats: &mut ServerStats) -> Result<()> {
-        let folder = tempfile::tempdir()?;
+        let dir = tempfile::tempdir()?;
         let mut arguments: Vec<String> = [
             "-c",
             &CONNECTIONS.to_string(),
@@ -221,11 +221,11 @@ impl Catalog {
         .map(str::to_owned)
         .into();
         for (number, category) in self.categories.iter().enumerate() {
-            let file = folder.path().join(format!("{number}.sql"));
+            let file = dir.path().join(format!("{number}.sql"));
             std::fs::write(&file, SQL.replace(":category", &category.to_string()))?;
             arguments.extend(["-f".to_owned(), file.display().to_string()]);
         }
-        let prefix = folder.path().join("latencies");
+        let prefix = dir.path().join("latencies");
         arguments.extend(["-l".to_owned(), format!("--log-prefix={}", prefix.display())]);
         let times =
             || -> Result<[Duration; 2]> { Ok([tree_time(self.postgres)?, tree_time(std::process::id())?]) };

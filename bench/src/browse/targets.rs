@@ -1,4 +1,4 @@
-//! The servers that are compared, and their requests for the page.
+//! The servers that are compared, and their requests for one page of gigs.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -84,18 +84,18 @@ fn requests(query: &str, categories: &[CategoryId], id_of: impl Fn(CategoryId) -
 
 /// Starts a server of `bench/peers`. Installs its packages if necessary.
 fn start_peer(name: &str, processes: u32, database_url: &str) -> Result<Server> {
-    let folder = repository()?.join("bench").join("peers").join(name);
-    if !folder.join("node_modules").join(".package-lock.json").is_file() {
+    let dir = repository()?.join("bench").join("peers").join(name);
+    if !dir.join("node_modules").join(".package-lock.json").is_file() {
         eprintln!("installing the packages of {name}");
         let output =
-            Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder).output()?;
+            Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&dir).output()?;
         if !output.status.success() {
             return Err(format!("npm ci: {}", String::from_utf8_lossy(&output.stderr)).into());
         }
     }
     let mut node = Command::new("node");
     node.arg("server.js")
-        .current_dir(&folder)
+        .current_dir(&dir)
         .env("DATABASE_URL", database_url)
         .env("NODE_ENV", "production")
         .env("WORKERS", processes.to_string());

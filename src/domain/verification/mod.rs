@@ -46,7 +46,7 @@ pub enum VerificationStatus {
 pub enum VerificationTransition {
     /// The user fills in the form or uploads a document.
     #[strum(serialize = "changed")]
-    Provide,
+    ProvideData,
     #[strum(serialize = "submitted")]
     Submit,
     #[strum(serialize = "cleared")]
@@ -67,7 +67,7 @@ impl VerificationStatus {
             ActionRequired, Cleared, InProgress, InReview, NotStarted, Rejected, Revoked,
         };
         match (self, transition) {
-            (NotStarted | InProgress | ActionRequired | Revoked, VerificationTransition::Provide) => {
+            (NotStarted | InProgress | ActionRequired | Revoked, VerificationTransition::ProvideData) => {
                 Some(InProgress)
             }
             (InProgress, VerificationTransition::Submit) => Some(InReview),
@@ -228,8 +228,8 @@ impl Verification {
             let message = format!("A verification that is {status} cannot be {transition}.");
             return Err(Violation::general(ViolationCode::InvalidTransition, message));
         };
-        let is_last_attempt = self.attempts_left(limits) == 0;
-        if transition == VerificationTransition::Submit && is_last_attempt {
+        let has_no_attempts_left = self.attempts_left(limits) == 0;
+        if transition == VerificationTransition::Submit && has_no_attempts_left {
             let max = limits.verification.attempts_max;
             let message = format!("All {max} attempts are used.");
             return Err(Violation::general(ViolationCode::AttemptsExhausted, message));
@@ -237,7 +237,7 @@ impl Verification {
         self.status = status;
         self.version += 1;
         match transition {
-            VerificationTransition::Provide => {}
+            VerificationTransition::ProvideData => {}
             VerificationTransition::Submit => {
                 self.attempts_used += 1;
                 self.reasons.clear();
@@ -250,7 +250,7 @@ impl Verification {
             }
             VerificationTransition::RequestResubmission => {
                 self.record_decision(reasons, now);
-                if is_last_attempt {
+                if has_no_attempts_left {
                     self.status = VerificationStatus::Rejected;
                     self.reasons.push(ATTEMPTS_EXCEEDED.to_reason());
                 } else {

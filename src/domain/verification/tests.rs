@@ -114,7 +114,7 @@ fn the_four_steps_are_completed_one_after_another() {
     let mut verification = Verification::not_started(UserId::nil());
     assert_eq!(completed(&verification), [false; 4]);
     verification
-        .apply(VerificationTransition::Provide, Vec::new(), &limits, DateTime::UNIX_EPOCH)
+        .apply(VerificationTransition::ProvideData, Vec::new(), &limits, DateTime::UNIX_EPOCH)
         .expect("it is not started");
     verification.personal_info_at = Some(DateTime::UNIX_EPOCH);
     assert_eq!(completed(&verification), [true, false, false, false]);

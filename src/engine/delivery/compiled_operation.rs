@@ -96,7 +96,7 @@ impl CompiledOperation {
         let (mut all, mut root) = (VariableUses::default(), VariableUses::default());
         all.add_directives(&operation.directives);
         all.add_selections(&operation.selection_set.node);
-        for fragment in self.fragments.values() {
+        for fragment in self.reachable_fragments() {
             all.add_directives(&fragment.node.directives);
             all.add_selections(&fragment.node.selection_set.node);
         }
@@ -108,6 +108,29 @@ impl CompiledOperation {
             _ => None,
         });
         RootVariables { root_only, after }
+    }
+
+    /// The fragments that the operation uses. The root field may have been merged out of others.
+    fn reachable_fragments(&self) -> Vec<&Positioned<FragmentDefinition>> {
+        let mut reachable: HashMap<&Name, &Positioned<FragmentDefinition>> = HashMap::new();
+        let mut sets = vec![&self.operation.node.selection_set.node];
+        while let Some(set) = sets.pop() {
+            for selection in &set.items {
+                match &selection.node {
+                    Selection::Field(field) => sets.push(&field.node.selection_set.node),
+                    Selection::InlineFragment(fragment) => sets.push(&fragment.node.selection_set.node),
+                    Selection::FragmentSpread(spread) => {
+                        let fragment = self.fragments.get_key_value(&spread.node.fragment_name.node);
+                        if let Some((name, fragment)) = fragment
+                            && reachable.insert(name, fragment).is_none()
+                        {
+                            sets.push(&fragment.node.selection_set.node);
+                        }
+                    }
+                }
+            }
+        }
+        reachable.into_values().collect()
     }
 
     /// Executes the operation for one event. The context decides for whom.
@@ -219,5 +242,26 @@ impl OperationCache {
         }
         let key = OperationKey(document.to_owned(), handoff.query.operation_name.clone());
         self.0.get_or_insert(key, || CompiledOperation::new(&handoff.query))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::parse_query;
+    use async_graphql::parser::types::DocumentOperations;
+
+    use super::*;
+    use crate::engine::subscription_root;
+
+    #[test]
+    fn a_root_field_in_a_fragment_has_its_variables_for_itself() {
+        let document = "subscription($a: String, $n: Int) { ...F } fragment F on Subscription { \
+                        gigPublished(after: $a) { gig { images(first: $n) { id } } } }";
+        let mut document = parse_query(document).unwrap();
+        subscription_root::merge(&mut document);
+        let DocumentOperations::Single(operation) = document.operations else { panic!("one operation") };
+        let operation = CompiledOperation { name: None, operation, fragments: document.fragments };
+        let RootVariables { root_only, after } = operation.root_variables();
+        assert_eq!((root_only, after), (vec![Name::new("a")], Some(Name::new("a"))));
     }
 }

@@ -16,7 +16,8 @@
 //! [`ExecutionScope::Shared`](crate::graphql::context::ExecutionScope::Shared), which has only the
 //! permissions that all subscribers of the group have. If a resolver needs to know the viewer, or hides
 //! something that one of the subscribers might see, it marks the execution as viewer-dependent. Then the
-//! result is discarded, and the event is executed for each subscriber alone. So a private value cannot be
+//! result is discarded, and the event is executed for each subscriber alone. Subscriptions about one user's own
+//! objects share only within one session, and are executed for its user. So a private value cannot be
 //! shared, and no field has to declare whether it is private.
 
 mod compiled_operation;

@@ -34,6 +34,8 @@ fn remove_from(set: &mut SelectionSet) {
         }
         Selection::FragmentSpread(_) => true,
     });
+    // The document is cached.
+    set.items.shrink_to_fit();
 }
 
 /// Whether the field has a name and nothing else.

@@ -27,10 +27,14 @@ const INTROSPECTION_LISTS: [&str; 8] =
 /// QUERY_TOO_COMPLEX at the first limit that is exceeded.
 pub fn check(document: &ExecutableDocument, limits: &OperationLimits) -> Result<(), ServerError> {
     let mut visitor = ShapeVisitor { document, limits, fragments: HashMap::new(), nesting: 0 };
+    let mut selections = 0_usize;
     for (_, operation) in document.operations.iter() {
         let directives = Shape::of_directives(&operation.node.directives);
         let shape = visitor.selection_set(&operation.node.selection_set.node, false)?.with(&directives);
         shape.check(limits, operation.pos)?;
+        // Validation visits every operation, with its fragments, and not only the one that is executed.
+        selections = selections.saturating_add(shape.selections);
+        Shape { selections, ..Shape::default() }.check(limits, operation.pos)?;
     }
     // Validation rejects unused fragments, but visits them before.
     for (name, fragment) in &document.fragments {
@@ -101,6 +105,8 @@ struct Shape {
     depth: usize,
     /// Nested lists of introspection types.
     introspection_lists: usize,
+    /// Levels of nested fields and fragments.
+    nesting: usize,
 }
 
 impl Shape {
@@ -116,6 +122,7 @@ impl Shape {
             directives: self.directives.saturating_add(other.directives),
             depth: self.depth.max(other.depth),
             introspection_lists: self.introspection_lists.max(other.introspection_lists),
+            nesting: self.nesting.max(other.nesting),
         }
     }
 
@@ -159,8 +166,9 @@ impl<'a> ShapeVisitor<'a> {
     fn selection_set(&mut self, set: &'a SelectionSet, in_introspection: bool) -> Result<Shape, ServerError> {
         set.items.iter().try_fold(Shape::default(), |sum, selection| {
             self.nesting += 1;
-            self.check_nesting(selection.pos)?;
-            let shape = self.selection(selection, in_introspection)?;
+            self.check_nesting(0, selection.pos)?;
+            let mut shape = self.selection(selection, in_introspection)?;
+            shape.nesting += 1;
             self.nesting -= 1;
             let sum = sum.with(&shape);
             // Stops at the first selection beyond a limit.
@@ -170,9 +178,9 @@ impl<'a> ShapeVisitor<'a> {
     }
 
     /// # Errors
-    /// QUERY_TOO_COMPLEX if the visitor is inside too many fields and fragments.
-    fn check_nesting(&self, pos: Pos) -> Result<(), ServerError> {
-        if self.nesting <= NESTING_MAX {
+    /// QUERY_TOO_COMPLEX if the visitor is inside too many fields and fragments, `inner` levels below included.
+    fn check_nesting(&self, inner: usize, pos: Pos) -> Result<(), ServerError> {
+        if self.nesting + inner <= NESTING_MAX {
             return Ok(());
         }
         let message = format!("Fields and fragments may be nested at most {NESTING_MAX} levels deep.");
@@ -222,6 +230,8 @@ impl<'a> ShapeVisitor<'a> {
         in_introspection: bool,
     ) -> Result<Shape, ServerError> {
         if let Some(shape) = self.fragments.get(&(name, in_introspection)) {
+            // The fragment may be spread at a deeper level than where it was visited.
+            self.check_nesting(shape.nesting, fragment.pos)?;
             return Ok(*shape);
         }
         // Ends the recursion of a fragment that spreads itself, which validation rejects.

@@ -305,3 +305,60 @@ fn introspection_is_rejected_if_it_is_switched_off() {
     }
     assert!(without_introspection.validate(Request::new("{ __typename }")).is_ok());
 }
+
+#[test]
+fn selections_count_in_all_operations_of_a_document() {
+    let fields = "id ".repeat(100);
+    let operations = join(60, |number| format!("query A{number} {{ ...F }} "));
+    let document = format!("{operations} fragment F on Query {{ categories {{ {fields} }} }}");
+    let invalid = validator(OperationLimits::default()).validate(Request::new(document).operation_name("A1"));
+    let error = &invalid.err().expect("there are too many selections").errors[0];
+    assert_eq!((extension(error, "code"), extension(error, "limit")), ("QUERY_TOO_COMPLEX".into(), "selections".into()));
+}
+
+#[test]
+fn a_fragment_that_is_spread_deep_counts_all_of_its_levels() {
+    // Each fragment is visited first where it is not nested, and later below the others.
+    let names: Vec<_> = (0..80).map(|number| format!("F{number:02}")).collect();
+    let fragments = names.iter().enumerate().map(|(number, name)| {
+        let next = names.get(number + 1).map_or_else(|| "id".to_owned(), |next| format!("... on Gig {{ ...{next} }}"));
+        format!("fragment {name} on Gig {{ {next} }} ")
+    });
+    let visits: String = names.iter().rev().map(|name| format!("...{name} ")).collect();
+    let document = format!("{{ gigs(first: 1) {{ nodes {{ {visits} }} }} }} {}", fragments.collect::<String>());
+    assert_eq!(error_code(&document).as_deref(), Some("QUERY_TOO_COMPLEX"));
+}
+
+/// A document whose fields can be merged in exponentially many ways, which the limit of selections prevents.
+#[test]
+fn a_document_that_the_library_cannot_parse_is_not_checked_by_the_rules_of_the_schema() {
+    let states = 24;
+    let fragments = join(2 * states, |number| {
+        let (layer, state) = (number / 2, number % 2);
+        let next = layer + 1;
+        format!(
+            "fragment F{layer}S{state} on __Type {{ a: ofType {{ ...F{next}S0 ...F{next}S1 }} b: ofType {{ ...F{next}S0 }} }} "
+        )
+    });
+    let leaves = format!(
+        "fragment F{states}S0 on __Type {{ name }} fragment F{states}S1 on __Type {{ kind }}"
+    );
+    let attack = format!("query Q {{ __type(name: \"Gig\") {{ ...F0S0 ...F0S1 }} }} {fragments} {leaves}");
+    assert_eq!(error_code(&attack).as_deref(), Some("QUERY_TOO_COMPLEX"));
+    let unreadable = format!("{attack} query A {{ __typename }} query A {{ __typename }}");
+    let invalid = validator(OperationLimits::default()).validate(Request::new(unreadable));
+    let error = &invalid.err().expect("two operations have one name").errors[0];
+    assert_eq!(extension(error, "code"), "GRAPHQL_VALIDATION_FAILED");
+    assert_eq!(error.message, "There is more than one operation `A`.");
+}
+
+#[test]
+fn a_retry_is_recognized_by_what_the_client_sent() {
+    let query = "mutation($ids: [ID!], $n: Int = 3) { saveGigDraft(input: { title: \"Song\", imageIds: $ids, deliveryDays: $n }) { gig { id } } }";
+    let sent = variables(json!({ "ids": "img_1", "unknown": 1 }));
+    let request = Request::new(query).variables(sent.clone()).operation_name("anything");
+    let operation = validator(OperationLimits::default()).validate(request).expect("the request is valid");
+    assert_eq!(operation.request.variables, variables(json!({ "ids": ["img_1"], "n": 3 })));
+    let kept = operation.sent.expect("a mutation may be retried");
+    assert_eq!((kept.variables, kept.operation_name.as_deref()), (sent, Some("anything")));
+}

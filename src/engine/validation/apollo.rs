@@ -229,10 +229,17 @@ fn required_argument(coordinate: &str) -> String {
     }
 }
 
+/// Names longer than this get no suggestion: comparing takes time in proportion to both lengths.
+const SUGGESTION_MAX_BYTES: usize = 64;
+
 /// A sentence that suggests the most similar name; empty if none is similar.
 pub(super) fn did_you_mean<'a>(unknown: &str, names: impl Iterator<Item = &'a str>) -> String {
     let max_distance = 1 + unknown.len() / 3;
+    if unknown.len() > SUGGESTION_MAX_BYTES {
+        return String::new();
+    }
     names
+        .filter(|name| name.len().abs_diff(unknown.len()) <= max_distance)
         .map(|name| (strsim::damerau_levenshtein(unknown, name), name))
         .filter(|(distance, _)| *distance <= max_distance)
         .min()

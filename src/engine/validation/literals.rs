@@ -1,7 +1,7 @@
 //! Rewrites a document so that `async-graphql` reads it as the specification says.
 //!
 //! Its parser (`async-graphql-parser` 8.0.0-rc.5) differs from the specification in these points, all of
-//! which are rewrite:
+//! which are rewritten:
 //!
 //! * some string literals: see `strings`;
 //! * `-0`, which it reads as a number with a fraction;
@@ -9,7 +9,7 @@
 //! * a comment between `on` and a type;
 //! * descriptions, which it cannot read.
 //!
-//! Not rewrite: it cannot read the number `1e999`, and it reads a name such as `trueish`, which a custom
+//! Not rewritten: it cannot read the number `1e999`, and it reads a name such as `trueish`, which a custom
 //! scalar would read as an enum value, as two values.
 
 use std::borrow::Cow;
@@ -19,7 +19,7 @@ use crate::engine::validation::strings::{rewrite_block_string, rewrite_string};
 use crate::engine::validation::syntax::descriptions;
 use crate::engine::validation::tokens::{Token, TokenKind, tokens};
 
-/// The rewrite document; `None` if nothing has to be rewrite.
+/// The rewritten document; `None` if nothing has to be rewrite.
 pub(super) fn rewrite(document: &str) -> Option<String> {
     let mut result: Option<String> = None;
     let mut copied_until = 0;

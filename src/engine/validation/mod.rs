@@ -39,12 +39,13 @@ use std::sync::Arc;
 
 use apollo_compiler::Node;
 use apollo_compiler::Schema;
-use apollo_compiler::ast::{Definition, OperationDefinition, VariableDefinition};
+use apollo_compiler::ast::{Definition, Document, OperationDefinition, VariableDefinition};
 use apollo_compiler::parser::Parser;
 use apollo_compiler::validation::{Valid, WithErrors};
 use serde_json::{Map, Value};
 
 use crate::engine::validation::errors::Errors;
+use crate::engine::validation::variables::Types;
 pub use crate::engine::validation::errors::{ErrorKind, ValidationError};
 
 /// The deepest nesting of selections, values and types: more than any sensible document has, and less than
@@ -77,27 +78,21 @@ impl Validator {
         Self { scalars, ..self }
     }
 
+    /// The first syntax error of a document; `None` if it has none. Does not look at the schema, so it takes time in
+    /// proportion to the length of the document.
+    pub fn syntax_error(&self, document: &str) -> Option<ValidationError> {
+        let mut errors = Errors::new(document, None);
+        parse(document, &mut errors);
+        errors.into_vec().into_iter().next()
+    }
+
     /// Validates a document.
     ///
     /// # Errors
     /// The first syntax error or, if there is none, the first errors of validation.
     pub fn validate(&self, document: &str) -> Result<ValidDocument, Vec<ValidationError>> {
         let mut errors = Errors::new(document, self.suggestions.then_some(&*self.schema));
-        let parsed = Parser::new()
-            .recursion_limit(NESTING_MAX)
-            .token_limit(TOKENS_MAX)
-            .parse_ast(syntax::make_readable(document), "document.graphql");
-        let parsed = match parsed {
-            Ok(parsed) => parsed,
-            Err(WithErrors { errors: syntax, .. }) => {
-                apollo::report_syntax(&syntax, &mut errors);
-                return Err(errors.into_vec());
-            }
-        };
-        if let Some((message, offset)) = syntax::find_error(document) {
-            errors.syntax_at(message.to_owned(), offset);
-            return Err(errors.into_vec());
-        }
+        let Some(parsed) = parse(document, &mut errors) else { return Err(errors.into_vec()) };
 
         let (executable, build_errors) = match parsed.to_executable(&self.schema) {
             Ok(executable) => (executable, None),
@@ -119,8 +114,31 @@ impl Validator {
         Ok(ValidDocument {
             schema: Arc::clone(&self.schema),
             scalars: self.scalars,
+            names_scalars: self.suggestions,
             operations: operations(&parsed.definitions),
         })
+    }
+}
+
+/// The document, if it has no syntax error; otherwise reports the first one.
+fn parse(document: &str, errors: &mut Errors<'_>) -> Option<Document> {
+    let parsed = Parser::new()
+        .recursion_limit(NESTING_MAX)
+        .token_limit(TOKENS_MAX)
+        .parse_ast(syntax::make_readable(document), "document.graphql");
+    let parsed = match parsed {
+        Ok(parsed) => parsed,
+        Err(WithErrors { errors: syntax, .. }) => {
+            apollo::report_syntax(&syntax, errors);
+            return None;
+        }
+    };
+    match syntax::find_error(document) {
+        Some((message, offset)) => {
+            errors.syntax_at(message.to_owned(), offset);
+            None
+        }
+        None => Some(parsed),
     }
 }
 
@@ -149,6 +167,8 @@ impl Operation {
 pub struct ValidDocument {
     schema: Arc<Valid<Schema>>,
     scalars: ScalarCheck,
+    /// Whether messages may name custom scalars.
+    names_scalars: bool,
     operations: Vec<Operation>,
 }
 
@@ -185,8 +205,12 @@ impl ValidDocument {
         let operation = self.operation(operation_name);
         operation.map_or_else(
             || Ok(Map::new()),
-            |operation| variables::coerce(&self.schema, self.scalars, &operation.variables, variables),
+            |operation| variables::coerce(self.types(), &operation.variables, variables),
         )
+    }
+
+    fn types(&self) -> Types<'_> {
+        Types { schema: &self.schema, scalars: self.scalars, names_scalars: self.names_scalars }
     }
 
     fn operation(&self, name: Option<&str>) -> Option<&Operation> {

@@ -14,6 +14,7 @@ use crate::engine::validation::ScalarCheck;
 use crate::engine::validation::apollo::did_you_mean;
 use crate::engine::validation::errors::Errors;
 use crate::engine::validation::literal_json::literal_to_json;
+use crate::engine::validation::variables::custom_scalar_error;
 use crate::engine::validation::walk::{WalkItem, walk};
 
 pub(super) fn check(
@@ -107,7 +108,8 @@ impl ValueChecker<'_, '_, '_> {
             }
             (_, Some(ExtendedType::Scalar(scalar))) if !is_built_in(&scalar.name) => {
                 if !has_variables(value) && !(self.scalars)(&scalar.name, &literal_to_json(value)) {
-                    self.report(value, target, &format!("must be of type {}.", scalar.name));
+                    let names_it = self.errors.schema_for_suggestions().is_some();
+                    self.report(value, target, &format!("{}.", custom_scalar_error(&scalar.name, names_it)));
                 }
                 self.check_untyped(value, Some(&ty.clone().nullable()));
             }

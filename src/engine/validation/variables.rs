@@ -17,12 +17,10 @@ const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// The coerced values of the declared variables, or the first error. Values of other variables are dropped.
 pub(super) fn coerce(
-    schema: &Schema,
-    scalars: ScalarCheck,
+    types: Types<'_>,
     variables: &[Node<VariableDefinition>],
     values: &Map<String, Value>,
 ) -> Result<Map<String, Value>, ValidationError> {
-    let types = Types { schema, scalars };
     let mut coerced = Map::new();
     for variable in variables {
         let name = variable.name.as_str();
@@ -31,7 +29,7 @@ pub(super) fn coerce(
                 let path = Path { parent: None, step: Step::Name(name) };
                 coerce_value(types, &variable.ty, value, &path)?
             }
-            (None, Some(default)) => coerce_literal(schema, &variable.ty, default),
+            (None, Some(default)) => coerce_literal(types.schema, &variable.ty, default),
             (None, None) if variable.ty.is_non_null() => {
                 let message = format!("Variable `${name}` is required.");
                 return Err(ValidationError {
@@ -48,9 +46,16 @@ pub(super) fn coerce(
 
 /// The types of the schema, and the check of its custom scalars.
 #[derive(Clone, Copy)]
-struct Types<'a> {
-    schema: &'a Schema,
-    scalars: ScalarCheck,
+pub(super) struct Types<'a> {
+    pub schema: &'a Schema,
+    pub scalars: ScalarCheck,
+    /// Whether messages may name custom scalars.
+    pub names_scalars: bool,
+}
+
+/// Why a value is not one of a custom scalar.
+pub(super) fn custom_scalar_error(scalar: &str, names_it: bool) -> String {
+    if names_it { format!("must be of type {scalar}") } else { "is not valid for its type".to_owned() }
 }
 
 /// The path to a value inside a variable. It is formatted only for an error, so it allocates nothing.
@@ -122,7 +127,7 @@ fn coerce_value(
                 .ok_or_else(|| path.error(&format!("must be of type {}", definition.name)))
         }
         Some(ExtendedType::Scalar(definition)) if !(types.scalars)(&definition.name, value) => {
-            Err(path.error(&format!("must be of type {}", definition.name)))
+            Err(path.error(&custom_scalar_error(&definition.name, types.names_scalars)))
         }
         // Validation rejects a type that is not an input type.
         _ => Ok(value.clone()),

@@ -1,15 +1,15 @@
-//! Who may see and do what: [`table::TABLE`] has every field of the schema.
+//! Who may see and do what: [`table::rows`] has every field of the schema.
 //!
 //! The table enforces nothing: resolvers and `service` do. It documents what they do, and `make schema`
 //! prints it as docs/AUTHORIZATION.md. `tests/api/authorization_fields.rs` requests every field from a
-//! running gateway as every kind of caller and compares. It fails for a field that is not in the table, and
-//! for one that shows more than the table says.
+//! running gateway as every kind of caller and compares; `tests/api/authorization_table.rs` fails
+//! for a field that is not in the table.
 
 pub mod table;
 
 use std::fmt::Write;
 
-use crate::graphql::authorization::table::{TABLE, TypeAccess};
+use crate::graphql::authorization::table::TypeAccess;
 
 /// The kinds of callers. The member is a user other than the owner of the gig, verification or session.
 pub const CALLERS: [&str; 5] = ["anonymous", "member", "owner", "reviewer", "admin"];
@@ -96,7 +96,7 @@ Who may see and do what: every field of the schema, for each kind of caller. `ma
 from `src/graphql/authorization`. A test requests every field from a running gateway as every kind of caller
 and compares. It fails for a field that is not on this page.
 
-The **owner** is the user whose gig, verification, session or picture it is. The **member** is any other user
+The **owner** is the user whose gig, verification, session or image it is. The **member** is any other user
 with the role MEMBER. The **reviewer** and the **admin** have these roles and own none of it.
 
 | cell | meaning |
@@ -115,7 +115,7 @@ request changes nothing.
 /// The text of docs/AUTHORIZATION.md.
 pub fn document() -> String {
     let mut page = INTRODUCTION.to_owned();
-    for TypeAccess { type_name, note, fields } in TABLE {
+    for TypeAccess { type_name, note, fields } in table::rows() {
         write!(
             page,
             "\n## {type_name}\n\n{note}\n\n| field | {} |\n|---|---|---|---|---|---|\n",

@@ -25,7 +25,7 @@ pub struct SaveGigDraftInput {
     pub revisions: Option<i32>,
     /// At most 15 tags of 2 to 30 characters. They must be unique, ignoring case.
     pub tags: Option<Vec<String>>,
-    /// The ids of at most 5 pictures from `uploadGigImage`, in the order in which they are shown.
+    /// The ids of at most 5 images from `uploadGigImage`, in the order in which they are shown.
     pub image_ids: Option<Vec<ID>>,
     /// At most 5 URLs that start with https://, of at most 2048 characters each.
     pub links: Option<Vec<String>>,
@@ -53,8 +53,8 @@ pub struct PostGigInput {
     /// At most 15 tags of 2 to 30 characters. They must be unique, ignoring case. Without it, the tags of the
     /// draft.
     pub tags: Option<Vec<String>>,
-    /// The ids of at most 5 pictures from `uploadGigImage`, in the order in which they are shown. Without it,
-    /// the pictures of the draft.
+    /// The ids of at most 5 images from `uploadGigImage`, in the order in which they are shown. Without it,
+    /// the images of the draft.
     pub image_ids: Option<Vec<ID>>,
     /// At most 5 URLs that start with https://, of at most 2048 characters each. Without it, the links of the
     /// draft.
@@ -85,7 +85,7 @@ pub struct EditGigInput {
     pub revisions: Option<i32>,
     /// At most 15 tags of 2 to 30 characters. They must be unique, ignoring case.
     pub tags: Option<Vec<String>>,
-    /// The ids of at most 5 pictures, of the gig or from `uploadGigImage`, in the order in which they are
+    /// The ids of at most 5 images, of the gig or from `uploadGigImage`, in the order in which they are
     /// shown.
     pub image_ids: Option<Vec<ID>>,
     /// At most 5 URLs that start with https://, of at most 2048 characters each.

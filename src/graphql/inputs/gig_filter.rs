@@ -8,7 +8,7 @@ use crate::domain::gig_filter::{GigFilter as Filter, GigOrder as Order};
 use crate::domain::gig_form::tag_key;
 use crate::graphql::error::Result;
 use crate::graphql::inputs::list_length::check_list_length;
-use crate::graphql::types::node::parse_id;
+use crate::graphql::types::node::parse_id_or_nil;
 use crate::graphql::types::scalar::Decimal;
 
 /// A filter for gigs. A gig must match all conditions that are given.
@@ -39,8 +39,8 @@ impl GigFilter {
         check_list_length("where.category", self.category.as_deref())?;
         check_list_length("where.tags", self.tags.as_deref())?;
         Ok(Filter {
-            categories: self.category.map(|ids| ids.iter().map(parse_id).collect()),
-            seller: self.seller.as_ref().map(parse_id),
+            categories: self.category.map(|ids| ids.iter().map(parse_id_or_nil).collect()),
+            seller: self.seller.as_ref().map(parse_id_or_nil),
             min_price_cents: self.min_price.map(|price| cents(price, Number::ceil)),
             max_price_cents: self.max_price.map(|price| cents(price, Number::floor)),
             max_delivery_days: self.max_delivery_days,

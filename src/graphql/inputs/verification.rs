@@ -32,14 +32,14 @@ pub struct PersonalInfoInput {
     pub document_number: String,
 }
 
-/// A picture of one side of an identity document.
+/// An image of one side of an identity document.
 #[derive(InputObject)]
 pub struct UploadIdentityDocumentInput {
-    /// The kind of document. If it is not the same as before, the pictures of the previous document are
+    /// The kind of document. If it is not the same as before, the images of the previous document are
     /// removed.
     #[graphql(name = "type")]
     pub document_type: IdentityDocumentType,
-    /// What the picture shows.
+    /// What the image shows.
     pub side: DocumentSide,
     /// The file, sent as a GraphQL multipart request: a JPEG, PNG or WebP of at most
     /// `Limits.verification.documentMaxBytes` bytes.

@@ -11,17 +11,17 @@ use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::inputs::gig::{EditGigInput, PostGigInput, SaveGigDraftInput};
 use crate::graphql::types::gig::{Gig, GigImage};
-use crate::graphql::types::node::parse_id;
+use crate::graphql::types::node::parse_id_or_nil;
 use crate::graphql::types::scalar::Upload;
 use crate::graphql::types::user_error::{UserError, payload_parts};
 use crate::service;
 use crate::service::{gigs, images};
 use crate::store::images::ImageView;
 
-/// The result of uploading a picture.
+/// The result of uploading an image.
 #[derive(SimpleObject)]
 pub struct UploadGigImagePayload {
-    /// The picture; null if there are errors.
+    /// The image; null if there are errors.
     image: Option<GigImage>,
     /// Validation errors. If there are any, nothing was changed.
     errors: Vec<UserError>,
@@ -44,7 +44,7 @@ impl GigPayload {
 }
 
 fn image_ids(ids: Option<Vec<ID>>) -> Option<Vec<ImageId>> {
-    ids.map(|ids| ids.iter().map(parse_id).collect())
+    ids.map(|ids| ids.iter().map(parse_id_or_nil).collect())
 }
 
 #[derive(Default)]
@@ -52,7 +52,7 @@ pub struct GigMutation;
 
 #[Object]
 impl GigMutation {
-    /// Uploads a picture: a JPEG, PNG or WebP of at most `Limits.gig.imageUploadMaxBytes` bytes. It is turned
+    /// Uploads an image: a JPEG, PNG or WebP of at most `Limits.gig.imageUploadMaxBytes` bytes. It is turned
     /// upright and re-encoded without metadata, with at most `Limits.gig.imageMaxBytes` bytes and 2048 pixels
     /// on each side. It is deleted if it is not used in a gig within 24 hours. Requires a session.
     async fn upload_gig_image(
@@ -76,11 +76,11 @@ impl GigMutation {
         #[graphql(desc = "The content of the draft.")] input: SaveGigDraftInput,
     ) -> Result<GigPayload> {
         let viewer = ctx.require_viewer()?;
-        let id = input.id.as_ref().map(parse_id);
+        let id = input.id.as_ref().map(parse_id_or_nil);
         let form = GigForm {
             title: Some(input.title),
             description: input.description,
-            category_id: input.category.as_ref().map(parse_id),
+            category_id: input.category.as_ref().map(parse_id_or_nil),
             price: input.price.map(|price| price.0),
             delivery_days: input.delivery_days,
             revisions: input.revisions,
@@ -100,11 +100,11 @@ impl GigMutation {
         #[graphql(desc = "The content of the gig.")] input: PostGigInput,
     ) -> Result<GigPayload> {
         let viewer = ctx.require_viewer()?;
-        let draft_id = input.draft_id.as_ref().map(parse_id);
+        let draft_id = input.draft_id.as_ref().map(parse_id_or_nil);
         let form = GigForm {
             title: Some(input.title),
             description: Some(input.description),
-            category_id: Some(parse_id(&input.category)),
+            category_id: Some(parse_id_or_nil(&input.category)),
             price: Some(input.price.0),
             delivery_days: Some(input.delivery_days),
             revisions: Some(input.revisions),
@@ -123,11 +123,11 @@ impl GigMutation {
         #[graphql(desc = "The changes.")] input: EditGigInput,
     ) -> Result<GigPayload> {
         let viewer = ctx.require_viewer()?;
-        let id = parse_id(&input.id);
+        let id = parse_id_or_nil(&input.id);
         let form = GigForm {
             title: input.title,
             description: input.description,
-            category_id: input.category.as_ref().map(parse_id),
+            category_id: input.category.as_ref().map(parse_id_or_nil),
             price: input.price.map(|price| price.0),
             delivery_days: input.delivery_days,
             revisions: input.revisions,
@@ -171,6 +171,6 @@ impl GigMutation {
 /// Applies a transition that needs no form.
 async fn apply_transition(ctx: &Context<'_>, id: &ID, transition: GigTransition) -> Result<GigPayload> {
     let viewer = ctx.require_viewer()?;
-    let id = parse_id(id);
+    let id = parse_id_or_nil(id);
     GigPayload::of(gigs::change_status(ctx.services(), viewer, id, transition).await, viewer)
 }

@@ -7,7 +7,7 @@ use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::inputs::review::DecideGigInput;
 use crate::graphql::mutation::gig::GigPayload;
-use crate::graphql::types::node::parse_id;
+use crate::graphql::types::node::parse_id_or_nil;
 use crate::graphql::types::review::ReviewItem;
 use crate::graphql::types::user_error::{UserError, payload_parts};
 use crate::service;
@@ -44,7 +44,7 @@ impl ReviewMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The id of the item.")] id: ID,
     ) -> Result<ReviewItemPayload> {
-        let (viewer, id) = (ctx.require_reviewer()?, parse_id(&id));
+        let (viewer, id) = (ctx.require_reviewer()?, parse_id_or_nil(&id));
         ReviewItemPayload::of(reviews::claim(ctx.services(), viewer, id).await)
     }
 
@@ -54,11 +54,11 @@ impl ReviewMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The id of the item.")] id: ID,
     ) -> Result<ReviewItemPayload> {
-        let (viewer, id) = (ctx.require_reviewer()?, parse_id(&id));
+        let (viewer, id) = (ctx.require_reviewer()?, parse_id_or_nil(&id));
         ReviewItemPayload::of(reviews::release(ctx.services(), viewer, id).await)
     }
 
-    /// Approves, rejects or suspends a gig. A claim is not required, but ALREADY_CLAIMED if another reviewer
+    /// Approves, rejects or suspends a gig. A claim is not required; ALREADY_CLAIMED if another reviewer
     /// has one. NOT_ALLOWED for the viewer's own gig. APPROVE gives VERIFICATION_REQUIRED if the seller's
     /// identity must be verified first. Requires the role REVIEWER or ADMIN.
     async fn decide_gig(
@@ -68,7 +68,7 @@ impl ReviewMutation {
     ) -> Result<GigPayload> {
         let viewer = ctx.require_reviewer()?;
         let decision = GigDecisionInput {
-            gig_id: parse_id(&input.gig_id),
+            gig_id: parse_id_or_nil(&input.gig_id),
             decision: input.decision.into(),
             expected_version: input.expected_version,
             reasons: input.reasons.unwrap_or_default().into_iter().map(Into::into).collect(),

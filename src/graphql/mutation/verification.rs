@@ -10,7 +10,7 @@ use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::inputs::review::DecideVerificationInput;
 use crate::graphql::inputs::verification::{PersonalInfoInput, UploadIdentityDocumentInput};
-use crate::graphql::types::node::parse_id;
+use crate::graphql::types::node::parse_id_or_nil;
 use crate::graphql::types::user_error::{UserError, payload_parts};
 use crate::graphql::types::verification::Verification;
 use crate::service;
@@ -64,12 +64,12 @@ impl VerificationMutation {
         VerificationPayload::of(saved, viewer)
     }
 
-    /// Adds or replaces a picture of one side of the viewer's identity document, or of the viewer. It is
+    /// Adds or replaces an image of one side of the viewer's identity document, or of the viewer. It is
     /// stored encrypted and without metadata. Requires a session.
     async fn upload_identity_document(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The picture, and what it shows.")] input: UploadIdentityDocumentInput,
+        #[graphql(desc = "The image, and what it shows.")] input: UploadIdentityDocumentInput,
     ) -> Result<VerificationPayload> {
         let (services, viewer) = (ctx.services(), ctx.require_viewer()?);
         let bytes = input.file.read(ctx, services.limits.verification.document_max_bytes + 1)?;
@@ -86,7 +86,7 @@ impl VerificationMutation {
         VerificationPayload::of(verifications::submit(ctx.services(), viewer).await, viewer)
     }
 
-    /// Decides a verification. A claim is not required, but ALREADY_CLAIMED if another reviewer has one.
+    /// Decides a verification. A claim is not required; ALREADY_CLAIMED if another reviewer has one.
     /// NOT_ALLOWED for the viewer's own verification. If the installation requires a second reviewer, REJECT,
     /// REVOKE and a REQUEST_RESUBMISSION of the last attempt take effect only when another reviewer decides
     /// the same; until then, the payload has the unchanged verification. Requires the role REVIEWER or ADMIN.
@@ -97,7 +97,7 @@ impl VerificationMutation {
     ) -> Result<VerificationPayload> {
         let viewer = ctx.require_reviewer()?;
         let decision = VerificationDecisionInput {
-            user_id: parse_id::<VerificationId>(&input.verification_id).user_id(),
+            user_id: parse_id_or_nil::<VerificationId>(&input.verification_id).user_id(),
             decision: input.decision.into(),
             expected_version: input.expected_version,
             reasons: input.reasons.unwrap_or_default().into_iter().map(Into::into).collect(),

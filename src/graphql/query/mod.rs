@@ -14,7 +14,7 @@ use crate::graphql::types::gig::{Category, Gig};
 use crate::graphql::types::gig_connection::GigConnection;
 use crate::graphql::types::limits::Limits;
 use crate::graphql::types::node;
-use crate::graphql::types::node::{Node, parse_id};
+use crate::graphql::types::node::{Node, parse_id_or_nil};
 use crate::graphql::types::pagination::PageArguments;
 use crate::graphql::types::review::{ReviewKind, ReviewState};
 use crate::graphql::types::review_connection::ReviewItemConnection;
@@ -27,7 +27,7 @@ use crate::store::reviews::QueueQuery;
 /// The gig; `None` if it does not exist, or the viewer may not see it.
 async fn find_gig(ctx: &Context<'_>, id: &ID) -> Result<Option<Gig>> {
     let viewer = ctx.viewer()?;
-    let gig = ctx.loader().load_one(parse_id::<GigId>(id)).await?;
+    let gig = ctx.loader().load_one(parse_id_or_nil::<GigId>(id)).await?;
     Ok(gig.map(|gig| Gig::for_viewer(gig, viewer)))
 }
 
@@ -178,13 +178,13 @@ impl Query {
 
     #[graphql(entity)]
     async fn find_user_by_id(&self, ctx: &Context<'_>, id: ID) -> Option<Result<User>> {
-        let user: UserId = parse_id(&id);
+        let user: UserId = parse_id_or_nil(&id);
         nullable(async { Ok(ctx.loader().load_one(user).await?.map(User::from)) }).await
     }
 
     #[graphql(entity)]
     async fn find_category_by_id(&self, ctx: &Context<'_>, id: ID) -> Option<Result<Category>> {
-        let category: CategoryId = parse_id(&id);
+        let category: CategoryId = parse_id_or_nil(&id);
         nullable(async { Ok(ctx.loader().load_one(category).await?.map(Category::from)) }).await
     }
 }

@@ -69,7 +69,7 @@ impl GigPublishedSubscription {
     ) -> Result<impl Stream<Item = Result<GigPublishedEvent>>> {
         ctx.viewer()?;
         let filter = filter.map(GigFilter::parse).transpose()?;
-        let fanout = (Topic::Published, FanoutScope::All(Audience::Everyone));
+        let fanout = (Topic::PublishedGigs, FanoutScope::All(Audience::Everyone));
         let source = open_source(ctx, fanout, after.as_deref(), move |services, delivery, event| {
             let filter = filter.clone();
             async move {

@@ -15,7 +15,7 @@ use crate::graphql::loaders::ReasonsOfVersion;
 use crate::graphql::subscription::source::hand_over;
 use crate::graphql::subscription::{Delivery, Event, is_resuming, open_source, session_scope};
 use crate::graphql::types::gig::{Gig, GigStatus};
-use crate::graphql::types::node::{parse_id, public_id};
+use crate::graphql::types::node::{parse_id_or_nil, public_id};
 use crate::graphql::types::review::ReviewReason;
 use crate::graphql::types::scalar::DateTime;
 use crate::service::Services;
@@ -69,9 +69,9 @@ impl GigStatusEvent {
 }
 
 impl GigStatusEvent {
-    fn snapshot(gig: &gig::Gig, head: i64, services: &Services) -> Self {
+    fn snapshot(gig: &gig::Gig, position: i64, services: &Services) -> Self {
         Self {
-            cursor: services.streams.cursor(head).encode(),
+            cursor: services.streams.cursor(position).encode(),
             delivery: Delivery::Snapshot,
             occurred_at: services.now().into(),
             gig_id: public_id(gig.id),
@@ -104,8 +104,8 @@ impl GigStatusSubscription {
         after: Option<String>,
     ) -> Result<impl Stream<Item = Result<GigStatusEvent>>> {
         let viewer = ctx.require_viewer()?;
-        let gig_id = gig_id.as_ref().map(parse_id);
-        let topic = gig_id.map_or(Topic::Seller(viewer.id()), Topic::Gig);
+        let gig_id = gig_id.as_ref().map(parse_id_or_nil);
+        let topic = gig_id.map_or(Topic::GigsOfSeller(viewer.id()), Topic::Gig);
         let fanout = (topic, session_scope(viewer));
         let mut source = open_source(ctx, fanout, after.as_deref(), |services, delivery, event| {
             let cursor = services.streams.cursor(event.position).encode();
@@ -128,12 +128,12 @@ impl GigStatusSubscription {
         })
         .await?;
         if let Some(gig_id) = gig_id {
-            let (head, gig) = load_snapshot(ctx.services(), viewer, gig_id).await?;
+            let (position, gig) = load_snapshot(ctx.services(), viewer, gig_id).await?;
             source.requires_reviewer = gig.seller_id != viewer.id();
             if !is_resuming(ctx, after.as_deref()) {
-                source.stream.skip_to(head);
-                let snapshot = GigStatusEvent::snapshot(&gig, head, ctx.services());
-                source.first = Some((head, Event::GigStatus(snapshot)));
+                source.stream.skip_to(position);
+                let snapshot = GigStatusEvent::snapshot(&gig, position, ctx.services());
+                source.first = Some((position, Event::GigStatus(snapshot)));
             }
         }
         Ok(hand_over(ctx, source))
@@ -148,15 +148,15 @@ async fn load_snapshot(services: &Services, viewer: &Viewer, gig_id: GigId) -> R
     // Both reads see the same state, so the snapshot contains every event up to the position and none after
     // it.
     let snapshot_tx = services.db.snapshot().await?;
-    let head = event_log::newest_position(&snapshot_tx).await?;
+    let position = event_log::newest_position(&snapshot_tx).await?;
     let gig = gigs::find_visible(&snapshot_tx, Some(viewer), gig_id).await?;
     snapshot_tx.rollback().await?;
-    services.public_data_version.advance_to(head);
+    services.public_data_version.advance_to(position);
     let gig = gig.filter(|gig| gig.is_review_visible_to(Some(viewer))).ok_or_else(|| {
         Error::new(
             ErrorCode::NotFound,
             "There is no gig with this `gigId` whose status you may subscribe to.",
         )
     })?;
-    Ok((head, gig))
+    Ok((position, gig))
 }

@@ -116,15 +116,15 @@ impl VerificationStatusSubscription {
             // Both reads see the same state, so the snapshot contains every event up to the position and none
             // after it.
             let snapshot_tx = services.db.snapshot().await?;
-            let head = event_log::newest_position(&snapshot_tx).await?;
+            let position = event_log::newest_position(&snapshot_tx).await?;
             let stored = verifications::find(&snapshot_tx, user_id).await?;
             snapshot_tx.rollback().await?;
-            services.public_data_version.advance_to(head);
+            services.public_data_version.advance_to(position);
             let now = stored.map(|row| row.verification);
             let now = now.unwrap_or_else(|| domain::Verification::not_started(user_id));
-            source.stream.skip_to(head);
+            source.stream.skip_to(position);
             let snapshot = VerificationStatusEvent {
-                cursor: services.streams.cursor(head).encode(),
+                cursor: services.streams.cursor(position).encode(),
                 delivery: Delivery::Snapshot,
                 occurred_at: services.now().into(),
                 version: now.version,
@@ -133,7 +133,7 @@ impl VerificationStatusSubscription {
                 user_row_id: user_id,
                 has_reasons: !now.reasons.is_empty(),
             };
-            source.first = Some((head, Event::VerificationStatus(snapshot)));
+            source.first = Some((position, Event::VerificationStatus(snapshot)));
         }
         Ok(hand_over(ctx, source))
     }

@@ -82,7 +82,7 @@ impl Viewer {
             scope: Scope::Own { seller_id: self.0.id(), statuses },
             filter: GigFilter::default(),
             terms: None,
-            order: GigOrder::Created,
+            order: GigOrder::CreatedNewest,
         };
         let arguments = PageArguments { first, after, last, before };
         GigConnection::of_query(ctx, Some(&self.0), query, arguments).await

@@ -87,7 +87,7 @@ impl From<category::Category> for Category {
     }
 }
 
-/// A picture of a gig: a JPEG in upright orientation, without metadata.
+/// An image of a gig: a JPEG in upright orientation, without metadata.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct GigImage {
@@ -106,7 +106,7 @@ pub struct GigImage {
 
 #[ComplexObject]
 impl GigImage {
-    /// The address of the picture. While the gig is ACTIVE, it is public and does not change. Otherwise it is
+    /// The address of the image. While the gig is ACTIVE, it is public and does not change. Otherwise it is
     /// signed, and expires after one to two hours.
     async fn url(&self, ctx: &Context<'_>) -> Url {
         Url(image_url(ctx.services(), &self.view))
@@ -160,7 +160,7 @@ pub async fn load_category(ctx: &Context<'_>, id: CategoryId) -> Result<Category
 pub struct Gig {
     row: Arc<GigRow>,
     /// Whether the viewer may see when the review is due, and the reasons of the last decision.
-    review_visible: bool,
+    is_review_visible: bool,
 }
 
 impl Gig {
@@ -171,8 +171,8 @@ impl Gig {
 
     /// The gig of a list, with what the list has read of it.
     pub fn from_row(row: Arc<GigRow>, viewer: Option<&Viewer>) -> Self {
-        let review_visible = row.gig.is_review_visible_to(viewer);
-        Self { row, review_visible }
+        let is_review_visible = row.gig.is_review_visible_to(viewer);
+        Self { row, is_review_visible }
     }
 
     fn gig(&self) -> &gig::Gig {
@@ -194,10 +194,10 @@ impl Gig {
 
     /// Whether the review is visible; if not, the result depends on the viewer.
     fn check_review_visible(&self, ctx: &Context<'_>) -> bool {
-        if !self.review_visible {
+        if !self.is_review_visible {
             ctx.mark_viewer_dependent();
         }
-        self.review_visible
+        self.is_review_visible
     }
 }
 
@@ -245,7 +245,7 @@ impl Gig {
         &self.gig().content.tags
     }
 
-    /// At most 5 pictures, in the seller's order.
+    /// At most 5 images, in the seller's order.
     async fn images(&self, ctx: &Context<'_>) -> Result<Vec<GigImage>> {
         let images = match &self.row.images {
             Some(images) => images.clone(),

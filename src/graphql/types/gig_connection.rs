@@ -8,7 +8,7 @@ use crate::domain::id::UserId;
 use crate::domain::user::Viewer;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
-use crate::graphql::loaders::{GigCountOfSeller, GigsOfSeller, SellerGigsBeyond};
+use crate::graphql::loaders::{GigCountOfSeller, GigsOfSeller, SellerGigsOnSide};
 use crate::graphql::types::gig::{Gig, column_for};
 use crate::graphql::types::gig_facets::GigFacets;
 use crate::graphql::types::pagination::{
@@ -118,8 +118,8 @@ impl GigConnection {
                     list::exists_on_side(ctx.services().db.read(), query, side, key).await?
                 }
                 List::OfSeller(seller_id) => {
-                    let beyond = SellerGigsBeyond { seller_id: *seller_id, side, key: key.clone() };
-                    ctx.loader().load_one(beyond).await?.is_some()
+                    let on_side = SellerGigsOnSide { seller_id: *seller_id, side, key: key.clone() };
+                    ctx.loader().load_one(on_side).await?.is_some()
                 }
             },
         };

@@ -3,7 +3,7 @@
 use async_graphql::SimpleObject;
 
 use crate::domain::limits;
-use crate::domain::limits::{LEVELS_SHOWN, points_for_level};
+use crate::domain::limits::{HIGHEST_LEVEL_SHOWN, points_for_level};
 use crate::graphql::types::gig::Money;
 
 /// The limits of all forms. Clients read them here instead of hard-coding them.
@@ -46,11 +46,11 @@ pub struct GigLimits {
     title_max_chars: i32,
     /// The maximum number of characters of the description.
     description_max_chars: i32,
-    /// The maximum number of pictures.
+    /// The maximum number of images.
     images_max: i32,
-    /// The maximum number of bytes of a stored picture.
+    /// The maximum number of bytes of a stored image.
     image_max_bytes: i32,
-    /// The maximum number of bytes of an uploaded picture.
+    /// The maximum number of bytes of an uploaded image.
     image_upload_max_bytes: i32,
     /// The maximum number of links.
     links_max: i32,
@@ -75,7 +75,7 @@ pub struct GigLimits {
 /// Limits of an identity verification.
 #[derive(SimpleObject)]
 pub struct VerificationLimits {
-    /// The maximum number of bytes of an uploaded picture of a document.
+    /// The maximum number of bytes of an uploaded image of a document.
     document_max_bytes: i32,
     /// The maximum number of times that a user may submit.
     attempts_max: i32,
@@ -85,9 +85,9 @@ pub struct VerificationLimits {
     required_from_level: i32,
     /// The minimum age of a user in years.
     minimum_age: i32,
-    /// The minimum number of pixels of the shorter side of a picture of a document.
+    /// The minimum number of pixels of the shorter side of an image of a document.
     document_min_pixels: i32,
-    /// Whether a picture of the user themselves is required, too.
+    /// Whether an image of the user themselves is required, too.
     selfie_required: bool,
 }
 
@@ -156,7 +156,7 @@ impl From<&limits::Limits> for Limits {
                 reason_message_max_chars: to_int(review.reason_message_max_chars),
                 internal_note_max_chars: to_int(review.internal_note_max_chars),
             },
-            levels: (0..=LEVELS_SHOWN)
+            levels: (0..=HIGHEST_LEVEL_SHOWN)
                 .map(|level| LevelLimit { level, points: to_int(points_for_level(level)) })
                 .collect(),
         }

@@ -41,7 +41,7 @@ pub fn public_id(id: impl PublicId) -> ID {
 }
 
 /// The id that a client sent; the nil id, which no row has, if it is not a public id of this kind.
-pub fn parse_id<T: PublicId>(text: &ID) -> T {
+pub fn parse_id_or_nil<T: PublicId>(text: &ID) -> T {
     T::parse(text).unwrap_or(T::from(Uuid::nil()))
 }
 

@@ -39,7 +39,7 @@ pub enum ReviewState {
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "reason::ReasonCategory")]
 pub enum ReasonCategory {
-    /// A picture is unreadable, incomplete or a copy.
+    /// An image is unreadable, incomplete or a copy.
     ImageQuality,
     /// The document is not accepted, for example because it has expired.
     Document,

@@ -105,7 +105,7 @@ fn parse_decimal(text: &str) -> Option<Number> {
     if is_number(integer) && is_number(fraction) { Number::from_str_exact(text).ok() } else { None }
 }
 
-/// An absolute URL that starts with https://. A gateway in development returns http:// for its own pictures.
+/// An absolute URL that starts with https://. A gateway in development returns http:// for its own images.
 #[Scalar(name = "URL", specified_by_url = "https://url.spec.whatwg.org/")]
 impl ScalarType for Url {
     fn parse(value: Value) -> InputValueResult<Self> {

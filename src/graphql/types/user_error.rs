@@ -16,7 +16,7 @@ pub enum UserErrorCode {
     TooShort,
     /// The text has too many characters.
     TooLong,
-    /// The number, the price or the size of the picture is outside its limits.
+    /// The number, the price or the size of the image is outside its limits.
     OutOfRange,
     /// The list has too many entries.
     TooMany,
@@ -34,7 +34,7 @@ pub enum UserErrorCode {
     StaleVersion,
     /// Another reviewer has claimed the item.
     AlreadyClaimed,
-    /// The file is not a JPEG, PNG or WebP picture, is damaged, or has too many pixels.
+    /// The file is not a JPEG, PNG or WebP image, is damaged, or has too many pixels.
     UnsupportedMedia,
     /// The file has too many bytes.
     FileTooLarge,

@@ -39,7 +39,7 @@ pub enum VerificationStatus {
 pub enum StepName {
     /// The form with the personal information is filled in.
     PersonalInformation,
-    /// All required pictures are uploaded.
+    /// All required images are uploaded.
     #[graphql(name = "DOCUMENT_UPLOAD")]
     DocumentUpload,
     /// The verification is submitted.
@@ -52,15 +52,15 @@ pub enum StepName {
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "verification::DocumentType")]
 pub enum IdentityDocumentType {
-    /// A passport: a picture of its front is required.
+    /// A passport: an image of its front is required.
     Passport,
-    /// A national identity card: pictures of its front and back are required.
+    /// A national identity card: images of its front and back are required.
     NationalId,
-    /// A driving licence: pictures of its front and back are required.
+    /// A driving licence: images of its front and back are required.
     DrivingLicence,
 }
 
-/// What a picture shows.
+/// What an image shows.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "verification::DocumentSide")]
 pub enum DocumentSide {
@@ -135,7 +135,7 @@ impl From<verification::IdentityDocument> for IdentityDocument {
     }
 }
 
-/// A picture of one side of an identity document, or of the user. It is stored encrypted.
+/// An image of one side of an identity document, or of the user. It is stored encrypted.
 #[Object]
 impl IdentityDocument {
     /// Global id that starts with `doc_`.
@@ -149,17 +149,17 @@ impl IdentityDocument {
         self.0.document_type.into()
     }
 
-    /// What the picture shows.
+    /// What the image shows.
     async fn side(&self) -> DocumentSide {
         self.0.side.into()
     }
 
-    /// When the picture was uploaded.
+    /// When the image was uploaded.
     async fn uploaded_at(&self) -> DateTime {
         self.0.uploaded_at.into()
     }
 
-    /// The address of the picture, for reviewers; null for everybody else. It is valid for 5 minutes, and
+    /// The address of the image, for reviewers; null for everybody else. It is valid for 5 minutes, and
     /// only with an access token of the same session. The audit log records each view.
     async fn url(&self, ctx: &Context<'_>) -> Option<Result<Url>> {
         nullable(async {
@@ -178,14 +178,14 @@ impl IdentityDocument {
 pub struct Verification {
     verification: verification::Verification,
     /// Whether to show all reasons unchanged; see [`reasons_for`].
-    for_reviewer: bool,
+    is_for_reviewer: bool,
 }
 
 impl Verification {
     /// The verification for `viewer`, who must be allowed to see it.
     pub fn for_viewer(verification: verification::Verification, viewer: &Viewer) -> Self {
-        let for_reviewer = viewer.role.can_review() && viewer.id() != verification.user_id;
-        Self { verification, for_reviewer }
+        let is_for_reviewer = viewer.role.can_review() && viewer.id() != verification.user_id;
+        Self { verification, is_for_reviewer }
     }
 }
 
@@ -233,7 +233,7 @@ impl Verification {
         .await
     }
 
-    /// The uploaded pictures; empty after they were erased.
+    /// The uploaded images; empty after they were erased.
     async fn documents(&self) -> Vec<IdentityDocument> {
         self.verification.documents.iter().cloned().map(IdentityDocument).collect()
     }
@@ -241,7 +241,7 @@ impl Verification {
     /// The reasons of the last decision, until the verification is submitted again. For some of them, the
     /// user only sees a reason with the code "OTHER" and a general message.
     async fn reasons(&self) -> Vec<ReviewReason> {
-        reasons_for(self.verification.reasons.clone(), self.for_reviewer)
+        reasons_for(self.verification.reasons.clone(), self.is_for_reviewer)
     }
 
     /// The number of times that it was submitted since the user first began, or began again after REVOKED.
@@ -286,10 +286,10 @@ impl Verification {
 /// The reasons for a reviewer, who sees all of them unchanged, or for the user themselves.
 pub fn reasons_for(
     reasons: Vec<crate::domain::reason::ReviewReason>,
-    for_reviewer: bool,
+    is_for_reviewer: bool,
 ) -> Vec<ReviewReason> {
     let convert = |reason: crate::domain::reason::ReviewReason| {
-        if for_reviewer { reason.into() } else { reason.redacted_for_user().into() }
+        if is_for_reviewer { reason.into() } else { reason.redacted_for_user().into() }
     };
     reasons.into_iter().map(convert).collect()
 }

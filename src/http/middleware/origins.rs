@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn listed_origins_and_the_own_one_are_allowed_and_local_ones_in_development() {
+    fn listed_and_own_origins_are_allowed_and_local_ones_only_in_development() {
         let is_allowed = |is_development: bool, origin: &'static str| {
             let allowed = vec!["https://app.example.com".to_owned()];
             let origins = Origins::new(allowed, "https://api.example.com/v1", is_development);

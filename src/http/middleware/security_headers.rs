@@ -1,5 +1,5 @@
-//! Security headers of every response: they keep a browser from guessing its type, framing it or loading more
-//! with it. A handler may set one of them itself: the middleware adds only those that are missing.
+//! Security headers of every response. They tell a browser not to guess its type, not to show it in a frame,
+//! and not to load anything for it. A handler may set such a header itself: only missing ones are added.
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, header};
@@ -14,7 +14,7 @@ pub const RESOURCE_POLICY: HeaderName = header_name("cross-origin-resource-polic
 
 /// Adds the headers. `Strict-Transport-Security` is added only if clients reach the gateway over TLS.
 pub fn add<S: Clone + Send + Sync + 'static>(router: Router<S>, is_over_tls: bool) -> Router<S> {
-    // Two years, as browsers recommend. Not for subdomains: they may belong to other services.
+    // Two years. Without `includeSubDomains`, because subdomains may belong to other services.
     let strict_transport = is_over_tls.then(|| fixed(header::STRICT_TRANSPORT_SECURITY, "max-age=63072000"));
     let layers = ServiceBuilder::new()
         .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))

@@ -55,7 +55,7 @@ pub async fn get(
     };
     let etag = format!("\"{name}\"");
     let cache_headers = [
-        (header::CACHE_CONTROL, if image.public { PUBLIC } else { PRIVATE }),
+        (header::CACHE_CONTROL, if image.is_public { PUBLIC } else { PRIVATE }),
         (header::ETAG, HeaderValue::from_str(&etag).expect("an id is ASCII")),
     ];
     if matches_if_none_match(&headers, &etag) {

@@ -32,7 +32,7 @@ pub async fn get(State(state): State<Arc<AppState>>, headers: HeaderMap) -> Resp
     // it is open.
     metrics.streams.set(to_i64(state.connections.in_use().saturating_sub(sockets)));
     metrics.subscriptions.set(to_i64(state.subscriptions.in_use()));
-    metrics.log_position.set(state.services.streams.dispatched().position());
+    metrics.log_position.set(state.services.streams.dispatched_position().current());
     metrics
         .redis_subscribed
         .set(state.services.bus.redis_health().is_some_and(RedisHealth::is_subscribed).into());

@@ -1,4 +1,4 @@
-//! The handlers: one file for each path. Nothing but `http/mod.rs` may import from here; it also tells how to
+//! The handlers: one file for each path. Only `http/mod.rs` may import from here. Its header explains how to
 //! add a route.
 
 pub mod fallback;

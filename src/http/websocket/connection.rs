@@ -25,7 +25,7 @@ const SEND_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a client may take to answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The most messages that are sent before other tasks get their turn.
+/// The maximum number of messages that are sent before other tasks get their turn.
 const SEND_BATCH_MAX: usize = 32;
 
 /// What the loop has to handle next.
@@ -54,7 +54,7 @@ pub struct Connection {
     needs_flush: bool,
     /// Whether the buffer is full until the client reads.
     is_blocked: bool,
-    /// Since when the client has read nothing, although messages wait for it.
+    /// When the client stopped reading, if messages wait for it.
     send_stalled_since: Option<Instant>,
     _permit: Permit<IpAddr>,
 }
@@ -146,7 +146,7 @@ impl Connection {
             self.timer_deadline = None;
             return Poll::Ready(Ok(Step::TimerElapsed));
         }
-        // Messages of the client are not read while it does not read, or while a reply to it waits.
+        // The client's messages are not read while the client itself does not read, or while a reply waits.
         if !can_send || self.pending_message.is_some() {
             return Poll::Pending;
         }
@@ -187,7 +187,8 @@ impl Connection {
                     Poll::Ready(None) | Poll::Pending => break,
                 },
             };
-            // And after them: an event from after the end of the session is not sent.
+            // The session is checked again after the operations: they may have yielded a message from
+            // after the end of the session, which must not be sent.
             if let Poll::Ready(event) = self.session_watch.poll_event(cx) {
                 check_session_event(event)?;
             }
@@ -242,7 +243,7 @@ impl Connection {
     }
 }
 
-/// The error closes the connection.
+/// Returns an error if the connection must be closed.
 fn check_session_event(event: SessionEvent) -> Result<(), Option<Close>> {
     match event {
         SessionEvent::SessionEnded => Err(Some(Close::Forbidden(SESSION_ENDED))),

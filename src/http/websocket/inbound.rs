@@ -1,4 +1,4 @@
-//! Handles the messages of a client. It waits for the database only to authenticate: everything else runs in
+//! Handles the messages of a client. Only authentication waits for the database here. Everything else runs in
 //! an [`Operation`].
 
 use std::sync::Arc;
@@ -113,7 +113,7 @@ impl Connection {
         }
     }
 
-    /// Starts an operation. An invalid one becomes an operation that only sends its errors.
+    /// Handles `subscribe`. An invalid request becomes an operation that only sends its errors.
     fn handle_subscribe(&mut self, id: String, request: Request) -> Result<(), Option<Close>> {
         if !self.is_initialized {
             return Err(Some(Close::Unauthorized));
@@ -121,7 +121,11 @@ impl Connection {
         if self.operations.contains_key(id.as_str()) {
             return Err(Some(Close::SubscriberExists(id)));
         }
-        let validated = self.state.validate(request);
+        let validated = match self.too_many_operations() {
+            // Checked before the request is validated, because validation takes time.
+            Some(error) => Err(error_response(&error)),
+            None => self.state.validate(request),
+        };
         let logged_operation = validated.as_ref().ok().map(LoggedOperation::from);
         tracing::info!(
             socket = &*self.request_id,
@@ -138,14 +142,18 @@ impl Connection {
         Ok(())
     }
 
-    /// # Errors
-    /// `RATE_LIMITED` if the connection or the user has too many operations.
-    fn start_operation(&self, id: &Arc<str>, validated: ValidatedOperation) -> Result<Operation, Error> {
+    /// The error for a new operation if the connection already has the maximum number.
+    fn too_many_operations(&self) -> Option<Error> {
         let max = self.state.limits.operations_per_socket;
-        if self.operations.len() >= max {
-            let message = format!("Too many operations: a WebSocket may run at most {max} at a time.");
-            return Err(Error::new(ErrorCode::RateLimited, message));
-        }
+        let message = format!("Too many operations: a WebSocket may run at most {max} at a time.");
+        (self.operations.len() >= max).then(|| Error::new(ErrorCode::RateLimited, message))
+    }
+
+    /// Starts a validated operation.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` if the client has too many subscriptions.
+    fn start_operation(&self, id: &Arc<str>, validated: ValidatedOperation) -> Result<Operation, Error> {
         let current_caller = self.session_watch.current_caller().clone();
         let caller = current_caller.caller();
         let requester =

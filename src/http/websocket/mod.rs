@@ -3,7 +3,7 @@
 //! - [`protocol`]: the messages of the protocol, and its close codes.
 //! - [`connection`]: the loop of one WebSocket. It sends messages, watches the session and the timeouts, and
 //!   waits for the next message of the client.
-//! - [`inbound`]: handles a message of the client: authenticates it, starts and stops operations.
+//! - [`inbound`]: handles the client's messages: authenticates the client, starts and stops operations.
 //! - [`operation`]: one running operation of a connection: a query, a mutation or a subscription.
 //!
 //! The library's own handler is not used: its close codes differ from the protocol's, it has no timeouts, and

@@ -23,7 +23,7 @@ use crate::http::websocket::protocol::{Close, MessagePrefix, SESSION_ENDED, Serv
 use crate::service;
 use crate::service::accounts;
 
-/// What an operation sends to its connection.
+/// What an operation yields to its connection.
 #[derive(Debug)]
 pub enum Outbound {
     /// A message for the client.

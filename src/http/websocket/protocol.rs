@@ -14,7 +14,7 @@ pub const SUBPROTOCOL: &str = "graphql-transport-ws";
 pub const SESSION_ENDED: &str = "The session has ended";
 pub const EXPIRED: &str = "The credentials have expired";
 
-/// The most bytes of the reason in a close frame.
+/// The maximum size of the reason in a close frame, in bytes.
 const REASON_MAX_BYTES: usize = 123;
 
 /// A message from the client.
@@ -51,6 +51,8 @@ impl From<MalformedMessage> for Close {
 }
 
 impl ClientMessage {
+    /// Parses a message.
+    ///
     /// # Errors
     /// If the text is not a message of the protocol.
     pub fn parse(text: &str) -> Result<Self, MalformedMessage> {
@@ -114,7 +116,7 @@ impl MessagePrefix {
         Self::new("next", id)
     }
 
-    /// For the errors that end an operation, for example because it is invalid.
+    /// The prefix of the errors that end an operation, for example of an invalid one.
     pub fn error(id: &str) -> Self {
         Self::new("error", id)
     }

@@ -243,7 +243,7 @@ mod tests {
 
     use super::*;
     use crate::media::images::samples::{
-        BLUE, LOSSY_WEBP, RED, file, jpeg_by_hand, jpeg_segment, noise, png_chunk, sample, webp_chunk,
+        BLUE, LOSSY_WEBP, RED, file, grey_jpeg, jpeg_segment, noise, png_chunk, sample, webp_chunk,
         webp_extended,
     };
 
@@ -271,7 +271,7 @@ mod tests {
             assert_shows(&shown, 36, 20, BLUE);
         }
         assert_shows(&stored(LOSSY_WEBP), 0, 0, [255, 0, 0]);
-        assert_eq!(stored(&jpeg_by_hand(0xC2, 8, 3)).dimensions(), (8, 8));
+        assert_eq!(stored(&grey_jpeg(0xC2, 8, 3)).dimensions(), (8, 8));
     }
 
     #[test]
@@ -322,7 +322,7 @@ mod tests {
             (file(deep, ImageFormat::Png), [0x40; 3]),
             (indexed, [200, 100, 50]),
             // Four inks (CMYK), each at half strength.
-            (jpeg_by_hand(0xC0, 8, 4), [64; 3]),
+            (grey_jpeg(0xC0, 8, 4), [64; 3]),
         ] {
             assert_shows(&stored(&file), 0, 0, color);
         }

@@ -60,7 +60,7 @@ pub(super) fn webp_extended(flags: u8, side: u16, chunks: &[Vec<u8>]) -> Vec<u8>
 }
 
 /// A JPEG whose blocks are all mid-grey, each coded as two zero bits.
-pub(super) fn jpeg_by_hand(frame: u8, side: u16, components: u8) -> Vec<u8> {
+pub(super) fn grey_jpeg(frame: u8, side: u16, components: u8) -> Vec<u8> {
     let [high, low] = side.to_be_bytes();
     let mut start = vec![8, high, low, high, low, components];
     let mut scan = vec![components];

@@ -1,4 +1,4 @@
-//! Facets: how many gigs of a list are in each category, in each range of prices, and have each tag.
+//! Facets: how many gigs of a list are in each category and each price range, and how many have each tag.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,6 @@ use crate::store::sql::Sql;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Facet {
     Category,
-    /// Ranges of prices.
     Price,
     Tag,
 }
@@ -47,7 +46,7 @@ pub async fn counts(db: &impl ConnectionTrait, query: &GigQuery, facet: Facet) -
     rows.iter().map(|row| Ok((bucket(facet, row)?, row.try_get_by_index(1)?))).collect()
 }
 
-/// The same for the ACTIVE gigs of each seller, in one statement.
+/// Like [`counts`], for the ACTIVE gigs of each seller, in one statement.
 pub async fn counts_of_sellers(
     db: &impl ConnectionTrait,
     sellers: &[UserId],

@@ -71,8 +71,7 @@ pub(super) fn status_text(status: GigStatus) -> &'static str {
     status.into()
 }
 
-/// The gigs that `viewer` may see: ACTIVE gigs and their own; reviewers see all. The same rule as
-/// [`Gig::visible_to`].
+/// Condition: `viewer` may see the gig. Everybody may see ACTIVE gigs, sellers their own, reviewers all.
 fn visible(viewer: Option<&Viewer>) -> Condition {
     let active = Condition::any().add(gig::Column::Status.eq(status_text(GigStatus::Active)));
     match viewer {
@@ -164,8 +163,7 @@ pub async fn insert_all(tx: &impl ConnectionTrait, gigs: &[Gig]) -> Result<()> {
     Ok(())
 }
 
-/// Replaces the previous version of the gig. Returns `false` if the stored version is another one, because of
-/// a concurrent change.
+/// Replaces the previous version of the gig. Returns `false` if a concurrent change has replaced it already.
 pub async fn update(tx: &impl ConnectionTrait, gig: &Gig) -> Result<bool> {
     let updated = gig::Entity::update_many()
         .set(to_row(gig)?.into_active_model().reset_all())

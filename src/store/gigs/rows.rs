@@ -7,14 +7,10 @@
 //! [`IMAGE_COLUMNS`]. Two swapped columns of the same type compile, but fail the test
 //! `every_field_in_a_list_equals_the_field_of_the_gig`.
 //!
-//! To add a column of `gig` to the lists:
-//!
-//! 1. Add a variant to [`Column`], before `Seller`. Its name in snake case must be the name of the SQL column
-//!    and of the GraphQL field, from which `graphql::types::gig::column_for` finds it.
-//! 2. Add a line to [`RowLayout::read_gig`] for the field of `Gig`, at the place of the variant:
-//!    `reader.column`, or `reader.json` for JSON.
-//! 3. If the values of another column of the same type may be equal, give the new one a different value in the test
-//!    `every_field_in_a_list_equals_the_field_of_the_gig`.
+//! To add a column of `gig` to the lists: a variant of [`Column`], whose name in snake case is the name of the
+//! SQL column and of the GraphQL field, and a line in [`RowLayout::read_gig`] at the place of the variant
+//! (`reader.column`, or `reader.json` for JSON). Variants of `GigContent` stand before `Version`, others before
+//! `Seller`. `src/graphql/mod.rs` has all steps.
 
 use std::sync::Arc;
 
@@ -69,7 +65,7 @@ pub struct GigRow {
 }
 
 impl From<Gig> for GigRow {
-    /// For a gig that was read on its own, with all of its columns.
+    /// The row of a gig that was read alone, with all of its columns.
     fn from(gig: Gig) -> Self {
         Self { gig, seller: None, images: None }
     }
@@ -98,7 +94,7 @@ impl Column {
 
 impl RowLayout {
     pub fn new(mut columns: ColumnSet, order: GigOrder, is_listed: bool) -> Self {
-        if order == GigOrder::Created {
+        if order == GigOrder::CreatedNewest {
             columns.insert(Column::CreatedAt);
         }
         Self { columns, order, is_listed }
@@ -137,7 +133,7 @@ impl RowLayout {
         }
     }
 
-    /// Reads the gigs. A gig with several images takes one row for each.
+    /// Reads the gigs. A gig with several images has one row for each image.
     pub fn read(self, rows: &[QueryResult]) -> Result<Vec<(PageKey, Arc<GigRow>)>> {
         let mut gigs: Vec<(PageKey, GigRow)> = Vec::with_capacity(rows.len());
         for row in rows {
@@ -176,7 +172,8 @@ impl RowLayout {
             seller_id,
             status,
             published_at,
-            // From here on in the order of declaration of `Column`, in which a set of columns is iterated.
+            // From here on, the fields are in the order in which `Column` declares its variants. A `ColumnSet`
+            // is iterated in that order.
             content: GigContent {
                 category_id,
                 price: Money::from_cents(price_cents),
@@ -196,7 +193,7 @@ impl RowLayout {
         let micros = published_at.unwrap_or_default().timestamp_micros();
         let values = match self.order {
             GigOrder::Newest | GigOrder::Oldest => vec![micros],
-            GigOrder::Created => vec![gig.created_at.timestamp_micros()],
+            GigOrder::CreatedNewest => vec![gig.created_at.timestamp_micros()],
             GigOrder::PriceLowest | GigOrder::PriceHighest => vec![price_cents],
             GigOrder::Relevance => vec![i64::from(reader.next::<i32>()?), micros],
         };
@@ -224,7 +221,7 @@ impl Reader<'_> {
         if columns.contains(column) { self.next() } else { Ok(T::default()) }
     }
 
-    /// The same for a JSON column.
+    /// Reads a JSON column; its default value if it was not selected.
     fn json<T: serde::de::DeserializeOwned + Default>(
         &mut self,
         columns: ColumnSet,

@@ -1,8 +1,8 @@
 //! Full-text search of gigs: the conditions of a statement, and corrections of misspelled words.
 //!
-//! PostgreSQL searches the column `search`, SQLite the FTS5 table `gig_search`. Both have the words of the
-//! title, tags and description in lower case, split at every character that is not a letter or digit, without
-//! stemming. So a query finds the same gigs in both.
+//! PostgreSQL searches the column `search`, SQLite the FTS5 table `gig_search`. Both contain the words of the
+//! title, the tags and the description: in lower case, split at every character that is not a letter or
+//! digit, and without stemming. So a query finds the same gigs in both.
 
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
 
@@ -12,8 +12,8 @@ use crate::domain::search::{
 use crate::store::Result;
 use crate::store::sql::Sql;
 
-/// How many of the newest gigs are searched for a word before the full-text index is. Common words are found
-/// there; for rare words the index has few entries to read.
+/// How many of the newest gigs are searched for a word before the full-text index is. Common words occur in
+/// these gigs. For rare words, reading the index is cheap, since it has few entries.
 const WINDOW_SIZE: u64 = 500;
 
 /// How many similar words one statement looks up, the most similar ones first.
@@ -34,7 +34,7 @@ pub(super) enum MatchField {
 /// the most similar words of listed gigs, if any.
 pub async fn terms(db: &impl ConnectionTrait, words: Vec<String>) -> Result<Vec<Term>> {
     let mut terms: Vec<_> = words.into_iter().map(Term::Prefix).collect();
-    if !terms.iter().any(|term| mistyped(term).is_some()) {
+    if !terms.iter().any(|term| correctable_word(term).is_some()) {
         return Ok(terms);
     }
     let is_known = are_listed(db, &terms).await?;
@@ -43,7 +43,7 @@ pub async fn terms(db: &impl ConnectionTrait, words: Vec<String>) -> Result<Vec<
         return Ok(terms);
     }
     for (term, _) in terms.iter_mut().zip(is_known).filter(|(_, is_known)| !is_known) {
-        let candidates = match mistyped(term) {
+        let candidates = match correctable_word(term) {
             Some(word) => rank_candidates(word, similar_words(db, word).await?),
             None => Vec::new(),
         };
@@ -56,24 +56,24 @@ pub async fn terms(db: &impl ConnectionTrait, words: Vec<String>) -> Result<Vec<
 }
 
 /// The word of a term, if it is long enough to be corrected.
-fn mistyped(term: &Term) -> Option<&str> {
+fn correctable_word(term: &Term) -> Option<&str> {
     match term {
         Term::Prefix(word) => Some(word.as_str()).filter(|word| word.chars().count() >= CORRECTION_MIN_CHARS),
         Term::AnyOf(_) => None,
     }
 }
 
-/// The first of these words that a listed gig has. Others were listed once or, in SQLite, appear only in
-/// drafts.
+/// Those of the words that occur in a listed gig, from the first batch that has any. The other words occur
+/// only in gigs that are not listed: formerly listed ones or, in SQLite, also drafts.
 async fn filter_listed(
     db: &impl ConnectionTrait,
-    near: Vec<(usize, String)>,
+    candidates: Vec<(usize, String)>,
 ) -> Result<Vec<(usize, String)>> {
-    for near in near.chunks(CANDIDATES_PER_STATEMENT).take(2) {
-        let terms: Vec<_> = near.iter().map(|(_, word)| Term::AnyOf(vec![word.clone()])).collect();
+    for batch in candidates.chunks(CANDIDATES_PER_STATEMENT).take(2) {
+        let terms: Vec<_> = batch.iter().map(|(_, word)| Term::AnyOf(vec![word.clone()])).collect();
         let is_listed = are_listed(db, &terms).await?;
-        let listed = near.iter().zip(is_listed).filter(|(_, is_listed)| *is_listed);
-        let listed: Vec<_> = listed.map(|(near, _)| near.clone()).collect();
+        let listed = batch.iter().zip(is_listed).filter(|(_, is_listed)| *is_listed);
+        let listed: Vec<_> = listed.map(|(candidate, _)| candidate.clone()).collect();
         if !listed.is_empty() {
             return Ok(listed);
         }
@@ -89,14 +89,14 @@ async fn are_listed(db: &impl ConnectionTrait, terms: &[Term]) -> Result<Vec<boo
         let term = std::slice::from_ref(term);
         sql.push(if number == 0 { "" } else { ", " });
         if sql.backend == DbBackend::Postgres {
-            // COUNT(*) in the second part, since with EXISTS PostgreSQL might scan the whole table.
+            // The second part uses COUNT(*), since PostgreSQL might scan the whole table for EXISTS.
             sql.push("CASE WHEN EXISTS (SELECT 1 FROM (SELECT search FROM gig WHERE status = 'ACTIVE' ");
             sql.push("ORDER BY published_at DESC, id DESC LIMIT ")
                 .push_number(WINDOW_SIZE)
                 .push(") AS gig WHERE ");
-            matches(&mut sql, term, MatchField::Anywhere);
+            match_conditions(&mut sql, term, MatchField::Anywhere);
             sql.push(") THEN TRUE ELSE (SELECT COUNT(*) > 0 FROM gig WHERE status = 'ACTIVE' AND ");
-            matches(&mut sql, term, MatchField::Anywhere);
+            match_conditions(&mut sql, term, MatchField::Anywhere);
             sql.push(") END");
         } else {
             sql.push(
@@ -130,7 +130,7 @@ async fn similar_words(db: &impl ConnectionTrait, typed: &str) -> Result<Vec<Str
 }
 
 /// Writes the condition that the gig matches every term in `field`. An empty list of terms matches nothing.
-pub(super) fn matches(sql: &mut Sql, terms: &[Term], field: MatchField) {
+pub(super) fn match_conditions(sql: &mut Sql, terms: &[Term], field: MatchField) {
     if terms.is_empty() {
         sql.push("1 = 0");
         return;
@@ -142,18 +142,18 @@ pub(super) fn matches(sql: &mut Sql, terms: &[Term], field: MatchField) {
         (DbBackend::Postgres, MatchField::Title) => {
             sql.push("ts_filter(gig.search, '{a}') @@ to_tsquery('simple', ").bind(ts_query(terms)).push(")");
         }
-        (_, MatchField::Anywhere) => fts(sql, &fts_query(terms, "")),
-        (_, MatchField::Title) => fts(sql, &fts_query(terms, "{title} : ")),
+        (_, MatchField::Anywhere) => fts_condition(sql, &fts_query(terms, "")),
+        (_, MatchField::Title) => fts_condition(sql, &fts_query(terms, "{title} : ")),
         (_, MatchField::Elsewhere) => {
-            matches(sql, terms, MatchField::Anywhere);
+            match_conditions(sql, terms, MatchField::Anywhere);
             sql.push(" AND NOT (");
-            matches(sql, terms, MatchField::Title);
+            match_conditions(sql, terms, MatchField::Title);
             sql.push(")");
         }
     }
 }
 
-fn fts(sql: &mut Sql, query: &str) {
+fn fts_condition(sql: &mut Sql, query: &str) {
     sql.push("gig.id IN (SELECT gig_search_key.gig_id FROM gig_search JOIN gig_search_key ");
     sql.push("ON gig_search_key.id = gig_search.rowid WHERE gig_search MATCH ").bind(query).push(")");
 }

@@ -12,8 +12,8 @@ use crate::store::gigs::search::MatchField;
 use crate::store::pagination::{Direction, PageKey, PageRequest, Side};
 use crate::store::sql::Sql;
 
-/// A part of a list that is read by its own statement. A list by relevance has two tiers, one after the
-/// other; every other list is one tier.
+/// A part of a list that is read by its own statement. A list that is ordered by relevance has two tiers, one
+/// after the other. Every other list is one tier.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RelevanceTier {
     relevance: i64,
@@ -26,8 +26,8 @@ const RELEVANCE_TIERS: [RelevanceTier; 2] = [
     RelevanceTier { relevance: 0, field: MatchField::Elsewhere },
 ];
 
-/// How many gigs at the start of a list are searched without the full-text index. Common words fill a page
-/// from there; for rare words the index has few entries to read.
+/// How many gigs at the start of a list are searched without the full-text index. For common words, these
+/// gigs fill a page. For rare words, reading the index is cheap, since it has few entries.
 const WINDOW_SIZE: u64 = 5_000;
 
 /// How a statement finds the gigs that match the search terms.
@@ -60,7 +60,8 @@ pub(super) fn strategies(query: &GigQuery, backend: DbBackend) -> &'static [Sear
 
 /// The bounds of a page in a tier, and the direction in which it is read.
 pub(super) struct Bounds {
-    /// Operators such as `<`, and the values of a key. The row must compare so with each key.
+    /// Each is an operator such as `<`, and the values of a key. For a row of the page, `row operator key`
+    /// must hold for each.
     comparisons: Vec<(&'static str, Vec<Value>)>,
     reads_descending: bool,
 }
@@ -75,7 +76,8 @@ pub(super) fn bounds(query: &GigQuery, tier: RelevanceTier, request: &PageReques
     Bounds::compare(query.order, tier, keys, reads_descending)
 }
 
-/// Bounds that include the key itself, and all rows on that side of it.
+/// The bounds of all rows on this side of the key, which include the key itself; `None` if the tier has no
+/// such row.
 pub(super) fn side_bounds(
     query: &GigQuery,
     tier: RelevanceTier,
@@ -88,7 +90,7 @@ pub(super) fn side_bounds(
 
 fn is_descending(order: GigOrder) -> bool {
     match order {
-        GigOrder::Newest | GigOrder::PriceHighest | GigOrder::Relevance | GigOrder::Created => true,
+        GigOrder::Newest | GigOrder::PriceHighest | GigOrder::Relevance | GigOrder::CreatedNewest => true,
         GigOrder::Oldest | GigOrder::PriceLowest => false,
     }
 }
@@ -98,12 +100,13 @@ fn order_column(order: GigOrder) -> &'static str {
     match order {
         GigOrder::Newest | GigOrder::Oldest | GigOrder::Relevance => "gig.published_at",
         GigOrder::PriceLowest | GigOrder::PriceHighest => "gig.price_cents",
-        GigOrder::Created => "gig.created_at",
+        GigOrder::CreatedNewest => "gig.created_at",
     }
 }
 
 impl Bounds {
-    /// The rows that compare so with every key; `None` if no row of the tier does.
+    /// The bounds of the rows for which `row operator key` holds for every key; `None` if it holds for no row
+    /// of the tier.
     fn compare<'a>(
         order: GigOrder,
         tier: RelevanceTier,
@@ -131,7 +134,7 @@ impl Bounds {
         Some(Self { comparisons, reads_descending })
     }
 
-    /// The `ORDER BY` in which the rows are read.
+    /// The terms of the `ORDER BY` in which the rows are read.
     pub fn order(&self, order: GigOrder) -> String {
         let direction = if self.reads_descending { "DESC" } else { "ASC" };
         format!("{} {direction}, gig.id {direction}", order_column(order))
@@ -173,8 +176,8 @@ pub(super) fn page_statement(
                 bounds.write(sql, query.order);
             }
             None => {
-                // Find all matches first and order them afterwards: the index must be used however small
-                // LIMIT is.
+                // Find all matches first and order them afterwards, so that PostgreSQL uses the full-text
+                // index even if LIMIT is small.
                 sql.push("(SELECT * FROM gig WHERE ");
                 conditions(sql, query, Some(tier.field));
                 bounds.write(sql, query.order);
@@ -182,14 +185,14 @@ pub(super) fn page_statement(
                 sql.push(if backend == DbBackend::Postgres { " OFFSET 0) AS gig" } else { ") AS gig" });
             }
             Some(terms) => {
-                // Only conditions of the list's index here: so never more than WINDOW_SIZE rows are read,
-                // however few of them match.
+                // The subquery has only the conditions that the list's index covers. So it reads at most
+                // WINDOW_SIZE rows, even if few of them match the others.
                 sql.push("(SELECT * FROM gig WHERE ");
                 index_conditions(sql, query);
                 bounds.write(sql, query.order);
                 sql.push(" ORDER BY ").push(&order).push(" LIMIT ").push_number(WINDOW_SIZE);
                 sql.push(") AS gig WHERE ");
-                search::matches(sql, terms, tier.field);
+                search::match_conditions(sql, terms, tier.field);
                 other_conditions(sql, query);
             }
         }
@@ -204,7 +207,7 @@ pub(super) fn conditions(sql: &mut Sql, query: &GigQuery, field: Option<MatchFie
     other_conditions(sql, query);
     if let (Some(terms), Some(field)) = (&query.terms, field) {
         sql.push(" AND ");
-        search::matches(sql, terms, field);
+        search::match_conditions(sql, terms, field);
     }
 }
 
@@ -231,7 +234,7 @@ fn index_conditions(sql: &mut Sql, query: &GigQuery) {
     }
 }
 
-/// Writes the other conditions.
+/// Writes the conditions of the filter that no index covers, each after an `AND`.
 fn other_conditions(sql: &mut Sql, query: &GigQuery) {
     let filter = &query.filter;
     if let Some(categories) = filter.categories.as_deref().filter(|categories| categories.len() != 1) {

@@ -31,7 +31,7 @@ impl Client {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
-    /// The same credentials at another gateway.
+    /// A client of another gateway with the same credentials.
     pub fn at(&self, other: &Self) -> Self {
         Self { address: other.address, ..self.clone() }
     }
@@ -129,7 +129,7 @@ impl Client {
     }
 
     /// Uploads a valid gig image. Returns its id.
-    pub async fn upload_picture(&self, bytes: Vec<u8>) -> String {
+    pub async fn upload_image(&self, bytes: Vec<u8>) -> String {
         let payload = self.upload(bytes).await;
         payload["image"]["id"].as_str().unwrap_or_else(|| panic!("{payload:#}")).to_owned()
     }
@@ -141,7 +141,7 @@ impl Client {
         let form = Form::new()
             .text("operations", operations.to_string())
             .text("map", r#"{"0":["variables.file"]}"#)
-            .part("0", Part::bytes(bytes).file_name("picture.png"));
+            .part("0", Part::bytes(bytes).file_name("image.png"));
         self.post("/graphql").header("apollo-require-preflight", "true").multipart(form)
     }
 

@@ -64,7 +64,7 @@ pub const QUEUE_CHANGED: &str = "subscription($kind: ReviewKind, $after: String)
     reviewQueueChanged(kind: $kind, after: $after) {
         cursor delivery change kind itemId openCount overdueCount item { state claimedBy { id } } } }";
 
-/// What tools ask a schema about itself, as deep as they do.
+/// The introspection query of common tools, with the same depth.
 pub fn introspection() -> String {
     let wrapped = (0..9).fold("kind name".to_owned(), |inner, _| format!("kind name ofType {{ {inner} }}"));
     format!(

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 /// The command of a script, to be run by [`run`].
 pub fn script(name: &str, arguments: &[&str]) -> Command {
-    let mut node = in_folder("node");
+    let mut node = in_clients_dir("node");
     node.arg(name).args(arguments).env_remove("NODE_OPTIONS");
     node
 }
@@ -35,24 +35,25 @@ pub fn install() {
         // npm writes this file at the end of an installation.
         let installed_at = modified("node_modules/.package-lock.json");
         if installed_at.is_none_or(|time| time < modified("package-lock.json").expect("package-lock.json")) {
-            let mut npm = in_folder("npm");
+            let mut npm = in_clients_dir("npm");
             expect_success("npm ci", &output(npm.args(["ci", "--no-audit", "--no-fund"])));
         }
     });
 }
 
-fn folder() -> PathBuf {
+fn clients_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
 }
 
-/// When a file of the folder was modified. `None` if it does not exist.
+/// When a file in `tests/clients` was modified. `None` if it does not exist.
 fn modified(file: &str) -> Option<SystemTime> {
-    folder().join(file).metadata().and_then(|file| file.modified()).ok()
+    clients_dir().join(file).metadata().and_then(|file| file.modified()).ok()
 }
 
-fn in_folder(program: &str) -> Command {
+/// A command that runs in `tests/clients`.
+fn in_clients_dir(program: &str) -> Command {
     let mut command = Command::new(program);
-    command.current_dir(folder());
+    command.current_dir(clients_dir());
     command
 }
 

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use super::client::Client;
 use super::servers::free_port;
 
-/// A command with these arguments, this data folder, and an otherwise empty environment.
-pub fn gigway(folder: &Path, arguments: &[&str]) -> Command {
+/// A command with these arguments, this data directory, and an otherwise empty environment.
+pub fn gigway(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gigway"));
-    command.args(arguments).env_clear().env("GIGWAY_DATA_DIR", folder);
+    command.args(arguments).env_clear().env("GIGWAY_DATA_DIR", dir);
     command
 }
 
@@ -38,8 +38,8 @@ pub struct GatewayProcess {
 }
 
 impl GatewayProcess {
-    pub fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let mut command = gigway(folder, &[&["serve"], arguments].concat());
+    pub fn start(dir: &Path, arguments: &[&str]) -> Self {
+        let mut command = gigway(dir, &[&["serve"], arguments].concat());
         command.stderr(Stdio::null());
         Self::start_command(command, arguments)
     }

@@ -1,4 +1,4 @@
-//! The deployment of one test: its own database and data folder, and one or two gateways in this process.
+//! The deployment of one test: its own database and data directory, and one or two gateways in this process.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,13 +27,13 @@ impl Clock for TestClock {
     }
 }
 
-/// Gateways that share a database and a data folder.
+/// Gateways that share a database and a data directory.
 pub struct TestApp {
     clock: Arc<TestClock>,
     gateways: Vec<App>,
     settings: Settings,
     // Dropped last, because it contains the files of the gateways.
-    _folder: TempDir,
+    _dir: TempDir,
 }
 
 impl TestApp {
@@ -52,13 +52,13 @@ impl TestApp {
         Self::start(settings, 2).await
     }
 
-    /// Starts gateways with these settings. The port is free, and the data folder is new if the settings have
+    /// Starts gateways with these settings. The port is free, and the data directory is new if the settings have
     /// none.
     pub async fn start(settings: Settings, gateways: usize) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let data_dir = settings.data_dir.clone().unwrap_or_else(|| folder.path().display().to_string());
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let data_dir = settings.data_dir.clone().unwrap_or_else(|| dir.path().display().to_string());
         let settings = Settings { data_dir: Some(data_dir), listen: Some("127.0.0.1:0".into()), ..settings };
-        let mut app = Self { clock: Arc::default(), gateways: Vec::new(), settings, _folder: folder };
+        let mut app = Self { clock: Arc::default(), gateways: Vec::new(), settings, _dir: dir };
         for _ in 0..gateways {
             app.start_gateway().await;
         }
@@ -82,7 +82,7 @@ impl TestApp {
         Client::new(self.gateways.first().expect("a gateway").address)
     }
 
-    /// An anonymous client of the last gateway, which is another one if there are two.
+    /// An anonymous client of the last gateway, which is the second one if there are two.
     pub fn gateway_b(&self) -> Client {
         Client::new(self.gateways.last().expect("a gateway").address)
     }
@@ -97,7 +97,7 @@ impl TestApp {
         &self.gateways.last().expect("a gateway").services
     }
 
-    /// The folder of the gig images.
+    /// The directory of the gig images.
     pub fn image_dir(&self) -> PathBuf {
         let data_dir = self.settings.data_dir.as_ref().expect("always set");
         PathBuf::from(data_dir).join("blobs/gig-images")

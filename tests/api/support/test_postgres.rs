@@ -16,17 +16,17 @@ pub struct TestPostgres {
     user: String,
     process: Option<Child>,
     // Dropped last, because it contains the files of the server.
-    folder: TempDir,
+    dir: TempDir,
 }
 
 impl TestPostgres {
     /// Creates and starts a server.
     pub async fn start_new() -> Self {
         let user = required_env("GIGWAY_TEST_AS_USER");
-        // Another user may not have access to the temporary folder of root.
-        let folder = if user.is_empty() { tempfile::tempdir() } else { tempfile::tempdir_in("/tmp") };
-        let folder = folder.expect("a folder");
-        let mut server = Self { port: stable_port(), user, process: None, folder };
+        // Another user may not have access to the temporary directory of root.
+        let dir = if user.is_empty() { tempfile::tempdir() } else { tempfile::tempdir_in("/tmp") };
+        let dir = dir.expect("a directory");
+        let mut server = Self { port: stable_port(), user, process: None, dir };
         server.init();
         server.start().await;
         server
@@ -37,11 +37,11 @@ impl TestPostgres {
     }
 
     fn init(&self) {
-        let password = self.folder.path().join("password");
+        let password = self.dir.path().join("password");
         std::fs::write(&password, "gigway\n").expect("written");
         if !self.user.is_empty() {
             let mut chown = Command::new("chown");
-            let chowned = chown.arg("-R").arg(&self.user).arg(self.folder.path()).status();
+            let chowned = chown.arg("-R").arg(&self.user).arg(self.dir.path()).status();
             assert!(chowned.expect("chown runs").success());
         }
         let mut initdb = self.program("initdb");
@@ -53,7 +53,7 @@ impl TestPostgres {
 
     /// Starts the server with its previous data.
     pub async fn start(&mut self) {
-        let log = self.folder.path().join("postgres.log");
+        let log = self.dir.path().join("postgres.log");
         let port = self.port.to_string();
         let mut postgres = self.program("postgres");
         // Without fsync, data may be lost if the machine crashes, but not if the server does: it still writes
@@ -84,7 +84,7 @@ impl TestPostgres {
         }
     }
 
-    /// A PostgreSQL program in the folder and as the user of the server.
+    /// A PostgreSQL program that runs in the directory and as the user of the server.
     fn program(&self, name: &str) -> Command {
         let program = Path::new(&required_env("GIGWAY_TEST_POSTGRES_BIN")).join(name);
         let mut command = if self.user.is_empty() {
@@ -100,7 +100,7 @@ impl TestPostgres {
         };
         let path = std::env::var_os("PATH").unwrap_or_default();
         command.env_clear().env("PATH", path).env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
-        command.current_dir(self.folder.path()).stdin(Stdio::null());
+        command.current_dir(self.dir.path()).stdin(Stdio::null());
         command
     }
 }

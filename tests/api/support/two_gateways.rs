@@ -14,14 +14,14 @@ use super::process::{GatewayProcess, add_user, gigway};
 use super::servers::stable_port;
 use super::test_users::{PASSWORD, TestUser};
 
-/// Two gateways that share a PostgreSQL, a Redis and a data folder.
+/// Two gateways that share a PostgreSQL, a Redis and a data directory.
 pub struct TwoGateways {
     database_url: String,
     redis_url: String,
     ports: [u16; 2],
     processes: [Option<GatewayProcess>; 2],
     // Dropped last, because it contains the files of the gateways.
-    folder: TempDir,
+    dir: TempDir,
 }
 
 impl TwoGateways {
@@ -31,7 +31,7 @@ impl TwoGateways {
             redis_url: redis_url.to_owned(),
             ports: [stable_port(), stable_port()],
             processes: [None, None],
-            folder: tempfile::tempdir().expect("a folder"),
+            dir: tempfile::tempdir().expect("a directory"),
         };
         for number in 0..2 {
             gateways.start_gateway(number);
@@ -72,14 +72,14 @@ impl TwoGateways {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = gigway(self.folder.path(), arguments);
+        let mut command = gigway(self.dir.path(), arguments);
         command.env("DATABASE_URL", &self.database_url).env("REDIS_URL", &self.redis_url);
         command.env("GIGWAY_LOG", "warn");
         command
     }
 
     fn log_path(&self, number: usize) -> PathBuf {
-        self.folder.path().join(format!("gateway-{number}.log"))
+        self.dir.path().join(format!("gateway-{number}.log"))
     }
 }
 

@@ -2,9 +2,9 @@
 //! close to it.
 //!
 //! A mutator returns false if the document has no suitable place. Some of its results are valid, so that
-//! documents just inside a rule are compared as well. To add one: write the function in the file of its rule
-//! (`operations`, `values` or `fragments`) and add it to [`MUTATORS`], which changes the documents of all
-//! mutators after it.
+//! documents that just satisfy a rule are compared as well. To add a mutator: write the function in the file
+//! of its rule (`operations`, `values` or `fragments`) and add it to [`MUTATORS`]. This changes the generated
+//! documents of all mutators after it.
 
 mod fragments;
 mod operations;
@@ -48,7 +48,7 @@ pub const MUTATORS: [(&str, Mutator); 29] = [
     ("syntax", leave_unchanged),
 ];
 
-/// The syntax errors are made in the printed text, by [`crate::edit_random_character`].
+/// For syntax errors: [`crate::edit_random_character`] makes them in the printed text.
 fn leave_unchanged(_: &mut Generator<'_>, _: &mut Document) -> bool {
     true
 }

@@ -139,3 +139,19 @@ fn at_most_five_errors_are_reported() {
     let document = format!("{{ {} }}", "nope ".repeat(1000));
     assert_eq!(errors(&document).len(), 5);
 }
+
+#[test]
+fn custom_scalars_are_named_only_with_suggestions() {
+    const LITERAL: &str = "{ gigs(where: { minPrice: 5 }) { totalCount } }";
+    const VARIABLE: &str = "query($f: GigFilter) { gigs(where: $f) { totalCount } }";
+    let given = serde_json::json!({ "f": { "minPrice": 5 } });
+    let given = given.as_object().expect("an object");
+    for (suggestions, expected) in [(true, "must be of type Decimal."), (false, "is not valid for its type.")] {
+        let validator = Validator::new(SDL, suggestions).with_scalars(|_, value| value.is_string());
+        let literal = validator.validate(LITERAL).expect_err("5 is not a string").remove(0);
+        assert!(literal.message.ends_with(expected), "{}", literal.message);
+        let document = validator.validate(VARIABLE).expect("the document is valid");
+        let variable = document.coerce_variables(None, given).expect_err("5 is not a string");
+        assert!(variable.message.ends_with(expected), "{}", variable.message);
+    }
+}

@@ -62,7 +62,7 @@ impl<'a> Reader<'a> {
         Ok(*taken)
     }
 
-    fn end(&self) -> Result<(), InvalidImage> {
+    fn expect_end(&self) -> Result<(), InvalidImage> {
         if self.0.is_empty() { Ok(()) } else { Err(InvalidImage::Trailing) }
     }
 }
@@ -91,7 +91,7 @@ fn inspect_png(mut rest: Reader, bounds: &Bounds) -> Result<u64, InvalidImage> {
                 let height = u32::from_be_bytes(body.array()?);
                 bounds.check_size(width, height)?;
             }
-            b"IEND" => return rest.end().map(|()| 0),
+            b"IEND" => return rest.expect_end().map(|()| 0),
             _ => {}
         }
     }
@@ -105,7 +105,7 @@ fn inspect_webp(mut rest: Reader, bounds: &Bounds) -> Result<u64, InvalidImage> 
         // An odd length is padded, but writers disagree whether the padding is part of the length.
         rest.take(1)?;
     }
-    rest.end()?;
+    rest.expect_end()?;
     content.take(b"WEBP".len())?;
     inspect_webp_chunks(content, bounds, false)
 }
@@ -161,7 +161,7 @@ fn inspect_jpegs(mut rest: Reader, bounds: &Bounds) -> Result<u64, InvalidImage>
             rest.0 = after;
         }
         if !rest.0.starts_with(&[0xFF, 0xD8, 0xFF]) {
-            return rest.end().map(|()| scratch);
+            return rest.expect_end().map(|()| scratch);
         }
         inspect_jpeg(&mut rest, bounds)?;
     }

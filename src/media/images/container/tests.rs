@@ -3,7 +3,7 @@
 use crate::media::images::container::*;
 use crate::media::images::reencode;
 use crate::media::images::samples::{
-    LOSSY_WEBP, jpeg_by_hand, jpeg_segment, noise, png_chunk, sample, webp_chunk, webp_extended,
+    LOSSY_WEBP, grey_jpeg, jpeg_segment, noise, png_chunk, sample, webp_chunk, webp_extended,
 };
 
 fn error_of(file: &[u8]) -> Option<InvalidImage> {
@@ -13,7 +13,7 @@ fn error_of(file: &[u8]) -> Option<InvalidImage> {
 /// One complete file of each format.
 fn samples() -> [Vec<u8>; 5] {
     let [jpeg, png, webp] = [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP].map(sample);
-    [jpeg, jpeg_by_hand(0xC2, 16, 1), png, webp, LOSSY_WEBP.to_vec()]
+    [jpeg, grey_jpeg(0xC2, 16, 1), png, webp, LOSSY_WEBP.to_vec()]
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_header_with_a_too_large_size_is_rejected_before_decoding() {
     assert_eq!(error_of(&header(10_000)), Some(too_many.clone()));
     assert_eq!(error_of(&header(0)), Some(InvalidImage::Empty));
     assert_eq!(error_of(&header(100)), Some(InvalidImage::Truncated));
-    let up_to_the_frame = &jpeg_by_hand(0xC0, 10_000, 3)[..90];
+    let up_to_the_frame = &grey_jpeg(0xC0, 10_000, 3)[..90];
     assert_eq!(error_of(up_to_the_frame), Some(too_many.clone()));
     assert_eq!(error_of(&webp_extended(0, 10_000, &[])), Some(too_many.clone()));
 
@@ -110,9 +110,9 @@ fn an_end_marker_within_a_segment_is_ignored() {
 #[test]
 fn unsupported_variants_are_reported_as_unsupported_not_damaged() {
     for frame in [0xC3, 0xC9] {
-        assert_eq!(error_of(&jpeg_by_hand(frame, 8, 3)), Some(InvalidImage::Unsupported));
+        assert_eq!(error_of(&grey_jpeg(frame, 8, 3)), Some(InvalidImage::Unsupported));
     }
-    let mut deep = jpeg_by_hand(0xC1, 8, 3);
+    let mut deep = grey_jpeg(0xC1, 8, 3);
     assert_eq!(error_of(&deep), None);
     deep[75] = 12;
     assert_eq!(error_of(&deep), Some(InvalidImage::Unsupported));
@@ -191,16 +191,16 @@ fn decoding_stays_within_the_memory_limit() {
     let frame = webp_chunk(b"ANMF", &[&header[..], &still].concat());
     let animated = webp_extended(0x02, 2, &[webp_chunk(b"ANIM", &[0; 6]), frame]);
     // Only one component in the first scan, so the decoder stores coefficients until the others follow.
-    let mut apart = jpeg_by_hand(0xC0, 8, 3);
+    let mut apart = grey_jpeg(0xC0, 8, 3);
     apart.truncate(apart.len() - 17);
     apart.extend(jpeg_segment(0xDA, &[1, 1, 0, 0, 63, 0]));
     apart.extend([0, 0xFF, 0xD9]);
 
     for (file, pixels, bytes_per_pixel) in [
         (jpeg, 40 * 24, 3),
-        (jpeg_by_hand(0xC2, 8, 3), 8 * 8, 3 + 6),
+        (grey_jpeg(0xC2, 8, 3), 8 * 8, 3 + 6),
         (apart, 8 * 8, 3 + 6),
-        (jpeg_by_hand(0xC0, 8, 4), 8 * 8, 3),
+        (grey_jpeg(0xC0, 8, 4), 8 * 8, 3),
         (webp, 40 * 24, 3 + 4),
         (lossy, 2 * 2, 3 + 2),
         (transparent, 2 * 2, 4 + 7),

@@ -52,7 +52,7 @@ const TEXTS: &[&str] = &[
     "gig_8zzzzzzzzzzzzzzzzzzzzzzzzz",
     "GIG_01H455VB4PEX5VSKNK084SN02Q",
     "_01h455vb4pex5vsknk084sn02q",
-    // A prefix that is too long and cannot be cut at the limit, which is in the middle of a character.
+    // A prefix that is too long. The limit is in the middle of a character, where it cannot be cut.
     "ééééééééééééééééééééééééééééééééééééééééééééé_01h455vb4pex5vsknk084sn02q",
     "a@b",
     "\"a b\"@example.com",

@@ -80,9 +80,9 @@ impl Fixtures {
         }
         let mut client = SetupClient { raw_client: RawClient::new(address), collected: Collected::default() };
         let tokens = client.sign_in_all().await;
-        let [member, reviewer, _, (bystander, _)] = &tokens;
+        let [member, reviewer, _, bystander] = &tokens;
         let category = client.execute(None, READ_ALL, json!({})).await["categories"][9]["id"].clone();
-        let image = client.upload(&bystander.clone(), UPLOAD, &images.gig_image).await["image"]["id"].clone();
+        let image = client.upload(&bystander.access, UPLOAD, &images.gig_image).await["image"]["id"].clone();
         for number in 0..3 {
             let form = json!({
                 "title": format!("I will write song number {number}"),
@@ -91,13 +91,14 @@ impl Fixtures {
                 "imageIds": if number == 0 { json!([image]) } else { json!([]) },
             });
             let gig =
-                client.execute(Some(bystander), POST_GIG, json!({ "input": form })).await["postGig"]["gig"]
+                client.execute(Some(&bystander.access), POST_GIG, json!({ "input": form })).await["postGig"]
+                    ["gig"]
                     .take();
             // The last gig stays in review.
             if number < 2 {
                 let approval =
                     json!({ "gigId": gig["id"], "decision": "APPROVE", "expectedVersion": gig["version"] });
-                client.execute(Some(&reviewer.0), APPROVE, json!({ "input": approval })).await;
+                client.execute(Some(&reviewer.access), APPROVE, json!({ "input": approval })).await;
             }
         }
         let info = json!({
@@ -105,13 +106,13 @@ impl Fixtures {
             "addressLine1": "1 High Street", "city": "Leeds", "postalCode": "LS1", "countryCode": "GB",
             "documentNumber": DOCUMENT_NUMBER,
         });
-        client.execute(Some(bystander), SAVE_INFO, json!({ "input": info })).await;
-        client.upload(&bystander.clone(), UPLOAD_DOCUMENT, &images.identity_document).await;
-        client.execute(Some(bystander), SUBMIT, json!({})).await;
-        client.upload(&member.0.clone(), UPLOAD, &images.gig_image).await;
-        client.execute(Some(&member.0), SAVE_DRAFT, json!({})).await;
-        client.execute(Some(&member.0), READ_ALL, json!({})).await;
-        client.execute(Some(&reviewer.0), QUEUE, json!({})).await;
+        client.execute(Some(&bystander.access), SAVE_INFO, json!({ "input": info })).await;
+        client.upload(&bystander.access, UPLOAD_DOCUMENT, &images.identity_document).await;
+        client.execute(Some(&bystander.access), SUBMIT, json!({})).await;
+        client.upload(&member.access, UPLOAD, &images.gig_image).await;
+        client.execute(Some(&member.access), SAVE_DRAFT, json!({})).await;
+        client.execute(Some(&member.access), READ_ALL, json!({})).await;
+        client.execute(Some(&reviewer.access), QUEUE, json!({})).await;
         let Collected { mut ids, mut cursors } = client.collected;
         // A fixed order: ids sort by their creation.
         ids.sort();
@@ -120,8 +121,8 @@ impl Fixtures {
         Self {
             ids,
             cursors,
-            tokens: [0, 1, 2].map(|user: usize| tokens[user].0.clone()),
-            refresh_tokens: vec![tokens[2].1.clone()],
+            tokens: [0, 1, 2].map(|user: usize| tokens[user].access.clone()),
+            refresh_tokens: vec![tokens[2].refresh.clone()],
             emails: USERS[..3].iter().map(|(email, _)| (*email).to_owned()).collect(),
             image: images.gig_image,
             secrets: vec![USERS[3].0.to_owned()],
@@ -133,8 +134,8 @@ impl Fixtures {
     pub async fn with_new_sessions(mut self, address: SocketAddr) -> Self {
         let mut client = SetupClient { raw_client: RawClient::new(address), collected: Collected::default() };
         let tokens = client.sign_in_all().await;
-        self.tokens = [0, 1, 2].map(|user: usize| tokens[user].0.clone());
-        self.refresh_tokens = vec![tokens[2].1.clone()];
+        self.tokens = [0, 1, 2].map(|user: usize| tokens[user].access.clone());
+        self.refresh_tokens = vec![tokens[2].refresh.clone()];
         self
     }
 }
@@ -160,6 +161,13 @@ impl Collected {
     }
 }
 
+/// The tokens of a session.
+#[derive(Default)]
+struct SessionTokens {
+    access: String,
+    refresh: String,
+}
+
 /// Sends the requests that create the test data, and collects ids and cursors.
 struct SetupClient {
     raw_client: RawClient,
@@ -167,15 +175,15 @@ struct SetupClient {
 }
 
 impl SetupClient {
-    /// Signs all users in. Returns their access and refresh tokens.
-    async fn sign_in_all(&mut self) -> [(String, String); 4] {
-        let mut tokens = USERS.map(|_| (String::new(), String::new()));
+    /// Signs all users in. Returns the tokens of each.
+    async fn sign_in_all(&mut self) -> [SessionTokens; 4] {
+        let mut tokens = USERS.map(|_| SessionTokens::default());
         for ((email, _), tokens) in USERS.iter().zip(&mut tokens) {
             let input = json!({ "input": { "email": email, "password": PASSWORD } });
             let data = self.execute(None, SIGN_IN, input).await;
             let session = &data["signIn"]["session"];
             let token = |name: &str| session[name].as_str().expect("a session").to_owned();
-            *tokens = (token("accessToken"), token("refreshToken"));
+            *tokens = SessionTokens { access: token("accessToken"), refresh: token("refreshToken") };
         }
         tokens
     }

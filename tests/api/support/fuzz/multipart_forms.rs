@@ -13,7 +13,7 @@ pub fn multipart(boundary: &str, parts: &[(&str, &[u8])]) -> Vec<u8> {
     for (name, content) in parts {
         body.extend(format!("--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"").into_bytes());
         if !matches!(*name, "operations" | "map") {
-            body.extend_from_slice(b"; filename=\"picture.png\"\r\ncontent-type: image/png");
+            body.extend_from_slice(b"; filename=\"image.png\"\r\ncontent-type: image/png");
         }
         body.extend_from_slice(b"\r\n\r\n");
         body.extend_from_slice(content);
@@ -123,7 +123,7 @@ fn with_broken_framing(body: Vec<u8>, boundary: &str, random: &mut RandomSource)
         5 => text(body).replace("form-data", "attachment").into_bytes(),
         6 => text(body).replace("content-disposition", "x-disposition").into_bytes(),
         7 => text(body)
-            .replace("filename=\"picture.png\"", "filename*=utf-8''%ff%00; filename=\"../\\\"\r")
+            .replace("filename=\"image.png\"", "filename*=utf-8''%ff%00; filename=\"../\\\"\r")
             .into_bytes(),
         8 => text(body).replace("name=\"0\"", &format!("name=\"{}\"", "0".repeat(10_000))).into_bytes(),
         9 => text(body).replace("image/png", "\u{0}/\u{1f980}; charset=\"").into_bytes(),

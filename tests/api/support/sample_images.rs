@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::{ImageFormat, Rgb, RgbImage};
 
 /// An image file of this size and format.
-pub fn picture(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
+pub fn sample_image(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
     let shade = |number: u32| u8::try_from(number % 256).expect("a byte");
     let pixels = RgbImage::from_fn(width, height, |x, y| Rgb([shade(x), shade(y), shade(x / 3 + y / 5)]));
     let mut file = Cursor::new(Vec::new());
@@ -15,5 +15,5 @@ pub fn picture(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
 
 /// A small PNG.
 pub fn small_png() -> Vec<u8> {
-    picture(64, 48, ImageFormat::Png)
+    sample_image(64, 48, ImageFormat::Png)
 }

@@ -64,9 +64,9 @@ impl Shape {
                 ((x - left).hypot(y - top) - radius).abs() - half_width
             }
             Self::Block(from, to) => (from.0 - x).max(x - to.0).max(from.1 - y).max(y - to.1),
-            Self::Hill([height, swing, length, start]) => {
-                let turn = (x + start) / length;
-                height + swing * (turn.sin() + 0.4 * (2.3 * turn + start).sin()) - y
+            Self::Hill([height, amplitude, wavelength, phase]) => {
+                let turn = (x + phase) / wavelength;
+                height + amplitude * (turn.sin() + 0.4 * (2.3 * turn + phase).sin()) - y
             }
             Self::Stripe(middle, half_width) => ((x + y) * FRAC_1_SQRT_2 - middle).abs() - half_width,
         }
@@ -75,14 +75,14 @@ impl Shape {
 
 /// A background gradient, and shapes on it with their colour and opacity.
 struct Scene {
-    ground: [Colour; 2],
+    background: [Colour; 2],
     shapes: Vec<(Shape, Colour, f32)>,
 }
 
 impl Scene {
     fn on(from: Colour, to: Colour) -> Self {
-        let (ground, shapes) = ([from, to], Vec::new());
-        Self { ground, shapes }
+        let (background, shapes) = ([from, to], Vec::new());
+        Self { background, shapes }
     }
 
     fn add(&mut self, shape: Shape, colour: Colour, opacity: f32) {
@@ -91,7 +91,7 @@ impl Scene {
 
     fn colour_at(&self, at: Point) -> Colour {
         let down = (at.1 / f32::from(HEIGHT) + 0.3 * at.0 / f32::from(WIDTH)) / 1.3;
-        let mut pixel = mix(self.ground[0], self.ground[1], down);
+        let mut pixel = mix(self.background[0], self.background[1], down);
         for (shape, colour, opacity) in &self.shapes {
             // Antialiasing: the edge is one pixel wide.
             let cover = (0.5 - shape.distance(at)).clamp(0.0, 1.0);
@@ -164,8 +164,8 @@ impl Composer {
         scene.add(disc(middle, 7.0), self.contrast, 1.0);
         for step in 0..4_u8 {
             let height = 22.0 + 6.5 * f32::from(step);
-            let (swing, length) = (self.random_between(1.5, 4.5), self.random_between(7.0, 13.0));
-            let hill = Shape::Hill([height, swing, length, self.random_between(0.0, 60.0)]);
+            let (amplitude, wavelength) = (self.random_between(1.5, 4.5), self.random_between(7.0, 13.0));
+            let hill = Shape::Hill([height, amplitude, wavelength, self.random_between(0.0, 60.0)]);
             let colour = mix(self.bright, self.deep, f32::from(step) / 3.0);
             scene.add(hill, colour, 1.0);
         }
@@ -235,12 +235,12 @@ impl Composer {
     /// Tiles with a small shape on each.
     fn tiles(&mut self) -> Scene {
         let mut scene = Scene::on(self.deep, self.deep);
-        let grounds = [self.deep, self.strong, self.bright, self.pale];
+        let backgrounds = [self.deep, self.strong, self.bright, self.pale];
         let colours = [self.strong, self.bright, self.contrast, self.pale];
         for tile in 0..24_u8 {
             let (x, y) = (f32::from(tile % 6) * 12.0, f32::from(tile / 6) * 12.0);
-            let ground = Shape::Block((x, y), (x + 12.0, y + 12.0));
-            scene.add(ground, self.choose(&grounds), 1.0);
+            let background = Shape::Block((x, y), (x + 12.0, y + 12.0));
+            scene.add(background, self.choose(&backgrounds), 1.0);
             let mark = match self.rng.random_range(0..3_u8) {
                 0 => disc((x + 6.0, y + 6.0), 4.0),
                 1 => Shape::Ring((x + 6.0, y + 6.0), 3.4, 1.1),
@@ -278,14 +278,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_picture_is_deterministic_and_unique() {
+    fn each_drawing_is_deterministic_and_unique() {
         let mut seen = HashSet::new();
         for number in 0..27 * PER_CATEGORY {
             let pixels = paint(&compose(number)).into_raw();
             assert!(pixels == paint(&compose(number)).into_raw(), "{number}");
             assert!(seen.insert(pixels), "{number} occurs twice");
         }
-        let picture = draw(1, &Bounds::default()).unwrap();
-        assert_eq!((picture.width, picture.height), (432, 288));
+        let drawing = draw(1, &Bounds::default()).unwrap();
+        assert_eq!((drawing.width, drawing.height), (432, 288));
     }
 }

@@ -1,0 +1,129 @@
+//! Gigs and what belongs to them, people, and the root types.
+
+use crate::graphql::authorization::Access::{Everyone, OwnObject, OwnerAndReviewersElseEmpty, OwnerAndReviewersElseNull, OwnerRequired, ReviewerRequired, SessionRequired, SignedInElseNull};
+use crate::graphql::authorization::table::{TypeAccess, type_access};
+
+pub(super) const CATALOGUE: &[TypeAccess] = &[
+    type_access(
+        "Query",
+        "`gig`, `node` and `nodes` find only what the caller may see. Everybody: categories, users, ACTIVE \
+         gigs and their images. The seller and reviewers: other gigs. The user and reviewers: \
+         verifications and identity documents. Reviewers: items of the review queue.",
+        &[
+            (Everyone, &["categories", "eventCursor", "gig", "gigs", "limits", "node", "nodes"]),
+            (SignedInElseNull, &["viewer"]),
+            (ReviewerRequired, &["reviewQueue"]),
+        ],
+    ),
+    type_access(
+        "Mutation",
+        "`saveGigDraft` and `postGig` with the id of an existing draft are for its owner only, like \
+         `editGig`. Reviewers cannot claim or decide their own gigs or their own verification.",
+        &[
+            (Everyone, &["refreshSession", "signIn", "signUp"]),
+            (
+                SessionRequired,
+                &[
+                    "createStreamTicket",
+                    "postGig",
+                    "saveGigDraft",
+                    "savePersonalInfo",
+                    "signOut",
+                    "submitVerification",
+                    "uploadGigImage",
+                    "uploadIdentityDocument",
+                ],
+            ),
+            (OwnerRequired, &["archiveGig", "editGig", "pauseGig", "resumeGig"]),
+            (ReviewerRequired, &["claimReview", "decideGig", "decideVerification", "releaseReview"]),
+        ],
+    ),
+    type_access(
+        "Subscription",
+        "`gigStatusChanged` with `gigId` is for the gig's owner and reviewers, and NOT_FOUND for others. \
+         `verificationStatusChanged` is about the caller's own verification.",
+        &[
+            (Everyone, &["gigPublished"]),
+            (SessionRequired, &["gigStatusChanged", "verificationStatusChanged"]),
+            (ReviewerRequired, &["reviewQueueChanged"]),
+        ],
+    ),
+    type_access(
+        "Gig",
+        "This table is about an ACTIVE gig. Only its owner and reviewers can reach a gig in another status.",
+        &[
+            (
+                Everyone,
+                &[
+                    "category",
+                    "createdAt",
+                    "deliveryDays",
+                    "description",
+                    "id",
+                    "images",
+                    "links",
+                    "price",
+                    "publishedAt",
+                    "revisions",
+                    "seller",
+                    "status",
+                    "submittedAt",
+                    "tags",
+                    "title",
+                    "version",
+                ],
+            ),
+            (OwnerAndReviewersElseNull, &["reviewDueAt"]),
+            (OwnerAndReviewersElseEmpty, &["reviewReasons"]),
+        ],
+    ),
+    type_access(
+        "GigConnection",
+        "Contains only gigs that the caller may see.",
+        &[(Everyone, &["edges", "facets", "nodes", "pageInfo", "totalCount"])],
+    ),
+    type_access(
+        "GigFacets",
+        "The same as the list that they count.",
+        &[(Everyone, &["categories", "priceRanges", "tags"])],
+    ),
+    type_access("CategoryCount", "The same as the facets.", &[(Everyone, &["category", "count"])]),
+    type_access(
+        "PriceRangeCount",
+        "The same as the facets.",
+        &[(Everyone, &["count", "maximum", "minimum"])],
+    ),
+    type_access("TagCount", "The same as the facets.", &[(Everyone, &["count", "tag"])]),
+    type_access("GigEdge", "The same as its gig.", &[(Everyone, &["cursor", "node"])]),
+    type_access(
+        "GigImage",
+        "The same as the gig that it belongs to. Before it belongs to a gig: its owner and reviewers.",
+        &[(Everyone, &["byteSize", "height", "id", "url", "width"])],
+    ),
+    type_access(
+        "Category",
+        "Everybody can read the catalogue.",
+        &[(Everyone, &["id", "minimumPrice", "name", "slug"])],
+    ),
+    type_access(
+        "Money",
+        "The same as the object that it belongs to.",
+        &[(Everyone, &["amount", "currencyCode"])],
+    ),
+    type_access(
+        "PageInfo",
+        "The same as its list.",
+        &[(Everyone, &["endCursor", "hasNextPage", "hasPreviousPage", "startCursor"])],
+    ),
+    type_access(
+        "User",
+        "The public profile. `gigs` contains the ACTIVE ones.",
+        &[(Everyone, &["displayName", "gigs", "id", "level", "memberSince", "verified"])],
+    ),
+    type_access(
+        "Viewer",
+        "The caller's own account.",
+        &[(OwnObject, &["can", "email", "gigs", "role", "user", "verification"])],
+    ),
+    type_access("Permission", "About the caller's own actions.", &[(OwnObject, &["allowed", "reasons"])]),
+];

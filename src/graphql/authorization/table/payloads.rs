@@ -1,0 +1,114 @@
+//! Results of mutations, and limits.
+
+use crate::graphql::authorization::Access::{Everyone, OwnObject, ReviewerObject};
+use crate::graphql::authorization::table::{TypeAccess, type_access};
+
+pub(super) const PAYLOADS: &[TypeAccess] = &[
+    type_access(
+        "Session",
+        "For a client that has the password or a valid refresh token.",
+        &[(Everyone, &["accessToken", "accessTokenExpiresAt", "refreshToken", "viewer"])],
+    ),
+    type_access(
+        "SessionPayload",
+        "The result of `signUp`, `signIn` and `refreshSession`.",
+        &[(Everyone, &["errors", "session"])],
+    ),
+    type_access("SignOutPayload", "The result of `signOut`.", &[(OwnObject, &["errors", "sessionsEnded"])]),
+    type_access(
+        "StreamTicket",
+        "Opens only streams of the caller's own session.",
+        &[(OwnObject, &["expiresAt", "ticket"])],
+    ),
+    type_access(
+        "StreamTicketPayload",
+        "The result of `createStreamTicket`.",
+        &[(OwnObject, &["errors", "streamTicket"])],
+    ),
+    type_access("GigPayload", "For callers who may run the mutation.", &[(OwnObject, &["errors", "gig"])]),
+    type_access(
+        "UploadGigImagePayload",
+        "The result of `uploadGigImage`.",
+        &[(OwnObject, &["errors", "image"])],
+    ),
+    type_access(
+        "VerificationPayload",
+        "For callers who may run the mutation.",
+        &[(OwnObject, &["errors", "verification"])],
+    ),
+    type_access(
+        "ReviewItemPayload",
+        "The result of `claimReview` and `releaseReview`.",
+        &[(ReviewerObject, &["errors", "item"])],
+    ),
+    type_access(
+        "UserError",
+        "For the caller who ran the mutation.",
+        &[(Everyone, &["code", "field", "message"])],
+    ),
+    type_access(
+        "Limits",
+        "Everybody can read the limits.",
+        &[(Everyone, &["account", "gig", "levels", "review", "verification"])],
+    ),
+    type_access(
+        "AccountLimits",
+        "Everybody can read the limits.",
+        &[(
+            Everyone,
+            &[
+                "displayNameMaxChars",
+                "displayNameMinChars",
+                "emailMaxChars",
+                "passwordMaxChars",
+                "passwordMinChars",
+            ],
+        )],
+    ),
+    type_access(
+        "GigLimits",
+        "Everybody can read the limits.",
+        &[(
+            Everyone,
+            &[
+                "deliveryDaysMax",
+                "descriptionMaxChars",
+                "imageMaxBytes",
+                "imageUploadMaxBytes",
+                "imagesMax",
+                "linkMaxChars",
+                "linksMax",
+                "maximumPrice",
+                "revisionsMax",
+                "tagMaxChars",
+                "tagMinChars",
+                "tagsMax",
+                "titleMaxChars",
+                "titleMinChars",
+                "unarchivedMax",
+            ],
+        )],
+    ),
+    type_access(
+        "VerificationLimits",
+        "Everybody can read the limits.",
+        &[(
+            Everyone,
+            &[
+                "attemptsMax",
+                "documentMaxBytes",
+                "documentMinPixels",
+                "minimumAge",
+                "requiredFromLevel",
+                "reviewDays",
+                "selfieRequired",
+            ],
+        )],
+    ),
+    type_access(
+        "ReviewLimits",
+        "Everybody can read the limits.",
+        &[(Everyone, &["claimMinutes", "internalNoteMaxChars", "reasonMessageMaxChars", "reasonsMax"])],
+    ),
+    type_access("LevelLimit", "Everybody can read the limits.", &[(Everyone, &["level", "points"])]),
+];

@@ -1,0 +1,149 @@
+//! Verifications, reviews and events.
+
+use crate::graphql::authorization::Access::{Everyone, OwnObject, OwnerAndReviewers, ReviewerObject, ReviewersElseNull};
+use crate::graphql::authorization::table::{TypeAccess, type_access};
+
+pub(super) const REVIEWS: &[TypeAccess] = &[
+    type_access(
+        "Verification",
+        "Users can reach their own, reviewers can reach all.",
+        &[(
+            OwnerAndReviewers,
+            &[
+                "attemptsLeft",
+                "attemptsUsed",
+                "clearedAt",
+                "documents",
+                "id",
+                "personalInfo",
+                "queuePosition",
+                "reasons",
+                "reviewDueAt",
+                "status",
+                "steps",
+                "submittedAt",
+                "version",
+            ],
+        )],
+    ),
+    type_access(
+        "VerificationStep",
+        "The same as its verification.",
+        &[(OwnerAndReviewers, &["done", "doneAt", "label", "step"])],
+    ),
+    type_access(
+        "PersonalInfo",
+        "The same as its verification. The audit log records each time that a reviewer reads it.",
+        &[(
+            OwnerAndReviewers,
+            &[
+                "addressLine1",
+                "addressLine2",
+                "city",
+                "countryCode",
+                "dateOfBirth",
+                "documentNumber",
+                "firstName",
+                "lastName",
+                "postalCode",
+                "region",
+            ],
+        )],
+    ),
+    type_access(
+        "IdentityDocument",
+        "The same as its verification. Only reviewers get the image, and the audit log records each view.",
+        &[(OwnerAndReviewers, &["id", "side", "type", "uploadedAt"]), (ReviewersElseNull, &["url"])],
+    ),
+    type_access(
+        "ReviewReason",
+        "For the owner of the gig or verification, in words meant for the owner, and for reviewers.",
+        &[(OwnerAndReviewers, &["category", "code", "field", "message", "retryable"])],
+    ),
+    type_access(
+        "ReviewItem",
+        "Only reviewers can reach the review queue.",
+        &[(
+            ReviewerObject,
+            &[
+                "claimExpiresAt",
+                "claimedBy",
+                "dueAt",
+                "id",
+                "kind",
+                "overdue",
+                "state",
+                "subject",
+                "submittedAt",
+            ],
+        )],
+    ),
+    type_access(
+        "ReviewItemConnection",
+        "Only reviewers can reach the review queue.",
+        &[(ReviewerObject, &["edges", "nodes", "pageInfo", "totalCount"])],
+    ),
+    type_access(
+        "ReviewItemEdge",
+        "Only reviewers can reach the review queue.",
+        &[(ReviewerObject, &["cursor", "node"])],
+    ),
+    type_access(
+        "GigPublishedEvent",
+        "Sent to everybody. `gig` is null if the caller may not see the gig any more.",
+        &[(Everyone, &["cursor", "delivery", "gig", "gigId", "occurredAt"])],
+    ),
+    type_access(
+        "GigStatusEvent",
+        "Sent to the gig's owner and to reviewers.",
+        &[(
+            OwnerAndReviewers,
+            &[
+                "cursor",
+                "delivery",
+                "gig",
+                "gigId",
+                "occurredAt",
+                "previousStatus",
+                "reasons",
+                "status",
+                "version",
+            ],
+        )],
+    ),
+    type_access(
+        "VerificationStatusEvent",
+        "Sent to the user whose verification it is.",
+        &[(
+            OwnObject,
+            &[
+                "cursor",
+                "delivery",
+                "occurredAt",
+                "previousStatus",
+                "reasons",
+                "status",
+                "verification",
+                "version",
+            ],
+        )],
+    ),
+    type_access(
+        "ReviewQueueEvent",
+        "Sent to reviewers.",
+        &[(
+            ReviewerObject,
+            &[
+                "change",
+                "cursor",
+                "delivery",
+                "item",
+                "itemId",
+                "kind",
+                "occurredAt",
+                "openCount",
+                "overdueCount",
+            ],
+        )],
+    ),
+];
