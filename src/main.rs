@@ -7,12 +7,12 @@ use std::time::Duration;
 use clap::Parser;
 use gigway::cli::{self, Cli};
 
-/// Thousands of sockets come and go. mimalloc returns the memory of closed ones even if others next to them
-/// stay open.
+/// mimalloc returns the memory of closed sockets, even if the memory next to it is still used by open ones.
+/// Thousands of sockets come and go.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How long the process waits for tasks on blocking threads, which cannot be cancelled.
+/// How long the process waits, before it exits, for tasks on blocking threads, which cannot be cancelled.
 const BLOCKING_TASKS_TIMEOUT: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {

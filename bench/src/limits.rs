@@ -150,5 +150,37 @@ fn oversized_requests() -> Vec<OversizedRequest> {
         merged("fragments in each other", query(&format!("{{ ...F0 }} {cycle}"))),
         merged("10,000 duplicate fields", query(&format!("{{ categories {{ {} }} }}", "id ".repeat(10_000)))),
         merged("4,900 duplicate fields", query(&format!("{{ categories {{ {} }} }}", "id ".repeat(4_900)))),
+        // Within the limits of shape, so that all rules of the schema are checked.
+        simple("4,900 unknown fields", query(&format!("{{ categories {{ {} }} }}", "nope ".repeat(4_900)))),
+        simple("800 unknown arguments", query(&format!("{{ categories {{ {} }} }}", "id(a:1) ".repeat(800)))),
+        simple(
+            "an operation and its fragments, 40 times",
+            query(&format!(
+                "{} fragment F on Query {{ categories {{ {} }} }}",
+                repeated(40, |number| format!("query A{number} {{ ...F }} ")),
+                "id nope ".repeat(60)
+            )),
+        ),
+        simple(
+            "fields that merge in many ways",
+            query(&format!(
+                "{{ __type(name: \"Gig\") {{ ...F0S0 ...F0S1 }} }} {} \
+                 fragment F12S0 on __Type {{ name }} fragment F12S1 on __Type {{ kind }}",
+                repeated(24, |number| {
+                    let (level, state, next) = (number / 2, number % 2, number / 2 + 1);
+                    format!(
+                        "fragment F{level}S{state} on __Type {{ a: ofType {{ ...F{next}S0 ...F{next}S1 }} \
+                         b: ofType {{ ...F{next}S0 }} }} "
+                    )
+                })
+            )),
+        ),
+        simple(
+            "two operations with one name",
+            query(&format!(
+                "{{ categories {{ {} }} }} query A {{ __typename }} query A {{ __typename }}",
+                "nope ".repeat(4_900)
+            )),
+        ),
     ]
 }

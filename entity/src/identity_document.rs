@@ -10,7 +10,7 @@ pub struct Model {
     pub user_id: Uuid,
     pub r#type: String,
     pub side: String,
-    /// A keyed hash of the pixels, to recognize the same image.
+    /// A keyed hash of the re-encoded image, to recognize the same image.
     pub picture_hash: Vec<u8>,
     /// Whether a reviewer asked to upload it again.
     pub asked_again: bool,

@@ -1,7 +1,7 @@
 //! The tables as SeaORM entities, one module each.
 //!
-//! These types are rows. `gigway::store` converts them to the types of `gigway::domain`, and nothing else
-//! uses them. To add a table: a migration, a module here, and a file in `gigway::store`.
+//! These types are rows. `gigway::store` converts them to the types of `gigway::domain`, and no other
+//! part of the gateway uses them. To add a table: a migration, a module here, and a file in `gigway::store`.
 #![forbid(unsafe_code)]
 
 pub mod audit_entry;

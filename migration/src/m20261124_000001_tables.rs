@@ -64,8 +64,6 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// Indexes for the orders of the lists of gigs, the gigs of a seller, the review queue, and the events of a
-/// topic.
 const INDEXES: [&str; 15] = [
     "CREATE INDEX session_of_user ON session (user_id) WHERE ended_at IS NULL",
     "CREATE INDEX refresh_token_session ON refresh_token (session_id)",

@@ -1,4 +1,4 @@
-//! Adds the column by which a user is blocked.
+//! Adds the column with the time since when a user is blocked.
 
 use sea_orm_migration::prelude::*;
 

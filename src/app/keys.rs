@@ -16,7 +16,7 @@ const TOKEN_SECRET: &str = "keys/token-secret";
 const INDEX_KEY: &str = "keys/index-key";
 const ENCRYPTION_KEYS: &str = "keys/encryption-keys";
 
-/// Returns the secret that signs tokens and picture URLs.
+/// Returns the secret that signs tokens and image URLs.
 ///
 /// # Errors
 /// If a generated secret cannot be read or written.

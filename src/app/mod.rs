@@ -31,10 +31,10 @@ use crate::service::passwords::PasswordHasher;
 use crate::service::rate_limit::RateLimiter;
 use crate::service::tokens::TokenIssuer;
 use crate::service::url_signing::UrlSigner;
-use crate::service::{IdGenerator, LoginThrottle, Services, background_jobs};
+use crate::service::{IdGenerator, Services, SignInThrottle, background_jobs};
 use crate::store::{Database, categories, event_log};
 
-/// The shortest statement timeout of PostgreSQL. Statements of background jobs and commands may take longer
+/// The minimum statement timeout of PostgreSQL. Statements of background jobs and commands may take longer
 /// than those of operations.
 const MIN_STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -95,7 +95,8 @@ impl App {
         let address = listener.local_addr().map_err(listen)?;
 
         let background = Background::new();
-        let (services, bus_receiver) = build_services(config, clock, address, &background, Bus::over_redis).await?;
+        let (services, bus_receiver) =
+            build_services(config, clock, address, &background, Bus::over_redis).await?;
         let services = Arc::new(services);
         background.start_tailer(&services, bus_receiver).await?;
         background.spawn(background_jobs::run(Arc::clone(&services)));
@@ -180,7 +181,7 @@ impl Background {
     }
 }
 
-/// The services for one command of the command line. It does not listen; its events are published to the
+/// The services for one command of the command line. It accepts no requests. Its events are published to the
 /// running gateways.
 #[derive(Debug)]
 pub struct CliContext {
@@ -195,7 +196,8 @@ impl CliContext {
     /// If a required dependency is unavailable.
     pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let background = Background::new();
-        let (services, _) = build_services(config, clock, config.listen, &background, Bus::publish_only).await?;
+        let (services, _) =
+            build_services(config, clock, config.listen, &background, Bus::publish_only).await?;
         Ok(Self { services, background })
     }
 
@@ -243,7 +245,7 @@ pub async fn open_database(config: &Config) -> Result<Database, StartError> {
     }
 }
 
-/// Opens the directory of the pictures, and creates it if needed.
+/// Opens the directory of the images, and creates it if needed.
 ///
 /// # Errors
 /// If it cannot be created.
@@ -301,7 +303,7 @@ async fn build_services(
         tokens: TokenIssuer::new(&token_secret),
         passwords,
         url_signer: UrlSigner::new(&token_secret),
-        login_throttle: LoginThrottle::new(config.sign_in_failures, config.sign_in_failures_per_address),
+        sign_in_throttle: SignInThrottle::new(config.sign_in_failures, config.sign_in_failures_per_address),
         rate_limiter,
         event_retention: config.event_retention,
         ids: IdGenerator::default(),

@@ -13,12 +13,12 @@ use crate::store::audit;
 
 #[derive(Args, Debug)]
 pub(super) struct Audit {
-    /// The id of the person (usr_..)
+    /// The id of the user (usr_..)
     #[arg(long, value_name = "ID")]
     subject: String,
 }
 
-/// Prints the audit trail of one person, one line per entry: time, actor, action, detail and request id.
+/// Prints the audit trail of one user, one line per entry: time, actor, action, detail and request id.
 pub(super) async fn run(config: &Config, audit: Audit) -> Result<ExitCode, Failure> {
     let subject = UserId::parse(&audit.subject);
     let subject =

@@ -62,14 +62,14 @@ enum Command {
         #[command(subcommand)]
         command: log::Command,
     },
-    /// Print the audit trail of a person
+    /// Print the audit trail of a user
     Audit(audit::Audit),
     /// Erase data whose retention period is over
     Retention {
         #[command(subcommand)]
         command: retention::Command,
     },
-    /// Check the configuration, database, Redis, pictures, keys and clock
+    /// Check the configuration, database, Redis, images, keys and clock
     Doctor,
 }
 

@@ -24,7 +24,7 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
     let pruned = event_log::prune(&services).await?;
     services.close().await?;
     println!(
-        "Erased: pictures of {} verifications, {} abandoned verifications, {} expired records, \
+        "Erased: images of {} verifications, {} abandoned verifications, {} expired records, \
          {pruned} events.",
         summary.documents, summary.abandoned, summary.records
     );

@@ -20,17 +20,17 @@ use crate::service::{accounts, erasure, user_admin};
 pub(super) enum Command {
     /// Create an account, and print its id
     Add(Add),
-    /// Block a person: end their sessions and reject their sign-ins
+    /// Block a user: end their sessions and reject their sign-ins
     Block(Block),
-    /// Erase a person's identity data, sessions and profile; the record of decisions stays
+    /// Erase a user's identity data, sessions and profile; the record of decisions stays
     Erase(Erase),
-    /// Set or lift a legal hold, which prevents the erasure of a person
+    /// Set or lift a legal hold, which prevents the erasure of a user
     Hold(Hold),
-    /// Change a person's display name
+    /// Change a user's display name
     Name(Name),
-    /// Set a person's worker points, which determine their level
+    /// Set a user's worker points, which determine their level
     Points(Points),
-    /// Change a person's role; takes effect on their open connections, too
+    /// Change a user's role; takes effect on their open connections, too
     Role(SetRole),
 }
 
@@ -69,7 +69,7 @@ pub(super) struct Name {
 pub(super) struct Block {
     #[arg(long)]
     email: String,
-    /// Unblock the person instead
+    /// Unblock the user instead
     #[arg(long)]
     lift: bool,
 }

@@ -121,7 +121,8 @@ pub struct Config {
     /// Failed sign-ins per client address in 15 minutes.
     pub sign_in_failures_per_address: u32,
     pub connections: ConnectionLimits,
-    /// How long a connection may take to send the headers of its next request, and so may be idle.
+    /// How long a connection may take to send the headers of its next request. An idle connection is closed
+    /// then.
     pub header_timeout: Duration,
     pub operations: OperationLimits,
     pub rate_limits: RateLimitRules,

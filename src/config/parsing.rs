@@ -1,4 +1,4 @@
-//! One function per kind of value: turns the text of an option into its type, or into a [`ConfigError`].
+//! Parsers of option values. Each turns the text of an option into its type, or returns a [`ConfigError`].
 //!
 //! Messages have the form "is VALUE: expected WHAT". They never repeat the value of a secret.
 
@@ -30,7 +30,10 @@ pub(super) fn parse_listen_address(text: Option<&str>) -> Result<SocketAddr, Con
     })
 }
 
-pub(super) fn parse_public_url(text: Option<&str>, is_production: bool) -> Result<Option<String>, ConfigError> {
+pub(super) fn parse_public_url(
+    text: Option<&str>,
+    is_production: bool,
+) -> Result<Option<String>, ConfigError> {
     let error = |problem: String| ConfigError::new("GIGWAY_PUBLIC_URL", problem, "https://api.example.com");
     match text {
         // Behind a proxy, the listen address is not the one that clients use.

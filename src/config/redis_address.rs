@@ -20,8 +20,8 @@ pub enum RedisAddress {
 impl RedisAddress {
     /// Parses `redis://HOST:PORT`, `redis+cluster://HOST:PORT,HOST:PORT..` or
     /// `redis+sentinel://HOST:PORT,HOST:PORT../MASTER`. `rediss` instead of `redis` uses TLS.
-    /// `USER:PASSWORD@` in front of the hosts is the credentials at the servers; connections to sentinels have no
-    /// credentials.
+    /// `USER:PASSWORD@` in front of the hosts are the credentials for the servers. They are not sent to
+    /// sentinels.
     ///
     /// # Errors
     /// The URL has another form. The message does not repeat it, because it may contain a password.

@@ -135,7 +135,7 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_METRICS_TOKEN", global = true, value_name = "SECRET", hide_env_values = true)]
     pub metrics_token: Option<String>,
 
-    /// days that the event log keeps events, and so that a client can resume after [default: 30]
+    /// days that the event log keeps events, and for which a client can resume [default: 30]
     #[arg(long, env = "GIGWAY_EVENTS_KEPT_DAYS", global = true, value_name = "DAYS")]
     pub events_kept_days: Option<String>,
 

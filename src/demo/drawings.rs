@@ -1,6 +1,6 @@
-//! Draws the pictures of the demo, so that no image files are shipped.
+//! Draws the images of the demo, so that no image files are shipped.
 //!
-//! A picture is composed on a small canvas and enlarged by the image library. In debug builds this is much
+//! An image is composed on a small canvas and enlarged by the image library. In debug builds this is much
 //! faster than drawing at full size, because dependencies are optimised there and this code is not.
 
 use std::f32::consts::FRAC_1_SQRT_2;
@@ -12,15 +12,15 @@ use rand::{Rng, SeedableRng};
 
 use crate::media::images::{Bounds, EncodedImage, InvalidImage, encode};
 
-/// How many pictures each category has.
+/// How many images each category has.
 pub(super) const PER_CATEGORY: u16 = 3;
 
 /// The size of the canvas in pixels.
 const WIDTH: u16 = 72;
 const HEIGHT: u16 = 48;
 
-/// The factor by which the canvas is enlarged. Encoding takes most of the time, which grows with the square
-/// of this.
+/// The factor by which the canvas is enlarged. Most of the time goes into encoding, and grows with the
+/// square of this factor.
 const SCALE: u16 = 6;
 
 const SEED: u64 = 27;
@@ -29,7 +29,7 @@ const SEED: u64 = 27;
 type Colour = [f32; 3];
 type Point = (f32, f32);
 
-/// Draws and encodes picture number `number`.
+/// Draws and encodes image number `number`.
 ///
 /// # Errors
 /// If `bounds` allow too few bytes.
@@ -114,7 +114,7 @@ fn paint(scene: &Scene) -> RgbImage {
     canvas
 }
 
-/// The colours of one category, and the random numbers of one picture.
+/// The colours of one category, and the random numbers of one image.
 struct Composer {
     deep: Colour,
     strong: Colour,
@@ -124,7 +124,7 @@ struct Composer {
     rng: StdRng,
 }
 
-/// Each category uses three of the six kinds of picture. The next category uses the other three.
+/// Each category uses three of the six kinds of image. The next category uses the other three.
 fn compose(number: u16) -> Scene {
     let (category, variant) = (number / PER_CATEGORY, number % PER_CATEGORY);
     // Steps of the golden angle give neighbouring categories very different hues, and never the same twice.

@@ -11,7 +11,7 @@ use crate::domain::limits::GigLimits;
 use crate::domain::money::Money;
 use crate::domain::violation::{Validator, Violation};
 
-/// The gigs of one category.
+/// The demo gigs of one category.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DemoCategory {
@@ -20,7 +20,7 @@ pub(super) struct DemoCategory {
     pub gigs: Vec<DemoGig>,
 }
 
-/// The content of one gig.
+/// The content of one demo gig.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DemoGig {

@@ -21,7 +21,7 @@ use crate::domain::review::{Decision, GigDecision, ReviewItem, ReviewQueueChange
 use crate::domain::review_kind::ReviewKind;
 use crate::domain::violation::{Validator, Violation};
 
-/// In milliseconds, as all durations in this file.
+/// In milliseconds, like every duration in this file that is a plain number.
 const MINUTE: i64 = 60 * 1000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
@@ -83,7 +83,7 @@ impl<'a> HistoryBuilder<'a> {
             // Some gigs in review were ACTIVE before, and have been edited.
             Some(_) if self.waiting_count % 4 == 3 => TimeDelta::milliseconds(40 * DAY),
             Some(_) => TimeDelta::zero(),
-            // The minimum of two favours recent times, as in a growing marketplace.
+            // The smaller of two random ages makes recent gigs more frequent, as in a growing marketplace.
             None => {
                 let ages = [self.rng.random_range(GIG_AGES), self.rng.random_range(GIG_AGES)];
                 TimeDelta::milliseconds(ages[0].min(ages[1]))

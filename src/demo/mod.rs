@@ -1,8 +1,8 @@
 //! Demo data for an empty installation: people, gigs, reviews and verifications.
 //!
-//! All content is validated by the forms and rules of `domain`. The rows are written in one transaction. So
-//! if a first start is killed, only blobs without rows can remain, and the next start seeds again. The demo
-//! is the same each time, except for ids and times.
+//! All content is validated by the forms and rules of `domain`. All rows except those of verifications are
+//! written in one transaction. So if the first start is killed before its commit, only blobs without rows can
+//! remain, and the next start seeds again. The demo is the same each time, except for ids and times.
 
 mod drawings;
 mod gigs;
@@ -42,12 +42,12 @@ pub const REVIEWER_EMAIL: &str = "miriam@example.com";
 
 const SEED: u64 = 2026;
 
-/// How many pictures are drawn at the same time.
+/// How many images are drawn at the same time.
 const CONCURRENT_DRAWINGS: usize = 2;
 
 const CONCURRENT_WRITES: usize = 8;
 
-/// How many pictures each gig has, in turn.
+/// How many images each gig has. The gigs cycle through these numbers.
 const IMAGE_COUNTS: [usize; 6] = [1, 2, 1, 3, 1, 2];
 
 /// Generates an id.
@@ -87,7 +87,7 @@ fn progress_bar(steps: u64) -> ProgressBar {
     ProgressBar::new(steps).with_style(style).with_message("Seeding demo data")
 }
 
-/// All generated data except the pictures.
+/// All generated data except the images.
 #[derive(Debug)]
 struct Demo {
     people: people::People,
@@ -131,7 +131,7 @@ fn rule_violation(violations: &[Violation]) -> Error {
     Error::internal(format!("the demo breaks a rule: {violations:?}"))
 }
 
-/// Draws the pictures on blocking threads.
+/// Draws the images on blocking threads.
 async fn draw_all(services: &Services, count: u16, bar: &ProgressBar) -> Result<Vec<EncodedImage>> {
     let bounds = Bounds { stored_max_bytes: services.limits.gig.image_max_bytes, ..Bounds::default() };
     let draw = move |number| tokio::task::spawn_blocking(move || drawings::draw(number, &bounds));
@@ -145,7 +145,7 @@ async fn draw_all(services: &Services, count: u16, bar: &ProgressBar) -> Result<
     Ok(drawn)
 }
 
-/// The pictures of all gigs. Gigs share drawings, but each has its own rows and blobs.
+/// The images of all gigs. Gigs share drawings, but each has its own rows and blobs.
 struct AttachedImages {
     rows: Vec<GigImage>,
     blobs: Vec<(ImageId, Bytes)>,
@@ -220,7 +220,7 @@ async fn store_all(
 async fn delete_blobs(services: &Services, attached: &AttachedImages) {
     for (id, _) in &attached.blobs {
         if let Err(error) = services.media.delete(*id).await {
-            tracing::warn!(%error, "deleting a demo picture failed");
+            tracing::warn!(%error, "deleting a demo image failed");
         }
     }
 }

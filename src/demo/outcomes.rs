@@ -114,7 +114,7 @@ pub(super) static REJECTED: [(&str, Finding); 13] = [
         finding_with_message(
             "LOW_QUALITY_IMAGE",
             "imageIds.0",
-            "The first picture shows nothing of your work; your measurements would.",
+            "The first image shows nothing of your work; your measurements would.",
         ),
     ),
     (
@@ -160,7 +160,7 @@ pub(super) static SUSPENDED: [(&str, Finding); 2] = [
         Finding {
             code: "PROHIBITED_SERVICE",
             field: None,
-            message: Some("Buyers received data from behind a log-in."),
+            message: Some("Buyers received data that can only be seen after signing in."),
             note: Some("Two reports in one week; the seller admitted the second."),
         },
     ),

@@ -104,7 +104,7 @@ pub(super) fn people(now: DateTime<Utc>, password_hash: &str, rng: &mut StdRng, 
     let sellers = (0_i64..)
         .zip(SELLERS)
         .map(|(number, (name, mailbox, level))| {
-            // Somewhere within the level, different for each seller.
+            // Points within the level, different for each seller.
             let (reached, next) = (points_for_level(level), points_for_level(level + 1));
             let points = reached + (next - reached) * (number * 37 % 100) / 100;
             account((name, mailbox), Role::Member, points)

@@ -42,8 +42,10 @@ const TARGET_STATUSES: [(&str, TargetStatus); 11] = [
 /// How many verifications are seeded at the same time.
 const CONCURRENCY: usize = 3;
 
+/// The reviewer who decides: not the one whose account `gigway serve --demo` prints.
 const DECIDING_REVIEWER_EMAIL: &str = "owen@example.com";
 
+/// The status that a seeded verification ends in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum TargetStatus {
     InProgress,
@@ -60,7 +62,9 @@ enum TargetStatus {
 /// # Errors
 /// For example, if the configured limits reject the demo data.
 pub async fn seed(services: &Services) -> Result<()> {
-    let Some(reviewer) = viewer(services, DECIDING_REVIEWER_EMAIL, Role::Reviewer).await? else { return Ok(()) };
+    let Some(reviewer) = viewer(services, DECIDING_REVIEWER_EMAIL, Role::Reviewer).await? else {
+        return Ok(());
+    };
     let people = stream::iter((1_u32..).zip(TARGET_STATUSES).map(Ok));
     people
         .try_for_each_concurrent(CONCURRENCY, async |(number, (mailbox, target_status))| {
@@ -100,7 +104,9 @@ async fn seed_verification(
     verifications::submit(services, applicant).await?;
     let decisions: &[(VerificationDecision, Option<&str>)] = match target_status {
         TargetStatus::InProgress | TargetStatus::InReview => &[],
-        TargetStatus::ActionRequired => &[(VerificationDecision::RequestResubmission, Some("IMAGE_UNREADABLE"))],
+        TargetStatus::ActionRequired => {
+            &[(VerificationDecision::RequestResubmission, Some("IMAGE_UNREADABLE"))]
+        }
         TargetStatus::Cleared => &[(VerificationDecision::Clear, None)],
         TargetStatus::Rejected => &[(VerificationDecision::Reject, Some("DOCUMENT_TAMPERED"))],
         TargetStatus::Revoked => {

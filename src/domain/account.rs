@@ -1,4 +1,5 @@
-//! Rules of accounts: the sign-up form and the lifetimes of sessions. Limits: `AccountLimits` in `limits.rs`.
+//! Rules of accounts: the sign-up form, and the lifetimes of sessions and tokens. Limits: `AccountLimits` in
+//! `limits.rs`.
 
 use chrono::TimeDelta;
 use email_address::{EmailAddress, Options};
@@ -42,7 +43,7 @@ fn check_display_name(name: &str, limits: &AccountLimits, validator: &mut Valida
 /// Validates and normalizes a display name.
 ///
 /// # Errors
-/// The same violations as in a sign-up form.
+/// The violations of the name, the same as in a sign-up form.
 pub fn validate_display_name(name: &str, limits: &AccountLimits) -> Result<String, Vec<Violation>> {
     let (name, mut validator) = (normalize_text(name), Validator::default());
     check_display_name(&name, limits, &mut validator);

@@ -16,7 +16,7 @@ pub struct Category {
 }
 
 /// All categories, as read when the gateway started. Only migrations change them. A category that the
-/// migration of a newer gateway adds is missing here until the next start.
+/// migration of a newer gateway adds is missing until this gateway restarts.
 #[derive(Debug)]
 pub struct Catalogue(HashMap<CategoryId, Category>);
 

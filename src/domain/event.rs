@@ -45,7 +45,7 @@ pub enum EventBody {
         session_id: SessionId,
         user_id: UserId,
     },
-    /// The role of a user changed. What they may subscribe to must be checked again.
+    /// The role of a user changed, or the user was blocked. The user's connections must be checked again.
     RoleChanged {
         user_id: UserId,
     },
@@ -59,7 +59,7 @@ pub enum EventBody {
 }
 
 impl EventBody {
-    /// `gig` changed from the status `previous` to its current status.
+    /// The event that `gig` changed from the status `previous` to its current status.
     pub fn gig_status(gig: &Gig, previous: Option<GigStatus>) -> Self {
         let has_reasons = matches!(gig.status, GigStatus::Rejected | GigStatus::Suspended);
         let reasons = gig.review_reasons.iter().filter(|_| has_reasons);
@@ -73,7 +73,7 @@ impl EventBody {
         }
     }
 
-    /// `verification` changed, from the status `previous` to its current status, which may be the same.
+    /// The event that `verification` changed. `previous` is its status before, which can equal the current one.
     pub fn verification_status(verification: &Verification, previous: VerificationStatus) -> Self {
         Self::VerificationStatus {
             user_id: verification.user_id,

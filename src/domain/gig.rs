@@ -172,7 +172,8 @@ impl Gig {
     /// Applies `transition`: sets the status, the version and the times that depend on it.
     ///
     /// # Errors
-    /// `INVALID_TRANSITION` if the gig's status does not allow it, or the gig was rejected permanently.
+    /// `INVALID_TRANSITION` if the gig's status does not allow it, or for an edit of a gig that was rejected
+    /// permanently.
     pub fn apply(
         &mut self,
         transition: GigTransition,
@@ -250,7 +251,7 @@ mod tests {
         }
     }
 
-    /// The same table a second time, written as the marketplace's rules state it.
+    /// The allowed changes of status, written down independently of `GigStatus::next`.
     fn is_allowed(from: GigStatus, to: GigStatus) -> bool {
         use GigStatus::{Active, Archived, Draft, InReview, Paused, Rejected, Suspended};
         let targets: &[GigStatus] = match from {

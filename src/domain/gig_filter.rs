@@ -32,7 +32,8 @@ pub enum GigOrder {
     PriceHighest,
     /// Best match of the search words first, then the newest: see docs/adr/0017.
     Relevance,
-    /// By the time of creation, newest first. Used for a seller's own list, which includes drafts.
+    /// Last created first. Used for a seller's own list, which includes drafts.
+    #[strum(serialize = "created")]
     CreatedNewest,
 }
 

@@ -134,9 +134,9 @@ public_ids! {
     UserId = User,
     /// A gig: `gig_`.
     GigId = Gig,
-    /// A picture of a gig: `img_`.
+    /// An image of a gig: `img_`.
     ImageId = GigImage,
-    /// A picture of one side of an identity document: `doc_`.
+    /// An image of one side of an identity document: `doc_`.
     DocumentId = IdentityDocument,
     /// The verification of a user: `ver_`. It has the user's UUID; see [`VerificationId::user_id`].
     VerificationId = Verification,

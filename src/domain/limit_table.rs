@@ -45,7 +45,7 @@ macro_rules! limit_table {
 
 pub(crate) use limit_table;
 
-/// Checks that `value`, the limit of the field `name`, is within `range`.
+/// Checks that `value`, the value of the limit `name`, is within `range`.
 pub(crate) fn check_range<T: PartialOrd + Display>(
     name: &str,
     value: &T,

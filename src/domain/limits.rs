@@ -1,4 +1,5 @@
-//! Every limit of the domain: one row of a table each, with its description, default and allowed range.
+//! The configurable limits of the domain. Each is a row of a table, with its description, default and allowed
+//! range.
 //!
 //! The rules get the limits as an argument, `GIGWAY_LIMITS` overrides them, and `Query.limits` shows most of
 //! them to clients.
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::limit_table::limit_table;
 use crate::domain::money::Money;
 
-/// Every limit of the domain. `GIGWAY_LIMITS` overrides single ones, as in `{"gig":{"imagesMax":8}}`.
+/// The configurable limits. `GIGWAY_LIMITS` overrides single ones, as in `{"gig":{"imagesMax":8}}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Limits {
@@ -24,7 +25,7 @@ pub struct Limits {
     pub retention: RetentionLimits,
 }
 
-/// No limit of a size in bytes can be set above this, because an upload is held in memory.
+/// Limits in bytes cannot be set above this, because an upload is held in memory.
 const UPLOAD_MAX_BYTES: usize = 15 * 1024 * 1024;
 
 limit_table! {
@@ -72,9 +73,9 @@ limit_table! {
     pub struct VerificationLimits {
         /// Bytes of the image of a document as it is uploaded.
         document_max_bytes: usize = 10 * 1024 * 1024, in 1..=UPLOAD_MAX_BYTES;
-        /// How often an applicant can submit. If the last one is sent back, it is a rejection instead.
+        /// How many times an applicant can submit. Sending back the last submission is a rejection.
         attempts_max: i32 = 3, in 1..=100;
-        /// From this worker level on, selling and taking orders need a cleared identity.
+        /// From this worker level on, selling and taking orders need a verified identity.
         required_from_level: i32 = 5, in 0..=10_000;
         /// Years.
         minimum_age: i32 = 18, in 0..=100;

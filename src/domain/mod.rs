@@ -13,7 +13,7 @@
 //! | reason codes | `reason.rs` | `ReviewLimits` |
 //! | what a user may do | `permission.rs` | `VerificationLimits`, `GigLimits` |
 //! | sign-up, sessions | `account.rs` | `AccountLimits` |
-//! | worker levels, all limits | `limits.rs` | |
+//! | worker levels, configurable limits | `limits.rs` | |
 //! | event log | `event.rs` | |
 
 pub mod account;

@@ -17,24 +17,25 @@ pub enum Action {
     SubmitVerification,
 }
 
-/// From `required_from_level` on, selling and taking orders need a cleared identity. `None` if the user meets
-/// this.
+/// Selling and taking orders need a verified identity from the worker level `required_from_level` on. Returns
+/// a violation if the user has reached this level and is not verified.
 pub fn check_verified(user: &User, limits: &Limits) -> Option<Violation> {
     let from = limits.verification.required_from_level;
     if user.verified || user.level() < from {
         return None;
     }
-    let message = format!("From level {from} on, your identity must be cleared before any further work.");
+    let message = format!("From level {from} on, your identity must be verified before any further work.");
     Some(Violation::general(ViolationCode::VerificationRequired, message))
 }
 
-/// A seller has at most `unarchived_max` gigs that are not archived. `None` if one more is allowed.
+/// A seller can have at most `unarchived_max` gigs that are not archived. Returns a violation if one more
+/// than `unarchived` is not allowed.
 pub fn check_gig_limit(unarchived: u64, limits: &Limits) -> Option<Violation> {
     let max = limits.gig.unarchived_max;
     if unarchived < max {
         return None;
     }
-    let message = format!("You have {max} gigs, which is the maximum. Archive one first.");
+    let message = format!("You may have at most {max} gigs that are not archived. Archive one first.");
     Some(Violation::general(ViolationCode::LimitReached, message))
 }
 
@@ -54,7 +55,7 @@ pub fn unmet_requirements(
         Action::TakeOrder => check_verified(user, limits).into_iter().collect(),
         Action::SubmitVerification => {
             let missing = verification.missing_parts(limits);
-            // A trial on a copy, of which only the violation counts: any time will do.
+            // Try it on a copy. Only the violation matters, so any time will do.
             let mut attempt = verification.clone();
             let now = chrono::DateTime::UNIX_EPOCH;
             match attempt.apply(VerificationTransition::Submit, Vec::new(), limits, now) {

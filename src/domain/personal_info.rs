@@ -16,7 +16,7 @@ const POSTAL_CODE_MAX_CHARS: usize = 20;
 /// The number of letters and digits in a document's number, not counting separators.
 const DOCUMENT_NUMBER_CHARS: std::ops::RangeInclusive<usize> = 5..=20;
 
-/// An age, in years, that nobody alive has.
+/// An age, in years, that nobody alive has reached.
 const IMPOSSIBLE_AGE: i32 = 130;
 
 /// What a user enters about their identity. Stored encrypted and never logged: `Debug` prints no content.
@@ -93,7 +93,7 @@ impl PersonalInfo {
         Ok(form)
     }
 
-    /// Identifies a document among those of the same type: its country, and its number without separators.
+    /// The country and the number without separators, which together identify a document of one type.
     pub fn document_key(&self) -> String {
         format!("{}:{}", self.country_code, without_separators(&self.document_number))
     }

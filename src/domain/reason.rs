@@ -112,7 +112,7 @@ const GIG_REASONS: [KnownReason; 10] = [
 pub const ATTEMPTS_EXCEEDED: KnownReason =
     known("ATTEMPTS_EXCEEDED", ReasonCategory::Other, false, "All attempts are used.");
 
-/// Another user is cleared or in review with the same document.
+/// Another user's verification with the same document is CLEARED or IN_REVIEW.
 pub const DUPLICATE_IDENTITY: KnownReason = known(
     "DUPLICATE_IDENTITY",
     ReasonCategory::Fraud,

@@ -102,10 +102,10 @@ impl VerificationDecision {
     /// Checks the number of reasons; violations go to `validator`.
     pub fn check_reasons(self, reasons: usize, validator: &mut Validator) {
         if self == Self::Clear && reasons > 0 {
-            validator.add("reasons", ViolationCode::Invalid, "A clearance must not have reasons.");
+            validator.add("reasons", ViolationCode::Invalid, "The decision CLEAR must not have reasons.");
         }
         if self != Self::Clear && reasons == 0 {
-            let message = "Every decision except a clearance needs at least one reason.";
+            let message = "Every decision except CLEAR needs at least one reason.";
             validator.add("reasons", ViolationCode::Required, message);
         }
     }

@@ -17,14 +17,14 @@ pub const CORRECTION_MIN_CHARS: usize = 4;
 /// A word to search for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Term {
-    /// Matches a gig if one of its words starts with this.
+    /// Matches a gig that has a word with this prefix.
     Prefix(String),
-    /// Matches a gig if one of its words is one of these: the corrections of a word that matches nothing.
+    /// Matches a gig that has one of these words. They are the corrections of a word that matches nothing.
     AnyOf(Vec<String>),
 }
 
 /// The words of `text` in lower case: runs of letters and digits. All other characters (operators, quotes,
-/// control characters) separate words. A gig matches if every word is the start of one of its words.
+/// control characters) separate words.
 pub fn words(text: &str) -> Vec<String> {
     let text: String = text.nfc().collect();
     text.split(|character: char| !character.is_alphanumeric())
@@ -34,7 +34,7 @@ pub fn words(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The number of wrong, missing, extra or swapped characters up to which a word is a misspelling of another.
+/// The maximum number of wrong, missing, extra or swapped characters in `word` for which it is corrected.
 pub fn max_edit_distance(word: &str) -> usize {
     match word.chars().count() {
         ..CORRECTION_MIN_CHARS => 0,

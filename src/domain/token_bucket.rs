@@ -25,7 +25,7 @@ impl BucketRule {
         f64::from(self.per_minute) / 60_000.0
     }
 
-    /// How long it takes to add this many tokens. At most a day, also if the bucket never refills.
+    /// How long it takes to add this many tokens. At most a day, even if the bucket never refills.
     pub fn refill_time(&self, tokens: f64) -> Duration {
         let seconds = tokens.max(0.0) / (self.per_millisecond() * 1000.0);
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).min(Duration::from_hours(24))
@@ -72,7 +72,7 @@ impl Bucket {
     fn refill(&mut self, rule: BucketRule, now: DateTime<Utc>) {
         // If the clock is set back, nothing is added.
         let milliseconds = (now - self.updated_at).num_milliseconds().max(0);
-        #[expect(clippy::cast_precision_loss, reason = "a bucket is full long before")]
+        #[expect(clippy::cast_precision_loss, reason = "the bucket is full long before precision is lost")]
         let added = milliseconds as f64 * rule.per_millisecond();
         self.refund(rule, added);
         self.updated_at = self.updated_at.max(now);

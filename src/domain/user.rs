@@ -48,7 +48,7 @@ pub struct Viewer {
 }
 
 impl Viewer {
-    /// A reviewer without an account of their own. What this viewer sees, every reviewer sees.
+    /// A viewer that stands for all reviewers, without an account. What it sees, every reviewer sees.
     pub fn any_reviewer() -> Self {
         let user = User {
             id: UserId::nil(),

@@ -1,4 +1,5 @@
-//! Violations of the rules by what a user entered or tried: data in the payload of a mutation, not errors.
+//! Violations: a user entered or tried something that a rule does not allow. They are data in the payload of
+//! a mutation, not GraphQL errors.
 //!
 //! To add a code: a variant of [`ViolationCode`] and the value of the schema's enum in
 //! `src/graphql/types/user_error.rs`.
@@ -45,7 +46,7 @@ pub struct Violation {
 }
 
 impl Violation {
-    /// A violation by the field at `path`, with steps separated by dots, such as `links.3`.
+    /// A violation of the field at `path`, with steps separated by dots, such as `links.3`.
     pub fn at(path: &str, code: ViolationCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), field: path.split('.').map(str::to_owned).collect() }
     }
@@ -65,7 +66,7 @@ impl Violation {
         Self::at(
             path,
             ViolationCode::StaleVersion,
-            format!("The {what} has changed since you read it. Read it again before you decide."),
+            format!("The {what} has changed since you read it. Read it again, then try again."),
         )
     }
 }
@@ -77,13 +78,13 @@ pub struct Validator {
 }
 
 impl Validator {
-    /// Adds a violation by the field at `path`.
+    /// Adds a violation of the field at `path`.
     pub fn add(&mut self, path: &str, code: ViolationCode, message: impl Into<String>) {
         self.violations.push(Violation::at(path, code, message));
     }
 
-    /// Checks that a text has `min` to `max` characters, and none that is invisible. `name` starts the
-    /// messages.
+    /// Checks that a text has `min` to `max` characters, and no invisible or control characters except line
+    /// breaks and tabs. `name` starts the messages.
     pub fn check_text(&mut self, path: &str, name: &str, text: &str, min: usize, max: usize) {
         let length = text.chars().count();
         if length == 0 && min > 0 {
@@ -104,7 +105,7 @@ impl Validator {
         }
     }
 
-    /// Checks a text as [`Self::check_text`], and that it is one line.
+    /// Checks a text as [`Self::check_text`] does, and that it is one line without tabs.
     pub fn check_line(&mut self, path: &str, name: &str, text: &str, min: usize, max: usize) {
         self.check_text(path, name, text, min, max);
         if text.contains(['\n', '\r', '\t']) {

@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 pub struct CacheKey([u8; 32]);
 
 impl CacheKey {
-    /// The key of an anonymous request, whose document is resolved. `None` if the response cannot be cached:
-    /// the request has files, or asks for its cost, which is not the same for every client.
+    /// The key of an anonymous request whose document is resolved. `None` if the response cannot be cached:
+    /// the request has files, or asks for its cost, which differs between clients.
     pub fn new(request: &Request) -> Option<Self> {
         if request.extensions.contains_key("cost") || !request.uploads.is_empty() {
             return None;

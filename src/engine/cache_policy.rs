@@ -1,7 +1,7 @@
 //! How long HTTP caches, such as a CDN, may store a response.
 //!
-//! Only responses to anonymous queries that are the same for everybody are public. To make the response of
-//! another root field public, add it to [`PUBLIC_FIELDS`].
+//! A response is public only if the query is anonymous, and the response is the same for every client. To
+//! make the response of another root field public, add the field to [`PUBLIC_FIELDS`].
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Caches parsed and validated documents.
 //!
-//! To validate a document takes much longer than to look it up, and clients send few distinct documents. So
+//! Validating a document takes much longer than looking it up, and clients send few distinct documents. So
 //! each distinct document is validated once, for all requests that send it.
 
 use std::collections::HashMap;
@@ -17,7 +17,8 @@ use crate::engine::validation::ValidDocument;
 /// The memory that the cache may use.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 
-/// The largest size of a syntax tree, as a multiple of the document's text: a field such as `a:b` takes some 250 bytes.
+/// The largest size of a syntax tree, as a multiple of the document's text. For example, the three bytes of
+/// the field `a:b` take about 250 bytes.
 const BYTES_PER_TEXT_BYTE: usize = 96;
 
 /// The memory of an entry besides its syntax tree.
@@ -41,8 +42,7 @@ impl PreparedDocument {
     }
 }
 
-/// Prepared documents by the SHA-256 of their text. If the cache is full, it evicts those that are used
-/// least.
+/// Prepared documents by the SHA-256 of their text. A full cache evicts the documents that are used least.
 pub struct DocumentCache(Cache<[u8; 32], Arc<PreparedDocument>>);
 
 impl Default for DocumentCache {

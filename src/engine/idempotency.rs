@@ -1,4 +1,5 @@
-//! Mutations with an `Idempotency-Key`: executed once, with the same response however often they are sent.
+//! Mutations with an `Idempotency-Key`: each is executed once, and has the same response however often it is
+//! sent.
 //!
 //! `service::idempotency` stores keys and responses.
 
@@ -28,7 +29,7 @@ pub const IDEMPOTENCY_KEY_EXTENSION: &str = "idempotencyKey";
 /// A mutation with a key.
 pub struct IdempotentRequest {
     pub key: String,
-    /// Identifies the request: the key must not be used for another one.
+    /// Identifies the request, to detect that the key is used for another one.
     pub fingerprint: Vec<u8>,
     /// How long the mutation may run.
     pub max_duration: Duration,
@@ -97,8 +98,8 @@ fn replay(stored: &str) -> Response {
     }
 }
 
-/// Identifies a request by its document, what the client sent with it, and its files. A keyed hash, because it is stored
-/// and must not reveal the request.
+/// Identifies a request by its document, what the client sent with it, and its files. It is a keyed hash,
+/// because it is stored and must not reveal the request.
 pub fn fingerprint(
     services: &Services,
     request: &async_graphql::Request,

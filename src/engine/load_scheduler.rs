@@ -1,9 +1,10 @@
 //! Runs the data loaders of a request on the task of the request.
 //!
 //! A load should start only when all resolvers that need the same kind of data have asked for it. That is the
-//! case when the execution cannot make progress. So the scheduler polls the execution first and the loads
-//! only if it is pending. A page of 100 gigs then takes as many statements as a page of 2. (The library
-//! starts loads by a timer on another thread, which can fire when only a part of the page has asked.)
+//! case when the execution cannot make progress. So the scheduler polls the execution first, and polls the
+//! loads only if the execution is pending. A page of 100 gigs then takes as many statements as a page of 2.
+//! (The library starts loads by a timer on another thread, which can fire when only some of the resolvers
+//! have asked.)
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -37,7 +38,7 @@ impl LoadScheduler {
             while let Poll::Ready(Some(load)) = self.queued.poll_recv(task) {
                 self.running.push(load);
             }
-            // A load that completes wakes the resolvers that wait for it, and so this task.
+            // A load that completes wakes the resolvers that wait for it, which wakes this task.
             while let Poll::Ready(Some(())) = self.running.poll_next_unpin(task) {}
             Poll::Pending
         })

@@ -14,7 +14,7 @@ use crate::graphql::error::Error;
 use crate::service::Services;
 use crate::service::rate_limit::{Balance, RateLimitKey, RateLimitKind};
 
-/// Root fields with a rate limit of their own, which counts how often they are selected.
+/// Root fields with their own rate limits. Each selection of such a field counts once.
 const RATE_LIMITED_FIELDS: [(&str, RateLimitKind); 5] = [
     ("signIn", RateLimitKind::SignIn),
     ("refreshSession", RateLimitKind::SignIn),
@@ -33,7 +33,7 @@ pub struct OperationCharge {
 }
 
 impl OperationCharge {
-    /// Charges the cost of an operation, and its root fields that have a rate limit of their own.
+    /// Charges the cost of an operation, and its root fields that have their own rate limits.
     ///
     /// # Errors
     /// RATE_LIMITED if a rate limit is exceeded.
@@ -78,16 +78,16 @@ impl OperationCharge {
         Ok(())
     }
 
-    /// Refunds what exceeds the actual cost.
+    /// Refunds the part of the charge that exceeds the actual cost.
     pub fn refund_unused(self, services: &Services, actual_cost: u64) {
         let unused = self.charged.saturating_sub(actual_cost);
         services.rate_limiter.refund(RateLimitKind::Operations, self.rate_limit_key, unused, services.now());
     }
 
-    /// Refunds what a response with this number of objects does not cost. Returns `extensions.cost` of the
-    /// response.
+    /// Refunds the part of the charge that exceeds the cost of a response with this number of objects.
+    /// Returns `extensions.cost` of the response.
     pub fn settle(self, services: &Services, object_count: u64) -> Value {
-        // The result of an introspection has many objects, and a fixed cost.
+        // The result of an introspection query has many objects, but a fixed cost.
         let actual = self.base_cost.saturating_add(object_count).min(self.charged);
         let unused = self.charged - actual;
         services.rate_limiter.refund(RateLimitKind::Operations, self.rate_limit_key, unused, services.now());

@@ -2,7 +2,7 @@
 //!
 //! [`Engine`] is the only way from `http` to the schema. A request passes these layers, in this order:
 //!
-//! 1. `persisted_documents` replaces the id or hash of a document by its text, and rejects untrusted
+//! 1. `persisted_documents` replaces the id or hash of a GraphQL document by its text, and rejects untrusted
 //!    documents.
 //! 2. `response_cache` returns the response to an anonymous query if it is cached under the `cache_key`. Then
 //!    only `metering` follows.
@@ -21,8 +21,7 @@
 //! executes its selection for each event.
 //!
 //! To add a limit, follow the header of [`limits`]. To cache the responses of another root field, add it to
-//! the table in [`cache_policy`]. To charge a root field to a rate limit of its own, add it to the table in
-//! `metering`.
+//! the table in [`cache_policy`]. To give a root field its own rate limit, add it to the table in `metering`.
 
 mod cache_key;
 pub mod cache_policy;
@@ -141,7 +140,7 @@ impl Engine {
         charged.map_err(|error| error_response(&error))
     }
 
-    /// How many cacheable requests were hits, misses or joined an execution.
+    /// The counters of cacheable requests: hits, misses, and requests that joined a running execution.
     pub fn cache_requests(&self) -> CacheRequests {
         self.response_cache.requests()
     }
@@ -196,13 +195,13 @@ impl Engine {
             Err(error) => return error_response(&error),
         };
         let wants_cost = operation.wants_cost();
-        let keyed = operation.idempotency_key.clone().zip(operation.sent.as_ref());
-        let idempotent_request = keyed.map(|(key, sent)| IdempotentRequest {
+        let key_and_sent = operation.idempotency_key.clone().zip(operation.sent.as_ref());
+        let idempotent_request = key_and_sent.map(|(key, sent)| IdempotentRequest {
             key,
             fingerprint: idempotency::fingerprint(&self.services, &operation.request, sent),
             max_duration: self.timeout(operation.kind),
         });
-        // Boxed: the future is large, and so would be every future that holds it.
+        // Boxed, since the future is large, and would make every future that holds it as large.
         let execution = Box::pin(self.run(&meta, operation));
         let mut response = match idempotent_request {
             Some(request) => idempotency::run_once(&self.services, &meta.caller, request, execution).await,
@@ -215,8 +214,8 @@ impl Engine {
         response
     }
 
-    /// Executes a validated operation that is paid for, within its timeout. A panic in a resolver becomes an
-    /// error.
+    /// Executes a validated operation within its timeout, after its cost was charged. A panic in a resolver
+    /// becomes an error.
     async fn run(&self, meta: &RequestMeta, operation: ValidatedOperation) -> Response {
         let max_duration = self.timeout(operation.kind);
         let (spawner, mut scheduler) = LoadScheduler::new();

@@ -15,17 +15,17 @@ pub struct ValidatedOperation {
     pub name: Option<String>,
     /// The names of the root fields, one for each time that a field is selected.
     pub root_fields: Vec<String>,
-    /// The cost that is charged before the execution: an upper bound.
+    /// The cost that is charged before the execution: an upper bound of the actual cost.
     pub cost: u64,
     /// The part of the cost that does not depend on the objects in the response.
     pub base_cost: u64,
     /// How long the response to an anonymous request can be cached.
     pub cache_policy: CachePolicy,
-    /// The key of the response in the response cache, if it is to be cached there.
+    /// The key of the response in the response cache, if the response is to be cached.
     pub cache_key: Option<CacheKey>,
     /// The `Idempotency-Key`: a mutation with a key runs once, however often it is sent.
     pub idempotency_key: Option<String>,
-    /// What the client sent; `None` except for mutations, which a client may retry.
+    /// What the client sent, for mutations, which a client may retry; `None` for other operations.
     pub sent: Option<SentRequest>,
 }
 
@@ -40,7 +40,7 @@ impl ValidatedOperation {
 #[derive(Debug)]
 pub struct InvalidRequest {
     pub errors: Vec<ServerError>,
-    /// The kind of its operation, if the document was parsed and only breaks the schema.
+    /// The kind of the operation, if the document was parsed but is not valid for the schema.
     pub kind: Option<OperationType>,
 }
 

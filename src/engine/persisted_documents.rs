@@ -1,8 +1,8 @@
 //! Documents that a request names instead of sending them.
 //!
-//! - Automatic persisted queries: by the SHA-256 of a document that a client has sent before.
-//! - Trusted documents: by an id of the manifest. In the mode `enforce` the gateway executes no other
-//!   documents.
+//! - Automatic persisted queries: the request has the SHA-256 of a document that a client has sent before.
+//! - Trusted documents: the request has an id of the manifest. In the mode `enforce`, the gateway executes no
+//!   other documents.
 
 use std::sync::Arc;
 
@@ -18,7 +18,8 @@ const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// The memory of an entry besides its document.
 const OVERHEAD_BYTES: usize = 128;
 
-/// The request extension with the id of a trusted document. Over HTTP it can also stand next to `query`.
+/// The request extension with the id of a trusted document. In a request over HTTP, the id can also be next
+/// to `query`.
 pub const DOCUMENT_ID: &str = "documentId";
 
 /// The documents that requests can name.
@@ -46,7 +47,7 @@ impl PersistedDocuments {
     /// # Errors
     /// - PERSISTED_QUERY_NOT_FOUND if there is no such document.
     /// - PERSISTED_QUERY_NOT_SUPPORTED if automatic persisted queries are switched off.
-    /// - DOCUMENT_NOT_TRUSTED if the document is not in the manifest, and must be.
+    /// - DOCUMENT_NOT_TRUSTED if the document must be in the manifest, and is not.
     /// - BAD_USER_INPUT if the hash is malformed, or is not the hash of `query`.
     pub fn resolve(&self, request: &mut Request) -> Result<(), Error> {
         let id = request.extensions.get(DOCUMENT_ID);
@@ -73,7 +74,7 @@ impl PersistedDocuments {
                     let message = "There is no trusted document with this `documentId`.";
                     return Err(Error::new(ErrorCode::PersistedQueryNotFound, message));
                 }
-                // A document that is sent along takes precedence over the id.
+                // If the request also has a document, it takes precedence over the id.
                 Some(_) | None => {}
             }
         }

@@ -4,8 +4,8 @@
 //!
 //! 1. the size of the document and of the variables ([`limits`](crate::engine::limits));
 //! 2. the tokens, the syntax, the shape, the length of lists, and the rules of section 5 of the specification
-//!    ([`validation`](crate::engine::validation)). These depend only on the document, and run once for each
-//!    distinct document ([`DocumentCache`]);
+//!    ([`validation`](crate::engine::validation)). These checks depend only on the document, and run once for
+//!    each distinct document ([`DocumentCache`]);
 //! 3. the choice of the operation, and its root fields;
 //! 4. the values of the variables, which are coerced to their types;
 //! 5. the cost.
@@ -83,9 +83,11 @@ impl RequestValidator {
             let message = format!("The field `{field}` is not available: introspection is switched off.");
             return Err(request_error(ErrorCode::GraphqlValidationFailed, message, Some(pos)).into());
         }
-        // A retry must be recognized by what the client sent, whatever the schema makes of it.
-        let sent = (kind == OperationType::Mutation)
-            .then(|| SentRequest { operation_name: request.operation_name.clone(), variables: request.variables.clone() });
+        // A retry must be recognized by what the client sent, not by the coerced values.
+        let sent = (kind == OperationType::Mutation).then(|| SentRequest {
+            operation_name: request.operation_name.clone(),
+            variables: request.variables.clone(),
+        });
         self.coerce_variables(&prepared, name.as_deref(), &mut request)?;
 
         let document = selected_document(&prepared.document, name.as_deref());
@@ -105,7 +107,7 @@ impl RequestValidator {
         let cache_policy = CachePolicy::new(kind, &root_fields);
         let idempotency_key = request.extensions.get(IDEMPOTENCY_KEY_EXTENSION).map(|key| match key {
             Value::String(key) => key.clone(),
-            // An empty key is rejected later.
+            // The key is not a string. It becomes the empty key, which is rejected later.
             _ => String::new(),
         });
         Ok(ValidatedOperation {
@@ -146,8 +148,8 @@ impl RequestValidator {
 
     /// Replaces the variables of the request by their coerced values. Values that the operation does not
     /// declare are dropped.
-    /// The error of a document that the library cannot parse. The rules of the schema are not checked: the shape of the
-    /// document is unknown, and so is how long that would take.
+    /// The error of a document that the library cannot parse. The rules of the schema are not checked: since
+    /// the shape of the document is unknown, that could take very long.
     fn parse_error(&self, text: &str, error: &ParseError) -> ServerError {
         let (message, position) = match error {
             ParseError::OperationDuplicated { operation, second, .. } => {
@@ -186,7 +188,7 @@ impl RequestValidator {
     }
 }
 
-/// The document with the selected operation alone, since the library visits every operation of a document.
+/// The document with only the selected operation, since the library visits every operation of a document.
 fn selected_document(document: &ExecutableDocument, name: Option<&str>) -> ExecutableDocument {
     let operations = match (&document.operations, name) {
         (DocumentOperations::Multiple(operations), Some(name)) if operations.len() > 1 => {
@@ -216,7 +218,7 @@ fn selected_operation<'a>(
     })
 }
 
-/// The same; `None` if there is no such operation.
+/// Like [`selected_operation`]; `None` if there is no such operation.
 fn find_operation<'a>(
     document: &'a ExecutableDocument,
     operation_name: Option<&str>,
@@ -234,7 +236,8 @@ fn find_operation<'a>(
     }
 }
 
-/// Without the library's message, which repeats parts of the document.
+/// The error for a document that the library cannot parse. It does not contain the library's message, which
+/// repeats parts of the document.
 fn syntax_error(error: &ParseError) -> ServerError {
     let pos = error.positions().next();
     let message = match pos {
@@ -260,7 +263,7 @@ fn server_error(error: ValidationError) -> ServerError {
     server_error
 }
 
-/// Whether a value is one of a custom scalar of the schema.
+/// Whether a value is valid for the custom scalar with this name.
 fn is_scalar_value(scalar: &str, value: &serde_json::Value) -> bool {
     Value::from_json(value.clone()).is_ok_and(|value| scalar::is_valid(scalar, &value))
 }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::graphql::error::{Error, ErrorCode};
 
-/// The most errors in a response to a request error. A document can have an error in every word.
+/// The most errors in the response to an invalid request. A document can have an error in every word.
 const REQUEST_ERRORS_MAX: usize = 5;
 
 /// A response as it is serialized: without `data` if it is a request error.
@@ -53,7 +53,7 @@ pub fn error_response(error: &Error) -> Response {
     Response::from_errors(vec![server_error(error)])
 }
 
-/// An error as the library has it.
+/// Converts an error to the library's type.
 pub fn server_error(error: &Error) -> ServerError {
     let mut server_error = ServerError::new(error.message(), None);
     server_error.extensions = Some(error.extensions());
@@ -89,9 +89,9 @@ pub fn count_objects(data: &Value) -> u64 {
     count_inside(data)
 }
 
-/// Completes the errors of a response. An error of the library gets a code: without a path it is about the
-/// whole document, with a path about a value that does not fit its type. An internal error gets the request
-/// id, under which its cause is logged.
+/// Completes the errors of a response. An error of the library gets a code. With a path, a value does not fit
+/// its type: BAD_USER_INPUT. Without a path, the document is invalid: GRAPHQL_VALIDATION_FAILED. An internal
+/// error gets the request id, under which its cause is logged.
 pub fn finalize(mut response: Response, request_id: &str) -> Response {
     let internal: &str = ErrorCode::InternalServerError.into();
     if is_request_error(&response) {

@@ -1,4 +1,4 @@
-//! Caches responses to anonymous queries in memory, until something that is public changes.
+//! Caches responses to anonymous queries in memory, until public data changes.
 //!
 //! An entry holds the [`PublicDataVersion`](crate::events::public_data_version) that was current before its
 //! execution, and is used only while that is the newest version that this gateway knows. So a cached response
@@ -26,7 +26,8 @@ use crate::engine::response::{ResponseBody, count_objects, etag};
 /// The memory of an entry besides its body: the key, the `ETag`, the entry in the map.
 const OVERHEAD_BYTES: usize = 512;
 
-/// How long a response is cached at most. Data can change without an event, such as by hand in the database.
+/// The longest time that a response is cached. Data can change without an event, for example if somebody
+/// edits the database.
 const TIME_TO_LIVE: Duration = Duration::from_mins(1);
 
 /// A serialized response.
@@ -36,7 +37,7 @@ pub struct CachedResponse {
     pub body: Bytes,
     /// The `ETag` of the body.
     pub etag: String,
-    /// How long HTTP caches may store it.
+    /// How long HTTP caches may store the response.
     pub policy: CachePolicy,
     /// The name of the operation in its document.
     pub name: Option<String>,
@@ -207,14 +208,14 @@ impl ResponseCache {
 
     pub fn size(&self) -> CacheSize {
         let Some(responses) = &self.responses else { return CacheSize::default() };
-        // Otherwise the latest insertions and evictions are not counted yet.
+        // Without this, the size would not include the latest insertions and evictions.
         responses.run_pending_tasks();
         CacheSize { responses: responses.entry_count(), bytes: responses.weighted_size() }
     }
 }
 
-/// Removes an execution from the map when it ends or is cancelled. (It may remove a newer execution with the
-/// same key. Then later requests do not join that one.)
+/// Removes an execution from the map when the execution ends or is cancelled. (The guard may remove a newer
+/// execution with the same key. Later requests then do not join that execution.)
 struct InFlightGuard {
     cache: Arc<ResponseCache>,
     key: (CacheKey, i64),

@@ -20,12 +20,13 @@ use crate::graphql::context::RequestContext;
 use crate::graphql::error::{Error, ErrorCode};
 use crate::graphql::subscription::source::SourceSlot;
 
-/// A subscription that an anonymous client may start. It is started once, to get an [`ExecutionEnv`] from the
+/// A subscription that every client may start. The engine starts it once, to get an [`ExecutionEnv`] from the
 /// library.
 const PROBE: &str = "subscription { gigPublished { cursor } }";
 
 impl Engine {
-    /// Starts a subscription. `last_event_id` is the header `Last-Event-ID` of a browser that reconnects.
+    /// Starts a subscription. `last_event_id` is the header `Last-Event-ID`, which a browser sends when it
+    /// reconnects.
     ///
     /// # Errors
     /// The response to send if the subscription cannot start.
@@ -36,7 +37,7 @@ impl Engine {
         operation: ValidatedOperation,
         last_event_id: Option<String>,
     ) -> Result<SubscriptionStream, Response> {
-        // The start is charged, events are not.
+        // Only the start is charged; events are free.
         OperationCharge::charge(&self.services, &meta, &operation)
             .await
             .map_err(|error| error_response(&error))?;
@@ -45,7 +46,8 @@ impl Engine {
         let document = request.query.clone();
         let mut handoff = self.run_root_field(&meta, request, last_event_id).await?;
         let operation = self.operation_cache.get_or_compile(&document, &handoff);
-        // `after` says where the stream starts, not what an event contains. It does not separate groups.
+        // `after` decides where the stream starts, not what an event contains. So subscribers with different
+        // values of `after` share a group.
         let root_variables = operation.root_variables();
         let mut variables = handoff.variables().clone();
         if let Some(after) = &root_variables.after {

@@ -13,8 +13,8 @@ use async_graphql::{Name, Positioned, Value};
 
 type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
-/// Merges the selections of the root field in each subscription of a valid document. If directives exclude them all,
-/// the operation selects nothing.
+/// Merges the selections of the root field in each subscription of a valid document. If directives exclude
+/// all of them, the operation then selects nothing.
 pub fn merge(document: &mut ExecutableDocument) {
     let ExecutableDocument { operations, fragments } = document;
     let operations = match operations {
@@ -39,11 +39,7 @@ fn merge_operation(operation: &mut OperationDefinition, fragments: &Fragments) {
     operation.selection_set.node.items = merged.into_iter().collect();
 }
 
-fn merge_selections(
-    set: &SelectionSet,
-    fragments: &Fragments,
-    merged: &mut Option<Positioned<Field>>,
-) {
+fn merge_selections(set: &SelectionSet, fragments: &Fragments, merged: &mut Option<Positioned<Field>>) {
     for selection in &set.items {
         if is_excluded(selection.node.directives()) {
             continue;
@@ -77,7 +73,8 @@ fn is_excluded(directives: &[Positioned<Directive>]) -> bool {
             _ => return false,
         };
         let condition = directive.node.get_argument("if");
-        condition.is_some_and(|condition| condition.node.clone().into_const() == Some(Value::Boolean(excluding)))
+        condition
+            .is_some_and(|condition| condition.node.clone().into_const() == Some(Value::Boolean(excluding)))
     })
 }
 

@@ -1,8 +1,8 @@
 //! Sends committed events to the tailers of this gateway and of the others, right after the commit.
 //!
-//! With `REDIS_URL` it uses Redis PUBLISH, over one connection for sending and one for receiving, which both
-//! reconnect by themselves. Without, it stays inside the process. The bus may lose messages: the tailer
-//! notices the gap and reads the log.
+//! With `REDIS_URL`, the bus uses Redis PUBLISH, over one connection for sending and one for receiving. Both
+//! reconnect automatically. Without `REDIS_URL`, it stays inside the process. The bus may lose messages: the
+//! tailer then sees a gap and reads the log.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,7 +19,8 @@ use tokio_util::task::TaskTracker;
 use crate::domain::event::Event;
 use crate::events::redis_connector::{RedisConnector, with_timeout};
 
-/// Events that may wait for the tailer, or for Redis. Any more are dropped: the log has them.
+/// The number of events that can wait for the tailer, or for Redis. Further events are dropped: the log has
+/// them.
 const CHANNEL_CAPACITY: usize = 4096;
 
 /// Interval of pings over the receiving connection.
@@ -89,7 +90,7 @@ impl Bus {
             reconnect_delay: Duration::ZERO,
             connection: None,
         };
-        // Polled by the tailer itself: a task in between would be one more to wake for each event.
+        // The tailer polls the subscription itself: a task in between would have to be woken for each event.
         let from_redis = stream::unfold(subscription, async |mut subscription| {
             Some((subscription.next().await, subscription))
         });
@@ -98,8 +99,8 @@ impl Bus {
         (bus, stream::select(ReceiverStream::new(receiver), Box::pin(from_redis)).boxed())
     }
 
-    /// A bus that receives nothing from Redis, for a command of the command line. Its task ends when the bus
-    /// is dropped and every event is published.
+    /// A bus that receives nothing from Redis, for a command of the command line. Its task ends after the bus
+    /// is dropped and every event was published.
     pub fn publish_only(
         connector: &RedisConnector,
         channel: &str,
@@ -111,8 +112,8 @@ impl Bus {
         (Self { local, remote: Some(remote), redis_health: None }, ReceiverStream::new(receiver).boxed())
     }
 
-    /// Sends events that have just been committed to all gateways. Never waits and never fails: the tailers
-    /// find in the log what cannot be sent now.
+    /// Sends events that have just been committed to all gateways. Never waits and never fails: if an event
+    /// cannot be sent now, the tailers find it in the log.
     pub fn publish(&self, events: Vec<Event>) {
         for event in events {
             if let Some(remote) = &self.remote
@@ -176,7 +177,7 @@ struct RedisSubscription {
     connector: RedisConnector,
     channel: String,
     health: Arc<RedisHealth>,
-    /// Wait before the next attempt to connect; doubles with each.
+    /// The delay before the next attempt to connect. Doubles with each attempt.
     reconnect_delay: Duration,
     connection: Option<Connection>,
 }

@@ -7,21 +7,21 @@ use std::task::{Context, Poll, Waker};
 
 use crate::domain::event::{Event, Topic};
 
-/// Events that may wait for one slow stream. A full queue takes no more events until the stream has emptied
-/// it and reads the log. So memory per subscriber is bounded, and nothing is lost.
+/// The number of events that can wait for one slow stream. A full queue takes no more events until the stream
+/// has emptied it and reads the log. So memory per subscriber is bounded, and nothing is lost.
 pub const QUEUE_CAPACITY: usize = 64;
 
 /// The subscriber queues of this gateway, by topic.
 #[derive(Debug, Default)]
 pub struct Dispatcher {
     registry: Mutex<Registry>,
-    /// Source of the keys in [`Registry::queues`].
+    /// The next id for [`Registry::queues`].
     next_queue_id: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Registry {
-    /// Per topic the queues by their id. A topic without subscribers has no entry.
+    /// The queues of each topic, by their ids. A topic without subscribers has no entry.
     queues: HashMap<Topic, HashMap<u64, Arc<SubscriberQueue>>>,
     /// The gateway is stopping: new queues are closed from the start.
     is_closed: bool,
@@ -79,7 +79,7 @@ impl Dispatcher {
         let queues = event.topics().into_iter().flatten().filter_map(|topic| registry.queues.get(&topic));
         let queues = queues.flat_map(HashMap::values);
         let wakers: Vec<_> = queues.filter_map(|queue| queue.update(|state| state.push(event))).collect();
-        // Unlock first: subscribing and unsubscribing need not wait until all streams are woken.
+        // Unlock before waking, so that subscribing and unsubscribing need not wait for it.
         drop(registry);
         wakers.into_iter().for_each(Waker::wake);
     }

@@ -18,9 +18,9 @@
 //! 7. `engine::delivery` runs the subscription's selection for the event, and `http` sends the response.
 //!
 //! Why nothing is lost: an event commits together with its change, so the log is complete. The bus may lose,
-//! repeat and reorder messages; the tailer drops old positions, and reads the log if it sees a gap, after a
-//! reconnect, and periodically. A stream subscribes first, reads the log second, and drops by position what
-//! it already has. If its queue overflows, it goes back to the log.
+//! repeat and reorder messages. The tailer drops events with old positions, and reads the log if it sees a
+//! gap, after a reconnect, and periodically. A stream first subscribes, then reads the log, and drops queued
+//! events by position if it has already read them. If its queue overflows, it reads the log again.
 //!
 //! To add an event:
 //!
@@ -33,8 +33,9 @@
 //! 4. To show it to clients: a file in `graphql::subscription`, listed in its `mod.rs`. Then update the
 //!    schema with `make schema`.
 //!
-//! Of steps 1 and 2 the compiler names every place except `from_row`. Without its arm there, the event is read as
-//! `EventBody::Unknown`, which is also how a gateway of an older version reads it during a rolling update.
+//! In steps 1 and 2, the compiler reports every missing arm except that in `from_row`. Without that arm, the
+//! event is read as `EventBody::Unknown`. A gateway of an older version also reads it so during a rolling
+//! update.
 //!
 //! [`event_log`]: crate::store::event_log
 //! [`event_log::append`]: crate::store::event_log::append
@@ -50,5 +51,5 @@ pub mod tailer;
 
 use std::time::Duration;
 
-/// Delay before a reader of events tries again if the database is unavailable.
+/// How long a reader of events waits before it tries again if the database is unavailable.
 pub const RETRY_DELAY: Duration = Duration::from_millis(500);

@@ -1,4 +1,4 @@
-//! The version of the public data, by which the response cache recognises stale responses.
+//! The version of the public data, by which the response cache recognizes stale responses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -7,8 +7,8 @@ use crate::domain::event::Event;
 
 /// The position of the last known event that changed data which anonymous clients can see. It only grows.
 ///
-/// A response computed after reading a version is at least as new as that version: positions are in commit
-/// order, so a transaction that sees one event sees all events before it.
+/// A response that is computed after a version was read is at least as new as that version: positions are in
+/// commit order, so a transaction that sees one event sees all events before it.
 #[derive(Debug, Clone, Default)]
 pub struct PublicDataVersion(Arc<AtomicI64>);
 

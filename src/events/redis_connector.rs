@@ -5,21 +5,17 @@ use std::time::Duration;
 use redis::sentinel::{Sentinel, SentinelNodeConnectionInfo};
 use redis::{Client, ConnectionInfo, ErrorKind, RedisError, RedisResult};
 
-/// A Redis that takes longer than this to respond counts as unavailable.
+/// Redis counts as unavailable if it takes longer than this to respond.
 const REDIS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The addresses of Redis. The sentinels are asked for the master at each connection, so a failover is
-/// followed.
+/// The addresses of Redis.
 #[derive(Debug, Clone)]
 pub enum RedisConnector {
     /// One server, or nodes of a cluster. Any node will do: a cluster forwards published messages to all its
     /// nodes.
     Nodes(Vec<Client>),
-    Sentinels {
-        sentinels: Vec<ConnectionInfo>,
-        master: String,
-        node: Box<SentinelNodeConnectionInfo>,
-    },
+    /// Each new connection asks the sentinels for the current master, and so follows a failover.
+    Sentinels { sentinels: Vec<ConnectionInfo>, master: String, node: Box<SentinelNodeConnectionInfo> },
 }
 
 impl RedisConnector {
@@ -65,8 +61,7 @@ impl RedisConnector {
     }
 }
 
-/// Runs a request to Redis with a time limit, since a host that has vanished does not even refuse the
-/// connection.
+/// Runs a request to Redis with a time limit, since a host that is down does not even refuse the connection.
 ///
 /// # Errors
 /// The error of the request, or an I/O error if it takes too long.

@@ -1,4 +1,4 @@
-//! Reads pages of the log, each once for all streams that need it.
+//! Reads pages of the log. Each page is read once for all streams that need it.
 //!
 //! When a gateway restarts, all its clients reconnect at once, and most of them need the same pages.
 
@@ -11,10 +11,10 @@ use crate::events::public_data_version::PublicDataVersion;
 use crate::events::tailer::DispatchedPosition;
 use crate::store::{Database, event_log};
 
-/// Events of a full page.
+/// The number of events of a full page.
 const PAGE_SIZE: usize = 100;
 
-/// Pages in the cache: about 5 MB at 200 bytes per event.
+/// The number of pages in the cache: about 5 MB at 200 bytes per event.
 const CACHED_PAGES: u64 = 256;
 
 /// The events of one topic after a position.
@@ -46,7 +46,11 @@ pub struct ReplayCache {
 }
 
 impl ReplayCache {
-    pub fn new(db: Database, dispatched_position: DispatchedPosition, public_data_version: PublicDataVersion) -> Self {
+    pub fn new(
+        db: Database,
+        dispatched_position: DispatchedPosition,
+        public_data_version: PublicDataVersion,
+    ) -> Self {
         Self { db, dispatched_position, public_data_version, pages: Cache::new(CACHED_PAGES) }
     }
 
@@ -68,17 +72,17 @@ impl ReplayCache {
             if page.is_full || page.complete_to >= target {
                 return Ok(page);
             }
-            // Cached when the log was shorter.
+            // The page was cached when the log was shorter.
             self.pages.invalidate(&key).await;
         }
     }
 
     async fn read(&self, topic: Topic, after: i64) -> Result<Arc<LogPage>, ReplayError> {
-        // Read before the rows: all events up to this position are committed, so the rows below include them.
+        // Read the position before the rows: all events up to it are committed, so the rows include them.
         let dispatched_position = self.dispatched_position.current();
         let limit = u64::try_from(PAGE_SIZE).unwrap_or(u64::MAX);
         let events = event_log::page(self.db.read(), Some(topic), after, limit).await?;
-        // Read after the rows: if rows were pruned before they could be read, it is noticed here.
+        // Read the oldest position after the rows, to detect that rows were pruned before they were read.
         if event_log::oldest_position(self.db.read()).await?.is_some_and(|oldest| oldest > after + 1) {
             return Err(ReplayError::Pruned);
         }

@@ -22,14 +22,14 @@ use crate::events::replay_cache::{LogPage, ReplayCache, ReplayError};
 use crate::events::tailer::DispatchedPosition;
 use crate::store::{Database, event_log};
 
-/// How an event reaches the subscriber.
+/// How a message reaches the subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Delivery {
     /// Not an event: the current state of the subject.
     Snapshot,
-    /// Read from the log, because the subscriber was disconnected or too slow.
+    /// An event that was read from the log, because the subscriber was disconnected or too slow.
     Replay,
-    /// From the queue, as it happened.
+    /// An event from the queue, sent as it happened.
     Live,
 }
 
@@ -73,7 +73,7 @@ struct Shared {
 }
 
 impl Streams {
-    /// For the log with this epoch.
+    /// Opens streams of the log with this epoch.
     pub fn new(db: Database, epoch: Uuid, public_data_version: PublicDataVersion) -> Self {
         let dispatched_position = DispatchedPosition::default();
         let replay_cache = ReplayCache::new(db.clone(), dispatched_position.clone(), public_data_version);
@@ -84,6 +84,7 @@ impl Streams {
         &self.0.dispatcher
     }
 
+    /// The position that the tailer advances.
     pub fn dispatched_position(&self) -> &DispatchedPosition {
         &self.0.dispatched_position
     }
@@ -150,8 +151,8 @@ enum Mode {
 /// polled again. If the log was pruned before it could be read, it yields `CursorExpired` and makes no
 /// progress.
 ///
-/// It is a hand-written state machine because there are many streams, nearly all of them idle: each is as
-/// small as it can be.
+/// There are many streams, and nearly all are idle. So it is a hand-written state machine, which needs little
+/// memory.
 pub struct EventStream {
     shared: Arc<Shared>,
     topic: Topic,

@@ -17,11 +17,12 @@ use crate::events::public_data_version::PublicDataVersion;
 use crate::store;
 use crate::store::{Database, event_log};
 
-/// The longest delay of an event of another gateway while Redis is unavailable. Also the pause after a
-/// database error.
+/// How often the log is polled while Redis is unavailable: the longest delay of an event of another gateway.
+/// Also the pause after a database error.
 const POLL_INTERVAL_WITHOUT_REDIS: Duration = Duration::from_millis(500);
 
-/// Finds events that another process appended and did not publish, such as a command without Redis.
+/// How often the log is polled otherwise. This finds events that another process, such as a command without
+/// Redis, has appended and not published.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Events read from the log by one statement.
@@ -48,7 +49,7 @@ pub struct LogTailer {
 }
 
 impl LogTailer {
-    /// Starts behind the newest event of the log. A stream that wants older ones reads them itself.
+    /// Starts after the newest event of the log. A stream that needs older events reads them itself.
     ///
     /// # Errors
     /// The database error, if the log cannot be read.
@@ -100,11 +101,11 @@ impl LogTailer {
     }
 
     fn dispatch(&self, event: Event) {
-        // First of all: a client that receives the event and then sends a query must not get a cached
-        // response from before the event.
+        // The version comes first: a client that receives the event and then sends a query must not get a
+        // cached response from before the event.
         self.public_data_version.observe(&event);
-        // Before the event is queued: a stream that subscribes from here on reads the log up to this
-        // position, or gets the event from its queue.
+        // The position comes before the event is queued: a stream that subscribes from here on reads the log
+        // up to this position, or gets the event from its queue.
         self.dispatched_position.0.store(event.position, Ordering::Release);
         self.dispatcher.dispatch(&Arc::new(event));
     }

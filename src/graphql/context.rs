@@ -1,4 +1,4 @@
-//! What a resolver knows of its request: who the caller is, the services, the loader.
+//! What a resolver knows about its request: the caller, the services and the loader.
 //!
 //! # Execution for one viewer, and shared execution
 //!
@@ -8,8 +8,8 @@
 //! and sends the same bytes to all subscribers that have the same operation and variables. That is correct
 //! only if the result is the same for each of them:
 //!
-//! - [`ContextExt::viewer`], and what is built on it, asks who the caller is. A shared execution cannot know.
-//!   The call marks the execution as viewer-dependent and fails.
+//! - [`ContextExt::viewer`], and the methods that use it, ask who the caller is. A shared execution cannot
+//!   know: the call fails, and marks the execution as viewer-dependent.
 //! - [`ContextExt::visibility`] is the viewer whose permissions decide what can be read. In a shared
 //!   execution it has only the permissions that everybody in the audience has: those of an anonymous client
 //!   for [`Audience::Everyone`], those of a reviewer who owns nothing for [`Audience::Reviewers`].
@@ -73,7 +73,7 @@ pub struct RequestMeta {
     pub request_id: Arc<str>,
 }
 
-/// The state of one execution: of a request, of an operation of a WebSocket, or of an event of a
+/// The state of one execution: of a request, of an operation on a WebSocket, or of an event of a
 /// subscription.
 pub struct RequestContext {
     services: Arc<Services>,
@@ -204,17 +204,17 @@ pub trait ContextExt<'a> {
         }
     }
 
-    /// Says that something is hidden from [`visibility`](Self::visibility). In a shared execution somebody in
-    /// the audience may be allowed to see it, so its result cannot be shared.
+    /// Records that something is hidden from [`visibility`](Self::visibility). In a shared execution,
+    /// somebody in the audience may be allowed to see it, so the result cannot be shared.
     fn mark_viewer_dependent(&self) {
         if matches!(self.request().scope, ExecutionScope::Shared(_)) {
             self.request().set_viewer_dependent();
         }
     }
 
-    /// The error to return, instead of an internal error, if an object that must exist is not found: in a
-    /// viewer-dependent shared execution it may only be hidden. `None` in any other execution: the object is
-    /// really missing.
+    /// The error to return if an object that must exist is not found, in a viewer-dependent shared execution:
+    /// the object may be hidden. `None` in any other execution: the object is missing, which is an internal
+    /// error.
     fn hidden_error(&self) -> Option<Error> {
         self.request().is_viewer_dependent().then(Error::unauthenticated)
     }

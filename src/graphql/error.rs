@@ -34,11 +34,11 @@ pub enum ErrorCode {
     NotFound,
     /// An argument or a variable is invalid.
     BadUserInput,
-    /// The document is not GraphQL.
+    /// The GraphQL document has a syntax error.
     GraphqlParseFailed,
-    /// The document is not valid for this schema.
+    /// The GraphQL document is not valid for this schema.
     GraphqlValidationFailed,
-    /// Too many operations or attempts: try again after `extensions.retryAfterSeconds`.
+    /// Too many operations or attempts: try again after `extensions.retryAfterSeconds` seconds.
     RateLimited,
     /// A cursor is malformed, or belongs to another list or order.
     InvalidCursor,
@@ -149,7 +149,7 @@ impl Error {
         Self { retry_after, ..Self::new(ErrorCode::ServiceUnavailable, message) }
     }
 
-    /// `code`, and `retryAfterSeconds` and `budget` if they are known.
+    /// The `extensions` of the error: `code`, and `retryAfterSeconds` and `budget` if they are known.
     pub fn extensions(&self) -> ErrorExtensionValues {
         let code: &str = self.code.into();
         let mut extensions = ErrorExtensionValues::default();
@@ -178,12 +178,12 @@ impl Error {
 }
 
 /// The value of a nullable field. If it fails, the field is null and has an error, as the GraphQL
-/// specification asks; a resolver that returns `Result<Option<T>>` would make its parent null.
+/// specification requires. A resolver that returns `Result<Option<T>>` would make the parent null.
 pub async fn nullable<T>(value: impl Future<Output = Result<Option<T>>>) -> Option<Result<T>> {
     value.await.transpose()
 }
 
-/// At least 1, and rounded up: a client that retries too early is refused again.
+/// The delay in seconds, rounded up and at least 1: a client that retries too early is refused again.
 fn whole_seconds(delay: Duration) -> u64 {
     let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
     seconds.max(1)

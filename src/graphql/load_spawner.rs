@@ -13,12 +13,13 @@ pub struct LoadSpawner(pub mpsc::UnboundedSender<FutureObj<'static, ()>>);
 
 impl Spawn for LoadSpawner {
     fn spawn_obj(&self, load: FutureObj<'static, ()>) -> Result<(), SpawnError> {
-        // Nobody receives once the request has ended.
+        // Fails after the request has ended, since nobody receives then.
         self.0.send(load).map_err(|_| SpawnError::shutdown())
     }
 }
 
-/// No waiting for more keys: the scheduler polls a load when the execution can go no further.
+/// A timer without delay. A load need not wait for more keys, since the scheduler polls it only when the
+/// execution cannot make progress.
 pub struct NoDelay;
 
 impl Timer for NoDelay {

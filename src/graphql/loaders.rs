@@ -1,7 +1,7 @@
-//! Batched reads: what many resolvers of one request want of one kind is read in one statement.
+//! Batched reads: one statement reads all values of one kind that the resolvers of a request need.
 //!
-//! There is one key type for each kind of read. A key that is missing from the result does not exist, or the
-//! viewer may not see it.
+//! There is one key type for each kind of read. If a key is missing from the result, the value does not
+//! exist, or the viewer may not see it.
 //!
 //! To add a read: a key type, and an `impl dataloader::Loader` for it that calls one function of `store` with
 //! all keys.
@@ -75,7 +75,7 @@ pub struct FacetOfSeller {
     pub facet: Facet,
 }
 
-/// Whether a seller has ACTIVE gigs on that side of a page; present only if so.
+/// Whether a seller has ACTIVE gigs on this side of a key. If not, the key is missing from the result.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SellerGigsOnSide {
     pub seller_id: UserId,
@@ -237,7 +237,7 @@ impl dataloader::Loader<SellerGigsOnSide> for Loader {
     }
 }
 
-/// Groups the values by key; the values of a key keep their order.
+/// Groups the values by key. The values of a key keep their order.
 fn group_by_key<K: Eq + Hash, V>(pairs: impl Iterator<Item = (K, V)>) -> HashMap<K, Vec<V>> {
     let mut groups: HashMap<K, Vec<V>> = HashMap::new();
     for (key, value) in pairs {

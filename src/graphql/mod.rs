@@ -6,7 +6,7 @@
 //! | [`inputs`] | input types |
 //! | [`query`], [`mutation`], [`subscription`] | the root types |
 //! | [`loaders`] | batched reads |
-//! | [`context`] | what a resolver knows of its request, and whom an execution is for |
+//! | [`context`] | what a resolver knows about its request, and whom an execution is for |
 //! | [`error`] | GraphQL errors and their codes |
 //! | [`authorization`] | the table of who may see and do what |
 //!
@@ -16,8 +16,8 @@
 //!
 //! # To add a nullable field to `Gig`
 //!
-//! For example `nextOpening: DateTime`, which anonymous clients can read in lists. In parentheses: the test
-//! that fails if the step is forgotten, or the compiler.
+//! The example is `nextOpening: DateTime`, which anonymous clients can read in lists. The parentheses after a
+//! step say what fails if the step is forgotten: a test, or the compiler.
 //!
 //! 1. `migration/src`: a new file that adds the column, and its line in `lib.rs` (every test that reads a
 //!    gig).
@@ -25,10 +25,10 @@
 //! 3. `src/domain/gig.rs`: the field of `GigContent` if the seller writes it, otherwise of `Gig`, with its
 //!    initial value in `GigContent::blank` or `Gig::new` (compiler, in steps 4 and 6).
 //! 4. `src/store/gigs/mod.rs`: `from_row` and `to_row` (compiler).
-//! 5. `src/store/gigs/rows.rs`: a variant of `Column` (`every_field_of_gig_has_its_column`, in this file), and
-//!    a line in `read_gig` (compiler) at the place of the variant
-//!    (`every_field_in_a_list_equals_the_field_of_the_gig`). Column, variant and GraphQL field have the same
-//!    name, apart from the case.
+//! 5. `src/store/gigs/rows.rs`: a variant of `Column` (`every_field_of_gig_has_its_column`, in this file). A
+//!    line in `read_gig` (compiler) at the place of the variant
+//!    (`every_field_in_a_list_equals_the_field_of_the_gig`). The column, the variant and the GraphQL field
+//!    have the same name, apart from the case.
 //! 6. `src/graphql/types/gig.rs`: the resolver (`every_field_of_gig_has_its_column`), with a doc comment that
 //!    says when it is null (`every_type_field_argument_and_enum_value_has_a_description`).
 //! 7. `src/graphql/authorization/table/catalogue.rs`: the name in the row of `Gig` that has `Everyone`
@@ -36,20 +36,20 @@
 //! 8. `make schema` (`the_committed_schema_is_up_to_date`, `the_committed_authorization_page_is_up_to_date`).
 //! 9. `tests/api/authorization_fields.rs`: a value for the field, or its name in `MAY_BE_NULL`
 //!    (`every_field_returns_what_its_table_row_says_for_every_caller`).
-//! 10. `tests/api/listed_fields.rs`: a value that is not null, and the name beside the other fields of its
-//!     type in `same_type`, so that a swapped column shows; the selection of an object (the test itself asks
-//!     for it). The test takes the names of the fields from the schema.
+//! 10. `tests/api/listed_fields.rs`: a value that is not null. Also the name, next to the other fields of its
+//!     type in `same_type`, so that the test detects swapped columns. For a field that is an object, also its
+//!     selection (the test fails without it). The test takes the names of all fields from the schema.
 //! 11. `bench/src/transitions.sql`: the column in its statements, which are those of the gateway (no test).
 //! 12. `CHANGELOG.md`: a line under "Unreleased" (no test).
 //!
-//! If the seller writes the field, the variant of `Column` stands among those of `GigContent`, before
-//! `Version`. Also change `GigForm` in `src/domain/gig_form.rs`, the three inputs in
+//! If the seller writes the field, put the variant of `Column` among those of `GigContent`, before `Version`.
+//! Also change `GigForm` in `src/domain/gig_form.rs`, the three inputs in
 //! `src/graphql/inputs/gig.rs`, `src/graphql/mutation/gig.rs` and `src/demo/gigs.rs` (compiler). In a form,
 //! null means "unchanged": a seller cannot set the field back to null.
 //!
-//! If the field can change while the gig stays ACTIVE, record an event for the change, such as
-//! `EventBody::ProfileChanged` is for profiles (`src/events/mod.rs`): responses to anonymous clients are cached
-//! until an event changes public data. Add the field to the selection in
+//! If the field can change while the gig stays ACTIVE, record an event for the change, as
+//! `EventBody::ProfileChanged` does for profiles (`src/events/mod.rs`): responses to anonymous clients are
+//! cached until an event reports a change of public data. Also add the field to the selection in
 //! `tests/api/response_cache_staleness.rs`.
 
 pub mod authorization;
@@ -104,7 +104,7 @@ mod tests {
     use crate::graphql::types::gig::column_for;
     use crate::store::gigs::rows::ColumnSet;
 
-    /// Fields of `Gig` that need no column, because every list reads what they need.
+    /// The fields of `Gig` that need no column, because every list reads what they need.
     const WITHOUT_COLUMN: [&str; 5] = ["id", "category", "price", "status", "publishedAt"];
 
     #[test]

@@ -16,10 +16,10 @@ use tokio::sync::Semaphore;
 use crate::domain::id::{DocumentId, ImageId, PublicId};
 use crate::media::images::{Bounds, EncodedImage, InvalidImage};
 
-/// Images that are decoded at the same time. Each can take some hundred megabytes.
+/// How many images are decoded at the same time. Each can take several hundred megabytes of memory.
 const CONCURRENT_DECODES: usize = 2;
 
-/// What the images are of. The limits depend on it.
+/// What an image shows, which decides the limits of its upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlobKind {
     /// Images of gigs, stored as they are served.

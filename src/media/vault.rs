@@ -3,8 +3,8 @@
 //! Envelope encryption: the data of each user has its own key ([`DataKey`]), which is stored wrapped
 //! (encrypted) by a key of the installation. Deleting the wrapped key makes the data unreadable, wherever
 //! copies of it are. Rotating the installation's key rewraps the data keys and leaves the data as it is. The
-//! associated data of the encryption is a context, such as the row that the data belongs to: moved to another
-//! row, the data cannot be decrypted.
+//! associated data of the encryption is a context, such as the row that the data belongs to. Data that is
+//! moved to another row cannot be decrypted.
 
 use std::collections::BTreeMap;
 

@@ -17,7 +17,7 @@ use crate::service::{Error, Result, Services, UnitOfWork};
 use crate::store::users::NewUser;
 use crate::store::{sessions, users};
 
-/// Longer than any valid e-mail.
+/// A longer e-mail is not looked up.
 const EMAIL_MAX_BYTES: usize = 4096;
 
 /// A new session, or a session with new tokens.
@@ -96,10 +96,11 @@ pub async fn sign_in(
     password: SecretString,
     address: IpAddr,
 ) -> Result<Session> {
-    let attempt = services.login_throttle.attempt(email, address)?;
+    let attempt = services.sign_in_throttle.attempt(email, address)?;
     // No e-mail contains control characters, and PostgreSQL rejects some of them.
     let is_plausible = email.len() <= EMAIL_MAX_BYTES && !email.contains(char::is_control);
-    let credentials = if is_plausible { users::find_credentials(services.db.read(), email).await? } else { None };
+    let credentials =
+        if is_plausible { users::find_credentials(services.db.read(), email).await? } else { None };
     let hash = credentials.as_ref().map(|credentials| credentials.password_hash.clone());
     // An overlong password is always wrong. Do not hash it at its full length.
     let is_within_limit =
@@ -117,30 +118,30 @@ pub async fn sign_in(
     open_session(services, work, credentials.user_id).await
 }
 
-/// Commits, with a new session of the person.
+/// Opens a session for the user, and commits.
 async fn open_session(services: &Services, work: UnitOfWork<'_>, user_id: UserId) -> Result<Session> {
     let (id, now) = (services.new_id(), services.now());
     sessions::insert(work.tx(), id, user_id, now, now + SESSION_LIFETIME).await?;
     issue_tokens(services, work, id).await
 }
 
-/// Commits, with a new pair of tokens for the session.
+/// Issues a new pair of tokens for the session, and commits.
 async fn issue_tokens(services: &Services, work: UnitOfWork<'_>, session_id: SessionId) -> Result<Session> {
     let now = services.now();
     let refresh = RefreshToken::generate()?;
     sessions::insert_token(work.tx(), &refresh.hash, session_id, now).await?;
-    // `None` if the person was blocked in the meantime.
+    // `None` if the user was blocked in the meantime.
     let viewer = sessions::find_viewer(work.tx(), session_id, now).await?.ok_or(Error::Unauthenticated)?;
     let (access_token, access_token_expires_at) = services.tokens.issue_access_token(session_id, now)?;
     work.commit().await?;
     Ok(Session { access_token, access_token_expires_at, refresh_token: refresh.token, viewer })
 }
 
-/// Exchanges a refresh token for a new pair of tokens. A token that is used a second time has been stolen, so
-/// it ends the whole session.
+/// Exchanges a refresh token for a new pair of tokens. A second use of a token ends the whole session,
+/// because the token may have been stolen.
 ///
 /// # Errors
-/// `WRONG_CREDENTIALS` if the token is unknown, used or expired.
+/// `WRONG_CREDENTIALS` if the token is unknown, used or expired. A used token also ends the session.
 pub async fn refresh(services: &Services, token: &SecretString) -> Result<Session> {
     let hash = RefreshToken::hash(token.expose_secret());
     let now = services.now();
@@ -164,7 +165,7 @@ fn session_ended_error() -> Error {
     Violation::at("refreshToken", ViolationCode::WrongCredentials, message).into()
 }
 
-/// Commits, with the session ended. Returns whether it was active until now.
+/// Ends the session, and commits. Returns whether the session was active until now.
 async fn end_session(services: &Services, mut work: UnitOfWork<'_>, session_id: SessionId) -> Result<bool> {
     let owner = sessions::end(work.tx(), session_id, services.now()).await?;
     if let Some(user_id) = owner {

@@ -5,17 +5,17 @@ use crate::service::{Result, Services, UnitOfWork};
 use crate::store::audit;
 use crate::store::audit::AuditEntry;
 
-/// Who did it: a reviewer with a request, or [`SYSTEM`].
+/// Who acts: a reviewer in a request, or [`SYSTEM`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Actor<'a> {
     pub id: Option<UserId>,
     pub request_id: &'a str,
 }
 
-/// A background job or the command line.
+/// The actor of background jobs and of the command line.
 pub(super) const SYSTEM: Actor<'static> = Actor { id: None, request_id: "" };
 
-/// Appends an entry about the person `subject_id`.
+/// Appends an entry about the user `subject_id`.
 pub(super) async fn append(
     services: &Services,
     work: &UnitOfWork<'_>,

@@ -16,7 +16,7 @@ use crate::service::gigs::record_queue_change;
 use crate::service::{Result, Services};
 use crate::store::{images, reviews, sessions};
 
-/// The time between two rounds. A claim expires by the clock alone; the job only sends the event.
+/// The time between two rounds. A claim expires by the clock; a round only clears it and sends the event.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Cleanup jobs run once a minute.
@@ -109,7 +109,8 @@ async fn delete_unattached_image(services: &Services, id: ImageId, before: DateT
     if !images::delete_unattached(work.tx(), id, before).await? {
         return Ok(false);
     }
-    // Delete the blob before the commit: a row without a blob is found again, a blob without a row never.
+    // Delete the blob before the commit: the job finds a row without a blob again, but not a blob without a
+    // row.
     services.media.delete(id).await.map_err(crate::service::Error::internal)?;
     work.commit().await?;
     Ok(true)

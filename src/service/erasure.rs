@@ -1,8 +1,8 @@
-//! Erases a person on request, and sets the legal hold that prevents it.
+//! Erases a user's personal data on request, and sets the legal hold that prevents it.
 //!
-//! Erasing destroys the person's data key: copies of the encrypted form and pictures, wherever they are, can
-//! then no longer be decrypted. The record stays: status, times, reason codes, and who decided. What is
-//! erased without a request, when its retention period is over, is in `retention`.
+//! Erasing destroys the user's data key: copies of the encrypted form and images, wherever they are, can then
+//! no longer be decrypted. The record stays: status, times, reason codes, and who decided. `retention` erases
+//! data whose retention period is over, without a request.
 
 use std::mem::take;
 
@@ -22,8 +22,8 @@ use crate::service::{Result, Services, UnitOfWork, user_admin};
 use crate::store::verifications::VerificationRecord;
 use crate::store::{gigs, idempotency, reviews, users, verifications};
 
-/// Erases a person: destroys their identity data, ends their sessions, archives their gigs, and anonymises
-/// their profile. The record of decisions stays.
+/// Erases a user: destroys their identity data and stored responses, ends their sessions, archives their
+/// gigs, and anonymises their profile. The record of decisions stays.
 ///
 /// # Errors
 /// `NOT_FOUND`; `NOT_ALLOWED` under a legal hold.
@@ -32,7 +32,7 @@ pub async fn erase_user(services: &Services, email: &str) -> Result<UserId> {
     let mut work = services.begin().await?;
     users::lock(work.tx(), user_id).await?;
     if users::has_legal_hold(work.tx(), user_id).await? {
-        let message = "This person is under a legal hold and cannot be erased. Lift the hold first.";
+        let message = "This user is under a legal hold and cannot be erased. Lift the hold first.";
         return Err(Violation::at("email", ViolationCode::NotAllowed, message).into());
     }
     let unarchived: Vec<_> = GigStatus::iter().filter(|status| *status != GigStatus::Archived).collect();
@@ -57,7 +57,7 @@ pub async fn erase_user(services: &Services, email: &str) -> Result<UserId> {
     Ok(user_id)
 }
 
-/// Sets or lifts a legal hold. Nothing of a person under a hold is erased.
+/// Sets or lifts a legal hold. Nothing of a user under a hold is erased.
 ///
 /// # Errors
 /// `NOT_FOUND`.
@@ -70,7 +70,7 @@ pub async fn set_legal_hold(services: &Services, email: &str, is_held: bool) -> 
     work.commit().await
 }
 
-/// Destroys the identity data of a verification: the data key, the form, the pictures, the hash that
+/// Destroys the identity data of a verification: the data key, the form, the images, the hash that
 /// recognises the document, and the messages that reviewers wrote. `audit_action` says why in the audit
 /// trail.
 pub(super) async fn destroy_identity_data(
@@ -101,7 +101,7 @@ pub(super) async fn destroy_identity_data(
     audit::append(services, work, SYSTEM, user_id, audit_action, "").await
 }
 
-/// Deletes the pictures of a verification. Call it before the commit that deletes their rows: a blob without
+/// Deletes the images of a verification. Call it before the commit that deletes their rows: a blob without
 /// a row is never found again.
 pub(super) async fn delete_document_blobs(services: &Services, record: &VerificationRecord) -> Result<()> {
     for document in &record.verification.documents {

@@ -10,7 +10,7 @@ use crate::store;
 /// The result of a use case.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a use case failed. In every case nothing was changed.
+/// Why a use case failed. Nothing was changed, unless the use case says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Expected failures, to be shown beside the form.

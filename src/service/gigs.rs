@@ -94,10 +94,11 @@ pub async fn change_status(
     Ok(gig)
 }
 
-/// Returns `VERIFICATION_REQUIRED` if the seller's level needs a cleared verification that they do not have.
+/// Returns `VERIFICATION_REQUIRED` if the seller's level requires a verified identity and the seller is not
+/// verified.
 ///
-/// Locks the seller, so that this still holds at the commit. Call it before locking gigs: people are locked
-/// before what belongs to them.
+/// Locks the seller, so that the result is still true at the commit. Call it before locking gigs: users are
+/// locked before what belongs to them.
 pub(super) async fn require_can_work(
     services: &Services,
     work: &UnitOfWork<'_>,
@@ -125,7 +126,7 @@ async fn new_gig(services: &Services, work: &UnitOfWork<'_>, viewer: &Viewer) ->
     Ok(Gig::new(services.new_id(), viewer.id(), blank, services.now()))
 }
 
-/// Applies the form and the transition, and writes the gig with its tags and pictures.
+/// Applies the form and the transition, and writes the gig with its tags and images.
 async fn save(
     services: &Services,
     work: &mut UnitOfWork<'_>,
@@ -141,8 +142,8 @@ async fn save(
     if let Some(ids) = image_ids
         && !images::attach(work.tx(), gig.seller_id, gig.id, &ids, services.now()).await?
     {
-        // Another gig took a picture since `apply_form` checked them.
-        return Err(Violation::not_found("imageIds", "picture").into());
+        // Another gig has attached one of the images since `apply_form` checked them.
+        return Err(Violation::not_found("imageIds", "image").into());
     }
     Ok(gig)
 }
@@ -165,7 +166,7 @@ async fn apply_form(
     let attachable = images::find_attachable(work.tx(), gig.seller_id, gig.id, image_ids_to_attach).await?;
     for (index, id) in image_ids_to_attach.iter().enumerate() {
         if !attachable.contains(id) {
-            let message = "This is not one of your uploaded pictures, or another gig uses it.";
+            let message = "This is not one of your uploaded images, or another gig uses it.";
             validator.add(&format!("imageIds.{index}"), ViolationCode::NotFound, message);
         }
     }

@@ -1,10 +1,11 @@
 //! Idempotency keys: a mutation that is sent with a key runs once, however often and to whichever gateway it
 //! is sent.
 //!
-//! The row of the key says which attempt runs the mutation. Each transaction of the attempt marks the row as
-//! well. So if a gateway dies in the middle, there is either no change and no mark, and another gateway can
-//! run the mutation, or both, and none does. The response is stored for 24 hours. It is encrypted, since it
-//! can hold tokens and personal data.
+//! The row of the key says which attempt runs the mutation. Each transaction of the attempt also marks the
+//! row. So if a gateway dies during an attempt, a marked row means that data was changed, and no gateway runs
+//! the mutation again. If the row is not marked, nothing was changed, and another gateway can run the
+//! mutation. The response is stored for 24 hours. It is encrypted, since it can hold tokens and personal
+//! data.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +21,7 @@ use crate::store::{Executor, idempotency as store};
 /// How long a response is stored and replayed.
 const RESPONSE_LIFETIME: TimeDelta = TimeDelta::hours(24);
 
-/// Added to the longest time that a mutation can take, before an unfinished attempt counts as dead.
+/// An unfinished attempt counts as dead if it runs for this much longer than a mutation can take.
 const GRACE: TimeDelta = TimeDelta::seconds(10);
 
 tokio::task_local! {
@@ -37,24 +38,24 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Whether it has committed a transaction.
+    /// Whether the attempt has committed a transaction.
     pub fn has_committed(&self) -> bool {
         self.has_committed.load(Ordering::Acquire)
     }
 }
 
-/// What a key says about a request.
+/// The state of a key, for a request.
 #[derive(Debug)]
 pub enum KeyState {
-    /// The caller must run it now.
+    /// The caller must run the request now.
     Run(Arc<Attempt>),
-    /// It has run; this is its response.
+    /// The request has run; this is its response.
     Completed(String),
-    /// Another attempt is running.
+    /// Another attempt is running the request.
     Running,
     /// The key was used for another request.
     OtherRequest,
-    /// It has run, but its response was not stored.
+    /// The request has run, but its response was not stored.
     ResponseLost,
 }
 
@@ -156,7 +157,8 @@ pub async fn release(services: &Services, attempt: &Attempt) -> Result<()> {
     Ok(work.commit().await?)
 }
 
-/// Binds an encrypted response to its key.
+/// The encryption context of a response, which binds it to its key. Stored responses depend on it: do not
+/// change it.
 fn encryption_context(request_key: &RequestKey) -> String {
     format!("answer to {} of {}", request_key.key, request_key.user_id)
 }

@@ -1,4 +1,4 @@
-//! Pictures of gigs: uploading them, their URLs, and who can see them.
+//! Images of gigs: uploading them, their URLs, and who can see them.
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,11 +13,11 @@ use crate::service::{Error, Result, Services};
 use crate::store::images;
 use crate::store::images::ImageView;
 
-/// The lifetime of a signed URL. The expiry is rounded up to a multiple of this, so that a picture keeps the
-/// same URL for a while and browsers can cache it.
+/// The minimum lifetime of a signed URL. The maximum is twice as long. The expiry is a multiple of this, so
+/// that an image keeps the same URL for a while and browsers can cache it.
 const SIGNED_URL_MIN_LIFETIME: TimeDelta = TimeDelta::hours(1);
 
-/// Stores a picture that no gig uses yet. It is re-encoded, upright and without metadata.
+/// Stores an image that no gig uses yet. It is re-encoded, upright and without metadata.
 ///
 /// # Errors
 /// `FILE_TOO_LARGE`, `UNSUPPORTED_MEDIA`.
@@ -36,11 +36,11 @@ pub async fn upload(services: &Services, viewer: &Viewer, file: Bytes) -> Result
 /// `FILE_TOO_LARGE`: the file has more than `max` bytes.
 pub fn file_too_large(max: usize) -> Violation {
     let mebibytes = max / (1024 * 1024);
-    let message = format!("A picture must have at most {max} bytes ({mebibytes} MiB).");
+    let message = format!("An image may have at most {max} bytes ({mebibytes} MiB).");
     Violation::at("file", ViolationCode::FileTooLarge, message)
 }
 
-/// Stores an encoded picture. The row is written before the blob: if the blob then is not written, the
+/// Stores an encoded image. The row is written before the blob: if the blob then is not written, the
 /// background job that deletes unattached images finds the row and removes it.
 pub(crate) async fn store(
     services: &Services,
@@ -63,7 +63,7 @@ pub(crate) async fn store(
     Ok(image)
 }
 
-/// The signature in the URL of a picture that is not public.
+/// The signature in the URL of an image that is not public.
 #[derive(Debug, Clone)]
 pub struct UrlSignature {
     /// Seconds since 1970.
@@ -71,7 +71,7 @@ pub struct UrlSignature {
     pub signature: String,
 }
 
-/// Returns the URL of a picture for a client that can see it. It is signed unless the picture is public.
+/// Returns the URL of an image for a client that can see it. It is signed unless the image is public.
 pub fn image_url(services: &Services, image_view: &ImageView) -> String {
     let id = image_view.image.id;
     let plain = format!("{}/media/{}.jpg", services.public_url, id.to_public());
@@ -88,7 +88,7 @@ fn signed_text(image_id: ImageId, expires: i64) -> String {
     format!("{}?expires={expires}", image_id.to_public())
 }
 
-/// A picture, ready to be sent.
+/// An image, ready to be sent.
 #[derive(Debug)]
 pub struct ImageFile {
     pub bytes: Bytes,
@@ -96,8 +96,8 @@ pub struct ImageFile {
     pub is_public: bool,
 }
 
-/// Returns a picture, or `None` if it does not exist for the viewer. While its gig is ACTIVE, everybody can
-/// see it; otherwise its owner, reviewers, and clients with a signed URL.
+/// Returns an image, or `None` if it does not exist or the client cannot see it. While its gig is ACTIVE,
+/// everybody can see it; otherwise its owner, reviewers, and clients with a signed URL.
 pub async fn read(
     services: &Services,
     viewer: Option<&Viewer>,

@@ -16,7 +16,7 @@ pub async fn remaining(services: &Services) -> Result<u64> {
     Ok(data_keys::count_wrapped_by_old_keys(services.db.read(), services.vault.newest_key_id()).await?)
 }
 
-/// Rewraps all of them, and calls `on_rewrapped` after each.
+/// Rewraps every data key that an older key wraps, and calls `on_rewrapped` after each.
 ///
 /// # Errors
 /// [`crate::service::Error::Decryption`], after all were tried, if a key is missing or a wrapped key was
@@ -48,7 +48,7 @@ pub async fn rotate(services: &Services, on_rewrapped: impl Fn()) -> Result<()> 
     last_error.map_or(Ok(()), |error| Err(error.into()))
 }
 
-/// Returns the ids of encryption keys that data are encrypted with and that this gateway does not have.
+/// Returns the ids of the encryption keys that stored data needs and this gateway does not have.
 pub async fn missing_keys(services: &Services) -> Vec<String> {
     let used = data_keys::key_ids(services.db.read()).await.unwrap_or_default();
     used.into_iter().filter(|id| !services.vault.has_key(id)).collect()

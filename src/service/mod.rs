@@ -2,14 +2,16 @@
 //!
 //! A use case takes the viewer and validated input. It begins one [`UnitOfWork`] (a transaction), asks
 //! `domain` whether the change is allowed, writes through `store`, records events with
-//! [`UnitOfWork::record`], and commits. If it returns an error, nothing was changed. Every use case can return
-//! [`Error::Unavailable`] and [`Error::Internal`]; `# Errors` lists only what is specific.
+//! [`UnitOfWork::record`], and commits. If it returns an error, nothing was changed, unless it documents
+//! something else. Every use case can return [`Error::Unavailable`] and [`Error::Internal`]; `# Errors` lists
+//! only what is specific.
 //!
 //! To add a mutation:
 //!
 //! 1. the rule in `domain`: a transition, a form or a limit, with a unit test;
 //! 2. the SQL in `store`, and a migration if it needs a column;
-//! 3. if others must hear of the change, a variant of [`crate::domain::event::EventBody`] (see `events`);
+//! 3. if clients or other gateways must be notified of the change, a variant of
+//!    [`crate::domain::event::EventBody`] (see `events`);
 //! 4. the use case in the file of its subject here: `begin`, lock, check, write, `record`, `commit`;
 //! 5. its input in `graphql::inputs` and its resolver in `graphql::mutation`;
 //! 6. a test in `tests/api`, and a row in the table of `tests/api/authorization_mutations.rs`;
@@ -26,11 +28,11 @@ pub mod gigs;
 pub mod idempotency;
 pub mod images;
 pub mod key_rotation;
-mod login_throttle;
 pub mod passwords;
 pub mod rate_limit;
 pub mod retention;
 pub mod reviews;
+mod sign_in_throttle;
 pub mod tokens;
 mod unit_of_work;
 pub mod url_signing;
@@ -44,7 +46,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::{ContextV7, Timestamp, Uuid};
 
 pub use error::{Error, Result};
-pub use login_throttle::LoginThrottle;
+pub use sign_in_throttle::SignInThrottle;
 pub use unit_of_work::UnitOfWork;
 
 use crate::clock::Clock;
@@ -72,7 +74,7 @@ pub struct Services {
     pub tokens: tokens::TokenIssuer,
     pub passwords: passwords::PasswordHasher,
     pub url_signer: url_signing::UrlSigner,
-    pub login_throttle: LoginThrottle,
+    pub sign_in_throttle: SignInThrottle,
     pub rate_limiter: rate_limit::RateLimiter,
     /// How long events stay in the log.
     pub event_retention: TimeDelta,

@@ -1,6 +1,6 @@
 //! Erases identity data whose retention period is over.
 //!
-//! The periods are in `limits.retention`. Erasing a person on request is in `erasure`.
+//! The periods are in `limits.retention`. `erasure` erases a user on request.
 
 use chrono::{DateTime, Utc};
 
@@ -12,22 +12,22 @@ use crate::service::{Result, Services};
 use crate::store::verifications::RetentionCategory;
 use crate::store::{reviews, users, verifications};
 
-/// How many people a run has erased something of.
+/// How many users' data a run has erased, by category.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct RetentionSummary {
-    /// People whose pictures were erased some time after the decision.
+    /// Users whose document images were erased.
     pub documents: usize,
-    /// People who never submitted their verification, and whose data were erased.
+    /// Users who never submitted their verification, and whose data was erased.
     pub abandoned: usize,
-    /// People whose whole record was erased.
+    /// Users whose form and decisions were erased.
     pub records: usize,
 }
 
-/// Applies the retention periods to everybody who is not under a legal hold. If one person cannot be erased,
-/// the others still are.
+/// Applies the retention periods to every user who is not under a legal hold. A failure for one user does not
+/// stop the erasure for the others.
 ///
 /// # Errors
-/// The last failure, after everybody was tried.
+/// The last failure, after every user was tried.
 pub async fn apply(services: &Services) -> Result<RetentionSummary> {
     let (rules, now) = (&services.limits.retention, services.now());
     let categories = [
@@ -56,7 +56,7 @@ pub async fn apply(services: &Services) -> Result<RetentionSummary> {
     last_error.map_or(Ok(summary), Err)
 }
 
-/// Erases one category of a person's data, if its period is still over once the person is locked. Returns
+/// Locks the user, and erases one category of their data if its retention period is still over then. Returns
 /// whether it erased anything.
 async fn erase_category(
     services: &Services,

@@ -1,4 +1,4 @@
-//! Signatures of the URLs of pictures that are not public.
+//! Signatures of the URLs of images that are not public.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -8,7 +8,7 @@ use sha2::Sha256;
 
 use crate::service::tokens::derive_key;
 
-/// Signs the text that a picture URL stands for, and verifies such signatures.
+/// Signs the text that an image URL stands for, and verifies such signatures.
 pub struct UrlSigner(Hmac<Sha256>);
 
 impl std::fmt::Debug for UrlSigner {
@@ -46,9 +46,9 @@ mod tests {
     #[test]
     fn a_signature_is_valid_for_its_text_only() {
         let signer = UrlSigner::new(&"a secret of an installation".into());
-        let signature = signer.sign("picture 1");
-        assert!(signer.is_valid("picture 1", &signature));
-        assert!(!signer.is_valid("picture 2", &signature));
-        assert!(!signer.is_valid("picture 1", ""));
+        let signature = signer.sign("image 1");
+        assert!(signer.is_valid("image 1", &signature));
+        assert!(!signer.is_valid("image 2", &signature));
+        assert!(!signer.is_valid("image 1", ""));
     }
 }

@@ -1,4 +1,4 @@
-//! Changes that an operator makes to a person on the command line.
+//! Changes that an operator makes to a user on the command line.
 
 use crate::domain::account::validate_display_name;
 use crate::domain::event::EventBody;
@@ -9,7 +9,7 @@ use crate::domain::violation::{Violation, ViolationCode};
 use crate::service::{Result, Services, UnitOfWork};
 use crate::store::{sessions, users};
 
-/// Sets the worker points of the person with that e-mail.
+/// Sets the worker points of the user with that e-mail.
 ///
 /// # Errors
 /// `NOT_FOUND`, `OUT_OF_RANGE`.
@@ -26,7 +26,7 @@ pub async fn set_points(services: &Services, email: &str, points: i64) -> Result
     work.commit().await
 }
 
-/// Changes the display name of the person with that e-mail.
+/// Changes the display name of the user with that e-mail.
 ///
 /// # Errors
 /// `NOT_FOUND`; the errors of an invalid name are those of a sign-up.
@@ -40,7 +40,7 @@ pub async fn set_display_name(services: &Services, email: &str, name: &str) -> R
     work.commit().await
 }
 
-/// Changes the role of the person with that e-mail. Their open connections lose what the new role cannot see.
+/// Changes the role of the user with that e-mail. The new role applies to their open connections at once.
 ///
 /// # Errors
 /// `NOT_FOUND`.
@@ -52,7 +52,7 @@ pub async fn set_role(services: &Services, email: &str, role: Role) -> Result<()
     work.commit().await
 }
 
-/// Blocks the person with that e-mail: their sessions end, and they cannot sign in.
+/// Blocks the user with that e-mail: their sessions end, and they cannot sign in.
 ///
 /// # Errors
 /// `NOT_FOUND`.
@@ -66,7 +66,7 @@ pub async fn block(services: &Services, email: &str) -> Result<()> {
     work.commit().await
 }
 
-/// Unblocks the person with that e-mail.
+/// Unblocks the user with that e-mail.
 ///
 /// # Errors
 /// `NOT_FOUND`.
@@ -77,7 +77,7 @@ pub async fn unblock(services: &Services, email: &str) -> Result<()> {
     work.commit().await
 }
 
-/// Ends every session of the person, and returns how many.
+/// Ends every session of the user, and returns how many.
 pub(super) async fn end_sessions(
     work: &mut UnitOfWork<'_>,
     user_id: UserId,
@@ -90,17 +90,17 @@ pub(super) async fn end_sessions(
     Ok(ended.len())
 }
 
-/// Locks the person. `NOT_FOUND` if they were erased in the meantime.
+/// Locks the user. `NOT_FOUND` if they were erased in the meantime.
 async fn lock_not_erased(work: &UnitOfWork<'_>, user_id: UserId) -> Result<()> {
     users::lock(work.tx(), user_id).await?;
     if users::is_erased(work.tx(), user_id).await? {
-        return Err(Violation::not_found("email", "person").into());
+        return Err(Violation::not_found("email", "user").into());
     }
     Ok(())
 }
 
-/// Returns the person with that e-mail.
+/// Returns the user with that e-mail.
 pub(super) async fn find(services: &Services, email: &str) -> Result<UserId> {
     let credentials = users::find_credentials(services.db.read(), email).await?;
-    Ok(credentials.ok_or_else(|| Violation::not_found("email", "person"))?.user_id)
+    Ok(credentials.ok_or_else(|| Violation::not_found("email", "user"))?.user_id)
 }

@@ -29,7 +29,7 @@ use crate::service::verifications::{decrypt_personal_info, document_context, sav
 use crate::service::{Error, Result, Services, UnitOfWork};
 use crate::store::{gigs, reviews, users, verifications};
 
-/// The lifetime of the URL of a document's picture.
+/// The lifetime of the URL of a document's image.
 const URL_LIFETIME: TimeDelta = TimeDelta::minutes(5);
 
 /// A reviewer's decision on a verification.
@@ -66,7 +66,7 @@ pub async fn decide(
         let message = "You cannot review your own verification.";
         return Err(Violation::at("verificationId", ViolationCode::NotAllowed, message).into());
     }
-    // People are locked before what belongs to them.
+    // Users are locked before what belongs to them.
     users::lock(work.tx(), input.user_id).await?;
     let mut record = verifications::lock(work.tx(), input.user_id)
         .await?
@@ -171,8 +171,8 @@ async fn propose(
     Ok(unchanged)
 }
 
-/// Sets or removes the person's verified badge, and pauses the active gigs of a person who needs a
-/// verification again.
+/// Sets or removes the user's verified badge. After a revocation, also pauses the user's active gigs if their
+/// level requires a verified identity.
 async fn apply_consequences(
     services: &Services,
     work: &mut UnitOfWork<'_>,
@@ -199,8 +199,8 @@ async fn apply_consequences(
     Ok(())
 }
 
-/// Returns a person's personal information, for themselves and for reviewers, whose access is audited. `None`
-/// if there is none, or it was erased.
+/// Returns a user's personal information, to the user or to a reviewer. Access by a reviewer is audited.
+/// `None` if there is no personal information, or it was erased.
 ///
 /// # Errors
 /// [`Error::Forbidden`] for everybody else; [`Error::Decryption`] if a key is missing or the form was
@@ -225,7 +225,7 @@ pub async fn personal_info(
     Ok(form)
 }
 
-/// The signature in the URL of a document's picture.
+/// The signature in the URL of a document's image.
 #[derive(Debug, Clone)]
 pub struct DocumentSignature {
     /// Seconds since 1970.
@@ -233,7 +233,7 @@ pub struct DocumentSignature {
     pub signature: String,
 }
 
-/// Returns the URL of a document's picture. It is valid for five minutes and for this reviewer's session
+/// Returns the URL of a document's image. It is valid for five minutes and for this reviewer's session
 /// only.
 ///
 /// # Errors
@@ -250,11 +250,11 @@ fn signed_text(document_id: DocumentId, session_id: SessionId, expires: i64) -> 
     format!("identity document {document_id} for session {session_id} until {expires}")
 }
 
-/// Returns a document's picture to the reviewer whose session the URL was signed for; the access is audited.
-/// `None` if the URL is invalid or expired, or the picture does not exist any more.
+/// Returns a document's image to the reviewer whose session the URL was signed for; the access is audited.
+/// `None` if the URL is invalid or expired, or the image does not exist any more.
 ///
 /// # Errors
-/// [`Error::Decryption`] if a key is missing or the picture was altered.
+/// [`Error::Decryption`] if a key is missing or the image was altered.
 pub async fn read_document(
     services: &Services,
     viewer: &Viewer,

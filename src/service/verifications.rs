@@ -28,12 +28,12 @@ pub(super) fn personal_info_context(user_id: UserId) -> String {
     format!("personal information of {user_id}")
 }
 
-/// The encryption context of a document's picture.
+/// The encryption context of a document's image.
 pub(super) fn document_context(user_id: UserId, document_id: DocumentId) -> String {
     format!("identity document {document_id} of {user_id}")
 }
 
-/// Returns the person's verification, in status NOT_STARTED if they have not begun.
+/// Returns the user's verification, in status NOT_STARTED if they have not begun.
 pub async fn find_for_user(services: &Services, user_id: UserId) -> Result<Verification> {
     Ok(find(services.db.read(), user_id).await?.verification)
 }
@@ -77,12 +77,12 @@ pub async fn save_personal_info(
     Ok(record.verification)
 }
 
-/// Stores the picture of one side of the viewer's document, encrypted. It replaces the previous picture of
-/// that side.
+/// Stores the image of one side of the viewer's document, encrypted. It replaces the previous image of that
+/// side.
 ///
 /// # Errors
 /// `FILE_TOO_LARGE`, `UNSUPPORTED_MEDIA`, `OUT_OF_RANGE` if it has too few pixels, `DUPLICATE` if it is the
-/// picture of another side; `INVALID_TRANSITION`.
+/// image of another side; `INVALID_TRANSITION`.
 pub async fn upload_document(
     services: &Services,
     viewer: &Viewer,
@@ -105,7 +105,7 @@ pub async fn upload_document(
     let (width, height, min) = (encoded.width, encoded.height, limits.document_min_pixels);
     if width.min(height) < min {
         let message = format!(
-            "The picture must have at least {min} pixels along its shorter side; it has {width} x {height}."
+            "The image must have at least {min} pixels along its shorter side; it has {width} x {height}."
         );
         return Err(Violation::at("file", ViolationCode::OutOfRange, message).into());
     }
@@ -125,10 +125,10 @@ pub async fn upload_document(
     };
     let documents = &mut record.verification.documents;
     if documents.iter().any(|other| other.side != side && other.image_hash == document.image_hash) {
-        let message = "This is the picture of another side. Each side needs its own picture.";
+        let message = "This is the image of another side. Each side needs its own image.";
         return Err(Violation::at("file", ViolationCode::Duplicate, message).into());
     }
-    // A document of another type replaces all pictures except the selfie.
+    // A document of another type replaces all images except the selfie.
     let replaced: Vec<_> = documents
         .extract_if(.., |other| {
             other.side == side || (other.document_type != document_type && other.side != DocumentSide::Selfie)
@@ -157,8 +157,8 @@ pub async fn upload_document(
     Ok(record.verification)
 }
 
-/// Submits the viewer's verification for review. If another person was cleared or is in review with the same
-/// document, it is sent back at once.
+/// Submits the viewer's verification for review. If another user's verification with the same document is
+/// CLEARED or IN_REVIEW, the submission is sent back at once.
 ///
 /// # Errors
 /// One violation for each unmet requirement; `INVALID_TRANSITION`, `ATTEMPTS_EXHAUSTED`.
@@ -201,7 +201,8 @@ pub async fn submit(services: &Services, viewer: &Viewer) -> Result<Verification
     Ok(record.verification)
 }
 
-/// Locks the viewer's verification and applies the transition `Provide`. Returns it with its previous status.
+/// Locks the viewer's verification and applies the transition `ProvideData`. Returns the verification with
+/// its previous status.
 async fn begin_change(
     services: &Services,
     work: &UnitOfWork<'_>,
@@ -220,15 +221,15 @@ async fn begin_change(
     Ok((record, previous))
 }
 
-/// Locks the person: people are locked before what belongs to them. The first time there is no verification
-/// to lock.
+/// Locks the viewer's user: users are locked before what belongs to them, and a user who has not begun has no
+/// verification to lock.
 async fn lock_viewer(work: &UnitOfWork<'_>, viewer: &Viewer) -> Result<()> {
     users::lock(work.tx(), viewer.id()).await?;
-    // If the person was erased since the request began, nothing of them must be stored again.
+    // If the user was erased since the request began, nothing of them must be stored again.
     if users::is_erased(work.tx(), viewer.id()).await? { Err(Error::Unauthenticated) } else { Ok(()) }
 }
 
-/// Returns the person's data key, and generates it if there is none.
+/// Returns the user's data key, and generates it if there is none.
 fn data_key(services: &Services, record: &mut VerificationRecord) -> Result<DataKey> {
     let user_id = record.verification.user_id;
     if let Some(wrapped) = &record.key {

@@ -92,7 +92,11 @@ pub async fn take_over(
 
 /// Records, in the transaction of the change, that the attempt changes data. Returns `false` if another
 /// attempt has taken over.
-pub async fn mark_data_changed(tx: &impl ConnectionTrait, request: &RequestKey, attempt: AttemptId) -> Result<bool> {
+pub async fn mark_data_changed(
+    tx: &impl ConnectionTrait,
+    request: &RequestKey,
+    attempt: AttemptId,
+) -> Result<bool> {
     let updated = Entity::update_many()
         .col_expr(Column::Acted, Expr::value(true))
         .filter(attempt_condition(request, attempt))

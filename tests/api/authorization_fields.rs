@@ -1,7 +1,7 @@
 //! Every field of the schema, queried as every caller, returns what the authorization table says.
 //!
-//! A new type needs its operations in `operations_for`; a new field only needs its row in the table, and its
-//! required arguments in `arguments`.
+//! A new type needs its operations in `operations_for`; a new field needs its row in the table, a value
+//! in the objects that are created here (or its name in `MAY_BE_NULL`), and its required arguments in `arguments`.
 
 use gigway::graphql::authorization::table;
 use gigway::graphql::authorization::{Access, CALLERS, Cell};

@@ -64,3 +64,24 @@ fn the_readme_lists_every_environment_variable() {
     assert!(known.len() > 10, "{known:?}");
     assert_eq!(variables(&readme, "\n| `"), known);
 }
+
+/// The JSON that the documents tell a reader to send can be parsed.
+#[test]
+fn request_bodies_in_the_documentation_are_json() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut documents = files(&["docs", "examples"]);
+    documents.push(root.join("README.md"));
+    let mut checked = 0;
+    for document in documents.iter().filter(|path| path.extension().is_some_and(|it| it == "md")) {
+        let text = fs::read_to_string(document).expect("a document is text");
+        for marker in ["-d '", "-F 'operations="] {
+            for rest in text.split(marker).skip(1) {
+                let body = rest.split('\'').next().expect("a part");
+                let parsed = serde_json::from_str::<serde_json::Value>(body);
+                assert!(parsed.is_ok(), "{}: {body}: {parsed:?}", document.display());
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked >= 4, "{checked}");
+}

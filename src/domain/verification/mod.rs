@@ -275,8 +275,8 @@ impl Verification {
         self.decided_at = Some(now);
     }
 
-    /// Marks what the user must resubmit: what the paths of the reasons name or, for reasons without a path,
-    /// what their category is about. If the reasons name nothing, everything.
+    /// Marks what the user must resubmit: the parts that the paths of the reasons name and, for reasons
+    /// without a path, the parts that their category is about. If there are no such parts, everything.
     fn mark_resubmissions(&mut self) {
         let (mut form, mut sides) = (false, Vec::new());
         let all = self.documents.iter().map(|document| document.side);
@@ -348,7 +348,7 @@ impl Verification {
         let complete = self.missing_sides(limits.verification.selfie_required).is_empty();
         let uploaded = self.documents.iter().map(|document| document.uploaded_at).max().filter(|_| complete);
         let is_submitted = matches!(self.status, InReview | Cleared | Rejected);
-        // After the form and the images are erased, the time of the submission stands for theirs.
+        // After the form and the images are erased, their steps show the time of the submission.
         let or_submitted = |done: Option<DateTime<Utc>>| done.or(self.submitted_at.filter(|_| is_submitted));
         [
             (VerificationStep::PersonalInformation, or_submitted(form)),

@@ -7,7 +7,7 @@ use crate::domain::reason::ReasonForm;
 use crate::domain::review_kind::ReviewKind;
 use crate::domain::verification::*;
 
-/// The same table a second time, written as the marketplace's rules state it.
+/// The allowed changes of status, written down independently of `VerificationStatus::next`.
 fn is_allowed(from: VerificationStatus, to: VerificationStatus) -> bool {
     use VerificationStatus::{ActionRequired, Cleared, InProgress, InReview, NotStarted, Rejected, Revoked};
     let targets: &[VerificationStatus] = match from {

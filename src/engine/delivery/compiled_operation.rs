@@ -58,7 +58,7 @@ impl SourceHandoff {
     }
 }
 
-/// What the library needs to execute an operation, besides the operation. It is the same for all operations.
+/// What the library needs besides an operation to execute it. It is the same for all operations.
 pub struct ExecutionEnv {
     schema: SchemaEnv,
     extensions: Extensions,
@@ -73,9 +73,9 @@ pub struct CompiledOperation {
 
 /// The variables that the root field uses.
 pub struct RootVariables {
-    /// Those that nothing else uses.
+    /// The variables that nothing else uses.
     pub root_only: Vec<Name>,
-    /// The one for the argument `after`, if nothing else uses it.
+    /// The variable for the argument `after`, if nothing else uses it.
     pub after: Option<Name>,
 }
 
@@ -110,7 +110,8 @@ impl CompiledOperation {
         RootVariables { root_only, after }
     }
 
-    /// The fragments that the operation uses. The root field may have been merged out of others.
+    /// The fragments that the operation uses. The document may have others, out of which the root field was
+    /// merged.
     fn reachable_fragments(&self) -> Vec<&Positioned<FragmentDefinition>> {
         let mut reachable: HashMap<&Name, &Positioned<FragmentDefinition>> = HashMap::new();
         let mut sets = vec![&self.operation.node.selection_set.node];
@@ -133,7 +134,7 @@ impl CompiledOperation {
         reachable.into_values().collect()
     }
 
-    /// Executes the operation for one event. The context decides for whom.
+    /// Executes the operation for one event. The context says for which caller or audience.
     pub async fn execute(
         &self,
         execution_env: &ExecutionEnv,
@@ -224,8 +225,8 @@ impl<'a> VariableUses<'a> {
     }
 }
 
-/// The operations of current subscribers by document, whatever the variables. An operation is dropped with
-/// its last subscriber.
+/// The operations of current subscribers, by document. The variables make no difference. An operation is
+/// dropped with its last subscriber.
 #[derive(Default)]
 pub struct OperationCache(Registry<OperationKey, CompiledOperation>);
 
@@ -236,7 +237,8 @@ pub struct OperationKey(String, Option<String>);
 impl OperationCache {
     /// The operation of the handoff, whose request had this document.
     pub fn get_or_compile(&self, document: &str, handoff: &SourceHandoff) -> Arc<CompiledOperation> {
-        // With directives the selection depends on the variables. Such an operation is not shared.
+        // If there are directives, the selection may depend on the variables. Such an operation is not
+        // shared.
         if document.contains('@') {
             return Arc::new(CompiledOperation::new(&handoff.query));
         }
@@ -254,7 +256,7 @@ mod tests {
     use crate::engine::subscription_root;
 
     #[test]
-    fn a_root_field_in_a_fragment_has_its_variables_for_itself() {
+    fn variables_of_a_root_field_in_a_fragment_are_root_only() {
         let document = "subscription($a: String, $n: Int) { ...F } fragment F on Subscription { \
                         gigPublished(after: $a) { gig { images(first: $n) { id } } } }";
         let mut document = parse_query(document).unwrap();

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::graphql::context::Caller;
 
-/// The caller of a connection as of now. A connection and its subscriptions share one: a role that is taken
-/// away, or new credentials, have an effect on all of them.
+/// The current caller of a connection. A connection and its subscriptions share one value, so new credentials
+/// or the loss of a role affect all of them.
 #[derive(Debug, Clone)]
 pub struct CurrentCaller(Arc<Mutex<Caller>>);
 

@@ -1,6 +1,6 @@
 //! Groups of subscribers that share executions.
 //!
-//! The header of [`delivery`](crate::engine::delivery) explains why that is safe.
+//! The header of [`delivery`](crate::engine::delivery) explains why sharing is safe.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,7 +29,7 @@ use crate::service::Services;
 pub struct FanoutKey {
     pub topic: Topic,
     pub scope: FanoutScope,
-    /// As JSON, without the one for `after`.
+    /// The variables as JSON, without the one for the argument `after`.
     pub variables: String,
 }
 
@@ -91,8 +91,8 @@ impl FanoutGroup {
         event: Arc<LogEvent>,
     ) -> BoxFuture<'static, EventResult> {
         let (group, services) = (Arc::clone(self), Arc::clone(services));
-        // Two references are those of this subscriber and of this call. Without more, there is nobody to
-        // share with.
+        // This subscriber and this call hold one reference each. If there are no others, the subscriber is
+        // the only one in its group.
         let shared = (Arc::strong_count(self) > 2).then(|| {
             self.results().get_or_start(delivery, event.position, || {
                 self.start_shared(&services, &meta, delivery, &event)

@@ -1,7 +1,7 @@
 //! Delivers the events of subscriptions: executes each event once, and sends the result to many subscribers.
 //!
 //! The library would keep a document, variables, a context and a task for each subscriber, and would execute
-//! each event for each of them. Here subscribers share all that:
+//! each event once per subscriber. Here subscribers share all of these:
 //!
 //! - [`CompiledOperation`](compiled_operation::CompiledOperation) is the operation of a document, ready to be
 //!   executed for any event. Subscribers that send the same document share one ([`OperationCache`]).
@@ -10,15 +10,15 @@
 //!   bytes.
 //! - [`SubscriptionStream`] is one subscriber. It takes the events of its own stream, asks its group for the
 //!   result of each, and yields each once and in order.
-//! - `registry` holds operations and groups by their keys for as long as somebody uses them.
+//! - `registry` holds operations and groups by their keys, as long as subscribers use them.
 //!
 //! Why this is safe: a shared execution runs with
 //! [`ExecutionScope::Shared`](crate::graphql::context::ExecutionScope::Shared), which has only the
 //! permissions that all subscribers of the group have. If a resolver needs to know the viewer, or hides
-//! something that one of the subscribers might see, it marks the execution as viewer-dependent. Then the
-//! result is discarded, and the event is executed for each subscriber alone. Subscriptions about one user's own
-//! objects share only within one session, and are executed for its user. So a private value cannot be
-//! shared, and no field has to declare whether it is private.
+//! something that one of the subscribers might see, it marks the execution as viewer-dependent. The result is
+//! then discarded, and the event is executed for each subscriber alone. Subscriptions to one user's own
+//! objects share executions only within one session, and run as its user. So a private value cannot be
+//! shared, and fields need not declare whether they are private.
 
 mod compiled_operation;
 mod current_caller;
@@ -69,8 +69,8 @@ pub enum Message {
 /// One client's subscription: each event of its topic once and in order. Ends after [`Message::Failed`], or
 /// when the gateway stops. Poll it again after its [`CurrentCaller`] has changed.
 ///
-/// There are many of these, and nearly all are idle. So it is a state machine that is polled by hand, which
-/// takes less memory than an async block.
+/// There are many subscriptions, and nearly all are idle. So it is a hand-written state machine, which takes
+/// less memory than an async block.
 pub struct SubscriptionStream {
     services: Arc<Services>,
     group: Arc<FanoutGroup>,
@@ -88,11 +88,11 @@ struct Subscriber {
 }
 
 enum State {
-    /// For the next event.
+    /// Waits for the next event.
     Waiting,
-    /// Of the event or the snapshot at this position.
+    /// Executes the event or the snapshot at this position.
     Executing(BoxFuture<'static, EventResult>, i64),
-    /// Until the log is read again: the database is unavailable.
+    /// Waits before it reads the log again, because the database is unavailable.
     Pausing(Pin<Box<Sleep>>),
     Ended,
 }
@@ -139,7 +139,7 @@ impl SubscriptionStream {
                     }
                     let (delivery, event) = match ready!(self.stream.poll_next_unpin(task)) {
                         Some(Ok(next)) => next,
-                        // The gateway stops.
+                        // The gateway is stopping.
                         None => {
                             self.state = State::Ended;
                             continue;

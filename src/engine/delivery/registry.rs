@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use weak_table::WeakValueHashMap;
 
-/// Shares values by key, as long as somebody holds them. The key of a dropped value is removed some time
+/// Shares values by key, as long as somebody holds them. The map removes the key of a dropped value some time
 /// later.
 pub struct Registry<K: Eq + Hash, V>(Mutex<WeakValueHashMap<K, Weak<V>>>);
 

@@ -1,4 +1,4 @@
-//! Caches the results of a group's latest events, for a short time.
+//! Caches the results of a group's latest events for a short time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use futures_util::future::{BoxFuture, Shared};
 
 use crate::events::stream::Delivery;
 
-/// How long a result is shared. It shows the data as it was at the execution.
+/// How long a result is shared. A result contains the data from the time of its execution, so it ages.
 const TIME_TO_LIVE: Duration = Duration::from_secs(1);
 
-/// The memory that the results of one group may use. Subscribers that resume at different positions share
-/// some hundred small ones.
+/// The memory that the results of one group may use: enough for a few hundred small results, so that
+/// subscribers that resume at different positions can share them.
 const CACHE_BYTES: usize = 256 * 1024;
 
 /// The result of an event for a subscriber.
@@ -22,7 +22,7 @@ pub enum EventResult {
     Skipped,
     /// The `payload` of a `next` message, as JSON.
     Next(Arc<str>),
-    /// The execution failed: the errors, as JSON. The subscription ends, since it must not skip an event.
+    /// The errors of a failed execution, as JSON. The subscription ends, since it must not skip an event.
     Failed(Arc<str>),
     /// The result differs between subscribers. The event must be executed for each of them.
     ViewerDependent,

@@ -1,9 +1,9 @@
 //! The cost of an operation, computed before its execution: 1 for each object that the response can have, and
 //! more for work that the objects do not show.
 //!
-//! The length of a page is its `first` or `last`, and that of another list the length of the argument that
-//! lists its items, or [`DEFAULT_LIST_LENGTH`]. Mutations, subscriptions, introspection, searches and counts
-//! have a cost besides their objects. Scalars are free: their objects have paid for them.
+//! The length of a page is its `first` or `last`. The length of another list is that of the list argument of
+//! its field or, without one, [`DEFAULT_LIST_LENGTH`]. Mutations, subscriptions, introspection, searches and
+//! counts have a cost besides their objects. Scalars are free, since their objects are charged.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ use crate::graphql::types::pagination::DEFAULT_SIZE;
 /// The cost of a root field of a mutation, and of a subscription's start.
 const MUTATION_COST: u64 = 10;
 
-/// The cost of a root field of introspection.
+/// The cost of a root field that queries the schema.
 const INTROSPECTION_COST: u64 = 100;
 
 /// The cost of a search, besides the gigs that it finds.
@@ -32,10 +32,11 @@ const TOTAL_COUNT_COST: u64 = 20;
 /// The type whose lists the database counts.
 const FACETS_TYPE: &str = "GigFacets";
 
-/// Its lists: the name, the greatest length, and the cost of counting.
+/// The lists of `GigFacets`: the name, the greatest length, and the cost of counting.
 const FACETS: [(&str, u64, u64); 3] = [("categories", 27, 20), ("priceRanges", 7, 20), ("tags", 20, 50)];
 
-/// The length of a list of unknown length: that of the longest such lists, which are images, links and steps.
+/// The length that is assumed for a list if neither a page size nor a list argument determines it. For
+/// example, a gig has at most 5 images.
 const DEFAULT_LIST_LENGTH: u64 = 5;
 
 /// The cost of the root fields of an operation, besides their objects.
@@ -56,9 +57,9 @@ pub fn is_introspection(name: &str) -> bool {
 /// A part of the cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CostKind {
-    /// The objects in the response, at most.
+    /// The greatest number of objects in the response.
     Objects,
-    /// Searching and counting, however little they find.
+    /// Searching and counting, which cost the same however little they find.
     Work,
 }
 
@@ -84,12 +85,13 @@ struct CostCounter<'a> {
     schema_index: &'a SchemaIndex,
     document: &'a ExecutableDocument,
     variables: &'a Variables,
-    /// The cost of each fragment in a page of some length.
+    /// The cost of each fragment, by its name and the page length that applies to it.
     fragments: HashMap<(&'a Name, Option<u64>), u64>,
 }
 
 impl<'a> CostCounter<'a> {
-    /// `page_length` is the length of the lists in the object, if the object is a page.
+    /// The cost of a selection set on an object of this type. `page_length` is the length of the lists in the
+    /// object, if the object is a page.
     fn selection_set(&mut self, set: &'a SelectionSet, type_name: &str, page_length: Option<u64>) -> u64 {
         let costs = set.items.iter().map(|selection| match &selection.node {
             Selection::Field(field) => self.field(&field.node, type_name, page_length),

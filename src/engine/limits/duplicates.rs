@@ -34,7 +34,7 @@ fn remove_from(set: &mut SelectionSet) {
         }
         Selection::FragmentSpread(_) => true,
     });
-    // The document is cached.
+    // Unused capacity would stay allocated while the document is cached.
     set.items.shrink_to_fit();
 }
 

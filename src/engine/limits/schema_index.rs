@@ -1,4 +1,4 @@
-//! What the cost needs to know about each field of the schema.
+//! What the computation of the cost needs to know about each field of the schema.
 
 use std::collections::HashMap;
 
@@ -12,14 +12,16 @@ pub struct SchemaIndex(HashMap<String, HashMap<String, FieldInfo>>);
 /// A field.
 #[derive(Debug)]
 pub struct FieldInfo {
-    /// The type of its value or, if it is a list, of the items.
+    /// The type of the value or, if the value is a list, of its items.
     pub type_name: String,
-    /// Whether that is an object, interface or union.
+    /// Whether that type is an object, interface or union.
     pub is_composite: bool,
+    /// Whether the value is a list.
     pub is_list: bool,
-    /// Whether it has the argument `first`: its value is a page, whose lists have that length.
+    /// Whether the field has the argument `first`: the value is a page, whose lists have that length.
     pub is_paged: bool,
-    /// The list argument that its list has one item for each item of, if it is a list.
+    /// The list argument of a field whose value is a list. The value has one item for each item of the
+    /// argument.
     pub list_argument: Option<String>,
 }
 

@@ -1,8 +1,8 @@
 //! Limits of the shape of a document: its depth, and the number of its selections, aliases and directives.
 //!
-//! The content of a fragment counts wherever the fragment is spread, since it is executed there; but it is
-//! visited once. Twenty fragments that each spread the next one twice are a million selections, and twenty
-//! visits.
+//! The content of a fragment counts at each spread, since it is executed there, but it is visited only once.
+//! For example, twenty fragments that each spread the next one twice are a million selections, but only
+//! twenty visits.
 
 use std::collections::HashMap;
 
@@ -32,11 +32,12 @@ pub fn check(document: &ExecutableDocument, limits: &OperationLimits) -> Result<
         let directives = Shape::of_directives(&operation.node.directives);
         let shape = visitor.selection_set(&operation.node.selection_set.node, false)?.with(&directives);
         shape.check(limits, operation.pos)?;
-        // Validation visits every operation, with its fragments, and not only the one that is executed.
+        // The limit applies to the sum of all operations, since validation visits all of them, with their
+        // fragments, and not only the one that is executed.
         selections = selections.saturating_add(shape.selections);
         Shape { selections, ..Shape::default() }.check(limits, operation.pos)?;
     }
-    // Validation rejects unused fragments, but visits them before.
+    // Unused fragments, too: validation rejects them only after it has visited them.
     for (name, fragment) in &document.fragments {
         visitor.fragment(name, fragment, false)?;
     }
@@ -53,7 +54,7 @@ pub fn root_fields(
     limits: &OperationLimits,
 ) -> Result<Vec<String>, ServerError> {
     let mut fields = Vec::new();
-    // Ends the recursion of a fragment that spreads itself, which validation rejects.
+    // This and `NESTING_MAX` bound the recursion, whatever the document is.
     let mut remaining = limits.selections;
     collect_fields(&operation.selection_set.node, document, NESTING_MAX, &mut remaining, &mut fields);
     match fields.get(limits.root_fields) {
@@ -103,7 +104,7 @@ struct Shape {
     aliases: usize,
     directives: usize,
     depth: usize,
-    /// Nested lists of introspection types.
+    /// The nesting of lists of introspection types.
     introspection_lists: usize,
     /// Levels of nested fields and fragments.
     nesting: usize,
@@ -114,7 +115,7 @@ impl Shape {
         Self { directives: directives.len(), ..Self::default() }
     }
 
-    /// The shape of both next to each other.
+    /// The shape of a selection set that contains both.
     fn with(self, other: &Self) -> Self {
         Self {
             selections: self.selections.saturating_add(other.selections),
@@ -126,8 +127,10 @@ impl Shape {
         }
     }
 
+    /// Checks the shape of an operation, or of a part of one.
+    ///
     /// # Errors
-    /// QUERY_TOO_COMPLEX.
+    /// QUERY_TOO_COMPLEX at the first limit that is exceeded.
     fn check(&self, limits: &OperationLimits, pos: Pos) -> Result<(), ServerError> {
         let checks = [
             (LimitExceeded::Selections, self.selections, limits.selections, "fields and fragments"),
@@ -156,7 +159,7 @@ impl Shape {
 struct ShapeVisitor<'a> {
     document: &'a ExecutableDocument,
     limits: &'a OperationLimits,
-    /// The shapes of fragments, and whether each is inside an introspection.
+    /// The shapes of fragments, by name and whether the spread is inside `__schema` or `__type`.
     fragments: HashMap<(&'a Name, bool), Shape>,
     /// The number of fields and fragments that the visitor is inside.
     nesting: usize,
@@ -177,8 +180,10 @@ impl<'a> ShapeVisitor<'a> {
         })
     }
 
+    /// Checks the number of fields and fragments that the visitor is inside, plus `inner` levels below.
+    ///
     /// # Errors
-    /// QUERY_TOO_COMPLEX if the visitor is inside too many fields and fragments, `inner` levels below included.
+    /// QUERY_TOO_COMPLEX if there are too many.
     fn check_nesting(&self, inner: usize, pos: Pos) -> Result<(), ServerError> {
         if self.nesting + inner <= NESTING_MAX {
             return Ok(());
@@ -230,7 +235,7 @@ impl<'a> ShapeVisitor<'a> {
         in_introspection: bool,
     ) -> Result<Shape, ServerError> {
         if let Some(shape) = self.fragments.get(&(name, in_introspection)) {
-            // The fragment may be spread at a deeper level than where it was visited.
+            // This spread of the fragment may be at a deeper level than the one that was visited.
             self.check_nesting(shape.nesting, fragment.pos)?;
             return Ok(*shape);
         }

@@ -1,4 +1,5 @@
-//! Each limit: at it, one beyond it, and a million beyond it. Then the cost, and other checks of requests.
+//! Tests each limit with a request at the limit, one beyond it, and a million beyond it. Also tests the cost,
+//! and other checks of requests.
 
 use async_graphql::{Name, Request, ServerError};
 use serde_json::json;
@@ -52,7 +53,7 @@ fn cases() -> Vec<Case> {
             Request::new("{ __typename }").variables(variables(json!({ "a": text })))
         }),
         case(LimitExceeded::Tokens, limits.tokens, |tokens| {
-            // Invalid, but aliases would have more tokens than the limit of aliases allows.
+            // The document is malformed: a valid one with so many tokens would exceed another limit first.
             Request::new(format!("query A{{{}}}", "... ".repeat(tokens - 4)))
         }),
         case(LimitExceeded::Depth, limits.depth, |depth| {
@@ -92,7 +93,7 @@ fn cases() -> Vec<Case> {
             ))
         }),
         case(LimitExceeded::Cost, usize::try_from(limits.cost).unwrap(), |cost| {
-            // The page costs 1, and each gig.
+            // The page costs 1, and each gig costs 1.
             let first = cost - 1;
             let query = "query($n: Int) { gigs(first: $n) { nodes { id } } }";
             Request::new(query).variables(variables(json!({ "n": first })))
@@ -313,19 +314,25 @@ fn selections_count_in_all_operations_of_a_document() {
     let document = format!("{operations} fragment F on Query {{ categories {{ {fields} }} }}");
     let invalid = validator(OperationLimits::default()).validate(Request::new(document).operation_name("A1"));
     let error = &invalid.err().expect("there are too many selections").errors[0];
-    assert_eq!((extension(error, "code"), extension(error, "limit")), ("QUERY_TOO_COMPLEX".into(), "selections".into()));
+    assert_eq!(
+        (extension(error, "code"), extension(error, "limit")),
+        ("QUERY_TOO_COMPLEX".into(), "selections".into())
+    );
 }
 
 #[test]
 fn a_fragment_that_is_spread_deep_counts_all_of_its_levels() {
-    // Each fragment is visited first where it is not nested, and later below the others.
+    // Each fragment is visited first at a level where it is not nested, and later inside the others.
     let names: Vec<_> = (0..80).map(|number| format!("F{number:02}")).collect();
     let fragments = names.iter().enumerate().map(|(number, name)| {
-        let next = names.get(number + 1).map_or_else(|| "id".to_owned(), |next| format!("... on Gig {{ ...{next} }}"));
+        let next = names
+            .get(number + 1)
+            .map_or_else(|| "id".to_owned(), |next| format!("... on Gig {{ ...{next} }}"));
         format!("fragment {name} on Gig {{ {next} }} ")
     });
     let visits: String = names.iter().rev().map(|name| format!("...{name} ")).collect();
-    let document = format!("{{ gigs(first: 1) {{ nodes {{ {visits} }} }} }} {}", fragments.collect::<String>());
+    let document =
+        format!("{{ gigs(first: 1) {{ nodes {{ {visits} }} }} }} {}", fragments.collect::<String>());
     assert_eq!(error_code(&document).as_deref(), Some("QUERY_TOO_COMPLEX"));
 }
 
@@ -340,9 +347,8 @@ fn a_document_that_the_library_cannot_parse_is_not_checked_by_the_rules_of_the_s
             "fragment F{layer}S{state} on __Type {{ a: ofType {{ ...F{next}S0 ...F{next}S1 }} b: ofType {{ ...F{next}S0 }} }} "
         )
     });
-    let leaves = format!(
-        "fragment F{states}S0 on __Type {{ name }} fragment F{states}S1 on __Type {{ kind }}"
-    );
+    let leaves =
+        format!("fragment F{states}S0 on __Type {{ name }} fragment F{states}S1 on __Type {{ kind }}");
     let attack = format!("query Q {{ __type(name: \"Gig\") {{ ...F0S0 ...F0S1 }} }} {fragments} {leaves}");
     assert_eq!(error_code(&attack).as_deref(), Some("QUERY_TOO_COMPLEX"));
     let unreadable = format!("{attack} query A {{ __typename }} query A {{ __typename }}");
@@ -359,6 +365,6 @@ fn a_retry_is_recognized_by_what_the_client_sent() {
     let request = Request::new(query).variables(sent.clone()).operation_name("anything");
     let operation = validator(OperationLimits::default()).validate(request).expect("the request is valid");
     assert_eq!(operation.request.variables, variables(json!({ "ids": ["img_1"], "n": 3 })));
-    let kept = operation.sent.expect("a mutation may be retried");
-    assert_eq!((kept.variables, kept.operation_name.as_deref()), (sent, Some("anything")));
+    let sent_request = operation.sent.expect("a mutation may be retried");
+    assert_eq!((sent_request.variables, sent_request.operation_name.as_deref()), (sent, Some("anything")));
 }

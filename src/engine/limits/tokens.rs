@@ -5,7 +5,7 @@ use async_graphql::{Pos, ServerError};
 
 use crate::engine::limits::{LimitExceeded, limit_error};
 
-/// The deepest nesting of brackets. The parser has a limit of its own, but its error does not say so.
+/// The deepest nesting of brackets. The parser has its own limit, but its error does not mention it.
 const NESTING_MAX: usize = 100;
 
 /// Checks the number of tokens and the nesting of brackets. Stops at the first token beyond a limit.
@@ -75,8 +75,8 @@ impl Iterator for Tokens<'_> {
     }
 }
 
-/// Whether the byte is part of a name. Characters beyond ASCII are not allowed in names, and counted as if
-/// they were.
+/// Whether the byte is part of a name. Characters beyond ASCII are not allowed in names, but are counted like
+/// letters.
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
 }

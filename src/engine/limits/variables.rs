@@ -72,7 +72,7 @@ fn longest_list(value: &Value) -> Option<usize> {
     }
 }
 
-/// The same for a literal, which can have variables.
+/// The length of the longest list in a literal, which can contain variables; `None` without a list.
 fn longest_list_literal(value: &Argument) -> Option<usize> {
     match value {
         Argument::List(items) => items.iter().filter_map(longest_list_literal).chain([items.len()]).max(),

@@ -1,9 +1,9 @@
 //! Converts the diagnostics of `apollo-compiler` to errors for clients.
 //!
-//! The messages of the crate contain names of the schema, so clients get other messages. The kind of a
-//! diagnostic is the name that the crate gives it for debugging, and the names in its message are those in
-//! backticks. Therefore the version of the crate is pinned, and a test has a document for each kind. A
-//! diagnostic of an unknown kind still rejects the document.
+//! The messages of the crate contain names of the schema, so clients get other messages. They are built from
+//! the name that the crate gives a diagnostic for debugging, and from the names in backticks in its message.
+//! Both can change with the crate, so its version is pinned, and a test has a document for each kind of
+//! diagnostic. A diagnostic of an unknown kind still rejects the document.
 
 use apollo_compiler::diagnostic::ToCliReport;
 use apollo_compiler::parser::SourceSpan;
@@ -103,7 +103,7 @@ pub(super) fn report(
 }
 
 struct Diagnostic {
-    /// The kind.
+    /// The name of its kind.
     name: &'static str,
     /// The message of the crate.
     text: String,
@@ -229,7 +229,8 @@ fn required_argument(coordinate: &str) -> String {
     }
 }
 
-/// Names longer than this get no suggestion: comparing takes time in proportion to both lengths.
+/// Longer names get no suggestion: comparing two names takes time in proportion to the product of their
+/// lengths.
 const SUGGESTION_MAX_BYTES: usize = 64;
 
 /// A sentence that suggests the most similar name; empty if none is similar.

@@ -7,6 +7,7 @@ use apollo_compiler::parser::SourceSpan;
 
 /// The most errors that are reported for a document.
 const ERRORS_MAX: usize = 5;
+
 /// Longer messages are truncated. Only very long names cause them.
 const MESSAGE_MAX_CHARS: usize = 300;
 
@@ -19,7 +20,7 @@ pub enum ErrorKind {
     Validation,
     /// The value of a variable is not of its type.
     Variable,
-    /// A variable has no value, and needs one.
+    /// A required variable has no value.
     MissingVariable,
 }
 
@@ -89,14 +90,14 @@ impl<'a> Errors<'a> {
         // An error in a fragment is found in each operation that uses the fragment.
         if !self.reported.contains(&error) {
             self.reported.push(error);
-            // Few at all times, so that a document full of errors costs little.
+            // Never hold many errors, so that a document full of errors takes little memory.
             if self.reported.len() > 8 * ERRORS_MAX {
                 self.keep_first();
             }
         }
     }
 
-    /// Drops all errors except the first in the document.
+    /// Drops all errors except the first [`ERRORS_MAX`] in the document.
     fn keep_first(&mut self) {
         self.reported.sort_by_key(|error| error.offset);
         self.reported.truncate(ERRORS_MAX);

@@ -1,7 +1,7 @@
 //! Rewrites a document so that `async-graphql` reads it as the specification says.
 //!
-//! Its parser (`async-graphql-parser` 8.0.0-rc.5) differs from the specification in these points, all of
-//! which are rewritten:
+//! Its parser (`async-graphql-parser` 8.0.0-rc.5) differs from the specification in these points, which are
+//! rewritten:
 //!
 //! * some string literals: see `strings`;
 //! * `-0`, which it reads as a number with a fraction;
@@ -9,8 +9,8 @@
 //! * a comment between `on` and a type;
 //! * descriptions, which it cannot read.
 //!
-//! Not rewritten: it cannot read the number `1e999`, and it reads a name such as `trueish`, which a custom
-//! scalar would read as an enum value, as two values.
+//! Two differences are not rewritten: the parser cannot read the number `1e999`, and it reads a name such as
+//! `trueish`, which can be an enum value in a custom scalar, as two values.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -19,7 +19,7 @@ use crate::engine::validation::strings::{rewrite_block_string, rewrite_string};
 use crate::engine::validation::syntax::descriptions;
 use crate::engine::validation::tokens::{Token, TokenKind, tokens};
 
-/// The rewritten document; `None` if nothing has to be rewrite.
+/// The rewritten document; `None` if nothing has to be rewritten.
 pub(super) fn rewrite(document: &str) -> Option<String> {
     let mut result: Option<String> = None;
     let mut copied_until = 0;
@@ -89,7 +89,7 @@ struct TypeScanner<'a> {
     variable_type: Option<VariableType>,
 }
 
-/// The type of a variable, or the part of it that was scanned.
+/// The type of a variable, as far as it was scanned.
 struct VariableType {
     range: Range<usize>,
     /// Without white space and comments.

@@ -1,22 +1,22 @@
 //! Validates GraphQL documents (section 5 of the specification), and coerces the values of their variables
 //! (section 6.1.2).
 //!
-//! The crate `apollo-compiler` parses documents and checks most rules; `apollo` converts its diagnostics. The
-//! other files correct what the crate does differently than the specification:
+//! The crate `apollo-compiler` parses documents and checks most rules; `apollo` converts its diagnostics.
+//! These files correct the differences between the crate and the specification:
 //!
-//! * `syntax` finds syntax errors that it accepts, and replaces valid syntax that it cannot read;
+//! * `syntax` finds syntax errors that the crate accepts, and replaces valid syntax that it cannot read;
 //! * `values` checks literals and the use of variables;
 //! * `subscriptions` checks the root field of subscriptions;
-//! * `merging` makes it distinguish lists of different lengths.
+//! * `merging` makes the crate distinguish lists of different lengths.
 //!
 //! `variables` coerces the values of variables. `literals` rewrites what `async-graphql`, which executes the
-//! document, would read differently. `literal_json` converts literals to JSON, and `errors` collects what all
-//! of them report.
+//! document, would read differently. `literal_json` converts literals to JSON. `errors` collects the errors
+//! of all files.
 //!
 //! To add a rule, write a function in its own file that takes the `ExecutableDocument` and an `Errors`, and
 //! call it in [`Validator::validate`]. If `apollo-compiler` checks the same rule differently, add its
-//! diagnostics to the ignored ones in `apollo`. The tests in `tests/validation_conformance` compare
-//! the result with `graphql-js` for generated documents.
+//! diagnostics to the ignored ones in `apollo`. The tests in `tests/validation_conformance` compare the
+//! result with that of `graphql-js` for generated documents.
 
 mod apollo;
 mod errors;
@@ -45,12 +45,13 @@ use apollo_compiler::validation::{Valid, WithErrors};
 use serde_json::{Map, Value};
 
 use crate::engine::validation::errors::Errors;
-use crate::engine::validation::variables::Types;
 pub use crate::engine::validation::errors::{ErrorKind, ValidationError};
+use crate::engine::validation::variables::Types;
 
 /// The deepest nesting of selections, values and types: more than any sensible document has, and less than
 /// overflows the stack.
 const NESTING_MAX: usize = 100;
+
 /// The most tokens of a document, including white space and comments.
 const TOKENS_MAX: usize = 200_000;
 
@@ -78,8 +79,8 @@ impl Validator {
         Self { scalars, ..self }
     }
 
-    /// The first syntax error of a document; `None` if it has none. Does not look at the schema, so it takes time in
-    /// proportion to the length of the document.
+    /// The first syntax error of a document; `None` if it has none. Takes time in proportion to the length of
+    /// the document, since it does not use the schema.
     pub fn syntax_error(&self, document: &str) -> Option<ValidationError> {
         let mut errors = Errors::new(document, None);
         parse(document, &mut errors);
@@ -120,7 +121,7 @@ impl Validator {
     }
 }
 
-/// The document, if it has no syntax error; otherwise reports the first one.
+/// Parses a document. If it has a syntax error, reports the first one and returns `None`.
 fn parse(document: &str, errors: &mut Errors<'_>) -> Option<Document> {
     let parsed = Parser::new()
         .recursion_limit(NESTING_MAX)
@@ -163,7 +164,7 @@ impl Operation {
     }
 }
 
-/// A valid document. It is small: it has only the declarations of variables.
+/// A valid document. It contains only the declarations of variables, so it is small.
 pub struct ValidDocument {
     schema: Arc<Valid<Schema>>,
     scalars: ScalarCheck,
@@ -185,15 +186,16 @@ impl fmt::Debug for ValidDocument {
 }
 
 impl ValidDocument {
-    /// Whether the operation with this name declares variables. Without a name it is the only operation.
+    /// Whether the operation with this name declares variables. Without a name, the document must have one
+    /// operation.
     pub fn declares_variables(&self, operation_name: Option<&str>) -> bool {
         self.operation(operation_name).is_some_and(|operation| !operation.variables.is_empty())
     }
 
     /// Coerces the values of an operation's variables: adds default values, wraps single values in lists, and
-    /// converts numbers to IDs. Values that the operation does not declare are dropped. Without a name the
-    /// operation is the only one. If there is no such operation, nothing is coerced: its execution is an
-    /// error anyway.
+    /// converts numbers to IDs. Values that the operation does not declare are dropped. Without a name, the
+    /// document must have one operation. If there is no such operation, the result is empty: the request
+    /// fails anyway.
     ///
     /// # Errors
     /// The first value that is missing or has a wrong type, with its variable and its path.
@@ -221,8 +223,8 @@ impl ValidDocument {
     }
 }
 
-/// Rewrites what `async-graphql` would not read as the specification says. Lines stay the same, and mostly
-/// columns.
+/// Rewrites what `async-graphql` would not read as the specification says. Tokens keep their lines and, in
+/// most cases, their columns.
 pub fn normalize(document: &str) -> Cow<'_, str> {
     literals::rewrite(document).map_or(Cow::Borrowed(document), Cow::Owned)
 }

@@ -1,4 +1,4 @@
-//! Rewrites string literals that `async-graphql` reads differently than the specification says.
+//! Rewrites string literals that `async-graphql` does not read as the specification says.
 
 use std::borrow::Cow;
 
@@ -104,7 +104,8 @@ fn common_indent(content: &str) -> usize {
     indents.map(|line| line.len() - line.trim_start_matches(INDENT).len()).min().unwrap_or_default()
 }
 
-/// The lines without blank ones at the start and the end, each with whether it is the first of the literal.
+/// The lines without the blank ones at the start and the end. The flag of a line says whether it is the first
+/// line of the literal.
 fn lines_with_content(content: &str) -> Vec<(bool, &str)> {
     let lines: Vec<_> = lines(content).enumerate().map(|(index, line)| (index == 0, line)).collect();
     let first = lines.iter().position(|(_, line)| !is_blank(line)).unwrap_or(lines.len());

@@ -1,8 +1,8 @@
 //! Checks that a subscription has exactly one root field, which is not an introspection field.
 //!
-//! Fields are counted like in `graphql-js`: after merging, by response name, without those that a literal in
-//! `@skip` or `@include` excludes. If a variable decides, the number is unknown before the execution. The
-//! specification of September 2025 forbids that, so it is rejected.
+//! Fields are counted as in `graphql-js`: after merging, by response name, and without those that a literal
+//! in `@skip` or `@include` excludes. A variable in `@skip` or `@include` of a root field is rejected, as the
+//! specification of September 2025 requires: the number of fields would be unknown before the execution.
 
 use std::collections::HashSet;
 
@@ -27,7 +27,7 @@ pub(super) fn check(schema: &Schema, document: &ExecutableDocument, errors: &mut
 
 /// An error in the selection of root fields.
 struct RootError {
-    /// Without its subject, the subscription.
+    /// The predicate of a sentence whose subject is the subscription.
     message: &'static str,
     span: Option<SourceSpan>,
 }

@@ -1,4 +1,4 @@
-//! Where the syntax that `apollo-compiler` reads differs from the specification.
+//! Corrects the differences between the syntax that `apollo-compiler` reads and the specification.
 
 use std::borrow::Cow;
 
@@ -13,8 +13,9 @@ pub(super) fn find_error(document: &str) -> Option<(&'static str, usize)> {
     })
 }
 
-/// Replaces by spaces what has no meaning and `apollo-compiler` cannot read: descriptions, and commas before
-/// a colon or after three dots. The positions of all other tokens stay the same.
+/// Replaces descriptions and commas by spaces. They have no meaning, and `apollo-compiler` cannot read
+/// descriptions, or commas before a colon or after three dots. The positions of all other tokens stay the
+/// same.
 pub(super) fn make_readable(document: &str) -> Cow<'_, str> {
     let descriptions = descriptions(document);
     if descriptions.is_empty() && !document.contains(',') {
@@ -77,7 +78,7 @@ fn name_without_value(document: &str) -> Option<usize> {
     // The open brackets, from the outermost parenthesis on.
     let mut open = Vec::new();
     let mut previous = "";
-    // Whether the next token is a value or a type, not the name of an argument or input field.
+    // Whether the next token is a value or a type, and not the name of an argument or input field.
     let mut is_value = false;
     while let Some(token) = tokens.next() {
         match token.text {

@@ -1,5 +1,5 @@
 //! Checks literals and the use of variables: each literal is of the right type, each input field is given
-//! once, each variable is declared and can be used where it is.
+//! once, and each variable is declared and of a type that fits where it is used.
 //!
 //! The values of a custom scalar are checked by its [`ScalarCheck`]. A variable inside such a value must be
 //! declared. In a list it must be of the scalar's type, and in an object it can be of any type.
@@ -108,8 +108,9 @@ impl ValueChecker<'_, '_, '_> {
             }
             (_, Some(ExtendedType::Scalar(scalar))) if !is_built_in(&scalar.name) => {
                 if !has_variables(value) && !(self.scalars)(&scalar.name, &literal_to_json(value)) {
-                    let names_it = self.errors.schema_for_suggestions().is_some();
-                    self.report(value, target, &format!("{}.", custom_scalar_error(&scalar.name, names_it)));
+                    let names_scalar = self.errors.schema_for_suggestions().is_some();
+                    let error = custom_scalar_error(&scalar.name, names_scalar);
+                    self.report(value, target, &format!("{error}."));
                 }
                 self.check_untyped(value, Some(&ty.clone().nullable()));
             }

@@ -53,9 +53,9 @@ pub(super) struct Types<'a> {
     pub names_scalars: bool,
 }
 
-/// Why a value is not one of a custom scalar.
-pub(super) fn custom_scalar_error(scalar: &str, names_it: bool) -> String {
-    if names_it { format!("must be of type {scalar}") } else { "is not valid for its type".to_owned() }
+/// The error for a value that is invalid for a custom scalar, as a predicate.
+pub(super) fn custom_scalar_error(scalar: &str, names_scalar: bool) -> String {
+    if names_scalar { format!("must be of type {scalar}") } else { "is not valid for its type".to_owned() }
 }
 
 /// The path to a value inside a variable. It is formatted only for an error, so it allocates nothing.
@@ -70,7 +70,7 @@ enum Step<'a> {
 }
 
 impl Path<'_> {
-    /// `error` is a predicate, such as "must not be null".
+    /// The error for the value at this path. `error` is a predicate, such as "must not be null".
     fn error(&self, error: &str) -> ValidationError {
         let mut message = "Variable `$".to_owned();
         self.write(&mut message);
@@ -175,7 +175,7 @@ fn coerce_scalar(name: &str, value: &Value) -> Option<Value> {
     }
 }
 
-/// A number as an integer, also if it is written with a fraction of zero; `None` if it is not an integer.
+/// A number as an integer; `None` if it is not an integer. A number with a fraction of zero is an integer.
 fn to_integer(number: &Number) -> Option<i128> {
     if let Some(integer) = number.as_i128() {
         return Some(integer);

@@ -12,8 +12,8 @@ pub(super) enum WalkItem<'a> {
     Directives(&'a DirectiveList),
 }
 
-/// Visits each field and each list of directives of an operation and, once each, of the fragments that it
-/// uses.
+/// Visits each field and each list of directives of an operation and of the fragments that it uses. Each
+/// fragment is visited once.
 pub(super) fn walk<'a>(
     document: &'a ExecutableDocument,
     operation: &'a Operation,

@@ -1,8 +1,8 @@
 //! Who may see and do what: [`table::rows`] has every field of the schema.
 //!
-//! The table enforces nothing: resolvers and `service` do. It documents what they do, and `make schema`
-//! prints it as docs/AUTHORIZATION.md. `tests/api/authorization_fields.rs` requests every field from a
-//! running gateway as every kind of caller and compares; `tests/api/authorization_table.rs` fails
+//! Resolvers and `service` enforce the permissions. The table documents them, and `make schema` prints it as
+//! docs/AUTHORIZATION.md. `tests/api/authorization_fields.rs` requests every field from a running gateway as
+//! every kind of caller, and compares the result with the table. `tests/api/authorization_table.rs` fails
 //! for a field that is not in the table.
 
 pub mod table;
@@ -11,7 +11,8 @@ use std::fmt::Write;
 
 use crate::graphql::authorization::table::TypeAccess;
 
-/// The kinds of callers. The member is a user other than the owner of the gig, verification or session.
+/// The kinds of callers. The owner has the gig, verification or session. The member is any other user with
+/// the role MEMBER.
 pub const CALLERS: [&str; 5] = ["anonymous", "member", "owner", "reviewer", "admin"];
 
 /// What a caller gets.
@@ -40,7 +41,7 @@ pub enum Access {
     SignedInElseNull,
     /// A field of an object that every signed-in user has for themselves.
     OwnObject,
-    /// A mutation of a gig that only its seller may do; otherwise NOT_FOUND.
+    /// A mutation of a gig that only its seller may run; otherwise NOT_FOUND.
     OwnerRequired,
     /// A field of an object that only its owner and reviewers can reach.
     OwnerAndReviewers,
@@ -48,7 +49,7 @@ pub enum Access {
     OwnerAndReviewersElseNull,
     /// Empty for everybody else.
     OwnerAndReviewersElseEmpty,
-    /// A field of an object that its owner can reach, too; null for the owner.
+    /// A field of an object that its owner and reviewers can reach; null for the owner.
     ReviewersElseNull,
     /// Needs the role REVIEWER or ADMIN; otherwise FORBIDDEN.
     ReviewerRequired,

@@ -54,7 +54,7 @@ impl GigFilter {
     }
 }
 
-/// The bound in cents, rounded to whole cents with `round`: all prices are whole cents.
+/// The bound in cents. `round` rounds it to whole cents, since all prices are whole cents.
 fn cents(bound: Decimal, round: impl Fn(&Number) -> Number) -> i64 {
     let out_of_range = if bound.0.is_sign_negative() { i64::MIN } else { i64::MAX };
     let cents = bound.0.checked_mul(Number::ONE_HUNDRED);

@@ -32,10 +32,10 @@ pub struct PersonalInfoInput {
     pub document_number: String,
 }
 
-/// An image of one side of an identity document.
+/// An image of one side of an identity document, or of the user.
 #[derive(InputObject)]
 pub struct UploadIdentityDocumentInput {
-    /// The kind of document. If it is not the same as before, the images of the previous document are
+    /// The kind of document. If it differs from the previous one, the images of the previous document are
     /// removed.
     #[graphql(name = "type")]
     pub document_type: IdentityDocumentType,

@@ -38,7 +38,7 @@ pub struct SignOutPayload {
     errors: Vec<UserError>,
 }
 
-/// A ticket that opens streams in place of an access token, for clients that cannot send headers, such as
+/// A ticket that opens streams without an access token, for clients that cannot send headers, such as
 /// `EventSource`.
 #[derive(SimpleObject)]
 pub struct StreamTicket {
@@ -73,8 +73,8 @@ impl AccountMutation {
     }
 
     /// Signs in. An unknown e-mail and a wrong password give the same error, WRONG_CREDENTIALS. A blocked
-    /// account gives NOT_ALLOWED. Too many failures of an account or from an IP address give the GraphQL
-    /// error RATE_LIMITED.
+    /// account gives NOT_ALLOWED. Too many failed attempts for one account or from one IP address give the
+    /// GraphQL error RATE_LIMITED.
     async fn sign_in(
         &self,
         ctx: &Context<'_>,

@@ -116,7 +116,7 @@ impl GigMutation {
     }
 
     /// Changes one of the viewer's gigs that is REJECTED, ACTIVE or PAUSED, and submits it for review again.
-    /// INVALID_TRANSITION if it was rejected for reasons of which none is retryable. Requires a session.
+    /// INVALID_TRANSITION if it was rejected and no reason is retryable. Requires a session.
     async fn edit_gig(
         &self,
         ctx: &Context<'_>,
@@ -158,7 +158,8 @@ impl GigMutation {
         apply_transition(ctx, &id, GigTransition::Resume).await
     }
 
-    /// Archives one of the viewer's gigs, in whatever status it is. This is final. Requires a session.
+    /// Archives one of the viewer's gigs, whatever its status. This is final. INVALID_TRANSITION if it is
+    /// ARCHIVED already. Requires a session.
     async fn archive_gig(
         &self,
         ctx: &Context<'_>,

@@ -36,7 +36,7 @@ pub struct ReviewMutation;
 #[Object]
 impl ReviewMutation {
     /// Claims an item for `Limits.review.claimMinutes` minutes, so that two reviewers do not work on it at
-    /// the same time. If the viewer has claimed it already, extends the claim. ALREADY_CLAIMED if another
+    /// the same time. Extends the claim if the viewer has claimed it already. ALREADY_CLAIMED if another
     /// reviewer has claimed it, NOT_ALLOWED for the viewer's own gig or verification. Requires the role
     /// REVIEWER or ADMIN.
     async fn claim_review(

@@ -40,7 +40,7 @@ pub struct VerificationMutation;
 
 #[Object]
 impl VerificationMutation {
-    /// Saves the viewer's personal information, in place of what was saved before. It is stored encrypted.
+    /// Saves the viewer's personal information, and replaces what was saved before. It is stored encrypted.
     /// Requires a session.
     async fn save_personal_info(
         &self,

@@ -78,10 +78,10 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "Only gigs that match this filter.", name = "where")] filter: Option<GigFilter>,
         #[graphql(
-            desc = "Only gigs that contain these words in the title, the tags or the description. Each word, \
-                    of at most 10, may be the beginning of a longer one. A word of 4 or more characters that \
-                    occurs in no ACTIVE gig is replaced by the most similar words that do, unless more than \
-                    3 words occur in none."
+            desc = "Only gigs that contain the first 10 of these words in the title, the tags or the \
+                    description. Each may be the beginning of a longer word. A word of 4 or more characters \
+                    that occurs in no ACTIVE gig is replaced by the most similar words that do, unless more \
+                    than 3 words occur in none."
         )]
         search: Option<String>,
         #[graphql(
@@ -89,19 +89,19 @@ impl Query {
             default_with = "Some(GigOrder::Newest)"
         )]
         order_by: Option<GigOrder>,
-        #[graphql(desc = "How many entries from the start: 0 to 100. 20 if `last` is not given, either.")]
+        #[graphql(desc = "How many entries from the start: 0 to 100. 20 if `last` is not given.")]
         first: Option<i32>,
         #[graphql(
-            desc = "Only entries after this cursor. INVALID_CURSOR if it is of another list or order."
+            desc = "Only entries after this cursor. INVALID_CURSOR if it belongs to another list or order."
         )]
         after: Option<String>,
         #[graphql(desc = "How many entries from the end: 0 to 100. Not with `first`.")] last: Option<i32>,
         #[graphql(
-            desc = "Only entries before this cursor. INVALID_CURSOR if it is of another list or order."
+            desc = "Only entries before this cursor. INVALID_CURSOR if it belongs to another list or order."
         )]
         before: Option<String>,
     ) -> Result<GigConnection> {
-        // A blank search is no search, and without a search all gigs are equally relevant.
+        // A blank text does not search. Without a search, all gigs are equally relevant.
         let search = search.filter(|text| !text.trim().is_empty());
         let order = match order_by.unwrap_or(GigOrder::Newest) {
             GigOrder::Relevance if search.is_none() => GigOrder::Newest,
@@ -132,8 +132,8 @@ impl Query {
         Limits::from(&ctx.services().limits)
     }
 
-    /// A position in the event log that is not newer than anything else in this response. Read it together
-    /// with a list and give it to a subscription as `after`; then no change of the list is missed.
+    /// A cursor of the event log, read before everything else in this response. Query it together with a
+    /// list, and give it to a subscription as `after`: then the subscription misses no change of the list.
     async fn event_cursor(&self, ctx: &Context<'_>) -> String {
         ctx.cursor().encode()
     }
@@ -146,15 +146,15 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "Only items of this kind.")] kind: Option<ReviewKind>,
         #[graphql(desc = "Only items in this state.")] state: Option<ReviewState>,
-        #[graphql(desc = "How many entries from the start: 0 to 100. 20 if `last` is not given, either.")]
+        #[graphql(desc = "How many entries from the start: 0 to 100. 20 if `last` is not given.")]
         first: Option<i32>,
         #[graphql(
-            desc = "Only entries after this cursor. INVALID_CURSOR if it is of another list or order."
+            desc = "Only entries after this cursor. INVALID_CURSOR if it belongs to another list or order."
         )]
         after: Option<String>,
         #[graphql(desc = "How many entries from the end: 0 to 100. Not with `first`.")] last: Option<i32>,
         #[graphql(
-            desc = "Only entries before this cursor. INVALID_CURSOR if it is of another list or order."
+            desc = "Only entries before this cursor. INVALID_CURSOR if it belongs to another list or order."
         )]
         before: Option<String>,
     ) -> Result<ReviewItemConnection> {

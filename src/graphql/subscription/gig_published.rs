@@ -55,8 +55,8 @@ impl GigPublishedSubscription {
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "Only gigs that match this filter when the event is sent. A gig that is not ACTIVE any \
-                    more then does not match.",
+            desc = "Only gigs that match this filter when the event is sent. A gig that is no longer ACTIVE \
+                    at that time does not match.",
             name = "where"
         )]
         filter: Option<GigFilter>,

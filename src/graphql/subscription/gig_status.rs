@@ -89,9 +89,9 @@ pub struct GigStatusSubscription;
 
 #[Subscription]
 impl GigStatusSubscription {
-    /// Changes of the status of gigs. With `gigId`: of this gig, which must be the viewer's own unless they
-    /// are a reviewer; NOT_FOUND otherwise. Without `after`, it starts with a SNAPSHOT. Without `gigId`: of
-    /// all gigs of the viewer, without a SNAPSHOT. Requires a session.
+    /// Changes of the status of gigs. With `gigId`, the changes of this gig, starting with a SNAPSHOT unless
+    /// `after` is given. NOT_FOUND unless the gig is the viewer's own, or the viewer is a reviewer. Without
+    /// `gigId`, the changes of all gigs of the viewer, without a SNAPSHOT. Requires a session.
     async fn gig_status_changed(
         &self,
         ctx: &Context<'_>,
@@ -145,7 +145,7 @@ impl GigStatusSubscription {
 /// # Errors
 /// NOT_FOUND if the viewer is neither the seller nor a reviewer.
 async fn load_snapshot(services: &Services, viewer: &Viewer, gig_id: GigId) -> Result<(i64, gig::Gig)> {
-    // Both reads see the same state, so the snapshot contains every event up to the position and none after
+    // Both reads see the same state, so the snapshot includes every event up to the position, and none after
     // it.
     let snapshot_tx = services.db.snapshot().await?;
     let position = event_log::newest_position(&snapshot_tx).await?;

@@ -1,8 +1,8 @@
 //! The root type `Subscription`: one file per field.
 //!
 //! A root field opens a stream of the event log, says how to convert its events, and hands both over to the
-//! engine ([`source`]). A subscriber receives each event once and in order. To resume after an event, it
-//! gives the event's `cursor` as `after`.
+//! engine ([`source`]). A subscriber receives each event once and in order. To resume after an event, the
+//! client gives the event's `cursor` as `after`.
 //!
 //! To add a subscription: its event in `domain::event` with a topic, a file here with the event type and the
 //! root field, a variant of [`Event`], the field's name in `authorization::table` and its cases in
@@ -96,8 +96,8 @@ impl Event {
     }
 }
 
-/// Opens a stream of the topic: of the events after `Last-Event-ID` or `after` or, without either, of new
-/// events.
+/// Opens a stream of the topic. It starts after the cursor in `Last-Event-ID` or `after` or, without either,
+/// with new events.
 ///
 /// # Errors
 /// INVALID_CURSOR if the cursor is malformed, CURSOR_EXPIRED if the log no longer has the events after it.

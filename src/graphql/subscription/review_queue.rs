@@ -51,7 +51,7 @@ pub struct ReviewQueueEvent {
     pub occurred_at: DateTime,
     /// What happened to the item.
     change: ReviewQueueChange,
-    /// What kind of subject the item is about.
+    /// The kind of the item's subject.
     kind: ReviewKind,
     /// The id of the item.
     item_id: ID,

@@ -33,7 +33,7 @@ pub struct SubscriptionSource {
     pub first: Option<(i64, Event)>,
     /// Which subscribers can share executions with this one.
     pub fanout_scope: FanoutScope,
-    /// Whether the subscription ends when the viewer is not a reviewer any more.
+    /// Whether the subscription ends when the viewer is no longer a reviewer.
     pub requires_reviewer: bool,
     pub resolver: Option<EventResolver>,
 }

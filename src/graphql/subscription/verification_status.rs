@@ -45,8 +45,8 @@ pub struct VerificationStatusEvent {
 
 #[ComplexObject]
 impl VerificationStatusEvent {
-    /// The reasons of the last decision in this version; empty if there are none. They are as in
-    /// `Verification.reasons`.
+    /// The reasons of the last decision in this version; empty if there are none. The user sees the same
+    /// reasons as in `Verification.reasons`.
     async fn reasons(&self, ctx: &Context<'_>) -> Result<Vec<ReviewReason>> {
         if !self.has_reasons {
             return Ok(Vec::new());

@@ -18,7 +18,7 @@ use crate::graphql::types::verification::Verification;
 use crate::service::{accounts, verifications};
 use crate::store::gigs::query::{GigQuery, Scope};
 
-/// What a user may do beyond using their own account.
+/// The role of a user, which decides what they may do.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "user::Role")]
 pub enum Role {
@@ -26,7 +26,7 @@ pub enum Role {
     Member,
     /// May also decide about the gigs and verifications of others.
     Reviewer,
-    /// May do what a reviewer may do. Administrators run the marketplace.
+    /// Runs the marketplace. May do everything that a reviewer may do.
     Admin,
 }
 
@@ -64,15 +64,15 @@ impl Viewer {
             desc = "Only gigs in one of these statuses, at most 100. Without it, gigs in every status."
         )]
         status: Option<Vec<GigStatus>>,
-        #[graphql(desc = "How many entries from the start: 0 to 100. 20 if `last` is not given, either.")]
+        #[graphql(desc = "How many entries from the start: 0 to 100. 20 if `last` is not given.")]
         first: Option<i32>,
         #[graphql(
-            desc = "Only entries after this cursor. INVALID_CURSOR if it is of another list or order."
+            desc = "Only entries after this cursor. INVALID_CURSOR if it belongs to another list or order."
         )]
         after: Option<String>,
         #[graphql(desc = "How many entries from the end: 0 to 100. Not with `first`.")] last: Option<i32>,
         #[graphql(
-            desc = "Only entries before this cursor. INVALID_CURSOR if it is of another list or order."
+            desc = "Only entries before this cursor. INVALID_CURSOR if it belongs to another list or order."
         )]
         before: Option<String>,
     ) -> Result<GigConnection> {
@@ -111,8 +111,8 @@ pub struct Session {
     access_token: String,
     /// When the access token expires.
     access_token_expires_at: DateTime,
-    /// For `refreshSession`. Can be used once. The session expires 30 days after its last refresh, or after
-    /// the sign-in.
+    /// For `refreshSession`. It can be used once. The session expires 30 days after the sign-in or the last
+    /// refresh.
     refresh_token: String,
     /// The signed-in user.
     viewer: Viewer,

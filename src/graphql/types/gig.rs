@@ -28,21 +28,21 @@ use crate::store::images::ImageView;
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "Status")]
 pub enum GigStatus {
-    /// The seller is still writing it. Only the seller and reviewers can see it.
+    /// The seller is still writing the gig. Only the seller and reviewers can see it.
     Draft,
-    /// It waits for the decision of a reviewer. Only the seller and reviewers can see it.
+    /// The gig waits for the decision of a reviewer. Only the seller and reviewers can see it.
     InReview,
-    /// It is published: everybody can see it.
+    /// The gig is published: everybody can see it.
     Active,
-    /// The seller has paused it, or it was paused because the seller's verification was revoked. The seller
-    /// can resume it.
+    /// The seller has paused the gig, or it was paused because the seller's verification was revoked. The
+    /// seller can resume it.
     Paused,
-    /// A reviewer has rejected it for the reasons in `reviewReasons`. The seller can edit it if at least one
-    /// is retryable.
+    /// A reviewer has rejected the gig for the reasons in `reviewReasons`. The seller can edit it if at least
+    /// one of them is retryable.
     Rejected,
-    /// A reviewer has taken it down for the reasons in `reviewReasons`. It can only be archived.
+    /// A reviewer has taken the gig down for the reasons in `reviewReasons`. It can only be archived.
     Suspended,
-    /// The seller has ended it. This is final.
+    /// The seller has ended the gig. This is final.
     Archived,
 }
 
@@ -106,7 +106,7 @@ pub struct GigImage {
 
 #[ComplexObject]
 impl GigImage {
-    /// The address of the image. While the gig is ACTIVE, it is public and does not change. Otherwise it is
+    /// The URL of the image. While the gig is ACTIVE, the URL is public and does not change. Otherwise it is
     /// signed, and expires after one to two hours.
     async fn url(&self, ctx: &Context<'_>) -> Url {
         Url(image_url(ctx.services(), &self.view))
@@ -134,8 +134,8 @@ pub fn column_for(field: &str) -> Option<Column> {
     name.parse().ok()
 }
 
-/// Loads what the row does not contain. Boxed, because the future of every field is as large as the largest
-/// of them.
+/// Loads a value that the row does not contain. Boxed, because the future of every field is as large as the
+/// largest of them.
 fn load_missing<'a, K>(
     ctx: &'a Context<'_>,
     key: K,
@@ -169,7 +169,7 @@ impl Gig {
         Self::from_row(Arc::new(gig.into()), viewer)
     }
 
-    /// The gig of a list, with what the list has read of it.
+    /// The gig of a list, with the columns that the list has read.
     pub fn from_row(row: Arc<GigRow>, viewer: Option<&Viewer>) -> Self {
         let is_review_visible = row.gig.is_review_visible_to(viewer);
         Self { row, is_review_visible }
@@ -192,7 +192,7 @@ impl Gig {
         Ok(gig.map(|gig| Self::for_viewer(gig, visibility)))
     }
 
-    /// Whether the review is visible; if not, the result depends on the viewer.
+    /// Whether the review is visible. If not, marks the execution as viewer-dependent.
     fn check_review_visible(&self, ctx: &Context<'_>) -> bool {
         if !self.is_review_visible {
             ctx.mark_viewer_dependent();

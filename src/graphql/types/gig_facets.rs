@@ -1,4 +1,4 @@
-//! Facets: how many gigs of a list are in each category, price range and tag.
+//! Facets: how many gigs of a list are in each category and each price range, and how many have each tag.
 
 use async_graphql::{Context, Object, SimpleObject};
 use futures_util::future::BoxFuture;
@@ -46,7 +46,7 @@ pub struct TagCount {
 }
 
 impl GigFacets<'_> {
-    // Boxed, because the future of every field is as large as the largest of them.
+    /// Counts a facet. Boxed, because the future of every field is as large as the largest of them.
     fn counts<'a>(&'a self, ctx: &'a Context<'_>, facet: Facet) -> BoxFuture<'a, Result<Vec<(Bucket, i32)>>> {
         Box::pin(async move {
             let counts = match self.0 {

@@ -87,7 +87,7 @@ pub struct VerificationLimits {
     minimum_age: i32,
     /// The minimum number of pixels of the shorter side of an image of a document.
     document_min_pixels: i32,
-    /// Whether an image of the user themselves is required, too.
+    /// Whether an image of the user (a selfie) is also required.
     selfie_required: bool,
 }
 
@@ -109,7 +109,7 @@ pub struct ReviewLimits {
 pub struct LevelLimit {
     /// The level, 0 or more.
     level: i32,
-    /// The number of points from which a user has the level.
+    /// The minimum number of points of a user with this level.
     points: i32,
 }
 

@@ -40,13 +40,14 @@ pub fn public_id(id: impl PublicId) -> ID {
     ID(id.to_public())
 }
 
-/// The id that a client sent; the nil id, which no row has, if it is not a public id of this kind.
+/// Parses an id that a client sent. Returns the nil id, which no row has, if it is not a public id of this
+/// kind.
 pub fn parse_id_or_nil<T: PublicId>(text: &ID) -> T {
     T::parse(text).unwrap_or(T::from(Uuid::nil()))
 }
 
-/// The object with this id; `None` if it does not exist, or the viewer may not see it. All objects of a kind
-/// that a request reads are read in one statement, except identity documents.
+/// The object with this id; `None` if it does not exist, or the viewer may not see it. A request reads all
+/// objects of one kind with one statement, except identity documents.
 ///
 /// # Errors
 /// UNAUTHENTICATED if the credentials are invalid.

@@ -37,7 +37,8 @@ impl PageArguments {
     /// The requested page of a list whose cursors have this shape.
     ///
     /// # Errors
-    /// BAD_USER_INPUT if the size is out of bounds, or both `first` and `last` are given. INVALID_CURSOR.
+    /// BAD_USER_INPUT if the size is out of bounds, or both `first` and `last` are given. INVALID_CURSOR if
+    /// `after` or `before` is not a cursor of this list and order.
     pub fn parse(self, shape: (&'static str, usize)) -> Result<PageRequest> {
         let (size, direction) = match (self.first, self.last) {
             (Some(_), Some(_)) => {
@@ -45,7 +46,7 @@ impl PageArguments {
             }
             (None, Some(last)) => (size("last", last)?, Direction::Backward),
             (Some(first), None) => (size("first", first)?, Direction::Forward),
-            // `before` alone: the page that ends there.
+            // Only `before`: the page that ends there.
             (None, None) if self.before.is_some() && self.after.is_none() => {
                 (DEFAULT_SIZE, Direction::Backward)
             }
@@ -76,7 +77,8 @@ fn key(name: &str, cursor: Option<String>, shape: (&'static str, usize)) -> Resu
     })
 }
 
-/// Where to look for rows on the side of the page opposite to its direction; `None` if there are none.
+/// The side of a page opposite to its direction, where more rows may exist, and the key at which it starts;
+/// `None` if the page starts at an end of the list.
 pub fn opposite_side(request: &PageRequest) -> Option<(Side, &PageKey)> {
     match request.direction {
         Direction::Forward => request.after.as_ref().map(|key| (Side::UpTo, key)),
@@ -84,7 +86,7 @@ pub fn opposite_side(request: &PageRequest) -> Option<(Side, &PageKey)> {
     }
 }
 
-/// The `PageInfo` of a page. `has_opposite`: whether there are rows on the opposite side.
+/// The `PageInfo` of a page. `has_opposite` says whether rows exist on the opposite side.
 pub fn page_info<T>(page: &Page<T>, request: &PageRequest, has_opposite: bool) -> PageInfo {
     let (has_next_page, has_previous_page) = match request.direction {
         Direction::Forward => (page.has_more, has_opposite),

@@ -1,4 +1,4 @@
-//! Whether the viewer may do something, before they try.
+//! Tells clients whether the viewer may do something before they try.
 
 use async_graphql::{Enum, SimpleObject};
 

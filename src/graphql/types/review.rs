@@ -27,9 +27,9 @@ pub enum ReviewKind {
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "review::ReviewState")]
 pub enum ReviewState {
-    /// It waits for a reviewer.
+    /// The item waits for a reviewer.
     Open,
-    /// A reviewer has claimed it, and the claim has not expired.
+    /// A reviewer has claimed the item, and the claim has not expired.
     Claimed,
     /// A reviewer has decided.
     Decided,
@@ -66,7 +66,7 @@ pub struct ReviewReason {
     /// The path of the field that is wrong, for example ["description"]; null if the reason is not about one
     /// field.
     field: Option<Vec<String>>,
-    /// Whether the user may correct it and submit again.
+    /// Whether the user may correct the mistake and submit again.
     retryable: bool,
 }
 
@@ -100,12 +100,12 @@ impl ReviewItem {
         public_id(self.0.id)
     }
 
-    /// What kind of subject it is about.
+    /// The kind of the subject.
     async fn kind(&self) -> ReviewKind {
         self.0.subject_id.kind().into()
     }
 
-    /// The current state. After a claim has expired it is OPEN again.
+    /// The current state. After a claim has expired, it is OPEN again.
     async fn state(&self, ctx: &Context<'_>) -> ReviewState {
         self.0.state(ctx.services().now()).into()
     }
@@ -138,12 +138,12 @@ impl ReviewItem {
         self.0.due_at.into()
     }
 
-    /// Whether the decision is due and has not been made.
+    /// Whether the decision is past its due time and has not been made.
     async fn overdue(&self, ctx: &Context<'_>) -> bool {
         self.0.is_overdue(ctx.services().now())
     }
 
-    /// The reviewer who has claimed it; null if `state` is not CLAIMED.
+    /// The reviewer who has claimed the item; null if `state` is not CLAIMED.
     async fn claimed_by(&self, ctx: &Context<'_>) -> Option<Result<User>> {
         nullable(async {
             match self.0.claimant(ctx.services().now()) {

@@ -127,7 +127,7 @@ impl ScalarType for Url {
 #[derive(Debug, Clone, Copy)]
 pub struct Upload(usize);
 
-/// The prefix of the placeholder that the multipart parser puts in the place of a file.
+/// The prefix of the placeholder that the multipart parser puts in place of a file.
 const UPLOAD_PREFIX: &str = "#__graphql_file__:";
 
 // Not the library's scalar, which panics if a client sends a placeholder itself.
@@ -159,7 +159,8 @@ impl Upload {
     }
 }
 
-/// Whether a value is one of the custom scalar of this name. Any value is one of a scalar that is not defined here.
+/// Whether a value is valid for the custom scalar with this name. For `Upload` and unknown scalars, any value
+/// is.
 pub fn is_valid(scalar: &str, value: &Value) -> bool {
     match scalar {
         "Date" => Date::is_valid(value),

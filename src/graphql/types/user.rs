@@ -49,15 +49,15 @@ impl User {
     async fn gigs(
         &self,
         ctx: &async_graphql::Context<'_>,
-        #[graphql(desc = "How many entries from the start: 0 to 100. 20 if `last` is not given, either.")]
+        #[graphql(desc = "How many entries from the start: 0 to 100. 20 if `last` is not given.")]
         first: Option<i32>,
         #[graphql(
-            desc = "Only entries after this cursor. INVALID_CURSOR if it is of another list or order."
+            desc = "Only entries after this cursor. INVALID_CURSOR if it belongs to another list or order."
         )]
         after: Option<String>,
         #[graphql(desc = "How many entries from the end: 0 to 100. Not with `first`.")] last: Option<i32>,
         #[graphql(
-            desc = "Only entries before this cursor. INVALID_CURSOR if it is of another list or order."
+            desc = "Only entries before this cursor. INVALID_CURSOR if it belongs to another list or order."
         )]
         before: Option<String>,
     ) -> Result<GigConnection> {

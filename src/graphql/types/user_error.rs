@@ -26,7 +26,7 @@ pub enum UserErrorCode {
     Duplicate,
     /// The id does not exist, or the viewer may not use it.
     NotFound,
-    /// The viewer may not do this, whatever they change in the form: for example, review their own gig.
+    /// The viewer may not do this, whatever the form contains: for example, review their own gig.
     NotAllowed,
     /// The current status of the object does not allow it.
     InvalidTransition,
@@ -74,7 +74,7 @@ impl From<Violation> for UserError {
     }
 }
 
-/// The two parts of a mutation's payload: the result, and the validation errors.
+/// The two parts of a mutation's payload: the result or the validation errors.
 ///
 /// # Errors
 /// Every error that is not a validation error.

@@ -21,15 +21,15 @@ pub enum VerificationStatus {
     NotStarted,
     /// The user is providing personal information and documents.
     InProgress,
-    /// It waits for the decision of a reviewer.
+    /// The verification waits for the decision of a reviewer.
     InReview,
     /// The user must correct what `reasons` names, and submit again.
     ActionRequired,
     /// The identity is verified.
     Cleared,
-    /// It was rejected. This is final.
+    /// The verification was rejected. This is final.
     Rejected,
-    /// It was CLEARED, and a reviewer has revoked that. The user may begin again.
+    /// The verification was CLEARED, and a reviewer has revoked it. The user may begin again.
     Revoked,
 }
 
@@ -60,7 +60,7 @@ pub enum IdentityDocumentType {
     DrivingLicence,
 }
 
-/// What an image shows.
+/// What the image of an identity document shows.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "verification::DocumentSide")]
 pub enum DocumentSide {
@@ -68,7 +68,7 @@ pub enum DocumentSide {
     Front,
     /// The other side of the document.
     Back,
-    /// The user themselves. Required if `Limits.verification.selfieRequired` is true.
+    /// The user. Required if `Limits.verification.selfieRequired` is true.
     Selfie,
 }
 
@@ -85,7 +85,7 @@ pub struct VerificationStep {
     done_at: Option<DateTime>,
 }
 
-/// The identity that a user claims. It is stored encrypted.
+/// The personal information of a user, as the user has entered it. It is stored encrypted.
 #[derive(SimpleObject)]
 pub struct PersonalInfo {
     /// The first name, as in the document.
@@ -143,7 +143,7 @@ impl IdentityDocument {
         public_id(self.0.id)
     }
 
-    /// The kind of document that it belongs to.
+    /// The kind of the document that the image belongs to.
     #[graphql(name = "type")]
     async fn document_type(&self) -> IdentityDocumentType {
         self.0.document_type.into()
@@ -159,8 +159,8 @@ impl IdentityDocument {
         self.0.uploaded_at.into()
     }
 
-    /// The address of the image, for reviewers; null for everybody else. It is valid for 5 minutes, and
-    /// only with an access token of the same session. The audit log records each view.
+    /// The URL of the image, for reviewers; null for everybody else. It is valid for 5 minutes, and only with
+    /// an access token of the same session. The audit log records each view.
     async fn url(&self, ctx: &Context<'_>) -> Option<Result<Url>> {
         nullable(async {
             match ctx.viewer()? {
@@ -177,7 +177,7 @@ impl IdentityDocument {
 
 pub struct Verification {
     verification: verification::Verification,
-    /// Whether to show all reasons unchanged; see [`reasons_for`].
+    /// Whether the viewer reviews it, and sees all reasons unchanged; see [`reasons_for`].
     is_for_reviewer: bool,
 }
 
@@ -220,8 +220,8 @@ impl Verification {
             .collect()
     }
 
-    /// The identity that the user claims; null if they have not provided it yet, and after it was erased. The
-    /// audit log records each time that a reviewer reads it.
+    /// The personal information; null if the user has not provided it yet, and after it was erased. The audit
+    /// log records each time that a reviewer reads it.
     async fn personal_info(&self, ctx: &Context<'_>) -> Option<Result<PersonalInfo>> {
         nullable(async {
             let (services, viewer) = (ctx.services(), ctx.require_viewer()?);
@@ -244,17 +244,18 @@ impl Verification {
         reasons_for(self.verification.reasons.clone(), self.is_for_reviewer)
     }
 
-    /// The number of times that it was submitted since the user first began, or began again after REVOKED.
+    /// The number of times that the user has submitted the verification. It starts again at 0 when the
+    /// verification is REVOKED.
     async fn attempts_used(&self) -> i32 {
         self.verification.attempts_used
     }
 
-    /// The number of times that it can still be submitted.
+    /// The number of times that the user can still submit the verification.
     async fn attempts_left(&self, ctx: &Context<'_>) -> i32 {
         self.verification.attempts_left(&ctx.services().limits)
     }
 
-    /// When it was last submitted; null if it never was.
+    /// When the verification was last submitted; null if it never was.
     async fn submitted_at(&self) -> Option<DateTime> {
         self.verification.submitted_at.map(DateTime)
     }
@@ -283,7 +284,7 @@ impl Verification {
     }
 }
 
-/// The reasons for a reviewer, who sees all of them unchanged, or for the user themselves.
+/// The reasons as a reviewer sees them, all unchanged, or as the reviewed user sees them.
 pub fn reasons_for(
     reasons: Vec<crate::domain::reason::ReviewReason>,
     is_for_reviewer: bool,

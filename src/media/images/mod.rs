@@ -125,11 +125,11 @@ pub fn reencode(input: &[u8], bounds: &Bounds) -> Result<EncodedImage, InvalidIm
     encode_within(upright, bounds)
 }
 
-/// Encodes pixels as they will be stored: at most as large as the longest side allows, in the best quality
-/// that fits into the maximum of bytes.
+/// Encodes pixels as they will be stored: with no side above `stored_max_side`, and in the best quality that
+/// fits into `stored_max_bytes`. If none fits, the image is made smaller.
 ///
 /// # Errors
-/// There are no pixels, or not even one pixel fits into the maximum of bytes.
+/// There are no pixels, or not even one pixel fits into `stored_max_bytes`.
 pub fn encode(pixels: &RgbImage, bounds: &Bounds) -> Result<EncodedImage, InvalidImage> {
     if pixels.is_empty() {
         return Err(InvalidImage::Empty);
@@ -224,8 +224,8 @@ fn shrink_to_fit(image: DynamicImage, max_side: u32) -> DynamicImage {
     if longest <= max_side {
         return image;
     }
-    // The filter with good quality needs 16 bytes per pixel after the first direction. Averaging whole blocks
-    // first saves most of this memory and of the time, and leaves the last step to the filter.
+    // CatmullRom gives good quality, but needs 16 bytes per pixel after its first pass. Averaging whole
+    // blocks before it saves most of this memory and time.
     let block = (longest / max_side).min(64);
     let coarse =
         if block == 1 { image } else { image.thumbnail_exact(width.div_ceil(block), height.div_ceil(block)) };

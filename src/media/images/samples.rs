@@ -68,7 +68,7 @@ pub(super) fn grey_jpeg(frame: u8, side: u16, components: u8) -> Vec<u8> {
         start.extend([id, 0x11, 0]);
         scan.extend([id, 0]);
     }
-    // A progressive scan has the mean alone, which takes one bit.
+    // In a progressive JPEG, this scan contains only the mean of each block, which takes one bit.
     scan.extend([0, if frame == 0xC2 { 0 } else { 63 }, 0]);
     let one_code = |class| [vec![class, 1], vec![0; 16]].concat();
     let mut jpeg = vec![0xFF, 0xD8];

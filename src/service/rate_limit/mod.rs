@@ -28,11 +28,11 @@ const MAX_BUCKETS: u64 = 100_000;
 /// A bucket that was not used for this long is dropped.
 const BUCKET_IDLE_LIFETIME: Duration = Duration::from_mins(10);
 
-/// The part of a bucket's capacity that a gateway leases at once.
+/// The fraction of a bucket's capacity that a gateway leases at once.
 const LEASE_FRACTION: f64 = 0.05;
 
-/// Leased tokens that are not spent by then are dropped: another gateway may need them, and the bucket has
-/// refilled.
+/// Leased tokens that are not spent within this time are dropped: the shared bucket has refilled in the
+/// meantime, and they would come on top of its capacity.
 const LEASE_LIFETIME: TimeDelta = TimeDelta::seconds(10);
 
 /// What a limit counts.
@@ -80,7 +80,7 @@ pub struct RateLimiter {
     shared: Option<SharedBuckets>,
 }
 
-/// What one gateway knows of one bucket.
+/// The state of one bucket in this gateway.
 #[derive(Debug)]
 struct LocalBucket {
     /// Used without Redis.

@@ -62,7 +62,7 @@ pub(super) struct SharedBuckets {
 #[derive(Debug, Clone)]
 enum ConnectionState {
     Open(MultiplexedConnection),
-    /// Redis is unavailable until then.
+    /// Redis was unavailable. It is not tried again before this time.
     RetryAt(Instant),
 }
 

@@ -7,10 +7,12 @@
 //! [`IMAGE_COLUMNS`]. Two swapped columns of the same type compile, but fail the test
 //! `every_field_in_a_list_equals_the_field_of_the_gig`.
 //!
-//! To add a column of `gig` to the lists: a variant of [`Column`], whose name in snake case is the name of the
-//! SQL column and of the GraphQL field, and a line in [`RowLayout::read_gig`] at the place of the variant
-//! (`reader.column`, or `reader.json` for JSON). Variants of `GigContent` stand before `Version`, others before
-//! `Seller`. `src/graphql/mod.rs` has all steps.
+//! To add a column of `gig` to the lists (`src/graphql/mod.rs` has all steps):
+//!
+//! 1. Add a variant to [`Column`]: before `Version` for a field of `GigContent`, before `Seller` for any
+//!    other. Its name in snake case must be the name of the SQL column and of the GraphQL field.
+//! 2. Add a line to [`RowLayout::read_gig`] at the place of the variant: `reader.column`, or `reader.json`
+//!    for JSON.
 
 use std::sync::Arc;
 
@@ -172,8 +174,8 @@ impl RowLayout {
             seller_id,
             status,
             published_at,
-            // From here on, the fields are in the order in which `Column` declares its variants. A `ColumnSet`
-            // is iterated in that order.
+            // From here on, the fields are in the order in which `Column` declares its variants. A
+            // `ColumnSet` is iterated in that order.
             content: GigContent {
                 category_id,
                 price: Money::from_cents(price_cents),

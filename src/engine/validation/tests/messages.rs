@@ -3,7 +3,8 @@
 use super::{SDL, errors};
 use crate::engine::validation::Validator;
 
-/// Documents and an error of each: without suggestions, and with them if that is not the same.
+/// Documents, each with the message of one of its errors: without suggestions, and with suggestions (empty if
+/// it is the same).
 const CASES: &[(&str, &str, &str)] = &[
     (
         "{ limit { gig { titleMinChars } } }",
@@ -146,7 +147,8 @@ fn custom_scalars_are_named_only_with_suggestions() {
     const VARIABLE: &str = "query($f: GigFilter) { gigs(where: $f) { totalCount } }";
     let given = serde_json::json!({ "f": { "minPrice": 5 } });
     let given = given.as_object().expect("an object");
-    for (suggestions, expected) in [(true, "must be of type Decimal."), (false, "is not valid for its type.")] {
+    for (suggestions, expected) in [(true, "must be of type Decimal."), (false, "is not valid for its type.")]
+    {
         let validator = Validator::new(SDL, suggestions).with_scalars(|_, value| value.is_string());
         let literal = validator.validate(LITERAL).expect_err("5 is not a string").remove(0);
         assert!(literal.message.ends_with(expected), "{}", literal.message);

@@ -1,6 +1,9 @@
-//! Gigs and what belongs to them, people, and the root types.
+//! The rows of the root types, of gigs and their parts, and of users.
 
-use crate::graphql::authorization::Access::{Everyone, OwnObject, OwnerAndReviewersElseEmpty, OwnerAndReviewersElseNull, OwnerRequired, ReviewerRequired, SessionRequired, SignedInElseNull};
+use crate::graphql::authorization::Access::{
+    Everyone, OwnObject, OwnerAndReviewersElseEmpty, OwnerAndReviewersElseNull, OwnerRequired,
+    ReviewerRequired, SessionRequired, SignedInElseNull,
+};
 use crate::graphql::authorization::table::{TypeAccess, type_access};
 
 pub(super) const CATALOGUE: &[TypeAccess] = &[

@@ -1,11 +1,10 @@
-//! The table of all fields. Add a new field to the row of its type that has the same access.
+//! The table of all fields. Add a new field to the row of its type with the right access.
 
 mod catalogue;
 mod payloads;
 mod reviews;
 
 use crate::graphql::authorization::Access;
-
 
 /// The fields of one type.
 #[derive(Debug)]

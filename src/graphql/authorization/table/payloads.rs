@@ -1,4 +1,4 @@
-//! Results of mutations, and limits.
+//! The rows of the results of mutations, and of limits.
 
 use crate::graphql::authorization::Access::{Everyone, OwnObject, ReviewerObject};
 use crate::graphql::authorization::table::{TypeAccess, type_access};

@@ -1,6 +1,8 @@
-//! Verifications, reviews and events.
+//! The rows of verifications, reviews and events.
 
-use crate::graphql::authorization::Access::{Everyone, OwnObject, OwnerAndReviewers, ReviewerObject, ReviewersElseNull};
+use crate::graphql::authorization::Access::{
+    Everyone, OwnObject, OwnerAndReviewers, ReviewerObject, ReviewersElseNull,
+};
 use crate::graphql::authorization::table::{TypeAccess, type_access};
 
 pub(super) const REVIEWS: &[TypeAccess] = &[

@@ -67,7 +67,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A length that the file claims. If it does not fit, it is longer than any file.
+/// Converts a length that the file claims. A length that does not fit is longer than any file.
 fn to_usize(claimed: u32) -> usize {
     usize::try_from(claimed).unwrap_or(usize::MAX)
 }
@@ -83,7 +83,7 @@ fn inspect_png(mut rest: Reader, bounds: &Bounds) -> Result<u64, InvalidImage> {
         }
         first = false;
         let mut body = Reader(rest.take(size)?);
-        // The checksum. The decoder verifies it if it matters.
+        // Skip the checksum. The decoder verifies it if it matters.
         rest.array::<4>()?;
         match &kind {
             b"IHDR" => {
@@ -153,7 +153,7 @@ fn inspect_webp_chunks(mut rest: Reader, bounds: &Bounds, in_frame: bool) -> Res
     Ok(scratch)
 }
 
-/// Reads one JPEG, and complete ones that a camera appended to it (previews, depth, gain maps).
+/// Reads a JPEG, and complete ones that a camera appended to it (previews, depth, gain maps).
 fn inspect_jpegs(mut rest: Reader, bounds: &Bounds) -> Result<u64, InvalidImage> {
     let scratch = inspect_jpeg(&mut rest, bounds)?;
     loop {
@@ -167,7 +167,7 @@ fn inspect_jpegs(mut rest: Reader, bounds: &Bounds) -> Result<u64, InvalidImage>
     }
 }
 
-/// Reads from a start-of-image marker to its end-of-image marker.
+/// Reads one JPEG, from its start-of-image marker to its end-of-image marker.
 fn inspect_jpeg(rest: &mut Reader, bounds: &Bounds) -> Result<u64, InvalidImage> {
     rest.take(2)?;
     let mut components = None;

@@ -19,7 +19,7 @@ const MAX_COUNTERS: u64 = 100_000;
 
 /// Counts failed sign-ins. Each gateway counts for itself.
 #[derive(Debug)]
-pub struct LoginThrottle {
+pub struct SignInThrottle {
     per_account: u32,
     per_address: u32,
     /// By a hash of the e-mail, so that an overlong e-mail does not take more memory.
@@ -35,7 +35,7 @@ pub(super) struct Attempt {
     failed: bool,
 }
 
-impl LoginThrottle {
+impl SignInThrottle {
     /// Sets how many failures are allowed in 15 minutes.
     pub fn new(per_account: u32, per_address: u32) -> Self {
         Self {
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn only_failed_sign_ins_count_per_account_and_per_address() {
-        let throttle = LoginThrottle::new(2, 3);
+        let throttle = SignInThrottle::new(2, 3);
         let address = IpAddr::from([127, 0, 0, 1]);
         for _ in 0..5 {
             throttle.attempt("ann@example.com", address).expect("no failure yet");
