@@ -107,10 +107,10 @@ pub async fn run() -> Result<Report> {
         baseline.expect_events(u64::try_from(jobs.len())?).await?;
     }
 
-    let (times, baseline_times) = (timer.take_sorted(), baseline_timer.take_sorted());
+    let (durations, baseline_durations) = (timer.take_sorted(), baseline_timer.take_sorted());
     let deliveries = TURNS * EVENTS * usize::try_from(SUBSCRIBERS)?;
-    if times.len() != deliveries || baseline_times.len() != deliveries {
-        return Err(format!("expected {deliveries} timed deliveries, got {}", times.len()).into());
+    if durations.len() != deliveries || baseline_durations.len() != deliveries {
+        return Err(format!("expected {deliveries} timed deliveries, got {}", durations.len()).into());
     }
     let row = |name, gigway: &[Duration], other: &[Duration], percent, bound| Row {
         name,
@@ -120,8 +120,14 @@ pub async fn run() -> Result<Report> {
         bound,
     };
     let rows = vec![
-        row("change to client: half within", &times, &baseline_times, 50, Bound::None),
-        row("change to client: 99 of 100 within", &times, &baseline_times, 99, Bound::TimesAnd(1.5, 5.0)),
+        row("change to client: half within", &durations, &baseline_durations, 50, Bound::None),
+        row(
+            "change to client: 99 of 100 within",
+            &durations,
+            &baseline_durations,
+            99,
+            Bound::TimesAnd(1.5, 5.0),
+        ),
         row("the mutation itself: half within", &sorted(responses.0), &sorted(responses.1), 50, Bound::None),
     ];
     let settings =
@@ -189,9 +195,9 @@ async fn join_all(mut tasks: JoinSet<Result<Duration>>) -> Result<Vec<Duration>>
     Ok(all)
 }
 
-fn sorted(mut times: Vec<Duration>) -> Vec<Duration> {
-    times.sort_unstable();
-    times
+fn sorted(mut durations: Vec<Duration>) -> Vec<Duration> {
+    durations.sort_unstable();
+    durations
 }
 
 /// The percentile in milliseconds.

@@ -179,6 +179,7 @@ impl Config {
         let settings = settings.read_secret_files()?;
         let environment = parse_environment(settings.env.as_deref())?;
         let is_production = environment == Environment::Production;
+        let connections = parse_connection_limits(&settings, is_production)?;
         let data_dir = PathBuf::from(settings.data_dir.unwrap_or_else(|| "./data".into()));
         let token_secret = parse_secret("GIGWAY_TOKEN_SECRET", settings.token_secret, is_production)?;
         let index_key = parse_secret("GIGWAY_INDEX_KEY", settings.index_key, is_production)?;
@@ -207,44 +208,7 @@ impl Config {
                 1,
                 100,
             )?,
-            connections: ConnectionLimits {
-                ping_interval: parse_seconds(
-                    "GIGWAY_SOCKET_PING_SECONDS",
-                    settings.socket_ping_seconds.as_deref(),
-                    1,
-                    25,
-                )?,
-                init_timeout: parse_seconds(
-                    "GIGWAY_SOCKET_INIT_SECONDS",
-                    settings.socket_init_seconds.as_deref(),
-                    1,
-                    3,
-                )?,
-                token_grace: parse_seconds(
-                    "GIGWAY_TOKEN_GRACE_SECONDS",
-                    settings.token_grace_seconds.as_deref(),
-                    0,
-                    30,
-                )?,
-                per_address: parse_number(
-                    "GIGWAY_CONNECTIONS_PER_ADDRESS",
-                    settings.connections_per_address.as_deref(),
-                    1,
-                    if is_production { 1_000 } else { 10_000 },
-                )?,
-                operations_per_socket: parse_number(
-                    "GIGWAY_OPERATIONS_PER_SOCKET",
-                    settings.operations_per_socket.as_deref(),
-                    1,
-                    100,
-                )?,
-                subscriptions_per_viewer: parse_number(
-                    "GIGWAY_SUBSCRIPTIONS_PER_VIEWER",
-                    settings.subscriptions_per_viewer.as_deref(),
-                    1,
-                    if is_production { 1_000 } else { 10_000 },
-                )?,
-            },
+            connections,
             header_timeout: parse_seconds(
                 "GIGWAY_HEADER_SECONDS",
                 settings.header_seconds.as_deref(),
@@ -288,6 +252,50 @@ impl Config {
     pub fn is_production(&self) -> bool {
         self.environment == Environment::Production
     }
+}
+
+fn parse_connection_limits(
+    settings: &Settings,
+    is_production: bool,
+) -> Result<ConnectionLimits, ConfigError> {
+    Ok(ConnectionLimits {
+        ping_interval: parse_seconds(
+            "GIGWAY_SOCKET_PING_SECONDS",
+            settings.socket_ping_seconds.as_deref(),
+            1,
+            25,
+        )?,
+        init_timeout: parse_seconds(
+            "GIGWAY_SOCKET_INIT_SECONDS",
+            settings.socket_init_seconds.as_deref(),
+            1,
+            3,
+        )?,
+        token_grace: parse_seconds(
+            "GIGWAY_TOKEN_GRACE_SECONDS",
+            settings.token_grace_seconds.as_deref(),
+            0,
+            30,
+        )?,
+        per_address: parse_number(
+            "GIGWAY_CONNECTIONS_PER_ADDRESS",
+            settings.connections_per_address.as_deref(),
+            1,
+            if is_production { 1_000 } else { 10_000 },
+        )?,
+        operations_per_socket: parse_number(
+            "GIGWAY_OPERATIONS_PER_SOCKET",
+            settings.operations_per_socket.as_deref(),
+            1,
+            100,
+        )?,
+        subscriptions_per_viewer: parse_number(
+            "GIGWAY_SUBSCRIPTIONS_PER_VIEWER",
+            settings.subscriptions_per_viewer.as_deref(),
+            1,
+            if is_production { 1_000 } else { 10_000 },
+        )?,
+    })
 }
 
 #[cfg(test)]

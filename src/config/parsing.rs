@@ -172,7 +172,7 @@ pub(super) fn parse_origins(text: Option<&str>) -> Result<Vec<String>, ConfigErr
 }
 
 /// A whole number of `min` or more.
-pub(super) fn parse_number<T: std::str::FromStr + PartialOrd + std::fmt::Display>(
+pub(super) fn parse_number<T: Copy + std::str::FromStr + PartialOrd + std::fmt::Display>(
     variable: &'static str,
     text: Option<&str>,
     min: T,

@@ -112,12 +112,18 @@ impl Engine {
     }
 
     /// Validates a request. Nothing is executed or charged yet.
+    ///
+    /// # Errors
+    /// What is wrong with the request.
     pub fn validate(&self, mut request: Request) -> Result<ValidatedOperation, InvalidRequest> {
         self.persisted_documents.resolve(&mut request).map_err(|error| server_error(&error))?;
         self.validator.validate(request)
     }
 
     /// Finds the cached response to an anonymous request or, if there is none, validates the request.
+    ///
+    /// # Errors
+    /// What is wrong with the request.
     pub fn find_or_validate(&self, mut request: Request) -> Result<Admission, InvalidRequest> {
         self.persisted_documents.resolve(&mut request).map_err(|error| server_error(&error))?;
         let cache_key = self.response_cache.key(&request);

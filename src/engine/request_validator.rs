@@ -88,7 +88,7 @@ impl RequestValidator {
             operation_name: request.operation_name.clone(),
             variables: request.variables.clone(),
         });
-        self.coerce_variables(&prepared, name.as_deref(), &mut request)?;
+        coerce_variables(&prepared, name.as_deref(), &mut request)?;
 
         let document = selected_document(&prepared.document, name.as_deref());
         let (_, operation) = selected_operation(&document, name.as_deref())?;
@@ -146,8 +146,6 @@ impl RequestValidator {
         Ok(PreparedDocument { document, validated, root_fields, text_bytes: text.len() })
     }
 
-    /// Replaces the variables of the request by their coerced values. Values that the operation does not
-    /// declare are dropped.
     /// The error of a document that the library cannot parse. The rules of the schema are not checked: since
     /// the shape of the document is unknown, that could take very long.
     fn parse_error(&self, text: &str, error: &ParseError) -> ServerError {
@@ -166,26 +164,26 @@ impl RequestValidator {
         };
         request_error(ErrorCode::GraphqlValidationFailed, message, Some(position))
     }
+}
 
-    fn coerce_variables(
-        &self,
-        prepared: &PreparedDocument,
-        operation_name: Option<&str>,
-        request: &mut Request,
-    ) -> Result<(), ServerError> {
-        let variables = std::mem::take(&mut request.variables);
-        if !prepared.validated.declares_variables(operation_name) {
-            return Ok(());
-        }
-        let variables = match serde_json::to_value(&variables) {
-            Ok(serde_json::Value::Object(variables)) => variables,
-            _ => serde_json::Map::new(),
-        };
-        let coerced =
-            prepared.validated.coerce_variables(operation_name, &variables).map_err(server_error)?;
-        request.variables = Variables::from_json(serde_json::Value::Object(coerced));
-        Ok(())
+/// Replaces the variables of the request by their coerced values. Values that the operation does not declare
+/// are dropped.
+fn coerce_variables(
+    prepared: &PreparedDocument,
+    operation_name: Option<&str>,
+    request: &mut Request,
+) -> Result<(), ServerError> {
+    let variables = std::mem::take(&mut request.variables);
+    if !prepared.validated.declares_variables(operation_name) {
+        return Ok(());
     }
+    let variables = match serde_json::to_value(&variables) {
+        Ok(serde_json::Value::Object(variables)) => variables,
+        _ => serde_json::Map::new(),
+    };
+    let coerced = prepared.validated.coerce_variables(operation_name, &variables).map_err(server_error)?;
+    request.variables = Variables::from_json(serde_json::Value::Object(coerced));
+    Ok(())
 }
 
 /// The document with only the selected operation, since the library visits every operation of a document.

@@ -63,13 +63,12 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         let stop = stop.clone();
         connections.spawn(async move {
             let mut connection = pin!(connection);
-            let result = match stop.run_until_cancelled(connection.as_mut()).await {
-                Some(result) => result,
-                None => {
-                    // A running request is completed; an idle connection closes.
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
+            let result = if let Some(result) = stop.run_until_cancelled(connection.as_mut()).await {
+                result
+            } else {
+                // A running request is completed; an idle connection closes.
+                connection.as_mut().graceful_shutdown();
+                connection.await
             };
             if let Err(error) = result {
                 tracing::debug!(%error, "connection ended");

@@ -89,7 +89,7 @@ impl std::fmt::Debug for DataKey {
 impl Vault {
     /// A vault with these keys, newest last; `None` if there is none.
     pub fn new(keys: &[(&str, &[u8; KEY_BYTES])], index_key: &[u8]) -> Option<Self> {
-        let newest_key_id = (*keys.last()?).0.to_owned();
+        let newest_key_id = keys.last()?.0.to_owned();
         let keys = keys.iter().map(|(id, key)| ((*id).to_owned(), cipher(*key))).collect();
         let index = <Hmac<Sha256> as Mac>::new_from_slice(index_key).expect("HMAC takes a key of any length");
         Some(Self { keys, newest_key_id, index })

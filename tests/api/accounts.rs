@@ -104,8 +104,8 @@ async fn concurrent_refreshes_issue_tokens_at_most_once(app: TestApp) {
         async move { client.run(REFRESH, token).await["refreshSession"]["session"].take() }
     });
     let sessions = futures_util::future::join_all(refreshes).await;
-    let refreshed = sessions.iter().filter(|session| !session.is_null()).count();
-    assert_eq!(refreshed, 1);
+    let issued = sessions.iter().filter(|session| !session.is_null()).count();
+    assert_eq!(issued, 1);
 }
 
 async fn a_session_expires_after_thirty_days_without_use(app: TestApp) {

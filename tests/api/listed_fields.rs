@@ -107,13 +107,8 @@ async fn fields_of_gig(gateway: &Client, objects: &[&str]) -> Vec<String> {
         let name = field["name"].as_str().expect("a name");
         let is_composite = field["type"].to_string().contains("\"OBJECT\"");
         let object = objects.iter().find(|object| object.split(' ').next() == Some(name));
-        match object {
-            Some(object) => (*object).to_owned(),
-            None => {
-                assert!(!is_composite, "add a selection of `{name}` to this test");
-                name.to_owned()
-            }
-        }
+        assert!(object.is_some() || !is_composite, "add a selection of `{name}` to this test");
+        object.map_or(name, |object| *object).to_owned()
     };
     fields.as_array().expect("a list").iter().map(selection).collect()
 }

@@ -46,8 +46,8 @@ impl Scanner {
         check("GraphQL IDE", has_ide);
         check("GET queries", !self.get("{__typename}").await["data"]["__typename"].is_null());
         let aliases: Vec<_> = (0..=100).map(|number| format!("alias{number}:__typename \n")).collect();
-        let aliased = self.post(&format!("query {{ {} }}", aliases.concat())).await;
-        check("alias overloading", !aliased["data"]["alias100"].is_null());
+        let response = self.post(&format!("query {{ {} }}", aliases.concat())).await;
+        check("alias overloading", !response["data"]["alias100"].is_null());
         let batch = vec![json!({ "query": "query { __typename }" }); 11];
         let batch = self.client.post("/graphql").json(&batch).send().await.expect("a response");
         let batch: Value = batch.json().await.expect("JSON");

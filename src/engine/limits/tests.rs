@@ -324,15 +324,15 @@ fn selections_count_in_all_operations_of_a_document() {
 fn a_fragment_that_is_spread_deep_counts_all_of_its_levels() {
     // Each fragment is visited first at a level where it is not nested, and later inside the others.
     let names: Vec<_> = (0..80).map(|number| format!("F{number:02}")).collect();
-    let fragments = names.iter().enumerate().map(|(number, name)| {
+    let fragments = join(names.len(), |number| {
+        let name = &names[number];
         let next = names
             .get(number + 1)
             .map_or_else(|| "id".to_owned(), |next| format!("... on Gig {{ ...{next} }}"));
         format!("fragment {name} on Gig {{ {next} }} ")
     });
-    let visits: String = names.iter().rev().map(|name| format!("...{name} ")).collect();
-    let document =
-        format!("{{ gigs(first: 1) {{ nodes {{ {visits} }} }} }} {}", fragments.collect::<String>());
+    let visits = join(names.len(), |number| format!("...{} ", names[names.len() - 1 - number]));
+    let document = format!("{{ gigs(first: 1) {{ nodes {{ {visits} }} }} }} {fragments}");
     assert_eq!(error_code(&document).as_deref(), Some("QUERY_TOO_COMPLEX"));
 }
 

@@ -23,6 +23,7 @@ mod errors;
 mod literal_json;
 mod literals;
 mod merging;
+mod scalars;
 mod strings;
 mod subscriptions;
 mod syntax;

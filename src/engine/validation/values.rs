@@ -14,7 +14,7 @@ use crate::engine::validation::ScalarCheck;
 use crate::engine::validation::apollo::did_you_mean;
 use crate::engine::validation::errors::Errors;
 use crate::engine::validation::literal_json::literal_to_json;
-use crate::engine::validation::variables::custom_scalar_error;
+use crate::engine::validation::scalars::{custom_scalar_error, is_built_in};
 use crate::engine::validation::walk::{WalkItem, walk};
 
 pub(super) fn check(
@@ -246,11 +246,6 @@ fn has_variables(value: &Value) -> bool {
         Value::Object(fields) => fields.iter().any(|(_, value)| has_variables(value)),
         _ => false,
     }
-}
-
-/// Whether the specification defines the scalar.
-pub(super) fn is_built_in(scalar: &str) -> bool {
-    matches!(scalar, "Int" | "Float" | "String" | "Boolean" | "ID")
 }
 
 /// Whether a variable can be used for a target of the expected type. A nullable variable can be used for a

@@ -10,7 +10,7 @@ use serde_json::{Map, Number, Value};
 use crate::engine::validation::ScalarCheck;
 use crate::engine::validation::errors::{ErrorKind, ValidationError};
 use crate::engine::validation::literal_json::literal_to_json;
-use crate::engine::validation::values::is_built_in;
+use crate::engine::validation::scalars::{custom_scalar_error, is_built_in};
 
 /// Up to this float, all integers are exact.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
@@ -51,11 +51,6 @@ pub(super) struct Types<'a> {
     pub scalars: ScalarCheck,
     /// Whether messages may name custom scalars.
     pub names_scalars: bool,
-}
-
-/// The error for a value that is invalid for a custom scalar, as a predicate.
-pub(super) fn custom_scalar_error(scalar: &str, names_scalar: bool) -> String {
-    if names_scalar { format!("must be of type {scalar}") } else { "is not valid for its type".to_owned() }
 }
 
 /// The path to a value inside a variable. It is formatted only for an error, so it allocates nothing.

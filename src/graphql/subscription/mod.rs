@@ -82,6 +82,9 @@ pub enum Event {
 
 impl Event {
     /// Resolves the selected fields of the event.
+    ///
+    /// # Errors
+    /// The error of the first field that failed and may not be null.
     pub async fn resolve(
         &self,
         selected: &ContextSelectionSet<'_>,

@@ -148,6 +148,9 @@ where
 }
 
 /// Loads the category of a gig.
+///
+/// # Errors
+/// The database failed, or has no such category.
 pub async fn load_category(ctx: &Context<'_>, id: CategoryId) -> Result<Category> {
     let category = match ctx.services().catalogue.find(id) {
         Some(category) => Some(category.clone()),

@@ -141,11 +141,11 @@ async fn subscribe(
     let meta = RequestMeta { caller: session_watch.current_caller().caller(), address, request_id };
     let current_caller = session_watch.current_caller().clone();
     match state.subscribe(current_caller, meta, operation, last_event_id).await {
-        Ok(subscription_stream) => {
+        Ok(results) => {
             let subscription = Subscription {
                 state,
                 session_watch,
-                subscription_stream,
+                results,
                 stream_state: StreamState::Active,
                 _permit: permit,
             };
@@ -159,7 +159,7 @@ async fn subscribe(
 struct Subscription {
     state: Arc<AppState>,
     session_watch: SessionWatch,
-    subscription_stream: SubscriptionStream,
+    results: SubscriptionStream,
     stream_state: StreamState,
     _permit: Permit<Subscriber>,
 }
@@ -214,11 +214,7 @@ impl Subscription {
             if expiry.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(None);
             }
-            if self.session_watch.is_rechecking() {
-                Poll::Pending
-            } else {
-                self.subscription_stream.poll_next_unpin(cx)
-            }
+            if self.session_watch.is_rechecking() { Poll::Pending } else { self.results.poll_next_unpin(cx) }
         })
         .await
     }

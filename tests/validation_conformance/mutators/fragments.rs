@@ -111,7 +111,7 @@ pub fn add_fragment_cycle(generator: &mut Generator<'_>, document: &mut Document
         .position(|selection| matches!(selection, Selection::Field(Field { selection_set: Some(_), .. })));
     match nested.filter(|_| in_nested_field).map(|index| &mut selections[index]) {
         Some(Selection::Field(Field { selection_set: Some(selection_set), .. })) => {
-            selection_set.selections.push(fragment_spread)
+            selection_set.selections.push(fragment_spread);
         }
         _ => selections.push(fragment_spread),
     }
