@@ -31,7 +31,7 @@ const PAUSE: &str = "mutation($id: ID!) { pauseGig(id: $id) { gig { id } errors 
 /// Events of a round with a shared topic.
 const EVENTS: u32 = 20;
 
-/// The number of users that the subscribers of a shared topic belong to, in turn.
+/// The subscribers of a shared topic sign in as this many users, in turn.
 const READERS: usize = 20;
 
 /// Concurrent mutations if each subscriber has its own events.
@@ -46,7 +46,7 @@ const REPEATS: u32 = 3;
 struct Measurements {
     /// Microseconds of processor time for a delivery, for each round.
     costs: (Vec<f64>, Vec<f64>),
-    /// KiB for an idle subscriber, for each comparison of processes.
+    /// KiB for an idle subscriber, one value for each repeat.
     memories: (Vec<f64>, Vec<f64>),
 }
 
@@ -60,7 +60,7 @@ impl Measurements {
 
     fn cost_row(&self, name: &'static str, times: f64) -> Row {
         let (gigway, other) = (median(self.costs.0.clone()), median(self.costs.1.clone()));
-        Row { name, unit: "us", gigway, other, bound: Bound::Times(times) }
+        Row { name, unit: "us", gigway, other, bound: Bound::AtMostTimes(times) }
     }
 
     fn memory_row(&self, name: &'static str, bound: Bound) -> Row {
@@ -91,7 +91,7 @@ pub async fn run(sockets: u32, rounds: u32) -> Result<Report> {
         scalars.cost_row("processor time of a delivery: shared topic, scalars", 1.25),
         objects.cost_row("processor time of a delivery: shared topic, objects", 1.4),
         own.cost_row("processor time of a delivery: each its own subject", 2.0),
-        scalars.memory_row("memory of an idle subscriber: shared topic", Bound::Times(1.25)),
+        scalars.memory_row("memory of an idle subscriber: shared topic", Bound::AtMostTimes(1.25)),
         own.memory_row("memory of an idle subscriber: each its own subject", Bound::None),
     ];
     let settings =

@@ -126,7 +126,7 @@ pub async fn run() -> Result<Report> {
             &durations,
             &baseline_durations,
             99,
-            Bound::TimesAnd(1.5, 5.0),
+            Bound::AtMostTimesPlus(1.5, 5.0),
         ),
         row("the mutation itself: half within", &sorted(responses.0), &sorted(responses.1), 50, Bound::None),
     ];

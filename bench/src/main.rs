@@ -5,7 +5,7 @@
 //! here, and describe it in bench/README.md.
 #![forbid(unsafe_code)]
 
-/// The allocator of the gateway that is measured, as its own program sets it.
+/// `serve-gigway` runs the gateway inside this program, so this is the allocator of `gigway`, too.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -8,7 +8,7 @@ use crate::Result;
 /// Open files of a process besides the sockets of subscribers.
 const OTHER_FILES: u64 = 500;
 
-/// Raises the limit of open files for this many sockets in this process and in those that it starts.
+/// Raises the limit of open files so that this process, and each that it starts, can open this many sockets.
 pub fn ensure_open_files(sockets: u64) -> Result<()> {
     let needed = sockets + OTHER_FILES;
     let limit = getrlimit(Resource::Nofile);

@@ -147,7 +147,8 @@ pub fn tree_time(id: u32) -> Result<Duration> {
     let mut processes = Vec::new();
     for entry in std::fs::read_dir("/proc")? {
         let name = entry?.file_name();
-        // A process that has ended meanwhile counts for its parent.
+        // A process that has ended meanwhile is skipped: its time is in the `ended_children_time` of its
+        // parent.
         if let Some(id) = name.to_str().and_then(|name| name.parse().ok())
             && let Ok(stat) = Stat::of(id)
         {

@@ -66,7 +66,7 @@ pub async fn run() -> Result<Report> {
         unit: "s",
         gigway: median(times),
         other: median(baseline_times),
-        bound: Bound::Within(5.0),
+        bound: Bound::AtMost(5.0),
     };
     let settings = json!({ "subscribers": SUBSCRIBERS, "missed": MISSED, "rounds": ROUNDS });
     Ok(Report { name: "resume", other: "baseline", settings, rows: vec![row] })

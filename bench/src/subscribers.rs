@@ -38,7 +38,7 @@ pub struct Subscribers {
 }
 
 impl Subscribers {
-    /// Connects subscribers. `choose` returns the subscription for the number of a subscriber.
+    /// Connects subscribers. `choose(n)` returns the subscription of subscriber `n`.
     pub async fn connect(
         server: Server,
         count: u32,

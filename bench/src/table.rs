@@ -13,13 +13,13 @@ pub enum Bound {
     /// No bound.
     None,
     /// At most this multiple of `other`.
-    Times(f64),
+    AtMostTimes(f64),
     /// At most this multiple of `other`, plus a constant.
-    TimesAnd(f64, f64),
+    AtMostTimesPlus(f64, f64),
     /// At least this multiple of `other`.
-    AtLeast(f64),
+    AtLeastTimes(f64),
     /// At most this value.
-    Within(f64),
+    AtMost(f64),
 }
 
 /// A measurement of gigway and of the server that it is compared with.
@@ -50,20 +50,20 @@ impl Row {
     fn bound(&self) -> String {
         match self.bound {
             Bound::None => String::new(),
-            Bound::Times(times) => format!("<= {times:.2}"),
-            Bound::TimesAnd(times, plus) => format!("<= {times:.2} and {plus} {}", self.unit),
-            Bound::AtLeast(times) => format!(">= {times:.2}"),
-            Bound::Within(max) => format!("<= {max} {}", self.unit),
+            Bound::AtMostTimes(times) => format!("<= {times:.2}"),
+            Bound::AtMostTimesPlus(times, plus) => format!("<= {times:.2} and {plus} {}", self.unit),
+            Bound::AtLeastTimes(times) => format!(">= {times:.2}"),
+            Bound::AtMost(max) => format!("<= {max} {}", self.unit),
         }
     }
 
     fn is_met(&self) -> Option<bool> {
         match self.bound {
             Bound::None => None,
-            Bound::Times(times) => Some(self.gigway <= self.other * times),
-            Bound::TimesAnd(times, plus) => Some(self.gigway <= self.other * times + plus),
-            Bound::AtLeast(times) => Some(self.gigway >= self.other * times),
-            Bound::Within(max) => Some(self.gigway <= max),
+            Bound::AtMostTimes(times) => Some(self.gigway <= self.other * times),
+            Bound::AtMostTimesPlus(times, plus) => Some(self.gigway <= self.other * times + plus),
+            Bound::AtLeastTimes(times) => Some(self.gigway >= self.other * times),
+            Bound::AtMost(max) => Some(self.gigway <= max),
         }
     }
 

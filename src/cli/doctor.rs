@@ -105,7 +105,8 @@ async fn check_blobs(config: &Config) -> CheckResult {
 async fn check_keys(config: &Config, db: &Database) -> CheckResult {
     keys::token_secret(config).map_err(|error| error.to_string())?;
     let vault = keys::vault(config).map_err(|error| error.to_string())?;
-    // Before the first migration the table does not exist, and there are no data.
+    // An error counts as "no key", because the table does not exist before the first migration. The check of
+    // the database reports other errors.
     let used = data_keys::key_ids(db.read()).await.unwrap_or_default();
     let missing: Vec<_> = used.into_iter().filter(|id| !vault.has_key(id)).collect();
     if !missing.is_empty() {

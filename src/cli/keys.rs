@@ -34,7 +34,7 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
     if remaining > 0 {
         println!(
             "{remaining} data keys were wrapped with another key meanwhile. \
-             Restart every gateway with {newest:?}, then run this again."
+             Restart every gateway with {newest:?} as its newest encryption key, then run this again."
         );
         return Ok(ExitCode::FAILURE);
     }

@@ -152,7 +152,7 @@ pub struct ConfigError {
     pub variable: &'static str,
     /// What is wrong and what is expected. Never contains the value of a secret.
     pub problem: String,
-    /// A valid value.
+    /// A valid value, or how to make one.
     pub example: String,
 }
 

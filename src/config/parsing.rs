@@ -1,6 +1,6 @@
 //! Parsers of option values. Each turns the text of an option into its type, or returns a [`ConfigError`].
 //!
-//! Messages have the form "is VALUE: expected WHAT". They never repeat the value of a secret.
+//! Most messages have the form "is VALUE: expected WHAT". They never repeat the value of a secret.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -116,7 +116,7 @@ pub(super) fn parse_encryption_keys(
     text: Option<&str>,
     is_production: bool,
 ) -> Result<Vec<EncryptionKey>, ConfigError> {
-    let example = "2026-11: followed by the output of: openssl rand -base64 32";
+    let example = "2026-11:KEY, where KEY is the output of: openssl rand -base64 32";
     let error = |problem: &str| ConfigError::new("GIGWAY_ENCRYPTION_KEYS", problem, example);
     match text {
         None if is_production => Err(error("is not set: required in production")),

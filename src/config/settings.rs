@@ -59,15 +59,16 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_PROXIES", global = true, value_name = "NUMBER")]
     pub proxies: Option<String>,
 
-    /// failed sign-ins per account in 15 minutes [default: 10]
+    /// failed sign-ins per account in 15 minutes, on one gateway [default: 10]
     #[arg(long, env = "GIGWAY_SIGN_IN_FAILURES", global = true, value_name = "NUMBER")]
     pub sign_in_failures: Option<String>,
 
-    /// failed sign-ins per client address in 15 minutes [default: 100]
+    /// failed sign-ins per client network (an IPv4 address or an IPv6 /64) in 15 minutes, on one gateway
+    /// [default: 100]
     #[arg(long, env = "GIGWAY_SIGN_IN_FAILURES_PER_ADDRESS", global = true, value_name = "NUMBER")]
     pub sign_in_failures_per_address: Option<String>,
 
-    /// open WebSockets and streams per client address, on one gateway [default: 10000; in production 1000]
+    /// open WebSockets and streams per client network, on one gateway [default: 10000; in production 1000]
     #[arg(long, env = "GIGWAY_CONNECTIONS_PER_ADDRESS", global = true, value_name = "NUMBER")]
     pub connections_per_address: Option<String>,
 
@@ -75,7 +76,8 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_OPERATIONS_PER_SOCKET", global = true, value_name = "NUMBER")]
     pub operations_per_socket: Option<String>,
 
-    /// concurrent subscriptions per user, on one gateway [default: 10000; in production 1000]
+    /// concurrent subscriptions per user, or for the anonymous clients of one network, on one gateway
+    /// [default: 10000; in production 1000]
     #[arg(long, env = "GIGWAY_SUBSCRIPTIONS_PER_VIEWER", global = true, value_name = "NUMBER")]
     pub subscriptions_per_viewer: Option<String>,
 

@@ -74,7 +74,7 @@ const ACCOUNT_AGE_DAYS: std::ops::Range<i64> = 130..900;
 /// The demo accounts, ready to be stored.
 #[derive(Debug)]
 pub(super) struct People {
-    /// In the order of [`seller_index`].
+    /// The sellers of each trade, in the order of [`TRADES`]. [`seller_index`] returns indexes into this.
     pub sellers: Vec<NewUser>,
     pub reviewers: Vec<NewUser>,
     pub admin: NewUser,
@@ -114,11 +114,11 @@ pub(super) fn people(now: DateTime<Utc>, password_hash: &str, rng: &mut StdRng, 
     People { sellers, reviewers, admin: account(ADMIN, Role::Admin, 0) }
 }
 
-/// Returns the index of the seller who offers gig number `number` of the category; `None` if no trade has the
-/// category.
-pub(super) fn seller_index(category: &str, number: usize) -> Option<usize> {
+/// Returns the index of a seller whose trade has the category; `None` if no trade has it. `rotation` chooses
+/// among the sellers of the trade.
+pub(super) fn seller_index(category: &str, rotation: usize) -> Option<usize> {
     let trade = TRADES.iter().position(|slugs| slugs.contains(&category))?;
-    Some(trade * SELLERS_PER_TRADE + number % SELLERS_PER_TRADE)
+    Some(trade * SELLERS_PER_TRADE + rotation % SELLERS_PER_TRADE)
 }
 
 #[cfg(test)]

@@ -24,7 +24,8 @@ use crate::service::{Error, Result, Services, verifications};
 use crate::store::users;
 
 /// The status of each applicant's verification, by mailbox. Sellers of level 5 or higher are cleared, except
-/// one who is in review. The seller whose account `gigway serve --demo` prints has not begun.
+/// one who is in review and one who has not begun. The seller whose account `gigway serve --demo` prints has
+/// not begun either.
 const TARGET_STATUSES: [(&str, TargetStatus); 11] = [
     ("mei", TargetStatus::Cleared),
     ("ingrid", TargetStatus::Cleared),

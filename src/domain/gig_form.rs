@@ -80,7 +80,7 @@ impl GigForm {
             && keeps_price
             && completeness == Completeness::Draft
         {
-            // Until the seller sets a price, a draft has at least the minimum price of its category.
+            // If this form sets no price, the price of a draft is raised to the minimum of its category.
             merged.price = merged.price.max(category.minimum_price);
         }
         check_content(&merged, category, limits, completeness, validator);

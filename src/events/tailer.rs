@@ -81,7 +81,7 @@ impl LogTailer {
             };
             if let Err(error) = result {
                 let position = self.dispatched_position.current();
-                tracing::warn!(%error, position, "event log page failed");
+                tracing::warn!(%error, position, "reading the event log failed");
                 tokio::time::sleep(POLL_INTERVAL_WITHOUT_REDIS).await;
             }
         }
@@ -104,8 +104,8 @@ impl LogTailer {
         // The version comes first: a client that receives the event and then sends a query must not get a
         // cached response from before the event.
         self.public_data_version.observe(&event);
-        // The position comes before the event is queued: a stream that subscribes from here on reads the log
-        // up to this position, or gets the event from its queue.
+        // The position is stored before the event is queued. So a stream that subscribes at this moment cannot
+        // miss the event: it finds it in the log, in its queue, or in both, and drops what it already has.
         self.dispatched_position.0.store(event.position, Ordering::Release);
         self.dispatcher.dispatch(&Arc::new(event));
     }

@@ -158,7 +158,7 @@ pub async fn upload_document(
 }
 
 /// Submits the viewer's verification for review. If another user's verification with the same document is
-/// CLEARED or IN_REVIEW, the submission is sent back at once.
+/// CLEARED or IN_REVIEW, the submission is sent back at once, or rejected if this was the last attempt.
 ///
 /// # Errors
 /// One violation for each unmet requirement; `INVALID_TRANSITION`, `ATTEMPTS_EXHAUSTED`.

@@ -43,7 +43,8 @@ stored_as_uuid!(
     AttemptId,
 );
 
-/// A subject is stored without its kind, so it can be bound but not read.
+/// The column of a subject has only the UUID, not its kind (gig or verification). So a [`SubjectId`] can be
+/// bound to a statement, but not read from the column.
 impl From<SubjectId> for Value {
     fn from(id: SubjectId) -> Self {
         id.uuid().into()

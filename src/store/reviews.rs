@@ -26,8 +26,8 @@ pub struct QueueQuery {
     pub now: DateTime<Utc>,
 }
 
-/// The name of the queue's order in cursors, and the number of values of its page keys.
-pub const KEY_SHAPE: (&str, usize) = ("due", 1);
+/// What a cursor of the queue contains: the name of the order, and how many values precede the id.
+pub const CURSOR_FORMAT: (&str, usize) = ("due", 1);
 
 fn from_row(row: &review_item::Model) -> Result<ReviewItem> {
     Ok(ReviewItem {
@@ -180,7 +180,7 @@ pub async fn page(
         .into_iter()
         .map(|row| {
             let values = vec![row.due_at.timestamp_micros()];
-            Ok((PageKey { order: KEY_SHAPE.0, values, id: row.id }, from_row(&row)?))
+            Ok((PageKey { order: CURSOR_FORMAT.0, values, id: row.id }, from_row(&row)?))
         })
         .collect::<Result<_>>()?;
     Ok(Page::from_rows(rows, request))
@@ -298,7 +298,8 @@ pub async fn delete_decisions(tx: &impl ConnectionTrait, subject_id: SubjectId) 
     Ok(())
 }
 
-/// The reasons of the decisions that created these versions of these subjects.
+/// The reasons of the decisions that created these versions of these subjects. The result can have other
+/// versions of the subjects, too.
 pub async fn reasons_of_versions(
     db: &impl ConnectionTrait,
     versions: &[(SubjectId, i32)],

@@ -1,8 +1,8 @@
 //! A builder of SQL text with bound values, for the lists of gigs.
 //!
-//! SeaORM's builder binds every value, including those that must be constants. PostgreSQL chooses a good plan
-//! for a prepared statement only if the text shows that `status = 'ACTIVE'` matches a partial index, and how
-//! few rows LIMIT leaves (docs/PERFORMANCE.md has the measurements).
+//! SeaORM's builder binds every value, including those that must be constants. PostgreSQL plans a prepared
+//! statement well only if its text has the status and the LIMIT as constants: then it knows that a partial
+//! index applies, and how few rows are needed (docs/PERFORMANCE.md has the measurements).
 
 use sea_orm::{DbBackend, Statement, Value};
 

@@ -64,7 +64,13 @@ pub async fn expect_pages_of(client: &Client, list: &Value, size: i32, expected:
 }
 
 /// Lists a gig: posts a valid form with these changes, and approves it. Returns its id.
-pub async fn list(app: &TestApp, seller: &TestUser, rita: &TestUser, title: &str, changes: Value) -> String {
+pub async fn publish_gig(
+    app: &TestApp,
+    seller: &TestUser,
+    rita: &TestUser,
+    title: &str,
+    changes: Value,
+) -> String {
     let mut form = app.gig_form(title).await;
     for (field, value) in changes.as_object().expect("an object") {
         form[field] = value.clone();
@@ -79,7 +85,7 @@ async fn filters_work_alone_and_combined(app: TestApp) {
     let (ann, bob, rita) = (app.member("Ann").await, app.member("Bob").await, app.reviewer("Rita").await);
     let web = app.category("Web Design").await;
     let music = app.category("Music").await;
-    list(
+    publish_gig(
         &app,
         &ann,
         &rita,
@@ -87,7 +93,7 @@ async fn filters_work_alone_and_combined(app: TestApp) {
         json!({ "price": "5.00", "tags": ["Piano"], "deliveryDays": 1 }),
     )
     .await;
-    list(
+    publish_gig(
         &app,
         &ann,
         &rita,
@@ -95,7 +101,7 @@ async fn filters_work_alone_and_combined(app: TestApp) {
         json!({ "price": "500.00", "tags": ["violin"], "deliveryDays": 30 }),
     )
     .await;
-    list(
+    publish_gig(
         &app,
         &bob,
         &rita,
@@ -139,11 +145,23 @@ async fn filters_work_alone_and_combined(app: TestApp) {
 async fn facets_add_up_to_the_filtered_list(app: TestApp) {
     let (ann, bob, rita) = (app.member("Ann").await, app.member("Bob").await, app.reviewer("Rita").await);
     let web = app.category("Web Design").await;
-    list(&app, &ann, &rita, "Cheap music gig", json!({ "price": "5.00", "tags": ["Piano"] })).await;
-    list(&app, &ann, &rita, "Dear music gig", json!({ "price": "500.00", "tags": ["piano", "Violin"] }))
-        .await;
-    list(&app, &bob, &rita, "Dear web gig", json!({ "price": "2000.00", "category": web, "tags": ["css"] }))
-        .await;
+    publish_gig(&app, &ann, &rita, "Cheap music gig", json!({ "price": "5.00", "tags": ["Piano"] })).await;
+    publish_gig(
+        &app,
+        &ann,
+        &rita,
+        "Dear music gig",
+        json!({ "price": "500.00", "tags": ["piano", "Violin"] }),
+    )
+    .await;
+    publish_gig(
+        &app,
+        &bob,
+        &rita,
+        "Dear web gig",
+        json!({ "price": "2000.00", "category": web, "tags": ["css"] }),
+    )
+    .await;
     bob.post(app.gig_form("A gig that waits").await).await;
     let query = "query($where: GigFilter, $search: String) { gigs(where: $where, search: $search, first: 1) {
         totalCount facets { categories { category { name } count } tags { tag count }
@@ -200,7 +218,9 @@ async fn pages_stay_correct_while_gigs_are_added_and_removed(app: TestApp) {
     let mut ids = Vec::new();
     for number in 1..=9 {
         let price = format!("{}.00", 10 - number % 4);
-        ids.push(list(&app, &ann, &rita, &format!("Gig number {number}"), json!({ "price": price })).await);
+        ids.push(
+            publish_gig(&app, &ann, &rita, &format!("Gig number {number}"), json!({ "price": price })).await,
+        );
     }
     let gateway_b = app.gateway_b();
     for order in ["NEWEST", "OLDEST", "PRICE_LOWEST", "PRICE_HIGHEST", "RELEVANCE"] {
@@ -216,7 +236,7 @@ async fn pages_stay_correct_while_gigs_are_added_and_removed(app: TestApp) {
     let (first, page) = browse(&gateway_b, json!({ "first": 3 })).await;
     assert_eq!(first, ["Gig number 9", "Gig number 8", "Gig number 7"]);
     ann.client.mutate(ARCHIVE_GIG, json!({ "id": ids[6] })).await;
-    list(&app, &ann, &rita, "Gig number 10", json!({})).await;
+    publish_gig(&app, &ann, &rita, "Gig number 10", json!({})).await;
     let after = json!({ "first": 3, "after": page["pageInfo"]["endCursor"] });
     assert_eq!(browse(&gateway_b, after).await.0, ["Gig number 6", "Gig number 5", "Gig number 4"]);
 }
@@ -253,8 +273,8 @@ async fn invalid_page_arguments_are_rejected(app: TestApp) {
 
 async fn a_profile_shows_listed_gigs_and_the_viewer_sees_all_their_own(app: TestApp) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
-    let first = list(&app, &ann, &rita, "Gig number one", json!({})).await;
-    list(&app, &ann, &rita, "Gig number two", json!({})).await;
+    let first = publish_gig(&app, &ann, &rita, "Gig number one", json!({})).await;
+    publish_gig(&app, &ann, &rita, "Gig number two", json!({})).await;
     let waiting = ann.post(app.gig_form("Gig number three").await).await;
     ann.client.mutate(PAUSE_GIG, json!({ "id": first })).await;
     let profile = "query($id: ID!) { node(id: $id) { ... on User { displayName gigs(first: 5) { totalCount
@@ -274,7 +294,7 @@ async fn a_profile_shows_listed_gigs_and_the_viewer_sees_all_their_own(app: Test
 async fn nodes_are_found_by_id_if_the_caller_may_see_them(app: TestApp) {
     let (ann, bob, rita) = (app.member("Ann").await, app.member("Bob").await, app.reviewer("Rita").await);
     let music = app.category("Music").await;
-    let listed = list(&app, &ann, &rita, "Gig number one", json!({})).await;
+    let listed = publish_gig(&app, &ann, &rita, "Gig number one", json!({})).await;
     let draft = ann.post(app.gig_form("Gig number two").await).await;
     let item = text(&rita.queue_item(&draft).await["id"]);
     let image = ann.client.upload_image(small_png()).await;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::browse::list;
+use crate::browse::publish_gig;
 use crate::support::client::Client;
 use crate::support::documents::SAVE_DRAFT;
 use crate::support::on_both_back_ends;
@@ -18,7 +18,7 @@ async fn every_field_in_a_list_equals_the_field_of_the_gig(app: TestApp) {
         (ann.client.upload_image(small_png()).await, ann.client.upload_image(small_png()).await);
     let changes = json!({ "tags": ["Piano", "Waltz"], "links": ["https://example.com/a"], "revisions": 3,
         "deliveryDays": 9, "price": "31.50", "imageIds": [second, first] });
-    let id = list(&app, &ann, &rita, "A gig with everything", changes).await;
+    let id = publish_gig(&app, &ann, &rita, "A gig with everything", changes).await;
     let rejected = ann.post(app.gig_form("A gig that is rejected").await).await;
     rita.decide(&rejected, "REJECT", json!([{ "code": "SPAM" }])).await;
     // A draft that is submitted later, so that all of its times differ.
@@ -41,7 +41,7 @@ async fn every_field_in_a_list_equals_the_field_of_the_gig(app: TestApp) {
     assert_eq!(listed["images"][0]["id"], json!(second));
     assert_eq!(own["reviewReasons"][0]["code"], "SPAM");
     let in_review = ann.client.run(&query, json!({ "id": waiting })).await["gig"].take();
-    // Two columns of one type that are swapped in the list show only if their values differ.
+    // If a list swaps two columns of the same type, the comparison notices only if their values differ.
     for same_type in [
         &["title", "description"][..],
         &["deliveryDays", "revisions", "version"],
@@ -97,8 +97,8 @@ async fn every_field_in_a_list_equals_the_field_of_the_gig(app: TestApp) {
     }
 }
 
-/// The selections of all fields of `Gig`: a new field is in the list by itself. `objects` has the selections of those
-/// fields that need one.
+/// Returns the selection of every field of `Gig`, by introspection, so that the test covers a new field automatically.
+/// `objects` has the selections of those fields that need one.
 async fn fields_of_gig(gateway: &Client, objects: &[&str]) -> Vec<String> {
     let introspection = "{ __type(name: \"Gig\") { fields { name type { kind ofType { kind ofType { kind
         ofType { kind } } } } } } }";

@@ -148,16 +148,16 @@ async fn losing_a_role_ends_the_subscriptions_that_need_it(app: TestApp) {
     let id = ann.post(app.gig_form("I will write a song for you").await).await;
     let mut socket = rita.at(&app.gateway_b()).socket().await;
     socket.subscribe("queue", QUEUE_CHANGED, json!({})).await;
-    socket.subscribe("hers", GIG_STATUS_CHANGED, json!({ "id": id })).await;
-    assert_eq!(socket.next_event("hers").await["delivery"], "SNAPSHOT");
+    socket.subscribe("gig of ann", GIG_STATUS_CHANGED, json!({ "id": id })).await;
+    assert_eq!(socket.next_event("gig of ann").await["delivery"], "SNAPSHOT");
     socket.subscribe("feed", GIG_PUBLISHED, json!({})).await;
-    socket.subscribe("own", GIG_STATUS_CHANGED, json!({})).await;
+    socket.subscribe("gigs of rita", GIG_STATUS_CHANGED, json!({})).await;
     let mut stream = stream(&rita.at(&app.gateway_b()), QUEUE_CHANGED, json!({})).await;
     let dispatcher = app.services_b().streams.dispatcher();
     wait_until("all are attached", async || dispatcher.subscriber_count() >= 7).await;
     user_admin::set_role(app.services(), &rita.email, Role::Member).await.expect("a member");
     assert_eq!(socket.expect_error("queue").await, ["FORBIDDEN"]);
-    assert_eq!(socket.expect_error("hers").await, ["FORBIDDEN"]);
+    assert_eq!(socket.expect_error("gig of ann").await, ["FORBIDDEN"]);
     let event = stream.next().await.expect("a stream").expect("an event");
     assert_eq!(event.name, "next");
     assert!(event.data.contains("FORBIDDEN"), "{}", event.data);
@@ -165,7 +165,7 @@ async fn losing_a_role_ends_the_subscriptions_that_need_it(app: TestApp) {
     // Subscriptions that need no role continue.
     app.reviewer("Rob").await.approve(&id).await;
     assert_eq!(socket.next_event("feed").await["gigId"], json!(id));
-    socket.expect_silence("own").await;
+    socket.expect_silence("gigs of rita").await;
 }
 
 on_both_back_ends!(

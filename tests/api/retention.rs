@@ -259,5 +259,5 @@ async fn an_interrupted_key_rotation_can_be_run_again() {
     }
     assert!(with(NEW, &["doctor"]).output().expect("the command runs").status.success());
     let doctor = with(OLD, &["doctor"]).output().expect("the command runs");
-    assert!(String::from_utf8_lossy(&doctor.stdout).contains("missing: new"), "{doctor:?}");
+    assert!(String::from_utf8_lossy(&doctor.stdout).contains("missing keys: new"), "{doctor:?}");
 }

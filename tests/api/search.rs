@@ -2,15 +2,15 @@
 
 use serde_json::json;
 
-use crate::browse::{BROWSE, browse, expect_pages_of, list, with};
+use crate::browse::{BROWSE, browse, expect_pages_of, publish_gig, with};
 use crate::support::documents::PAUSE_GIG;
 use crate::support::on_both_back_ends;
 use crate::support::test_app::TestApp;
 
 async fn search_matches_word_prefixes_and_accepts_any_input(app: TestApp) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
-    list(&app, &ann, &rita, "Logo design, fast", json!({ "description": "Modern brands." })).await;
-    list(
+    publish_gig(&app, &ann, &rita, "Logo design, fast", json!({ "description": "Modern brands." })).await;
+    publish_gig(
         &app,
         &ann,
         &rita,
@@ -67,8 +67,8 @@ async fn search_matches_word_prefixes_and_accepts_any_input(app: TestApp) {
 async fn a_misspelled_word_matches_similar_words(app: TestApp) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let design =
-        list(&app, &ann, &rita, "Logo design, fast", json!({ "description": "Modern brands." })).await;
-    list(&app, &ann, &rita, "A waltz for zither", json!({ "tags": ["graphic score"] })).await;
+        publish_gig(&app, &ann, &rita, "Logo design, fast", json!({ "description": "Modern brands." })).await;
+    publish_gig(&app, &ann, &rita, "A waltz for zither", json!({ "tags": ["graphic score"] })).await;
     // Words of gigs that are not listed are never used as corrections.
     ann.post(app.gig_form("Desgin of desgins, unlisted").await).await;
     let gateway_a = app.gateway_a();
@@ -104,7 +104,7 @@ async fn pages_are_ordered_by_relevance(app: TestApp) {
             _ => (format!("Design without mark {number}"), "And with a logo."),
         };
         let price = format!("{}.00", 10 + number);
-        list(&app, &ann, &rita, &title, json!({ "description": description, "price": price })).await;
+        publish_gig(&app, &ann, &rita, &title, json!({ "description": description, "price": price })).await;
     }
     let gateway_b = app.gateway_b();
     let expected = [

@@ -41,7 +41,7 @@ impl LoadResult {
 }
 
 /// The bytes of a POST request.
-pub fn post(path: &str, body: &Value) -> Vec<u8> {
+pub fn post_request_bytes(path: &str, body: &Value) -> Vec<u8> {
     let body = body.to_string();
     let length = body.len();
     format!(

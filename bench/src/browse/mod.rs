@@ -16,7 +16,7 @@ use gigway::store::pagination::PageKey;
 use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::{Value, json};
 
-use self::load::{CONNECTIONS, LoadResult, post};
+use self::load::{CONNECTIONS, LoadResult, post_request_bytes};
 use self::stats::{ServerStats, print};
 use self::targets::Target;
 use crate::Result;
@@ -70,12 +70,12 @@ pub async fn run(million: bool) -> Result<Report> {
         bound,
     };
     let mut rows = vec![
-        ratio("uncached / mercurius", "uncached", "mercurius", Bound::AtLeast(2.5)),
-        ratio("uncached / mercurius x 2", "uncached", "mercurius x 2", Bound::AtLeast(2.5)),
-        ratio("uncached / pgbench", "uncached", "pgbench", Bound::AtLeast(0.6)),
-        ratio("cached / mercurius", "cached", "mercurius", Bound::AtLeast(20.0)),
-        ratio("cached / mercurius x 2", "cached", "mercurius x 2", Bound::AtLeast(20.0)),
-        ratio("cached / constant", "cached", "constant", Bound::AtLeast(0.5)),
+        ratio("uncached / mercurius", "uncached", "mercurius", Bound::AtLeastTimes(2.5)),
+        ratio("uncached / mercurius x 2", "uncached", "mercurius x 2", Bound::AtLeastTimes(2.5)),
+        ratio("uncached / pgbench", "uncached", "pgbench", Bound::AtLeastTimes(0.6)),
+        ratio("cached / mercurius", "cached", "mercurius", Bound::AtLeastTimes(20.0)),
+        ratio("cached / mercurius x 2", "cached", "mercurius x 2", Bound::AtLeastTimes(20.0)),
+        ratio("cached / constant", "cached", "constant", Bound::AtLeastTimes(0.5)),
         ratio("uncached / postgraphile", "uncached", "postgraphile", Bound::None),
     ];
     let uncached = &all_stats[index_of(&all_stats, "uncached")];
@@ -84,7 +84,7 @@ pub async fn run(million: bool) -> Result<Report> {
         unit: "ms",
         gigway: median(uncached.p99.clone()),
         other: median(uncached.p50.clone()),
-        bound: Bound::Times(4.0),
+        bound: Bound::AtMostTimes(4.0),
     });
     let (far, near) = catalog.page_latencies().await?;
     rows.push(Row {
@@ -92,18 +92,18 @@ pub async fn run(million: bool) -> Result<Report> {
         unit: "ms",
         gigway: far,
         other: near,
-        bound: Bound::Times(1.2),
+        bound: Bound::AtMostTimes(1.2),
     });
     let mut searches = Vec::new();
     if let Some(large) = &large {
         let (many, few) =
             compare_catalogs("1,000,000 gigs", large, "100,000 gigs", &catalog, &mut all_stats).await?;
-        let bound = Bound::Times(1.3);
+        let bound = Bound::AtMostTimes(1.3);
         rows.push(Row { name: "1,000,000 gigs / 100,000", unit: "ms", gigway: many, other: few, bound });
         searches = large.searches().await?;
-        let memory = catalog.memory_after_distinct().await?;
+        let memory = catalog.memory_after_distinct_queries().await?;
         let cache = float(CACHE_BYTES / 1024) / 1024.0;
-        let bound = Bound::Within(cache + MEMORY_WITHOUT_CACHE_MIB);
+        let bound = Bound::AtMost(cache + MEMORY_WITHOUT_CACHE_MIB);
         rows.push(Row {
             name: "memory after 1,000,000 queries",
             unit: "MiB",
@@ -233,7 +233,7 @@ impl Catalog {
         pgbench::run(&self.deployment.database_url, &arguments)?;
         let after = times()?;
         let result = LoadResult::new(pgbench::latencies(&prefix, WARMUP)?, ROUND_DURATION)?;
-        // The processor time includes the warm-up, so only its share is counted.
+        // The processor time includes the warm-up, so only the measured round's share of it is counted.
         let measured_share = |time: Duration| {
             time * u32::try_from(ROUND_DURATION.as_secs()).unwrap_or(1)
                 / u32::try_from((WARMUP + ROUND_DURATION).as_secs()).unwrap_or(1)
@@ -262,7 +262,8 @@ impl Catalog {
         let query = "query($after: String) { gigs(first: 20, after: $after) { nodes { id title price { amount } \
                      seller { displayName } images { url } } pageInfo { hasNextPage endCursor } } }";
         let page = |after: Value| -> Arc<[Vec<u8>]> {
-            [post("/graphql", &json!({ "query": query, "variables": { "after": after } }))].into()
+            [post_request_bytes("/graphql", &json!({ "query": query, "variables": { "after": after } }))]
+                .into()
         };
         let (far, near) = (page(json!(after)), page(Value::Null));
         let (mut far_latencies, mut near_latencies) = (Vec::new(), Vec::new());
@@ -305,7 +306,7 @@ impl Catalog {
         ];
         let mut all_stats = Vec::with_capacity(queries.len());
         for (name, body) in queries {
-            let requests: Arc<[Vec<u8>]> = [post("/graphql", &body)].into();
+            let requests: Arc<[Vec<u8>]> = [post_request_bytes("/graphql", &body)].into();
             load::send_once(&gateway.address, &requests[0]).await?;
             let mut stats = ServerStats::new(name);
             stats.add(
@@ -318,7 +319,7 @@ impl Catalog {
     }
 
     /// Memory of a gateway in MiB after many distinct queries.
-    async fn memory_after_distinct(&self) -> Result<f64> {
+    async fn memory_after_distinct_queries(&self) -> Result<f64> {
         eprintln!("sending {DISTINCT_QUERIES} distinct queries");
         let gateway = self.deployment.start_gateway(&[(CACHE_VARIABLE, CACHE_BYTES.to_string())])?;
         let query = "query($minPrice: Decimal) { gigs(where: { minPrice: $minPrice }, first: 3) { nodes { id title \
@@ -326,7 +327,7 @@ impl Catalog {
         load::send_all(&gateway.address, DISTINCT_QUERIES, move |number| {
             // Below all prices, so that each query finds and costs the same.
             let min_price = format!("0.{number:07}");
-            post("/graphql", &json!({ "query": query, "variables": { "minPrice": min_price } }))
+            post_request_bytes("/graphql", &json!({ "query": query, "variables": { "minPrice": min_price } }))
         })
         .await?;
         Ok(float(gateway.memory()?) / 1024.0)

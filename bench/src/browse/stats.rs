@@ -54,7 +54,7 @@ impl ServerStats {
     }
 }
 
-/// Prints a table with the first columns of the statistics.
+/// Prints the statistics as a table with the first `columns` columns.
 pub fn print(title: &str, servers: &[ServerStats], columns: usize) {
     println!();
     let head = ["requests/s", "p50 ms", "p99 ms", "server us", "database us", "clients us"];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gigway::domain::id::{CategoryId, PublicId};
 use serde_json::{Value, json};
 
-use super::load::{post, send_once};
+use super::load::{post_request_bytes, send_once};
 use crate::Result;
 use crate::environment::repository;
 use crate::process::Server;
@@ -77,7 +77,7 @@ fn requests(query: &str, categories: &[CategoryId], id_of: impl Fn(CategoryId) -
     let query = query.split_whitespace().collect::<Vec<_>>().join(" ");
     let request = |category: &CategoryId| {
         let path = "/graphql";
-        post(path, &json!({ "query": query, "variables": { "category": id_of(*category) } }))
+        post_request_bytes(path, &json!({ "query": query, "variables": { "category": id_of(*category) } }))
     };
     categories.iter().map(request).collect()
 }

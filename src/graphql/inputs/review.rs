@@ -76,8 +76,8 @@ pub struct DecideVerificationInput {
     /// The version that the reviewer has seen. STALE_VERSION if it is not the current one.
     pub expected_version: i32,
     /// The reasons, by default at most 10. CLEAR must have none, every other decision needs at least one.
-    /// Their fields say what the user must provide again: ["personalInfo"], ["documents"] or, for example,
-    /// ["documents", "BACK"].
+    /// The `field` of each reason says what the user must provide again: ["personalInfo"], ["documents"] or,
+    /// for example, ["documents", "BACK"].
     pub reasons: Option<Vec<ReviewReasonInput>>,
     /// A note that only reviewers can read, by default at most 2000 characters.
     pub internal_note: Option<String>,

@@ -80,7 +80,8 @@ impl VerificationMutation {
 
     /// Submits the viewer's verification for review, which is due within `Limits.verification.reviewDays`
     /// days. REQUIRED names each missing part, ATTEMPTS_EXHAUSTED if no attempt is left. If another account
-    /// uses the same document, the verification is sent back at once. Requires a session.
+    /// uses the same document, the verification is sent back at once, or rejected if this was the last
+    /// attempt. Requires a session.
     async fn submit_verification(&self, ctx: &Context<'_>) -> Result<VerificationPayload> {
         let viewer = ctx.require_viewer()?;
         VerificationPayload::of(verifications::submit(ctx.services(), viewer).await, viewer)

@@ -35,14 +35,14 @@ pub enum GigStatus {
     /// The gig is published: everybody can see it.
     Active,
     /// The seller has paused the gig, or it was paused because the seller's verification was revoked. The
-    /// seller can resume it.
+    /// seller can resume it, but if the seller's level requires a verification, only once it is CLEARED.
     Paused,
     /// A reviewer has rejected the gig for the reasons in `reviewReasons`. The seller can edit it if at least
     /// one of them is retryable.
     Rejected,
     /// A reviewer has taken the gig down for the reasons in `reviewReasons`. It can only be archived.
     Suspended,
-    /// The seller has ended the gig. This is final.
+    /// The seller has ended the gig, or the seller's account was erased. This is final.
     Archived,
 }
 
@@ -228,7 +228,7 @@ impl Gig {
         load_category(ctx, self.gig().content.category_id).await
     }
 
-    /// The price. A draft without one has the minimum price of its category.
+    /// The price. If none was given, a draft has at least the minimum price of its category.
     async fn price(&self) -> Money {
         self.gig().content.price.into()
     }

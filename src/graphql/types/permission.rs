@@ -6,7 +6,7 @@ use crate::domain::permission;
 use crate::domain::violation::Violation;
 use crate::graphql::types::user_error::UserError;
 
-/// Something that requires more than a session.
+/// An action that can be refused to a signed-in user. `Viewer.can` says whether and why.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "permission::Action")]
 pub enum Action {

@@ -11,7 +11,7 @@ use crate::graphql::types::pagination::{
 use crate::graphql::types::review::ReviewItem;
 use crate::store::pagination::{Page, PageRequest};
 use crate::store::reviews;
-use crate::store::reviews::{KEY_SHAPE, QueueQuery};
+use crate::store::reviews::{CURSOR_FORMAT, QueueQuery};
 
 pub struct ReviewItemConnection {
     query: QueueQuery,
@@ -34,7 +34,7 @@ impl ReviewItemConnection {
     /// # Errors
     /// BAD_USER_INPUT or INVALID_CURSOR if the page arguments are invalid.
     pub async fn of_query(ctx: &Context<'_>, query: QueueQuery, arguments: PageArguments) -> Result<Self> {
-        let request = arguments.parse(KEY_SHAPE)?;
+        let request = arguments.parse(CURSOR_FORMAT)?;
         let page = reviews::page(ctx.services().db.read(), &query, &request).await?;
         Ok(Self { query, page, request })
     }

@@ -61,7 +61,7 @@ pub fn malformed_form(
     corrupt_sometimes(with_broken_framing(body, boundary, random), random)
 }
 
-/// A `map` part that is mostly invalid.
+/// A `map` part that is usually invalid.
 fn malformed_map(document: &Document, random: &mut RandomSource) -> Vec<u8> {
     let first = document.files.first().map_or("variables.file", String::as_str);
     let path = match random.below(12) {
@@ -91,7 +91,7 @@ fn malformed_map(document: &Document, random: &mut RandomSource) -> Vec<u8> {
     corrupt_sometimes(map.to_string().into_bytes(), random)
 }
 
-/// An image that is mostly invalid.
+/// An image that is usually invalid.
 fn malformed_file(image: &[u8], random: &mut RandomSource) -> Vec<u8> {
     match random.below(7) {
         0 => Vec::new(),
@@ -111,7 +111,7 @@ fn malformed_file(image: &[u8], random: &mut RandomSource) -> Vec<u8> {
     }
 }
 
-/// Breaks the multipart framing.
+/// Usually breaks the multipart framing.
 fn with_broken_framing(body: Vec<u8>, boundary: &str, random: &mut RandomSource) -> Vec<u8> {
     let text = |body: Vec<u8>| String::from_utf8_lossy(&body).into_owned();
     match random.below(14) {

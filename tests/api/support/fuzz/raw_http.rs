@@ -94,11 +94,11 @@ impl RawClient {
         Self { address, connection: None }
     }
 
-    /// Sends a request and returns the response. `None` if a response is optional and none comes, or if the
-    /// connection is closed without one.
+    /// Sends a request and returns the response. `None` if the gateway closes the connection without one, or
+    /// if the response is optional and none comes.
     ///
     /// # Errors
-    /// A required response is missing, or the response is not HTTP.
+    /// There is no response in time, the connection broke, or the response is not HTTP.
     pub async fn exchange(&mut self, request: &Request) -> std::result::Result<Option<Response>, String> {
         let is_required = request.ending == Ending::Complete;
         let time_limit =

@@ -244,8 +244,8 @@ impl ResponseChecker {
     }
 }
 
-/// Whether a word of the text starts with `start`. Random letters, such as those of a token, may contain
-/// anything in the middle of a word.
+/// Whether a word of the text starts with `start`. In the middle of a word it does not count, because random
+/// strings such as tokens can contain anything. If `start` begins with punctuation, it counts everywhere.
 fn contains_word_start(text: &[u8], start: &[u8]) -> bool {
     let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     let stands_free = !start.first().is_some_and(is_letter);
