@@ -240,7 +240,7 @@ impl DocumentWriter<'_> {
             "password" => format!("a good password {number}"),
             "refreshToken" => self.random.pick(&fixtures.refresh_tokens).clone(),
             "tags" => format!("tag {number}"),
-            "links" => format!("https://example.com/work/{number}"),
+            "links" => format!("https://example.com/links/{number}"),
             "countryCode" => (*self.random.pick(&["DE", "gb", "US", "ZZ"])).to_owned(),
             "documentNumber" => format!("AB{number}123"),
             "postalCode" => format!("LS{number}"),
