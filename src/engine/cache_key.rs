@@ -1,7 +1,5 @@
 //! The key of a response in the response cache.
 
-use std::io::Write;
-
 use async_graphql::Request;
 use sha2::{Digest, Sha256};
 
@@ -21,7 +19,7 @@ impl CacheKey {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         }
-        serde_json::to_writer(&mut hash as &mut dyn Write, &request.variables).ok()?;
+        hash.update(serde_json::to_vec(&request.variables).ok()?);
         Some(Self(hash.finalize().into()))
     }
 }

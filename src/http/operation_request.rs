@@ -1,24 +1,53 @@
 //! Parses GraphQL requests from JSON and from the query parameters of a URL.
 //!
-//! async-graphql-axum does most of the work. This module adds what the library does not support, or does
-//! differently from the GraphQL over HTTP specification: `documentId`, `operationName` as a query parameter,
-//! and the rejection of JSON that is not an object or a list of objects (docs/adr/0003).
+//! async-graphql-axum reads query parameters, and this module adds what it does not support: `documentId`, and
+//! the name `operationName`. JSON is parsed here, because the extractor of the library copies the body, parses
+//! it twice, accepts a list of values for the fields of a request, and does not know `documentId`
+//! (docs/adr/0003).
 
-use async_graphql::{BatchRequest, ParseRequestError, Request, Value};
-use async_graphql_axum::GraphQLBatchRequest;
+use async_graphql::{BatchRequest, Extensions, ParseRequestError, Request, Value, Variables};
+use async_graphql_axum::GraphQLRequest;
 use axum::body::Body;
 use axum::extract::FromRequest;
-use axum::http::{self, StatusCode, header};
+use axum::http::{self, StatusCode};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use url::form_urlencoded;
 
 use crate::engine::persisted_documents::DOCUMENT_ID;
 use crate::graphql::error::ErrorCode;
 use crate::http::error_response::reject;
 
-/// A request that async-graphql-axum could not extract.
+/// The JSON object of one request. A missing document is not the same as an empty one.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonRequest {
+    #[serde(default)]
+    query: Option<String>,
+    #[serde(default)]
+    document_id: Option<String>,
+    #[serde(default)]
+    operation_name: Option<String>,
+    #[serde(default)]
+    variables: Variables,
+    #[serde(default)]
+    extensions: Extensions,
+}
+
+impl JsonRequest {
+    /// `None` without a document, or the hash or id of one.
+    fn into_request(self) -> Option<Request> {
+        let has_query = self.query.is_some();
+        let mut request = Request::new(self.query.unwrap_or_default()).variables(self.variables);
+        request.operation_name = self.operation_name;
+        request.extensions = self.extensions;
+        add_document_id(&mut request, self.document_id);
+        (has_query || is_persisted(&request)).then_some(request)
+    }
+}
+
+/// Query parameters that the library could not read.
 struct Rejection;
 
 impl From<ParseRequestError> for Rejection {
@@ -33,44 +62,20 @@ impl IntoResponse for Rejection {
     }
 }
 
-/// The fields of a request that contain or identify its document. The library does not know `documentId`, and
-/// does not distinguish an empty `query` from a missing one.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DocumentFields {
-    #[serde(default)]
-    query: Option<String>,
-    #[serde(default)]
-    document_id: Option<String>,
-}
-
-impl DocumentFields {
-    /// Adds the id of a trusted document to the request. Returns whether the request has a document, or the
-    /// hash or id of one.
-    fn apply(self, request: &mut Request) -> bool {
-        if let Some(id) = self.document_id {
-            request.extensions.insert(DOCUMENT_ID.to_owned(), Value::String(id));
-        }
-        self.query.is_some() || is_persisted(request)
-    }
-}
-
 /// Parses the JSON of one operation, or of a list of operations.
 ///
 /// # Errors
 /// The response if the body is neither.
-pub async fn from_body(body: Bytes) -> Result<BatchRequest, Response> {
-    if !starts_with_object(&body) {
-        return Err(invalid_request());
-    }
-    let request = http::Request::post("/graphql").header(header::CONTENT_TYPE, "application/json");
-    let request = request.body(Body::from(body.clone())).expect("the parts of the request are constants");
-    let mut extracted = extract(request).await?;
-    if has_documents(&extracted, &body) || apply_document_fields(&mut extracted, &body) {
-        Ok(extracted)
+pub fn from_body(body: &[u8]) -> Result<BatchRequest, Response> {
+    let parsed = if body.trim_ascii_start().starts_with(b"[") {
+        let entries: Option<Vec<&RawValue>> = serde_json::from_slice(body).ok();
+        let entries = entries.filter(|entries| !entries.is_empty()).ok_or_else(invalid_request)?;
+        let requests = entries.into_iter().map(|entry| parse_object(entry.get().as_bytes()));
+        requests.collect::<Option<_>>().map(BatchRequest::Batch)
     } else {
-        Err(invalid_request())
-    }
+        parse_object(body).map(BatchRequest::Single)
+    };
+    parsed.ok_or_else(invalid_request)
 }
 
 /// Parses an operation from query parameters.
@@ -78,39 +83,39 @@ pub async fn from_body(body: Bytes) -> Result<BatchRequest, Response> {
 /// # Errors
 /// The response if the parameters are invalid, or contain no operation.
 pub async fn from_query(parameters: &str) -> Result<Request, Response> {
-    let (url, document) = library_url(parameters);
+    let (url, has_query, document_id) = library_url(parameters);
     let request = http::Request::get(url).body(Body::empty()).map_err(|_| invalid_request())?;
-    let mut request = extract(request).await?.into_single().map_err(|_| invalid_request())?;
-    if document.apply(&mut request) { Ok(request) } else { Err(invalid_request()) }
+    let request = GraphQLRequest::<Rejection>::from_request(request, &()).await;
+    let mut request = request.map_err(IntoResponse::into_response)?.into_inner();
+    add_document_id(&mut request, document_id);
+    if has_query || is_persisted(&request) { Ok(request) } else { Err(invalid_request()) }
 }
 
-/// Rewrites query parameters into the URL that the library reads, and returns the fields of the document
-/// separately.
-fn library_url(parameters: &str) -> (String, DocumentFields) {
+/// Rewrites query parameters into the URL that the library reads. Also returns whether they contain a document,
+/// and the id of one.
+fn library_url(parameters: &str) -> (String, bool, Option<String>) {
     let mut known = form_urlencoded::Serializer::new(String::new());
-    let mut document = DocumentFields { query: None, document_id: None };
+    let (mut has_query, mut document_id) = (false, None);
     for (name, value) in form_urlencoded::parse(parameters.as_bytes()) {
         match name.as_ref() {
-            "documentId" => document.document_id = Some(value.into_owned()),
+            "documentId" => document_id = Some(value.into_owned()),
             // An empty parameter counts as absent. The library expects `operation_name`.
             "operationName" if !value.is_empty() => drop(known.append_pair("operation_name", &value)),
             "variables" | "extensions" if value.is_empty() => {}
             "query" => {
                 known.append_pair(&name, &value);
-                document.query = Some(value.into_owned());
+                has_query = true;
             }
             "variables" | "extensions" => drop(known.append_pair(&name, &value)),
             _ => {}
         }
     }
-    (format!("/graphql?{}", known.finish()), document)
+    (format!("/graphql?{}", known.finish()), has_query, document_id)
 }
 
 /// Converts parsed JSON to a request. `None` if the JSON is not a request.
 pub fn from_json(json: serde_json::Value) -> Option<Request> {
-    let document: DocumentFields = serde_json::from_value(json.clone()).ok()?;
-    let mut request: Request = serde_json::from_value(json).ok()?;
-    document.apply(&mut request).then_some(request)
+    serde_json::from_value(json).ok().and_then(JsonRequest::into_request)
 }
 
 /// Returns the value of one query parameter.
@@ -126,39 +131,16 @@ pub fn invalid_request() -> Response {
     reject(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message)
 }
 
-async fn extract(request: http::Request<Body>) -> Result<BatchRequest, Response> {
-    let extracted = GraphQLBatchRequest::<Rejection>::from_request(request, &()).await;
-    extracted.map(GraphQLBatchRequest::into_inner).map_err(IntoResponse::into_response)
+/// Parses the JSON object of one request. serde would also accept a list of the values of its fields.
+fn parse_object(json: &[u8]) -> Option<Request> {
+    let is_object = json.trim_ascii_start().starts_with(b"{");
+    is_object.then(|| serde_json::from_slice(json).ok()).flatten().and_then(JsonRequest::into_request)
 }
 
-/// Whether the JSON starts as an object or as a list whose first entry is an object. The library would read a
-/// list of other values as the fields of a request, in their order.
-fn starts_with_object(json: &[u8]) -> bool {
-    let json = json.trim_ascii_start();
-    match json.strip_prefix(b"[") {
-        Some(entries) => entries.trim_ascii_start().starts_with(b"{"),
-        None => json.starts_with(b"{"),
+fn add_document_id(request: &mut Request, id: Option<String>) {
+    if let Some(id) = id {
+        request.extensions.insert(DOCUMENT_ID.to_owned(), Value::String(id));
     }
-}
-
-/// Whether the library has read a document for every request, and none has a `documentId`.
-fn has_documents(extracted: &BatchRequest, body: &[u8]) -> bool {
-    let name = br#""documentId""#;
-    !body.windows(name.len()).any(|window| window == name)
-        && extracted.iter().all(|request| !request.query.is_empty() || is_persisted(request))
-}
-
-/// Reads the body again for the fields that the library does not read, and adds them to the requests. Returns
-/// whether each request has a document, or the hash or id of one.
-fn apply_document_fields(extracted: &mut BatchRequest, body: &[u8]) -> bool {
-    let documents: Result<Vec<DocumentFields>, _> = match extracted {
-        BatchRequest::Single(_) => serde_json::from_slice(body).map(|document| vec![document]),
-        BatchRequest::Batch(_) => serde_json::from_slice(body),
-    };
-    documents.is_ok_and(|documents| {
-        let mut requests = extracted.iter_mut().zip(documents);
-        requests.all(|(request, document)| document.apply(request))
-    })
 }
 
 /// Whether the request identifies a persisted document, by its hash or id.
@@ -170,28 +152,39 @@ fn is_persisted(request: &Request) -> bool {
 mod tests {
     use super::*;
 
-    async fn parse(json: &'static str) -> Option<Vec<Request>> {
-        match from_body(Bytes::from_static(json.as_bytes())).await.ok()? {
+    fn parse(json: &str) -> Option<Vec<Request>> {
+        match from_body(json.as_bytes()).ok()? {
             BatchRequest::Single(request) => Some(vec![request]),
             BatchRequest::Batch(requests) => Some(requests),
         }
     }
 
-    #[tokio::test]
-    async fn a_list_must_contain_request_objects() {
-        assert_eq!(parse(r#"["{ __typename }"]"#).await.map(|requests| requests.len()), None);
-        assert_eq!(
-            parse(r#"[{"query":"{ a }"},{"query":"{ b }"}]"#).await.map(|requests| requests.len()),
-            Some(2)
-        );
-        assert_eq!(parse("[]").await.map(|requests| requests.len()), None);
+    #[test]
+    fn every_request_must_be_an_object() {
+        assert_eq!(parse(r#"[{"query":"{ a }"},{"query":"{ b }"}]"#).map(|requests| requests.len()), Some(2));
+        for invalid in [
+            "[]",
+            r#"["{ __typename }"]"#,
+            r#"[["{ __typename }"]]"#,
+            r#"[{"query":"{ a }"},["{ b }"]]"#,
+            r#"[{"query":"{ a }"},null]"#,
+            r#""{ a }""#,
+            "null",
+            "",
+            r#"{"query":1}"#,
+            r#"{"query":"{ a }"} x"#,
+            r#"{"query":"{ a }","variables":[]}"#,
+            "{}",
+        ] {
+            assert!(parse(invalid).is_none(), "{invalid}");
+        }
     }
 
-    #[tokio::test]
-    async fn document_ids_are_read_from_json() {
-        let requests = parse(r#"{"documentId":"a","variables":null,"extensions":null}"#).await.unwrap();
+    #[test]
+    fn document_ids_are_read_from_json() {
+        let requests = parse(r#"{"documentId":"a","variables":null,"extensions":null}"#).unwrap();
         assert_eq!(requests[0].extensions.get(DOCUMENT_ID), Some(&Value::String("a".into())));
-        let requests = parse(r#"[{"query":"{ a }"},{"documentId":"b"}]"#).await.unwrap();
+        let requests = parse(r#"[{"query":"{ a }"},{"documentId":"b"}]"#).unwrap();
         assert_eq!(requests[0].extensions.get(DOCUMENT_ID), None);
         assert_eq!(requests[1].extensions.get(DOCUMENT_ID), Some(&Value::String("b".into())));
     }

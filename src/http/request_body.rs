@@ -6,7 +6,7 @@ use async_graphql::{BatchRequest, Request};
 use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
@@ -68,7 +68,7 @@ async fn read_by_content_type(
             reject(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::PayloadTooLarge, message)
         };
         let bytes = read_json(body).await.ok_or_else(too_large)?;
-        return parse_json(bytes.freeze(), state.batch_max).await;
+        return parse_json(&bytes, state.batch_max);
     }
     let has_preflight =
         [REQUIRE_PREFLIGHT, APOLLO_OPERATION_NAME].iter().any(|name| headers.contains_key(name));
@@ -120,8 +120,8 @@ async fn read_json(body: Body) -> Option<BytesMut> {
 }
 
 /// Parses one operation, or a list of up to `batch_max` operations. Lists are invalid if `batch_max` is 1.
-async fn parse_json(json: Bytes, batch_max: usize) -> Result<RequestBody, Response> {
-    match operation_request::from_body(json).await? {
+fn parse_json(json: &[u8], batch_max: usize) -> Result<RequestBody, Response> {
+    match operation_request::from_body(json)? {
         BatchRequest::Single(request) => Ok(request.into()),
         BatchRequest::Batch(requests) if batch_max > 1 && requests.len() <= batch_max => {
             Ok(RequestBody::Batch(requests))
