@@ -82,8 +82,34 @@ impl Bucket {
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
+    use proptest::prelude::*;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_taken_never_exceeds_the_capacity_and_the_refill(
+            steps in proptest::collection::vec((0_u32..150, 0_u32..100, -500_i64..3000), 1..200),
+        ) {
+            let rule = BucketRule::new(100, 600);
+            let mut now = DateTime::<Utc>::UNIX_EPOCH;
+            let mut latest = now;
+            let mut bucket = Bucket::new(rule, now);
+            let mut taken = 0.0;
+            for (tokens, refund_percent, milliseconds) in steps {
+                now += TimeDelta::milliseconds(milliseconds);
+                latest = latest.max(now);
+                if bucket.take(rule, f64::from(tokens), now).is_ok() {
+                    let refund = f64::from(tokens) * f64::from(refund_percent) / 100.0;
+                    bucket.refund(rule, refund);
+                    taken += f64::from(tokens) - refund;
+                }
+                prop_assert!(bucket.tokens() <= 100.0);
+                let elapsed = f64::from(i32::try_from((latest - DateTime::UNIX_EPOCH).num_milliseconds()).unwrap());
+                prop_assert!(taken <= 100.0 + elapsed * rule.per_millisecond() + 1e-6);
+            }
+        }
+    }
 
     #[test]
     fn a_bucket_refills_steadily_up_to_its_capacity() {

@@ -1,11 +1,15 @@
 //! Rate limits: the cost that a caller can spend over time, on one gateway and on several.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
+use futures_util::future::join_all;
 use gigway::config::Settings;
 use serde_json::{Value, json};
 
 use crate::support::client::{Client, error_codes};
 use crate::support::documents::{REFRESH, SIGN_IN};
+use crate::support::proxy::{Proxy, wait_until};
 use crate::support::sample_images::small_png;
 use crate::support::servers::{self, TestRedis};
 use crate::support::test_app::TestApp;
@@ -125,8 +129,8 @@ async fn gateways_share_rate_limits_through_redis() {
         }
         assert!(answered <= 120, "the gateways do not share the limit");
     }
-    // Each costs 100 of 10,000. Never more; a few fewer, because a gateway may hold an unspent lease.
-    assert!((80..=100).contains(&answered), "{answered}");
+    // Each costs 100 of 10,000.
+    assert_eq!(answered, 100);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -149,7 +153,71 @@ async fn sign_ins_are_limited_per_gateway_while_redis_is_down() {
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     assert_eq!(spend(&app.gateway_b()).await, 3, "in Redis, which has no count yet");
     redis.kill();
-    assert_eq!(spend(&app.gateway_b()).await, 3, "without Redis again, where this gateway has no count yet");
-    assert_eq!(spend(&app.gateway_b()).await, 0);
+    assert_eq!(spend(&app.gateway_b()).await, 0, "this gateway counted, too, while it used Redis");
     assert_eq!(spend(&app.gateway_a()).await, 0);
+}
+
+/// Sends operations of cost 100 at once, in turn to each gateway. Returns how many were executed.
+async fn execute_at_once(gateways: &[Client], count: usize) -> usize {
+    let query = "{ __schema { queryType { name } } }";
+    let requests = gateways.iter().cycle().take(count).map(|gateway| execute(gateway, query, json!({})));
+    join_all(requests).await.into_iter().filter(Result::is_ok).count()
+}
+
+/// What the bucket holds after an operation of cost 1.
+async fn remaining(gateway: &Client) -> u64 {
+    let response = execute(gateway, "{ eventCursor }", json!({})).await.expect("within the limit");
+    response["extensions"]["cost"]["remaining"].as_u64().expect("a number")
+}
+
+/// 6,000 tokens that never refill, and operations that ask for the cost of a page.
+fn never_refilled() -> Value {
+    json!({ "anonymous": { "capacity": 6000, "perMinute": 0 } })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_operations_never_exceed_the_capacity() {
+    let alone = TestApp::start(with_rate_limits(&never_refilled()), 1).await;
+    assert_eq!(execute_at_once(&[alone.gateway_a()], 100).await, 60, "without Redis");
+    let settings = with_shared_rate_limits(&never_refilled(), servers::redis_url()).await;
+    let one = TestApp::start(settings, 1).await;
+    assert_eq!(execute_at_once(&[one.gateway_a()], 100).await, 60, "one gateway with Redis");
+    let settings = with_shared_rate_limits(&never_refilled(), servers::redis_url()).await;
+    let two = TestApp::start(settings, 2).await;
+    assert_eq!(execute_at_once(&[two.gateway_a(), two.gateway_b()], 100).await, 60, "two gateways");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_redis_still_limits_all_gateways_together() {
+    let redis = servers::redis_url();
+    let proxy = Proxy::start(redis.trim_start_matches("redis://").to_owned()).await;
+    proxy.delay_answers(Duration::from_millis(250));
+    let settings = with_shared_rate_limits(&never_refilled(), format!("redis://{}", proxy.address)).await;
+    let app = TestApp::start(settings, 2).await;
+    assert_eq!(execute_at_once(&[app.gateway_a(), app.gateway_b()], 200).await, 60);
+    proxy.cut();
+    assert_eq!(
+        execute_at_once(&[app.gateway_a()], 100).await + execute_at_once(&[app.gateway_b()], 100).await,
+        60,
+        "each gateway alone stays within the capacity, with what it has executed before"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refunds_never_raise_a_balance_above_the_capacity() {
+    for redis in [false, true] {
+        let settings = if redis {
+            with_shared_rate_limits(&never_refilled(), servers::redis_url()).await
+        } else {
+            with_rate_limits(&never_refilled())
+        };
+        let app = TestApp::start(settings, 1).await;
+        let gateway = app.gateway_a();
+        let pages = join_all((0..40).map(|_| execute(&gateway, PAGE, json!({})))).await;
+        let executed = u64::try_from(pages.iter().filter(|page| page.is_ok()).count()).expect("few");
+        assert!(executed >= 5, "{executed}");
+        // Each page costs 1 in the end. In Redis, refunds arrive in the background.
+        wait_until("the refunds arrive", async || remaining(&gateway).await > 5900).await;
+        assert!(remaining(&gateway).await <= 6000 - executed, "{executed}");
+    }
 }

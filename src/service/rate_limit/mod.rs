@@ -1,8 +1,8 @@
 //! Rate limits: each user and each anonymous network has token buckets, which refill at a steady rate.
 //!
-//! With several gateways the buckets are in Redis ([`shared`]). A gateway leases tokens from them in advance,
-//! so that most operations do not wait for Redis. While Redis is unavailable, each gateway uses its local
-//! buckets.
+//! Each gateway has local buckets. With Redis, a charge must also be paid from a bucket that all gateways share
+//! ([`shared`]). While Redis is unavailable, the local buckets decide alone. They are always charged, so nobody
+//! gets a second capacity when Redis fails or returns.
 //!
 //! To add a limit: a variant of [`RateLimitKind`] here, its rule in `domain::rate_limits`, and the call of
 //! [`RateLimiter::charge`] in `engine::metering`. The variant's name is public in `extensions.budget`.
@@ -10,30 +10,21 @@
 mod shared;
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
+use moka::Expiry;
 use moka::sync::Cache;
 
 use crate::domain::id::UserId;
 use crate::domain::rate_limits::RateLimitRules;
 use crate::domain::token_bucket::{Bucket, BucketRule};
 use crate::events::redis_connector::RedisConnector;
-use crate::service::rate_limit::shared::{LeaseOutcome, SharedBuckets};
+use crate::service::rate_limit::shared::SharedBuckets;
 
 /// How many buckets a gateway remembers. A bucket that was dropped is full again.
 const MAX_BUCKETS: u64 = 100_000;
-
-/// A bucket that was not used for this long is dropped.
-const BUCKET_IDLE_LIFETIME: Duration = Duration::from_mins(10);
-
-/// The fraction of a bucket's capacity that a gateway leases at once.
-const LEASE_FRACTION: f64 = 0.05;
-
-/// Leased tokens that are not spent within this time are dropped: the shared bucket has refilled in the
-/// meantime, and they would come on top of its capacity.
-const LEASE_LIFETIME: TimeDelta = TimeDelta::seconds(10);
 
 /// What a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::VariantNames)]
@@ -76,55 +67,50 @@ type BucketKey = (RateLimitKind, RateLimitKey);
 #[derive(Debug)]
 pub struct RateLimiter {
     rules: RateLimitRules,
-    local_buckets: Cache<BucketKey, Arc<Mutex<LocalBucket>>>,
-    shared: Option<SharedBuckets>,
+    local: Cache<BucketKey, Arc<LocalBucket>>,
+    shared: Option<Arc<SharedBuckets>>,
 }
 
-/// The state of one bucket in this gateway.
+/// A bucket of this gateway.
 #[derive(Debug)]
 struct LocalBucket {
-    /// Used without Redis.
-    local: Bucket,
-    /// Tokens leased from Redis and not spent yet.
-    leased: f64,
-    leased_at: DateTime<Utc>,
-    /// Tokens that Redis held after the last lease.
-    shared_remaining: f64,
+    rule: BucketRule,
+    bucket: Mutex<Bucket>,
 }
 
 impl LocalBucket {
-    fn new(rule: BucketRule, now: DateTime<Utc>) -> Self {
-        Self {
-            local: Bucket::new(rule, now),
-            leased: 0.0,
-            leased_at: now,
-            shared_remaining: f64::from(rule.capacity),
-        }
+    fn lock(&self) -> MutexGuard<'_, Bucket> {
+        // No holder of this lock can panic in the middle of a change.
+        self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Drops a bucket only when it is full again, at most a day after its last use.
+struct DropWhenFull;
+
+impl Expiry<BucketKey, Arc<LocalBucket>> for DropWhenFull {
+    fn expire_after_create(&self, _: &BucketKey, local: &Arc<LocalBucket>, _: Instant) -> Option<Duration> {
+        Some(local.rule.refill_time(f64::from(local.rule.capacity)))
     }
 
-    /// Spends leased tokens. If there are too few, spends none and returns how many are missing.
-    fn spend_lease(&mut self, cost: f64, now: DateTime<Utc>) -> Result<(), f64> {
-        if now - self.leased_at > LEASE_LIFETIME {
-            self.leased = 0.0;
-        }
-        if self.leased < cost {
-            return Err(cost - self.leased);
-        }
-        self.leased -= cost;
-        Ok(())
+    fn expire_after_read(
+        &self,
+        key: &BucketKey,
+        local: &Arc<LocalBucket>,
+        read_at: Instant,
+        _: Option<Duration>,
+        _: Instant,
+    ) -> Option<Duration> {
+        self.expire_after_create(key, local, read_at)
     }
 }
 
 impl RateLimiter {
     /// `redis` and `name` identify the shared buckets; without Redis the gateway has its own.
     pub fn new(rules: RateLimitRules, redis: Option<&RedisConnector>, name: &str) -> Self {
-        let local_buckets =
-            Cache::builder().max_capacity(MAX_BUCKETS).time_to_idle(BUCKET_IDLE_LIFETIME).build();
-        Self {
-            rules,
-            local_buckets,
-            shared: redis.map(|connector| SharedBuckets::new(connector.clone(), name)),
-        }
+        let local = Cache::builder().max_capacity(MAX_BUCKETS).expire_after(DropWhenFull).build();
+        let shared = redis.map(|connector| Arc::new(SharedBuckets::new(connector.clone(), name)));
+        Self { rules, local, shared }
     }
 
     fn rule(&self, kind: RateLimitKind, key: RateLimitKey) -> BucketRule {
@@ -137,7 +123,10 @@ impl RateLimiter {
         }
     }
 
-    /// Takes `cost` tokens from a bucket. Returns `None` if the limit is switched off.
+    /// Takes `cost` tokens from a bucket, or none. Returns `None` if the limit is switched off.
+    ///
+    /// # Errors
+    /// If the bucket holds too few tokens.
     pub async fn charge(
         &self,
         kind: RateLimitKind,
@@ -149,89 +138,57 @@ impl RateLimiter {
         if rule.capacity == 0 {
             return Ok(None);
         }
-        let cost = f64::from(u32::try_from(cost).unwrap_or(u32::MAX));
-        let bucket = self.bucket(kind, key, rule, now);
-        let charged = self.charge_shared(&bucket, kind, key, rule, cost, now).await;
-        let remaining = charged.unwrap_or_else(|| {
-            let mut bucket = lock(&bucket);
-            bucket.local.take(rule, cost, now).map(|()| bucket.local.tokens())
-        });
-        match remaining {
-            Ok(remaining) => {
-                let BucketRule { capacity, per_minute } = rule;
-                Ok(Some(Balance { capacity, per_minute, remaining: floor(remaining) }))
+        let tokens = tokens(cost);
+        let limited = |retry_after| RateLimited { kind, rule, retry_after };
+        let local = self.local_bucket(kind, key, rule, now);
+        let mut remaining = {
+            let mut bucket = local.lock();
+            bucket.take(rule, tokens, now).map_err(limited)?;
+            bucket.tokens()
+        };
+        if let Some(shared) = &self.shared {
+            match shared.take(kind, key, rule, tokens).await {
+                Some(Ok(shared_remaining)) => remaining = remaining.min(shared_remaining),
+                Some(Err(retry_after)) => {
+                    local.lock().refund(rule, tokens);
+                    return Err(limited(retry_after));
+                }
+                // Redis is unavailable.
+                None => {}
             }
-            Err(retry_after) => Err(RateLimited { kind, rule, retry_after }),
         }
+        let BucketRule { capacity, per_minute } = rule;
+        Ok(Some(Balance { capacity, per_minute, remaining: floor(remaining) }))
     }
 
-    /// Charges the shared bucket, and returns the remaining tokens or how long to wait; `None` if Redis is
-    /// not used or unavailable.
-    async fn charge_shared(
-        &self,
-        bucket: &Mutex<LocalBucket>,
-        kind: RateLimitKind,
-        key: RateLimitKey,
-        rule: BucketRule,
-        cost: f64,
-        now: DateTime<Utc>,
-    ) -> Option<Result<f64, Duration>> {
-        let shared = self.shared.as_ref()?;
-        let missing = {
-            let mut bucket = lock(bucket);
-            match bucket.spend_lease(cost, now) {
-                Ok(()) => return Some(Ok(bucket.leased + bucket.shared_remaining)),
-                Err(missing) => missing,
-            }
-        };
-        // Limits that count single actions are exact: nothing is leased in advance.
-        let wanted = match kind {
-            RateLimitKind::Operations => missing.max(f64::from(rule.capacity) * LEASE_FRACTION),
-            RateLimitKind::SignIn | RateLimitKind::SignUp | RateLimitKind::Upload => missing,
-        };
-        match shared.lease(kind, key, rule, missing, wanted).await? {
-            LeaseOutcome::Granted { leased, shared_remaining } => {
-                let mut bucket = lock(bucket);
-                bucket.leased += leased;
-                (bucket.leased_at, bucket.shared_remaining) = (now, shared_remaining);
-                // A concurrent operation may have spent some of the lease.
-                bucket.leased = (bucket.leased - cost).max(0.0);
-                Some(Ok(bucket.leased + shared_remaining))
-            }
-            LeaseOutcome::Insufficient { retry_after } => Some(Err(retry_after)),
-        }
-    }
-
-    /// Puts back tokens that were charged and not needed.
+    /// Puts back tokens that were charged and not needed. A shared bucket gets them in the background, and not
+    /// at all if Redis becomes unavailable.
     pub fn refund(&self, kind: RateLimitKind, key: RateLimitKey, cost: u64, now: DateTime<Utc>) {
         let rule = self.rule(kind, key);
         if rule.capacity == 0 || cost == 0 {
             return;
         }
-        let cost = f64::from(u32::try_from(cost).unwrap_or(u32::MAX));
-        let bucket = self.bucket(kind, key, rule, now);
-        let mut bucket = lock(&bucket);
-        if self.shared.as_ref().is_some_and(SharedBuckets::is_connected) {
-            bucket.leased += cost;
-        } else {
-            bucket.local.refund(rule, cost);
+        let tokens = tokens(cost);
+        self.local_bucket(kind, key, rule, now).lock().refund(rule, tokens);
+        if let Some(shared) = self.shared.clone() {
+            tokio::spawn(async move { shared.refund(kind, key, rule, tokens).await });
         }
     }
 
-    fn bucket(
+    fn local_bucket(
         &self,
         kind: RateLimitKind,
         key: RateLimitKey,
         rule: BucketRule,
         now: DateTime<Utc>,
-    ) -> Arc<Mutex<LocalBucket>> {
-        self.local_buckets.get_with((kind, key), || Arc::new(Mutex::new(LocalBucket::new(rule, now))))
+    ) -> Arc<LocalBucket> {
+        let full = || Arc::new(LocalBucket { rule, bucket: Mutex::new(Bucket::new(rule, now)) });
+        self.local.get_with((kind, key), full)
     }
 }
 
-fn lock(bucket: &Mutex<LocalBucket>) -> std::sync::MutexGuard<'_, LocalBucket> {
-    // No holder of this lock can panic in the middle of a change.
-    bucket.lock().unwrap_or_else(PoisonError::into_inner)
+fn tokens(cost: u64) -> f64 {
+    f64::from(u32::try_from(cost).unwrap_or(u32::MAX))
 }
 
 /// Rounds down.

@@ -5,50 +5,43 @@ use std::time::Duration;
 
 use redis::Script;
 use redis::aio::MultiplexedConnection;
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 
 use crate::domain::token_bucket::BucketRule;
 use crate::events::redis_connector::RedisConnector;
 use crate::service::rate_limit::{RateLimitKey, RateLimitKind};
 
-/// How long an operation waits for Redis.
-const REDIS_TIMEOUT: Duration = Duration::from_millis(250);
+/// How long an operation waits for Redis. A Redis that is slow still keeps one count for all gateways.
+const REDIS_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a gateway uses its local buckets before it tries Redis again.
+/// How long a gateway uses only its local buckets before it tries Redis again.
 const RECONNECT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Refills the bucket by the clock of Redis, which is the same for all gateways, then grants up to `wanted`
-/// tokens if there are at least `needed`, and none otherwise. Returns the tokens granted, the tokens left,
-/// and how many milliseconds to wait.
-const LEASE_SCRIPT: &str = r"
-local capacity, per_millisecond = tonumber(ARGV[1]), tonumber(ARGV[2])
-local needed, wanted = tonumber(ARGV[3]), tonumber(ARGV[4])
+/// Refills the bucket by the clock of Redis, which is the same for all gateways, then takes `cost` tokens if
+/// there are as many, and none otherwise. A negative cost is a refund. Returns whether the cost was taken, the
+/// tokens left, and how many milliseconds to wait.
+const TAKE_SCRIPT: &str = r"
+local capacity, per_millisecond, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local stored = redis.call('HMGET', KEYS[1], 'points', 'at')
 local points, at = tonumber(stored[1]) or capacity, tonumber(stored[2]) or now
 points = math.min(capacity, points + math.max(0, now - at) * per_millisecond)
-local granted, wait = 0, 0
-if points >= needed then
-    granted = math.min(points, wanted)
-    points = points - granted
+local taken, wait = 0, 0
+if points >= cost then
+    taken = 1
+    points = math.min(capacity, points - cost)
 elseif per_millisecond > 0 then
-    wait = math.ceil((needed - points) / per_millisecond)
+    wait = math.ceil((cost - points) / per_millisecond)
 else
     wait = 86400000
 end
-redis.call('HSET', KEYS[1], 'points', tostring(points), 'at', now)
+redis.call('HSET', KEYS[1], 'points', tostring(points), 'at', math.max(now, at))
 local full = per_millisecond > 0 and math.ceil((capacity - points) / per_millisecond) or 86400000
 redis.call('PEXPIRE', KEYS[1], math.min(math.max(full, 1000), 86400000))
-return {tostring(granted), tostring(points), wait}
+return {taken, tostring(points), wait}
 ";
-
-/// The result of a lease.
-#[derive(Debug)]
-pub(super) enum LeaseOutcome {
-    Granted { leased: f64, shared_remaining: f64 },
-    Insufficient { retry_after: Duration },
-}
 
 #[derive(Debug)]
 pub(super) struct SharedBuckets {
@@ -56,6 +49,9 @@ pub(super) struct SharedBuckets {
     /// The prefix of the keys in Redis.
     prefix: String,
     script: Script,
+    /// Set after the first attempt to connect. All operations wait for it, so that gateways share their buckets
+    /// from the start.
+    first_attempt: OnceCell<()>,
     state: Mutex<ConnectionState>,
 }
 
@@ -72,40 +68,64 @@ impl SharedBuckets {
         Self {
             connector,
             prefix,
-            script: Script::new(LEASE_SCRIPT),
+            script: Script::new(TAKE_SCRIPT),
+            first_attempt: OnceCell::new(),
             state: Mutex::new(ConnectionState::RetryAt(Instant::now())),
         }
     }
 
-    /// Whether Redis answered the last request.
-    pub fn is_connected(&self) -> bool {
-        matches!(&*self.state.lock().unwrap_or_else(PoisonError::into_inner), ConnectionState::Open(_))
-    }
-
-    /// Takes between `needed` and `wanted` tokens, or none if there are too few. Returns `None` if Redis is
+    /// Takes tokens, all or none. Returns how many are left, or how long to wait; `None` if Redis is
     /// unavailable.
-    pub async fn lease(
+    pub async fn take(
         &self,
         kind: RateLimitKind,
         key: RateLimitKey,
         rule: BucketRule,
-        needed: f64,
-        wanted: f64,
-    ) -> Option<LeaseOutcome> {
-        let state = self.begin_attempt();
-        if matches!(state, ConnectionState::RetryAt(until) if until > Instant::now()) {
-            return None;
-        }
-        match timeout(REDIS_TIMEOUT, self.run_script(state, kind, key, rule, needed, wanted)).await {
-            Ok(Ok((connection, outcome))) => {
-                self.set_state(ConnectionState::Open(connection));
-                return Some(outcome);
+        tokens: f64,
+    ) -> Option<Result<f64, Duration>> {
+        let mut connection = self.connection().await?;
+        let name: &str = kind.into();
+        let owner = match key {
+            RateLimitKey::User(id) => id.uuid().simple().to_string(),
+            RateLimitKey::Network(address) => address.to_string(),
+        };
+        let mut invocation = self.script.prepare_invoke();
+        invocation.key(format!("{}:{name}:{owner}", self.prefix));
+        invocation.arg(rule.capacity).arg(rule.per_millisecond()).arg(tokens);
+        match timeout(REDIS_TIMEOUT, invocation.invoke_async(&mut connection)).await {
+            Ok(Ok((taken, remaining, wait))) => {
+                let (taken, remaining, wait): (bool, f64, u64) = (taken, remaining, wait);
+                Some(if taken { Ok(remaining) } else { Err(Duration::from_millis(wait)) })
             }
-            Ok(Err(error)) => tracing::warn!(%error, "rate limits use local buckets"),
-            Err(_) => tracing::warn!(error = "timed out", "rate limits use local buckets"),
+            Ok(Err(error)) => self.disconnect(&error.to_string()),
+            Err(_) => self.disconnect("timed out"),
         }
-        self.set_state(ConnectionState::RetryAt(Instant::now() + RECONNECT_INTERVAL));
-        None
+    }
+
+    /// Puts tokens back.
+    pub async fn refund(&self, kind: RateLimitKind, key: RateLimitKey, rule: BucketRule, tokens: f64) {
+        self.take(kind, key, rule, -tokens).await;
+    }
+
+    /// Returns the connection; `None` while Redis is unavailable.
+    async fn connection(&self) -> Option<MultiplexedConnection> {
+        self.first_attempt.get_or_init(async || drop(self.connect().await)).await;
+        match self.begin_attempt() {
+            ConnectionState::Open(connection) => Some(connection),
+            ConnectionState::RetryAt(at) if at > Instant::now() => None,
+            ConnectionState::RetryAt(_) => self.connect().await,
+        }
+    }
+
+    async fn connect(&self) -> Option<MultiplexedConnection> {
+        let connect = async |client: &redis::Client| client.get_multiplexed_async_connection().await;
+        match self.connector.connect(connect).await {
+            Ok(connection) => {
+                self.set_state(ConnectionState::Open(connection.clone()));
+                Some(connection)
+            }
+            Err(error) => self.disconnect(&error.to_string()),
+        }
     }
 
     /// Returns the connection's state. If it is time to reconnect, only this caller does; others use their
@@ -121,41 +141,13 @@ impl SharedBuckets {
         current
     }
 
-    fn set_state(&self, state: ConnectionState) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    fn disconnect<T>(&self, error: &str) -> Option<T> {
+        tracing::warn!(error, "rate limits use local buckets");
+        self.set_state(ConnectionState::RetryAt(Instant::now() + RECONNECT_INTERVAL));
+        None
     }
 
-    async fn run_script(
-        &self,
-        state: ConnectionState,
-        kind: RateLimitKind,
-        key: RateLimitKey,
-        rule: BucketRule,
-        needed: f64,
-        wanted: f64,
-    ) -> redis::RedisResult<(MultiplexedConnection, LeaseOutcome)> {
-        let mut connection = match state {
-            ConnectionState::Open(connection) => connection,
-            ConnectionState::RetryAt(_) => {
-                let connect = async |client: &redis::Client| client.get_multiplexed_async_connection().await;
-                self.connector.connect(connect).await?
-            }
-        };
-        let kind: &str = kind.into();
-        let key = match key {
-            RateLimitKey::User(id) => id.uuid().simple().to_string(),
-            RateLimitKey::Network(address) => address.to_string(),
-        };
-        let mut invocation = self.script.prepare_invoke();
-        invocation.key(format!("{}:{kind}:{key}", self.prefix));
-        invocation.arg(rule.capacity).arg(rule.per_millisecond()).arg(needed).arg(wanted);
-        let (leased, shared_remaining, wait): (f64, f64, u64) =
-            invocation.invoke_async(&mut connection).await?;
-        let outcome = if leased > 0.0 || needed <= 0.0 {
-            LeaseOutcome::Granted { leased, shared_remaining }
-        } else {
-            LeaseOutcome::Insufficient { retry_after: Duration::from_millis(wait) }
-        };
-        Ok((connection, outcome))
+    fn set_state(&self, state: ConnectionState) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 }
