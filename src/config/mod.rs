@@ -29,6 +29,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use ipnet::IpNet;
 use secrecy::SecretString;
 
 pub use crate::config::encryption_key::EncryptionKey;
@@ -38,7 +39,7 @@ use crate::config::parsing::{
     parse_database_url, parse_encryption_keys, parse_environment, parse_get_requests, parse_limits,
     parse_listen_address, parse_log_filter, parse_log_format, parse_number, parse_operation_limits,
     parse_origins, parse_public_url, parse_rate_limits, parse_redis_url, parse_seconds, parse_secret,
-    parse_switch,
+    parse_switch, parse_trusted_proxies,
 };
 pub use crate::config::redis_address::RedisAddress;
 pub use crate::config::settings::Settings;
@@ -114,8 +115,8 @@ pub struct Config {
     pub index_key: Option<SecretString>,
     /// In the form of the Origin header, such as `https://app.example.com`.
     pub allowed_origins: Vec<String>,
-    /// The number of trusted proxies that append to X-Forwarded-For.
-    pub proxies: usize,
+    /// The networks of proxies whose X-Forwarded-For counts.
+    pub trusted_proxies: Vec<IpNet>,
     /// Failed sign-ins per account in 15 minutes.
     pub sign_in_failures: u32,
     /// Failed sign-ins per client address in 15 minutes.
@@ -195,7 +196,10 @@ impl Config {
             encryption_keys: parse_encryption_keys(settings.encryption_keys.as_deref(), is_production)?,
             index_key,
             allowed_origins: parse_origins(settings.allowed_origins.as_deref())?,
-            proxies: parse_number("GIGWAY_PROXIES", settings.proxies.as_deref(), 0, 0)?,
+            trusted_proxies: parse_trusted_proxies(
+                settings.trusted_proxies.as_deref(),
+                settings.proxies.is_some(),
+            )?,
             sign_in_failures: parse_number(
                 "GIGWAY_SIGN_IN_FAILURES",
                 settings.sign_in_failures.as_deref(),

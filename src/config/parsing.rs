@@ -2,12 +2,13 @@
 //!
 //! Most messages have the form "is VALUE: expected WHAT". They never repeat the value of a secret.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use ipnet::IpNet;
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 use url::Url;
@@ -169,6 +170,31 @@ pub(super) fn parse_origins(text: Option<&str>) -> Result<Vec<String>, ConfigErr
             }
         })
         .collect()
+}
+
+/// Networks, comma-separated. `has_proxies`: whether the setting that this one replaced is set.
+pub(super) fn parse_trusted_proxies(
+    text: Option<&str>,
+    has_proxies: bool,
+) -> Result<Vec<IpNet>, ConfigError> {
+    let example = "10.0.0.0/8,2001:db8::/32";
+    if has_proxies {
+        let problem = "was replaced: give the networks of your proxies in GIGWAY_TRUSTED_PROXIES instead";
+        return Err(ConfigError::new("GIGWAY_PROXIES", problem, format!("GIGWAY_TRUSTED_PROXIES={example}")));
+    }
+    let entries = text.unwrap_or_default().split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    let parse = |entry: &str| {
+        let network = entry.parse().or_else(|_| entry.parse::<IpAddr>().map(IpNet::from));
+        let error = |problem| Err(ConfigError::new("GIGWAY_TRUSTED_PROXIES", problem, example));
+        match network {
+            Ok(network) if network.prefix_len() == 0 => {
+                error(format!("contains {entry:?}: then any client could choose its address"))
+            }
+            Ok(network) => Ok(network.trunc()),
+            Err(_) => error(format!("contains {entry:?}: expected an IP address or a network")),
+        }
+    };
+    entries.map(parse).collect()
 }
 
 /// A whole number of `min` or more.

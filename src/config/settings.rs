@@ -55,8 +55,13 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_ALLOWED_ORIGINS", global = true, value_name = "ORIGINS")]
     pub allowed_origins: Option<String>,
 
-    /// number of trusted proxies that append to X-Forwarded-For [default: 0]
-    #[arg(long, env = "GIGWAY_PROXIES", global = true, value_name = "NUMBER")]
+    /// networks of trusted proxies, whose X-Forwarded-For counts, comma-separated, such as
+    /// 10.0.0.0/8,2001:db8::/32 [default: none]
+    #[arg(long, env = "GIGWAY_TRUSTED_PROXIES", global = true, value_name = "NETWORKS")]
+    pub trusted_proxies: Option<String>,
+
+    /// removed: use --trusted-proxies
+    #[arg(long, env = "GIGWAY_PROXIES", global = true, value_name = "NUMBER", hide = true)]
     pub proxies: Option<String>,
 
     /// failed sign-ins per account in 15 minutes, on one gateway [default: 10]

@@ -37,7 +37,15 @@ fn an_invalid_value_is_reported_with_its_variable() {
             "{bad}"
         );
     }
-    assert_eq!(invalid_variable(|s| s.proxies = text("-1")), Some("GIGWAY_PROXIES"));
+    assert_eq!(invalid_variable(|s| s.proxies = text("1")), Some("GIGWAY_PROXIES"));
+    assert_eq!(invalid_variable(|s| s.trusted_proxies = text("10.0.0.0/8, 192.0.2.1,2001:db8::/32,")), None);
+    for bad in ["1", "10.0.0.0/33", "proxy.example.com", "0.0.0.0/0", "10.0.0.1,::/0"] {
+        assert_eq!(
+            invalid_variable(|s| s.trusted_proxies = text(bad)),
+            Some("GIGWAY_TRUSTED_PROXIES"),
+            "{bad}"
+        );
+    }
     assert_eq!(invalid_variable(|s| s.sign_in_failures = text("0")), Some("GIGWAY_SIGN_IN_FAILURES"));
     assert_eq!(
         invalid_variable(|s| s.limits = text(r#"{"review":{"days":2147483647}}"#)),

@@ -58,6 +58,7 @@ pub struct Metrics {
     pub subscriptions: Gauge,
     pub log_position: Gauge,
     pub redis_subscribed: Gauge,
+    pub unreadable_client_addresses: Counter,
     pub cached_responses: Gauge,
     pub cached_bytes: Gauge,
 }
@@ -78,6 +79,7 @@ impl Metrics {
             subscriptions: Gauge::default(),
             log_position: Gauge::default(),
             redis_subscribed: Gauge::default(),
+            unreadable_client_addresses: Counter::default(),
             cached_responses: Gauge::default(),
             cached_bytes: Gauge::default(),
         };
@@ -104,6 +106,9 @@ impl Metrics {
         let help =
             "1 if the gateway receives events of other gateways over Redis; 0 if not, or without Redis";
         registry.register("redis_subscribed", help, metrics.redis_subscribed.clone());
+        let help = "Requests whose X-Forwarded-For is not an address, counted under the address of the proxy";
+        let unreadable = metrics.unreadable_client_addresses.clone();
+        registry.register("unreadable_client_addresses", help, unreadable);
         let help = "Cacheable requests, by result: hit, miss, or joined to a running request";
         registry.register("answer_cache_requests", help, cache_requests);
         registry.register("answer_cache_answers", "Cached responses", metrics.cached_responses.clone());

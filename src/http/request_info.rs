@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use tower_http::request_id::RequestId;
 
-use crate::http::client_address::client_address;
 use crate::http::media_type::MediaType;
 use crate::http::middleware::request_id;
 use crate::http::state::AppState;
@@ -30,7 +29,7 @@ impl RequestInfo {
         headers: HeaderMap,
         media_type: MediaType,
     ) -> Self {
-        let address = client_address(&headers, peer.ip(), state.trusted_proxies);
+        let address = state.client_address(&headers, peer.ip());
         Self { state, address, request_id: request_id::text_of(id).into(), headers, media_type }
     }
 }

@@ -3,10 +3,12 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request as GraphqlRequest, Response as GraphqlResponse};
 use axum::http::{HeaderMap, header};
+use ipnet::IpNet;
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -20,6 +22,7 @@ use crate::engine::response;
 use crate::engine::response_cache::{CachedResponse, Outcome};
 use crate::engine::{Admission, Caller, Engine, RequestMeta};
 use crate::graphql::error::{Error, ErrorCode};
+use crate::http::client_address::client_address;
 use crate::http::connection_limit::{ConnectionLimit, Permit};
 use crate::http::credentials::Credentials;
 use crate::http::metrics::Metrics;
@@ -28,6 +31,9 @@ use crate::service::{self, Services, accounts};
 
 /// The maximum number of multipart requests that are read at a time. Each stores up to 18 MiB in memory.
 const CONCURRENT_UPLOADS_MAX: usize = 16;
+
+/// At most one unreadable address of a proxy is logged in this time.
+const UNREADABLE_LOG_SECONDS: i64 = 60;
 
 /// The key by which open subscriptions are counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -46,8 +52,10 @@ pub struct AppState {
     pub connections: Arc<ConnectionLimit<IpAddr>>,
     pub subscriptions: Arc<ConnectionLimit<Subscriber>>,
     pub origins: Origins,
-    /// The number of proxies in front of the gateway that each append to `X-Forwarded-For`.
-    pub trusted_proxies: usize,
+    /// The networks of proxies whose `X-Forwarded-For` counts.
+    trusted_proxies: Vec<IpNet>,
+    /// When the last unreadable address of a proxy was logged, in seconds since 1970.
+    unreadable_logged_at: AtomicI64,
     pub is_development: bool,
     /// Whether clients reach the gateway over TLS.
     pub is_over_tls: bool,
@@ -84,7 +92,8 @@ impl AppState {
             is_over_tls: services.public_url.starts_with("https:"),
             metrics_token: config.metrics_token.clone(),
             services,
-            trusted_proxies: config.proxies,
+            trusted_proxies: config.trusted_proxies.clone(),
+            unreadable_logged_at: AtomicI64::new(0),
             is_development,
             get_requests: config.get_requests,
             batch_max: config.operations.batch,
@@ -92,6 +101,26 @@ impl AppState {
             sockets,
             mutations,
         })
+    }
+
+    /// Returns the address by which a client is counted: of the connection, or as a trusted proxy reports it.
+    pub fn client_address(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
+        let client = client_address(headers, peer, &self.trusted_proxies);
+        if client.is_unreadable {
+            self.metrics.unreadable_client_addresses.inc();
+            let now = self.services.now().timestamp();
+            let logged_at = self.unreadable_logged_at.load(Ordering::Relaxed);
+            if now - logged_at >= UNREADABLE_LOG_SECONDS
+                && self
+                    .unreadable_logged_at
+                    .compare_exchange(logged_at, now, Ordering::Relaxed, Ordering::Relaxed)
+                    .is_ok()
+            {
+                let counted_as = client.network;
+                tracing::warn!(%counted_as, "a proxy sent an X-Forwarded-For that is not an address");
+            }
+        }
+        client.network
     }
 
     /// Validates a request without executing it.

@@ -221,3 +221,26 @@ async fn refunds_never_raise_a_balance_above_the_capacity() {
         assert!(remaining(&gateway).await <= 6000 - executed, "{executed}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_behind_a_trusted_proxy_have_their_own_limits() {
+    let settings =
+        Settings { trusted_proxies: Some("127.0.0.0/8".into()), ..with_rate_limits(&never_refilled()) };
+    let app = TestApp::start(settings, 1).await;
+    let gateway = app.gateway_a();
+    let remaining = async |forwarded_for: &str| {
+        let body = json!({ "query": "{ __schema { queryType { name } } }", "extensions": { "cost": true } });
+        let request = gateway.post("/graphql").header("x-forwarded-for", forwarded_for).json(&body);
+        let body: Value = request.send().await.expect("a response").json().await.expect("JSON");
+        body["extensions"]["cost"]["remaining"].as_u64().expect("a number")
+    };
+    assert_eq!(remaining("203.0.113.7:4711").await, 5900);
+    assert_eq!(remaining("198.51.100.1, 203.0.113.7:4712").await, 5800, "the same client");
+    assert_eq!(remaining("[2001:db8::1]:4711").await, 5900);
+    assert_eq!(remaining("\"[2001:db8::2]\"").await, 5800, "the same /64 network");
+    assert_eq!(remaining("unknown").await, 5900, "counted under the address of the proxy");
+    assert_eq!(remaining("203.0.113.7, _hidden").await, 5800);
+    let metrics =
+        app.gateway_a().get("/metrics").send().await.expect("a response").text().await.expect("text");
+    assert!(metrics.contains("gigway_unreadable_client_addresses_total 2"), "{metrics}");
+}

@@ -24,7 +24,6 @@ use crate::engine::operation::ValidatedOperation;
 use crate::engine::response::error_response;
 use crate::engine::response_cache::{CachedResponse, Outcome};
 use crate::graphql::error::ErrorCode;
-use crate::http::client_address::client_address;
 use crate::http::error_response::reject;
 use crate::http::headers::IDEMPOTENCY_KEY;
 use crate::http::log_fields::LoggedOperation;
@@ -78,7 +77,7 @@ pub async fn get(
     RawQuery(query): RawQuery,
 ) -> Response {
     if let Ok(upgrade) = upgrade {
-        let address = client_address(&headers, peer.ip(), state.trusted_proxies);
+        let address = state.client_address(&headers, peer.ip());
         return websocket::open(state, upgrade, &headers, address, request_id::text_of(&id).into());
     }
     let Some(media_type) = MediaType::negotiate(&headers) else { return not_acceptable() };
