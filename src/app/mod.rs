@@ -32,7 +32,7 @@ use crate::service::rate_limit::RateLimiter;
 use crate::service::tokens::TokenIssuer;
 use crate::service::url_signing::UrlSigner;
 use crate::service::{IdGenerator, Services, SignInThrottle, background_jobs};
-use crate::store::{Database, categories, event_log};
+use crate::store::{Database, categories, event_log, uncounted};
 
 /// The minimum statement timeout of PostgreSQL. Statements of background jobs and commands may take longer
 /// than those of operations.
@@ -158,7 +158,7 @@ impl Background {
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let (stop, has_failed) = (self.stop.clone(), self.has_failed.clone());
         self.tasks.spawn(async move {
-            let task = AssertUnwindSafe(task).catch_unwind();
+            let task = AssertUnwindSafe(uncounted(task)).catch_unwind();
             if let Some(result) = stop.run_until_cancelled(task).await {
                 tracing::error!(panicked = result.is_err(), "background task ended unexpectedly");
                 has_failed.cancel();

@@ -183,7 +183,7 @@ impl Database {
         self.reader.get_database_backend()
     }
 
-    /// How many statements this process has executed.
+    /// How many statements were executed, without those of [`uncounted`] tasks.
     pub fn statement_count(&self) -> u64 {
         self.statement_count.load(Ordering::Relaxed)
     }
@@ -228,6 +228,17 @@ async fn begin_detached(
     begun.await.map_err(|error| DbErr::Custom(error.to_string()))?
 }
 
+tokio::task_local! {
+    /// Set in tasks whose statements are not counted.
+    static UNCOUNTED: ();
+}
+
+/// Runs a background task without counting its statements in [`Database::statement_count`]. So the number of
+/// statements of a request does not depend on what runs beside it.
+pub async fn uncounted<T>(task: impl Future<Output = T>) -> T {
+    UNCOUNTED.scope((), task).await
+}
+
 /// Connects, and counts the statements of the pool in `statement_count`.
 async fn connect_and_count(
     options: ConnectOptions,
@@ -236,7 +247,9 @@ async fn connect_and_count(
     let mut connection = sea_orm::Database::connect(options).await?;
     let statement_count = Arc::clone(statement_count);
     connection.set_metric_callback(move |_| {
-        statement_count.fetch_add(1, Ordering::Relaxed);
+        if UNCOUNTED.try_with(|()| ()).is_err() {
+            statement_count.fetch_add(1, Ordering::Relaxed);
+        }
     });
     Ok(connection)
 }

@@ -28,7 +28,7 @@ mod sql;
 pub mod users;
 pub mod verifications;
 
-pub use database::{Database, is_unavailable};
+pub use database::{Database, is_unavailable, uncounted};
 
 use sea_orm::DbErr;
 
