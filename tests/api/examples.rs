@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::json;
 
-use crate::support::servers::free_port;
+use crate::support::servers::stable_port;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::PASSWORD;
 use crate::support::{npm, on_both_back_ends};
@@ -71,7 +71,7 @@ async fn the_curl_examples_report_what_went_wrong(app: TestApp) {
     let mut unknown_gig = curl_example("approve.sh", &app.gateway_a().url(""));
     unknown_gig.arg("gig_00000000000000000000000000");
     unknown_gig.env("REVIEWER_EMAIL", &reviewer.email).env("REVIEWER_PASSWORD", PASSWORD);
-    let no_gateway = curl_example("browse-and-post.sh", &format!("http://127.0.0.1:{}", free_port()));
+    let no_gateway = curl_example("browse-and-post.sh", &format!("http://127.0.0.1:{}", stable_port()));
     for (command, message) in [
         (wrong_password, "WRONG_CREDENTIALS"),
         (unknown_gig, "there is no gig gig_0"),

@@ -27,6 +27,7 @@ mod http_server;
 mod http_streaming;
 mod idempotency;
 mod images;
+mod isolation;
 mod listed_fields;
 mod long_lived_connections;
 mod outage;

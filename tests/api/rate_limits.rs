@@ -133,6 +133,18 @@ async fn gateways_share_rate_limits_through_redis() {
     assert_eq!(answered, 100);
 }
 
+/// Waits until the gateway uses the buckets in Redis, by charging a limit that the test does not count.
+async fn until_shared(gateway: &Client, redis: &TestRedis) {
+    let server = redis::Client::open(redis.url()).expect("a URL");
+    let mut connection = server.get_multiplexed_async_connection().await.expect("Redis responds");
+    wait_until("a bucket is in Redis", async || {
+        gateway.run("{ __schema { queryType { name } } }", json!({})).await;
+        let buckets: u64 = redis::cmd("DBSIZE").query_async(&mut connection).await.expect("a number");
+        buckets > 0
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sign_ins_are_limited_per_gateway_while_redis_is_down() {
     let mut redis = TestRedis::stopped();
@@ -150,7 +162,7 @@ async fn sign_ins_are_limited_per_gateway_while_redis_is_down() {
     };
     assert_eq!(spend(&app.gateway_a()).await, 3, "without Redis");
     redis.start().await;
-    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    until_shared(&app.gateway_b(), &redis).await;
     assert_eq!(spend(&app.gateway_b()).await, 3, "in Redis, which has no count yet");
     redis.kill();
     assert_eq!(spend(&app.gateway_b()).await, 0, "this gateway counted, too, while it used Redis");

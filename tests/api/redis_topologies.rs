@@ -112,7 +112,7 @@ async fn expect_published(
             false
         };
         assert!(
-            tokio::time::timeout(Duration::from_secs(10), published).await.expect("it is published"),
+            tokio::time::timeout(Duration::from_secs(30), published).await.expect("it is published"),
             "{status}"
         );
     }

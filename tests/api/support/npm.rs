@@ -1,5 +1,6 @@
 //! Runs the scripts of `tests/clients` in Node, with their npm packages.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -32,6 +33,9 @@ pub fn expect_success(what: &str, output: &Output) {
 pub fn install() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
+        // Another run of the tests may install into the same directory now.
+        let lock = File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("npm.lock")).expect("a file");
+        lock.lock().expect("a lock");
         // npm writes this file at the end of an installation.
         let installed_at = modified("node_modules/.package-lock.json");
         if installed_at.is_none_or(|time| time < modified("package-lock.json").expect("package-lock.json")) {

@@ -3,15 +3,17 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use super::client::Client;
-use super::servers::free_port;
 
-/// A command with these arguments, this data directory, and an otherwise empty environment.
+/// The operating system chooses a free port.
+const FREE_PORT: &str = "127.0.0.1:0";
+
+/// A command with these arguments, this data directory, and an otherwise empty environment. It listens on a free port,
+/// because the default one may belong to a gateway of the developer.
 pub fn gigway(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gigway"));
-    command.args(arguments).env_clear().env("GIGWAY_DATA_DIR", dir);
+    command.args(arguments).env_clear().env("GIGWAY_DATA_DIR", dir).env("GIGWAY_LISTEN", FREE_PORT);
     command
 }
 
@@ -44,15 +46,15 @@ impl GatewayProcess {
         Self::start_command(command, arguments)
     }
 
-    /// Starts a gateway by a prepared command.
-    pub fn start_command(command: Command, arguments: &[&str]) -> Self {
-        Self::start_command_on(free_port(), command, arguments)
-    }
-
     /// Starts a gateway by a prepared command, on this port.
     pub fn start_command_on(port: u16, mut command: Command, arguments: &[&str]) -> Self {
-        let listen = format!("127.0.0.1:{port}");
-        let command = command.env("GIGWAY_LISTEN", &listen).stdout(Stdio::piped());
+        command.env("GIGWAY_LISTEN", format!("127.0.0.1:{port}"));
+        Self::start_command(command, arguments)
+    }
+
+    /// Starts a gateway by a prepared command. Its client uses the address that the gateway prints.
+    pub fn start_command(mut command: Command, arguments: &[&str]) -> Self {
+        let command = command.stdout(Stdio::piped());
         let mut process = command.spawn().expect("the program starts");
         let mut lines = BufReader::new(process.stdout.take().expect("a pipe")).lines();
         let mut startup_output = String::new();
@@ -63,16 +65,18 @@ impl GatewayProcess {
             startup_output.push_str(&line);
             startup_output.push('\n');
         }
-        Self { process, client: Client::new(listen.parse().expect("an address")), startup_output }
+        let (_, address) = startup_output.split_once("http://").expect("the address of the gateway");
+        let (address, _) = address.split_once('/').expect("a path after the address");
+        let client = Client::new(address.parse().expect("an address"));
+        Self { process, client, startup_output }
     }
 
-    /// Sends a signal and waits. Returns the exit code, and how long it took.
-    pub fn stop_with(mut self, signal: &str) -> (Option<i32>, Duration) {
-        let sent_at = Instant::now();
+    /// Sends a signal and waits. Returns the exit code.
+    pub fn stop_with(mut self, signal: &str) -> Option<i32> {
         let id = self.process.id().to_string();
         assert!(Command::new("kill").args(["-s", signal, &id]).status().expect("kill runs").success());
         let status = self.process.wait().expect("the program ends");
-        (status.code(), sent_at.elapsed())
+        status.code()
     }
 }
 

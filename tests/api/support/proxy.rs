@@ -88,13 +88,13 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, delay: watch::
     tokio::join!(reading, writing);
 }
 
-/// Waits until the condition holds. Panics after 10 seconds.
+/// Waits until the condition holds. Panics after 30 seconds.
 pub async fn wait_until<F: AsyncFnMut() -> bool>(what: &str, mut condition: F) {
-    for _ in 0..400 {
+    for _ in 0..1200 {
         if condition().await {
             return;
         }
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
-    panic!("not within 10 seconds: {what}");
+    panic!("not within 30 seconds: {what}");
 }

@@ -34,13 +34,7 @@ pub fn unique_name() -> String {
     ids.new_id(&gigway::clock::SystemClock).simple().to_string()
 }
 
-/// A port that is free now.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
-}
-
-/// A free port for a server that restarts. It is below the range of outgoing connections, so that no client
+/// A free port for a server that restarts, or for no server at all. It is below the range of outgoing connections, so that no client
 /// takes it meanwhile.
 pub fn stable_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);

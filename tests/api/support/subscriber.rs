@@ -192,7 +192,7 @@ fn close_reason(frame: Option<tungstenite::protocol::CloseFrame>) -> Disconnect 
 /// Reconnects as browsers do: with the same request, and the last event id in a header.
 async fn read_event_stream(shared: &Shared) -> Result<Infallible, Disconnect> {
     let options = &shared.options;
-    let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).build()?;
+    let http = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT_TIMEOUT).build()?;
     let mut request = http
         .post(format!("http://{}/graphql", options.address))
         .header("accept", "text/event-stream")
