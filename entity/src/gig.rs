@@ -28,6 +28,8 @@ pub struct Model {
     /// When the gig first became ACTIVE.
     pub published_at: Option<DateTimeUtc>,
     pub review_due_at: Option<DateTimeUtc>,
+    /// Whether the gig was ACTIVE until its seller was blocked.
+    pub paused_by_block: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

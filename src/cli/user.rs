@@ -20,7 +20,7 @@ use crate::service::{accounts, erasure, user_admin};
 pub(super) enum Command {
     /// Create an account, and print its id
     Add(Add),
-    /// Block a user: end their sessions and reject their sign-ins
+    /// Block a user: end their sessions, reject their sign-ins, and pause their active gigs
     Block(Block),
     /// Erase a user's identity data, sessions and profile; the record of decisions stays
     Erase(Erase),

@@ -8,7 +8,8 @@ use crate::domain::permission;
 use crate::domain::review::{ReviewItem, ReviewQueueChange};
 use crate::domain::user::Viewer;
 use crate::domain::violation::{Validator, Violation, ViolationCode};
-use crate::service::{Result, Services, UnitOfWork};
+use crate::service::{Error, Result, Services, UnitOfWork};
+use crate::store::users::LockedUser;
 use crate::store::{categories, gigs, images, reviews, users};
 
 /// Creates a draft, or saves the draft `id`.
@@ -95,7 +96,7 @@ pub async fn change_status(
 }
 
 /// Returns `VERIFICATION_REQUIRED` if the seller's level requires a verified identity and the seller is not
-/// verified.
+/// verified, `NOT_ALLOWED` if the seller is blocked.
 ///
 /// Locks the seller, so that the result is still true at the commit. Call it before locking gigs: users are
 /// locked before what belongs to them.
@@ -104,10 +105,13 @@ pub(super) async fn require_can_work(
     work: &UnitOfWork<'_>,
     seller_id: UserId,
 ) -> Result<()> {
-    users::lock(work.tx(), seller_id).await?;
-    let seller = users::find_all(work.tx(), &[seller_id]).await?;
-    let missing = seller.first().and_then(|seller| permission::check_verified(seller, &services.limits));
-    missing.map_or(Ok(()), |violation| Err(violation.into()))
+    let seller = users::lock_and_read(work.tx(), seller_id).await?;
+    let Some(LockedUser { user, is_blocked }) = seller else { return Ok(()) };
+    if is_blocked {
+        let message = "The seller is blocked. Their gigs cannot become public until they are unblocked.";
+        return Err(Violation::general(ViolationCode::NotAllowed, message).into());
+    }
+    permission::check_verified(&user, &services.limits).map_or(Ok(()), |violation| Err(violation.into()))
 }
 
 async fn lock_own(work: &UnitOfWork<'_>, viewer: &Viewer, id: GigId, path: &str) -> Result<Gig> {
@@ -210,6 +214,41 @@ pub(super) async fn apply_transition(
         record_queue_change(work, &item, ReviewQueueChange::Withdrawn);
     }
     Ok(gig)
+}
+
+/// Pauses the ACTIVE gigs of a seller who is blocked, and marks them for [`resume_of_unblocked`]. Lock the
+/// seller first.
+pub(super) async fn pause_of_blocked(
+    services: &Services,
+    work: &mut UnitOfWork<'_>,
+    seller_id: UserId,
+) -> Result<()> {
+    let active = gigs::lock_all_of_seller(work.tx(), seller_id, &[GigStatus::Active]).await?;
+    let ids: Vec<_> = active.iter().map(|gig| gig.id).collect();
+    for gig in active {
+        apply_transition(services, work, gig, GigTransition::Pause).await?;
+    }
+    Ok(gigs::mark_paused_by_block(work.tx(), &ids).await?)
+}
+
+/// Resumes the gigs that were paused when the seller was blocked, and that nobody has changed since. They stay
+/// PAUSED if the seller may not sell any more. Unblock the seller first.
+pub(super) async fn resume_of_unblocked(
+    services: &Services,
+    work: &mut UnitOfWork<'_>,
+    seller_id: UserId,
+) -> Result<()> {
+    let paused = gigs::lock_paused_by_block(work.tx(), seller_id).await?;
+    match require_can_work(services, work, seller_id).await {
+        Ok(()) => {
+            for gig in paused {
+                apply_transition(services, work, gig, GigTransition::Resume).await?;
+            }
+            Ok(())
+        }
+        Err(Error::Violations(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Records the event of a change to the review queue.

@@ -6,6 +6,7 @@ use crate::domain::id::UserId;
 use crate::domain::limits::POINTS_MAX;
 use crate::domain::user::Role;
 use crate::domain::violation::{Violation, ViolationCode};
+use crate::service::gigs::{pause_of_blocked, resume_of_unblocked};
 use crate::service::{Result, Services, UnitOfWork};
 use crate::store::{sessions, users};
 
@@ -52,28 +53,32 @@ pub async fn set_role(services: &Services, email: &str, role: Role) -> Result<()
     work.commit().await
 }
 
-/// Blocks the user with that e-mail: their sessions end, and they cannot sign in.
+/// Blocks the user with that e-mail: their sessions end, they cannot sign in, and their ACTIVE gigs are paused,
+/// so that nobody finds them.
 ///
 /// # Errors
 /// `NOT_FOUND`.
 pub async fn block(services: &Services, email: &str) -> Result<()> {
     let user_id = find(services, email).await?;
     let mut work = services.begin().await?;
+    // Locks the user, as users are locked before their gigs.
     users::set_blocked(work.tx(), user_id, Some(services.now())).await?;
+    pause_of_blocked(services, &mut work, user_id).await?;
     end_sessions(&mut work, user_id, services).await?;
     // A session that is created at this moment is rechecked after this event, and then ends.
     work.record(EventBody::RoleChanged { user_id });
     work.commit().await
 }
 
-/// Unblocks the user with that e-mail.
+/// Unblocks the user with that e-mail. Gigs that were paused by the block become ACTIVE again.
 ///
 /// # Errors
 /// `NOT_FOUND`.
 pub async fn unblock(services: &Services, email: &str) -> Result<()> {
     let user_id = find(services, email).await?;
-    let work = services.begin().await?;
+    let mut work = services.begin().await?;
     users::set_blocked(work.tx(), user_id, None).await?;
+    resume_of_unblocked(services, &mut work, user_id).await?;
     work.commit().await
 }
 

@@ -103,6 +103,19 @@ pub async fn lock(tx: &impl ConnectionTrait, id: UserId) -> Result<()> {
     Ok(())
 }
 
+/// A user whose row is locked until the transaction ends.
+#[derive(Debug, Clone)]
+pub struct LockedUser {
+    pub user: User,
+    pub is_blocked: bool,
+}
+
+/// Locks and returns the user; see [`lock`].
+pub async fn lock_and_read(tx: &impl ConnectionTrait, id: UserId) -> Result<Option<LockedUser>> {
+    let row = user::Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx).await?;
+    Ok(row.map(|row| LockedUser { user: from_row(&row), is_blocked: row.blocked_at.is_some() }))
+}
+
 pub async fn set_points(db: &impl ConnectionTrait, id: UserId, points: i64) -> Result<()> {
     set(db, id, user::Column::Points, Expr::value(points)).await
 }

@@ -8,10 +8,10 @@ pub mod search;
 pub mod sql;
 
 use entity::{gig, gig_tag};
-use sea_orm::sea_query::LockType;
+use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
-    IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait,
+    EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
 use crate::domain::gig::{Gig, GigContent, GigStatus};
@@ -64,6 +64,7 @@ fn to_row(gig: &Gig) -> Result<gig::Model> {
         submitted_at: gig.submitted_at,
         published_at: gig.published_at,
         review_due_at: gig.review_due_at,
+        paused_by_block: false,
     })
 }
 
@@ -134,6 +135,36 @@ pub async fn lock_all_of_seller(
     rows.into_iter().map(from_row).collect()
 }
 
+/// Marks the gigs as paused because their seller is blocked, for [`lock_paused_by_block`].
+pub async fn mark_paused_by_block(tx: &impl ConnectionTrait, ids: &[GigId]) -> Result<()> {
+    gig::Entity::update_many()
+        .col_expr(gig::Column::PausedByBlock, Expr::value(true))
+        .filter(gig::Column::Id.is_in(ids.iter().copied()))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Removes the marks of [`mark_paused_by_block`] from the gigs of the seller. Locks and returns the marked gigs that
+/// are still PAUSED.
+pub async fn lock_paused_by_block(tx: &impl ConnectionTrait, seller_id: UserId) -> Result<Vec<Gig>> {
+    let is_marked =
+        Condition::all().add(gig::Column::SellerId.eq(seller_id)).add(gig::Column::PausedByBlock.eq(true));
+    let rows = gig::Entity::find()
+        .filter(is_marked.clone())
+        .filter(gig::Column::Status.eq(status_text(GigStatus::Paused)))
+        .order_by_asc(gig::Column::Id)
+        .lock(LockType::NoKeyUpdate)
+        .all(tx)
+        .await?;
+    gig::Entity::update_many()
+        .col_expr(gig::Column::PausedByBlock, Expr::value(false))
+        .filter(is_marked)
+        .exec(tx)
+        .await?;
+    rows.into_iter().map(from_row).collect()
+}
+
 /// How many gigs of the seller are not archived.
 pub async fn count_unarchived(db: &impl ConnectionTrait, seller_id: UserId) -> Result<u64> {
     gig::Entity::find()
@@ -165,8 +196,9 @@ pub async fn insert_all(tx: &impl ConnectionTrait, gigs: &[Gig]) -> Result<()> {
 
 /// Replaces the previous version of the gig. Returns `false` if a concurrent change has replaced it already.
 pub async fn update(tx: &impl ConnectionTrait, gig: &Gig) -> Result<bool> {
+    let row = gig::ActiveModel { paused_by_block: NotSet, ..to_row(gig)?.into_active_model().reset_all() };
     let updated = gig::Entity::update_many()
-        .set(to_row(gig)?.into_active_model().reset_all())
+        .set(row)
         .filter(gig::Column::Id.eq(gig.id))
         .filter(gig::Column::Version.eq(gig.version - 1))
         .exec(tx)
