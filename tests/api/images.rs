@@ -107,7 +107,7 @@ async fn an_image_is_public_only_while_its_gig_is_listed(app: TestApp) {
     rita.approve(&id).await;
     assert_eq!(image_url(&app.gateway_a(), &id).await, plain);
     let (code, cache_control, bytes) = fetch(&app.gateway_b(), &plain).await;
-    assert_eq!((code, cache_control.as_str()), (200, "public, max-age=31536000, immutable"));
+    assert_eq!((code, cache_control.as_str()), (200, "public, max-age=300, must-revalidate"));
     let (code, response) = app.gateway_a().fetch(&format!("/media/{image}.jpg")).await;
     assert_eq!(
         (code.as_u16(), &response.headers()["content-type"]),

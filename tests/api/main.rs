@@ -27,6 +27,7 @@ mod graphql_http;
 mod http_server;
 mod http_streaming;
 mod idempotency;
+mod image_visibility;
 mod images;
 mod isolation;
 mod listed_fields;

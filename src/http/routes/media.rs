@@ -17,11 +17,15 @@ use crate::http::state::AppState;
 use crate::service::images;
 use crate::service::images::UrlSignature;
 
-/// An image never changes. Any cache may store a public one for a year.
-const PUBLIC: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// An image never changes, but its gig may leave the list at any time. So a cache may show a public one for five
+/// minutes, and must then ask again, which costs a 304.
+const PUBLIC: HeaderValue = HeaderValue::from_static("public, max-age=300, must-revalidate");
 
 /// Only the viewer's browser may cache an image that is not public, for an hour.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, max-age=3600");
+
+/// An image that does not exist now, or not for this client, may be public a moment later.
+const NOT_FOUND: HeaderValue = HeaderValue::from_static("no-store");
 
 /// The signature in the URL of an image that is not public.
 #[derive(Deserialize)]
@@ -53,9 +57,11 @@ pub async fn get(
         Ok(None) => return not_found(),
         Err(error) => return service_error(&error.into()),
     };
+    // A signed URL is for one person, and is not purged from a cache together with the public one.
+    let is_public = image.is_public && signature.is_none();
     let etag = format!("\"{name}\"");
     let cache_headers = [
-        (header::CACHE_CONTROL, if image.is_public { PUBLIC } else { PRIVATE }),
+        (header::CACHE_CONTROL, if is_public { PUBLIC } else { PRIVATE }),
         (header::ETAG, HeaderValue::from_str(&etag).expect("an id is ASCII")),
     ];
     if matches_if_none_match(&headers, &etag) {
@@ -69,5 +75,8 @@ pub async fn get(
 }
 
 fn not_found() -> Response {
-    reject(StatusCode::NOT_FOUND, ErrorCode::NotFound, "The image does not exist, or you may not see it.")
+    let message = "The image does not exist, or you may not see it.";
+    let mut response = reject(StatusCode::NOT_FOUND, ErrorCode::NotFound, message);
+    response.headers_mut().insert(header::CACHE_CONTROL, NOT_FOUND);
+    response
 }
