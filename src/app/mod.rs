@@ -27,6 +27,8 @@ use crate::http;
 use crate::http::state::AppState;
 use crate::media::Media;
 use crate::media::images::Bounds;
+use crate::service::fair_queue::FairQueue;
+use crate::service::images::DECODE_LIMITS;
 use crate::service::passwords::PasswordHasher;
 use crate::service::rate_limit::RateLimiter;
 use crate::service::tokens::TokenIssuer;
@@ -299,6 +301,7 @@ async fn build_services(
         streams,
         public_data_version,
         media,
+        decode_queue: FairQueue::new(DECODE_LIMITS),
         vault,
         tokens: TokenIssuer::new(&token_secret),
         passwords,

@@ -13,6 +13,8 @@ mod people;
 mod tests;
 pub mod verifications;
 
+use std::net::Ipv4Addr;
+
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
@@ -64,7 +66,7 @@ pub async fn seed(services: &Services) -> Result<bool> {
         return Ok(users::find_credentials(db, SELLER_EMAIL).await?.is_some());
     }
     let categories = categories::all(services.db.read()).await?;
-    let hash = services.passwords.hash(PASSWORD.into()).await?;
+    let hash = services.passwords.hash(PASSWORD.into(), Ipv4Addr::LOCALHOST.into()).await?;
     let (now, limits) = (services.now(), &services.limits);
     let demo = generate(now, limits, &categories, &hash, &|| services.new_id())?;
 

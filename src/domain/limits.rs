@@ -29,13 +29,16 @@ pub struct Limits {
 const UPLOAD_MAX_BYTES: usize = 15 * 1024 * 1024;
 
 limit_table! {
-    /// Limits of an account, checked in `src/domain/account.rs`.
+    /// Limits of an account, checked in `src/domain/account.rs` and `src/service/images.rs` (stored bytes).
     pub struct AccountLimits {
         email_max_chars: usize = 254;
         password_min_chars: usize = 8, in 1..;
         password_max_chars: usize = 128;
         display_name_min_chars: usize = 2, in 1..;
         display_name_max_chars: usize = 50;
+        /// Bytes of all images of a user, as they are stored: those of gigs, archived ones included, and those
+        /// that no gig uses yet.
+        stored_bytes_max: u64 = 512 * 1024 * 1024, in 1..;
     }
 }
 

@@ -19,6 +19,9 @@ use crate::service::error::VaultError;
 use crate::service::rate_limit::RateLimited;
 use crate::store;
 
+/// When a client should try again if too many requests wait. They are processed within a few seconds.
+const OVERLOAD_RETRY_AFTER: Duration = Duration::from_secs(5);
+
 /// The result of a resolver.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -77,7 +80,7 @@ pub enum ErrorCode {
     DataTampered,
     /// A key is missing that is needed to decrypt data.
     KeyMissing,
-    /// The database is unavailable: try again.
+    /// The database is unavailable, or too many requests of this kind wait: try again.
     ServiceUnavailable,
     /// An internal error. Its cause is logged under `extensions.requestId`.
     InternalServerError,
@@ -149,6 +152,13 @@ impl Error {
         Self { retry_after, ..Self::new(ErrorCode::ServiceUnavailable, message) }
     }
 
+    /// Too many passwords or images wait to be processed.
+    fn overloaded() -> Self {
+        let retry_after = Some(OVERLOAD_RETRY_AFTER);
+        let message = "Too many requests of this kind are waiting right now; try again.";
+        Self { retry_after, ..Self::new(ErrorCode::ServiceUnavailable, message) }
+    }
+
     /// The `extensions` of the error: `code`, and `retryAfterSeconds` and `budget` if they are known.
     pub fn extensions(&self) -> ErrorExtensionValues {
         let code: &str = self.code.into();
@@ -213,6 +223,8 @@ impl From<service::Error> for Error {
                 let retry_after = Some(delay);
                 Self { retry_after, ..Self::new(ErrorCode::RateLimited, message) }
             }
+            service::Error::BudgetExceeded(limited) => limited.into(),
+            service::Error::Overloaded => Self::overloaded(),
             service::Error::Unavailable(error) => Self::unavailable(&error),
             service::Error::Decryption(error) => Self::from_vault_error(&error),
             service::Error::Internal(error) => Self::internal(&error),

@@ -11,13 +11,9 @@ use bytes::Bytes;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as BlobPath;
 use object_store::{ObjectStore, PutPayload};
-use tokio::sync::Semaphore;
 
 use crate::domain::id::{DocumentId, ImageId, PublicId};
 use crate::media::images::{Bounds, EncodedImage, InvalidImage};
-
-/// How many images are decoded at the same time. Each can take several hundred megabytes of memory.
-const CONCURRENT_DECODES: usize = 2;
 
 /// What an image shows, which decides the limits of its upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +49,6 @@ pub struct Media {
     blobs: Arc<dyn ObjectStore>,
     gig_images: Bounds,
     identity_documents: Bounds,
-    decode_permits: Arc<Semaphore>,
 }
 
 impl Media {
@@ -71,33 +66,20 @@ impl Media {
             source: Box::new(error),
         })?;
         let blobs = Arc::new(LocalFileSystem::new_with_prefix(directory)?);
-        Ok(Self {
-            blobs,
-            gig_images,
-            identity_documents,
-            decode_permits: Arc::new(Semaphore::new(CONCURRENT_DECODES)),
-        })
+        Ok(Self { blobs, gig_images, identity_documents })
     }
 
-    /// Decodes an upload and encodes it as it will be stored, on a blocking thread.
+    /// Decodes an upload and encodes it as it will be stored. This takes long and several hundred megabytes of
+    /// memory: call it on a blocking thread, a few at a time.
     ///
     /// # Errors
-    /// The inner error if the upload is not a valid image, the outer one if the task failed.
-    pub async fn reencode(
-        &self,
-        kind: BlobKind,
-        file: Bytes,
-    ) -> Result<Result<EncodedImage, InvalidImage>, Box<dyn std::error::Error + Send + Sync>> {
-        let permit = Arc::clone(&self.decode_permits).acquire_owned().await?;
+    /// The upload is not a valid image.
+    pub fn reencode(&self, kind: BlobKind, file: &[u8]) -> Result<EncodedImage, InvalidImage> {
         let bounds = match kind {
-            BlobKind::GigImages => self.gig_images,
-            BlobKind::IdentityDocuments => self.identity_documents,
+            BlobKind::GigImages => &self.gig_images,
+            BlobKind::IdentityDocuments => &self.identity_documents,
         };
-        let work = move || {
-            let _permit = permit;
-            images::reencode(&file, &bounds)
-        };
-        Ok(tokio::task::spawn_blocking(work).await?)
+        images::reencode(file, bounds)
     }
 
     /// Stores a blob, replacing one with the same id.

@@ -1,6 +1,6 @@
 //! Sign-up, sign-in, sessions and sign-out.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
@@ -33,8 +33,13 @@ pub struct Session {
 ///
 /// # Errors
 /// The violations of the form; `EMAIL_TAKEN`.
-pub async fn sign_up(services: &Services, form: SignUpForm, password: SecretString) -> Result<Session> {
-    let new_user = prepare_user(services, form, password, Role::Member).await?;
+pub async fn sign_up(
+    services: &Services,
+    form: SignUpForm,
+    password: SecretString,
+    address: IpAddr,
+) -> Result<Session> {
+    let new_user = prepare_user(services, form, password, Role::Member, address).await?;
     let work = services.begin().await?;
     insert_user(&work, &new_user).await?;
     open_session(services, work, new_user.id).await
@@ -50,7 +55,7 @@ pub async fn add_user(
     password: SecretString,
     role: Role,
 ) -> Result<UserId> {
-    let new_user = prepare_user(services, form, password, role).await?;
+    let new_user = prepare_user(services, form, password, role, Ipv4Addr::LOCALHOST.into()).await?;
     let work = services.begin().await?;
     insert_user(&work, &new_user).await?;
     work.commit().await?;
@@ -62,10 +67,11 @@ async fn prepare_user(
     form: SignUpForm,
     password: SecretString,
     role: Role,
+    address: IpAddr,
 ) -> Result<NewUser> {
     let form = form.validate(password.expose_secret(), &services.limits.account)?;
     // Hash before the transaction begins: hashing is slow, and SQLite has one writer.
-    let password_hash = services.passwords.hash(password).await?;
+    let password_hash = services.passwords.hash(password, address).await?;
     Ok(NewUser {
         id: services.new_id(),
         email: form.email,
@@ -106,7 +112,7 @@ pub async fn sign_in(
     let is_within_limit =
         password.expose_secret().chars().count() <= services.limits.account.password_max_chars;
     let candidate = if is_within_limit { password } else { SecretString::default() };
-    let matches = services.passwords.verify(candidate, hash).await?;
+    let matches = services.passwords.verify(candidate, hash, address).await?;
     let Some(credentials) = credentials.filter(|_| matches && is_within_limit) else {
         attempt.failed();
         return Err(wrong_credentials());

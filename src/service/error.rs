@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::domain::user::Viewer;
 use crate::domain::violation::{Violation, ViolationCode};
 pub use crate::media::vault::VaultError;
+use crate::service::rate_limit::RateLimited;
 use crate::store;
 
 /// The result of a use case.
@@ -25,6 +26,12 @@ pub enum Error {
     /// Too many failed sign-ins; how long to wait.
     #[error("too many failed attempts; try again in {0:?}")]
     RateLimited(Duration),
+    /// A rate limit of uploads is exceeded.
+    #[error("rate limit exceeded: {0:?}")]
+    BudgetExceeded(RateLimited),
+    /// Too many passwords or images wait to be processed.
+    #[error("too many jobs wait")]
+    Overloaded,
     #[error("the database is unavailable: {0}")]
     Unavailable(#[source] store::Error),
     /// Encrypted data cannot be decrypted: a key is missing, or the data were altered.
@@ -44,6 +51,12 @@ impl Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         if store::is_unavailable(&error) { Self::Unavailable(error) } else { Self::internal(error) }
+    }
+}
+
+impl From<RateLimited> for Error {
+    fn from(limited: RateLimited) -> Self {
+        Self::BudgetExceeded(limited)
     }
 }
 

@@ -8,29 +8,87 @@ use crate::domain::image::GigImage;
 use crate::domain::user::Viewer;
 use crate::domain::violation::{Violation, ViolationCode};
 use crate::media::BlobKind;
-use crate::media::images::InvalidImage;
-use crate::service::{Error, Result, Services};
-use crate::store::images;
+use crate::media::images::{EncodedImage, claimed_pixels};
+use crate::service::fair_queue::QueueLimits;
+use crate::service::rate_limit::{RateLimitKey, RateLimitKind};
+use crate::service::{Error, Result, Services, UnitOfWork};
 use crate::store::images::ImageView;
+use crate::store::{images, users};
 
 /// The minimum lifetime of a signed URL. The maximum is twice as long. The expiry is a multiple of this, so
 /// that an image keeps the same URL for a while and browsers can cache it.
 const SIGNED_URL_MIN_LIFETIME: TimeDelta = TimeDelta::hours(1);
 
+/// How many images are decoded at the same time, and wait. Each person has one decoding at a time.
+pub const DECODE_LIMITS: QueueLimits = QueueLimits { workers: 2, waiting_per_key: 8, waiting: 64 };
+
+/// An upload counts as one for each started number of this many pixels.
+const PIXELS_PER_UPLOAD: u64 = 10_000_000;
+
 /// Stores an image that no gig uses yet. It is re-encoded, upright and without metadata.
 ///
 /// # Errors
-/// `FILE_TOO_LARGE`, `UNSUPPORTED_MEDIA`.
+/// `FILE_TOO_LARGE`, `UNSUPPORTED_MEDIA`, `LIMIT_REACHED`; those of [`decode`].
 pub async fn upload(services: &Services, viewer: &Viewer, file: Bytes) -> Result<GigImage> {
     let max = services.limits.gig.image_upload_max_bytes;
     if file.len() > max {
         return Err(file_too_large(max).into());
     }
-    let encoded = services.media.reencode(BlobKind::GigImages, file).await.map_err(Error::internal)?;
-    let encoded = encoded.map_err(|unreadable: InvalidImage| {
-        Violation::at("file", ViolationCode::UnsupportedMedia, unreadable.to_string())
-    })?;
+    // Check before the expensive decoding; `store` checks again, with the size of the stored image.
+    let stored = images::stored_bytes(services.db.read(), viewer.id()).await?;
+    check_quota(services, stored, 1)?;
+    let encoded = decode(services, viewer.id(), BlobKind::GigImages, file).await?;
     store(services, viewer.id(), encoded).await
+}
+
+/// Decodes an upload, and encodes it as it will be stored.
+///
+/// # Errors
+/// `UNSUPPORTED_MEDIA`; [`Error::BudgetExceeded`] if the person has uploaded too many pixels,
+/// [`Error::Overloaded`] if too many images wait.
+pub(super) async fn decode(
+    services: &Services,
+    user_id: UserId,
+    kind: BlobKind,
+    file: Bytes,
+) -> Result<EncodedImage> {
+    // The operation was charged for one upload.
+    let uploads = claimed_pixels(&file).unwrap_or_default().div_ceil(PIXELS_PER_UPLOAD);
+    let more = uploads.saturating_sub(1);
+    if more > 0 {
+        let key = RateLimitKey::User(user_id);
+        services.rate_limiter.charge(RateLimitKind::Upload, key, more, services.now()).await?;
+    }
+    let media = services.media.clone();
+    let encoded = services.decode_queue.run(user_id, move || media.reencode(kind, &file)).await?;
+    encoded
+        .map_err(|invalid| Violation::at("file", ViolationCode::UnsupportedMedia, invalid.to_string()).into())
+}
+
+/// `LIMIT_REACHED`: with `added` more bytes, the images of the person would exceed the quota.
+fn check_quota(services: &Services, stored: u64, added: u64) -> Result<()> {
+    let max = services.limits.account.stored_bytes_max;
+    if stored.saturating_add(added) <= max {
+        return Ok(());
+    }
+    let message = format!(
+        "All of your images together may have at most {max} bytes ({} MiB); they have {stored}. Remove images \
+         from your gigs: what no gig uses is deleted after a day.",
+        max >> 20
+    );
+    Err(Violation::at("file", ViolationCode::LimitReached, message).into())
+}
+
+/// Locks the owner, and checks the quota.
+async fn require_quota(
+    services: &Services,
+    work: &UnitOfWork<'_>,
+    owner_id: UserId,
+    added: usize,
+) -> Result<()> {
+    users::lock(work.tx(), owner_id).await?;
+    let stored = images::stored_bytes(work.tx(), owner_id).await?;
+    check_quota(services, stored, added as u64)
 }
 
 /// `FILE_TOO_LARGE`: the file has more than `max` bytes.
@@ -42,11 +100,7 @@ pub fn file_too_large(max: usize) -> Violation {
 
 /// Stores an encoded image. The row is written before the blob: if the blob then is not written, the
 /// background job that deletes unattached images finds the row and removes it.
-pub(crate) async fn store(
-    services: &Services,
-    owner_id: UserId,
-    encoded: crate::media::images::EncodedImage,
-) -> Result<GigImage> {
+pub(crate) async fn store(services: &Services, owner_id: UserId, encoded: EncodedImage) -> Result<GigImage> {
     let to_i32 = |number: u32| i32::try_from(number).map_err(Error::internal);
     let image = GigImage {
         id: services.new_id(),
@@ -57,6 +111,7 @@ pub(crate) async fn store(
         byte_size: i32::try_from(encoded.bytes.len()).map_err(Error::internal)?,
     };
     let work = services.begin().await?;
+    require_quota(services, &work, owner_id, encoded.bytes.len()).await?;
     images::insert(work.tx(), &image, services.now()).await?;
     work.commit().await?;
     services.media.put(image.id, encoded.bytes).await.map_err(Error::internal)?;

@@ -24,6 +24,7 @@ pub mod background_jobs;
 pub mod erasure;
 pub mod error;
 pub mod event_log;
+pub mod fair_queue;
 pub mod gigs;
 pub mod idempotency;
 pub mod images;
@@ -51,12 +52,14 @@ pub use unit_of_work::UnitOfWork;
 
 use crate::clock::Clock;
 use crate::domain::category::Catalogue;
+use crate::domain::id::UserId;
 use crate::domain::limits::Limits;
 use crate::events::bus::Bus;
 use crate::events::public_data_version::PublicDataVersion;
 use crate::events::stream::Streams;
 use crate::media::Media;
 use crate::media::vault::Vault;
+use crate::service::fair_queue::FairQueue;
 use crate::store::Database;
 
 /// The dependencies of every use case.
@@ -70,6 +73,8 @@ pub struct Services {
     pub streams: Streams,
     pub public_data_version: PublicDataVersion,
     pub media: Media,
+    /// Decodes uploaded images, fairly by person.
+    pub decode_queue: FairQueue<UserId>,
     pub vault: Vault,
     pub tokens: tokens::TokenIssuer,
     pub passwords: passwords::PasswordHasher,

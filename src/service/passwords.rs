@@ -1,21 +1,27 @@
 //! Password hashes (argon2id).
+//!
+//! Hashing is expensive, so few hashes run at the same time, and the others wait. Networks take turns: however
+//! many sign-ins one network sends, another waits for one round ([`fair_queue`](crate::service::fair_queue)).
 
-use std::sync::Arc;
+use std::net::IpAddr;
 
 use argon2::Argon2;
 use argon2::password_hash::rand_core::OsRng;
 use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
 
+use crate::domain::network::client_network;
+use crate::service::fair_queue::{FairQueue, QueueLimits};
 use crate::service::{Error, Result};
 
-/// How many passwords are hashed at the same time. Each takes 19 MiB and one core for about 20 ms.
-const CONCURRENT_HASHES: usize = 2;
+/// How many passwords are hashed at the same time, and wait. Each takes 19 MiB and one core for about 20 ms.
+/// With 512 networks at once, the last waits for 5 seconds. An office can send 64 sign-ins at once.
+const QUEUE_LIMITS: QueueLimits = QueueLimits { workers: 2, waiting_per_key: 64, waiting: 512 };
 
 /// Hashes and verifies passwords on blocking threads, a few at a time.
 pub struct PasswordHasher {
-    permits: Arc<Semaphore>,
+    /// By network.
+    queue: FairQueue<IpAddr>,
     /// Verified if the account does not exist, so that the response takes as long as for an existing one.
     dummy_hash: String,
 }
@@ -29,40 +35,44 @@ impl std::fmt::Debug for PasswordHasher {
 impl PasswordHasher {
     pub fn new() -> Result<Self> {
         Ok(Self {
-            permits: Arc::new(Semaphore::new(CONCURRENT_HASHES)),
+            queue: FairQueue::new(QUEUE_LIMITS),
             dummy_hash: hash(&SecretString::from("nobody's password"))?,
         })
     }
 
-    /// Returns the argon2id hash of a new password.
-    pub async fn hash(&self, password: SecretString) -> Result<String> {
-        self.run_blocking(move || hash(&password)).await?
+    /// The queue of the passwords that wait, by network.
+    pub fn queue(&self) -> &FairQueue<IpAddr> {
+        &self.queue
+    }
+
+    /// Returns the argon2id hash of a new password that a client at `address` has sent.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`].
+    pub async fn hash(&self, password: SecretString, address: IpAddr) -> Result<String> {
+        self.queue.run(client_network(address), move || hash(&password)).await?
     }
 
     /// Whether the password matches the hash. Without a hash it takes as long and returns `false`.
     ///
     /// # Errors
-    /// If the stored hash is malformed.
-    pub async fn verify(&self, password: SecretString, stored_hash: Option<String>) -> Result<bool> {
+    /// If the stored hash is malformed; [`Error::Overloaded`].
+    pub async fn verify(
+        &self,
+        password: SecretString,
+        stored_hash: Option<String>,
+        address: IpAddr,
+    ) -> Result<bool> {
         let (hash, exists) = match stored_hash {
             Some(hash) => (hash, true),
             None => (self.dummy_hash.clone(), false),
         };
-        let matches = self.run_blocking(move || -> Result<bool> {
+        let matches = self.queue.run(client_network(address), move || -> Result<bool> {
             let hash = PasswordHash::new(&hash).map_err(|error| Error::internal(error.to_string()))?;
             let password = password.expose_secret().as_bytes();
             Ok(Argon2::default().verify_password(password, &hash).is_ok())
         });
         Ok(matches.await?? && exists)
-    }
-
-    async fn run_blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(Error::internal)?;
-        let work = move || {
-            let _permit = permit;
-            work()
-        };
-        tokio::task::spawn_blocking(work).await.map_err(Error::internal)
     }
 }
 

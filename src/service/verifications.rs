@@ -17,7 +17,7 @@ use crate::domain::violation::{Violation, ViolationCode};
 use crate::media::BlobKind;
 use crate::media::vault::DataKey;
 use crate::service::gigs::record_queue_change;
-use crate::service::images::file_too_large;
+use crate::service::images::{decode, file_too_large};
 use crate::service::{Error, Result, Services, UnitOfWork};
 use crate::store;
 use crate::store::verifications::VerificationRecord;
@@ -97,11 +97,7 @@ pub async fn upload_document(
     // Check whether an upload is allowed before the expensive decoding.
     let mut preview = find(services.db.read(), viewer.id()).await?.verification;
     preview.apply(VerificationTransition::ProvideData, Vec::new(), &services.limits, services.now())?;
-    let encoded =
-        services.media.reencode(BlobKind::IdentityDocuments, file).await.map_err(Error::internal)?;
-    let encoded = encoded.map_err(|unreadable| {
-        Violation::at("file", ViolationCode::UnsupportedMedia, unreadable.to_string())
-    })?;
+    let encoded = decode(services, viewer.id(), BlobKind::IdentityDocuments, file).await?;
     let (width, height, min) = (encoded.width, encoded.height, limits.document_min_pixels);
     if width.min(height) < min {
         let message = format!(

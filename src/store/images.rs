@@ -42,6 +42,18 @@ pub async fn insert(db: &impl ConnectionTrait, image: &GigImage, now: DateTime<U
     Ok(())
 }
 
+/// How many bytes the images of the owner have in all.
+pub async fn stored_bytes(db: &impl ConnectionTrait, owner: UserId) -> Result<u64> {
+    let sum: Option<Option<i64>> = gig_image::Entity::find()
+        .select_only()
+        .column_as(gig_image::Column::ByteSize.sum(), "sum")
+        .filter(gig_image::Column::OwnerId.eq(owner))
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(u64::try_from(sum.flatten().unwrap_or_default()).unwrap_or_default())
+}
+
 /// Inserts many images that belong to gigs. The images of a gig keep their order.
 pub async fn insert_attached(
     tx: &impl ConnectionTrait,

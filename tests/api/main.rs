@@ -19,6 +19,7 @@ mod documentation;
 mod end_to_end;
 mod event_log;
 mod examples;
+mod fair_use;
 mod fanout;
 mod faults;
 mod fuzz;

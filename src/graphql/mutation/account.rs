@@ -69,7 +69,8 @@ impl AccountMutation {
         #[graphql(desc = "The form of the new account.")] input: SignUpInput,
     ) -> Result<SessionPayload> {
         let form = SignUpForm { email: input.email, display_name: input.display_name };
-        SessionPayload::of(accounts::sign_up(ctx.services(), form, input.password.into()).await)
+        let password = SecretString::from(input.password);
+        SessionPayload::of(accounts::sign_up(ctx.services(), form, password, ctx.address()).await)
     }
 
     /// Signs in. An unknown e-mail and a wrong password give the same error, WRONG_CREDENTIALS. A blocked

@@ -23,7 +23,6 @@ pub struct Limits {
 
 /// Limits of an account.
 #[derive(SimpleObject)]
-#[expect(clippy::struct_field_names, reason = "the names are the schema's")]
 pub struct AccountLimits {
     /// The maximum number of characters of an e-mail address.
     email_max_chars: i32,
@@ -35,6 +34,8 @@ pub struct AccountLimits {
     display_name_min_chars: i32,
     /// The maximum number of characters of a display name.
     display_name_max_chars: i32,
+    /// The maximum number of bytes of all images that a user has uploaded for gigs.
+    stored_bytes_max: i32,
 }
 
 /// Limits of a gig.
@@ -123,6 +124,7 @@ impl From<&limits::Limits> for Limits {
                 password_max_chars: to_int(account.password_max_chars),
                 display_name_min_chars: to_int(account.display_name_min_chars),
                 display_name_max_chars: to_int(account.display_name_max_chars),
+                stored_bytes_max: to_int(account.stored_bytes_max),
             },
             gig: GigLimits {
                 title_min_chars: to_int(gig.title_min_chars),

@@ -125,6 +125,15 @@ pub fn reencode(input: &[u8], bounds: &Bounds) -> Result<EncodedImage, InvalidIm
     encode_within(upright, bounds)
 }
 
+/// The number of pixels that the header of an upload claims; `None` if it is not an image. Reads only the
+/// header, and checks nothing else.
+pub fn claimed_pixels(input: &[u8]) -> Option<u64> {
+    let read = || ImageReader::new(Cursor::new(input)).with_guessed_format().ok()?.into_dimensions().ok();
+    // Some damaged files make a decoder panic.
+    let (width, height) = catch_unwind(read).ok()??;
+    Some(u64::from(width) * u64::from(height))
+}
+
 /// Encodes pixels as they will be stored: with no side above `stored_max_side`, and in the best quality that
 /// fits into `stored_max_bytes`. If none fits, the image is made smaller.
 ///
@@ -260,6 +269,14 @@ mod tests {
         let shown = image.get_pixel(x, y).0;
         let near = shown.iter().zip(color).all(|(shown, color)| shown.abs_diff(color) < 12);
         assert!(near, "{shown:?} is not {color:?}");
+    }
+
+    #[test]
+    fn the_header_tells_the_number_of_pixels() {
+        for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {
+            assert_eq!(claimed_pixels(&sample(format)), Some(40 * 24), "{format:?}");
+        }
+        assert_eq!(claimed_pixels(b"text"), None);
     }
 
     #[test]

@@ -62,6 +62,7 @@ pub(super) const PAYLOADS: &[TypeAccess] = &[
                 "emailMaxChars",
                 "passwordMaxChars",
                 "passwordMinChars",
+                "storedBytesMax",
             ],
         )],
     ),
