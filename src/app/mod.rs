@@ -20,7 +20,9 @@ use crate::clock::Clock;
 use crate::config::{Config, DatabaseAddress, RedisAddress};
 use crate::events::bus::{Bus, BusReceiver};
 use crate::events::public_data_version::PublicDataVersion;
+use crate::events::redis_channel::RedisChannel;
 use crate::events::redis_connector::RedisConnector;
+use crate::events::signed_message::MessageKey;
 use crate::events::stream::Streams;
 use crate::events::tailer::LogTailer;
 use crate::http;
@@ -31,7 +33,7 @@ use crate::service::fair_queue::FairQueue;
 use crate::service::images::DECODE_LIMITS;
 use crate::service::passwords::PasswordHasher;
 use crate::service::rate_limit::RateLimiter;
-use crate::service::tokens::TokenIssuer;
+use crate::service::tokens::{TokenIssuer, derive_key};
 use crate::service::url_signing::UrlSigner;
 use crate::service::{IdGenerator, Services, SignInThrottle, background_jobs};
 use crate::store::{Database, categories, event_log, uncounted};
@@ -269,7 +271,7 @@ async fn build_services(
     clock: Arc<dyn Clock>,
     address: SocketAddr,
     background: &Background,
-    make_bus: impl FnOnce(&RedisConnector, &str, &TaskTracker, &CancellationToken) -> (Bus, BusReceiver),
+    make_bus: impl FnOnce(&RedisChannel, &TaskTracker, &CancellationToken) -> (Bus, BusReceiver),
 ) -> Result<(Services, BusReceiver), StartError> {
     let token_secret = keys::token_secret(config).map_err(|error| data_dir_error(config, &error))?;
     let passwords = PasswordHasher::new().map_err(StartError::PasswordHashing)?;
@@ -283,10 +285,15 @@ async fn build_services(
     let (bus, bus_receiver) = match &redis {
         None => Bus::in_process(),
         Some(connector) => {
-            // Named after the log's epoch, so that two installations on one Redis do not receive each other's
-            // events.
-            let channel = format!("gigway:events:{epoch}");
-            make_bus(connector, &channel, &background.tasks, &background.stop)
+            let key = derive_key(token_secret.expose_secret().as_bytes(), b"gigway events on Redis");
+            let channel = RedisChannel {
+                connector: connector.clone(),
+                // Named after the log's epoch, so that two installations on one Redis do not receive each
+                // other's events.
+                name: format!("gigway:events:{epoch}"),
+                key: MessageKey::new(&key, epoch),
+            };
+            make_bus(&channel, &background.tasks, &background.stop)
         }
     };
     let rate_limiter = RateLimiter::new(config.rate_limits.clone(), redis.as_ref(), &epoch.to_string());

@@ -4,8 +4,8 @@
 //!
 //! 1. Log: `UnitOfWork::record` collects an `EventBody`; `UnitOfWork::commit` appends it to the table `event`
 //!    in the transaction of the change ([`event_log::append`]). Positions are 1, 2, 3 .. in commit order.
-//! 2. Bus: after the commit, [`Bus`](bus::Bus) sends the `Event` to this gateway and, over Redis, to the
-//!    others.
+//! 2. Bus: after the commit, [`Bus`](bus::Bus) sends the `Event` to this gateway and, signed and over Redis
+//!    ([`RedisChannel`](redis_channel::RedisChannel)), to the others.
 //! 3. Tailer: one [`LogTailer`](tailer::LogTailer) per gateway puts the messages of the bus in order by
 //!    position.
 //! 4. Version: the tailer advances [`PublicDataVersion`](public_data_version::PublicDataVersion), which makes
@@ -18,7 +18,8 @@
 //! 7. `engine::delivery` runs the subscription's selection for the event, and `http` sends the response.
 //!
 //! Why nothing is lost: an event commits together with its change, so the log is complete. The bus may lose,
-//! repeat and reorder messages. The tailer drops events with old positions, and reads the log if it sees a
+//! repeat and reorder messages, and anybody who reaches Redis can publish on its channel: a message without a
+//! valid signature is ignored. The tailer drops events with old positions, and reads the log if it sees a
 //! gap, after a reconnect, and periodically. A stream first subscribes, then reads the log, and drops queued
 //! events by position if it has already read them. If its queue overflows, it reads the log again.
 //!
@@ -41,11 +42,14 @@
 //! [`event_log::append`]: crate::store::event_log::append
 
 pub mod bus;
+pub mod counters;
 pub mod cursor;
 pub mod dispatcher;
 pub mod public_data_version;
+pub mod redis_channel;
 pub mod redis_connector;
 pub mod replay_cache;
+pub mod signed_message;
 pub mod stream;
 pub mod tailer;
 

@@ -5,10 +5,11 @@
 //! the log, more often while Redis is unavailable, so an outage of Redis costs latency and never correctness.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
 use crate::domain::event::Event;
 use crate::events::bus::{Bus, BusMessage, BusReceiver};
@@ -25,16 +26,24 @@ const POLL_INTERVAL_WITHOUT_REDIS: Duration = Duration::from_millis(500);
 /// Redis, has appended and not published.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How often the log is read at most because the bus asks for it. Whoever can publish on the Redis channel
+/// can make it ask as often as they like.
+const REQUESTED_READ_INTERVAL: Duration = Duration::from_millis(100);
+
 /// Events read from the log by one statement.
 const PAGE_SIZE: u64 = 500;
 
 /// The position of the last event that this gateway has dispatched. Every event up to it is committed.
 #[derive(Debug, Clone, Default)]
-pub struct DispatchedPosition(Arc<AtomicI64>);
+pub struct DispatchedPosition(watch::Sender<i64>);
 
 impl DispatchedPosition {
     pub fn current(&self) -> i64 {
-        self.0.load(Ordering::Acquire)
+        *self.0.borrow()
+    }
+
+    fn set(&self, position: i64) {
+        self.0.send_replace(position);
     }
 }
 
@@ -56,35 +65,59 @@ impl LogTailer {
     pub async fn start_at_newest(&self) -> store::Result<()> {
         let newest = event_log::newest_position(self.db.read()).await?;
         self.public_data_version.advance_to(newest);
-        self.dispatched_position.0.store(newest, Ordering::Release);
+        self.dispatched_position.set(newest);
         Ok(())
     }
 
     /// Dispatches events until the bus closes.
     pub async fn run(self, mut messages: BusReceiver) {
+        // When all events of the log were dispatched, as far as this gateway knows.
+        let mut up_to_date_at = Instant::now();
+        let mut is_read_requested = false;
         loop {
-            let is_redis_down = self.bus.redis_health().is_some_and(|redis| !redis.is_subscribed());
-            let interval = if is_redis_down { POLL_INTERVAL_WITHOUT_REDIS } else { POLL_INTERVAL };
-            let result = match tokio::time::timeout(interval, messages.next()).await {
-                Ok(Some(BusMessage::Event(event))) => {
+            let interval = if is_read_requested { REQUESTED_READ_INTERVAL } else { self.poll_interval() };
+            let read_at = up_to_date_at + interval;
+            // Checked first: messages that come without a pause must not prevent it.
+            let next = if Instant::now() >= read_at {
+                None
+            } else {
+                timeout_at(read_at, messages.next()).await.ok()
+            };
+            match next {
+                Some(None) => return,
+                Some(Some(BusMessage::ReadLog)) => {
+                    is_read_requested = true;
+                    continue;
+                }
+                Some(Some(BusMessage::Event(event))) => {
                     match event.position.saturating_sub(self.dispatched_position.current()) {
-                        ..=0 => Ok(()),
+                        ..=0 => continue,
                         1 => {
                             self.dispatch(*event);
-                            Ok(())
+                            up_to_date_at = Instant::now();
+                            continue;
                         }
-                        2.. => self.read_log().await,
+                        2.. => {}
                     }
                 }
-                Ok(Some(BusMessage::ReadLog)) | Err(_) => self.read_log().await,
-                Ok(None) => return,
-            };
-            if let Err(error) = result {
-                let position = self.dispatched_position.current();
-                tracing::warn!(%error, position, "reading the event log failed");
-                tokio::time::sleep(POLL_INTERVAL_WITHOUT_REDIS).await;
+                None => {}
             }
+            match self.read_log().await {
+                Ok(()) => is_read_requested = false,
+                Err(error) => {
+                    let position = self.dispatched_position.current();
+                    tracing::warn!(%error, position, "reading the event log failed");
+                    tokio::time::sleep(POLL_INTERVAL_WITHOUT_REDIS).await;
+                    is_read_requested = true;
+                }
+            }
+            up_to_date_at = Instant::now();
         }
+    }
+
+    fn poll_interval(&self) -> Duration {
+        let is_redis_down = self.bus.redis_health().is_some_and(|redis| !redis.is_subscribed());
+        if is_redis_down { POLL_INTERVAL_WITHOUT_REDIS } else { POLL_INTERVAL }
     }
 
     async fn read_log(&self) -> store::Result<()> {
@@ -106,7 +139,7 @@ impl LogTailer {
         self.public_data_version.observe(&event);
         // The position is stored before the event is queued. So a stream that subscribes at this moment cannot
         // miss the event: it finds it in the log, in its queue, or in both, and drops what it already has.
-        self.dispatched_position.0.store(event.position, Ordering::Release);
+        self.dispatched_position.set(event.position);
         self.dispatcher.dispatch(&Arc::new(event));
     }
 }

@@ -24,6 +24,7 @@ use strum::VariantNames;
 use crate::engine::limits::LimitExceeded;
 use crate::engine::response::{error_codes, is_request_error};
 use crate::engine::response_cache::CacheRequests;
+use crate::events::counters::EventCounters;
 use crate::graphql::error::ErrorCode;
 use crate::service::rate_limit::RateLimitKind;
 
@@ -64,7 +65,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    pub fn new(started_at: DateTime<Utc>, cache_requests: CacheRequests) -> Self {
+    pub fn new(started_at: DateTime<Utc>, cache_requests: CacheRequests, events: &EventCounters) -> Self {
         // From a quarter of a millisecond to eight seconds.
         let buckets: fn() -> Histogram = || Histogram::new(exponential_buckets(0.000_25, 2.0, 16));
         let mut metrics = Self {
@@ -109,6 +110,11 @@ impl Metrics {
         let help = "Requests whose X-Forwarded-For is not an address, counted under the address of the proxy";
         let unreadable = metrics.unreadable_client_addresses.clone();
         registry.register("unreadable_client_addresses", help, unreadable);
+        let help = "Messages on the Redis channel that were ignored because they were not authentic";
+        registry.register("redis_rejected_messages", help, events.rejected_messages.clone());
+        let help =
+            "Messages on the Redis channel that were dropped because too many waited; the log was read";
+        registry.register("redis_dropped_messages", help, events.dropped_messages.clone());
         let help = "Cacheable requests, by result: hit, miss, or joined to a running request";
         registry.register("answer_cache_requests", help, cache_requests);
         registry.register("answer_cache_answers", "Cached responses", metrics.cached_responses.clone());
@@ -229,7 +235,7 @@ mod tests {
     use crate::graphql::error::Error;
 
     fn metrics() -> Metrics {
-        Metrics::new(DateTime::UNIX_EPOCH, CacheRequests::default())
+        Metrics::new(DateTime::UNIX_EPOCH, CacheRequests::default(), &EventCounters::default())
     }
 
     fn assert_contains(metrics: &Metrics, lines: &[&str]) {

@@ -83,7 +83,7 @@ impl AppState {
         let is_development = !config.is_production();
         let engine = Arc::new(Engine::new(Arc::clone(&services), config));
         Arc::new(Self {
-            metrics: Metrics::new(services.now(), engine.cache_requests()),
+            metrics: Metrics::new(services.now(), engine.cache_requests(), services.bus.counters()),
             engine,
             origins: Origins::new(config.allowed_origins.clone(), &services.public_url, is_development),
             connections: ConnectionLimit::new(config.connections.per_address),

@@ -144,7 +144,7 @@ impl RefreshToken {
 }
 
 /// Derives the key for one purpose from the token secret.
-pub(super) fn derive_key(secret: &[u8], purpose: &[u8]) -> [u8; 32] {
+pub fn derive_key(secret: &[u8], purpose: &[u8]) -> [u8; 32] {
     let key = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
     key.chain_update(purpose).finalize().into_bytes().into()
 }

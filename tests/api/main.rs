@@ -22,6 +22,7 @@ mod examples;
 mod fair_use;
 mod fanout;
 mod faults;
+mod forged_messages;
 mod fuzz;
 mod gigs;
 mod graphql_http;

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
-use crate::events::bus::RedisHealth;
+use crate::events::redis_channel::RedisHealth;
 use crate::graphql::error::ErrorCode;
 use crate::http::error_response::reject;
 use crate::http::state::AppState;
