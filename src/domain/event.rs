@@ -53,7 +53,9 @@ pub enum EventBody {
     ProfileChanged {
         user_id: UserId,
     },
-    /// An event that only a newer gateway knows. It keeps its position, and nobody receives it here.
+    /// An event that this version does not understand, because a gateway of a newer version appended it: of
+    /// another kind, or with a value or a form that only that version knows. It keeps its position, and nobody
+    /// receives it here.
     #[serde(other)]
     Unknown,
 }

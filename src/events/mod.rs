@@ -36,7 +36,8 @@
 //!
 //! In steps 1 and 2, the compiler reports every missing arm except that in `from_row`. Without that arm, the
 //! event is read as `EventBody::Unknown`. A gateway of an older version also reads it so during a rolling
-//! update.
+//! update: whatever it does not understand, a kind, a value or the form of a row, is an unknown event. It is
+//! counted and delivered to nobody, it counts as a change of public data, and the events after it follow.
 //!
 //! [`event_log`]: crate::store::event_log
 //! [`event_log::append`]: crate::store::event_log::append

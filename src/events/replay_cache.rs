@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use moka::future::Cache;
 
-use crate::domain::event::{Event, Topic};
+use crate::domain::event::{Event, EventBody, Topic};
 use crate::events::public_data_version::PublicDataVersion;
 use crate::events::tailer::DispatchedPosition;
 use crate::store::{Database, event_log};
@@ -81,7 +81,7 @@ impl ReplayCache {
         // Read the position before the rows: all events up to it are committed, so the rows include them.
         let dispatched_position = self.dispatched_position.current();
         let limit = u64::try_from(PAGE_SIZE).unwrap_or(u64::MAX);
-        let events = event_log::page(self.db.read(), Some(topic), after, limit).await?;
+        let mut events = event_log::page(self.db.read(), Some(topic), after, limit).await?;
         // Read the oldest position after the rows, to detect that rows were pruned before they were read.
         if event_log::oldest_position(self.db.read()).await?.is_some_and(|oldest| oldest > after + 1) {
             return Err(ReplayError::Pruned);
@@ -94,6 +94,7 @@ impl ReplayCache {
         let is_full = events.len() == PAGE_SIZE;
         let last = events.last().map_or(after, |event| event.position);
         let complete_to = if is_full { last } else { last.max(dispatched_position) };
+        events.retain(|event| event.body != EventBody::Unknown);
         Ok(Arc::new(LogPage { events: events.into_iter().map(Arc::new).collect(), complete_to, is_full }))
     }
 }

@@ -3,6 +3,7 @@
 //! There is one tailer per gateway. If an event's position is the last one plus 1, it is dispatched. If it is
 //! older, it is dropped. If there is a gap, and after a reconnect, the tailer reads the log. It also polls
 //! the log, more often while Redis is unavailable, so an outage of Redis costs latency and never correctness.
+//! An event that this version does not understand is counted, and its position is passed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use futures_util::StreamExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::event::Event;
+use crate::domain::event::{Event, EventBody};
 use crate::events::bus::{Bus, BusMessage, BusReceiver};
 use crate::events::dispatcher::Dispatcher;
 use crate::events::public_data_version::PublicDataVersion;
@@ -42,7 +43,13 @@ impl DispatchedPosition {
         *self.0.borrow()
     }
 
-    fn set(&self, position: i64) {
+    /// Waits until every event up to `position` is dispatched. It must be a position of the log.
+    pub async fn wait_for(&self, position: i64) {
+        let reached = self.0.subscribe().wait_for(|current| *current >= position).await.map(|_| ());
+        reached.expect("the sender is alive");
+    }
+
+    pub(super) fn set(&self, position: i64) {
         self.0.send_replace(position);
     }
 }
@@ -134,6 +141,10 @@ impl LogTailer {
     }
 
     fn dispatch(&self, event: Event) {
+        if event.body == EventBody::Unknown {
+            self.bus.counters().unknown_events.inc();
+            tracing::warn!(position = event.position, "event skipped: only a newer version understands it");
+        }
         // The version comes first: a client that receives the event and then sends a query must not get a
         // cached response from before the event.
         self.public_data_version.observe(&event);

@@ -110,6 +110,8 @@ impl Metrics {
         let help = "Requests whose X-Forwarded-For is not an address, counted under the address of the proxy";
         let unreadable = metrics.unreadable_client_addresses.clone();
         registry.register("unreadable_client_addresses", help, unreadable);
+        let help = "Events that were skipped because only a newer version understands them";
+        registry.register("log_unknown_events", help, events.unknown_events.clone());
         let help = "Messages on the Redis channel that were ignored because they were not authentic";
         registry.register("redis_rejected_messages", help, events.rejected_messages.clone());
         let help =

@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use entity::{event, log_meta};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait,
+    FromQueryResult, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait,
 };
 use uuid::Uuid;
 
@@ -120,20 +120,33 @@ pub async fn prune(tx: &impl ConnectionTrait, moment: DateTime<Utc>, limit: u64)
 }
 
 /// Up to `limit` events after the position `after`, of one topic or of all, in order.
+///
+/// A row that this version does not understand is an [`EventBody::Unknown`], never an error: a gateway of a
+/// newer version may have appended it, and the events after it must be delivered. Such a row may match a
+/// topic.
 pub async fn page(
     db: &impl ConnectionTrait,
     topic: Option<Topic>,
     after: i64,
     limit: u64,
 ) -> Result<Vec<Event>> {
-    let rows = event::Entity::find()
+    let select = event::Entity::find()
         .filter(event::Column::Position.gt(after))
         .filter(topic.map_or_else(Condition::all, topic_condition))
         .order_by_asc(event::Column::Position)
-        .limit(limit)
-        .all(db)
-        .await?;
-    rows.into_iter().map(from_row).collect()
+        .limit(limit);
+    let rows = db.query_all_raw(select.build(db.get_database_backend())).await?;
+    rows.iter().map(from_query_result).collect()
+}
+
+/// Reads a row. Only its position must be valid.
+fn from_query_result(row: &QueryResult) -> Result<Event> {
+    event::Model::from_query_result(row, "").and_then(from_row).or_else(|error| {
+        let position = row.try_get("", "position")?;
+        tracing::debug!(position, %error, "row of the event log is not understood");
+        let occurred_at = row.try_get("", "occurred_at").unwrap_or(DateTime::UNIX_EPOCH);
+        Ok(Event { position, occurred_at, body: EventBody::Unknown })
+    })
 }
 
 /// The events of a topic. The same rule as [`Event::topics`].

@@ -34,6 +34,7 @@ mod images;
 mod isolation;
 mod listed_fields;
 mod long_lived_connections;
+mod newer_versions;
 mod outage;
 mod persisted_documents;
 mod personal_data;
