@@ -298,7 +298,7 @@ async fn build_services(
     };
     let rate_limiter = RateLimiter::new(config.rate_limits.clone(), redis.as_ref(), &epoch.to_string());
     let public_data_version = PublicDataVersion::default();
-    let streams = Streams::new(db.clone(), epoch, public_data_version.clone());
+    let streams = Streams::new(db.clone(), epoch);
     let services = Services {
         db,
         clock,

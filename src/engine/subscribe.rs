@@ -45,6 +45,11 @@ impl Engine {
         let execution_env = self.execution_env.get_or_try_init(|| self.create_execution_env(&meta)).await?;
         let document = request.query.clone();
         let mut handoff = self.run_root_field(&meta, request, last_event_id).await?;
+        if let Some((position, _)) = &handoff.source.first {
+            // The snapshot may be newer than what this gateway has dispatched, and so than what it knows about
+            // the caller.
+            self.services.streams.dispatched_position().wait_for(*position).await;
+        }
         let operation = self.operation_cache.get_or_compile(&document, &handoff);
         // `after` decides where the stream starts, not what an event contains. So subscribers with different
         // values of `after` share a group.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use moka::future::Cache;
 
 use crate::domain::event::{Event, EventBody, Topic};
-use crate::events::public_data_version::PublicDataVersion;
 use crate::events::tailer::DispatchedPosition;
 use crate::store::{Database, event_log};
 
@@ -41,17 +40,12 @@ pub enum ReplayError {
 pub struct ReplayCache {
     db: Database,
     dispatched_position: DispatchedPosition,
-    public_data_version: PublicDataVersion,
     pages: Cache<(Topic, i64), Arc<LogPage>>,
 }
 
 impl ReplayCache {
-    pub fn new(
-        db: Database,
-        dispatched_position: DispatchedPosition,
-        public_data_version: PublicDataVersion,
-    ) -> Self {
-        Self { db, dispatched_position, public_data_version, pages: Cache::new(CACHED_PAGES) }
+    pub fn new(db: Database, dispatched_position: DispatchedPosition) -> Self {
+        Self { db, dispatched_position, pages: Cache::new(CACHED_PAGES) }
     }
 
     /// The first events of `topic` after the position `after`. The page is full, or complete at least up to
@@ -86,15 +80,13 @@ impl ReplayCache {
         if event_log::oldest_position(self.db.read()).await?.is_some_and(|oldest| oldest > after + 1) {
             return Err(ReplayError::Pruned);
         }
-        // The page may have events that the tailer has not received yet. A client that receives one and then
-        // sends a query must not get a cached response from before the event.
-        for event in &events {
-            self.public_data_version.observe(event);
-        }
-        let is_full = events.len() == PAGE_SIZE;
+        // Events that are not dispatched yet come later, from the queue. So when a stream yields an event, the
+        // gateway knows everything that happened before it: that a session has ended, that a user has another
+        // role, and that a cached response is stale.
         let last = events.last().map_or(after, |event| event.position);
-        let complete_to = if is_full { last } else { last.max(dispatched_position) };
-        events.retain(|event| event.body != EventBody::Unknown);
+        let is_full = events.len() == PAGE_SIZE && last <= dispatched_position;
+        let complete_to = if is_full { last } else { dispatched_position.max(after) };
+        events.retain(|event| event.position <= dispatched_position && event.body != EventBody::Unknown);
         Ok(Arc::new(LogPage { events: events.into_iter().map(Arc::new).collect(), complete_to, is_full }))
     }
 }
@@ -102,5 +94,46 @@ impl ReplayCache {
 impl From<crate::store::Error> for ReplayError {
     fn from(error: crate::store::Error) -> Self {
         Self::Store(Arc::new(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::domain::id::ReviewItemId;
+    use crate::domain::review::ReviewQueueChange;
+    use crate::domain::review_kind::ReviewKind;
+
+    #[tokio::test]
+    async fn a_page_has_no_events_that_are_not_dispatched_yet() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let db = Database::open_sqlite(&dir.path().join("gigway.sqlite")).await.expect("a database");
+        db.migrate().await.expect("tables");
+        let (item_id, change) = (ReviewItemId::nil(), ReviewQueueChange::Submitted);
+        let body = EventBody::ReviewQueue { item_id, review_kind: ReviewKind::Gig, change };
+        let tx = db.begin().await.expect("a transaction");
+        event_log::append(&tx, vec![body; 250], DateTime::UNIX_EPOCH).await.expect("appended");
+        tx.commit().await.expect("committed");
+        let dispatched_position = DispatchedPosition::default();
+        let cache = ReplayCache::new(db, dispatched_position.clone());
+        // After a position, with a target that is dispatched: how many events, and up to where it is complete.
+        for (dispatched, after, count, complete_to) in [
+            (0, 0, 0, 0),
+            (3, 0, 3, 3),
+            (3, 3, 0, 3),
+            (3, 5, 0, 5),
+            (99, 0, 99, 99),
+            (100, 0, 100, 100),
+            (101, 0, 100, 100),
+            (150, 100, 50, 150),
+            (250, 100, 100, 200),
+            (250, 200, 50, 250),
+        ] {
+            dispatched_position.set(dispatched);
+            let page = cache.page_after(Topic::ReviewQueue, after, dispatched).await.expect("a page");
+            assert_eq!((page.events.len(), page.complete_to), (count, complete_to), "{dispatched} {after}");
+        }
     }
 }

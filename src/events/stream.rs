@@ -17,7 +17,6 @@ use uuid::Uuid;
 use crate::domain::event::{Event, Topic};
 use crate::events::cursor::Cursor;
 use crate::events::dispatcher::{Dispatcher, Next, QueueHandle};
-use crate::events::public_data_version::PublicDataVersion;
 use crate::events::replay_cache::{LogPage, ReplayCache, ReplayError};
 use crate::events::tailer::DispatchedPosition;
 use crate::store::{Database, event_log};
@@ -74,9 +73,9 @@ struct Shared {
 
 impl Streams {
     /// Opens streams of the log with this epoch.
-    pub fn new(db: Database, epoch: Uuid, public_data_version: PublicDataVersion) -> Self {
+    pub fn new(db: Database, epoch: Uuid) -> Self {
         let dispatched_position = DispatchedPosition::default();
-        let replay_cache = ReplayCache::new(db.clone(), dispatched_position.clone(), public_data_version);
+        let replay_cache = ReplayCache::new(db.clone(), dispatched_position.clone());
         Self(Arc::new(Shared { db, dispatcher: Arc::default(), dispatched_position, replay_cache, epoch }))
     }
 
@@ -123,7 +122,9 @@ impl Streams {
         if cursor.epoch != self.0.epoch || !is_in_log {
             return Err(StreamError::CursorExpired);
         }
-        stream.replay(stream.delivered_to);
+        // What happened until now is replayed, also what this gateway has not dispatched yet.
+        self.0.dispatched_position.wait_for(newest).await;
+        stream.replay(newest);
         stream.delivered_to = cursor.position;
         Ok(stream)
     }
@@ -166,6 +167,12 @@ impl EventStream {
     /// Skips the events up to `position`, because the subscriber has a snapshot from that position.
     pub fn skip_to(&mut self, position: i64) {
         self.delivered_to = self.delivered_to.max(position);
+    }
+
+    /// Whether the stream has yielded every event that was dispatched, if polling it has just returned
+    /// `Pending`.
+    pub fn is_live(&self) -> bool {
+        matches!(self.mode, Mode::Live)
     }
 
     fn replay(&mut self, target: i64) {

@@ -15,6 +15,7 @@ mod blocked_sellers;
 mod browse;
 mod clients;
 mod command_line;
+mod delivery_permissions;
 mod documentation;
 mod end_to_end;
 mod event_log;

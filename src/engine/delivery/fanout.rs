@@ -118,10 +118,10 @@ impl FanoutGroup {
         self: Arc<Self>,
         services: Arc<Services>,
         meta: RequestMeta,
-        snapshot: Event,
+        snapshot: Arc<(i64, Event)>,
     ) -> BoxFuture<'static, EventResult> {
         let scope = ExecutionScope::Single(meta.caller.clone());
-        run(async move { self.execute(&services, &meta, scope, &snapshot).await })
+        run(async move { self.execute(&services, &meta, scope, &snapshot.1).await })
     }
 
     /// Starts the execution of an event for the whole group.

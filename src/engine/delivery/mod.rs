@@ -19,6 +19,9 @@
 //! then discarded, and the event is executed for each subscriber alone. Subscriptions to one user's own
 //! objects share executions only within one session, and run as its user. So a private value cannot be
 //! shared, and fields need not declare whether they are private.
+//!
+//! Permissions are checked at delivery: an event is executed only when the caller is known as of its position
+//! ([`CurrentCaller`]).
 
 mod compiled_operation;
 mod current_caller;
@@ -38,16 +41,18 @@ use tokio::time::{Sleep, sleep};
 pub use crate::engine::delivery::compiled_operation::{
     ExecutionEnv, HandoffSlot, OperationCache, SourceHandoff,
 };
-pub use crate::engine::delivery::current_caller::CurrentCaller;
+pub use crate::engine::delivery::current_caller::{CurrentCaller, SessionEvent};
 pub use crate::engine::delivery::fanout::{FanoutGroups, FanoutKey};
 
+use crate::domain::event::Event as LogEvent;
 use crate::engine::delivery::fanout::FanoutGroup;
 use crate::engine::delivery::result_cache::EventResult;
 use crate::engine::response::{error_response, finalize, to_json};
 use crate::events::RETRY_DELAY;
-use crate::events::stream::{EventStream, StreamError};
+use crate::events::stream::{Delivery, EventStream, StreamError};
 use crate::graphql::context::RequestMeta;
 use crate::graphql::error::Error;
+use crate::graphql::subscription::Event;
 use crate::graphql::subscription::source::SubscriptionSource;
 use crate::service;
 use crate::service::Services;
@@ -90,6 +95,8 @@ struct Subscriber {
 enum State {
     /// Waits for the next event.
     Waiting,
+    /// Waits until the caller is known as of the item.
+    Checking(Item),
     /// Executes the event or the snapshot at this position.
     Executing(BoxFuture<'static, EventResult>, i64),
     /// Waits before it reads the log again, because the database is unavailable.
@@ -97,7 +104,26 @@ enum State {
     Ended,
 }
 
+/// What a subscriber receives next.
+#[derive(Clone)]
+enum Item {
+    /// A snapshot, and its position in the log.
+    Snapshot(Arc<(i64, Event)>),
+    Event(Delivery, Arc<LogEvent>),
+}
+
+impl Item {
+    fn position(&self) -> i64 {
+        match self {
+            Self::Snapshot(snapshot) => snapshot.0,
+            Self::Event(_, event) => event.position,
+        }
+    }
+}
+
 impl SubscriptionStream {
+    /// The gateway must have dispatched every event up to the position of the snapshot, if the handoff has
+    /// one.
     pub fn new(
         services: Arc<Services>,
         group: Arc<FanoutGroup>,
@@ -113,11 +139,7 @@ impl SubscriptionStream {
             requires_reviewer,
         };
         let state = match first {
-            Some((position, snapshot)) => {
-                let execution =
-                    Arc::clone(&group).execute_snapshot(Arc::clone(&services), subscriber.meta(), snapshot);
-                State::Executing(execution, position)
-            }
+            Some(first) => State::Checking(Item::Snapshot(Arc::new(first))),
             None => State::Waiting,
         };
         Self { services, group, stream, subscriber, state }
@@ -150,13 +172,22 @@ impl SubscriptionStream {
                         }
                         Some(Err(error)) => return Poll::Ready(Some(self.fail(&error.into()))),
                     };
-                    let Some(result) = self.group.cached_result(delivery, event.position) else {
-                        let (meta, position) = (self.subscriber.meta(), event.position);
-                        let execution = self.group.result(&self.services, meta, delivery, event);
-                        self.state = State::Executing(execution, position);
+                    self.state = State::Checking(Item::Event(delivery, event));
+                    continue;
+                }
+                State::Checking(item) => {
+                    ready!(self.subscriber.current_caller.poll_up_to_date(task));
+                    let item = item.clone();
+                    // The caller may have changed since the last check.
+                    if self.subscriber.is_forbidden() {
+                        return Poll::Ready(Some(self.fail(&service::Error::Forbidden.into())));
+                    }
+                    let position = item.position();
+                    let Some(result) = self.cached_result(&item) else {
+                        self.state = State::Executing(self.execute(item), position);
                         continue;
                     };
-                    (result, event.position)
+                    (result, position)
                 }
             };
             self.state = State::Waiting;
@@ -172,6 +203,23 @@ impl SubscriptionStream {
                 }
                 EventResult::Skipped | EventResult::ViewerDependent => {}
             }
+        }
+    }
+
+    fn cached_result(&self, item: &Item) -> Option<EventResult> {
+        match item {
+            Item::Snapshot(_) => None,
+            Item::Event(delivery, event) => self.group.cached_result(*delivery, event.position),
+        }
+    }
+
+    fn execute(&self, item: Item) -> BoxFuture<'static, EventResult> {
+        let meta = self.subscriber.meta();
+        match item {
+            Item::Snapshot(snapshot) => {
+                Arc::clone(&self.group).execute_snapshot(Arc::clone(&self.services), meta, snapshot)
+            }
+            Item::Event(delivery, event) => self.group.result(&self.services, meta, delivery, event),
         }
     }
 

@@ -101,6 +101,18 @@ impl Socket {
         }
     }
 
+    /// All further messages of operations until the gateway closes the socket, and the code.
+    pub async fn messages_until_close(&mut self) -> (Vec<Value>, u16) {
+        let mut messages = std::mem::take(&mut self.buffered);
+        loop {
+            match self.frame().await {
+                Message::Close(frame) => return (messages, frame.expect("a code").code.into()),
+                Message::Text(text) => messages.push(serde_json::from_str(&text).expect("JSON")),
+                other => panic!("{other:?} is not a text message"),
+            }
+        }
+    }
+
     /// Waits until the connection ends without a close frame.
     pub async fn expect_end(&mut self) {
         let frame = tokio::time::timeout(TIMEOUT, self.stream.next()).await.expect("an end");
