@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_util::{FutureExt, Stream};
+use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
@@ -41,6 +42,8 @@ pub enum StreamError {
     CursorExpired,
     #[error("the log cannot be read: {0}")]
     Store(Arc<crate::store::Error>),
+    #[error("reading the log has panicked: {0}")]
+    Panicked(JoinError),
 }
 
 impl From<crate::store::Error> for StreamError {
@@ -148,9 +151,9 @@ enum Mode {
 
 /// The events of one topic for one subscriber, each once and in order.
 ///
-/// It ends when the gateway stops. If the database fails, it yields an error and tries again when it is
-/// polled again. If the log was pruned before it could be read, it yields `CursorExpired` and makes no
-/// progress.
+/// It ends when the gateway stops. If the database fails, or reading a page panics, it yields an error and
+/// tries again when it is polled again. If the log was pruned before it could be read, it yields
+/// `CursorExpired` and makes no progress.
 ///
 /// There are many streams, and nearly all are idle. So it is a hand-written state machine, which needs little
 /// memory.
@@ -215,6 +218,9 @@ impl EventStream {
                     match page {
                         Ok(Ok(page)) => self.mode = Mode::Replay { page: Some((page, 0)), target },
                         Ok(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                        Err(error) if error.is_panic() => {
+                            return Poll::Ready(Some(Err(StreamError::Panicked(error))));
+                        }
                         // The task was cancelled: the gateway is stopping.
                         Err(_) => return Poll::Ready(None),
                     }
@@ -238,5 +244,31 @@ impl fmt::Debug for EventStream {
             .field("topic", &self.topic)
             .field("delivered_to", &self.delivered_to)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_while_a_page_is_read_is_an_error_and_the_stream_can_be_polled_again() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let db = Database::open_sqlite(&dir.path().join("gigway.sqlite")).await.expect("a database");
+        db.migrate().await.expect("tables");
+        let streams = Streams::new(db, Uuid::nil());
+        let cursor = streams.cursor(0).encode();
+        let mut stream = streams.resume(Topic::ReviewQueue, &cursor).await.expect("a cursor of this log");
+        let page = AbortOnDropHandle::new(tokio::spawn(async { panic!("injected") }));
+        stream.mode = Mode::Loading { page, target: 0 };
+        let first = stream.next().await;
+        assert!(matches!(first, Some(Err(StreamError::Panicked(_)))), "{first:?}");
+        // The next page is read without a panic, and the stream is live.
+        assert!(stream.next().now_or_never().is_none());
+        streams.dispatcher().close();
+        assert!(stream.next().await.is_none());
+        assert!(stream.is_live());
     }
 }

@@ -265,6 +265,7 @@ impl From<StreamError> for Error {
             }
             StreamError::Store(error) if store::is_unavailable(&error) => Self::unavailable(&error),
             StreamError::Store(error) => Self::internal(&error),
+            StreamError::Panicked(error) => Self::internal(&error),
         }
     }
 }

@@ -12,6 +12,7 @@ use gigway::events::cursor::Cursor;
 use gigway::events::stream::StreamError;
 use gigway::service::event_log as log_retention;
 use gigway::store::event_log;
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use crate::support::client::text;
@@ -138,6 +139,47 @@ async fn a_new_log_epoch_expires_all_cursors(mut app: TestApp) {
     assert!(old.epoch != new.epoch && old.position <= new.position);
     socket.subscribe("new", GIG_STATUS_CHANGED, json!({ "after": fresh["eventCursor"] })).await;
     socket.expect_silence("new").await;
+}
+
+/// PostgreSQL can hold times that the program cannot represent: reading such a row panics.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_while_events_are_replayed_ends_the_subscription_with_an_error() {
+    let app = TestApp::on_postgres_and_redis().await;
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let cursor = text(&ann.client.run("{ eventCursor }", json!({})).await["eventCursor"]);
+    let id = ann.post(app.gig_form("I will write a song for you").await).await;
+    rita.approve(&id).await;
+    let (_, newest) = log_bounds(&app).await;
+    for services in [app.services(), app.services_b()] {
+        services.streams.dispatched_position().wait_for(newest).await;
+    }
+    let db = app.services().db.read();
+    let change = "UPDATE event SET occurred_at = 'infinity' WHERE kind = 'GIG_STATUS'";
+    db.execute_unprepared(change).await.expect("changed");
+    let variables = json!({ "after": cursor });
+    let mut socket = ann.client.socket().await;
+    for name in ["first", "second"] {
+        socket.subscribe(name, GIG_STATUS_CHANGED, variables.clone()).await;
+        assert_eq!(socket.expect_error(name).await, ["INTERNAL_SERVER_ERROR"]);
+    }
+    for accept in
+        ["text/event-stream", "multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json"]
+    {
+        let body = json!({ "query": GIG_STATUS_CHANGED, "variables": variables });
+        let request = ann.at(&app.gateway_b()).post("/graphql").header("accept", accept).json(&body);
+        let body = request.send().await.expect("a response").text().await.expect("a whole body");
+        assert!(body.contains("INTERNAL_SERVER_ERROR") && !body.contains("infinity"), "{body}");
+        assert!(
+            body.ends_with("event: complete\ndata:\n\n") || body.ends_with("\r\n--graphql--\r\n"),
+            "{body}"
+        );
+    }
+    // The same connection gets the events once they can be read.
+    let repair = "UPDATE event SET occurred_at = now() WHERE kind = 'GIG_STATUS'";
+    db.execute_unprepared(repair).await.expect("changed");
+    socket.subscribe("third", GIG_STATUS_CHANGED, variables).await;
+    assert_eq!(socket.next_event("third").await["version"], 1);
+    assert_eq!(socket.next_event("third").await["version"], 2);
 }
 
 on_both_back_ends!(

@@ -165,7 +165,7 @@ impl State {
                 Some(Err(StreamError::CursorExpired | StreamError::InvalidCursor)) => {
                     return Poll::Ready(SessionEvent::SessionEnded);
                 }
-                Some(Err(StreamError::Store(_))) => {
+                Some(Err(StreamError::Store(_) | StreamError::Panicked(_))) => {
                     self.recheck = Recheck::Paused(Box::pin(sleep(RETRY_DELAY)));
                     continue;
                 }
