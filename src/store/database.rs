@@ -96,8 +96,15 @@ impl Database {
             .set_application_name("gigway")
             .test_before_acquire_if_idle_for(TEST_CONNECTION_AFTER)
             .statement_timeout(statement_timeout)
-            // JIT compilation costs more than any of these short statements gains from it.
-            .map_sqlx_postgres_opts(|options| options.options([("jit", "off")]))
+            .map_sqlx_postgres_opts(|options| {
+                options.options([
+                    // JIT compilation costs more than any of these short statements gains from it.
+                    ("jit", "off"),
+                    // For statements outside transactions and in migrations: the database may have another
+                    // default.
+                    ("default_transaction_isolation", "read committed"),
+                ])
+            })
             .sqlx_logging(false);
         let pool = connect_and_count(options, &statement_count).await?;
         Ok(Self { reader: pool.clone(), writer: pool, statement_count, sqlite: None })
@@ -110,7 +117,7 @@ impl Database {
     pub async fn migrate(&self) -> Result<()> {
         match &self.sqlite {
             None => {
-                let lock = self.writer.begin().await?;
+                let lock = self.begin().await?;
                 // The migrations of another gateway may take minutes.
                 lock.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
                 let sql = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
@@ -139,6 +146,9 @@ impl Database {
     /// Begins a transaction that will write.
     pub async fn begin(&self) -> Result<DatabaseTransaction> {
         let options = TransactionOptions {
+            // The event log needs it: after the lock for positions, a transaction must see what others
+            // committed while it waited. The database may have another default.
+            isolation_level: (self.backend() == DbBackend::Postgres).then_some(IsolationLevel::ReadCommitted),
             // With the default mode, a transaction that reads first and writes later fails if another one
             // writes in between. With IMMEDIATE it waits at its start instead.
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),

@@ -4,16 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use gigway::config::Settings;
 use gigway::domain::event::EventBody;
 use gigway::domain::id::ReviewItemId;
 use gigway::domain::review::ReviewQueueChange;
 use gigway::domain::review_kind::ReviewKind;
 use gigway::store::event_log;
+use sea_orm::{ConnectionTrait, Statement};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::support::documents::POST_GIG;
 use crate::support::on_both_back_ends;
+use crate::support::servers;
 use crate::support::test_app::TestApp;
 
 const WRITERS: u128 = 16;
@@ -110,3 +113,42 @@ on_both_back_ends!(
     positions_are_dense_and_become_visible_in_order,
     an_event_is_committed_with_its_change_or_not_at_all,
 );
+
+/// The isolation level of a transaction.
+async fn isolation(tx: &impl ConnectionTrait) -> String {
+    let statement = Statement::from_string(tx.get_database_backend(), "SHOW transaction_isolation");
+    let row = tx.query_one_raw(statement).await.expect("a row").expect("a row");
+    row.try_get_by_index(0).expect("text")
+}
+
+/// Two gateways on a database with other defaults for transactions.
+async fn with_default_isolation(level: &str) -> TestApp {
+    let url = servers::new_postgres_database().await;
+    let (_, name) = url.rsplit_once('/').expect("an address with a database");
+    let connection = sea_orm::Database::connect(&url).await.expect("PostgreSQL responds");
+    let alter = format!("ALTER DATABASE {name} SET default_transaction_isolation = '{level}'");
+    connection.execute_unprepared(&alter).await.expect("changed");
+    connection.close().await.expect("a close");
+    let settings =
+        Settings { database_url: Some(url), redis_url: Some(servers::redis_url()), ..Settings::default() };
+    let app = TestApp::start(settings, 2).await;
+    let outside = sea_orm::Database::connect(app.database_url()).await.expect("PostgreSQL responds");
+    assert_eq!(isolation(&outside).await, level, "the default of other clients");
+    outside.close().await.expect("a close");
+    for services in [app.services(), app.services_b()] {
+        assert_eq!(isolation(&services.db.begin().await.expect("begun")).await, "read committed");
+        assert_eq!(isolation(services.db.read()).await, "read committed");
+        assert_eq!(isolation(&services.db.snapshot().await.expect("begun")).await, "repeatable read");
+    }
+    app
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_is_dense_if_the_default_isolation_is_repeatable_read() {
+    positions_are_dense_and_become_visible_in_order(with_default_isolation("repeatable read").await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_is_dense_if_the_default_isolation_is_serializable() {
+    positions_are_dense_and_become_visible_in_order(with_default_isolation("serializable").await).await;
+}

@@ -97,6 +97,11 @@ impl TestApp {
         &self.gateways.last().expect("a gateway").services
     }
 
+    /// The URL of the PostgreSQL database.
+    pub fn database_url(&self) -> &str {
+        self.settings.database_url.as_ref().expect("PostgreSQL is used")
+    }
+
     /// The directory of the gig images.
     pub fn image_dir(&self) -> PathBuf {
         let data_dir = self.settings.data_dir.as_ref().expect("always set");
