@@ -43,6 +43,24 @@ pub fn vault(config: &Config) -> std::io::Result<Vault> {
     vault.ok_or_else(|| std::io::Error::other("no encryption key is configured"))
 }
 
+/// Whether every key is configured or was generated before. Generates nothing.
+///
+/// # Errors
+/// If a generated key cannot be read, or is malformed.
+pub fn are_present(config: &Config) -> std::io::Result<bool> {
+    let keys = [
+        (config.token_secret.is_some(), TOKEN_SECRET),
+        (config.index_key.is_some(), INDEX_KEY),
+        (!config.encryption_keys.is_empty(), ENCRYPTION_KEYS),
+    ];
+    for (is_configured, file) in keys {
+        if !is_configured && read(&config.data_dir.join(file))?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 fn load_secret(
     config: &Config,
     configured: Option<&SecretString>,

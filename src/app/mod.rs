@@ -6,6 +6,7 @@ pub mod keys;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +61,10 @@ pub enum StartError {
     DataDir { directory: String, error: String },
     #[error("cannot use the database: {0}")]
     Database(#[from] crate::store::Error),
+    #[error("the database {0} does not exist; run: gigway migrate up")]
+    NoDatabase(String),
+    #[error("the database has {0} pending migration(s); run: gigway migrate up")]
+    PendingMigrations(usize),
     #[error("cannot use REDIS_URL: {0}")]
     Redis(#[from] redis::RedisError),
     #[error("cannot set up password hashing: {0}")]
@@ -241,12 +246,31 @@ pub async fn open_database(config: &Config) -> Result<Database, StartError> {
             Ok(Database::open_sqlite(file).await?)
         }
         DatabaseAddress::Postgres(url) => {
-            let operation_timeout =
-                config.operations.query_timeout().max(config.operations.mutation_timeout());
-            Ok(Database::connect_postgres(url.expose_secret(), operation_timeout.max(MIN_STATEMENT_TIMEOUT))
-                .await?)
+            Ok(Database::connect_postgres(url.expose_secret(), statement_timeout(config)).await?)
         }
     }
+}
+
+/// Opens the configured database for a command that only reads. Nothing is created, migrated or changed.
+///
+/// # Errors
+/// `NoDatabase` if the SQLite file does not exist, `Database` if the database cannot be reached.
+pub async fn open_database_read_only(config: &Config) -> Result<Database, StartError> {
+    match &config.database {
+        DatabaseAddress::Sqlite(file) if !file.exists() => {
+            Err(StartError::NoDatabase(file.display().to_string()))
+        }
+        DatabaseAddress::Sqlite(file) => Ok(Database::open_sqlite_read_only(file).await?),
+        DatabaseAddress::Postgres(url) => {
+            let url = url.expose_secret();
+            Ok(Database::connect_postgres_read_only(url, statement_timeout(config)).await?)
+        }
+    }
+}
+
+fn statement_timeout(config: &Config) -> Duration {
+    let operations = &config.operations;
+    operations.query_timeout().max(operations.mutation_timeout()).max(MIN_STATEMENT_TIMEOUT)
 }
 
 /// Opens the directory of the images, and creates it if needed.
@@ -257,8 +281,13 @@ pub fn open_media(config: &Config) -> Result<Media, StartError> {
     let bounds = Bounds { stored_max_bytes: config.limits.gig.image_max_bytes, ..Bounds::default() };
     // Larger than gig images, so that small print stays legible.
     let documents = Bounds { stored_max_side: 3000, stored_max_bytes: 4 * 1024 * 1024, ..Bounds::default() };
-    Media::in_directory(&config.data_dir.join("blobs"), bounds, documents)
+    Media::in_directory(&blob_directory(config), bounds, documents)
         .map_err(|error| data_dir_error(config, &error))
+}
+
+/// The directory of the images.
+pub fn blob_directory(config: &Config) -> PathBuf {
+    config.data_dir.join("blobs")
 }
 
 fn data_dir_error(config: &Config, error: &dyn std::fmt::Display) -> StartError {

@@ -1,10 +1,11 @@
-//! `gigway doctor`: checks the gateway's dependencies, and prints what is wrong.
+//! `gigway doctor`: checks the gateway's dependencies, and prints what is wrong. It only reads: it creates no
+//! database, keys or directories, and does not migrate.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::app::keys;
-use crate::app::{open_database, open_media, redis_connector};
+use crate::app::{blob_directory, open_database_read_only, open_media, redis_connector};
 use crate::cli::Failure;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, DatabaseAddress};
@@ -21,7 +22,8 @@ type CheckResult = Result<String, String>;
 
 pub(super) async fn run(config: &Config) -> Result<ExitCode, Failure> {
     let database =
-        with_timeout(async { open_database(config).await.map_err(|error| error.to_string()) }).await;
+        with_timeout(async { open_database_read_only(config).await.map_err(|error| error.to_string()) })
+            .await;
     let results = [
         ("configuration", Ok(format!("{:?}", config.environment).to_lowercase())),
         (
@@ -48,6 +50,9 @@ pub(super) async fn run(config: &Config) -> Result<ExitCode, Failure> {
             },
         ),
     ];
+    if let Ok(db) = database {
+        db.close().await?;
+    }
     let mut code = ExitCode::SUCCESS;
     for (name, result) in results {
         match result {
@@ -97,17 +102,27 @@ async fn check_redis(config: &Config) -> CheckResult {
 }
 
 async fn check_blobs(config: &Config) -> CheckResult {
+    let directory = blob_directory(config);
+    if !directory.exists() {
+        return Ok(format!("none: `gigway serve` will create {}", directory.display()));
+    }
     let media = open_media(config).map_err(|error| error.to_string())?;
     media.check().await.map_err(|error| error.to_string())?;
     Ok("readable".into())
 }
 
 async fn check_keys(config: &Config, db: &Database) -> CheckResult {
-    keys::token_secret(config).map_err(|error| error.to_string())?;
-    let vault = keys::vault(config).map_err(|error| error.to_string())?;
     // An error counts as "no key", because the table does not exist before the first migration. The check of
     // the database reports other errors.
     let used = data_keys::key_ids(db.read()).await.unwrap_or_default();
+    if !keys::are_present(config).map_err(|error| error.to_string())? {
+        if used.is_empty() {
+            return Ok("none: `gigway serve` will generate them in the data directory".into());
+        }
+        return Err(format!("the data directory has no keys; data are encrypted with: {}", used.join(", ")));
+    }
+    keys::token_secret(config).map_err(|error| error.to_string())?;
+    let vault = keys::vault(config).map_err(|error| error.to_string())?;
     let missing: Vec<_> = used.into_iter().filter(|id| !vault.has_key(id)).collect();
     if !missing.is_empty() {
         return Err(format!("data are encrypted with missing keys: {}", missing.join(", ")));

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use crate::app::open_database;
+use crate::app::{StartError, open_database, open_database_read_only};
 use crate::cli::Failure;
 use crate::config::Config;
 
@@ -17,10 +17,21 @@ pub(super) enum Command {
 }
 
 pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, Failure> {
-    let db = open_database(config).await?;
-    if matches!(command, Command::Up) {
-        db.migrate().await?;
-    }
+    let db = match command {
+        Command::Up => {
+            let db = open_database(config).await?;
+            db.migrate().await?;
+            db
+        }
+        Command::Status => match open_database_read_only(config).await {
+            Ok(db) => db,
+            Err(StartError::NoDatabase(file)) => {
+                println!("The database {file} does not exist. Run: gigway migrate up");
+                return Ok(ExitCode::FAILURE);
+            }
+            Err(error) => return Err(error.into()),
+        },
+    };
     let pending = db.pending_migrations().await?;
     db.close().await?;
     if pending.is_empty() {

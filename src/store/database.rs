@@ -84,9 +84,42 @@ impl Database {
         Ok(Self { reader, writer, statement_count: Arc::clone(&statement_count), sqlite })
     }
 
+    /// Opens an existing SQLite file. SQLite then rejects every change, and nothing is created.
+    pub async fn open_sqlite_read_only(file: &Path) -> Result<Self> {
+        let statement_count = Arc::default();
+        let sqlite = Some(file.to_owned());
+        let file = file.to_owned();
+        let mut options = ConnectOptions::new("sqlite:gigway.sqlite");
+        options
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .sqlx_logging(false)
+            .map_sqlx_sqlite_opts(move |options| {
+                // Not SQLite's own read-only mode, which leaves the files of the write-ahead log behind.
+                let options = options.filename(&file).create_if_missing(false);
+                options.busy_timeout(SQLITE_BUSY_TIMEOUT).pragma("query_only", "ON")
+            });
+        let pool = connect_and_count(options, &statement_count).await?;
+        Ok(Self { reader: pool.clone(), writer: pool, statement_count, sqlite })
+    }
+
     /// Connects to PostgreSQL. The server cancels every statement that runs for longer than
     /// `statement_timeout`, even if the client has disconnected.
     pub async fn connect_postgres(url: &str, statement_timeout: Duration) -> Result<Self> {
+        Self::connect_postgres_with(url, statement_timeout, false).await
+    }
+
+    /// Connects to PostgreSQL, which then rejects every change.
+    pub async fn connect_postgres_read_only(url: &str, statement_timeout: Duration) -> Result<Self> {
+        Self::connect_postgres_with(url, statement_timeout, true).await
+    }
+
+    async fn connect_postgres_with(
+        url: &str,
+        statement_timeout: Duration,
+        is_read_only: bool,
+    ) -> Result<Self> {
         let statement_count = Arc::default();
         let mut options = ConnectOptions::new(url);
         options
@@ -96,13 +129,14 @@ impl Database {
             .set_application_name("gigway")
             .test_before_acquire_if_idle_for(TEST_CONNECTION_AFTER)
             .statement_timeout(statement_timeout)
-            .map_sqlx_postgres_opts(|options| {
+            .map_sqlx_postgres_opts(move |options| {
                 options.options([
                     // JIT compilation costs more than any of these short statements gains from it.
                     ("jit", "off"),
                     // For statements outside transactions and in migrations: the database may have another
                     // default.
                     ("default_transaction_isolation", "read committed"),
+                    ("default_transaction_read_only", if is_read_only { "on" } else { "off" }),
                 ])
             })
             .sqlx_logging(false);

@@ -1,14 +1,17 @@
 //! The `gigway` program: its commands, its exit statuses, and how it starts and stops.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::json;
 
 use crate::support::client::text;
 use crate::support::documents::SIGN_IN;
 use crate::support::process::{GatewayProcess, add_user, gigway};
-use crate::support::servers::stable_port;
+use crate::support::servers::{new_postgres_database, stable_port};
 
 fn run(dir: &Path, arguments: &[&str]) -> Output {
     gigway(dir, arguments).output().expect("the command runs")
@@ -91,6 +94,106 @@ fn migrate_and_doctor_report_the_state_of_the_database() {
     for check in ["configuration", "database", "clock", "redis", "pictures", "keys"] {
         assert!(stdout(&doctor).contains(&format!("ok    {check}")), "{}", stdout(&doctor));
     }
+}
+
+/// The commands that only read.
+fn read_only_commands() -> [Vec<&'static str>; 4] {
+    [
+        vec!["audit", "--subject", "usr_01h455vb4pex5vsknk084sn02q"],
+        vec!["doctor"],
+        vec!["migrate", "status"],
+        vec!["schema"],
+    ]
+}
+
+/// The files below a directory, and their contents.
+fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(dir).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files.extend(self::files(&path));
+            files.insert(path, Vec::new());
+        } else {
+            files.insert(path.clone(), std::fs::read(&path).expect("a file"));
+        }
+    }
+    files
+}
+
+/// Runs each command that only reads. Asserts that those that need the database say what is missing.
+fn expect_refusals(command: impl Fn(&[&str]) -> Output) {
+    for arguments in read_only_commands() {
+        let output = command(&arguments);
+        let text = stdout(&output) + &String::from_utf8_lossy(&output.stderr);
+        if arguments == ["schema"] {
+            assert!(output.status.success(), "{text}");
+        } else {
+            assert_eq!(output.status.code(), Some(1), "{arguments:?}: {text}");
+            assert!(text.contains("gigway migrate up"), "{arguments:?}: {text}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn read_only_commands_change_nothing_on_sqlite() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let nowhere = dir.path().join("data");
+    expect_refusals(|arguments| run(&nowhere, arguments));
+    assert_eq!(files(dir.path()), BTreeMap::new(), "nothing was created");
+    // An empty file is an empty database.
+    let file = dir.path().join("gigway.sqlite");
+    std::fs::write(&file, "").expect("written");
+    expect_refusals(|arguments| run(dir.path(), arguments));
+    assert_eq!(files(dir.path()), BTreeMap::from([(file.clone(), Vec::new())]));
+    // The database of an older version.
+    for steps in [1, 2] {
+        let url = format!("sqlite:{}?mode=rwc", file.display());
+        let connection = sea_orm::Database::connect(url).await.expect("opened");
+        Migrator::up(&connection, Some(steps)).await.expect("migrated");
+        connection.close().await.expect("closed");
+        let before = files(dir.path());
+        expect_refusals(|arguments| run(dir.path(), arguments));
+        assert_eq!(files(dir.path()), before);
+    }
+    // A complete one.
+    assert!(run(dir.path(), &["migrate", "up"]).status.success());
+    let before = files(dir.path());
+    for arguments in read_only_commands() {
+        let output = run(dir.path(), &arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+    }
+    assert_eq!(files(dir.path()), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn read_only_commands_change_nothing_on_postgres() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let url = new_postgres_database().await;
+    let command = |arguments: &[&str]| {
+        gigway(dir.path(), arguments).env("DATABASE_URL", &url).output().expect("the command runs")
+    };
+    let connection = sea_orm::Database::connect(&url).await.expect("PostgreSQL responds");
+    let tables = async || {
+        let sql = "SELECT string_agg(relname, ',' ORDER BY relname) FROM pg_class WHERE relnamespace = \
+                   'public'::regnamespace";
+        let row = connection.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await;
+        row.expect("a row").expect("a row").try_get_by_index::<Option<String>>(0).expect("text")
+    };
+    expect_refusals(command);
+    assert_eq!(tables().await, None, "nothing was created");
+    Migrator::up(&connection, Some(2)).await.expect("migrated");
+    let before = tables().await;
+    expect_refusals(command);
+    assert_eq!(tables().await, before);
+    Migrator::up(&connection, None).await.expect("migrated");
+    let before = tables().await;
+    for arguments in read_only_commands() {
+        let output = command(&arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+    }
+    assert_eq!(tables().await, before);
+    assert_eq!(files(dir.path()), BTreeMap::new(), "no keys and no directories");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
