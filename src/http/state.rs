@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request as GraphqlRequest, Response as GraphqlResponse};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use ipnet::IpNet;
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
@@ -24,7 +24,7 @@ use crate::engine::{Admission, Caller, Engine, RequestMeta};
 use crate::graphql::error::{Error, ErrorCode};
 use crate::http::client_address::client_address;
 use crate::http::connection_limit::{ConnectionLimit, Permit};
-use crate::http::credentials::Credentials;
+use crate::http::credentials::{Authorization, Credentials};
 use crate::http::metrics::Metrics;
 use crate::http::middleware::origins::Origins;
 use crate::service::{self, Services, accounts};
@@ -207,17 +207,19 @@ impl AppState {
         result
     }
 
-    /// Checks the value of an `Authorization` header. A missing value is [`Caller::Anonymous`], an invalid
-    /// one is [`Caller::InvalidCredentials`].
+    /// Checks credentials. Without any the caller is [`Caller::Anonymous`], with invalid ones
+    /// [`Caller::InvalidCredentials`].
     ///
     /// # Errors
     /// If the database is unavailable.
-    pub async fn authenticate(&self, authorization: Option<&str>) -> service::Result<Credentials> {
+    pub async fn authenticate(&self, authorization: Authorization<'_>) -> service::Result<Credentials> {
         let without_session = |caller| Ok(Credentials { caller, expires_at: None });
-        let Some(authorization) = authorization else { return without_session(Caller::Anonymous) };
-        let token = authorization.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let Some((_, token)) = token else { return without_session(Caller::InvalidCredentials) };
-        match accounts::authenticate(&self.services, token.trim()).await {
+        let token = match authorization {
+            Authorization::None => return without_session(Caller::Anonymous),
+            Authorization::Invalid => return without_session(Caller::InvalidCredentials),
+            Authorization::Bearer(token) => token,
+        };
+        match accounts::authenticate(&self.services, token).await {
             Ok((viewer, expires_at)) => {
                 Ok(Credentials { caller: Caller::Viewer(Arc::new(viewer)), expires_at: Some(expires_at) })
             }
@@ -231,10 +233,7 @@ impl AppState {
     /// # Errors
     /// If the database is unavailable.
     pub async fn authenticate_headers(&self, headers: &HeaderMap) -> service::Result<Credentials> {
-        // A value that is not text is invalid, not missing.
-        let authorization =
-            headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
-        self.authenticate(authorization).await
+        self.authenticate(Authorization::from_headers(headers)).await
     }
 
     /// Checks the header `Authorization` and returns only the caller.

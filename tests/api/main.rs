@@ -16,6 +16,7 @@ mod browse;
 mod clients;
 mod command_line;
 mod delivery_permissions;
+mod credentials;
 mod documentation;
 mod end_to_end;
 mod event_log;

@@ -24,6 +24,7 @@ use crate::engine::operation::ValidatedOperation;
 use crate::engine::response::error_response;
 use crate::engine::response_cache::{CachedResponse, Outcome};
 use crate::graphql::error::ErrorCode;
+use crate::http::credentials::Authorization;
 use crate::http::error_response::reject;
 use crate::http::headers::IDEMPOTENCY_KEY;
 use crate::http::log_fields::LoggedOperation;
@@ -91,7 +92,7 @@ pub async fn get(
         Err(response) => return response,
     };
     let accepts_stream = matches!(media_type, MediaType::EventStream | MediaType::MultipartSubscription);
-    let is_anonymous = !headers.contains_key(header::AUTHORIZATION);
+    let is_anonymous = Authorization::from_headers(&headers) == Authorization::None;
     let must_be_persisted = state.get_requests == GetRequests::Persisted && !request.query.is_empty();
     let info = RequestInfo::new(state, peer, &id, headers, media_type);
     let operation = if info.accepts_cached_response() && !must_be_persisted {
@@ -135,8 +136,8 @@ impl RequestInfo {
     /// idempotency key.
     fn accepts_cached_response(&self) -> bool {
         let wants_single = matches!(self.media_type, MediaType::GraphqlResponse | MediaType::Json);
-        let has = |name| self.headers.contains_key(name);
-        wants_single && !has(header::AUTHORIZATION) && !has(IDEMPOTENCY_KEY)
+        let is_anonymous = Authorization::from_headers(&self.headers) == Authorization::None;
+        wants_single && is_anonymous && !self.headers.contains_key(IDEMPOTENCY_KEY)
     }
 
     /// Charges the client for a cached response, and sends the response.

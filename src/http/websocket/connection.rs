@@ -43,6 +43,8 @@ pub struct Connection {
     /// Whether the client has sent `connection_init` and was authenticated.
     pub is_initialized: bool,
     pub operations: StreamMap<Arc<str>, Operation>,
+    /// The header `Authorization` of the upgrade request, until `connection_init` arrives.
+    pub upgrade_authorization: Option<Box<str>>,
     init_deadline: Instant,
     next_ping_at: Instant,
     unanswered_pings: u8,
@@ -60,7 +62,13 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub fn new(state: Arc<AppState>, address: IpAddr, request_id: Arc<str>, permit: Permit<IpAddr>) -> Self {
+    pub fn new(
+        state: Arc<AppState>,
+        address: IpAddr,
+        request_id: Arc<str>,
+        upgrade_authorization: Option<Box<str>>,
+        permit: Permit<IpAddr>,
+    ) -> Self {
         let now = Instant::now();
         Self {
             address,
@@ -68,6 +76,7 @@ impl Connection {
             session_watch: SessionWatch::new(Arc::clone(&state)),
             is_initialized: false,
             operations: StreamMap::new(),
+            upgrade_authorization,
             init_deadline: now + state.limits.init_timeout,
             next_ping_at: now + state.limits.ping_interval,
             unanswered_pings: 0,

@@ -12,7 +12,7 @@ use crate::engine::Caller;
 use crate::engine::operation::ValidatedOperation;
 use crate::engine::response::error_response;
 use crate::graphql::error::{Error, ErrorCode};
-use crate::http::credentials::Credentials;
+use crate::http::credentials::{Authorization, Credentials, has_authorization_entry};
 use crate::http::log_fields::LoggedOperation;
 use crate::http::request_body::REQUEST_MAX_BYTES;
 use crate::http::websocket::connection::Connection;
@@ -38,7 +38,10 @@ impl Connection {
                 if self.is_initialized {
                     return Err(Some(Close::TooManyInits));
                 }
-                let payload = self.authenticate(&payload.unwrap_or_default()).await?;
+                let headers = std::mem::take(&mut self.upgrade_authorization);
+                let headers = headers.as_deref().map_or(Authorization::None, Authorization::parse);
+                let payload = payload.unwrap_or_default();
+                let payload = self.authenticate(Authorization::from_payload(&payload).or(headers)).await?;
                 self.is_initialized = true;
                 Ok(Some(ServerMessage::ConnectionAck { payload }.to_text()))
             }
@@ -62,9 +65,11 @@ impl Connection {
         payload: Option<Map<String, Value>>,
     ) -> Result<Option<String>, Option<Close>> {
         let payload = match payload {
-            Some(payload) if self.is_initialized && authorization(&payload).is_some() => {
+            Some(payload)
+                if self.is_initialized && Authorization::from_payload(&payload) != Authorization::None =>
+            {
                 let previous = self.session_watch.current_caller().caller();
-                let ack_payload = self.authenticate(&payload).await?;
+                let ack_payload = self.authenticate(Authorization::from_payload(&payload)).await?;
                 let is_same_user = match (previous, self.session_watch.current_caller().caller()) {
                     (Caller::Viewer(previous), Caller::Viewer(current)) => previous.id() == current.id(),
                     _ => false,
@@ -78,16 +83,15 @@ impl Connection {
             other => other,
         };
         // Credentials are never sent back.
-        let payload = payload.filter(|payload| authorization(payload).is_none());
+        let payload = payload.filter(|payload| !has_authorization_entry(payload));
         Ok(Some(ServerMessage::Pong { payload }.to_text()))
     }
 
-    /// Authenticates the client by the credentials in a payload, and watches their session.
+    /// Authenticates the client, and watches its session.
     async fn authenticate(
         &mut self,
-        payload: &Map<String, Value>,
+        authorization: Authorization<'_>,
     ) -> Result<Option<ConnectionAckPayload>, Option<Close>> {
-        let authorization = authorization(payload);
         let credentials = self.check_credentials(authorization).await?;
         self.session_watch.watch(&credentials);
         if matches!(credentials.caller, Caller::Viewer(_)) {
@@ -100,7 +104,10 @@ impl Connection {
             .map(|access_token_expires_at| ConnectionAckPayload { access_token_expires_at }))
     }
 
-    async fn check_credentials(&mut self, authorization: Option<&str>) -> Result<Credentials, Option<Close>> {
+    async fn check_credentials(
+        &mut self,
+        authorization: Authorization<'_>,
+    ) -> Result<Credentials, Option<Close>> {
         match self.state.authenticate(authorization).await {
             Ok(Credentials { caller: Caller::InvalidCredentials, .. }) => {
                 Err(Some(Close::Forbidden("Forbidden")))
@@ -164,10 +171,4 @@ impl Connection {
         }
         Ok(Operation::execute(&self.state, id, requester, validated))
     }
-}
-
-/// The credentials in a payload. A value that is not text becomes an empty one, which is invalid.
-fn authorization(payload: &Map<String, Value>) -> Option<&str> {
-    let entry = payload.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-    entry.map(|(_, value)| value.as_str().unwrap_or_default())
 }

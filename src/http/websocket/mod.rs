@@ -18,7 +18,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::ws::WebSocketUpgrade;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 
 use crate::graphql::error::ErrorCode;
@@ -46,6 +46,9 @@ pub fn open(
     let Some(permit) = state.connections.try_acquire(address) else {
         return too_many_connections(state.connections.max());
     };
+    // A value that is not text is invalid, not missing.
+    let authorization =
+        headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("invalid").into());
     upgrade
         .protocols([protocol::SUBPROTOCOL])
         // Twice the limit: up to this size the client gets a close code, beyond it the connection breaks.
@@ -54,7 +57,8 @@ pub fn open(
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES)
         .on_upgrade(move |socket| {
-            let connection = Connection::new(Arc::clone(&state), address, request_id.into(), permit);
+            let connection =
+                Connection::new(Arc::clone(&state), address, request_id.into(), authorization, permit);
             state.sockets.track_future(connection.serve(socket))
         })
 }

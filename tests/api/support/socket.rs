@@ -91,6 +91,15 @@ impl Socket {
         }
     }
 
+    /// The next message of any operation, or the code with which the gateway closes the socket.
+    pub async fn receive_or_close(&mut self) -> Result<Value, u16> {
+        match self.frame().await {
+            Message::Text(text) => Ok(serde_json::from_str(&text).expect("JSON")),
+            Message::Close(frame) => Err(frame.expect("a code").code.into()),
+            other => panic!("{other:?} is neither a text message nor a close frame"),
+        }
+    }
+
     /// Waits until the gateway closes the socket. Returns the code and the reason.
     pub async fn expect_close(&mut self) -> (u16, String) {
         loop {
