@@ -344,6 +344,7 @@ async fn build_services(
         url_signer: UrlSigner::new(&token_secret),
         sign_in_throttle: SignInThrottle::new(config.sign_in_failures, config.sign_in_failures_per_address),
         rate_limiter,
+        refresh_retry_window: config.refresh_retry_window,
         event_retention: config.event_retention,
         ids: IdGenerator::default(),
         public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{address}")),

@@ -121,6 +121,8 @@ pub struct Config {
     pub sign_in_failures: u32,
     /// Failed sign-ins per client address in 15 minutes.
     pub sign_in_failures_per_address: u32,
+    /// How long a refresh token that was exchanged gets the same answer again.
+    pub refresh_retry_window: TimeDelta,
     pub connections: ConnectionLimits,
     /// How long a connection may take to send the headers of its next request. An idle connection is closed
     /// then.
@@ -212,6 +214,15 @@ impl Config {
                 1,
                 100,
             )?,
+            refresh_retry_window: TimeDelta::seconds(
+                parse_number(
+                    "GIGWAY_REFRESH_RETRY_SECONDS",
+                    settings.refresh_retry_seconds.as_deref(),
+                    0_u16,
+                    30,
+                )?
+                .into(),
+            ),
             connections,
             header_timeout: parse_seconds(
                 "GIGWAY_HEADER_SECONDS",

@@ -73,6 +73,11 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_SIGN_IN_FAILURES_PER_ADDRESS", global = true, value_name = "NUMBER")]
     pub sign_in_failures_per_address: Option<String>,
 
+    /// seconds in which a refresh token that was exchanged gets the same answer again; 0 turns that off
+    /// [default: 30]
+    #[arg(long, env = "GIGWAY_REFRESH_RETRY_SECONDS", global = true, value_name = "SECONDS")]
+    pub refresh_retry_seconds: Option<String>,
+
     /// open WebSockets and streams per client network, on one gateway [default: 10000; in production 1000]
     #[arg(long, env = "GIGWAY_CONNECTIONS_PER_ADDRESS", global = true, value_name = "NUMBER")]
     pub connections_per_address: Option<String>,

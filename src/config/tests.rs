@@ -48,6 +48,10 @@ fn an_invalid_value_is_reported_with_its_variable() {
     }
     assert_eq!(invalid_variable(|s| s.sign_in_failures = text("0")), Some("GIGWAY_SIGN_IN_FAILURES"));
     assert_eq!(
+        invalid_variable(|s| s.refresh_retry_seconds = text("-1")),
+        Some("GIGWAY_REFRESH_RETRY_SECONDS")
+    );
+    assert_eq!(
         invalid_variable(|s| s.limits = text(r#"{"review":{"days":2147483647}}"#)),
         Some("GIGWAY_LIMITS")
     );

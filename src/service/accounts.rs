@@ -14,6 +14,7 @@ use crate::service::error::wrong_credentials;
 use crate::service::tokens::RefreshToken;
 use crate::service::user_admin::end_sessions;
 use crate::service::{Error, Result, Services, UnitOfWork};
+use crate::store::sessions::StoredToken;
 use crate::store::users::NewUser;
 use crate::store::{sessions, users};
 
@@ -128,14 +129,19 @@ pub async fn sign_in(
 async fn open_session(services: &Services, work: UnitOfWork<'_>, user_id: UserId) -> Result<Session> {
     let (id, now) = (services.new_id(), services.now());
     sessions::insert(work.tx(), id, user_id, now, now + SESSION_LIFETIME).await?;
-    issue_tokens(services, work, id).await
+    let refresh = RefreshToken::generate()?;
+    sessions::insert_token(work.tx(), &refresh.hash, id, now).await?;
+    issue_tokens(services, work, id, refresh).await
 }
 
-/// Issues a new pair of tokens for the session, and commits.
-async fn issue_tokens(services: &Services, work: UnitOfWork<'_>, session_id: SessionId) -> Result<Session> {
+/// Issues an access token for the session, to go with its current refresh token, and commits.
+async fn issue_tokens(
+    services: &Services,
+    work: UnitOfWork<'_>,
+    session_id: SessionId,
+    refresh: RefreshToken,
+) -> Result<Session> {
     let now = services.now();
-    let refresh = RefreshToken::generate()?;
-    sessions::insert_token(work.tx(), &refresh.hash, session_id, now).await?;
     // `None` if the user was blocked in the meantime.
     let viewer = sessions::find_viewer(work.tx(), session_id, now).await?.ok_or(Error::Unauthenticated)?;
     let (access_token, access_token_expires_at) = services.tokens.issue_access_token(session_id, now)?;
@@ -143,8 +149,9 @@ async fn issue_tokens(services: &Services, work: UnitOfWork<'_>, session_id: Ses
     Ok(Session { access_token, access_token_expires_at, refresh_token: refresh.token, viewer })
 }
 
-/// Exchanges a refresh token for a new pair of tokens. A second use of a token ends the whole session,
-/// because the token may have been stolen.
+/// Exchanges a refresh token for a new pair of tokens. For a short time, a second use of the token gets the
+/// same refresh token: two tabs can refresh at once, and an answer can get lost. Any later use ends the whole
+/// session, because the token may have been stolen.
 ///
 /// # Errors
 /// `WRONG_CREDENTIALS` if the token is unknown, used or expired. A used token also ends the session.
@@ -152,18 +159,48 @@ pub async fn refresh(services: &Services, token: &SecretString) -> Result<Sessio
     let hash = RefreshToken::hash(token.expose_secret());
     let now = services.now();
     let work = services.begin().await?;
-    let Some(credentials) = sessions::find_token(work.tx(), &hash).await? else {
+    let Some(StoredToken { session_id, .. }) = sessions::find_token(work.tx(), &hash).await? else {
         return Err(session_ended_error());
     };
-    let first_use = !credentials.is_used && sessions::mark_token_used(work.tx(), &hash, now).await?;
-    if !first_use {
-        end_session(services, work, credentials.session_id).await?;
+    let refresh = if sessions::mark_token_used(work.tx(), &hash, now).await? {
+        if !sessions::extend(work.tx(), session_id, now, now + SESSION_LIFETIME).await? {
+            return Err(session_ended_error());
+        }
+        let refresh = services.tokens.successors(token).next();
+        let refresh = refresh.ok_or_else(|| Error::internal("there is no token secret"))?;
+        sessions::insert_token(work.tx(), &refresh.hash, session_id, now).await?;
+        refresh
+    } else if let Some(refresh) = find_successor(services, &work, token, &hash).await? {
+        refresh
+    } else {
+        end_session(services, work, session_id).await?;
         return Err(session_ended_error());
+    };
+    match issue_tokens(services, work, session_id, refresh).await {
+        Err(Error::Unauthenticated) => Err(session_ended_error()),
+        result => result,
     }
-    if !sessions::extend(work.tx(), credentials.session_id, now, now + SESSION_LIFETIME).await? {
-        return Err(session_ended_error());
+}
+
+/// Returns the refresh token that a used one was exchanged for, if that was a short time ago and nobody has used
+/// the new one yet.
+async fn find_successor(
+    services: &Services,
+    work: &UnitOfWork<'_>,
+    token: &SecretString,
+    hash: &[u8],
+) -> Result<Option<RefreshToken>> {
+    // Read again: another gateway may have exchanged the token a moment ago.
+    let used_at = sessions::find_token(work.tx(), hash).await?.and_then(|stored| stored.used_at);
+    if used_at.is_none_or(|used_at| services.now() - used_at >= services.refresh_retry_window) {
+        return Ok(None);
     }
-    issue_tokens(services, work, credentials.session_id).await
+    for successor in services.tokens.successors(token) {
+        if let Some(stored) = sessions::find_token(work.tx(), &successor.hash).await? {
+            return Ok(stored.used_at.is_none().then_some(successor));
+        }
+    }
+    Ok(None)
 }
 
 fn session_ended_error() -> Error {

@@ -81,6 +81,8 @@ pub struct Services {
     pub url_signer: url_signing::UrlSigner,
     pub sign_in_throttle: SignInThrottle,
     pub rate_limiter: rate_limit::RateLimiter,
+    /// How long a refresh token that was exchanged gets the same answer again.
+    pub refresh_retry_window: TimeDelta,
     /// How long events stay in the log.
     pub event_retention: TimeDelta,
     pub ids: IdGenerator,

@@ -1,7 +1,8 @@
 //! Access tokens, stream tickets and refresh tokens.
 //!
-//! Access tokens and stream tickets are JWTs (HS256) that name a session; nothing about them is stored. A
-//! refresh token is random, and only its hash is stored.
+//! Access tokens and stream tickets are JWTs (HS256) that name a session; nothing about them is stored. The
+//! first refresh token of a session is random, and each later one is derived from the one before. Only their
+//! hashes are stored.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -21,6 +22,8 @@ use crate::service::{Error, Result};
 pub struct TokenIssuer {
     access_tokens: JwtKeys,
     stream_tickets: JwtKeys,
+    /// Derive the successors of refresh tokens. The newest first.
+    successor_keys: Vec<[u8; 32]>,
 }
 
 impl std::fmt::Debug for TokenIssuer {
@@ -54,6 +57,7 @@ impl TokenIssuer {
         Self {
             access_tokens: JwtKeys::new(secret),
             stream_tickets: JwtKeys::new(&derive_key(secret, b"gigway stream tickets")),
+            successor_keys: vec![derive_key(secret, b"gigway refresh tokens")],
         }
     }
 
@@ -70,6 +74,14 @@ impl TokenIssuer {
     /// expired.
     pub fn verify_access_token(&self, token: &str, now: DateTime<Utc>) -> Option<(SessionId, DateTime<Utc>)> {
         self.access_tokens.verify(token, now)
+    }
+
+    /// Returns the refresh tokens that a refresh token can have been exchanged for: one for each token secret,
+    /// the newest first. The first one is the token to exchange it for. They are the same at every call, so
+    /// that the answer to a retry is the answer to the first attempt, without anything secret being stored.
+    pub fn successors<'a>(&'a self, token: &'a SecretString) -> impl Iterator<Item = RefreshToken> + 'a {
+        let derive = |key| derive_key(key, token.expose_secret().as_bytes());
+        self.successor_keys.iter().map(move |key| RefreshToken::from_bytes(&derive(key)))
     }
 
     /// Returns a ticket that opens streams of the session, and its expiry.
@@ -133,8 +145,12 @@ impl RefreshToken {
     pub fn generate() -> Result<Self> {
         let mut bytes = [0_u8; 32];
         rand::rngs::OsRng.try_fill_bytes(&mut bytes).map_err(Error::internal)?;
+        Ok(Self::from_bytes(&bytes))
+    }
+
+    fn from_bytes(bytes: &[u8; 32]) -> Self {
         let token = BASE64_URL_SAFE_NO_PAD.encode(bytes);
-        Ok(Self { hash: Self::hash(&token), token: token.into() })
+        Self { hash: Self::hash(&token), token: token.into() }
     }
 
     /// Hashes a token. A token is random enough that a plain hash cannot be reversed.

@@ -15,7 +15,7 @@ use crate::store::{Result, users};
 #[derive(Debug, Clone)]
 pub struct StoredToken {
     pub session_id: SessionId,
-    pub is_used: bool,
+    pub used_at: Option<DateTime<Utc>>,
 }
 
 pub async fn insert(
@@ -80,7 +80,7 @@ pub async fn find_token(tx: &impl ConnectionTrait, hash: &[u8]) -> Result<Option
     let row = refresh_token::Entity::find_by_id(hash.to_vec()).one(tx).await?;
     Ok(row.map(|row| StoredToken {
         session_id: SessionId::from_uuid(row.session_id),
-        is_used: row.used_at.is_some(),
+        used_at: row.used_at,
     }))
 }
 

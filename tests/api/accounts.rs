@@ -89,6 +89,7 @@ async fn reusing_a_refresh_token_ends_the_session(app: TestApp) {
     let first = json!({ "token": ann.refresh_token });
     let payload = ann.client.mutate(REFRESH, first.clone()).await;
     let second = json!({ "token": payload["session"]["refreshToken"] });
+    app.advance_clock(TimeDelta::seconds(30));
     let expected = [violation("WRONG_CREDENTIALS", "refreshToken")];
     assert_eq!(app.gateway_b().mutation_errors(REFRESH, first).await, expected);
     assert_eq!(app.gateway_b().mutation_errors(REFRESH, second).await, expected);
@@ -96,16 +97,67 @@ async fn reusing_a_refresh_token_ends_the_session(app: TestApp) {
     assert_eq!(app.gateway_a().mutation_errors(REFRESH, json!({ "token": "nonsense" })).await, expected);
 }
 
-async fn concurrent_refreshes_issue_tokens_at_most_once(app: TestApp) {
+async fn concurrent_refreshes_get_the_same_refresh_token_and_keep_the_session(app: TestApp) {
     let ann = app.member("Ann").await;
-    let refreshes = (0..6).map(|number| {
-        let client = if number % 2 == 0 { app.gateway_a() } else { app.gateway_b() };
-        let token = json!({ "token": ann.refresh_token });
-        async move { client.run(REFRESH, token).await["refreshSession"]["session"].take() }
-    });
-    let sessions = futures_util::future::join_all(refreshes).await;
-    let issued = sessions.iter().filter(|session| !session.is_null()).count();
-    assert_eq!(issued, 1);
+    let mut token = ann.refresh_token.clone();
+    for _ in 0..3 {
+        let refreshes = (0..8).map(|number| {
+            let client = if number % 2 == 0 { app.gateway_a() } else { app.gateway_b() };
+            let variables = json!({ "token": token });
+            async move { client.mutate(REFRESH, variables).await["session"].take() }
+        });
+        let sessions = futures_util::future::join_all(refreshes).await;
+        let successors: HashSet<_> = sessions.iter().map(|session| text(&session["refreshToken"])).collect();
+        assert_eq!(successors.len(), 1);
+        for session in sessions {
+            app.gateway_b().with_token(&text(&session["accessToken"])).run(VIEWER, json!({})).await;
+        }
+        token = successors.into_iter().next().expect("one");
+    }
+    app.gateway_a().mutate(REFRESH, json!({ "token": token })).await;
+}
+
+async fn a_refresh_whose_answer_was_lost_can_be_retried_for_half_a_minute(app: TestApp) {
+    let ann = app.member("Ann").await;
+    let first = json!({ "token": ann.refresh_token });
+    let lost = ann.client.mutate(REFRESH, first.clone()).await["session"].take();
+    app.advance_clock(TimeDelta::seconds(28));
+    let retried = app.gateway_b().mutate(REFRESH, first.clone()).await["session"].take();
+    assert_eq!(retried["refreshToken"], lost["refreshToken"]);
+    // A retry does not prolong the time in which retries are allowed, nor does it hide a later reuse.
+    app.advance_clock(TimeDelta::seconds(2));
+    let expected = [violation("WRONG_CREDENTIALS", "refreshToken")];
+    assert_eq!(app.gateway_b().mutation_errors(REFRESH, first).await, expected);
+    let successor = json!({ "token": lost["refreshToken"] });
+    assert_eq!(app.gateway_a().mutation_errors(REFRESH, successor).await, expected);
+    for session in [lost, retried] {
+        let client = app.gateway_a().with_token(&text(&session["accessToken"]));
+        assert_eq!(client.error_codes(VIEWER, json!({})).await, ["UNAUTHENTICATED"]);
+    }
+}
+
+async fn reusing_the_refresh_token_before_the_last_one_ends_the_session_at_once(app: TestApp) {
+    let ann = app.member("Ann").await;
+    let first = json!({ "token": ann.refresh_token });
+    let second = json!({ "token": ann.client.mutate(REFRESH, first.clone()).await["session"]["refreshToken"] });
+    let third = ann.client.mutate(REFRESH, second.clone()).await["session"].take();
+    // The second can be retried, the first cannot.
+    let retried = app.gateway_b().mutate(REFRESH, second).await["session"].take();
+    assert_eq!(retried["refreshToken"], third["refreshToken"]);
+    let expected = [violation("WRONG_CREDENTIALS", "refreshToken")];
+    assert_eq!(app.gateway_b().mutation_errors(REFRESH, first).await, expected);
+    let third = json!({ "token": third["refreshToken"] });
+    assert_eq!(app.gateway_a().mutation_errors(REFRESH, third).await, expected);
+    assert_eq!(ann.client.error_codes(VIEWER, json!({})).await, ["UNAUTHENTICATED"]);
+}
+
+async fn a_retried_refresh_does_not_revive_a_session_that_has_ended(app: TestApp) {
+    let ann = app.member("Ann").await;
+    let first = json!({ "token": ann.refresh_token });
+    ann.client.mutate(REFRESH, first.clone()).await;
+    ann.client.mutate(SIGN_OUT, json!({})).await;
+    let expected = [violation("WRONG_CREDENTIALS", "refreshToken")];
+    assert_eq!(app.gateway_b().mutation_errors(REFRESH, first).await, expected);
 }
 
 async fn a_session_expires_after_thirty_days_without_use(app: TestApp) {
@@ -163,11 +215,26 @@ on_both_back_ends!(
     an_unknown_email_and_a_wrong_password_get_the_same_response,
     access_tokens_expire_after_fifteen_minutes_and_can_be_refreshed,
     reusing_a_refresh_token_ends_the_session,
-    concurrent_refreshes_issue_tokens_at_most_once,
+    concurrent_refreshes_get_the_same_refresh_token_and_keep_the_session,
+    a_refresh_whose_answer_was_lost_can_be_retried_for_half_a_minute,
+    reusing_the_refresh_token_before_the_last_one_ends_the_session_at_once,
+    a_retried_refresh_does_not_revive_a_session_that_has_ended,
     a_session_expires_after_thirty_days_without_use,
     signing_out_ends_this_session_or_all_sessions,
     the_stored_token_hash_cannot_be_used_as_a_token,
 );
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_retry_window_any_second_use_of_a_refresh_token_ends_the_session() {
+    let settings = Settings { refresh_retry_seconds: Some("0".into()), ..Settings::default() };
+    let app = TestApp::start(settings, 1).await;
+    let ann = app.member("Ann").await;
+    let token = json!({ "token": ann.refresh_token });
+    ann.client.mutate(REFRESH, token.clone()).await;
+    let expected = [violation("WRONG_CREDENTIALS", "refreshToken")];
+    assert_eq!(app.gateway_a().mutation_errors(REFRESH, token).await, expected);
+    assert_eq!(ann.client.error_codes(VIEWER, json!({})).await, ["UNAUTHENTICATED"]);
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn failed_sign_ins_are_limited_per_account_and_per_address() {

@@ -46,10 +46,8 @@ async fn viewer_over_websocket(
     let subprotocol = Some("graphql-transport-ws");
     let mut socket = Socket::connect(client.address, subprotocol, &headers).await.expect("a socket");
     socket.send(json!({ "type": "connection_init", "payload": payload })).await;
-    socket.receive_or_close().await.and_then(|ack| {
-        assert_eq!(ack["type"], "connection_ack", "{ack}");
-        Ok(())
-    })?;
+    let ack = socket.receive_or_close().await?;
+    assert_eq!(ack["type"], "connection_ack", "{ack}");
     socket.subscribe("q", VIEWER, json!({})).await;
     let mut message = socket.receive_for("q").await;
     assert!(message["payload"].get("errors").is_none(), "{message}");
