@@ -94,17 +94,25 @@ pub struct Error {
     retry_after: Option<Duration>,
     /// The rate limit that is exceeded.
     budget: Option<&'static str>,
+    /// `extensions.reason`: tells apart errors of the same code that clients handle differently.
+    reason: Option<&'static str>,
 }
 
 impl Error {
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), retry_after: None, budget: None }
+        Self { code, message: message.into(), retry_after: None, budget: None, reason: None }
     }
 
     /// There is no session, or it has ended.
     pub fn unauthenticated() -> Self {
         let message = "A valid session is required. Sign in, or call `refreshSession`.";
         Self::new(ErrorCode::Unauthenticated, message)
+    }
+
+    /// The session has ended: other than for an expired token, it is of no use to refresh and try again.
+    pub fn session_ended() -> Self {
+        let error = Self::new(ErrorCode::Unauthenticated, "The session has ended. Sign in again.");
+        Self { reason: Some("SESSION_ENDED"), ..error }
     }
 
     /// An argument is invalid.
@@ -159,7 +167,7 @@ impl Error {
         Self { retry_after, ..Self::new(ErrorCode::ServiceUnavailable, message) }
     }
 
-    /// The `extensions` of the error: `code`, and `retryAfterSeconds` and `budget` if they are known.
+    /// The `extensions` of the error: `code`, and `retryAfterSeconds`, `budget` and `reason` if they are known.
     pub fn extensions(&self) -> ErrorExtensionValues {
         let code: &str = self.code.into();
         let mut extensions = ErrorExtensionValues::default();
@@ -169,6 +177,9 @@ impl Error {
         }
         if let Some(budget) = self.budget {
             extensions.set("budget", budget);
+        }
+        if let Some(reason) = self.reason {
+            extensions.set("reason", reason);
         }
         extensions
     }
@@ -214,6 +225,7 @@ impl From<service::Error> for Error {
                 Self::bad_input(messages.join(" "))
             }
             service::Error::Unauthenticated => Self::unauthenticated(),
+            service::Error::SessionEnded => Self::session_ended(),
             service::Error::Forbidden => {
                 Self::new(ErrorCode::Forbidden, "The role REVIEWER or ADMIN is required.")
             }

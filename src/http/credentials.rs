@@ -12,6 +12,20 @@ pub struct Credentials {
     pub caller: Caller,
     /// When the access token expires. `None` for a caller without a session.
     pub expires_at: Option<DateTime<Utc>>,
+    /// Whether the credentials are invalid because their session has ended.
+    pub has_session_ended: bool,
+}
+
+impl Credentials {
+    /// The credentials of a caller without a session.
+    pub fn without_session(caller: Caller) -> Self {
+        Self { caller, expires_at: None, has_session_ended: false }
+    }
+
+    /// Credentials whose session has ended.
+    pub fn of_ended_session() -> Self {
+        Self { has_session_ended: true, ..Self::without_session(Caller::InvalidCredentials) }
+    }
 }
 
 /// The value of the header `Authorization`, or of an entry with this name in the payload of a WebSocket

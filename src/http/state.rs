@@ -213,17 +213,21 @@ impl AppState {
     /// # Errors
     /// If the database is unavailable.
     pub async fn authenticate(&self, authorization: Authorization<'_>) -> service::Result<Credentials> {
-        let without_session = |caller| Ok(Credentials { caller, expires_at: None });
         let token = match authorization {
-            Authorization::None => return without_session(Caller::Anonymous),
-            Authorization::Invalid => return without_session(Caller::InvalidCredentials),
+            Authorization::None => return Ok(Credentials::without_session(Caller::Anonymous)),
+            Authorization::Invalid => return Ok(Credentials::without_session(Caller::InvalidCredentials)),
             Authorization::Bearer(token) => token,
         };
         match accounts::authenticate(&self.services, token).await {
-            Ok((viewer, expires_at)) => {
-                Ok(Credentials { caller: Caller::Viewer(Arc::new(viewer)), expires_at: Some(expires_at) })
+            Ok((viewer, expires_at)) => Ok(Credentials {
+                caller: Caller::Viewer(Arc::new(viewer)),
+                expires_at: Some(expires_at),
+                has_session_ended: false,
+            }),
+            Err(service::Error::Unauthenticated) => {
+                Ok(Credentials::without_session(Caller::InvalidCredentials))
             }
-            Err(service::Error::Unauthenticated) => without_session(Caller::InvalidCredentials),
+            Err(service::Error::SessionEnded) => Ok(Credentials::of_ended_session()),
             Err(error) => Err(error),
         }
     }
@@ -249,12 +253,14 @@ impl AppState {
     /// # Errors
     /// If the database is unavailable.
     pub async fn redeem_ticket(&self, ticket: &str) -> service::Result<Credentials> {
-        let caller = match accounts::redeem_stream_ticket(&self.services, ticket).await {
-            Ok(viewer) => Caller::Viewer(Arc::new(viewer)),
-            Err(service::Error::Unauthenticated) => Caller::InvalidCredentials,
-            Err(error) => return Err(error),
-        };
-        Ok(Credentials { caller, expires_at: None })
+        match accounts::redeem_stream_ticket(&self.services, ticket).await {
+            Ok(viewer) => Ok(Credentials::without_session(Caller::Viewer(Arc::new(viewer)))),
+            Err(service::Error::Unauthenticated) => {
+                Ok(Credentials::without_session(Caller::InvalidCredentials))
+            }
+            Err(service::Error::SessionEnded) => Ok(Credentials::of_ended_session()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Returns a permit for one more subscription of the caller.

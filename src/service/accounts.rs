@@ -232,7 +232,7 @@ pub async fn sign_out(services: &Services, viewer: &Viewer, everywhere: bool) ->
 /// Reads the viewer again, for connections that were opened some time ago.
 ///
 /// # Errors
-/// [`Error::Unauthenticated`] if the session has ended.
+/// [`Error::SessionEnded`].
 pub async fn refresh_viewer(services: &Services, viewer: &Viewer) -> Result<Viewer> {
     find_viewer(services, viewer.session_id).await
 }
@@ -240,7 +240,7 @@ pub async fn refresh_viewer(services: &Services, viewer: &Viewer) -> Result<View
 /// Returns the viewer of an access token, and the token's expiry.
 ///
 /// # Errors
-/// [`Error::Unauthenticated`] if the token is invalid or expired, or its session has ended.
+/// [`Error::Unauthenticated`] if the token is invalid or expired, [`Error::SessionEnded`].
 pub async fn authenticate(services: &Services, token: &str) -> Result<(Viewer, DateTime<Utc>)> {
     let session = services.tokens.verify_access_token(token, services.now());
     let (session_id, expires_at) = session.ok_or(Error::Unauthenticated)?;
@@ -255,7 +255,7 @@ pub fn create_stream_ticket(services: &Services, viewer: &Viewer) -> Result<(Str
 /// Returns the viewer of a stream ticket.
 ///
 /// # Errors
-/// [`Error::Unauthenticated`] if the ticket is invalid or expired, or its session has ended.
+/// [`Error::Unauthenticated`] if the ticket is invalid or expired, [`Error::SessionEnded`].
 pub async fn redeem_stream_ticket(services: &Services, ticket: &str) -> Result<Viewer> {
     let session_id = services.tokens.verify_stream_ticket(ticket, services.now());
     find_viewer(services, session_id.ok_or(Error::Unauthenticated)?).await
@@ -263,5 +263,5 @@ pub async fn redeem_stream_ticket(services: &Services, ticket: &str) -> Result<V
 
 async fn find_viewer(services: &Services, session_id: SessionId) -> Result<Viewer> {
     let viewer = sessions::find_viewer(services.db.read(), session_id, services.now()).await?;
-    viewer.ok_or(Error::Unauthenticated)
+    viewer.ok_or(Error::SessionEnded)
 }

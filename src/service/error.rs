@@ -20,6 +20,9 @@ pub enum Error {
     /// A valid session is required.
     #[error("not signed in")]
     Unauthenticated,
+    /// The credentials are genuine, but their session has ended: only signing in again helps.
+    #[error("the session has ended")]
+    SessionEnded,
     /// Another role is required.
     #[error("not allowed")]
     Forbidden,

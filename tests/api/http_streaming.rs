@@ -152,6 +152,9 @@ async fn a_stream_ticket_only_opens_streams_of_its_session(app: TestApp) {
     // The stream ends with the session.
     let new_ticket = ticket(&ann).await;
     ann.client.mutate(SIGN_OUT, json!({})).await;
+    let (_, end) = next(&mut stream).await;
+    assert_eq!(end["errors"][0]["extensions"]["reason"], "SESSION_ENDED", "{end}");
+    assert_eq!(next(&mut stream).await.0.name, "complete");
     assert!(stream.next().await.expect("a stream").is_none());
     let response = open(&app.gateway_a(), GIG_STATUS_CHANGED, json!({}), &[("ticket", &new_ticket)]).await;
     assert_eq!(response.status(), StatusCode::FORBIDDEN);

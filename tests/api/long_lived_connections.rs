@@ -106,7 +106,7 @@ async fn credentials_in_a_ping_must_be_valid_and_of_the_same_user(app: TestApp) 
     socket.subscribe("q", "{ viewer { email } }", json!({})).await;
     assert_eq!(socket.receive_for("q").await["payload"]["data"]["viewer"]["email"], json!(ann.email));
     elsewhere.client.mutate(SIGN_OUT, json!({})).await;
-    assert_eq!(socket.expect_close().await.0, 4403);
+    assert_eq!(socket.expect_close().await.0, 4410);
 }
 
 /// Opens an event stream of the subscription.
@@ -135,14 +135,80 @@ async fn blocking_a_user_closes_their_connections_and_prevents_sign_in(app: Test
     let mut socket = ann.at(&app.gateway_b()).socket().await;
     let stream = stream(&ann.at(&app.gateway_b()), GIG_STATUS_CHANGED, json!({})).await;
     user_admin::block(app.services(), &ann.email).await.expect("blocked");
-    assert_eq!(socket.expect_close().await, (4403, "The session has ended".to_owned()));
-    assert_eq!(remaining_events(stream).await, Vec::<String>::new());
+    assert_eq!(socket.expect_close().await, (4410, "The session has ended".to_owned()));
+    assert_eq!(remaining_events(stream).await, ["next", "complete"]);
     assert_eq!(ann.client.error_codes("{ viewer { email } }", json!({})).await, ["UNAUTHENTICATED"]);
     let input = json!({ "input": { "email": ann.email, "password": PASSWORD } });
     let refused = app.gateway_a().mutation_errors(documents::SIGN_IN, input).await;
     assert_eq!(refused, [("NOT_ALLOWED".to_owned(), String::new())]);
     user_admin::unblock(app.services(), &ann.email).await.expect("free");
     app.sign_in(&ann.email).await;
+}
+
+/// The code that closes a socket whose `connection_init` has this token.
+async fn close_code_at_init(client: &Client, token: &str) -> u16 {
+    let mut socket = Socket::open_without_init(client.address).await;
+    socket.send_connection_init(Some(token)).await;
+    socket.expect_close().await.0
+}
+
+/// Opens a stream with this token, which is refused. Returns the extensions of the error.
+async fn refused_stream(client: &Client, token: &str, accept: &str) -> Value {
+    let request = client.with_token(token).post("/graphql").header("accept", accept);
+    let response = request.json(&json!({ "query": GIG_STATUS_CHANGED })).send().await.expect("a response");
+    assert_eq!(response.status(), 403);
+    let mut body: Value = response.json().await.expect("JSON");
+    assert_eq!(body.as_object().expect("an object").len(), 1, "{body}");
+    body["errors"][0]["extensions"].take()
+}
+
+async fn a_session_that_has_ended_is_told_apart_from_an_expired_token(app: TestApp) {
+    let multipart = "multipart/mixed;subscriptionSpec=1.0";
+    let ann = app.member("Ann").await;
+    let client = ann.at(&app.gateway_b());
+    let token = ann.client.token().expect("a token").to_owned();
+    let tokens = &app.services().tokens;
+    let (session, _) = tokens.verify_access_token(&token, app.now()).expect("a session");
+    let expired = tokens.issue_access_token(session, app.now() - TimeDelta::minutes(16)).expect("a token").0;
+
+    let mut socket = client.socket().await;
+    let mut renewing = client.socket().await;
+    let mut events = stream(&client, GIG_STATUS_CHANGED, json!({})).await;
+    let request = client.post("/graphql").header("accept", multipart);
+    let parts = request.json(&json!({ "query": GIG_STATUS_CHANGED })).send().await.expect("a response");
+    renewing.send(json!({ "type": "ping", "payload": bearer(&expired) })).await;
+    assert_eq!(renewing.expect_close().await.0, 4403);
+    let dispatcher = app.services_b().streams.dispatcher();
+    wait_until("both are attached", async || dispatcher.subscriber_count() >= 4).await;
+    ann.client.mutate(SIGN_OUT, json!({})).await;
+
+    // Connections that are open.
+    assert_eq!(socket.expect_close().await, (4410, "The session has ended".to_owned()));
+    let event = events.next().await.expect("a stream").expect("an event");
+    let ended = json!({ "code": "UNAUTHENTICATED", "reason": "SESSION_ENDED" });
+    let last: Value = serde_json::from_str(&event.data).expect("JSON");
+    assert_eq!((event.name.as_str(), &last["errors"][0]["extensions"]), ("next", &ended));
+    assert!(last.get("data").is_none(), "{last}");
+    assert_eq!(remaining_events(events).await, ["complete"]);
+    let body = parts.text().await.expect("a whole body");
+    assert!(body.contains("SESSION_ENDED") && body.ends_with("\r\n--graphql--\r\n"), "{body}");
+
+    // New connections.
+    assert_eq!(close_code_at_init(&client, &token).await, 4410);
+    for invalid in [expired.as_str(), "nonsense"] {
+        assert_eq!(close_code_at_init(&client, invalid).await, 4403);
+    }
+    let bob = app.member("Bob").await;
+    let mut socket = bob.at(&app.gateway_b()).socket().await;
+    socket.send(json!({ "type": "ping", "payload": bearer(&token) })).await;
+    assert_eq!(socket.expect_close().await.0, 4410);
+    for accept in ["text/event-stream", multipart] {
+        assert_eq!(refused_stream(&client, &token, accept).await, ended, "{accept}");
+        for invalid in [expired.as_str(), "nonsense"] {
+            let extensions = refused_stream(&client, invalid, accept).await;
+            assert_eq!(extensions, json!({ "code": "UNAUTHENTICATED" }), "{accept}");
+        }
+    }
 }
 
 async fn losing_a_role_ends_the_subscriptions_that_need_it(app: TestApp) {
@@ -174,6 +240,7 @@ on_both_back_ends!(
     credentials_in_a_ping_must_be_valid_and_of_the_same_user,
     blocking_a_user_closes_their_connections_and_prevents_sign_in,
     losing_a_role_ends_the_subscriptions_that_need_it,
+    a_session_that_has_ended_is_told_apart_from_an_expired_token,
 );
 
 /// The command line is another process: gateways learn of the block through Redis, or from the event log if
@@ -203,7 +270,7 @@ async fn blocking_a_user_closes_sockets_on_every_gateway_with_and_without_redis(
             .expect("the command runs");
         assert!(block.status.success(), "{}", String::from_utf8_lossy(&block.stderr));
         for socket in &mut sockets {
-            assert_eq!(socket.expect_close().await.0, 4403, "{name}");
+            assert_eq!(socket.expect_close().await.0, 4410, "{name}");
         }
     }
 }

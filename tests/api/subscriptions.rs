@@ -192,10 +192,10 @@ async fn signing_out_closes_only_the_sockets_of_that_session(app: TestApp) {
     let mut first = ann.at(&app.gateway_b()).socket().await;
     let mut second = elsewhere.at(&app.gateway_b()).socket().await;
     ann.client.mutate(SIGN_OUT, json!({})).await;
-    assert_eq!(first.expect_close().await, (4403, "The session has ended".to_owned()));
+    assert_eq!(first.expect_close().await, (4410, "The session has ended".to_owned()));
     expect_open(&mut second).await;
     elsewhere.client.mutate(SIGN_OUT, json!({ "everywhere": true })).await;
-    assert_eq!(second.expect_close().await.0, 4403);
+    assert_eq!(second.expect_close().await.0, 4410);
 }
 
 async fn a_client_that_does_not_read_misses_no_event(app: TestApp) {

@@ -27,8 +27,10 @@ use crate::service::{Services, accounts};
 /// A change that concerns the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionEvent {
-    /// The session has ended: nothing more may be sent.
+    /// The session has ended: nothing more may be sent, and the client must sign in again.
     SessionEnded,
+    /// Events about the session may be missing: the client must connect again, so that it is checked.
+    Interrupted,
     /// The user has another role. The [`CurrentCaller`] is already updated.
     RoleChanged,
     /// The gateway is shutting down.
@@ -129,7 +131,7 @@ impl CurrentCaller {
 impl State {
     /// Whether nothing more can be sent.
     fn has_ended(&self) -> bool {
-        matches!(self.change, Some(SessionEvent::SessionEnded | SessionEvent::ShuttingDown))
+        matches!(self.change, Some(SessionEvent::SessionEnded | SessionEvent::Interrupted | SessionEvent::ShuttingDown))
     }
 
     /// Handles the session events that have arrived, as far as possible without waiting.
@@ -161,9 +163,8 @@ impl State {
             let event = match ready!(self.session_events.poll_next_unpin(cx)) {
                 Some(Ok((_, event))) => event,
                 None => return Poll::Ready(SessionEvent::ShuttingDown),
-                // Events may be missing, among them the end of the session.
                 Some(Err(StreamError::CursorExpired | StreamError::InvalidCursor)) => {
-                    return Poll::Ready(SessionEvent::SessionEnded);
+                    return Poll::Ready(SessionEvent::Interrupted);
                 }
                 Some(Err(StreamError::Store(_) | StreamError::Panicked(_))) => {
                     self.recheck = Recheck::Paused(Box::pin(sleep(RETRY_DELAY)));
@@ -192,7 +193,7 @@ async fn refresh_viewer(services: &Services, viewer: &Viewer) -> Option<Viewer> 
     loop {
         match accounts::refresh_viewer(services, viewer).await {
             Ok(viewer) => return Some(viewer),
-            Err(service::Error::Unauthenticated) => return None,
+            Err(service::Error::SessionEnded) => return None,
             Err(error) => {
                 tracing::warn!(%error, "session recheck failed; retrying");
                 sleep(RETRY_DELAY).await;

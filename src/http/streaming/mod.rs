@@ -27,10 +27,9 @@ use crate::engine::delivery::{Message, SubscriptionStream};
 use crate::engine::operation::ValidatedOperation;
 use crate::engine::response::{ResponseBody, error_response, to_json};
 use crate::engine::{Caller, RequestMeta};
-use crate::graphql::error::ErrorCode;
+use crate::graphql::error::{Error, ErrorCode};
 use crate::http::connection_limit::Permit;
 use crate::http::credentials::Credentials;
-use crate::http::error_response::reject;
 use crate::http::error_response::too_many_connections;
 use crate::http::headers::LAST_EVENT_ID;
 use crate::http::log_fields::LoggedOperation;
@@ -60,9 +59,10 @@ pub async fn open(
 ) -> Response {
     let RequestInfo { state, address, request_id, headers, media_type } = info;
     let credentials = match credentials {
+        Ok(Credentials { has_session_ended: true, .. }) => return forbidden(&Error::session_ended()),
         Ok(Credentials { caller: Caller::InvalidCredentials, .. }) => {
             let message = "The credentials are invalid or have expired. Sign in again.";
-            return reject(StatusCode::FORBIDDEN, ErrorCode::Unauthenticated, message);
+            return forbidden(&Error::new(ErrorCode::Unauthenticated, message));
         }
         Ok(credentials) => credentials,
         Err(error) => return respond_as_json(error_response(&error.into())),
@@ -103,6 +103,13 @@ pub async fn open(
     response
 }
 
+/// The response instead of a stream if the client may not open it.
+fn forbidden(error: &Error) -> Response {
+    let mut response = respond_as_json(error_response(error));
+    *response.status_mut() = StatusCode::FORBIDDEN;
+    response
+}
+
 /// A stream of one response.
 fn single_item(payload: &str) -> BoxStream<'static, StreamItem> {
     let next = StreamItem::Next { payload: payload.into(), cursor: None };
@@ -114,7 +121,8 @@ fn errors_body(errors: &str) -> String {
     format!(r#"{{"errors":{errors}}}"#)
 }
 
-/// Starts a subscription. Its stream ends when the session or the credentials of the client do.
+/// Starts a subscription. Its stream ends when the session of the client does, with an error, or when its
+/// credentials have expired.
 async fn subscribe(
     state: Arc<AppState>,
     address: IpAddr,
@@ -194,8 +202,8 @@ impl Subscription {
         Some((item, self))
     }
 
-    /// Waits for the next message. `None` if the session or the credentials have ended, or the gateway is
-    /// shutting down.
+    /// Waits for the next message. `None` if the client should open the stream again: the credentials have
+    /// expired, or the gateway is shutting down.
     async fn next_message(&mut self) -> Option<Message> {
         let ends_at = self.session_watch.ends_at();
         let mut expiry = pin!(async {
@@ -207,8 +215,13 @@ impl Subscription {
         poll_fn(|cx| {
             // The session is checked before the subscription: nothing is sent after the session has ended.
             while let Poll::Ready(event) = self.session_watch.poll_event(cx) {
-                if event != SessionEvent::RoleChanged {
-                    return Poll::Ready(None);
+                match event {
+                    SessionEvent::RoleChanged => {}
+                    SessionEvent::SessionEnded => {
+                        let errors = to_json(&error_response(&Error::session_ended()).errors);
+                        return Poll::Ready(Some(Message::Failed(errors.into())));
+                    }
+                    SessionEvent::Interrupted | SessionEvent::ShuttingDown => return Poll::Ready(None),
                 }
             }
             if expiry.as_mut().poll(cx).is_ready() {

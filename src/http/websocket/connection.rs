@@ -17,7 +17,7 @@ use crate::http::connection_limit::Permit;
 use crate::http::session_watch::{SessionEvent, SessionWatch};
 use crate::http::state::AppState;
 use crate::http::websocket::operation::{Operation, Outbound};
-use crate::http::websocket::protocol::{Close, EXPIRED, SESSION_ENDED, ServerMessage};
+use crate::http::websocket::protocol::{Close, EXPIRED, SUBPROTOCOL, ServerMessage};
 
 /// How long a client may read nothing while messages wait for it.
 const SEND_TIMEOUT: Duration = Duration::from_mins(1);
@@ -94,9 +94,10 @@ impl Connection {
     #[expect(clippy::manual_async_fn, reason = "an async fn would reserve memory for its arguments twice")]
     pub fn serve(mut self, mut socket: WebSocket) -> impl Future<Output = ()> + Send {
         async move {
-            let result = match socket.protocol() {
-                Some(_) => self.run_loop(&mut socket).await,
-                None => Err(Some(Close::SubprotocolNotAcceptable)),
+            let result = if socket.protocol().is_some_and(|protocol| protocol == SUBPROTOCOL) {
+                self.run_loop(&mut socket).await
+            } else {
+                Err(Some(Close::SubprotocolNotAcceptable))
             };
             // Stops the operations before the close handshake.
             self.operations.clear();
@@ -255,7 +256,8 @@ impl Connection {
 /// Returns an error if the connection must be closed.
 fn check_session_event(event: SessionEvent) -> Result<(), Option<Close>> {
     match event {
-        SessionEvent::SessionEnded => Err(Some(Close::Forbidden(SESSION_ENDED))),
+        SessionEvent::SessionEnded => Err(Some(Close::SessionEnded)),
+        SessionEvent::Interrupted => Err(Some(Close::TryAgainLater)),
         SessionEvent::ShuttingDown => Err(Some(Close::GoingAway)),
         // Subscriptions that require a reviewer check the role themselves.
         SessionEvent::RoleChanged => Ok(()),

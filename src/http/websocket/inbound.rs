@@ -109,6 +109,7 @@ impl Connection {
         authorization: Authorization<'_>,
     ) -> Result<Credentials, Option<Close>> {
         match self.state.authenticate(authorization).await {
+            Ok(Credentials { has_session_ended: true, .. }) => Err(Some(Close::SessionEnded)),
             Ok(Credentials { caller: Caller::InvalidCredentials, .. }) => {
                 Err(Some(Close::Forbidden("Forbidden")))
             }

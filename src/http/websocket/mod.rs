@@ -49,8 +49,16 @@ pub fn open(
     // A value that is not text is invalid, not missing.
     let authorization =
         headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("invalid").into());
+    let mut upgrade = upgrade.protocols([protocol::SUBPROTOCOL]);
+    if upgrade.selected_protocol().is_none() {
+        // A browser fails the handshake if none of its subprotocols is selected, and does not say why. So one
+        // of them is selected, and the connection is then closed with a code.
+        let offered = upgrade.requested_protocols().find(|offered| !offered.is_empty()).cloned();
+        if let Some(offered) = offered {
+            upgrade.set_selected_protocol(offered);
+        }
+    }
     upgrade
-        .protocols([protocol::SUBPROTOCOL])
         // Twice the limit: up to this size the client gets a close code, beyond it the connection breaks.
         .max_message_size(2 * REQUEST_MAX_BYTES)
         .max_frame_size(2 * REQUEST_MAX_BYTES)

@@ -19,7 +19,7 @@ use crate::engine::{Caller, RequestMeta};
 use crate::graphql::error::Error;
 use crate::http::connection_limit::Permit;
 use crate::http::state::{AppState, Subscriber};
-use crate::http::websocket::protocol::{Close, MessagePrefix, SESSION_ENDED, ServerMessage};
+use crate::http::websocket::protocol::{Close, MessagePrefix, ServerMessage};
 use crate::service;
 use crate::service::accounts;
 
@@ -130,7 +130,7 @@ impl Requester {
         let caller = match self.current_caller.caller() {
             Caller::Viewer(viewer) => match accounts::refresh_viewer(&state.services, &viewer).await {
                 Ok(viewer) => Caller::Viewer(Arc::new(viewer)),
-                Err(service::Error::Unauthenticated) => return Err(Close::Forbidden(SESSION_ENDED)),
+                Err(service::Error::SessionEnded) => return Err(Close::SessionEnded),
                 Err(_) => return Err(Close::TryAgainLater),
             },
             other => other,

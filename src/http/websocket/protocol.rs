@@ -11,7 +11,6 @@ use crate::http::request_body::REQUEST_MAX_BYTES;
 
 pub const SUBPROTOCOL: &str = "graphql-transport-ws";
 
-pub const SESSION_ENDED: &str = "The session has ended";
 pub const EXPIRED: &str = "The credentials have expired";
 
 /// The maximum size of the reason in a close frame, in bytes.
@@ -152,8 +151,10 @@ pub enum Close {
     TryAgainLater,
     InvalidMessage(String),
     Unauthorized,
-    /// The credentials are invalid or have expired, or the session has ended.
+    /// The credentials are invalid or have expired: the client should connect again with fresh ones.
     Forbidden(&'static str),
+    /// The session has ended: connecting again is of no use. The code is not one of the protocol's.
+    SessionEnded,
     SubprotocolNotAcceptable,
     InitTimeout,
     SubscriberExists(String),
@@ -169,6 +170,7 @@ impl Close {
             Self::InvalidMessage(reason) => (4400, reason.clone()),
             Self::Unauthorized => (4401, "Unauthorized".to_owned()),
             Self::Forbidden(reason) => (4403, (*reason).to_owned()),
+            Self::SessionEnded => (4410, "The session has ended".to_owned()),
             Self::SubprotocolNotAcceptable => (4406, "Subprotocol not acceptable".to_owned()),
             Self::InitTimeout => (4408, "Connection initialisation timeout".to_owned()),
             Self::SubscriberExists(id) => (4409, format!("Subscriber for {id} already exists")),
