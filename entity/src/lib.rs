@@ -17,5 +17,6 @@ pub mod refresh_token;
 pub mod review_decision;
 pub mod review_item;
 pub mod session;
+pub mod stream_ticket;
 pub mod user;
 pub mod verification;

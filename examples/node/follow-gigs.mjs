@@ -28,7 +28,8 @@ const client = createClient({
   url: socketUrl.href,
   webSocketImpl: WebSocket,
   retryAttempts: Infinity,
-  shouldRetry: () => true, // also if the gateway refuses the connection
+  // Also if the gateway refuses the connection, but not if the session has ended.
+  shouldRetry: (event) => event.code !== 4410,
 });
 
 let remaining = Number(process.argv[2] ?? Infinity);

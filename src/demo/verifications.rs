@@ -5,7 +5,7 @@
 //! begun already are skipped, so a start after an interrupted one seeds only the rest.
 
 use bytes::Bytes;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::stream::{self, TryStreamExt};
 use image::imageops::FilterType;
 use image::{DynamicImage, Rgb, RgbImage};
@@ -84,7 +84,8 @@ async fn viewer(services: &Services, email: &str, role: Role) -> Result<Option<V
     let db = services.db.read();
     let Some(credentials) = users::find_credentials(db, email).await? else { return Ok(None) };
     let user = users::find_all(db, &[credentials.user_id]).await?.pop();
-    Ok(user.map(|user| Viewer { user, email: email.to_owned(), role, session_id: SessionId::nil() }))
+    let (session_id, access_until) = (SessionId::nil(), DateTime::<Utc>::MAX_UTC);
+    Ok(user.map(|user| Viewer { user, email: email.to_owned(), role, session_id, access_until }))
 }
 
 async fn seed_verification(

@@ -147,6 +147,10 @@ public_ids! {
 }
 
 typed_ids! {
+    /// A ticket that opens a stream.
+    TicketId,
+    /// A stream that a ticket has opened.
+    StreamId,
     /// A session of a user.
     SessionId,
     /// A decision of a reviewer.

@@ -45,6 +45,8 @@ pub struct Viewer {
     pub email: String,
     pub role: Role,
     pub session_id: SessionId,
+    /// When the access token expires by which the user is signed in.
+    pub access_until: DateTime<Utc>,
 }
 
 impl Viewer {
@@ -57,7 +59,13 @@ impl Viewer {
             verified: false,
             member_since: DateTime::UNIX_EPOCH,
         };
-        Self { user, email: String::new(), role: Role::Reviewer, session_id: SessionId::nil() }
+        Self {
+            user,
+            email: String::new(),
+            role: Role::Reviewer,
+            session_id: SessionId::nil(),
+            access_until: DateTime::<Utc>::MAX_UTC,
+        }
     }
 
     pub fn id(&self) -> UserId {

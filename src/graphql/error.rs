@@ -115,6 +115,13 @@ impl Error {
         Self { reason: Some("SESSION_ENDED"), ..error }
     }
 
+    /// A stream ticket opens one stream at a time, of one operation.
+    pub fn ticket_used() -> Self {
+        let message = "This stream ticket was used for another operation, or its stream is open. Create a new \
+                       ticket.";
+        Self { reason: Some("TICKET_USED"), ..Self::new(ErrorCode::Unauthenticated, message) }
+    }
+
     /// An argument is invalid.
     pub fn bad_input(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::BadUserInput, message)

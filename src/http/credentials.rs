@@ -1,22 +1,30 @@
 //! The credentials of a request or a connection: how clients send them, and the caller that they stand for.
 
+use std::sync::Arc;
+
 use axum::http::{HeaderMap, header};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use crate::domain::user::Viewer;
 use crate::engine::Caller;
 
 /// The caller, and how long its credentials are valid.
 #[derive(Debug)]
 pub struct Credentials {
     pub caller: Caller,
-    /// When the access token expires. `None` for a caller without a session.
+    /// When the access token expires, also that of a stream ticket. `None` for a caller without a session.
     pub expires_at: Option<DateTime<Utc>>,
     /// Whether the credentials are invalid because their session has ended.
     pub has_session_ended: bool,
 }
 
 impl Credentials {
+    pub fn of_viewer(viewer: Viewer, expires_at: DateTime<Utc>) -> Self {
+        let caller = Caller::Viewer(Arc::new(viewer));
+        Self { caller, expires_at: Some(expires_at), has_session_ended: false }
+    }
+
     /// The credentials of a caller without a session.
     pub fn without_session(caller: Caller) -> Self {
         Self { caller, expires_at: None, has_session_ended: false }

@@ -36,6 +36,7 @@ pub mod server;
 mod session_watch;
 pub mod state;
 mod streaming;
+mod ticket_stream;
 mod websocket;
 
 use std::sync::Arc;

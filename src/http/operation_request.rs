@@ -13,6 +13,7 @@ use axum::http::{self, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
 use url::form_urlencoded;
 
 use crate::engine::persisted_documents::DOCUMENT_ID;
@@ -89,6 +90,21 @@ pub async fn from_query(parameters: &str) -> Result<Request, Response> {
     let mut request = request.map_err(IntoResponse::into_response)?.into_inner();
     add_document_id(&mut request, document_id);
     if has_query || is_persisted(&request) { Ok(request) } else { Err(invalid_request()) }
+}
+
+/// A hash of the operation in query parameters: of its document and variables. The order and spelling of the
+/// parameters matter: a client that reconnects sends the same URL.
+pub fn fingerprint(parameters: &str) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    for (name, value) in form_urlencoded::parse(parameters.as_bytes()) {
+        if ["query", DOCUMENT_ID, "operationName", "variables", "extensions"].contains(&name.as_ref()) {
+            for text in [name, value] {
+                hash.update(text.len().to_be_bytes());
+                hash.update(text.as_bytes());
+            }
+        }
+    }
+    hash.finalize().to_vec()
 }
 
 /// Rewrites query parameters into the URL that the library reads. Also returns whether they contain a document,

@@ -27,7 +27,8 @@ use crate::http::connection_limit::{ConnectionLimit, Permit};
 use crate::http::credentials::{Authorization, Credentials};
 use crate::http::metrics::Metrics;
 use crate::http::middleware::origins::Origins;
-use crate::service::{self, Services, accounts};
+use crate::service::tokens::StreamTicket;
+use crate::service::{self, Services, accounts, stream_tickets};
 
 /// The maximum number of multipart requests that are read at a time. Each stores up to 18 MiB in memory.
 const CONCURRENT_UPLOADS_MAX: usize = 16;
@@ -219,11 +220,7 @@ impl AppState {
             Authorization::Bearer(token) => token,
         };
         match accounts::authenticate(&self.services, token).await {
-            Ok((viewer, expires_at)) => Ok(Credentials {
-                caller: Caller::Viewer(Arc::new(viewer)),
-                expires_at: Some(expires_at),
-                has_session_ended: false,
-            }),
+            Ok((viewer, expires_at)) => Ok(Credentials::of_viewer(viewer, expires_at)),
             Err(service::Error::Unauthenticated) => {
                 Ok(Credentials::without_session(Caller::InvalidCredentials))
             }
@@ -248,17 +245,19 @@ impl AppState {
         self.authenticate_headers(headers).await.map(|credentials| credentials.caller)
     }
 
-    /// Redeems a stream ticket. The stream may stay open as long as the session of the ticket.
+    /// Checks a stream ticket. Its credentials expire with the access token that the ticket was created with.
     ///
     /// # Errors
     /// If the database is unavailable.
-    pub async fn redeem_ticket(&self, ticket: &str) -> service::Result<Credentials> {
-        match accounts::redeem_stream_ticket(&self.services, ticket).await {
-            Ok(viewer) => Ok(Credentials::without_session(Caller::Viewer(Arc::new(viewer)))),
-            Err(service::Error::Unauthenticated) => {
-                Ok(Credentials::without_session(Caller::InvalidCredentials))
+    pub async fn redeem_ticket(&self, ticket: &str) -> service::Result<(Credentials, Option<StreamTicket>)> {
+        match stream_tickets::redeem(&self.services, ticket).await {
+            Ok((viewer, ticket)) => {
+                Ok((Credentials::of_viewer(viewer, ticket.access_until), Some(ticket)))
             }
-            Err(service::Error::SessionEnded) => Ok(Credentials::of_ended_session()),
+            Err(service::Error::Unauthenticated) => {
+                Ok((Credentials::without_session(Caller::InvalidCredentials), None))
+            }
+            Err(service::Error::SessionEnded) => Ok((Credentials::of_ended_session(), None)),
             Err(error) => Err(error),
         }
     }

@@ -142,9 +142,10 @@ async fn issue_tokens(
     refresh: RefreshToken,
 ) -> Result<Session> {
     let now = services.now();
-    // `None` if the user was blocked in the meantime.
-    let viewer = sessions::find_viewer(work.tx(), session_id, now).await?.ok_or(Error::Unauthenticated)?;
     let (access_token, access_token_expires_at) = services.tokens.issue_access_token(session_id, now)?;
+    // `None` if the user was blocked in the meantime.
+    let viewer = sessions::find_viewer(work.tx(), session_id, access_token_expires_at, now).await?;
+    let viewer = viewer.ok_or(Error::Unauthenticated)?;
     work.commit().await?;
     Ok(Session { access_token, access_token_expires_at, refresh_token: refresh.token, viewer })
 }
@@ -234,7 +235,7 @@ pub async fn sign_out(services: &Services, viewer: &Viewer, everywhere: bool) ->
 /// # Errors
 /// [`Error::SessionEnded`].
 pub async fn refresh_viewer(services: &Services, viewer: &Viewer) -> Result<Viewer> {
-    find_viewer(services, viewer.session_id).await
+    find_viewer(services, viewer.session_id, viewer.access_until).await
 }
 
 /// Returns the viewer of an access token, and the token's expiry.
@@ -244,24 +245,18 @@ pub async fn refresh_viewer(services: &Services, viewer: &Viewer) -> Result<View
 pub async fn authenticate(services: &Services, token: &str) -> Result<(Viewer, DateTime<Utc>)> {
     let session = services.tokens.verify_access_token(token, services.now());
     let (session_id, expires_at) = session.ok_or(Error::Unauthenticated)?;
-    Ok((find_viewer(services, session_id).await?, expires_at))
+    Ok((find_viewer(services, session_id, expires_at).await?, expires_at))
 }
 
-/// Returns a ticket that opens streams of the viewer's session, and its expiry.
-pub fn create_stream_ticket(services: &Services, viewer: &Viewer) -> Result<(String, DateTime<Utc>)> {
-    services.tokens.issue_stream_ticket(viewer.session_id, services.now())
-}
-
-/// Returns the viewer of a stream ticket.
+/// Returns the viewer of a session, who has an access token until `access_until`.
 ///
 /// # Errors
-/// [`Error::Unauthenticated`] if the ticket is invalid or expired, [`Error::SessionEnded`].
-pub async fn redeem_stream_ticket(services: &Services, ticket: &str) -> Result<Viewer> {
-    let session_id = services.tokens.verify_stream_ticket(ticket, services.now());
-    find_viewer(services, session_id.ok_or(Error::Unauthenticated)?).await
-}
-
-async fn find_viewer(services: &Services, session_id: SessionId) -> Result<Viewer> {
-    let viewer = sessions::find_viewer(services.db.read(), session_id, services.now()).await?;
+/// [`Error::SessionEnded`].
+pub(super) async fn find_viewer(
+    services: &Services,
+    session_id: SessionId,
+    access_until: DateTime<Utc>,
+) -> Result<Viewer> {
+    let viewer = sessions::find_viewer(services.db.read(), session_id, access_until, services.now()).await?;
     viewer.ok_or(Error::SessionEnded)
 }

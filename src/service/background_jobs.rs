@@ -35,6 +35,11 @@ pub async fn run(services: Arc<Services>) {
         if round % ROUNDS_BETWEEN_CLEANUPS == 0 {
             log_result("delete_unattached_images", delete_unattached_images(&services).await);
             log_result("delete_expired_sessions", delete_expired_sessions(&services).await);
+            let deleted = crate::service::stream_tickets::delete_expired(&services).await;
+            log_result(
+                "delete_expired_stream_tickets",
+                deleted.map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
+            );
             let deleted = crate::service::idempotency::delete_expired(&services).await;
             log_result(
                 "delete_expired_idempotency_keys",

@@ -34,6 +34,7 @@ pub mod rate_limit;
 pub mod retention;
 pub mod reviews;
 mod sign_in_throttle;
+pub mod stream_tickets;
 pub mod tokens;
 mod unit_of_work;
 pub mod url_signing;

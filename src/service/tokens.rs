@@ -11,11 +11,12 @@ use hmac::{Hmac, Mac};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use rand::TryRngCore;
 use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::domain::account::{ACCESS_TOKEN_LIFETIME, STREAM_TICKET_LIFETIME};
-use crate::domain::id::SessionId;
+use crate::domain::id::{SessionId, TicketId};
 use crate::service::{Error, Result};
 
 /// Issues and verifies access tokens and stream tickets.
@@ -40,15 +41,40 @@ struct JwtKeys {
     validation: Validation,
 }
 
-/// The claims of an access token or a stream ticket.
-#[derive(Debug, Serialize, Deserialize)]
-struct Claims {
+/// The claims of an access token. Times are in seconds since 1970.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct AccessClaims {
     /// The session id.
     sid: SessionId,
-    /// Issued at, in seconds since 1970.
+    /// Issued at.
     iat: i64,
-    /// Expires at, in seconds since 1970.
+    /// Expires at.
     exp: i64,
+}
+
+/// The claims of a stream ticket. Times are in seconds since 1970.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct TicketClaims {
+    /// The id of the ticket.
+    jti: TicketId,
+    /// The session id.
+    sid: SessionId,
+    /// Issued at.
+    iat: i64,
+    /// Expires at.
+    exp: i64,
+    /// When the access token expires with which the ticket was created.
+    access_exp: i64,
+}
+
+/// A valid stream ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamTicket {
+    pub id: TicketId,
+    pub session_id: SessionId,
+    pub expires_at: DateTime<Utc>,
+    /// When the access token expires with which the ticket was created: the stream must end then.
+    pub access_until: DateTime<Utc>,
 }
 
 impl TokenIssuer {
@@ -67,13 +93,16 @@ impl TokenIssuer {
         session_id: SessionId,
         now: DateTime<Utc>,
     ) -> Result<(String, DateTime<Utc>)> {
-        self.access_tokens.issue(session_id, now, now + ACCESS_TOKEN_LIFETIME)
+        let expires_at = now + ACCESS_TOKEN_LIFETIME;
+        let claims = AccessClaims { sid: session_id, iat: now.timestamp(), exp: expires_at.timestamp() };
+        Ok((self.access_tokens.encode(&claims)?, expires_at))
     }
 
     /// Returns the session of an access token, and the token's expiry; `None` if the token is invalid or
     /// expired.
     pub fn verify_access_token(&self, token: &str, now: DateTime<Utc>) -> Option<(SessionId, DateTime<Utc>)> {
-        self.access_tokens.verify(token, now)
+        let AccessClaims { sid, exp, .. } = self.access_tokens.decode(token)?;
+        Some((sid, not_passed(exp, now)?))
     }
 
     /// Returns the refresh tokens that a refresh token can have been exchanged for: one for each token secret,
@@ -84,25 +113,38 @@ impl TokenIssuer {
         self.successor_keys.iter().map(move |key| RefreshToken::from_bytes(&derive(key)))
     }
 
-    /// Returns a ticket that opens streams of the session, and its expiry.
+    /// Returns a ticket that opens a stream of the session, and its expiry. `access_until` is when the access
+    /// token expires with which the ticket is created: the ticket and its stream do not outlive it.
     pub fn issue_stream_ticket(
         &self,
+        id: TicketId,
         session_id: SessionId,
+        access_until: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<(String, DateTime<Utc>)> {
-        self.stream_tickets.issue(session_id, now, now + STREAM_TICKET_LIFETIME)
+        let expires_at = access_until.min(now + STREAM_TICKET_LIFETIME);
+        let claims = TicketClaims {
+            jti: id,
+            sid: session_id,
+            iat: now.timestamp(),
+            exp: expires_at.timestamp(),
+            access_exp: access_until.timestamp(),
+        };
+        Ok((self.stream_tickets.encode(&claims)?, expires_at))
     }
 
-    /// Returns the session of a stream ticket; `None` if the ticket is invalid or expired.
-    pub fn verify_stream_ticket(&self, ticket: &str, now: DateTime<Utc>) -> Option<SessionId> {
-        self.stream_tickets.verify(ticket, now).map(|(session_id, _)| session_id)
+    /// Verifies a stream ticket; `None` if it is invalid or expired.
+    pub fn verify_stream_ticket(&self, ticket: &str, now: DateTime<Utc>) -> Option<StreamTicket> {
+        let TicketClaims { jti, sid, exp, access_exp, .. } = self.stream_tickets.decode(ticket)?;
+        let (expires_at, access_until) = (not_passed(exp, now)?, DateTime::from_timestamp(access_exp, 0)?);
+        Some(StreamTicket { id: jti, session_id: sid, expires_at, access_until })
     }
 }
 
 impl JwtKeys {
     fn new(secret: &[u8]) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
-        // `verify` checks the expiry against the gateway's own clock.
+        // `not_passed` checks the expiry against the gateway's own clock.
         validation.validate_exp = false;
         validation.set_required_spec_claims::<&str>(&[]);
         Self {
@@ -112,22 +154,18 @@ impl JwtKeys {
         }
     }
 
-    fn issue(
-        &self,
-        session_id: SessionId,
-        now: DateTime<Utc>,
-        expires_at: DateTime<Utc>,
-    ) -> Result<(String, DateTime<Utc>)> {
-        let claims = Claims { sid: session_id, iat: now.timestamp(), exp: expires_at.timestamp() };
-        let token = encode(&Header::new(Algorithm::HS256), &claims, &self.encoding);
-        Ok((token.map_err(Error::internal)?, expires_at))
+    fn encode(&self, claims: &impl Serialize) -> Result<String> {
+        encode(&Header::new(Algorithm::HS256), claims, &self.encoding).map_err(Error::internal)
     }
 
-    fn verify(&self, token: &str, now: DateTime<Utc>) -> Option<(SessionId, DateTime<Utc>)> {
-        let claims = decode::<Claims>(token, &self.decoding, &self.validation).ok()?.claims;
-        let expires_at = DateTime::from_timestamp(claims.exp, 0)?;
-        (now < expires_at).then_some((claims.sid, expires_at))
+    fn decode<Claims: DeserializeOwned + Clone>(&self, token: &str) -> Option<Claims> {
+        Some(decode::<Claims>(token, &self.decoding, &self.validation).ok()?.claims)
     }
+}
+
+/// The time `seconds` after 1970; `None` if it has passed.
+fn not_passed(seconds: i64, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(seconds, 0).filter(|time| now < *time)
 }
 
 /// A refresh token, and the hash that is stored in its place.
@@ -196,10 +234,17 @@ mod tests {
     fn a_stream_ticket_is_valid_for_a_minute_and_is_not_an_access_token() {
         let tokens = TokenIssuer::new(&"a secret of an installation".into());
         let session = SessionId::from_uuid(Uuid::from_u128(5));
+        let id = TicketId::from_uuid(Uuid::from_u128(6));
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
-        let (ticket, expires_at) = tokens.issue_stream_ticket(session, now).expect("a ticket");
+        let access_until = now + TimeDelta::minutes(10);
+        let (ticket, expires_at) =
+            tokens.issue_stream_ticket(id, session, access_until, now).expect("a ticket");
         assert_eq!(expires_at, now + TimeDelta::seconds(60));
-        assert_eq!(tokens.verify_stream_ticket(&ticket, now), Some(session));
+        let expected = StreamTicket { id, session_id: session, expires_at, access_until };
+        assert_eq!(tokens.verify_stream_ticket(&ticket, now), Some(expected));
+        // It does not outlive the access token.
+        let access_until = now + TimeDelta::seconds(20);
+        assert_eq!(tokens.issue_stream_ticket(id, session, access_until, now).expect("one").1, access_until);
         assert_eq!(tokens.verify_stream_ticket(&ticket, expires_at), None);
         assert_eq!(tokens.verify_access_token(&ticket, now), None);
         let (token, _) = tokens.issue_access_token(session, now).expect("a token");

@@ -6,7 +6,8 @@ use sea_orm::{ColIdx, QueryResult, TryGetError, TryGetable, Value};
 use uuid::Uuid;
 
 use crate::domain::id::{
-    AttemptId, CategoryId, DecisionId, DocumentId, GigId, ImageId, ReviewItemId, SessionId, SubjectId, UserId,
+    AttemptId, CategoryId, DecisionId, DocumentId, GigId, ImageId, ReviewItemId, SessionId, StreamId,
+    SubjectId, TicketId, UserId,
 };
 
 macro_rules! stored_as_uuid {
@@ -41,6 +42,8 @@ stored_as_uuid!(
     SessionId,
     DecisionId,
     AttemptId,
+    TicketId,
+    StreamId,
 );
 
 /// The column of a subject has only the UUID, not its kind (gig or verification). So a [`SubjectId`] can be

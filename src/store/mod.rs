@@ -25,6 +25,7 @@ pub mod pagination;
 pub mod reviews;
 pub mod sessions;
 mod sql;
+pub mod stream_tickets;
 pub mod users;
 pub mod verifications;
 

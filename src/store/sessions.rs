@@ -52,10 +52,11 @@ pub async fn insert_token(
     Ok(())
 }
 
-/// The viewer of a session; `None` if the session has ended or expired, or its user is blocked.
+/// The viewer of a session, who has an access token until `access_until`; `None` if the session has ended or expired, or its user is blocked.
 pub async fn find_viewer(
     db: &impl ConnectionTrait,
     session_id: SessionId,
+    access_until: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<Option<Viewer>> {
     let active_session = session::Entity::find()
@@ -71,7 +72,8 @@ pub async fn find_viewer(
         .one(db)
         .await?;
     row.map(|row| {
-        Ok(Viewer { user: users::from_row(&row), role: users::role_of(&row)?, email: row.email, session_id })
+        let (user, role) = (users::from_row(&row), users::role_of(&row)?);
+        Ok(Viewer { user, role, email: row.email, session_id, access_until })
     })
     .transpose()
 }

@@ -19,9 +19,9 @@ use crate::support::socket::Socket;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::TestUser;
 
-const TICKET: &str = "mutation { createStreamTicket { streamTicket { ticket expiresAt } errors { code } } }";
+pub const TICKET: &str = "mutation { createStreamTicket { streamTicket { ticket expiresAt } errors { code } } }";
 
-async fn ticket(user: &TestUser) -> String {
+pub async fn ticket(user: &TestUser) -> String {
     text(&user.client.mutate(TICKET, json!({})).await["streamTicket"]["ticket"])
 }
 
@@ -46,7 +46,7 @@ async fn next(stream: &mut EventStream) -> (StreamEvent, Value) {
 }
 
 /// Returns a seller and the id of a listed gig of theirs.
-async fn list_gig(app: &TestApp) -> (TestUser, String) {
+pub async fn list_gig(app: &TestApp) -> (TestUser, String) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let id = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.approve(&id).await;

@@ -53,6 +53,7 @@ mod scanner;
 mod schema;
 mod search;
 mod statement_counts;
+mod stream_tickets;
 mod subscriptions;
 mod support;
 mod uploads;

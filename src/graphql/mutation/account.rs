@@ -11,7 +11,7 @@ use crate::graphql::types::account::Session;
 use crate::graphql::types::scalar::DateTime;
 use crate::graphql::types::user_error::{UserError, payload_parts};
 use crate::service;
-use crate::service::accounts;
+use crate::service::{accounts, stream_tickets};
 
 /// The result of signing up, signing in or refreshing a session.
 #[derive(SimpleObject)]
@@ -42,9 +42,11 @@ pub struct SignOutPayload {
 /// `EventSource`.
 #[derive(SimpleObject)]
 pub struct StreamTicket {
-    /// The value of the query parameter `ticket`. It only opens streams of this session.
+    /// The value of the query parameter `ticket`. The first use binds it to the operation and its variables.
+    /// It has one open stream: a reconnect with `Last-Event-ID` replaces it.
     ticket: String,
-    /// When the ticket expires. Streams that are open then continue until the session ends.
+    /// When the ticket expires. A stream that is open then continues. It ends a short time after the access
+    /// token expires with which the ticket was created.
     expires_at: DateTime,
 }
 
@@ -116,12 +118,12 @@ impl AccountMutation {
         Ok(SignOutPayload { sessions_ended, errors })
     }
 
-    /// Creates a ticket that is valid for 60 seconds. It opens streams with `GET
+    /// Creates a ticket that is valid for 60 seconds. It opens one stream with `GET
     /// /graphql?query=..&ticket=..`, for clients that cannot send headers, such as `EventSource`. Requires a
     /// session.
     #[expect(clippy::unused_async, reason = "async-graphql requires async methods")]
     async fn create_stream_ticket(&self, ctx: &Context<'_>) -> Result<StreamTicketPayload> {
-        let ticket = accounts::create_stream_ticket(ctx.services(), ctx.require_viewer()?);
+        let ticket = stream_tickets::create(ctx.services(), ctx.require_viewer()?);
         let (ticket, errors) = payload_parts(ticket)?;
         let stream_ticket =
             ticket.map(|(ticket, expires_at)| StreamTicket { ticket, expires_at: expires_at.into() });

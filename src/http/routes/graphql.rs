@@ -36,6 +36,7 @@ use crate::http::request_body::RequestBody;
 use crate::http::request_info::RequestInfo;
 use crate::http::response::{respond, respond_cacheable, respond_from_cache, respond_to_batch};
 use crate::http::state::AppState;
+use crate::http::ticket_stream::TicketUse;
 use crate::http::{streaming, websocket};
 
 pub async fn post(
@@ -121,8 +122,15 @@ pub async fn get(
         && kind.is_none_or(|kind| kind == OperationType::Subscription)
         && let Some(ticket) = operation_request::parameter(&parameters, "ticket")
     {
-        let credentials = info.state.redeem_ticket(&ticket).await;
-        return streaming::open(info, operation, credentials).await;
+        let redeemed = info.state.redeem_ticket(&ticket).await;
+        let fingerprint = operation_request::fingerprint(&parameters);
+        return match redeemed {
+            Ok((credentials, ticket)) => {
+                let ticket_use = ticket.map(|ticket| TicketUse { ticket, fingerprint });
+                streaming::open(info, operation, Ok(credentials), ticket_use).await
+            }
+            Err(error) => streaming::open(info, operation, Err(error), None).await,
+        };
     }
     let policy = match &operation {
         Ok(operation) if is_anonymous => operation.cache_policy,
@@ -175,7 +183,7 @@ impl RequestInfo {
         };
         if is_stream {
             let credentials = self.state.authenticate_headers(&self.headers).await;
-            return streaming::open(self, operation, credentials).await;
+            return streaming::open(self, operation, credentials, None).await;
         }
         let logged_operation = operation.as_ref().ok().map(LoggedOperation::from);
         let mut response = match self.execute(operation).await {

@@ -38,6 +38,7 @@ use crate::http::request_info::RequestInfo;
 use crate::http::response::respond_as_json;
 use crate::http::session_watch::{SessionEvent, SessionWatch};
 use crate::http::state::{AppState, Subscriber};
+use crate::http::ticket_stream::{TicketStream, TicketUse};
 use crate::service;
 use crate::service::accounts;
 
@@ -51,11 +52,13 @@ pub enum StreamItem {
 }
 
 /// Opens a stream for an operation, or for the response to an invalid one. Returns a single error response if
-/// the credentials are invalid, or the client has too many connections.
+/// the credentials are invalid, or the client has too many connections. `ticket_use` is the ticket that the
+/// credentials are from, if any.
 pub async fn open(
     info: RequestInfo,
     operation: Result<ValidatedOperation, GraphqlResponse>,
     credentials: service::Result<Credentials>,
+    ticket_use: Option<TicketUse>,
 ) -> Response {
     let RequestInfo { state, address, request_id, headers, media_type } = info;
     let credentials = match credentials {
@@ -75,7 +78,18 @@ pub async fn open(
     let last_event_id = last_event_id.filter(|id| !id.is_empty());
     let items = match operation {
         Ok(operation) if operation.kind == OperationType::Subscription => {
-            subscribe(state, address, request_id, credentials, operation, last_event_id).await
+            let ticket_stream = match ticket_use {
+                Some(ticket_use) => {
+                    match TicketStream::open(&state, ticket_use, last_event_id.is_some()).await {
+                        Ok(Some(ticket_stream)) => Some(ticket_stream),
+                        Ok(None) => return forbidden(&Error::ticket_used()),
+                        Err(error) => return respond_as_json(error_response(&error.into())),
+                    }
+                }
+                None => None,
+            };
+            let client = Client { address, request_id, credentials, ticket_stream, last_event_id };
+            subscribe(state, client, operation).await
         }
         Ok(operation) => {
             let meta = RequestMeta { caller: credentials.caller, address, request_id };
@@ -121,16 +135,24 @@ fn errors_body(errors: &str) -> String {
     format!(r#"{{"errors":{errors}}}"#)
 }
 
+/// The client that starts a subscription.
+struct Client {
+    address: IpAddr,
+    request_id: Arc<str>,
+    credentials: Credentials,
+    /// If the client has a ticket.
+    ticket_stream: Option<TicketStream>,
+    last_event_id: Option<String>,
+}
+
 /// Starts a subscription. Its stream ends when the session of the client does, with an error, or when its
 /// credentials have expired.
 async fn subscribe(
     state: Arc<AppState>,
-    address: IpAddr,
-    request_id: Arc<str>,
-    credentials: Credentials,
+    client: Client,
     operation: ValidatedOperation,
-    last_event_id: Option<String>,
 ) -> BoxStream<'static, StreamItem> {
+    let Client { address, request_id, credentials, ticket_stream, last_event_id } = client;
     // Nothing was executed: the body has no `data`, not even null.
     let errors_only = |response: &GraphqlResponse| single_item(&errors_body(&to_json(&response.errors)));
     let permit = match state.subscription_permit(&credentials.caller, address) {
@@ -153,6 +175,7 @@ async fn subscribe(
             let subscription = Subscription {
                 state,
                 session_watch,
+                ticket_stream,
                 results,
                 stream_state: StreamState::Active,
                 _permit: permit,
@@ -167,6 +190,7 @@ async fn subscribe(
 struct Subscription {
     state: Arc<AppState>,
     session_watch: SessionWatch,
+    ticket_stream: Option<TicketStream>,
     results: SubscriptionStream,
     stream_state: StreamState,
     _permit: Permit<Subscriber>,
@@ -202,8 +226,8 @@ impl Subscription {
         Some((item, self))
     }
 
-    /// Waits for the next message. `None` if the client should open the stream again: the credentials have
-    /// expired, or the gateway is shutting down.
+    /// Waits for the next message. `None` if the client should open the stream again (the credentials have
+    /// expired, or the gateway is shutting down), or has done so.
     async fn next_message(&mut self) -> Option<Message> {
         let ends_at = self.session_watch.ends_at();
         let mut expiry = pin!(async {
@@ -224,7 +248,8 @@ impl Subscription {
                     SessionEvent::Interrupted | SessionEvent::ShuttingDown => return Poll::Ready(None),
                 }
             }
-            if expiry.as_mut().poll(cx).is_ready() {
+            let is_replaced = self.ticket_stream.as_mut().is_some_and(|it| it.poll_replaced(cx).is_ready());
+            if is_replaced || expiry.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(None);
             }
             if self.session_watch.is_rechecking() { Poll::Pending } else { self.results.poll_next_unpin(cx) }
