@@ -11,17 +11,23 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::{Config, SECRET_MIN_CHARS, parse_key_list};
 use crate::media::vault::Vault;
+use crate::service::tokens::TokenSecret;
 
 const TOKEN_SECRET: &str = "keys/token-secret";
 const INDEX_KEY: &str = "keys/index-key";
 const ENCRYPTION_KEYS: &str = "keys/encryption-keys";
 
-/// Returns the secret that signs tokens and image URLs.
+/// Returns the secrets that sign tokens and image URLs, the newest last.
 ///
 /// # Errors
 /// If a generated secret cannot be read or written.
-pub fn token_secret(config: &Config) -> std::io::Result<SecretString> {
-    load_secret(config, config.token_secret.as_ref(), TOKEN_SECRET)
+pub fn token_secrets(config: &Config) -> std::io::Result<Vec<TokenSecret>> {
+    if config.token_secrets.is_empty() {
+        let secret = load_secret(config, None, TOKEN_SECRET)?;
+        return Ok(vec![TokenSecret::new(None, secret)]);
+    }
+    let secrets = config.token_secrets.iter();
+    Ok(secrets.map(|secret| TokenSecret::new(secret.id.clone(), secret.secret.clone())).collect())
 }
 
 /// Returns the vault that encrypts personal data.
@@ -49,7 +55,7 @@ pub fn vault(config: &Config) -> std::io::Result<Vault> {
 /// If a generated key cannot be read, or is malformed.
 pub fn are_present(config: &Config) -> std::io::Result<bool> {
     let keys = [
-        (config.token_secret.is_some(), TOKEN_SECRET),
+        (!config.token_secrets.is_empty(), TOKEN_SECRET),
         (config.index_key.is_some(), INDEX_KEY),
         (!config.encryption_keys.is_empty(), ENCRYPTION_KEYS),
     ];

@@ -34,7 +34,7 @@ use crate::service::fair_queue::FairQueue;
 use crate::service::images::DECODE_LIMITS;
 use crate::service::passwords::PasswordHasher;
 use crate::service::rate_limit::RateLimiter;
-use crate::service::tokens::{TokenIssuer, derive_key};
+use crate::service::tokens::TokenIssuer;
 use crate::service::url_signing::UrlSigner;
 use crate::service::{IdGenerator, Services, SignInThrottle, background_jobs};
 use crate::store::{Database, categories, event_log, uncounted};
@@ -302,7 +302,7 @@ async fn build_services(
     background: &Background,
     make_bus: impl FnOnce(&RedisChannel, &TaskTracker, &CancellationToken) -> (Bus, BusReceiver),
 ) -> Result<(Services, BusReceiver), StartError> {
-    let token_secret = keys::token_secret(config).map_err(|error| data_dir_error(config, &error))?;
+    let token_secrets = keys::token_secrets(config).map_err(|error| data_dir_error(config, &error))?;
     let passwords = PasswordHasher::new().map_err(StartError::PasswordHashing)?;
     let vault = keys::vault(config).map_err(|error| data_dir_error(config, &error))?;
     let media = open_media(config)?;
@@ -314,13 +314,17 @@ async fn build_services(
     let (bus, bus_receiver) = match &redis {
         None => Bus::in_process(),
         Some(connector) => {
-            let key = derive_key(token_secret.expose_secret().as_bytes(), b"gigway events on Redis");
+            let keys: Vec<_> = token_secrets
+                .iter()
+                .rev()
+                .map(|secret| secret.derive_key(b"gigway events on Redis"))
+                .collect();
             let channel = RedisChannel {
                 connector: connector.clone(),
                 // Named after the log's epoch, so that two installations on one Redis do not receive each
                 // other's events.
                 name: format!("gigway:events:{epoch}"),
-                key: MessageKey::new(&key, epoch),
+                key: MessageKey::new(&keys, epoch),
             };
             make_bus(&channel, &background.tasks, &background.stop)
         }
@@ -328,6 +332,9 @@ async fn build_services(
     let rate_limiter = RateLimiter::new(config.rate_limits.clone(), redis.as_ref(), &epoch.to_string());
     let public_data_version = PublicDataVersion::default();
     let streams = Streams::new(db.clone(), epoch);
+    let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    // Without the setting, each gateway has its own default, but all accept the tokens of all.
+    let is_issuer_checked = config.public_url.is_some();
     let services = Services {
         db,
         clock,
@@ -339,15 +346,15 @@ async fn build_services(
         media,
         decode_queue: FairQueue::new(DECODE_LIMITS),
         vault,
-        tokens: TokenIssuer::new(&token_secret),
+        tokens: TokenIssuer::new(&token_secrets, &public_url, is_issuer_checked),
         passwords,
-        url_signer: UrlSigner::new(&token_secret),
+        url_signer: UrlSigner::new(&token_secrets),
         sign_in_throttle: SignInThrottle::new(config.sign_in_failures, config.sign_in_failures_per_address),
         rate_limiter,
         refresh_retry_window: config.refresh_retry_window,
         event_retention: config.event_retention,
         ids: IdGenerator::default(),
-        public_url: config.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
+        public_url,
     };
     Ok((services, bus_receiver))
 }

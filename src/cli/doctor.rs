@@ -121,7 +121,7 @@ async fn check_keys(config: &Config, db: &Database) -> CheckResult {
         }
         return Err(format!("the data directory has no keys; data are encrypted with: {}", used.join(", ")));
     }
-    keys::token_secret(config).map_err(|error| error.to_string())?;
+    keys::token_secrets(config).map_err(|error| error.to_string())?;
     let vault = keys::vault(config).map_err(|error| error.to_string())?;
     let missing: Vec<_> = used.into_iter().filter(|id| !vault.has_key(id)).collect();
     if !missing.is_empty() {

@@ -22,6 +22,7 @@ mod parsing;
 mod rate_limits;
 mod redis_address;
 mod settings;
+mod token_secret;
 mod trusted_documents;
 
 use std::net::SocketAddr;
@@ -43,6 +44,8 @@ use crate::config::parsing::{
 };
 pub use crate::config::redis_address::RedisAddress;
 pub use crate::config::settings::Settings;
+pub use crate::config::token_secret::TokenSecret;
+use crate::config::token_secret::parse_token_secrets;
 pub use crate::config::trusted_documents::{TrustMode, TrustedDocuments, document_hash};
 use crate::domain::limits::Limits;
 use crate::domain::rate_limits::RateLimitRules;
@@ -107,8 +110,8 @@ pub struct Config {
     pub database: DatabaseAddress,
     pub redis: Option<RedisAddress>,
     pub environment: Environment,
-    /// `None` only in development, which generates one.
-    pub token_secret: Option<SecretString>,
+    /// Newest last. Empty only in development, which generates one.
+    pub token_secrets: Vec<TokenSecret>,
     /// Newest last. Empty only in development, which generates one.
     pub encryption_keys: Vec<EncryptionKey>,
     /// `None` only in development, which generates one.
@@ -184,7 +187,7 @@ impl Config {
         let is_production = environment == Environment::Production;
         let connections = parse_connection_limits(&settings, is_production)?;
         let data_dir = PathBuf::from(settings.data_dir.unwrap_or_else(|| "./data".into()));
-        let token_secret = parse_secret("GIGWAY_TOKEN_SECRET", settings.token_secret, is_production)?;
+        let token_secrets = parse_token_secrets(settings.token_secret, is_production)?;
         let index_key = parse_secret("GIGWAY_INDEX_KEY", settings.index_key, is_production)?;
         let operations = parse_operation_limits(settings.operation_limits.as_deref())?;
         Ok(Self {
@@ -194,7 +197,7 @@ impl Config {
             data_dir,
             redis: settings.redis_url.as_deref().map(parse_redis_url).transpose()?,
             environment,
-            token_secret,
+            token_secrets,
             encryption_keys: parse_encryption_keys(settings.encryption_keys.as_deref(), is_production)?,
             index_key,
             allowed_origins: parse_origins(settings.allowed_origins.as_deref())?,

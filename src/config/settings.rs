@@ -35,8 +35,8 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_ENV", global = true, value_name = "NAME")]
     pub env: Option<String>,
 
-    /// secret that signs access tokens and image URLs, at least 32 characters; required in production
-    /// [default: generated into the data directory]
+    /// secret that signs access tokens and image URLs, at least 32 characters, or several, newest last:
+    /// comma-separated id:secret; required in production [default: generated into the data directory]
     #[arg(long, env = "GIGWAY_TOKEN_SECRET", global = true, value_name = "SECRET", hide_env_values = true)]
     pub token_secret: Option<String>,
 

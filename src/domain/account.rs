@@ -1,11 +1,12 @@
 //! Rules of accounts: the sign-up form, and the lifetimes of sessions and tokens. Limits: `AccountLimits` in
 //! `limits.rs`.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use email_address::{EmailAddress, Options};
 
-use crate::domain::limits::AccountLimits;
+use crate::domain::limits::{AccountLimits, SessionLimits};
 use crate::domain::text::normalize_text;
+use crate::domain::user::Role;
 use crate::domain::violation::{Validator, Violation, ViolationCode};
 
 /// How long an access token is valid.
@@ -14,8 +15,23 @@ pub const ACCESS_TOKEN_LIFETIME: TimeDelta = TimeDelta::minutes(15);
 /// How long a stream ticket is valid.
 pub const STREAM_TICKET_LIFETIME: TimeDelta = TimeDelta::seconds(60);
 
-/// How long a session stays valid after its last refresh.
-pub const SESSION_LIFETIME: TimeDelta = TimeDelta::days(30);
+/// When a session of a user with this role ends that began at `created_at` and is refreshed `now`.
+pub fn session_expiry(
+    limits: &SessionLimits,
+    role: Role,
+    created_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> DateTime<Utc> {
+    let (idle, absolute) = if role.can_review() {
+        (
+            TimeDelta::hours(limits.staff_idle_hours.into()),
+            TimeDelta::hours(limits.staff_absolute_hours.into()),
+        )
+    } else {
+        (TimeDelta::days(limits.idle_days.into()), TimeDelta::days(limits.absolute_days.into()))
+    };
+    (now + idle).min(created_at + absolute)
+}
 
 /// The sign-up form, except the password.
 #[derive(Debug, Clone)]
@@ -83,6 +99,20 @@ impl SignUpForm {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_session_ends_when_it_is_idle_or_old_and_earlier_for_staff() {
+        let limits = SessionLimits::default();
+        let start = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
+        let expiry = |role, after: TimeDelta| session_expiry(&limits, role, start, start + after) - start;
+        assert_eq!(expiry(Role::Member, TimeDelta::zero()), TimeDelta::days(30));
+        assert_eq!(expiry(Role::Member, TimeDelta::days(50)), TimeDelta::days(80));
+        assert_eq!(expiry(Role::Member, TimeDelta::days(80)), TimeDelta::days(90));
+        for staff in [Role::Reviewer, Role::Admin] {
+            assert_eq!(expiry(staff, TimeDelta::zero()), TimeDelta::hours(12));
+            assert_eq!(expiry(staff, TimeDelta::days(7) - TimeDelta::hours(1)), TimeDelta::days(7));
+        }
+    }
 
     #[test]
     fn sign_up_reports_all_violations_at_once() {

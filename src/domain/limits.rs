@@ -19,6 +19,7 @@ use crate::domain::money::Money;
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Limits {
     pub account: AccountLimits,
+    pub session: SessionLimits,
     pub gig: GigLimits,
     pub verification: VerificationLimits,
     pub review: ReviewLimits,
@@ -39,6 +40,23 @@ limit_table! {
         /// Bytes of all images of a user, as they are stored: those of gigs, archived ones included, and those
         /// that no gig uses yet.
         stored_bytes_max: u64 = 512 * 1024 * 1024, in 1..;
+    }
+}
+
+limit_table! {
+    /// How long a session lasts, by `session_expiry` in `src/domain/account.rs`, and how many sessions a user can
+    /// have. Staff are reviewers and administrators.
+    pub struct SessionLimits {
+        /// Days from the last refresh until a session of a member ends.
+        idle_days: i32 = 30, in 1..=3650;
+        /// Days from the sign-in until a session of a member ends.
+        absolute_days: i32 = 90, in 1..=3650;
+        /// Hours from the last refresh until a session of staff ends.
+        staff_idle_hours: i32 = 12, in 1..=87_600;
+        /// Hours from the sign-in until a session of staff ends.
+        staff_absolute_hours: i32 = 7 * 24, in 1..=87_600;
+        /// Sessions per user. A further sign-in ends the oldest.
+        per_user_max: u64 = 50, in 1..=10_000;
     }
 }
 
@@ -153,9 +171,10 @@ impl Limits {
     /// # Errors
     /// The first invalid limit, by its JSON path, and what is allowed.
     pub fn validate(&self) -> Result<(), String> {
-        let Self { account, gig, verification, review, retention } = self;
+        let Self { account, session, gig, verification, review, retention } = self;
         let tables = [
             ("account", account.check_ranges()),
+            ("session", session.check_ranges()),
             ("gig", gig.check_ranges()),
             ("verification", verification.check_ranges()),
             ("review", review.check_ranges()),
@@ -232,6 +251,7 @@ mod tests {
         assert_eq!(Limits::default().validate(), Ok(()));
         assert!(problem(|l| l.review.days = i32::MAX).starts_with("review.days"));
         assert!(problem(|l| l.review.claim_minutes = -1).starts_with("review.claimMinutes"));
+        assert!(problem(|l| l.session.per_user_max = 0).starts_with("session.perUserMax"));
         assert!(problem(|l| l.gig.title_min_chars = 500).starts_with("gig.titleMinChars"));
         assert!(problem(|l| l.gig.image_upload_max_bytes = 1 << 30).starts_with("gig.imageUploadMaxBytes"));
     }

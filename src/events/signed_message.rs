@@ -20,20 +20,23 @@ use crate::domain::event::{Event, EventBody};
 /// Signs and verifies the messages of one epoch of the log.
 #[derive(Clone)]
 pub struct MessageKey {
-    /// The state of the MAC after the epoch.
-    mac: Hmac<Sha256>,
+    /// The state of the MAC after the epoch, for each key, the newest first.
+    macs: Vec<Hmac<Sha256>>,
 }
 
 impl MessageKey {
-    pub fn new(key: &[u8; 32], epoch: Uuid) -> Self {
-        let mac = Hmac::new_from_slice(key).expect("HMAC takes a key of any length");
-        Self { mac: mac.chain_update(epoch.as_bytes()) }
+    /// The first key signs, and all of them verify.
+    pub fn new(keys: &[[u8; 32]], epoch: Uuid) -> Self {
+        let mac = |key: &[u8; 32]| {
+            Hmac::new_from_slice(key).expect("HMAC takes a key of any length").chain_update(epoch.as_bytes())
+        };
+        Self { macs: keys.iter().map(mac).collect() }
     }
 
     /// The message that carries the event.
     pub fn sign(&self, event: &Event) -> String {
         let body = serde_json::to_string(event).expect("an event is plain data");
-        let code = self.mac_of(event.position, &body).finalize().into_bytes();
+        let code = mac_of(&self.macs[0], event.position, &body).finalize().into_bytes();
         format!("{}.{}.{body}", BASE64_URL_SAFE_NO_PAD.encode(code), event.position)
     }
 
@@ -44,15 +47,15 @@ impl MessageKey {
         let (code, position, body) = (parts.next()?, parts.next()?, parts.next()?);
         let code = BASE64_URL_SAFE_NO_PAD.decode(code).ok()?;
         let position = position.parse().ok()?;
-        self.mac_of(position, body).verify_slice(&code).ok()?;
+        self.macs.iter().find(|mac| mac_of(mac, position, body).verify_slice(&code).is_ok())?;
         let event = serde_json::from_str(body).ok();
         let unknown = Event { position, occurred_at: DateTime::UNIX_EPOCH, body: EventBody::Unknown };
         Some(event.filter(|event: &Event| event.position == position).unwrap_or(unknown))
     }
+}
 
-    fn mac_of(&self, position: i64, body: &str) -> Hmac<Sha256> {
-        self.mac.clone().chain_update(position.to_be_bytes()).chain_update(body)
-    }
+fn mac_of(mac: &Hmac<Sha256>, position: i64, body: &str) -> Hmac<Sha256> {
+    mac.clone().chain_update(position.to_be_bytes()).chain_update(body)
 }
 
 impl fmt::Debug for MessageKey {
@@ -76,12 +79,12 @@ mod tests {
     }
 
     fn key() -> MessageKey {
-        MessageKey::new(&[7; 32], Uuid::from_u128(3))
+        MessageKey::new(&[[7; 32]], Uuid::from_u128(3))
     }
 
     /// An authentic message with any body, as a gateway of a newer version sends it.
     fn sign_body(position: i64, body: &str) -> String {
-        let code = key().mac_of(position, body).finalize().into_bytes();
+        let code = mac_of(&key().macs[0], position, body).finalize().into_bytes();
         format!("{}.{position}.{body}", BASE64_URL_SAFE_NO_PAD.encode(code))
     }
 
@@ -89,8 +92,11 @@ mod tests {
     fn only_messages_with_the_same_key_and_epoch_are_authentic() {
         let message = key().sign(&event(5));
         assert_eq!(key().verify(message.as_bytes()), Some(event(5)));
-        let other_key = MessageKey::new(&[8; 32], Uuid::from_u128(3));
-        let other_epoch = MessageKey::new(&[7; 32], Uuid::from_u128(4));
+        let other_key = MessageKey::new(&[[8; 32]], Uuid::from_u128(3));
+        let other_epoch = MessageKey::new(&[[7; 32]], Uuid::from_u128(4));
+        let changed_key = MessageKey::new(&[[8; 32], [7; 32]], Uuid::from_u128(3));
+        assert_eq!(changed_key.verify(message.as_bytes()), Some(event(5)), "the older key still verifies");
+        assert_eq!(key().verify(changed_key.sign(&event(5)).as_bytes()), None, "the newer key signs");
         assert_eq!(other_key.verify(message.as_bytes()), None);
         assert_eq!(other_epoch.verify(message.as_bytes()), None);
         let json = serde_json::to_string(&event(5)).expect("JSON");

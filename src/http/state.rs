@@ -251,9 +251,7 @@ impl AppState {
     /// If the database is unavailable.
     pub async fn redeem_ticket(&self, ticket: &str) -> service::Result<(Credentials, Option<StreamTicket>)> {
         match stream_tickets::redeem(&self.services, ticket).await {
-            Ok((viewer, ticket)) => {
-                Ok((Credentials::of_viewer(viewer, ticket.access_until), Some(ticket)))
-            }
+            Ok((viewer, ticket)) => Ok((Credentials::of_viewer(viewer, ticket.access_until), Some(ticket))),
             Err(service::Error::Unauthenticated) => {
                 Ok((Credentials::without_session(Caller::InvalidCredentials), None))
             }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::domain::account::{SESSION_LIFETIME, SignUpForm};
+use crate::domain::account::{SignUpForm, session_expiry};
 use crate::domain::event::EventBody;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::user::{Role, Viewer};
@@ -125,10 +125,18 @@ pub async fn sign_in(
     open_session(services, work, credentials.user_id).await
 }
 
-/// Opens a session for the user, and commits.
-async fn open_session(services: &Services, work: UnitOfWork<'_>, user_id: UserId) -> Result<Session> {
-    let (id, now) = (services.new_id(), services.now());
-    sessions::insert(work.tx(), id, user_id, now, now + SESSION_LIFETIME).await?;
+/// Opens a session for the user, and commits. If the user has too many sessions then, the oldest end.
+async fn open_session(services: &Services, mut work: UnitOfWork<'_>, user_id: UserId) -> Result<Session> {
+    let (id, now, limits) = (services.new_id(), services.now(), &services.limits.session);
+    users::lock(work.tx(), user_id).await?;
+    let role = users::find_role(work.tx(), user_id).await?.ok_or(Error::Unauthenticated)?;
+    let others = sessions::find_active_of_user(work.tx(), user_id, now).await?;
+    let others_max = usize::try_from(limits.per_user_max - 1).unwrap_or(usize::MAX);
+    for oldest in others.iter().skip(others_max) {
+        sessions::end(work.tx(), oldest.id, now).await?;
+        work.record(EventBody::SessionEnded { session_id: oldest.id, user_id });
+    }
+    sessions::insert(work.tx(), id, user_id, now, session_expiry(limits, role, now, now)).await?;
     let refresh = RefreshToken::generate()?;
     sessions::insert_token(work.tx(), &refresh.hash, id, now).await?;
     issue_tokens(services, work, id, refresh).await
@@ -164,7 +172,7 @@ pub async fn refresh(services: &Services, token: &SecretString) -> Result<Sessio
         return Err(session_ended_error());
     };
     let refresh = if sessions::mark_token_used(work.tx(), &hash, now).await? {
-        if !sessions::extend(work.tx(), session_id, now, now + SESSION_LIFETIME).await? {
+        if !extend_session(services, &work, session_id).await? {
             return Err(session_ended_error());
         }
         let refresh = services.tokens.successors(token).next();
@@ -181,6 +189,17 @@ pub async fn refresh(services: &Services, token: &SecretString) -> Result<Sessio
         Err(Error::Unauthenticated) => Err(session_ended_error()),
         result => result,
     }
+}
+
+/// Extends a session that is refreshed. Returns `false` if it has ended or expired.
+async fn extend_session(services: &Services, work: &UnitOfWork<'_>, session_id: SessionId) -> Result<bool> {
+    let (now, limits) = (services.now(), &services.limits.session);
+    let Some(session) = sessions::find_active(work.tx(), session_id, now).await? else { return Ok(false) };
+    // Locked, because a change of the role also changes when sessions end.
+    users::lock(work.tx(), session.user_id).await?;
+    let Some(role) = users::find_role(work.tx(), session.user_id).await? else { return Ok(false) };
+    let expires_at = session_expiry(limits, role, session.created_at, now);
+    Ok(sessions::set_expiry(work.tx(), session_id, now, expires_at).await?)
 }
 
 /// Returns the refresh token that a used one was exchanged for, if that was a short time ago and nobody has used

@@ -28,6 +28,7 @@ pub mod fair_queue;
 pub mod gigs;
 pub mod idempotency;
 pub mod images;
+mod jwt;
 pub mod key_rotation;
 pub mod passwords;
 pub mod rate_limit;

@@ -1,6 +1,7 @@
 //! Access tokens, stream tickets and refresh tokens.
 //!
-//! Access tokens and stream tickets are JWTs (HS256) that name a session; nothing about them is stored. The
+//! Access tokens and stream tickets are JWTs (HS256) that name a session; nothing about them is stored. Each
+//! names its issuer (`iss`, the public URL), its purpose (`aud`) and the secret that signed it (`kid`). The
 //! first refresh token of a session is random, and each later one is derived from the one before. Only their
 //! hashes are stored.
 
@@ -8,16 +9,45 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, Mac};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use rand::TryRngCore;
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::domain::account::{ACCESS_TOKEN_LIFETIME, STREAM_TICKET_LIFETIME};
 use crate::domain::id::{SessionId, TicketId};
+use crate::service::jwt::{JwtKey, JwtKeys};
 use crate::service::{Error, Result};
+
+/// The audience (`aud`) of access tokens.
+const ACCESS_TOKEN: &str = "access-token";
+
+/// The audience (`aud`) of stream tickets.
+const STREAM_TICKET: &str = "stream-ticket";
+
+/// A secret of the installation, from which the keys of tokens and image URLs are derived.
+#[derive(Debug, Clone)]
+pub struct TokenSecret {
+    /// Names the secret in tokens (`kid`).
+    id: String,
+    secret: SecretString,
+}
+
+impl TokenSecret {
+    /// A secret without a name is named by a short hash of it.
+    pub fn new(id: Option<String>, secret: SecretString) -> Self {
+        let id = id.unwrap_or_else(|| {
+            let hash = derive_key(secret.expose_secret().as_bytes(), b"gigway key id");
+            BASE64_URL_SAFE_NO_PAD.encode(&hash[..6])
+        });
+        Self { id, secret }
+    }
+
+    /// Derives the key for one purpose.
+    pub fn derive_key(&self, purpose: &[u8]) -> [u8; 32] {
+        derive_key(self.secret.expose_secret().as_bytes(), purpose)
+    }
+}
 
 /// Issues and verifies access tokens and stream tickets.
 pub struct TokenIssuer {
@@ -33,16 +63,8 @@ impl std::fmt::Debug for TokenIssuer {
     }
 }
 
-/// The keys of one kind of JWT. Each kind has its own key, so that a ticket is never accepted as an access
-/// token.
-struct JwtKeys {
-    encoding: EncodingKey,
-    decoding: DecodingKey,
-    validation: Validation,
-}
-
 /// The claims of an access token. Times are in seconds since 1970.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct AccessClaims {
     /// The session id.
     sid: SessionId,
@@ -53,7 +75,7 @@ struct AccessClaims {
 }
 
 /// The claims of a stream ticket. Times are in seconds since 1970.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct TicketClaims {
     /// The id of the ticket.
     jti: TicketId,
@@ -78,12 +100,20 @@ pub struct StreamTicket {
 }
 
 impl TokenIssuer {
-    pub fn new(token_secret: &SecretString) -> Self {
-        let secret = token_secret.expose_secret().as_bytes();
+    /// `secrets`: the newest last. `is_issuer_checked`: whether tokens of another issuer are invalid.
+    pub fn new(secrets: &[TokenSecret], issuer: &str, is_issuer_checked: bool) -> Self {
+        let newest_first = || secrets.iter().rev();
+        let jwt_keys = |audience, key_bytes: fn(&TokenSecret) -> Vec<u8>| {
+            let keys = newest_first().map(|secret| JwtKey::new(&secret.id, &key_bytes(secret)));
+            JwtKeys::new(keys.collect(), issuer, is_issuer_checked, audience)
+        };
+        let derive = |secret: &TokenSecret| secret.derive_key(b"gigway refresh tokens");
         Self {
-            access_tokens: JwtKeys::new(secret),
-            stream_tickets: JwtKeys::new(&derive_key(secret, b"gigway stream tickets")),
-            successor_keys: vec![derive_key(secret, b"gigway refresh tokens")],
+            access_tokens: jwt_keys(ACCESS_TOKEN, |secret| secret.secret.expose_secret().as_bytes().to_vec()),
+            stream_tickets: jwt_keys(STREAM_TICKET, |secret| {
+                secret.derive_key(b"gigway stream tickets").to_vec()
+            }),
+            successor_keys: newest_first().map(derive).collect(),
         }
     }
 
@@ -109,8 +139,8 @@ impl TokenIssuer {
     /// the newest first. The first one is the token to exchange it for. They are the same at every call, so
     /// that the answer to a retry is the answer to the first attempt, without anything secret being stored.
     pub fn successors<'a>(&'a self, token: &'a SecretString) -> impl Iterator<Item = RefreshToken> + 'a {
-        let derive = |key| derive_key(key, token.expose_secret().as_bytes());
-        self.successor_keys.iter().map(move |key| RefreshToken::from_bytes(&derive(key)))
+        let bytes = token.expose_secret().as_bytes();
+        self.successor_keys.iter().map(move |key| RefreshToken::from_bytes(&derive_key(key, bytes)))
     }
 
     /// Returns a ticket that opens a stream of the session, and its expiry. `access_until` is when the access
@@ -138,28 +168,6 @@ impl TokenIssuer {
         let TicketClaims { jti, sid, exp, access_exp, .. } = self.stream_tickets.decode(ticket)?;
         let (expires_at, access_until) = (not_passed(exp, now)?, DateTime::from_timestamp(access_exp, 0)?);
         Some(StreamTicket { id: jti, session_id: sid, expires_at, access_until })
-    }
-}
-
-impl JwtKeys {
-    fn new(secret: &[u8]) -> Self {
-        let mut validation = Validation::new(Algorithm::HS256);
-        // `not_passed` checks the expiry against the gateway's own clock.
-        validation.validate_exp = false;
-        validation.set_required_spec_claims::<&str>(&[]);
-        Self {
-            encoding: EncodingKey::from_secret(secret),
-            decoding: DecodingKey::from_secret(secret),
-            validation,
-        }
-    }
-
-    fn encode(&self, claims: &impl Serialize) -> Result<String> {
-        encode(&Header::new(Algorithm::HS256), claims, &self.encoding).map_err(Error::internal)
-    }
-
-    fn decode<Claims: DeserializeOwned + Clone>(&self, token: &str) -> Option<Claims> {
-        Some(decode::<Claims>(token, &self.decoding, &self.validation).ok()?.claims)
     }
 }
 
@@ -197,7 +205,7 @@ impl RefreshToken {
     }
 }
 
-/// Derives the key for one purpose from the token secret.
+/// Derives the key for one purpose from a secret.
 pub fn derive_key(secret: &[u8], purpose: &[u8]) -> [u8; 32] {
     let key = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
     key.chain_update(purpose).finalize().into_bytes().into()
@@ -206,14 +214,88 @@ pub fn derive_key(secret: &[u8], purpose: &[u8]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
+    use serde_json::{Value, json};
     use uuid::Uuid;
 
     use super::*;
 
+    const URL: &str = "https://api.example.com";
+
+    /// `secrets`: ids and secrets, the newest last.
+    fn issuer(secrets: &[(&str, &str)]) -> TokenIssuer {
+        let secrets = secrets.iter().map(|(id, secret)| {
+            let id = (!id.is_empty()).then(|| (*id).to_owned());
+            TokenSecret::new(id, (*secret).into())
+        });
+        TokenIssuer::new(&secrets.collect::<Vec<_>>(), URL, true)
+    }
+
+    /// The header and the claims of a token.
+    fn parts(token: &str) -> (Value, Value) {
+        let mut parts = token.split('.').map(|part| {
+            let json = BASE64_URL_SAFE_NO_PAD.decode(part).expect("base64");
+            serde_json::from_slice(&json).unwrap_or_default()
+        });
+        (parts.next().expect("a header"), parts.next().expect("claims"))
+    }
+
+    #[test]
+    fn tokens_name_their_issuer_their_purpose_and_their_secret() {
+        let tokens = issuer(&[("2026", "an old secret"), ("2027", "a new secret")]);
+        let (session, now) = (SessionId::nil(), DateTime::UNIX_EPOCH + TimeDelta::days(20_000));
+        let (token, access_until) = tokens.issue_access_token(session, now).expect("a token");
+        let ticket = tokens.issue_stream_ticket(TicketId::nil(), session, access_until, now);
+        for (token, purpose) in [(token, "access-token"), (ticket.expect("a ticket").0, "stream-ticket")] {
+            let (header, claims) = parts(&token);
+            assert_eq!((&header["kid"], &header["alg"]), (&json!("2027"), &json!("HS256")));
+            assert_eq!((&claims["iss"], &claims["aud"]), (&json!(URL), &json!(purpose)));
+        }
+        let elsewhere = TokenIssuer::new(
+            &[TokenSecret::new(None, "a new secret".into())],
+            "https://other.example.com",
+            true,
+        );
+        let (token, _) = elsewhere.issue_access_token(session, now).expect("a token");
+        assert_eq!(tokens.verify_access_token(&token, now), None, "another installation, the same secret");
+    }
+
+    #[test]
+    fn tokens_of_an_older_secret_are_valid_until_the_secret_is_removed() {
+        let (session, now) = (SessionId::nil(), DateTime::UNIX_EPOCH + TimeDelta::days(20_000));
+        let (old, new) = (("2026", "an old secret"), ("2027", "a new secret"));
+        // The secret may have had no id, or another one, when it signed.
+        for signing in [old, ("", old.1), ("2025", old.1)] {
+            let signer = issuer(&[signing]);
+            let (token, access_until) = signer.issue_access_token(session, now).expect("a token");
+            let (ticket, _) =
+                signer.issue_stream_ticket(TicketId::nil(), session, access_until, now).expect("a ticket");
+            for (secrets, is_valid) in [(&[old, new][..], true), (&[new, old], true), (&[new], false)] {
+                let tokens = issuer(secrets);
+                assert_eq!(tokens.verify_access_token(&token, now).is_some(), is_valid, "{signing:?}");
+                assert_eq!(tokens.verify_stream_ticket(&ticket, now).is_some(), is_valid, "{signing:?}");
+            }
+        }
+        // An id does not open what its secret did not sign.
+        let (forged, _) = issuer(&[("2027", "guessed")]).issue_access_token(session, now).expect("a token");
+        assert_eq!(issuer(&[old, new]).verify_access_token(&forged, now), None);
+    }
+
+    #[test]
+    fn the_successor_of_a_refresh_token_by_an_older_secret_is_still_known() {
+        let token = SecretString::from("a refresh token");
+        let hashes = |tokens: &TokenIssuer| -> Vec<_> {
+            tokens.successors(&token).map(|successor| successor.hash).collect()
+        };
+        let old = hashes(&issuer(&[("2026", "an old secret")]));
+        let both = hashes(&issuer(&[("2026", "an old secret"), ("2027", "a new secret")]));
+        assert_eq!((both.len(), both.last()), (2, old.first()));
+        assert_eq!(both.first(), hashes(&issuer(&[("2027", "a new secret")])).first());
+    }
+
     #[test]
     fn an_access_token_is_valid_until_it_expires_and_cannot_be_altered() {
-        let tokens = TokenIssuer::new(&"a secret of an installation".into());
-        let other = TokenIssuer::new(&"a secret of another".into());
+        let tokens = issuer(&[("a", "a secret of an installation")]);
+        let other = issuer(&[("a", "a secret of another")]);
         let session = SessionId::from_uuid(Uuid::from_u128(5));
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
         let (token, expires_at) = tokens.issue_access_token(session, now).expect("a token");
@@ -232,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_stream_ticket_is_valid_for_a_minute_and_is_not_an_access_token() {
-        let tokens = TokenIssuer::new(&"a secret of an installation".into());
+        let tokens = issuer(&[("a", "a secret of an installation")]);
         let session = SessionId::from_uuid(Uuid::from_u128(5));
         let id = TicketId::from_uuid(Uuid::from_u128(6));
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);

@@ -1,6 +1,6 @@
 //! Changes that an operator makes to a user on the command line.
 
-use crate::domain::account::validate_display_name;
+use crate::domain::account::{session_expiry, validate_display_name};
 use crate::domain::event::EventBody;
 use crate::domain::id::UserId;
 use crate::domain::limits::POINTS_MAX;
@@ -49,6 +49,7 @@ pub async fn set_role(services: &Services, email: &str, role: Role) -> Result<()
     let user_id = find(services, email).await?;
     let mut work = services.begin().await?;
     users::set_role(work.tx(), user_id, role).await?;
+    limit_sessions(&work, user_id, role, services).await?;
     work.record(EventBody::RoleChanged { user_id });
     work.commit().await
 }
@@ -80,6 +81,21 @@ pub async fn unblock(services: &Services, email: &str) -> Result<()> {
     users::set_blocked(work.tx(), user_id, None).await?;
     resume_of_unblocked(services, &mut work, user_id).await?;
     work.commit().await
+}
+
+/// Shortens the sessions of a user whose new role has shorter ones.
+async fn limit_sessions(
+    work: &UnitOfWork<'_>,
+    user_id: UserId,
+    role: Role,
+    services: &Services,
+) -> Result<()> {
+    let (now, limits) = (services.now(), &services.limits.session);
+    for session in sessions::find_active_of_user(work.tx(), user_id, now).await? {
+        let expires_at = session_expiry(limits, role, session.created_at, now).min(session.expires_at);
+        sessions::set_expiry(work.tx(), session.id, now, expires_at).await?;
+    }
+    Ok(())
 }
 
 /// Ends every session of the user, and returns how many.

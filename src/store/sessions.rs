@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use entity::{refresh_token, session, user};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
 };
 
 use crate::domain::id::{SessionId, UserId};
@@ -16,6 +17,15 @@ use crate::store::{Result, users};
 pub struct StoredToken {
     pub session_id: SessionId,
     pub used_at: Option<DateTime<Utc>>,
+}
+
+/// A session that has neither ended nor expired.
+#[derive(Debug, Clone)]
+pub struct ActiveSession {
+    pub id: SessionId,
+    pub user_id: UserId,
+    pub created_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
 }
 
 pub async fn insert(
@@ -80,10 +90,7 @@ pub async fn find_viewer(
 
 pub async fn find_token(tx: &impl ConnectionTrait, hash: &[u8]) -> Result<Option<StoredToken>> {
     let row = refresh_token::Entity::find_by_id(hash.to_vec()).one(tx).await?;
-    Ok(row.map(|row| StoredToken {
-        session_id: SessionId::from_uuid(row.session_id),
-        used_at: row.used_at,
-    }))
+    Ok(row.map(|row| StoredToken { session_id: SessionId::from_uuid(row.session_id), used_at: row.used_at }))
 }
 
 /// Marks the refresh token as used. Returns `false` if it was used already.
@@ -97,8 +104,48 @@ pub async fn mark_token_used(tx: &impl ConnectionTrait, hash: &[u8], now: DateTi
     Ok(updated.rows_affected == 1)
 }
 
-/// Extends an active session to `expires_at`. Returns `false` if the session has ended or expired.
-pub async fn extend(
+pub async fn find_active(
+    db: &impl ConnectionTrait,
+    session_id: SessionId,
+    now: DateTime<Utc>,
+) -> Result<Option<ActiveSession>> {
+    let row = session::Entity::find_by_id(session_id)
+        .filter(session::Column::EndedAt.is_null())
+        .filter(session::Column::ExpiresAt.gt(now))
+        .one(db)
+        .await?;
+    Ok(row.map(active_session))
+}
+
+/// The active sessions of the user, the newest first.
+pub async fn find_active_of_user(
+    db: &impl ConnectionTrait,
+    user_id: UserId,
+    now: DateTime<Utc>,
+) -> Result<Vec<ActiveSession>> {
+    let rows = session::Entity::find()
+        .filter(session::Column::UserId.eq(user_id))
+        .filter(session::Column::EndedAt.is_null())
+        .filter(session::Column::ExpiresAt.gt(now))
+        .order_by_desc(session::Column::CreatedAt)
+        .order_by_desc(session::Column::Id)
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().map(active_session).collect())
+}
+
+fn active_session(row: session::Model) -> ActiveSession {
+    let session::Model { id, user_id, created_at, expires_at, ended_at: _ } = row;
+    ActiveSession {
+        id: SessionId::from_uuid(id),
+        user_id: UserId::from_uuid(user_id),
+        created_at,
+        expires_at,
+    }
+}
+
+/// Sets when an active session expires. Returns `false` if the session has ended or expired.
+pub async fn set_expiry(
     tx: &impl ConnectionTrait,
     session_id: SessionId,
     now: DateTime<Utc>,

@@ -116,6 +116,10 @@ pub async fn lock_and_read(tx: &impl ConnectionTrait, id: UserId) -> Result<Opti
     Ok(row.map(|row| LockedUser { user: from_row(&row), is_blocked: row.blocked_at.is_some() }))
 }
 
+pub async fn find_role(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Role>> {
+    user::Entity::find_by_id(id).one(db).await?.map(|row| role_of(&row)).transpose()
+}
+
 pub async fn set_points(db: &impl ConnectionTrait, id: UserId, points: i64) -> Result<()> {
     set(db, id, user::Column::Points, Expr::value(points)).await
 }

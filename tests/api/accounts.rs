@@ -139,7 +139,8 @@ async fn a_refresh_whose_answer_was_lost_can_be_retried_for_half_a_minute(app: T
 async fn reusing_the_refresh_token_before_the_last_one_ends_the_session_at_once(app: TestApp) {
     let ann = app.member("Ann").await;
     let first = json!({ "token": ann.refresh_token });
-    let second = json!({ "token": ann.client.mutate(REFRESH, first.clone()).await["session"]["refreshToken"] });
+    let second =
+        json!({ "token": ann.client.mutate(REFRESH, first.clone()).await["session"]["refreshToken"] });
     let third = ann.client.mutate(REFRESH, second.clone()).await["session"].take();
     // The second can be retried, the first cannot.
     let retried = app.gateway_b().mutate(REFRESH, second).await["session"].take();

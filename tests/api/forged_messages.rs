@@ -79,7 +79,7 @@ impl Attack {
 }
 
 fn key(secret: &str, purpose: &[u8], epoch: Uuid) -> MessageKey {
-    MessageKey::new(&derive_key(secret.as_bytes(), purpose), epoch)
+    MessageKey::new(&[derive_key(secret.as_bytes(), purpose)], epoch)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,7 +19,8 @@ use crate::support::socket::Socket;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::TestUser;
 
-pub const TICKET: &str = "mutation { createStreamTicket { streamTicket { ticket expiresAt } errors { code } } }";
+pub const TICKET: &str =
+    "mutation { createStreamTicket { streamTicket { ticket expiresAt } errors { code } } }";
 
 pub async fn ticket(user: &TestUser) -> String {
     text(&user.client.mutate(TICKET, json!({})).await["streamTicket"]["ticket"])

@@ -248,7 +248,7 @@ async fn a_rolling_update_to_a_newer_version_loses_no_event() {
     let is_done = Arc::new(AtomicBool::new(false));
     let newer = {
         let epoch = app.services().streams.epoch();
-        let key = MessageKey::new(&derive_key(TOKEN_SECRET.as_bytes(), b"gigway events on Redis"), epoch);
+        let key = MessageKey::new(&[derive_key(TOKEN_SECRET.as_bytes(), b"gigway events on Redis")], epoch);
         let (bodies, is_done, now) = (bodies(&id, &ann.id), Arc::clone(&is_done), app.now());
         tokio::spawn(async move {
             let timeout = Duration::from_secs(30);

@@ -131,7 +131,10 @@ impl CurrentCaller {
 impl State {
     /// Whether nothing more can be sent.
     fn has_ended(&self) -> bool {
-        matches!(self.change, Some(SessionEvent::SessionEnded | SessionEvent::Interrupted | SessionEvent::ShuttingDown))
+        matches!(
+            self.change,
+            Some(SessionEvent::SessionEnded | SessionEvent::Interrupted | SessionEvent::ShuttingDown)
+        )
     }
 
     /// Handles the session events that have arrived, as far as possible without waiting.

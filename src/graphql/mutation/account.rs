@@ -88,9 +88,9 @@ impl AccountMutation {
         SessionPayload::of(accounts::sign_in(ctx.services(), &input.email, password, address).await)
     }
 
-    /// Exchanges a refresh token for a new access token and a new refresh token. A refresh token can be used
-    /// once. If it is used again, it may have been stolen: the whole session ends, and the error is
-    /// WRONG_CREDENTIALS.
+    /// Exchanges a refresh token for a new access token and a new refresh token. For 30 seconds, a retry with
+    /// the same refresh token gets the same new one. If it is used again later, or after the new one, it may
+    /// have been stolen: the whole session ends, and the error is WRONG_CREDENTIALS.
     async fn refresh_session(
         &self,
         ctx: &Context<'_>,

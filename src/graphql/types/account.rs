@@ -111,8 +111,8 @@ pub struct Session {
     access_token: String,
     /// When the access token expires.
     access_token_expires_at: DateTime,
-    /// For `refreshSession`. It can be used once. The session expires 30 days after the sign-in or the last
-    /// refresh.
+    /// For `refreshSession`. The session ends if it is not refreshed for 30 days, and 90 days after the sign-in;
+    /// for the roles REVIEWER and ADMIN, after 12 hours and 7 days.
     refresh_token: String,
     /// The signed-in user.
     viewer: Viewer,

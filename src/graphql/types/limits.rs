@@ -116,7 +116,7 @@ pub struct LevelLimit {
 
 impl From<&limits::Limits> for Limits {
     fn from(limits: &limits::Limits) -> Self {
-        let limits::Limits { account, gig, verification, review, retention: _ } = limits;
+        let limits::Limits { account, session: _, gig, verification, review, retention: _ } = limits;
         Self {
             account: AccountLimits {
                 email_max_chars: to_int(account.email_max_chars),
