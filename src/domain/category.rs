@@ -24,6 +24,11 @@ impl Catalogue {
     pub fn find(&self, id: CategoryId) -> Option<&Category> {
         self.0.get(&id)
     }
+
+    /// The number of categories.
+    pub fn size(&self) -> usize {
+        self.0.len()
+    }
 }
 
 impl FromIterator<Category> for Catalogue {

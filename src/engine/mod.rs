@@ -55,6 +55,7 @@ use crate::config::Config;
 use crate::engine::cache_key::CacheKey;
 use crate::engine::delivery::{ExecutionEnv, FanoutGroups, OperationCache};
 use crate::engine::idempotency::IdempotentRequest;
+use crate::engine::limits::list_lengths::ListLengths;
 use crate::engine::load_scheduler::LoadScheduler;
 use crate::engine::metering::OperationCharge;
 use crate::engine::operation::{InvalidRequest, ValidatedOperation};
@@ -93,7 +94,9 @@ pub struct Engine {
 impl Engine {
     pub fn new(services: Arc<Services>, config: &Config) -> Self {
         let schema = schema();
-        let validator = RequestValidator::new(config.operations.clone(), config.introspection, &schema.sdl());
+        let list_lengths = ListLengths::new(&services.limits, services.catalogue.size());
+        let (limits, introspection) = (config.operations.clone(), config.introspection);
+        let validator = RequestValidator::new(limits, introspection, &schema.sdl(), &list_lengths);
         let persisted_documents = PersistedDocuments::new(
             config.automatic_persisted_queries,
             config.trusted_documents.clone(),

@@ -21,6 +21,7 @@ use crate::engine::cache_policy::CachePolicy;
 use crate::engine::document_cache::{DocumentCache, PreparedDocument};
 use crate::engine::idempotency::IDEMPOTENCY_KEY_EXTENSION;
 use crate::engine::limits::cost::{self, CostKind};
+use crate::engine::limits::list_lengths::ListLengths;
 use crate::engine::limits::schema_index::SchemaIndex;
 use crate::engine::limits::{
     LimitExceeded, duplicates, limit_error, request_error, shape, tokens, variables,
@@ -43,10 +44,10 @@ pub struct RequestValidator {
 
 impl RequestValidator {
     /// `sdl` is the schema, in the schema definition language.
-    pub fn new(limits: OperationLimits, introspection: bool, sdl: &str) -> Self {
+    pub fn new(limits: OperationLimits, introspection: bool, sdl: &str, list_lengths: &ListLengths) -> Self {
         Self {
             limits,
-            schema_index: SchemaIndex::parse(sdl),
+            schema_index: SchemaIndex::parse(sdl, list_lengths),
             validator: Validator::new(sdl, introspection).with_scalars(is_scalar_value),
             documents: DocumentCache::default(),
             introspection,

@@ -36,6 +36,10 @@ use crate::graphql::loaders::Loader;
 use crate::service;
 use crate::service::Services;
 
+/// The most objects of one kind that one statement reads. No operation within the default limits needs more,
+/// so it takes one statement for each kind. Each key is at most two bound values; SQLite allows 32,766.
+const BATCH_MAX: usize = 10_000;
+
 /// Who sent a request.
 #[derive(Debug, Clone)]
 pub enum Caller {
@@ -113,8 +117,8 @@ impl RequestContext {
             ExecutionScope::Shared(Audience::Reviewers) => Some(Arc::new(Viewer::any_reviewer())),
         };
         // Without a cache: a resolver must see the current state.
-        let loader =
-            DataLoader::new(Loader::new(Arc::clone(&services), visibility.clone()), spawner, NoDelay);
+        let loader = Loader::new(Arc::clone(&services), visibility.clone(), Arc::clone(&meta.request_id));
+        let loader = DataLoader::new(loader, spawner, NoDelay).max_batch_size(BATCH_MAX);
         Self {
             services,
             scope,

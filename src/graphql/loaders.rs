@@ -14,14 +14,17 @@ use async_graphql::dataloader;
 
 use crate::domain::category::Category;
 use crate::domain::gig::Gig;
-use crate::domain::id::{CategoryId, GigId, ImageId, ReviewItemId, SubjectId, UserId, VerificationId};
+use crate::domain::id::{
+    CategoryId, DocumentId, GigId, ImageId, ReviewItemId, SubjectId, UserId, VerificationId,
+};
 use crate::domain::image::GigImage;
+use crate::domain::personal_info::PersonalInfo;
 use crate::domain::reason::ReviewReason;
 use crate::domain::review::ReviewItem;
 use crate::domain::user::{User, Viewer};
-use crate::domain::verification::Verification;
+use crate::domain::verification::{IdentityDocument, Verification, is_visible_to};
 use crate::graphql::error::{Error, Result};
-use crate::service::Services;
+use crate::service::{Services, verification_reviews};
 use crate::store;
 use crate::store::gigs::facets::{Bucket, Facet};
 use crate::store::gigs::rows::{ColumnSet, GigRow};
@@ -36,17 +39,40 @@ pub struct Loader {
     /// The viewer whose permissions apply; see
     /// [`ContextExt::visibility`](crate::graphql::context::ContextExt::visibility).
     viewer: Option<Arc<Viewer>>,
+    /// Identifies the request in the audit log.
+    request_id: Arc<str>,
 }
 
 impl Loader {
-    pub fn new(services: Arc<Services>, viewer: Option<Arc<Viewer>>) -> Self {
-        Self { services, viewer }
+    pub fn new(services: Arc<Services>, viewer: Option<Arc<Viewer>>, request_id: Arc<str>) -> Self {
+        Self { services, viewer, request_id }
     }
 
     fn db(&self) -> &store::Connection {
         self.services.db.read()
     }
 }
+
+/// All categories, in the order of the catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AllCategories;
+
+/// A user's verification, without a check of permissions. For the user themselves, who may have signed in by
+/// this very request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OwnVerification(pub UserId);
+
+/// How many gigs of a seller are not archived. Like [`OwnVerification`], for the seller themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OwnGigCount(pub UserId);
+
+/// The personal information of a user. The audit log records that a reviewer reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PersonalInfoOf(pub UserId);
+
+/// The position of a user's verification in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct QueuePositionOf(pub UserId);
 
 /// The images of a gig, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -145,11 +171,87 @@ impl dataloader::Loader<VerificationId> for Loader {
 
     async fn load(&self, keys: &[VerificationId]) -> LoadResult<VerificationId, Verification> {
         let Some(viewer) = &self.viewer else { return Ok(HashMap::new()) };
-        let user_ids: Vec<_> = keys.iter().map(|key| key.user_id()).collect();
-        let rows = verifications::find_all(self.db(), &user_ids).await?;
+        let user_ids = keys.iter().map(|key| key.user_id());
+        let visible: Vec<_> = user_ids.filter(|id| is_visible_to(*id, viewer)).collect();
+        if visible.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows = verifications::find_all(self.db(), &visible).await?;
         let rows = rows.into_iter().map(|row| row.verification);
-        let visible = rows.filter(|verification| verification.is_visible_to(viewer));
-        Ok(visible.map(|verification| (verification.user_id.into(), verification)).collect())
+        Ok(rows.map(|verification| (verification.user_id.into(), verification)).collect())
+    }
+}
+
+/// Only the user and reviewers may see an identity document.
+impl dataloader::Loader<DocumentId> for Loader {
+    type Value = IdentityDocument;
+    type Error = Error;
+
+    async fn load(&self, keys: &[DocumentId]) -> LoadResult<DocumentId, IdentityDocument> {
+        let Some(viewer) = &self.viewer else { return Ok(HashMap::new()) };
+        let owner = (!viewer.role.can_review()).then(|| viewer.id());
+        let rows = verifications::find_documents(self.db(), keys, owner).await?;
+        Ok(rows.into_iter().map(|document| (document.id, document)).collect())
+    }
+}
+
+impl dataloader::Loader<AllCategories> for Loader {
+    type Value = Arc<[Category]>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[AllCategories]) -> LoadResult<AllCategories, Arc<[Category]>> {
+        let all: Arc<[Category]> = categories::all(self.db()).await?.into();
+        Ok(keys.iter().map(|key| (*key, Arc::clone(&all))).collect())
+    }
+}
+
+impl dataloader::Loader<OwnVerification> for Loader {
+    type Value = Verification;
+    type Error = Error;
+
+    async fn load(&self, keys: &[OwnVerification]) -> LoadResult<OwnVerification, Verification> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let rows = verifications::find_all(self.db(), &ids).await?;
+        let rows = rows.into_iter().map(|row| row.verification);
+        Ok(rows.map(|verification| (OwnVerification(verification.user_id), verification)).collect())
+    }
+}
+
+impl dataloader::Loader<OwnGigCount> for Loader {
+    type Value = u64;
+    type Error = Error;
+
+    async fn load(&self, keys: &[OwnGigCount]) -> LoadResult<OwnGigCount, u64> {
+        let mut counts = HashMap::new();
+        // There is one key: that of the viewer.
+        for key in keys {
+            counts.insert(*key, gigs::count_unarchived(self.db(), key.0).await?);
+        }
+        Ok(counts)
+    }
+}
+
+impl dataloader::Loader<PersonalInfoOf> for Loader {
+    type Value = Result<PersonalInfo>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[PersonalInfoOf]) -> LoadResult<PersonalInfoOf, Result<PersonalInfo>> {
+        let Some(viewer) = &self.viewer else { return Ok(HashMap::new()) };
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let forms =
+            verification_reviews::personal_info(&self.services, viewer, &ids, &self.request_id).await?;
+        Ok(forms.into_iter().map(|(id, form)| (PersonalInfoOf(id), form.map_err(Error::from))).collect())
+    }
+}
+
+impl dataloader::Loader<QueuePositionOf> for Loader {
+    type Value = i64;
+    type Error = Error;
+
+    async fn load(&self, keys: &[QueuePositionOf]) -> LoadResult<QueuePositionOf, i64> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let positions = reviews::verification_positions(self.db(), &ids).await?;
+        Ok(positions.into_iter().map(|(id, position)| (QueuePositionOf(id), position)).collect())
     }
 }
 

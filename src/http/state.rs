@@ -27,6 +27,7 @@ use crate::http::connection_limit::{ConnectionLimit, Permit};
 use crate::http::credentials::{Authorization, Credentials};
 use crate::http::metrics::Metrics;
 use crate::http::middleware::origins::Origins;
+use crate::service::key_rotation::MissingKeys;
 use crate::service::tokens::StreamTicket;
 use crate::service::{self, Services, accounts, stream_tickets};
 
@@ -68,6 +69,7 @@ pub struct AppState {
     pub batch_max: usize,
     /// One permit for each multipart request that is read.
     pub upload_permits: Semaphore,
+    pub missing_keys: MissingKeys,
     /// The tasks of open WebSockets.
     pub sockets: TaskTracker,
     /// The tasks of running mutations.
@@ -99,6 +101,7 @@ impl AppState {
             get_requests: config.get_requests,
             batch_max: config.operations.batch,
             upload_permits: Semaphore::new(CONCURRENT_UPLOADS_MAX),
+            missing_keys: MissingKeys::default(),
             sockets,
             mutations,
         })

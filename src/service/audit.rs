@@ -24,13 +24,26 @@ pub(super) async fn append(
     action: &str,
     detail: &str,
 ) -> Result<()> {
-    let entry = AuditEntry {
-        at: services.now(),
+    append_for_all(services, work, actor, &[subject_id], action, detail).await
+}
+
+/// Appends the same entry about each of these users.
+pub(super) async fn append_for_all(
+    services: &Services,
+    work: &UnitOfWork<'_>,
+    actor: Actor<'_>,
+    subject_ids: &[UserId],
+    action: &str,
+    detail: &str,
+) -> Result<()> {
+    let at = services.now();
+    let entry = |subject_id: &UserId| AuditEntry {
+        at,
         actor_id: actor.id,
-        subject_id,
+        subject_id: *subject_id,
         action: action.to_owned(),
         detail: detail.to_owned(),
         request_id: actor.request_id.to_owned(),
     };
-    Ok(audit::append(work.tx(), entry).await?)
+    Ok(audit::append(work.tx(), subject_ids.iter().map(entry).collect()).await?)
 }

@@ -4,12 +4,18 @@
 //! changed since it was read. The rotation can be stopped and run again at any time, while gateways are
 //! running.
 
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::Mutex;
+
 use crate::domain::id::UserId;
 use crate::service::{Result, Services};
 use crate::store::data_keys;
 
 /// How many keys are read at once.
 const BATCH_SIZE: u64 = 100;
+
+/// How long the result of [`MissingKeys`] is remembered.
+const MISSING_KEYS_LIFETIME: TimeDelta = TimeDelta::seconds(10);
 
 /// Returns how many data keys are still wrapped with an older key.
 pub async fn remaining(services: &Services) -> Result<u64> {
@@ -48,8 +54,24 @@ pub async fn rotate(services: &Services, on_rewrapped: impl Fn()) -> Result<()> 
     last_error.map_or(Ok(()), |error| Err(error.into()))
 }
 
-/// Returns the ids of the encryption keys that stored data needs and this gateway does not have.
-pub async fn missing_keys(services: &Services) -> Vec<String> {
-    let used = data_keys::key_ids(services.db.read()).await.unwrap_or_default();
-    used.into_iter().filter(|id| !services.vault.has_key(id)).collect()
+/// Which encryption keys stored data needs and this gateway does not have. Remembers the result for some
+/// seconds, since health checks ask often.
+#[derive(Debug, Default)]
+pub struct MissingKeys(Mutex<Option<(DateTime<Utc>, Vec<String>)>>);
+
+impl MissingKeys {
+    /// Returns the ids of the missing keys. Only one caller at a time asks the database.
+    pub async fn get(&self, services: &Services) -> Result<Vec<String>> {
+        let mut last = self.0.lock().await;
+        let now = services.now();
+        if let Some((at, missing)) = &*last
+            && (TimeDelta::zero()..MISSING_KEYS_LIFETIME).contains(&(now - *at))
+        {
+            return Ok(missing.clone());
+        }
+        let used = data_keys::key_ids(services.db.read()).await?;
+        let missing: Vec<_> = used.into_iter().filter(|id| !services.vault.has_key(id)).collect();
+        *last = Some((now, missing.clone()));
+        Ok(missing)
+    }
 }

@@ -7,6 +7,8 @@
 //! makes the same decision. A different decision that also needs two reviewers replaces the proposal. Any
 //! other decision takes effect at once and drops the proposal.
 
+use std::collections::HashMap;
+
 use chrono::TimeDelta;
 
 use crate::domain::gig::{GigStatus, GigTransition};
@@ -199,30 +201,38 @@ async fn apply_consequences(
     Ok(())
 }
 
-/// Returns a user's personal information, to the user or to a reviewer. Access by a reviewer is audited.
-/// `None` if there is no personal information, or it was erased.
+/// The personal information of these users, for the user or for a reviewer. Access by a reviewer is audited.
+/// A user is missing in the map if there is no personal information, or it was erased.
 ///
 /// # Errors
-/// [`Error::Forbidden`] for everybody else; [`Error::Decryption`] if a key is missing or the form was
-/// altered.
+/// [`Error::Forbidden`] for everybody else. Of a single user: [`Error::Decryption`] if a key is missing or
+/// the form was altered.
 pub async fn personal_info(
     services: &Services,
     viewer: &Viewer,
-    user_id: UserId,
+    user_ids: &[UserId],
     request_id: &str,
-) -> Result<Option<PersonalInfo>> {
-    if viewer.id() != user_id {
+) -> Result<HashMap<UserId, Result<PersonalInfo>>> {
+    if user_ids.iter().any(|user_id| *user_id != viewer.id()) {
         require_reviewer(viewer)?;
     }
-    let Some(record) = verifications::find(services.db.read(), user_id).await? else { return Ok(None) };
-    let form = decrypt_personal_info(services, &record)?;
-    if form.is_some() && viewer.id() != user_id {
+    let mut forms = HashMap::new();
+    for record in verifications::find_all(services.db.read(), user_ids).await? {
+        if let Some(form) = decrypt_personal_info(services, &record).transpose() {
+            forms.insert(record.verification.user_id, form);
+        }
+    }
+    let is_seen_by_reviewer =
+        |(user_id, form): &(&UserId, &Result<_>)| **user_id != viewer.id() && form.is_ok();
+    let seen: Vec<_> = forms.iter().filter(is_seen_by_reviewer).map(|(user_id, _)| *user_id).collect();
+    if !seen.is_empty() {
         // Audit before returning the data: without an audit entry nothing is shown.
         let work = services.begin().await?;
-        audit::append(services, &work, actor(viewer, request_id), user_id, "VIEW_PERSONAL_INFO", "").await?;
+        let actor = actor(viewer, request_id);
+        audit::append_for_all(services, &work, actor, &seen, "VIEW_PERSONAL_INFO", "").await?;
         work.commit().await?;
     }
-    Ok(form)
+    Ok(forms)
 }
 
 /// The signature in the URL of a document's image.

@@ -21,7 +21,7 @@ use crate::service::images::{decode, file_too_large};
 use crate::service::{Error, Result, Services, UnitOfWork};
 use crate::store;
 use crate::store::verifications::VerificationRecord;
-use crate::store::{gigs, reviews, users, verifications};
+use crate::store::{reviews, users, verifications};
 
 /// The encryption context of a form: what is encrypted with it can only be decrypted with it.
 pub(super) fn personal_info_context(user_id: UserId) -> String {
@@ -40,18 +40,6 @@ pub async fn find_for_user(services: &Services, user_id: UserId) -> Result<Verif
 
 async fn find(db: &impl store::Executor, user_id: UserId) -> Result<VerificationRecord> {
     Ok(verifications::find(db, user_id).await?.unwrap_or_else(|| VerificationRecord::not_started(user_id)))
-}
-
-/// Returns every requirement of `action` that the viewer does not meet.
-pub async fn unmet_requirements(
-    services: &Services,
-    viewer: &Viewer,
-    action: Action,
-) -> Result<Vec<Violation>> {
-    let db = services.db.read();
-    let unarchived = gigs::count_unarchived(db, viewer.id()).await?;
-    let verification = find(db, viewer.id()).await?.verification;
-    Ok(permission::unmet_requirements(action, &viewer.user, unarchived, &verification, &services.limits))
 }
 
 /// Stores the viewer's personal information, encrypted.

@@ -5,7 +5,7 @@ use entity::audit_entry;
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, NotSet, QueryFilter, QueryOrder};
 
 use crate::domain::id::UserId;
-use crate::store::Result;
+use crate::store::{ROWS_PER_INSERT, Result};
 
 /// An entry of the audit log.
 #[derive(Debug, Clone)]
@@ -22,8 +22,16 @@ pub struct AuditEntry {
     pub request_id: String,
 }
 
-pub async fn append(tx: &impl ConnectionTrait, entry: AuditEntry) -> Result<()> {
-    let row = audit_entry::ActiveModel {
+pub async fn append(tx: &impl ConnectionTrait, entries: Vec<AuditEntry>) -> Result<()> {
+    let rows: Vec<_> = entries.into_iter().map(to_row).collect();
+    for rows in rows.chunks(ROWS_PER_INSERT) {
+        audit_entry::Entity::insert_many(rows.to_vec()).exec_without_returning(tx).await?;
+    }
+    Ok(())
+}
+
+fn to_row(entry: AuditEntry) -> audit_entry::ActiveModel {
+    audit_entry::ActiveModel {
         number: NotSet,
         at: Set(entry.at),
         actor_id: Set(entry.actor_id.map(UserId::uuid)),
@@ -31,9 +39,7 @@ pub async fn append(tx: &impl ConnectionTrait, entry: AuditEntry) -> Result<()> 
         action: Set(entry.action),
         detail: Set(entry.detail),
         request_id: Set(entry.request_id),
-    };
-    audit_entry::Entity::insert(row).exec_without_returning(tx).await?;
-    Ok(())
+    }
 }
 
 /// All entries about one user, oldest first.

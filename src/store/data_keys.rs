@@ -4,6 +4,7 @@ use entity::verification;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    Statement,
 };
 
 use crate::domain::id::UserId;
@@ -42,16 +43,19 @@ pub async fn count_wrapped_by_old_keys(db: &impl ConnectionTrait, newest: &str) 
         .await
 }
 
+/// Finds one key after the other in the index. `DISTINCT` would read the entry of every user, to find a few
+/// keys.
+pub const KEY_IDS: &str = "WITH RECURSIVE used (key_id) AS (
+SELECT (SELECT key_id FROM verification WHERE key_id IS NOT NULL ORDER BY key_id LIMIT 1)
+UNION ALL
+SELECT (SELECT key_id FROM verification WHERE key_id > used.key_id ORDER BY key_id LIMIT 1)
+FROM used WHERE used.key_id IS NOT NULL
+) SELECT key_id FROM used WHERE key_id IS NOT NULL";
+
 /// The ids of all keys that wrap a data key.
 pub async fn key_ids(db: &impl ConnectionTrait) -> Result<Vec<String>> {
-    verification::Entity::find()
-        .select_only()
-        .column(verification::Column::KeyId)
-        .distinct()
-        .filter(verification::Column::KeyId.is_not_null())
-        .into_tuple()
-        .all(db)
-        .await
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), KEY_IDS)).await?;
+    rows.iter().map(|row| row.try_get_by_index(0)).collect()
 }
 
 /// Replaces the wrapped data key `old` by `new`. Returns `false` if the stored one is no longer `old`.

@@ -15,6 +15,7 @@ use crate::domain::reason::ReviewReason;
 use crate::domain::review::{Decision, ReviewItem, ReviewState};
 use crate::domain::review_kind::ReviewKind;
 use crate::store::pagination::{Ordering, Page, PageKey, PageRequest, Side};
+use crate::store::sql::Sql;
 use crate::store::{ROWS_PER_INSERT, Result, from_json, parse, to_json};
 
 /// A filter of the review queue.
@@ -125,17 +126,19 @@ pub async fn lock_undecided(tx: &impl ConnectionTrait, subject_id: SubjectId) ->
     row.as_ref().map(from_row).transpose()
 }
 
-/// The position of a verification in the queue of undecided verifications: 1 is due next. `None` if it is not
-/// in the queue.
-pub async fn verification_position(db: &impl ConnectionTrait, user_id: UserId) -> Result<Option<i32>> {
-    let waiting = review_item::Entity::find()
-        .filter(review_item::Column::Kind.eq(kind_text(ReviewKind::Verification)))
-        .filter(review_item::Column::DecidedAt.is_null());
-    let own = waiting.clone().filter(review_item::Column::SubjectId.eq(user_id)).one(db).await?;
-    let Some(own) = own else { return Ok(None) };
-    let values = vec![Expr::value(own.due_at), Expr::value(own.id)];
-    let ahead = waiting.filter(ordering().before(values)).count(db).await?;
-    Ok(Some(i32::try_from(ahead + 1).unwrap_or(i32::MAX)))
+/// The positions of these users' verifications in the queue of undecided verifications: 1 is due next. A
+/// verification that is not in the queue is missing in the map.
+pub async fn verification_positions(
+    db: &impl ConnectionTrait,
+    user_ids: &[UserId],
+) -> Result<HashMap<UserId, i64>> {
+    let mut sql = Sql::new(db.get_database_backend());
+    sql.push("SELECT subject_id, place FROM (SELECT subject_id, ROW_NUMBER() OVER (ORDER BY due_at, id)");
+    sql.push(" AS place FROM review_item WHERE decided_at IS NULL AND kind = ");
+    sql.bind(kind_text(ReviewKind::Verification)).push(") AS queue WHERE subject_id IN ");
+    sql.bind_list(user_ids.iter().copied());
+    let rows = db.query_all_raw(sql.into_statement()).await?;
+    rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
 }
 
 /// Deletes an item whose subject was withdrawn.

@@ -215,6 +215,20 @@ pub async fn find_document(db: &impl ConnectionTrait, id: DocumentId) -> Result<
     identity_document::Entity::find_by_id(id).one(db).await?.map(document_from_row).transpose()
 }
 
+/// Those of the identity documents that exist, in no particular order. With `owner`, only that user's.
+pub async fn find_documents(
+    db: &impl ConnectionTrait,
+    ids: &[DocumentId],
+    owner: Option<UserId>,
+) -> Result<Vec<IdentityDocument>> {
+    let rows = identity_document::Entity::find()
+        .filter(identity_document::Column::Id.is_in(ids.iter().copied()))
+        .filter(Condition::all().add_option(owner.map(|owner| identity_document::Column::UserId.eq(owner))))
+        .all(db)
+        .await?;
+    rows.into_iter().map(document_from_row).collect()
+}
+
 /// Lets only one transaction at a time check for a duplicate document and submit. (SQLite has one writer at a
 /// time anyway.)
 pub async fn lock_submissions(tx: &impl ConnectionTrait) -> Result<()> {

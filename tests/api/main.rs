@@ -11,6 +11,7 @@ mod authorization;
 mod authorization_fields;
 mod authorization_mutations;
 mod authorization_table;
+mod batched_reads;
 mod blocked_sellers;
 mod browse;
 mod clients;

@@ -174,7 +174,7 @@ async fn statements(app: &TestApp, client: &Client, query: &str) -> u64 {
 
 /// Creates three sellers, each with four listed gigs and a verification in review, and four gigs in review.
 /// Returns the sellers and a reviewer.
-async fn market(app: &TestApp) -> (Vec<TestUser>, TestUser) {
+pub async fn market(app: &TestApp) -> (Vec<TestUser>, TestUser) {
     let rita = app.reviewer("Rita").await;
     let mut sellers = Vec::new();
     for (shade, name) in [(1, "Ann"), (9, "Bob"), (17, "Cid")] {

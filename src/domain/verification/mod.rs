@@ -180,6 +180,11 @@ impl VerificationStep {
     }
 }
 
+/// Whether `viewer` can see the verification and the documents of this user: the user and reviewers can.
+pub fn is_visible_to(user_id: UserId, viewer: &Viewer) -> bool {
+    viewer.role.can_review() || viewer.id() == user_id
+}
+
 impl Verification {
     /// The verification of a user who has not started one.
     pub fn not_started(user_id: UserId) -> Self {
@@ -199,11 +204,6 @@ impl Verification {
             cleared_at: None,
             erased_at: None,
         }
-    }
-
-    /// Whether `viewer` can see the verification: the user and reviewers can.
-    pub fn is_visible_to(&self, viewer: &Viewer) -> bool {
-        viewer.role.can_review() || viewer.id() == self.user_id
     }
 
     pub fn attempts_left(&self, limits: &Limits) -> i32 {

@@ -2,7 +2,8 @@
 //! more for work that the objects do not show.
 //!
 //! The length of a page is its `first` or `last`. The length of another list is that of the list argument of
-//! its field or, without one, [`DEFAULT_LIST_LENGTH`]. Mutations, subscriptions, introspection, searches and
+//! its field or, without one, the greatest length that the list can have
+//! ([`list_lengths`](crate::engine::limits::list_lengths)). Mutations, subscriptions, introspection, searches and
 //! counts have a cost besides their objects. Scalars are free, since their objects are charged.
 
 use std::collections::HashMap;
@@ -32,12 +33,11 @@ const TOTAL_COUNT_COST: u64 = 20;
 /// The type whose lists the database counts.
 const FACETS_TYPE: &str = "GigFacets";
 
-/// The lists of `GigFacets`: the name, the greatest length, and the cost of counting.
-const FACETS: [(&str, u64, u64); 3] = [("categories", 27, 20), ("priceRanges", 7, 20), ("tags", 20, 50)];
+/// The lists of `GigFacets`, and the cost of counting.
+const FACETS: [(&str, u64); 3] = [("categories", 20), ("priceRanges", 20), ("tags", 50)];
 
-/// The length that is assumed for a list if neither a page size nor a list argument determines it. For
-/// example, a gig has at most 5 images.
-const DEFAULT_LIST_LENGTH: u64 = 5;
+/// The length of a list that [`list_lengths`](crate::engine::limits::list_lengths) does not know.
+const UNKNOWN_LENGTH: u64 = 100;
 
 /// The cost of the root fields of an operation, besides their objects.
 pub fn root_cost(kind: OperationType, root_fields: &[String]) -> u64 {
@@ -126,8 +126,8 @@ impl<'a> CostCounter<'a> {
             return if is_counted { TOTAL_COUNT_COST } else { 0 };
         }
         let facet = FACETS.iter().find(|(name, ..)| type_name == FACETS_TYPE && *name == field.name.node);
-        let length = |counter: &Self| facet.map_or_else(|| counter.list_length(field, info), |facet| facet.1);
-        let count = if info.is_list { page_length.unwrap_or_else(|| length(self)) } else { 1 };
+        let count =
+            if info.is_list { page_length.unwrap_or_else(|| self.list_length(field, info)) } else { 1 };
         let inner_page_length = info.is_paged.then(|| self.page_length(field));
         let inner = self.selection_set(&field.selection_set.node, &info.type_name, inner_page_length);
         match self.kind {
@@ -135,7 +135,7 @@ impl<'a> CostCounter<'a> {
             CostKind::Work => {
                 let searches = info.is_paged
                     && self.argument(field, "search").is_some_and(|search| search != Value::Null);
-                let own = if searches { SEARCH_COST } else { facet.map_or(0, |facet| facet.2) };
+                let own = if searches { SEARCH_COST } else { facet.map_or(0, |facet| facet.1) };
                 count.saturating_mul(inner).saturating_add(own)
             }
         }
@@ -155,7 +155,7 @@ impl<'a> CostCounter<'a> {
             Some(Value::List(items)) => u64::try_from(items.len()).unwrap_or(u64::MAX),
             // Input coercion makes a single value a list of one item.
             Some(_) => 1,
-            None => DEFAULT_LIST_LENGTH,
+            None => info.plain_length.unwrap_or(UNKNOWN_LENGTH),
         }
     }
 

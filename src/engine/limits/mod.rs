@@ -11,6 +11,7 @@
 
 pub mod cost;
 pub mod duplicates;
+pub mod list_lengths;
 pub mod schema_index;
 pub mod shape;
 pub mod tokens;
@@ -60,5 +61,7 @@ pub fn request_error(code: ErrorCode, message: impl Into<String>, pos: Option<Po
     server_error
 }
 
+#[cfg(test)]
+mod list_length_tests;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{BaseType, FieldDefinition, TypeKind, TypeSystemDefinition};
 
+use crate::engine::limits::list_lengths::ListLengths;
+
 /// The fields of objects and interfaces, by type name and field name.
 #[derive(Debug)]
 pub struct SchemaIndex(HashMap<String, HashMap<String, FieldInfo>>);
@@ -23,11 +25,13 @@ pub struct FieldInfo {
     /// The list argument of a field whose value is a list. The value has one item for each item of the
     /// argument.
     pub list_argument: Option<String>,
+    /// The greatest length of a list without list argument and page size; `None` for every other field.
+    pub plain_length: Option<u64>,
 }
 
 impl SchemaIndex {
     /// Parses a schema in the schema definition language.
-    pub fn parse(sdl: &str) -> Self {
+    pub fn parse(sdl: &str, list_lengths: &ListLengths) -> Self {
         let schema = parse_schema(sdl).expect("the gateway's own schema is well-formed");
         let mut fields_by_type = HashMap::new();
         let mut unions = Vec::new();
@@ -49,12 +53,22 @@ impl SchemaIndex {
             |name: &str| fields_by_type.contains_key(name) || unions.iter().any(|union| union == name);
         let types = fields_by_type.iter().map(|(name, fields)| {
             let fields = fields.iter().map(|field| {
-                let info = FieldInfo::new(&field.node, is_composite);
-                (field.node.name.node.to_string(), info)
+                let field_name = field.node.name.node.to_string();
+                let plain_length = list_lengths.of(name, &field_name);
+                let info = FieldInfo { plain_length, ..FieldInfo::new(&field.node, is_composite) };
+                (field_name, info)
             });
             (name.clone(), fields.collect())
         });
         Self(types.collect())
+    }
+
+    /// All fields, with the names of their types.
+    #[cfg(test)]
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str, &FieldInfo)> {
+        self.0.iter().flat_map(|(type_name, fields)| {
+            fields.iter().map(move |(name, info)| (type_name.as_str(), name.as_str(), info))
+        })
     }
 
     /// The field with this name; `None` if the type has no such field.
@@ -76,6 +90,7 @@ impl FieldInfo {
             list_argument: list_argument
                 .filter(|_| is_list)
                 .map(|argument| argument.node.name.node.to_string()),
+            plain_length: None,
         }
     }
 }

@@ -6,11 +6,18 @@ use serde_json::json;
 use strum::VariantNames;
 
 use crate::config::OperationLimits;
+use crate::domain::limits::Limits;
 use crate::engine::limits::LimitExceeded;
+use crate::engine::limits::list_lengths::ListLengths;
 use crate::engine::request_validator::RequestValidator;
 
 fn validator(limits: OperationLimits) -> RequestValidator {
-    RequestValidator::new(limits, true, &crate::graphql::sdl())
+    validator_with(limits, true)
+}
+
+fn validator_with(limits: OperationLimits, introspection: bool) -> RequestValidator {
+    let list_lengths = ListLengths::new(&Limits::default(), 27);
+    RequestValidator::new(limits, introspection, &crate::graphql::sdl(), &list_lengths)
 }
 
 /// A value of the error's extensions; empty if it is not set.
@@ -294,8 +301,7 @@ fn a_subscription_must_have_one_root_field() {
 
 #[test]
 fn introspection_is_rejected_if_it_is_switched_off() {
-    let without_introspection =
-        RequestValidator::new(OperationLimits::default(), false, &crate::graphql::sdl());
+    let without_introspection = validator_with(OperationLimits::default(), false);
     for query in
         ["{ __schema { types { name } } }", "{ ...F } fragment F on Query { __type(name: \"Gig\") { name } }"]
     {

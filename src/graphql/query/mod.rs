@@ -9,6 +9,7 @@ use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Result, nullable};
 use crate::graphql::inputs::gig_filter::{GigFilter, GigOrder};
 use crate::graphql::inputs::list_length::check_list_length;
+use crate::graphql::loaders::AllCategories;
 use crate::graphql::types::account::Viewer;
 use crate::graphql::types::gig::{Category, Gig};
 use crate::graphql::types::gig_connection::GigConnection;
@@ -19,7 +20,6 @@ use crate::graphql::types::pagination::PageArguments;
 use crate::graphql::types::review::{ReviewKind, ReviewState};
 use crate::graphql::types::review_connection::ReviewItemConnection;
 use crate::graphql::types::user::User;
-use crate::store::categories;
 use crate::store::gigs::query::{GigQuery, Scope};
 use crate::store::gigs::search as gig_search;
 use crate::store::reviews::QueueQuery;
@@ -123,8 +123,8 @@ impl Query {
 
     /// All categories, in the order of the catalogue.
     async fn categories(&self, ctx: &Context<'_>) -> Result<Vec<Category>> {
-        let all = categories::all(ctx.services().db.read()).await?;
-        Ok(all.into_iter().map(Category::from).collect())
+        let all = ctx.loader().load_one(AllCategories).await?.unwrap_or_default();
+        Ok(all.iter().cloned().map(Category::from).collect())
     }
 
     /// The limits of all forms. Clients read them here instead of hard-coding them.

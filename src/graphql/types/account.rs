@@ -4,10 +4,14 @@ use async_graphql::{Context, Enum, Object, SimpleObject};
 use secrecy::ExposeSecret;
 
 use crate::domain::gig_filter::{GigFilter, GigOrder};
+use crate::domain::id::UserId;
+use crate::domain::permission::unmet_requirements;
 use crate::domain::user;
+use crate::domain::verification as domain;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::inputs::list_length::check_list_length;
+use crate::graphql::loaders::{OwnGigCount, OwnVerification};
 use crate::graphql::types::gig::GigStatus;
 use crate::graphql::types::gig_connection::GigConnection;
 use crate::graphql::types::pagination::PageArguments;
@@ -15,7 +19,7 @@ use crate::graphql::types::permission::{Action, Permission};
 use crate::graphql::types::scalar::DateTime;
 use crate::graphql::types::user::User;
 use crate::graphql::types::verification::Verification;
-use crate::service::{accounts, verifications};
+use crate::service::accounts;
 use crate::store::gigs::query::{GigQuery, Scope};
 
 /// The role of a user, which decides what they may do.
@@ -36,6 +40,12 @@ impl From<user::Viewer> for Viewer {
     fn from(viewer: user::Viewer) -> Self {
         Self(viewer)
     }
+}
+
+/// The viewer's verification, in status NOT_STARTED if they have not begun.
+async fn own_verification(ctx: &Context<'_>, user_id: UserId) -> Result<domain::Verification> {
+    let stored = ctx.loader().load_one(OwnVerification(user_id)).await?;
+    Ok(stored.unwrap_or_else(|| domain::Verification::not_started(user_id)))
 }
 
 /// The signed-in user, with what only they can see of their account.
@@ -90,8 +100,7 @@ impl Viewer {
 
     /// The viewer's identity verification. It has the status NOT_STARTED until they begin.
     async fn verification(&self, ctx: &Context<'_>) -> Result<Verification> {
-        let verification = verifications::find_for_user(ctx.services(), self.0.id()).await?;
-        Ok(Verification::for_viewer(verification, &self.0))
+        Ok(Verification::for_viewer(own_verification(ctx, self.0.id()).await?, &self.0))
     }
 
     /// Whether the viewer may do this now and, if not, the errors that the mutation itself would return.
@@ -100,7 +109,10 @@ impl Viewer {
         ctx: &Context<'_>,
         #[graphql(desc = "What the viewer wants to do.")] action: Action,
     ) -> Result<Permission> {
-        Ok(verifications::unmet_requirements(ctx.services(), &self.0, action.into()).await?.into())
+        let (user, limits) = (&self.0.user, &ctx.services().limits);
+        let unarchived = ctx.loader().load_one(OwnGigCount(user.id)).await?.unwrap_or_default();
+        let verification = own_verification(ctx, user.id).await?;
+        Ok(unmet_requirements(action.into(), user, unarchived, &verification, limits).into())
     }
 }
 

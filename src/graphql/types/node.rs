@@ -16,7 +16,6 @@ use crate::graphql::types::gig::{Category, Gig, GigImage};
 use crate::graphql::types::review::ReviewItem;
 use crate::graphql::types::user::User;
 use crate::graphql::types::verification::{IdentityDocument, Verification};
-use crate::store::verifications;
 
 /// An object with a global id. `Query.node` reads it.
 #[derive(Interface)]
@@ -47,7 +46,7 @@ pub fn parse_id_or_nil<T: PublicId>(text: &ID) -> T {
 }
 
 /// The object with this id; `None` if it does not exist, or the viewer may not see it. A request reads all
-/// objects of one kind with one statement, except identity documents.
+/// objects of one kind together. What only some viewers may see takes no statement for the others.
 ///
 /// # Errors
 /// UNAUTHENTICATED if the credentials are invalid.
@@ -74,12 +73,7 @@ pub async fn load(ctx: &Context<'_>, text: &ID) -> Result<Option<Node>> {
             stored.or(own).map(|it| Node::Verification(Verification::for_viewer(it, viewer)))
         }
         IdKind::IdentityDocument => {
-            let document =
-                verifications::find_document(ctx.services().db.read(), DocumentId::from(id)).await?;
-            let visible = document.filter(|document| {
-                viewer.is_some_and(|viewer| viewer.role.can_review() || viewer.id() == document.user_id)
-            });
-            visible.map(|it| Node::IdentityDocument(it.into()))
+            loader.load_one(DocumentId::from(id)).await?.map(|it| Node::IdentityDocument(it.into()))
         }
         IdKind::User => loader.load_one(UserId::from(id)).await?.map(|it| Node::User(it.into())),
     })

@@ -7,11 +7,11 @@ use crate::domain::user::Viewer;
 use crate::domain::{personal_info, verification};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Result, nullable};
+use crate::graphql::loaders::{PersonalInfoOf, QueuePositionOf};
 use crate::graphql::types::node::public_id;
 use crate::graphql::types::review::ReviewReason;
 use crate::graphql::types::scalar::{Date, DateTime, Url};
 use crate::service::verification_reviews;
-use crate::store::reviews;
 
 /// The status of a verification.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
@@ -224,11 +224,9 @@ impl Verification {
     /// log records each time that a reviewer reads it.
     async fn personal_info(&self, ctx: &Context<'_>) -> Option<Result<PersonalInfo>> {
         nullable(async {
-            let (services, viewer) = (ctx.services(), ctx.require_viewer()?);
-            let user_id = self.verification.user_id;
-            let info =
-                verification_reviews::personal_info(services, viewer, user_id, ctx.request_id()).await?;
-            Ok(info.map(PersonalInfo::from))
+            ctx.require_viewer()?;
+            let info = ctx.loader().load_one(PersonalInfoOf(self.verification.user_id)).await?;
+            Ok(info.transpose()?.map(PersonalInfo::from))
         })
         .await
     }
@@ -272,8 +270,8 @@ impl Verification {
             if self.verification.status != verification::VerificationStatus::InReview {
                 return Ok(None);
             }
-            let db = ctx.services().db.read();
-            Ok(reviews::verification_position(db, self.verification.user_id).await?)
+            let position = ctx.loader().load_one(QueuePositionOf(self.verification.user_id)).await?;
+            Ok(position.map(|position| i32::try_from(position).unwrap_or(i32::MAX)))
         })
         .await
     }

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::http::state::AppState;
-use crate::service::{Services, key_rotation};
+use crate::service::Services;
 
 /// A dependency that takes longer than this to answer counts as unavailable.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -62,15 +62,9 @@ pub async fn ready(State(state): State<Arc<AppState>>) -> Response {
             note: (!blobs_up).then(|| "images cannot be uploaded or served".to_owned()),
         },
     ];
-    let missing_keys =
-        if database_up { key_rotation::missing_keys(&state.services).await } else { Vec::new() };
-    let mut is_degraded = !blobs_up || !missing_keys.is_empty();
-    dependencies.push(Dependency {
-        name: "keys",
-        up: missing_keys.is_empty(),
-        note: (!missing_keys.is_empty())
-            .then(|| format!("keys of encrypted data are missing: {}", missing_keys.join(", "))),
-    });
+    let keys_note = if database_up { check_keys(&state).await } else { None };
+    let mut is_degraded = !blobs_up || keys_note.is_some();
+    dependencies.push(Dependency { name: "keys", up: keys_note.is_none(), note: keys_note });
     if let Some(redis) = state.services.bus.redis_health() {
         let up = redis.is_subscribed();
         let note = (!up).then(|| "events of other gateways arrive up to a second late".to_owned());
@@ -86,18 +80,28 @@ pub async fn ready(State(state): State<Arc<AppState>>) -> Response {
 }
 
 async fn check_database(services: &Services) -> bool {
-    check("database", services.db.ping()).await
+    check("database", services.db.ping()).await.is_some()
 }
 
 async fn check_blobs(services: &Services) -> bool {
-    check("blobs", services.media.check()).await
+    check("blobs", services.media.check()).await.is_some()
 }
 
-async fn check<E: std::fmt::Display>(name: &str, result: impl Future<Output = Result<(), E>>) -> bool {
+/// What is wrong with the encryption keys, if anything.
+async fn check_keys(state: &AppState) -> Option<String> {
+    match check("keys", state.missing_keys.get(&state.services)).await {
+        Some(missing) if missing.is_empty() => None,
+        Some(missing) => Some(format!("keys of encrypted data are missing: {}", missing.join(", "))),
+        None => Some("it is not known whether keys of encrypted data are missing".to_owned()),
+    }
+}
+
+/// The result; `None` if the check failed or took too long.
+async fn check<T, E: std::fmt::Display>(name: &str, result: impl Future<Output = Result<T, E>>) -> Option<T> {
     match tokio::time::timeout(CHECK_TIMEOUT, result).await {
-        Ok(Ok(())) => return true,
+        Ok(Ok(value)) => return Some(value),
         Ok(Err(error)) => tracing::warn!(name, %error, "health check failed"),
         Err(_) => tracing::warn!(name, "health check timed out"),
     }
-    false
+    None
 }
