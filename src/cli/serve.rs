@@ -12,12 +12,19 @@ use crate::cli::Failure;
 use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError, LogFormat};
 
+/// Sent to a process that writes beyond its limit of file sizes. The number is the same on Linux (except MIPS),
+/// macOS and the BSDs.
+const SIGXFSZ: i32 = 25;
+
 pub(super) async fn run(config: &Config, demo: bool) -> Result<ExitCode, Failure> {
     if demo && config.is_production() {
         let problem = "is set in production: demo data is only for development";
         return Err(Failure::Config(ConfigError::new("--demo", problem, "GIGWAY_ENV=development")));
     }
     init_logging(config);
+    // By default, this signal would end the process if a file reaches a limit of its size. With a handler, the
+    // write fails instead, and only the request that needs it gets an error.
+    let _file_size_signal = signal(SignalKind::from_raw(SIGXFSZ))?;
     let mut stop_signal = pin!(stop_signal()?);
     // A signal can arrive during the start, for example while it waits for the database.
     let app = tokio::select! {

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use moka::future::Cache;
+use tokio::sync::Semaphore;
 
 use crate::domain::event::{Event, EventBody, Topic};
 use crate::events::tailer::DispatchedPosition;
@@ -15,6 +16,10 @@ const PAGE_SIZE: usize = 100;
 
 /// The number of pages in the cache: about 5 MB at 200 bytes per event.
 const CACHED_PAGES: u64 = 256;
+
+/// How many pages are read at a time, so that clients that resume do not use all connections that sessions and
+/// health checks need.
+const CONCURRENT_READS: usize = 1;
 
 /// The events of one topic after a position.
 #[derive(Debug)]
@@ -41,11 +46,13 @@ pub struct ReplayCache {
     db: Database,
     dispatched_position: DispatchedPosition,
     pages: Cache<(Topic, i64), Arc<LogPage>>,
+    permits: Arc<Semaphore>,
 }
 
 impl ReplayCache {
     pub fn new(db: Database, dispatched_position: DispatchedPosition) -> Self {
-        Self { db, dispatched_position, pages: Cache::new(CACHED_PAGES) }
+        let (pages, permits) = (Cache::new(CACHED_PAGES), Arc::new(Semaphore::new(CONCURRENT_READS)));
+        Self { db, dispatched_position, pages, permits }
     }
 
     /// The first events of `topic` after the position `after`. The page is full, or complete at least up to
@@ -75,6 +82,8 @@ impl ReplayCache {
         // Read the position before the rows: all events up to it are committed, so the rows include them.
         let dispatched_position = self.dispatched_position.current();
         let limit = u64::try_from(PAGE_SIZE).unwrap_or(u64::MAX);
+        // The semaphore is never closed.
+        let _permit = self.permits.acquire().await;
         let mut events = event_log::page(self.db.read(), Some(topic), after, limit).await?;
         // Read the oldest position after the rows, to detect that rows were pruned before they were read.
         if event_log::oldest_position(self.db.read()).await?.is_some_and(|oldest| oldest > after + 1) {

@@ -11,8 +11,8 @@
 //! - [`ContextExt::viewer`], and the methods that use it, ask who the caller is. A shared execution cannot
 //!   know: the call fails, and marks the execution as viewer-dependent.
 //! - [`ContextExt::visibility`] is the viewer whose permissions decide what can be read. In a shared
-//!   execution it has only the permissions that everybody in the audience has: those of an anonymous client
-//!   for [`Audience::Everyone`], those of a reviewer who owns nothing for [`Audience::Reviewers`].
+//!   execution it has only the permissions that everybody in the audience has: those of a reviewer
+//!   who owns nothing for [`Audience::Reviewers`], those of an anonymous client for the others.
 //! - A resolver that hides something because of `visibility` must call [`ContextExt::mark_viewer_dependent`]:
 //!   somebody in the audience may be allowed to see it.
 //!
@@ -35,6 +35,8 @@ use crate::graphql::load_spawner::{LoadSpawner, NoDelay};
 use crate::graphql::loaders::Loader;
 use crate::service;
 use crate::service::Services;
+use crate::store;
+use crate::store::ReaderKind;
 
 /// The most objects of one kind that one statement reads. No operation within the default limits needs more,
 /// so it takes one statement for each kind. Each key is at most two bound values; SQLite allows 32,766.
@@ -55,8 +57,21 @@ pub enum Caller {
 /// Subscribers who can share one execution of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Audience {
-    Everyone,
+    Anonymous,
+    /// Users, who may see the same as anonymous clients. They have an execution of their own, because it must
+    /// not wait for the reads of anonymous clients.
+    SignedIn,
     Reviewers,
+}
+
+impl Audience {
+    /// Whose connections an execution for this audience uses.
+    pub fn reader_kind(self) -> ReaderKind {
+        match self {
+            Self::Anonymous => ReaderKind::Anonymous,
+            Self::SignedIn | Self::Reviewers => ReaderKind::SignedIn,
+        }
+    }
 }
 
 /// Whom an execution is for. The module header explains the difference.
@@ -87,6 +102,7 @@ pub struct RequestContext {
     /// The viewer whose permissions decide what can be read; `None` if they are those of an anonymous client.
     visibility: Option<Arc<Viewer>>,
     cursor: Cursor,
+    db: store::Reader,
     loader: DataLoader<Loader>,
     /// Whether the result of a shared execution depends on who receives it.
     is_viewer_dependent: AtomicBool,
@@ -113,11 +129,17 @@ impl RequestContext {
         let visibility = match &scope {
             ExecutionScope::Single(Caller::Viewer(viewer)) => Some(Arc::clone(viewer)),
             ExecutionScope::Single(Caller::Anonymous | Caller::InvalidCredentials)
-            | ExecutionScope::Shared(Audience::Everyone) => None,
+            | ExecutionScope::Shared(Audience::Anonymous | Audience::SignedIn) => None,
             ExecutionScope::Shared(Audience::Reviewers) => Some(Arc::new(Viewer::any_reviewer())),
         };
+        let db = services.db.reader(match &scope {
+            ExecutionScope::Single(Caller::Viewer(_)) => ReaderKind::SignedIn,
+            ExecutionScope::Single(Caller::Anonymous | Caller::InvalidCredentials) => ReaderKind::Anonymous,
+            ExecutionScope::Shared(audience) => audience.reader_kind(),
+        });
         // Without a cache: a resolver must see the current state.
-        let loader = Loader::new(Arc::clone(&services), visibility.clone(), Arc::clone(&meta.request_id));
+        let loader =
+            Loader::new(Arc::clone(&services), db.clone(), visibility.clone(), Arc::clone(&meta.request_id));
         let loader = DataLoader::new(loader, spawner, NoDelay).max_batch_size(BATCH_MAX);
         Self {
             services,
@@ -126,6 +148,7 @@ impl RequestContext {
             request_id: Arc::clone(&meta.request_id),
             visibility,
             cursor,
+            db,
             loader: loader.delay(Duration::ZERO),
             is_viewer_dependent: AtomicBool::new(false),
             last_event_id: None,
@@ -157,6 +180,11 @@ pub trait ContextExt<'a> {
 
     fn loader(&self) -> &'a DataLoader<Loader> {
         &self.request().loader
+    }
+
+    /// The connections for the reads of this operation.
+    fn db(&self) -> &'a store::Reader {
+        &self.request().db
     }
 
     /// Identifies the request in logs, in the audit log and in responses.

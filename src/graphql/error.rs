@@ -21,6 +21,8 @@ use crate::store;
 
 /// When a client should try again if too many requests wait. They are processed within a few seconds.
 const OVERLOAD_RETRY_AFTER: Duration = Duration::from_secs(5);
+/// When to try again if the storage is full: somebody has to make room.
+const STORAGE_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 /// The result of a resolver.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -74,13 +76,14 @@ pub enum ErrorCode {
     IdempotencyKeyReused,
     /// The mutation with this Idempotency-Key was committed, but its response was lost.
     IdempotentAnswerLost,
-    /// The operation exceeded its time limit.
+    /// The operation, or a statement of an anonymous client, exceeded its time limit.
     TimedOut,
     /// Encrypted data failed its integrity check and is not shown.
     DataTampered,
     /// A key is missing that is needed to decrypt data.
     KeyMissing,
-    /// The database is unavailable, or too many requests of this kind wait: try again.
+    /// The database is unavailable, the storage is full, or too many requests of this kind wait: try again after
+    /// `extensions.retryAfterSeconds` seconds.
     ServiceUnavailable,
     /// An internal error. Its cause is logged under `extensions.requestId`.
     InternalServerError,
@@ -174,6 +177,19 @@ impl Error {
         Self { retry_after, ..Self::new(ErrorCode::ServiceUnavailable, message) }
     }
 
+    fn storage_full(error: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%error, "nothing can be stored");
+        let retry_after = Some(STORAGE_RETRY_DELAY);
+        let message = "Nothing can be stored right now; reading still works. Try again later.";
+        Self { retry_after, ..Self::new(ErrorCode::ServiceUnavailable, message) }
+    }
+
+    fn timed_out(error: &dyn std::fmt::Display) -> Self {
+        tracing::warn!(%error, "a statement took too long");
+        let message = "Reading the data took too long and was stopped. Ask for less, or sign in.";
+        Self::new(ErrorCode::TimedOut, message)
+    }
+
     /// The `extensions` of the error: `code`, and `retryAfterSeconds`, `budget` and `reason` if they are known.
     pub fn extensions(&self) -> ErrorExtensionValues {
         let code: &str = self.code.into();
@@ -245,6 +261,8 @@ impl From<service::Error> for Error {
             service::Error::BudgetExceeded(limited) => limited.into(),
             service::Error::Overloaded => Self::overloaded(),
             service::Error::Unavailable(error) => Self::unavailable(&error),
+            service::Error::StorageFull(error) => Self::storage_full(&error),
+            service::Error::TimedOut(error) => Self::timed_out(&error),
             service::Error::Decryption(error) => Self::from_vault_error(&error),
             service::Error::Internal(error) => Self::internal(&error),
         }
@@ -267,7 +285,7 @@ impl From<RateLimited> for Error {
 
 impl From<store::Error> for Error {
     fn from(error: crate::store::Error) -> Self {
-        if store::is_unavailable(&error) { Self::unavailable(&error) } else { Self::internal(&error) }
+        service::Error::from(error).into()
     }
 }
 

@@ -36,6 +36,7 @@ use crate::store::{categories, gigs, images, reviews, users, verifications};
 /// The loader of one request.
 pub struct Loader {
     services: Arc<Services>,
+    db: store::Reader,
     /// The viewer whose permissions apply; see
     /// [`ContextExt::visibility`](crate::graphql::context::ContextExt::visibility).
     viewer: Option<Arc<Viewer>>,
@@ -44,12 +45,13 @@ pub struct Loader {
 }
 
 impl Loader {
-    pub fn new(services: Arc<Services>, viewer: Option<Arc<Viewer>>, request_id: Arc<str>) -> Self {
-        Self { services, viewer, request_id }
-    }
-
-    fn db(&self) -> &store::Connection {
-        self.services.db.read()
+    pub fn new(
+        services: Arc<Services>,
+        db: store::Reader,
+        viewer: Option<Arc<Viewer>>,
+        request_id: Arc<str>,
+    ) -> Self {
+        Self { services, db, viewer, request_id }
     }
 }
 
@@ -116,7 +118,7 @@ impl dataloader::Loader<UserId> for Loader {
     type Error = Error;
 
     async fn load(&self, keys: &[UserId]) -> LoadResult<UserId, User> {
-        let rows = users::find_all(self.db(), keys).await?;
+        let rows = users::find_all(&self.db, keys).await?;
         Ok(rows.into_iter().map(|user| (user.id, user)).collect())
     }
 }
@@ -126,7 +128,7 @@ impl dataloader::Loader<CategoryId> for Loader {
     type Error = Error;
 
     async fn load(&self, keys: &[CategoryId]) -> LoadResult<CategoryId, Category> {
-        let rows = categories::find_all(self.db(), keys).await?;
+        let rows = categories::find_all(&self.db, keys).await?;
         Ok(rows.into_iter().map(|category| (category.id, category)).collect())
     }
 }
@@ -136,7 +138,7 @@ impl dataloader::Loader<GigId> for Loader {
     type Error = Error;
 
     async fn load(&self, keys: &[GigId]) -> LoadResult<GigId, Gig> {
-        let rows = gigs::find_all_visible(self.db(), self.viewer.as_deref(), keys).await?;
+        let rows = gigs::find_all_visible(&self.db, self.viewer.as_deref(), keys).await?;
         Ok(rows.into_iter().map(|gig| (gig.id, gig)).collect())
     }
 }
@@ -146,7 +148,7 @@ impl dataloader::Loader<ImageId> for Loader {
     type Error = Error;
 
     async fn load(&self, keys: &[ImageId]) -> LoadResult<ImageId, ImageView> {
-        let rows = images::find_all_visible(self.db(), self.viewer.as_deref(), keys).await?;
+        let rows = images::find_all_visible(&self.db, self.viewer.as_deref(), keys).await?;
         Ok(rows.into_iter().map(|view| (view.image.id, view)).collect())
     }
 }
@@ -159,7 +161,7 @@ impl dataloader::Loader<ReviewItemId> for Loader {
         if !self.viewer.as_ref().is_some_and(|viewer| viewer.role.can_review()) {
             return Ok(HashMap::new());
         }
-        let rows = reviews::find_all(self.db(), keys).await?;
+        let rows = reviews::find_all(&self.db, keys).await?;
         Ok(rows.into_iter().map(|item| (item.id, item)).collect())
     }
 }
@@ -176,7 +178,7 @@ impl dataloader::Loader<VerificationId> for Loader {
         if visible.is_empty() {
             return Ok(HashMap::new());
         }
-        let rows = verifications::find_all(self.db(), &visible).await?;
+        let rows = verifications::find_all(&self.db, &visible).await?;
         let rows = rows.into_iter().map(|row| row.verification);
         Ok(rows.map(|verification| (verification.user_id.into(), verification)).collect())
     }
@@ -190,7 +192,7 @@ impl dataloader::Loader<DocumentId> for Loader {
     async fn load(&self, keys: &[DocumentId]) -> LoadResult<DocumentId, IdentityDocument> {
         let Some(viewer) = &self.viewer else { return Ok(HashMap::new()) };
         let owner = (!viewer.role.can_review()).then(|| viewer.id());
-        let rows = verifications::find_documents(self.db(), keys, owner).await?;
+        let rows = verifications::find_documents(&self.db, keys, owner).await?;
         Ok(rows.into_iter().map(|document| (document.id, document)).collect())
     }
 }
@@ -200,7 +202,7 @@ impl dataloader::Loader<AllCategories> for Loader {
     type Error = Error;
 
     async fn load(&self, keys: &[AllCategories]) -> LoadResult<AllCategories, Arc<[Category]>> {
-        let all: Arc<[Category]> = categories::all(self.db()).await?.into();
+        let all: Arc<[Category]> = categories::all(&self.db).await?.into();
         Ok(keys.iter().map(|key| (*key, Arc::clone(&all))).collect())
     }
 }
@@ -211,7 +213,7 @@ impl dataloader::Loader<OwnVerification> for Loader {
 
     async fn load(&self, keys: &[OwnVerification]) -> LoadResult<OwnVerification, Verification> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let rows = verifications::find_all(self.db(), &ids).await?;
+        let rows = verifications::find_all(&self.db, &ids).await?;
         let rows = rows.into_iter().map(|row| row.verification);
         Ok(rows.map(|verification| (OwnVerification(verification.user_id), verification)).collect())
     }
@@ -225,7 +227,7 @@ impl dataloader::Loader<OwnGigCount> for Loader {
         let mut counts = HashMap::new();
         // There is one key: that of the viewer.
         for key in keys {
-            counts.insert(*key, gigs::count_unarchived(self.db(), key.0).await?);
+            counts.insert(*key, gigs::count_unarchived(&self.db, key.0).await?);
         }
         Ok(counts)
     }
@@ -239,7 +241,8 @@ impl dataloader::Loader<PersonalInfoOf> for Loader {
         let Some(viewer) = &self.viewer else { return Ok(HashMap::new()) };
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let forms =
-            verification_reviews::personal_info(&self.services, viewer, &ids, &self.request_id).await?;
+            verification_reviews::personal_info(&self.services, &self.db, viewer, &ids, &self.request_id)
+                .await?;
         Ok(forms.into_iter().map(|(id, form)| (PersonalInfoOf(id), form.map_err(Error::from))).collect())
     }
 }
@@ -250,7 +253,7 @@ impl dataloader::Loader<QueuePositionOf> for Loader {
 
     async fn load(&self, keys: &[QueuePositionOf]) -> LoadResult<QueuePositionOf, i64> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let positions = reviews::verification_positions(self.db(), &ids).await?;
+        let positions = reviews::verification_positions(&self.db, &ids).await?;
         Ok(positions.into_iter().map(|(id, position)| (QueuePositionOf(id), position)).collect())
     }
 }
@@ -261,7 +264,7 @@ impl dataloader::Loader<ImagesOfGig> for Loader {
 
     async fn load(&self, keys: &[ImagesOfGig]) -> LoadResult<ImagesOfGig, Vec<GigImage>> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let rows = images::find_by_gigs(self.db(), &ids).await?;
+        let rows = images::find_by_gigs(&self.db, &ids).await?;
         Ok(group_by_key(rows.into_iter().map(|(gig_id, image)| (ImagesOfGig(gig_id), image))))
     }
 }
@@ -272,7 +275,7 @@ impl dataloader::Loader<ReasonsOfVersion> for Loader {
 
     async fn load(&self, keys: &[ReasonsOfVersion]) -> LoadResult<ReasonsOfVersion, Vec<ReviewReason>> {
         let versions: Vec<_> = keys.iter().map(|key| (key.0, key.1)).collect();
-        let rows = reviews::reasons_of_versions(self.db(), &versions).await?;
+        let rows = reviews::reasons_of_versions(&self.db, &versions).await?;
         Ok(rows
             .into_iter()
             .map(|((id, version), reasons)| (ReasonsOfVersion(id, version), reasons))
@@ -288,7 +291,7 @@ impl dataloader::Loader<GigsOfSeller> for Loader {
         let groups = group_by_key(keys.iter().map(|key| ((key.request.clone(), key.columns), key.seller_id)));
         let mut loaded = HashMap::new();
         for ((request, columns), sellers) in groups {
-            let pages = list::pages_of_sellers(self.db(), &sellers, &request, columns).await?;
+            let pages = list::pages_of_sellers(&self.db, &sellers, &request, columns).await?;
             for (seller_id, page) in pages {
                 loaded.insert(GigsOfSeller { seller_id, request: request.clone(), columns }, page);
             }
@@ -303,7 +306,7 @@ impl dataloader::Loader<GigCountOfSeller> for Loader {
 
     async fn load(&self, keys: &[GigCountOfSeller]) -> LoadResult<GigCountOfSeller, i64> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let rows = list::counts_of_sellers(self.db(), &ids).await?;
+        let rows = list::counts_of_sellers(&self.db, &ids).await?;
         Ok(rows.into_iter().map(|(seller_id, count)| (GigCountOfSeller(seller_id), count)).collect())
     }
 }
@@ -315,7 +318,7 @@ impl dataloader::Loader<FacetOfSeller> for Loader {
     async fn load(&self, keys: &[FacetOfSeller]) -> LoadResult<FacetOfSeller, Vec<(Bucket, i64)>> {
         let mut loaded = HashMap::new();
         for (facet, sellers) in group_by_key(keys.iter().map(|key| (key.facet, key.seller_id))) {
-            for (seller_id, counts) in facets::counts_of_sellers(self.db(), &sellers, facet).await? {
+            for (seller_id, counts) in facets::counts_of_sellers(&self.db, &sellers, facet).await? {
                 loaded.insert(FacetOfSeller { seller_id, facet }, counts);
             }
         }
@@ -331,7 +334,7 @@ impl dataloader::Loader<SellerGigsOnSide> for Loader {
         let by_bound = keys.iter().map(|key| ((key.side, key.key.clone()), key.seller_id));
         let mut loaded = HashMap::new();
         for ((side, key), sellers) in group_by_key(by_bound) {
-            for seller_id in list::sellers_on_side(self.db(), &sellers, side, &key).await? {
+            for seller_id in list::sellers_on_side(&self.db, &sellers, side, &key).await? {
                 loaded.insert(SellerGigsOnSide { seller_id, side, key: key.clone() }, ());
             }
         }

@@ -26,6 +26,7 @@ pub fn reject(status: StatusCode, code: ErrorCode, message: impl Into<String>) -
 pub fn service_error(error: &Error) -> Response {
     let status = match error.code() {
         ErrorCode::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
     reject(status, error.code(), error.message())

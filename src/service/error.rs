@@ -7,6 +7,7 @@ use crate::domain::violation::{Violation, ViolationCode};
 pub use crate::media::vault::VaultError;
 use crate::service::rate_limit::RateLimited;
 use crate::store;
+use crate::store::FailureKind;
 
 /// The result of a use case.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -35,25 +36,48 @@ pub enum Error {
     /// Too many passwords or images wait to be processed.
     #[error("too many jobs wait")]
     Overloaded,
-    #[error("the database is unavailable: {0}")]
-    Unavailable(#[source] store::Error),
+    #[error("the database or the storage of images is unavailable: {0}")]
+    Unavailable(Cause),
+    /// Nothing can be stored. Reading still works.
+    #[error("the storage is full: {0}")]
+    StorageFull(Cause),
+    /// The database took too long.
+    #[error("a statement took too long: {0}")]
+    TimedOut(Cause),
     /// Encrypted data cannot be decrypted: a key is missing, or the data were altered.
     #[error("decryption failed: {0}")]
     Decryption(#[from] VaultError),
     /// An unexpected failure. Its text is logged and never sent to clients.
     #[error(transparent)]
-    Internal(Box<dyn std::error::Error + Send + Sync>),
+    Internal(Cause),
 }
 
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 impl Error {
-    pub fn internal(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    /// A blob could not be written.
+    pub fn not_stored(error: impl Into<Cause>) -> Self {
+        Self::StorageFull(error.into())
+    }
+
+    /// A blob could not be read.
+    pub fn unavailable(error: impl Into<Cause>) -> Self {
+        Self::Unavailable(error.into())
+    }
+
+    pub fn internal(error: impl Into<Cause>) -> Self {
         Self::Internal(error.into())
     }
 }
 
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
-        if store::is_unavailable(&error) { Self::Unavailable(error) } else { Self::internal(error) }
+        match store::failure_kind(&error) {
+            FailureKind::Unavailable => Self::Unavailable(error.into()),
+            FailureKind::StorageFull => Self::StorageFull(error.into()),
+            FailureKind::TimedOut => Self::TimedOut(error.into()),
+            FailureKind::Other => Self::internal(error),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::media::images::{EncodedImage, claimed_pixels};
 use crate::service::fair_queue::QueueLimits;
 use crate::service::rate_limit::{RateLimitKey, RateLimitKind};
 use crate::service::{Error, Result, Services, UnitOfWork};
+use crate::store::ReaderKind;
 use crate::store::images::ImageView;
 use crate::store::{images, users};
 
@@ -114,7 +115,7 @@ pub(crate) async fn store(services: &Services, owner_id: UserId, encoded: Encode
     require_quota(services, &work, owner_id, encoded.bytes.len()).await?;
     images::insert(work.tx(), &image, services.now()).await?;
     work.commit().await?;
-    services.media.put(image.id, encoded.bytes).await.map_err(Error::internal)?;
+    services.media.put(image.id, encoded.bytes).await.map_err(Error::not_stored)?;
     Ok(image)
 }
 
@@ -159,7 +160,8 @@ pub async fn read(
     image_id: ImageId,
     signature: Option<&UrlSignature>,
 ) -> Result<Option<ImageFile>> {
-    let db = services.db.read();
+    let kind = if viewer.is_some() { ReaderKind::SignedIn } else { ReaderKind::Anonymous };
+    let db = &services.db.reader(kind);
     let is_signed =
         signature.is_some_and(|url_signature| is_valid(services, image_id, url_signature, services.now()));
     let image_view = if is_signed {
@@ -168,7 +170,7 @@ pub async fn read(
         images::find_all_visible(db, viewer, &[image_id]).await?
     };
     let Some(image_view) = image_view.into_iter().next() else { return Ok(None) };
-    let bytes = services.media.get(image_id).await.map_err(Error::internal)?;
+    let bytes = services.media.get(image_id).await.map_err(Error::unavailable)?;
     Ok(bytes.map(|bytes| ImageFile { bytes, is_public: image_view.is_public }))
 }
 

@@ -3,8 +3,8 @@
 //! A use case takes the viewer and validated input. It begins one [`UnitOfWork`] (a transaction), asks
 //! `domain` whether the change is allowed, writes through `store`, records events with
 //! [`UnitOfWork::record`], and commits. If it returns an error, nothing was changed, unless it documents
-//! something else. Every use case can return [`Error::Unavailable`] and [`Error::Internal`]; `# Errors` lists
-//! only what is specific.
+//! something else. Every use case can return [`Error::Unavailable`], [`Error::StorageFull`],
+//! [`Error::TimedOut`] and [`Error::Internal`]; `# Errors` lists only what is specific.
 //!
 //! To add a mutation:
 //!

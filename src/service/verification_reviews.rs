@@ -29,6 +29,7 @@ use crate::service::gigs::apply_transition;
 use crate::service::reviews::{update_item, validate_note};
 use crate::service::verifications::{decrypt_personal_info, document_context, save_change};
 use crate::service::{Error, Result, Services, UnitOfWork};
+use crate::store;
 use crate::store::{gigs, reviews, users, verifications};
 
 /// The lifetime of the URL of a document's image.
@@ -209,6 +210,7 @@ async fn apply_consequences(
 /// the form was altered.
 pub async fn personal_info(
     services: &Services,
+    db: &store::Reader,
     viewer: &Viewer,
     user_ids: &[UserId],
     request_id: &str,
@@ -217,7 +219,7 @@ pub async fn personal_info(
         require_reviewer(viewer)?;
     }
     let mut forms = HashMap::new();
-    for record in verifications::find_all(services.db.read(), user_ids).await? {
+    for record in verifications::find_all(db, user_ids).await? {
         if let Some(form) = decrypt_personal_info(services, &record).transpose() {
             forms.insert(record.verification.user_id, form);
         }
@@ -282,7 +284,7 @@ pub async fn read_document(
     let Some(document) = verifications::find_document(db, document_id).await? else { return Ok(None) };
     let record = verifications::find(db, document.user_id).await?;
     let Some(wrapped) = record.and_then(|record| record.key) else { return Ok(None) };
-    let blob = services.media.get(document_id).await.map_err(Error::internal)?;
+    let blob = services.media.get(document_id).await.map_err(Error::unavailable)?;
     let Some(blob) = blob else { return Ok(None) };
     let key = services.vault.unwrap(&wrapped, document.user_id)?;
     let image = key.decrypt(&document_context(document.user_id, document_id), &blob)?;

@@ -121,7 +121,7 @@ pub async fn upload_document(
     documents.push(document.clone());
     record.verification.document_type = Some(document_type);
     let blob = key.encrypt(&document_context(viewer.id(), document.id), &encoded.bytes)?;
-    services.media.put(document.id, blob.into()).await.map_err(Error::internal)?;
+    services.media.put(document.id, blob.into()).await.map_err(Error::not_stored)?;
     let written = async {
         save_change(services, &mut work, &record, previous).await?;
         work.commit().await

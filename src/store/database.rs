@@ -1,22 +1,32 @@
-//! Opens and migrates the database: PostgreSQL with one pool, SQLite with one writer and several readers.
+//! Opens and migrates the database, with several pools of connections.
+//!
+//! | pool | of | for |
+//! |---|---|---|
+//! | `anonymous` | 3 in SQLite, 6 in PostgreSQL | the operations of anonymous clients; a statement is stopped after two seconds |
+//! | `signed_in` | 4, 6 | the operations of signed-in users |
+//! | `system` | 2, 4 | sessions, health checks, the event log, background jobs, commands |
+//! | `writer` | 1, 8 | transactions that write |
+//!
+//! So whatever clients read, users can sign in, changes are stored, and a health check gets an answer.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use migration::{Migrator, MigratorTrait};
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::sqlx::{self, postgres::PgDatabaseError};
+use sea_orm::sqlx;
+use sea_orm::sqlx::Connection as _;
+use sea_orm::sqlx::sqlite::{SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sea_orm::{
-    AccessMode, ConnAcquireErr, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction,
-    DbBackend, DbErr, IsolationLevel, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions,
-    TransactionTrait,
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
 use crate::store::Result;
+use crate::store::reader::{Reader, ReaderKind, begin_detached};
 
 /// A request fails if it waits longer than this for a connection. The database then counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -31,8 +41,23 @@ const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// a small statement.
 const TEST_CONNECTION_AFTER: Duration = Duration::from_secs(1);
 
-const SQLITE_READERS: u32 = 8;
-const POSTGRES_CONNECTIONS: u32 = 20;
+/// A statement of an anonymous client is stopped after this time.
+const ANONYMOUS_STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How many instructions SQLite executes before it looks at the time again: well below a millisecond.
+const SQLITE_INSTRUCTIONS_PER_CHECK: i32 = 10_000;
+
+/// The sizes of the pools of a gateway.
+struct PoolSizes {
+    anonymous: u32,
+    signed_in: u32,
+    system: u32,
+    writer: u32,
+}
+
+/// Each connection of SQLite is a thread.
+const SQLITE_POOLS: PoolSizes = PoolSizes { anonymous: 3, signed_in: 4, system: 2, writer: 1 };
+const POSTGRES_POOLS: PoolSizes = PoolSizes { anonymous: 6, signed_in: 6, system: 4, writer: 8 };
 
 /// Key of the PostgreSQL advisory lock for migrations, so that gateways that start together migrate once.
 const MIGRATION_LOCK: i64 = 0x6769_6777_6179_0001;
@@ -40,7 +65,9 @@ const MIGRATION_LOCK: i64 = 0x6769_6777_6179_0001;
 /// The connections to the database, shared by the whole process.
 #[derive(Debug, Clone)]
 pub struct Database {
-    reader: DatabaseConnection,
+    anonymous: DatabaseConnection,
+    signed_in: DatabaseConnection,
+    system: DatabaseConnection,
     writer: DatabaseConnection,
     statement_count: Arc<AtomicU64>,
     /// The file of SQLite; `None` for PostgreSQL.
@@ -55,33 +82,41 @@ impl Database {
         create_private(file)?;
         let sqlite = Some(file.to_owned());
         let file = file.to_owned();
-        let connect = |connections: u32, timeout: Duration| {
-            let file = file.clone();
-            // The file is set below as a path, since a URL cannot express every path. (With `:memory:` here,
-            // the file would be ignored.)
-            let mut options = ConnectOptions::new("sqlite:gigway.sqlite");
-            options
-                .max_connections(connections)
-                .acquire_timeout(timeout)
-                .test_before_acquire(false)
-                .sqlx_logging(false)
-                .map_sqlx_sqlite_opts(move |options| {
-                    options
-                        .filename(&file)
-                        .create_if_missing(true)
-                        .journal_mode(SqliteJournalMode::Wal)
-                        .synchronous(SqliteSynchronous::Normal)
-                        .busy_timeout(SQLITE_BUSY_TIMEOUT)
-                        .foreign_keys(true)
-                });
-            connect_and_count(options, &statement_count)
-        };
+        let connect =
+            |connections: u32, timeout: Duration, pool: fn(SqlitePoolOptions) -> SqlitePoolOptions| {
+                let file = file.clone();
+                // The file is set below as a path, since a URL cannot express every path. (With `:memory:` here,
+                // the file would be ignored.)
+                let mut options = ConnectOptions::new("sqlite:gigway.sqlite");
+                options
+                    .max_connections(connections)
+                    .acquire_timeout(timeout)
+                    .test_before_acquire(false)
+                    .sqlx_logging(false)
+                    .map_sqlx_sqlite_pool_opts(pool)
+                    .map_sqlx_sqlite_opts(move |options| {
+                        options
+                            .filename(&file)
+                            .create_if_missing(true)
+                            .journal_mode(SqliteJournalMode::Wal)
+                            .synchronous(SqliteSynchronous::Normal)
+                            .busy_timeout(SQLITE_BUSY_TIMEOUT)
+                            .foreign_keys(true)
+                    });
+                connect_and_count(options, &statement_count)
+            };
         // If several processes open a new file at once, one of them switches it to WAL mode. SQLite would let
         // the others fail instead of wait, so they wait for this lock.
         let _lock = lock_exclusively(&file).await?;
-        let writer = connect(1, SQLITE_WRITE_TIMEOUT).await?;
-        let reader = connect(SQLITE_READERS, ACQUIRE_TIMEOUT).await?;
-        Ok(Self { reader, writer, statement_count: Arc::clone(&statement_count), sqlite })
+        let PoolSizes { anonymous, signed_in, system, writer } = SQLITE_POOLS;
+        Ok(Self {
+            writer: connect(writer, SQLITE_WRITE_TIMEOUT, with_clean_transactions).await?,
+            system: connect(system, ACQUIRE_TIMEOUT, |pool| pool).await?,
+            signed_in: connect(signed_in, ACQUIRE_TIMEOUT, |pool| pool).await?,
+            anonymous: connect(anonymous, ACQUIRE_TIMEOUT, with_time_limit).await?,
+            statement_count: Arc::clone(&statement_count),
+            sqlite,
+        })
     }
 
     /// Opens an existing SQLite file. SQLite then rejects every change, and nothing is created.
@@ -101,7 +136,14 @@ impl Database {
                 options.busy_timeout(SQLITE_BUSY_TIMEOUT).pragma("query_only", "ON")
             });
         let pool = connect_and_count(options, &statement_count).await?;
-        Ok(Self { reader: pool.clone(), writer: pool, statement_count, sqlite })
+        Ok(Self {
+            anonymous: pool.clone(),
+            signed_in: pool.clone(),
+            system: pool.clone(),
+            writer: pool,
+            statement_count,
+            sqlite,
+        })
     }
 
     /// Connects to PostgreSQL. The server cancels every statement that runs for longer than
@@ -121,27 +163,40 @@ impl Database {
         is_read_only: bool,
     ) -> Result<Self> {
         let statement_count = Arc::default();
-        let mut options = ConnectOptions::new(url);
-        options
-            .max_connections(POSTGRES_CONNECTIONS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_timeout(ACQUIRE_TIMEOUT)
-            .set_application_name("gigway")
-            .test_before_acquire_if_idle_for(TEST_CONNECTION_AFTER)
-            .statement_timeout(statement_timeout)
-            .map_sqlx_postgres_opts(move |options| {
-                options.options([
-                    // JIT compilation costs more than any of these short statements gains from it.
-                    ("jit", "off"),
-                    // For statements outside transactions and in migrations: the database may have another
-                    // default.
-                    ("default_transaction_isolation", "read committed"),
-                    ("default_transaction_read_only", if is_read_only { "on" } else { "off" }),
-                ])
-            })
-            .sqlx_logging(false);
-        let pool = connect_and_count(options, &statement_count).await?;
-        Ok(Self { reader: pool.clone(), writer: pool, statement_count, sqlite: None })
+        let connect = |connections: u32, statement_timeout: Duration, lazily: bool| {
+            let mut options = ConnectOptions::new(url);
+            options
+                .max_connections(connections)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .connect_timeout(ACQUIRE_TIMEOUT)
+                .connect_lazy(lazily)
+                .set_application_name("gigway")
+                .test_before_acquire_if_idle_for(TEST_CONNECTION_AFTER)
+                .statement_timeout(statement_timeout)
+                .map_sqlx_postgres_opts(move |options| {
+                    options.options([
+                        // JIT compilation costs more than any of these short statements gains from it.
+                        ("jit", "off"),
+                        // For statements outside transactions and in migrations: the database may have another
+                        // default.
+                        ("default_transaction_isolation", "read committed"),
+                        ("default_transaction_read_only", if is_read_only { "on" } else { "off" }),
+                    ])
+                })
+                .sqlx_logging(false);
+            connect_and_count(options, &statement_count)
+        };
+        let PoolSizes { anonymous, signed_in, system, writer } = POSTGRES_POOLS;
+        let anonymous_timeout = statement_timeout.min(ANONYMOUS_STATEMENT_TIMEOUT);
+        Ok(Self {
+            // The first one shows whether the server can be reached.
+            writer: connect(writer, statement_timeout, false).await?,
+            system: connect(system, statement_timeout, true).await?,
+            signed_in: connect(signed_in, statement_timeout, true).await?,
+            anonymous: connect(anonymous, anonymous_timeout, true).await?,
+            statement_count: Arc::clone(&statement_count),
+            sqlite: None,
+        })
     }
 
     /// Runs the pending migrations, if any. Concurrent calls wait for each other, even in other processes.
@@ -168,13 +223,22 @@ impl Database {
 
     /// The names of the migrations that have not run yet.
     pub async fn pending_migrations(&self) -> Result<Vec<String>> {
-        let pending = Migrator::get_pending_migrations_read_only(&self.reader).await?;
+        let pending = Migrator::get_pending_migrations_read_only(&self.system).await?;
         Ok(pending.iter().map(|step| step.name().to_owned()).collect())
     }
 
-    /// The connections for reads outside a transaction.
+    /// The connections for reads that belong to no operation of a client. They are a reserve: a resolver reads
+    /// with the [`Reader`] of its operation.
     pub fn read(&self) -> &DatabaseConnection {
-        &self.reader
+        &self.system
+    }
+
+    /// The connections for the reads of one operation.
+    pub fn reader(&self, kind: ReaderKind) -> Reader {
+        Reader::new(match kind {
+            ReaderKind::Anonymous => self.anonymous.clone(),
+            ReaderKind::SignedIn => self.signed_in.clone(),
+        })
     }
 
     /// Begins a transaction that will write.
@@ -191,22 +255,9 @@ impl Database {
         begin_detached(self.writer.clone(), options).await
     }
 
-    /// Begins a read-only transaction whose statements all see the same state of the database.
-    pub async fn snapshot(&self) -> Result<DatabaseTransaction> {
-        let options = match self.backend() {
-            DbBackend::Postgres => TransactionOptions {
-                isolation_level: Some(IsolationLevel::RepeatableRead),
-                access_mode: Some(AccessMode::ReadOnly),
-                ..TransactionOptions::default()
-            },
-            _ => TransactionOptions::default(),
-        };
-        begin_detached(self.reader.clone(), options).await
-    }
-
     /// Checks that the database responds and can read a table.
     pub async fn ping(&self) -> Result<()> {
-        self.reader
+        self.system
             .query_one_raw(Statement::from_string(self.backend(), "SELECT epoch FROM log_meta"))
             .await?;
         Ok(())
@@ -218,13 +269,13 @@ impl Database {
             DbBackend::Postgres => "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint",
             _ => "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
         };
-        let row = self.reader.query_one_raw(Statement::from_string(self.backend(), sql)).await?;
+        let row = self.system.query_one_raw(Statement::from_string(self.backend(), sql)).await?;
         let millis: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
         Ok(DateTime::from_timestamp_millis(millis).unwrap_or_default())
     }
 
     pub fn backend(&self) -> DbBackend {
-        self.reader.get_database_backend()
+        self.system.get_database_backend()
     }
 
     /// How many statements were executed, without those of [`uncounted`] tasks.
@@ -234,7 +285,9 @@ impl Database {
 
     /// Waits for the running statements and closes all connections.
     pub async fn close(&self) -> Result<()> {
-        self.reader.close_by_ref().await?;
+        for pool in [&self.anonymous, &self.signed_in, &self.system] {
+            pool.close_by_ref().await?;
+        }
         self.writer.close_by_ref().await
     }
 }
@@ -261,15 +314,36 @@ fn create_private(file: &Path) -> Result<()> {
     options.open(file).map(drop).map_err(custom)
 }
 
-/// Begins the transaction on a separate task. If a client disconnects, its request is dropped. A BEGIN that
-/// is dropped halfway would return its connection to the pool with an open transaction. On its own task, the
-/// BEGIN completes, and the transaction is then rolled back.
-async fn begin_detached(
-    pool: DatabaseConnection,
-    options: TransactionOptions,
-) -> Result<DatabaseTransaction> {
-    let begun = tokio::spawn(async move { pool.begin_with_options(options).await });
-    begun.await.map_err(|error| DbErr::Custom(error.to_string()))?
+/// Replaces a connection that is still in a transaction. If the disk is full, SQLite can roll back by itself. Then
+/// the `ROLLBACK` of the library fails, and the library would never begin a transaction on the connection
+/// again.
+fn with_clean_transactions(pool: SqlitePoolOptions) -> SqlitePoolOptions {
+    pool.before_acquire(|connection, _| {
+        Box::pin(async move {
+            if connection.is_in_transaction() {
+                // The rollback of the previous transaction may still be queued.
+                connection.ping().await?;
+            }
+            Ok(!connection.is_in_transaction())
+        })
+    })
+}
+
+/// Stops every statement after [`ANONYMOUS_STATEMENT_TIMEOUT`]. A connection is acquired for each statement.
+fn with_time_limit(pool: SqlitePoolOptions) -> SqlitePoolOptions {
+    pool.after_connect(|connection, _| Box::pin(limit_time(connection))).before_acquire(|connection, _| {
+        Box::pin(async move {
+            limit_time(connection).await?;
+            Ok(true)
+        })
+    })
+}
+
+async fn limit_time(connection: &mut SqliteConnection) -> std::result::Result<(), sqlx::Error> {
+    let deadline = Instant::now() + ANONYMOUS_STATEMENT_TIMEOUT;
+    let mut handle = connection.lock_handle().await?;
+    handle.set_progress_handler(SQLITE_INSTRUCTIONS_PER_CHECK, move || Instant::now() < deadline);
+    Ok(())
 }
 
 tokio::task_local! {
@@ -296,37 +370,4 @@ async fn connect_and_count(
         }
     });
     Ok(connection)
-}
-
-/// Whether the database is unavailable, as opposed to a statement that the database rejected.
-pub fn is_unavailable(error: &DbErr) -> bool {
-    match error {
-        DbErr::ConnectionAcquire(ConnAcquireErr::Timeout | ConnAcquireErr::ConnectionClosed)
-        | DbErr::Conn(_) => true,
-        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
-            match error.as_ref() {
-                sqlx::Error::Io(_)
-                | sqlx::Error::PoolTimedOut
-                | sqlx::Error::PoolClosed
-                | sqlx::Error::WorkerCrashed => true,
-                sqlx::Error::Database(error) => match error.try_downcast_ref::<PgDatabaseError>() {
-                    Some(error) => is_postgres_unavailable(error.code()),
-                    None => error.code().is_some_and(|code| is_sqlite_unavailable(&code)),
-                },
-                _ => false,
-            }
-        }
-        _ => false,
-    }
-}
-
-/// SQLite's primary codes for a file that is locked (5, 6), cannot be read or written (8, 10, 13, 14), or is
-/// corrupt (11, 26). The lowest byte of an extended code is its primary code.
-fn is_sqlite_unavailable(code: &str) -> bool {
-    code.parse().is_ok_and(|code: u32| matches!(code & 0xff, 5 | 6 | 8 | 10 | 11 | 13 | 14 | 26))
-}
-
-/// PostgreSQL's codes for "connection lost" (class 08) and "shutting down or starting up" (57P).
-fn is_postgres_unavailable(code: &str) -> bool {
-    code.starts_with("08") || code.starts_with("57P")
 }

@@ -17,11 +17,13 @@ pub mod categories;
 pub mod data_keys;
 mod database;
 pub mod event_log;
+mod failure;
 pub mod gigs;
 pub mod idempotency;
 mod ids;
 pub mod images;
 pub mod pagination;
+mod reader;
 pub mod reviews;
 pub mod sessions;
 mod sql;
@@ -29,14 +31,14 @@ pub mod stream_tickets;
 pub mod users;
 pub mod verifications;
 
-pub use database::{Database, is_unavailable, uncounted};
+pub use database::{Database, uncounted};
+pub use failure::{FailureKind, failure_kind, is_unavailable};
+pub use reader::{Reader, ReaderKind};
 
 use sea_orm::DbErr;
 
 /// A connection or a transaction.
 pub use sea_orm::ConnectionTrait as Executor;
-/// A pool of connections.
-pub use sea_orm::DatabaseConnection as Connection;
 /// An open transaction. It is rolled back if it is dropped without a commit.
 pub use sea_orm::DatabaseTransaction as Transaction;
 /// A failure of the database, or a stored value that cannot be parsed.

@@ -108,7 +108,7 @@ impl Query {
             order => order,
         };
         let terms = match search {
-            Some(text) => Some(gig_search::terms(ctx.services().db.read(), search::words(&text)).await?),
+            Some(text) => Some(gig_search::terms(ctx.db(), search::words(&text)).await?),
             None => None,
         };
         let query = GigQuery {

@@ -14,7 +14,7 @@ use crate::graphql::subscription::{Delivery, Event, open_source};
 use crate::graphql::types::gig::Gig;
 use crate::graphql::types::node::public_id;
 use crate::graphql::types::scalar::DateTime;
-use crate::service::Services;
+use crate::store;
 use crate::store::{gigs, users};
 
 /// A gig has become ACTIVE, for the first time or again.
@@ -67,15 +67,15 @@ impl GigPublishedSubscription {
         )]
         after: Option<String>,
     ) -> Result<impl Stream<Item = Result<GigPublishedEvent>>> {
-        ctx.viewer()?;
+        let audience = if ctx.viewer()?.is_some() { Audience::SignedIn } else { Audience::Anonymous };
         let filter = filter.map(GigFilter::parse).transpose()?;
-        let fanout = (Topic::PublishedGigs, FanoutScope::All(Audience::Everyone));
+        let fanout = (Topic::PublishedGigs, FanoutScope::All(audience));
         let source = open_source(ctx, fanout, after.as_deref(), move |services, delivery, event| {
             let filter = filter.clone();
             async move {
                 let EventBody::GigStatus { gig_id, .. } = event.body else { return Ok(None) };
                 if let Some(filter) = &filter
-                    && !matches(&services, filter, gig_id).await?
+                    && !matches(&services.db.reader(audience.reader_kind()), filter, gig_id).await?
                 {
                     return Ok(None);
                 }
@@ -93,8 +93,7 @@ impl GigPublishedSubscription {
 }
 
 /// Whether the gig is ACTIVE now and matches the filter.
-async fn matches(services: &Services, filter: &Filter, gig_id: GigId) -> Result<bool> {
-    let db = services.db.read();
+async fn matches(db: &store::Reader, filter: &Filter, gig_id: GigId) -> Result<bool> {
     let Some(gig) = gigs::find_visible(db, None, gig_id).await? else { return Ok(false) };
     let seller = users::find_all(db, &[gig.seller_id]).await?;
     Ok(seller.first().is_some_and(|seller| filter.matches(&gig, seller)))

@@ -128,7 +128,7 @@ impl GigStatusSubscription {
         })
         .await?;
         if let Some(gig_id) = gig_id {
-            let (position, gig) = load_snapshot(ctx.services(), viewer, gig_id).await?;
+            let (position, gig) = load_snapshot(ctx, viewer, gig_id).await?;
             source.requires_reviewer = gig.seller_id != viewer.id();
             if !is_resuming(ctx, after.as_deref()) {
                 source.stream.skip_to(position);
@@ -144,14 +144,14 @@ impl GigStatusSubscription {
 ///
 /// # Errors
 /// NOT_FOUND if the viewer is neither the seller nor a reviewer.
-async fn load_snapshot(services: &Services, viewer: &Viewer, gig_id: GigId) -> Result<(i64, gig::Gig)> {
+async fn load_snapshot(ctx: &Context<'_>, viewer: &Viewer, gig_id: GigId) -> Result<(i64, gig::Gig)> {
     // Both reads see the same state, so the snapshot includes every event up to the position, and none after
     // it.
-    let snapshot_tx = services.db.snapshot().await?;
+    let snapshot_tx = ctx.db().snapshot().await?;
     let position = event_log::newest_position(&snapshot_tx).await?;
     let gig = gigs::find_visible(&snapshot_tx, Some(viewer), gig_id).await?;
     snapshot_tx.rollback().await?;
-    services.public_data_version.advance_to(position);
+    ctx.services().public_data_version.advance_to(position);
     let gig = gig.filter(|gig| gig.is_review_visible_to(Some(viewer))).ok_or_else(|| {
         Error::new(
             ErrorCode::NotFound,

@@ -72,15 +72,13 @@ impl ReviewQueueEvent {
 
     /// The number of items of both kinds that are OPEN now.
     async fn open_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let services = ctx.services();
-        let open = QueueQuery { kind: None, state: Some(ReviewState::Open), now: services.now() };
-        Ok(reviews::count(services.db.read(), &open).await?)
+        let open = QueueQuery { kind: None, state: Some(ReviewState::Open), now: ctx.services().now() };
+        Ok(reviews::count(ctx.db(), &open).await?)
     }
 
     /// The number of items of both kinds that are overdue now.
     async fn overdue_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let services = ctx.services();
-        Ok(reviews::count_overdue(services.db.read(), services.now()).await?)
+        Ok(reviews::count_overdue(ctx.db(), ctx.services().now()).await?)
     }
 }
 

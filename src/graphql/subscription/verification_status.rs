@@ -115,7 +115,7 @@ impl VerificationStatusSubscription {
         if !is_resuming(ctx, after.as_deref()) {
             // Both reads see the same state, so the snapshot contains every event up to the position and none
             // after it.
-            let snapshot_tx = services.db.snapshot().await?;
+            let snapshot_tx = ctx.db().snapshot().await?;
             let position = event_log::newest_position(&snapshot_tx).await?;
             let stored = verifications::find(&snapshot_tx, user_id).await?;
             snapshot_tx.rollback().await?;

@@ -56,7 +56,7 @@ impl GigConnection {
     ) -> Result<Self> {
         let request = arguments.parse(query.key_shape())?;
         let columns = selected_columns(ctx);
-        let page = list::page(ctx.services().db.read(), &query, &request, columns).await?;
+        let page = list::page(ctx.db(), &query, &request, columns).await?;
         Ok(Self { list: List::Query(query), viewer: viewer.cloned(), page, request })
     }
 
@@ -114,9 +114,7 @@ impl GigConnection {
         let has_opposite = match opposite_side(&self.request).filter(|_| is_selected) {
             None => false,
             Some((side, key)) => match &self.list {
-                List::Query(query) => {
-                    list::exists_on_side(ctx.services().db.read(), query, side, key).await?
-                }
+                List::Query(query) => list::exists_on_side(ctx.db(), query, side, key).await?,
                 List::OfSeller(seller_id) => {
                     let on_side = SellerGigsOnSide { seller_id: *seller_id, side, key: key.clone() };
                     ctx.loader().load_one(on_side).await?.is_some()
@@ -134,7 +132,7 @@ impl GigConnection {
     /// The number of gigs in the whole list. It is counted only if it is selected.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
         match &self.list {
-            List::Query(query) => Ok(list::count(ctx.services().db.read(), query).await?),
+            List::Query(query) => Ok(list::count(ctx.db(), query).await?),
             List::OfSeller(seller_id) => {
                 let count = ctx.loader().load_one(GigCountOfSeller(*seller_id)).await?;
                 Ok(i32::try_from(count.unwrap_or_default()).unwrap_or(i32::MAX))

@@ -50,7 +50,7 @@ impl GigFacets<'_> {
     fn counts<'a>(&'a self, ctx: &'a Context<'_>, facet: Facet) -> BoxFuture<'a, Result<Vec<(Bucket, i32)>>> {
         Box::pin(async move {
             let counts = match self.0 {
-                List::Query(query) => facets::counts(ctx.services().db.read(), query, facet).await?,
+                List::Query(query) => facets::counts(ctx.db(), query, facet).await?,
                 List::OfSeller(seller_id) => {
                     let key = FacetOfSeller { seller_id: *seller_id, facet };
                     ctx.loader().load_one(key).await?.unwrap_or_default()

@@ -35,7 +35,7 @@ impl ReviewItemConnection {
     /// BAD_USER_INPUT or INVALID_CURSOR if the page arguments are invalid.
     pub async fn of_query(ctx: &Context<'_>, query: QueueQuery, arguments: PageArguments) -> Result<Self> {
         let request = arguments.parse(CURSOR_FORMAT)?;
-        let page = reviews::page(ctx.services().db.read(), &query, &request).await?;
+        let page = reviews::page(ctx.db(), &query, &request).await?;
         Ok(Self { query, page, request })
     }
 }
@@ -60,15 +60,13 @@ impl ReviewItemConnection {
         let is_selected = ctx.look_ahead().field(opposite_side_field(&self.request)).exists();
         let has_opposite = match opposite_side(&self.request).filter(|_| is_selected) {
             None => false,
-            Some((side, key)) => {
-                reviews::exists_on_side(ctx.services().db.read(), &self.query, side, key).await?
-            }
+            Some((side, key)) => reviews::exists_on_side(ctx.db(), &self.query, side, key).await?,
         };
         Ok(page_info(&self.page, &self.request, has_opposite))
     }
 
     /// The number of items that match the arguments, on all pages. It is counted only if it is selected.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        Ok(reviews::count(ctx.services().db.read(), &self.query).await?)
+        Ok(reviews::count(ctx.db(), &self.query).await?)
     }
 }

@@ -71,6 +71,11 @@ impl GatewayProcess {
         Self { process, client, startup_output }
     }
 
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Sends a signal and waits. Returns the exit code.
     pub fn stop_with(mut self, signal: &str) -> Option<i32> {
         let id = self.process.id().to_string();

@@ -1,0 +1,96 @@
+//! The connections that one operation reads with.
+//!
+//! An operation can need many statements at once: 30 root fields, each with counts and facets. It gets two
+//! connections at a time, so that it does not delay everybody else. Anonymous clients and signed-in users have
+//! separate pools (see [`Database`](crate::store::Database)), so that anonymous clients together cannot delay
+//! users.
+
+use std::sync::Arc;
+
+use sea_orm::prelude::async_trait::async_trait;
+use sea_orm::{
+    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
+    IsolationLevel, QueryResult, Statement, TransactionOptions, TransactionTrait,
+};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::store::Result;
+
+/// The most connections that one operation uses at a time.
+const CONNECTIONS_PER_OPERATION: usize = 2;
+
+/// Whom an operation is for, which decides the pool that it reads with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReaderKind {
+    Anonymous,
+    SignedIn,
+}
+
+/// Reads for one operation. Clones share its two connections.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    pool: DatabaseConnection,
+    permits: Arc<Semaphore>,
+}
+
+impl Reader {
+    pub(super) fn new(pool: DatabaseConnection) -> Self {
+        Self { pool, permits: Arc::new(Semaphore::new(CONNECTIONS_PER_OPERATION)) }
+    }
+
+    /// Begins a read-only transaction whose statements all see the same state of the database.
+    pub async fn snapshot(&self) -> Result<DatabaseTransaction> {
+        let _permit = self.permit().await?;
+        let options = match self.get_database_backend() {
+            DbBackend::Postgres => TransactionOptions {
+                isolation_level: Some(IsolationLevel::RepeatableRead),
+                access_mode: Some(AccessMode::ReadOnly),
+                ..TransactionOptions::default()
+            },
+            _ => TransactionOptions::default(),
+        };
+        begin_detached(self.pool.clone(), options).await
+    }
+
+    async fn permit(&self) -> Result<SemaphorePermit<'_>> {
+        self.permits.acquire().await.map_err(|closed| DbErr::Custom(closed.to_string()))
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for Reader {
+    fn get_database_backend(&self) -> DbBackend {
+        self.pool.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult> {
+        let _permit = self.permit().await?;
+        self.pool.execute_raw(statement).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult> {
+        let _permit = self.permit().await?;
+        self.pool.execute_unprepared(sql).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>> {
+        let _permit = self.permit().await?;
+        self.pool.query_one_raw(statement).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>> {
+        let _permit = self.permit().await?;
+        self.pool.query_all_raw(statement).await
+    }
+}
+
+/// Begins the transaction on a separate task. If a client disconnects, its request is dropped. A BEGIN that
+/// is dropped halfway would return its connection to the pool with an open transaction. On its own task, the
+/// BEGIN completes, and the transaction is then rolled back.
+pub(super) async fn begin_detached(
+    pool: DatabaseConnection,
+    options: TransactionOptions,
+) -> Result<DatabaseTransaction> {
+    let begun = tokio::spawn(async move { pool.begin_with_options(options).await });
+    begun.await.map_err(|error| DbErr::Custom(error.to_string()))?
+}
