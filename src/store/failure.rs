@@ -21,6 +21,23 @@ pub fn is_unavailable(error: &DbErr) -> bool {
     matches!(failure_kind(error), FailureKind::Unavailable | FailureKind::StorageFull)
 }
 
+/// Whether the connection was closed before or while it was used. A pool does not notice that an idle connection
+/// was closed.
+pub(super) fn is_connection_lost(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+    else {
+        return false;
+    };
+    match error.as_ref() {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => {
+            let error = error.try_downcast_ref::<PgDatabaseError>();
+            error.is_some_and(|error| error.code().starts_with("57P"))
+        }
+        _ => false,
+    }
+}
+
 pub fn failure_kind(error: &DbErr) -> FailureKind {
     let error = match error {
         DbErr::ConnectionAcquire(ConnAcquireErr::Timeout | ConnAcquireErr::ConnectionClosed)

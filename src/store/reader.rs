@@ -15,9 +15,13 @@ use sea_orm::{
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::store::Result;
+use crate::store::failure::is_connection_lost;
 
 /// The most connections that one operation uses at a time.
 const CONNECTIONS_PER_OPERATION: usize = 2;
+
+/// How many closed connections a pool can have: the size of the largest pool.
+const CLOSED_CONNECTIONS_MAX: usize = 8;
 
 /// Whom an operation is for, which decides the pool that it reads with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,6 +40,12 @@ pub struct Reader {
 impl Reader {
     pub(super) fn new(pool: DatabaseConnection) -> Self {
         Self { pool, permits: Arc::new(Semaphore::new(CONNECTIONS_PER_OPERATION)) }
+    }
+
+    /// Executes a read when the operation has a connection to spare.
+    async fn run<T, F: Future<Output = Result<T>>>(&self, read: impl Fn() -> F) -> Result<T> {
+        let _permit = self.permit().await?;
+        retry(read).await
     }
 
     /// Begins a read-only transaction whose statements all see the same state of the database.
@@ -64,24 +74,32 @@ impl ConnectionTrait for Reader {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult> {
-        let _permit = self.permit().await?;
-        self.pool.execute_raw(statement).await
+        self.run(|| self.pool.execute_raw(statement.clone())).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult> {
-        let _permit = self.permit().await?;
-        self.pool.execute_unprepared(sql).await
+        self.run(|| self.pool.execute_unprepared(sql)).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>> {
-        let _permit = self.permit().await?;
-        self.pool.query_one_raw(statement).await
+        self.run(|| self.pool.query_one_raw(statement.clone())).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>> {
-        let _permit = self.permit().await?;
-        self.pool.query_all_raw(statement).await
+        self.run(|| self.pool.query_all_raw(statement.clone())).await
     }
+}
+
+/// Repeats something that changes nothing as long as it gets a connection that was closed meanwhile. After an
+/// outage, all idle connections of a pool may be closed.
+async fn retry<T, F: Future<Output = Result<T>>>(attempt: impl Fn() -> F) -> Result<T> {
+    for _ in 0..CLOSED_CONNECTIONS_MAX {
+        match attempt().await {
+            Err(error) if is_connection_lost(&error) => {}
+            result => return result,
+        }
+    }
+    attempt().await
 }
 
 /// Begins the transaction on a separate task. If a client disconnects, its request is dropped. A BEGIN that
@@ -91,6 +109,6 @@ pub(super) async fn begin_detached(
     pool: DatabaseConnection,
     options: TransactionOptions,
 ) -> Result<DatabaseTransaction> {
-    let begun = tokio::spawn(async move { pool.begin_with_options(options).await });
+    let begun = tokio::spawn(async move { retry(|| pool.begin_with_options(options)).await });
     begun.await.map_err(|error| DbErr::Custom(error.to_string()))?
 }

@@ -119,7 +119,7 @@ async fn a_blob_that_does_not_fit_is_removed() {
     }
     limit_file_size(&gateway, "unlimited");
     expect_writes(&gateway).await;
-    assert_eq!(blobs(dir.path()).len(), 3);
+    assert_eq!(blobs(dir.path()).len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

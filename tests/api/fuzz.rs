@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{self, CloseFrame};
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::support::client::Client;
-use crate::support::documents::SAVE_DRAFT;
+use crate::support::documents::{PAUSE_GIG, SAVE_DRAFT};
 use crate::support::fuzz::fixtures::{Fixtures, SampleImages};
 use crate::support::fuzz::messages::{Frame, SocketSession};
 use crate::support::fuzz::random::RandomSource;
@@ -255,13 +255,16 @@ async fn join_tasks<T: 'static>(mut tasks: JoinSet<T>) -> Vec<T> {
     results
 }
 
-/// Makes the gateway open all its database connections. Otherwise requests could time out while the machine
-/// is busy with other tests.
-async fn open_connections(gateway: &Client) {
+/// Makes the gateway open all its database connections: those of anonymous clients, of users, of sessions, and of
+/// writes. Otherwise requests could time out while the machine is busy with other tests.
+async fn open_connections(anonymous: &Client, user: &Client) {
     wait_until("the connections are open", async || {
-        let requests =
-            (0..40).map(|_| gateway.execute("{ gigs { totalCount nodes { seller { id } } } }", json!({})));
-        join_all(requests).await.iter().all(|response| response.get("errors").is_none())
+        let query = "query($n: Int) { gigs(first: $n) { totalCount nodes { seller { id } } } }";
+        let reads =
+            (0..40).flat_map(|n| [anonymous, user].map(|client| client.execute(query, json!({ "n": n }))));
+        let writes = (0..16).map(|_| user.execute(PAUSE_GIG, json!({ "id": "gig_unknown" })));
+        let (reads, writes) = tokio::join!(join_all(reads), join_all(writes));
+        reads.iter().chain(&writes).all(|response| response.get("errors").is_none())
     })
     .await;
 }
@@ -294,7 +297,8 @@ async fn random_requests_get_valid_responses(settings: Settings, gateways: usize
         ..settings
     };
     let app = TestApp::start(settings, gateways).await;
-    let witness = app.member("Wilma").await.email;
+    let wilma = app.member("Wilma").await;
+    let witness = wilma.email.clone();
     let addresses = vec![app.gateway_a().address, app.gateway_b().address];
     let sample_images =
         SampleImages { gig_image: small_png(), identity_document: sample_image(900, 640, ImageFormat::Jpeg) };
@@ -303,7 +307,7 @@ async fn random_requests_get_valid_responses(settings: Settings, gateways: usize
     let secrets = [witness.clone(), TOKEN_SECRET.to_owned(), dir.display().to_string()];
 
     for gateway in [app.gateway_a(), app.gateway_b()] {
-        open_connections(&gateway).await;
+        open_connections(&gateway, &wilma.at(&gateway)).await;
     }
 
     let mut tally = Tally::default();
