@@ -1,6 +1,8 @@
 //! Charges operations to the rate limit of the client.
 //!
-//! The upper bound of the cost is charged before the execution. What the response does not use is refunded.
+//! The upper bound of the cost is charged before the execution. What the response does not use is refunded. An
+//! operation that keeps the database busy for longer than its cost stands for is charged the difference: 1 for
+//! each millisecond.
 
 use std::net::IpAddr;
 
@@ -13,6 +15,7 @@ use crate::graphql::context::{Caller, RequestMeta};
 use crate::graphql::error::Error;
 use crate::service::Services;
 use crate::service::rate_limit::{Balance, RateLimitKey, RateLimitKind};
+use crate::store::DatabaseTime;
 
 /// Root fields with their own rate limits. Each selection of such a field counts once.
 const RATE_LIMITED_FIELDS: [(&str, RateLimitKind); 5] = [
@@ -23,6 +26,9 @@ const RATE_LIMITED_FIELDS: [(&str, RateLimitKind); 5] = [
     ("uploadIdentityDocument", RateLimitKind::Upload),
 ];
 
+/// The database time that every operation may take, since a small one may be slow by chance.
+const FREE_MILLIS: u64 = 50;
+
 /// What an operation was charged before its execution.
 pub struct OperationCharge {
     rate_limit_key: RateLimitKey,
@@ -30,6 +36,7 @@ pub struct OperationCharge {
     charged: u64,
     /// `None` if the rate limit is switched off.
     balance: Option<Balance>,
+    database_time: DatabaseTime,
 }
 
 impl OperationCharge {
@@ -65,7 +72,8 @@ impl OperationCharge {
             .rate_limiter
             .charge(RateLimitKind::Operations, rate_limit_key, operation.cost, now)
             .await?;
-        Ok(Self { rate_limit_key, base_cost: operation.base_cost, charged: operation.cost, balance })
+        let (base_cost, charged) = (operation.base_cost, operation.cost);
+        Ok(Self { rate_limit_key, base_cost, charged, balance, database_time: DatabaseTime::default() })
     }
 
     /// Charges the cost of a cached response to an anonymous client.
@@ -78,26 +86,37 @@ impl OperationCharge {
         Ok(())
     }
 
-    /// Refunds the part of the charge that exceeds the actual cost.
-    pub fn refund_unused(self, services: &Services, actual_cost: u64) {
-        let unused = self.charged.saturating_sub(actual_cost);
-        services.rate_limiter.refund(RateLimitKind::Operations, self.rate_limit_key, unused, services.now());
+    /// Where the time of the operation's reads is added.
+    pub fn database_time(&self) -> &DatabaseTime {
+        &self.database_time
     }
 
-    /// Refunds the part of the charge that exceeds the cost of a response with this number of objects.
-    /// Returns `extensions.cost` of the response.
-    pub fn settle(self, services: &Services, object_count: u64) -> Value {
+    /// The actual cost of a response with this number of objects.
+    pub fn cost_of(&self, object_count: u64) -> u64 {
         // The result of an introspection query has many objects, but a fixed cost.
-        let actual = self.base_cost.saturating_add(object_count).min(self.charged);
-        let unused = self.charged - actual;
-        services.rate_limiter.refund(RateLimitKind::Operations, self.rate_limit_key, unused, services.now());
+        self.base_cost.saturating_add(object_count).min(self.charged)
+    }
+
+    /// Refunds the part of the charge that exceeds the actual cost, and charges the database time that exceeds
+    /// the charge. Returns `extensions.cost` of the response.
+    pub async fn settle(self, services: &Services, cost: u64) -> Value {
+        let (limiter, kind, key) = (&services.rate_limiter, RateLimitKind::Operations, self.rate_limit_key);
+        let millis = self.database_time.started_millis();
+        let actual = cost.saturating_add(millis.saturating_sub(self.charged.max(FREE_MILLIS)));
+        let unused = self.charged.saturating_sub(actual);
+        let owed = actual.saturating_sub(self.charged);
+        limiter.refund(kind, key, unused, services.now());
+        if owed > 0 {
+            // If there is too little left, it is the next operation that is refused.
+            limiter.charge(kind, key, owed, services.now()).await.ok();
+        }
         let mut cost: IndexMap<Name, Value> = [("requested", self.charged), ("actual", actual)]
             .map(|(name, cost)| (Name::new(name), cost.into()))
             .into();
         if let Some(Balance { capacity, per_minute, remaining }) = self.balance {
             let remaining = u64::from(remaining).saturating_add(unused).min(capacity.into());
             cost.insert(Name::new("limit"), capacity.into());
-            cost.insert(Name::new("remaining"), remaining.into());
+            cost.insert(Name::new("remaining"), remaining.saturating_sub(owed).into());
             cost.insert(Name::new("perMinute"), per_minute.into());
         }
         Value::Object(cost)

@@ -70,6 +70,7 @@ pub use crate::graphql::context::{Caller, RequestMeta};
 use crate::graphql::error::{Error, ErrorCode};
 use crate::graphql::{Schema, schema};
 use crate::service::Services;
+use crate::store::DatabaseTime;
 
 /// The result of [`Engine::find_or_validate`].
 pub enum Admission {
@@ -184,11 +185,15 @@ impl Engine {
         };
         let (services, response_cache) = (Arc::clone(&self.services), Arc::clone(&self.response_cache));
         let (version, entry_meta) = (services.public_data_version.current(), EntryMeta::from(&operation));
-        let execution = Box::pin(async move { self.run(&meta, operation).await });
+        let time = charge.database_time().clone();
+        let execution = Box::pin(async move { self.run(&meta, operation, time).await });
         let outcome = response_cache.get_or_execute(key, version, entry_meta, execution).await;
         match &outcome {
-            Outcome::Cached(cached) => charge.refund_unused(&services, cached.cost),
-            Outcome::Uncached(response) => drop(charge.settle(&services, count_objects(&response.data))),
+            Outcome::Cached(cached) => drop(charge.settle(&services, cached.cost).await),
+            Outcome::Uncached(response) => {
+                let cost = charge.cost_of(count_objects(&response.data));
+                drop(charge.settle(&services, cost).await);
+            }
         }
         outcome
     }
@@ -211,12 +216,13 @@ impl Engine {
             max_duration: self.timeout(operation.kind),
         });
         // Boxed, since the future is large, and would make every future that holds it as large.
-        let execution = Box::pin(self.run(&meta, operation));
+        let execution = Box::pin(self.run(&meta, operation, charge.database_time().clone()));
         let mut response = match idempotent_request {
             Some(request) => idempotency::run_once(&self.services, &meta.caller, request, execution).await,
             None => execution.await,
         };
-        let cost = charge.settle(&self.services, count_objects(&response.data));
+        let cost = charge.cost_of(count_objects(&response.data));
+        let cost = charge.settle(&self.services, cost).await;
         if wants_cost {
             response.extensions.insert("cost".to_owned(), cost);
         }
@@ -225,10 +231,10 @@ impl Engine {
 
     /// Executes a validated operation within its timeout, after its cost was charged. A panic in a resolver
     /// becomes an error.
-    async fn run(&self, meta: &RequestMeta, operation: ValidatedOperation) -> Response {
+    async fn run(&self, meta: &RequestMeta, operation: ValidatedOperation, time: DatabaseTime) -> Response {
         let max_duration = self.timeout(operation.kind);
         let (spawner, mut scheduler) = LoadScheduler::new();
-        let context = Arc::new(RequestContext::new(Arc::clone(&self.services), meta, spawner));
+        let context = Arc::new(RequestContext::new(Arc::clone(&self.services), meta, spawner, time));
         let execution = scheduler.drive(self.schema.execute(operation.request.data(context)));
         let response = match timeout(max_duration, catch_panic(execution)).await {
             Ok(response) => response,

@@ -19,6 +19,7 @@ use crate::engine::{Caller, Engine, RequestMeta};
 use crate::graphql::context::RequestContext;
 use crate::graphql::error::{Error, ErrorCode};
 use crate::graphql::subscription::source::SourceSlot;
+use crate::store::DatabaseTime;
 
 /// A subscription that every client may start. The engine starts it once, to get an [`ExecutionEnv`] from the
 /// library.
@@ -86,7 +87,7 @@ impl Engine {
         last_event_id: Option<String>,
     ) -> Result<SourceHandoff, Response> {
         let (spawner, mut scheduler) = LoadScheduler::new();
-        let context = RequestContext::new(Arc::clone(&self.services), meta, spawner);
+        let context = RequestContext::new(Arc::clone(&self.services), meta, spawner, DatabaseTime::default());
         let context = Arc::new(context.with_last_event_id(last_event_id));
         let slot = Arc::new(HandoffSlot::default());
         let source_slot: Arc<dyn SourceSlot> = Arc::<HandoffSlot>::clone(&slot);

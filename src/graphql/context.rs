@@ -36,7 +36,7 @@ use crate::graphql::loaders::Loader;
 use crate::service;
 use crate::service::Services;
 use crate::store;
-use crate::store::ReaderKind;
+use crate::store::{DatabaseTime, ReaderKind};
 
 /// The most objects of one kind that one statement reads. No operation within the default limits needs more,
 /// so it takes one statement for each kind. Each key is at most two bound values; SQLite allows 32,766.
@@ -112,9 +112,14 @@ pub struct RequestContext {
 }
 
 impl RequestContext {
-    /// The context of an execution for one caller that starts now.
-    pub fn new(services: Arc<Services>, meta: &RequestMeta, spawner: LoadSpawner) -> Self {
-        Self::with_scope(services, ExecutionScope::Single(meta.caller.clone()), meta, spawner)
+    /// The context of an execution for one caller that starts now. The time of its reads is added to `time`.
+    pub fn new(
+        services: Arc<Services>,
+        meta: &RequestMeta,
+        spawner: LoadSpawner,
+        time: DatabaseTime,
+    ) -> Self {
+        Self::with_scope(services, ExecutionScope::Single(meta.caller.clone()), meta, spawner, time)
     }
 
     /// The context of an execution with this scope that starts now.
@@ -123,6 +128,7 @@ impl RequestContext {
         scope: ExecutionScope,
         meta: &RequestMeta,
         spawner: LoadSpawner,
+        time: DatabaseTime,
     ) -> Self {
         // Read first, so that everything else that the request reads is at least as new.
         let cursor = services.streams.cursor(services.streams.dispatched_position().current());
@@ -132,11 +138,12 @@ impl RequestContext {
             | ExecutionScope::Shared(Audience::Anonymous | Audience::SignedIn) => None,
             ExecutionScope::Shared(Audience::Reviewers) => Some(Arc::new(Viewer::any_reviewer())),
         };
-        let db = services.db.reader(match &scope {
+        let reader_kind = match &scope {
             ExecutionScope::Single(Caller::Viewer(_)) => ReaderKind::SignedIn,
             ExecutionScope::Single(Caller::Anonymous | Caller::InvalidCredentials) => ReaderKind::Anonymous,
             ExecutionScope::Shared(audience) => audience.reader_kind(),
-        });
+        };
+        let db = services.db.reader(reader_kind, time);
         // Without a cache: a resolver must see the current state.
         let loader =
             Loader::new(Arc::clone(&services), db.clone(), visibility.clone(), Arc::clone(&meta.request_id));

@@ -12,9 +12,8 @@ use crate::media::images::{EncodedImage, claimed_pixels};
 use crate::service::fair_queue::QueueLimits;
 use crate::service::rate_limit::{RateLimitKey, RateLimitKind};
 use crate::service::{Error, Result, Services, UnitOfWork};
-use crate::store::ReaderKind;
 use crate::store::images::ImageView;
-use crate::store::{images, users};
+use crate::store::{DatabaseTime, ReaderKind, images, users};
 
 /// The minimum lifetime of a signed URL. The maximum is twice as long. The expiry is a multiple of this, so
 /// that an image keeps the same URL for a while and browsers can cache it.
@@ -161,7 +160,7 @@ pub async fn read(
     signature: Option<&UrlSignature>,
 ) -> Result<Option<ImageFile>> {
     let kind = if viewer.is_some() { ReaderKind::SignedIn } else { ReaderKind::Anonymous };
-    let db = &services.db.reader(kind);
+    let db = &services.db.reader(kind, DatabaseTime::default());
     let is_signed =
         signature.is_some_and(|url_signature| is_valid(services, image_id, url_signature, services.now()));
     let image_view = if is_signed {

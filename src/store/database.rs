@@ -26,7 +26,7 @@ use sea_orm::{
 };
 
 use crate::store::Result;
-use crate::store::reader::{Reader, ReaderKind, begin_detached};
+use crate::store::reader::{DatabaseTime, Reader, ReaderKind, begin_detached, record_statement};
 
 /// A request fails if it waits longer than this for a connection. The database then counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -233,12 +233,13 @@ impl Database {
         &self.system
     }
 
-    /// The connections for the reads of one operation.
-    pub fn reader(&self, kind: ReaderKind) -> Reader {
-        Reader::new(match kind {
+    /// The connections for the reads of one operation. Their time is added to `time`.
+    pub fn reader(&self, kind: ReaderKind, time: DatabaseTime) -> Reader {
+        let pool = match kind {
             ReaderKind::Anonymous => self.anonymous.clone(),
             ReaderKind::SignedIn => self.signed_in.clone(),
-        })
+        };
+        Reader::new(pool, time)
     }
 
     /// Begins a transaction that will write.
@@ -364,10 +365,11 @@ async fn connect_and_count(
 ) -> Result<DatabaseConnection> {
     let mut connection = sea_orm::Database::connect(options).await?;
     let statement_count = Arc::clone(statement_count);
-    connection.set_metric_callback(move |_| {
+    connection.set_metric_callback(move |info| {
         if UNCOUNTED.try_with(|()| ()).is_err() {
             statement_count.fetch_add(1, Ordering::Relaxed);
         }
+        record_statement(info.elapsed);
     });
     Ok(connection)
 }

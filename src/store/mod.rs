@@ -33,7 +33,7 @@ pub mod verifications;
 
 pub use database::{Database, uncounted};
 pub use failure::{FailureKind, failure_kind, is_unavailable};
-pub use reader::{Reader, ReaderKind};
+pub use reader::{DatabaseTime, Reader, ReaderKind};
 
 use sea_orm::DbErr;
 

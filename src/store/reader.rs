@@ -6,6 +6,8 @@
 //! users.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use sea_orm::prelude::async_trait::async_trait;
 use sea_orm::{
@@ -30,22 +32,65 @@ pub enum ReaderKind {
     SignedIn,
 }
 
+/// How long the statements of an operation took, without the time that they waited for a connection.
+#[derive(Debug, Clone, Default)]
+pub struct DatabaseTime(Arc<AtomicU64>);
+
+impl DatabaseTime {
+    /// The number of milliseconds, rounded up.
+    pub fn started_millis(&self) -> u64 {
+        self.0.load(Ordering::Relaxed).div_ceil(1000)
+    }
+
+    fn add(&self, time: Duration) {
+        self.0.fetch_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}
+
+tokio::task_local! {
+    /// Where the time of the statement that this task executes is added.
+    static STATEMENT_TIME: DatabaseTime;
+}
+
+/// Adds the time of a statement to that of its operation, if it has one.
+pub(super) fn record_statement(time: Duration) {
+    STATEMENT_TIME.try_with(|total| total.add(time)).ok();
+}
+
 /// Reads for one operation. Clones share its two connections.
 #[derive(Debug, Clone)]
 pub struct Reader {
     pool: DatabaseConnection,
     permits: Arc<Semaphore>,
+    time: DatabaseTime,
+}
+
+/// Adds the time of a statement whose operation was stopped. The database may still execute it.
+struct Unfinished<'a> {
+    since: Option<Instant>,
+    time: &'a DatabaseTime,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Some(since) = self.since {
+            self.time.add(since.elapsed());
+        }
+    }
 }
 
 impl Reader {
-    pub(super) fn new(pool: DatabaseConnection) -> Self {
-        Self { pool, permits: Arc::new(Semaphore::new(CONNECTIONS_PER_OPERATION)) }
+    pub(super) fn new(pool: DatabaseConnection, time: DatabaseTime) -> Self {
+        Self { pool, permits: Arc::new(Semaphore::new(CONNECTIONS_PER_OPERATION)), time }
     }
 
-    /// Executes a read when the operation has a connection to spare.
+    /// Executes a read when the operation has a connection to spare, and adds its time.
     async fn run<T, F: Future<Output = Result<T>>>(&self, read: impl Fn() -> F) -> Result<T> {
         let _permit = self.permit().await?;
-        retry(read).await
+        let mut unfinished = Unfinished { since: Some(Instant::now()), time: &self.time };
+        let result = STATEMENT_TIME.scope(self.time.clone(), retry(read)).await;
+        unfinished.since = None;
+        result
     }
 
     /// Begins a read-only transaction whose statements all see the same state of the database.

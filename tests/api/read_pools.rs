@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use gigway::config::Settings;
-use gigway::store::{Database, FailureKind, ReaderKind, Transaction, failure_kind};
+use gigway::store::{Database, DatabaseTime, FailureKind, ReaderKind, Transaction, failure_kind};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -32,11 +32,16 @@ struct LockedMarket {
 
 impl LockedMarket {
     async fn start() -> Self {
+        Self::start_with(json!({})).await
+    }
+
+    async fn start_with(budgets: Value) -> Self {
         let url = servers::new_postgres_database().await;
         let limits = json!({ "querySeconds": 25, "mutationSeconds": 25 });
         let settings = Settings {
             database_url: Some(url.clone()),
             operation_limits: Some(limits.to_string()),
+            budgets: Some(budgets.to_string()),
             ..Settings::default()
         };
         let app = TestApp::start(settings, 1).await;
@@ -242,7 +247,7 @@ async fn endless_statements_on_sqlite_delay_only_anonymous_clients_and_are_stopp
     of_visitor.subscribe("new", GIG_PUBLISHED, json!({})).await;
     let endless: Vec<_> = (0..6)
         .map(|_| {
-            let reader = app.services().db.reader(ReaderKind::Anonymous);
+            let reader = app.services().db.reader(ReaderKind::Anonymous, DatabaseTime::default());
             tokio::spawn(async move {
                 reader.query_one_raw(Statement::from_string(DbBackend::Sqlite, ENDLESS)).await.err()
             })
@@ -265,4 +270,44 @@ async fn endless_statements_on_sqlite_delay_only_anonymous_clients_and_are_stopp
     // The event of anonymous clients is only late.
     assert_eq!(of_visitor.next_event("new").await["gig"]["title"], "I will write a song for you");
     app.gateway_a().run("{ gigs { totalCount } }", json!({})).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn database_time_beyond_the_cost_is_charged_afterwards() {
+    let market = LockedMarket::start_with(json!({ "anonymous": { "capacity": 20_000, "perMinute": 1 },
+        "viewer": { "capacity": 20_000, "perMinute": 1 } }))
+    .await;
+    // Asks for nothing but the cost.
+    let remaining = async |client: &Client| {
+        let body = json!({ "query": "{ eventCursor }", "extensions": { "cost": true } });
+        let response = client.post("/graphql").json(&body).send().await.expect("a response");
+        let response: Value = response.json().await.expect("JSON");
+        response["extensions"]["cost"]["remaining"].as_u64().unwrap_or_else(|| panic!("{response}"))
+    };
+    let anonymous = market.app.gateway_a();
+    for (client, seconds) in [(&anonymous, 2), (&market.ann.client, 1)] {
+        let before = remaining(client).await;
+        let lock = market.lock_gigs().await;
+        let body = json!({ "query": "{ gigs { totalCount } }", "extensions": { "cost": true } });
+        let request = tokio::spawn(client.post("/graphql").json(&body).send());
+        // The statement of an anonymous client is stopped after two seconds.
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        if seconds == 1 {
+            lock.rollback().await.expect("unlocked");
+        }
+        let response = request.await.expect("no panic").expect("a response");
+        let response: Value = response.json().await.expect("JSON");
+        let cost = &response["extensions"]["cost"];
+        let (requested, actual) = (cost["requested"].as_u64(), cost["actual"].as_u64());
+        assert_eq!(requested, Some(1 + 20), "{response}");
+        let least = 900 * seconds;
+        assert!(actual.is_some_and(|actual| actual >= least), "{response}");
+        let spent = before - remaining(client).await;
+        assert!((least..30_000).contains(&spent), "{spent} points");
+    }
+    // A fast operation costs what it returns.
+    let response = market.ann.client.post("/graphql");
+    let body = json!({ "query": "{ viewer { email user { id } } }", "extensions": { "cost": true } });
+    let response: Value = response.json(&body).send().await.expect("a response").json().await.expect("JSON");
+    assert_eq!(response["extensions"]["cost"]["actual"], 2, "{response}");
 }

@@ -23,6 +23,7 @@ use crate::graphql::error::Error;
 use crate::graphql::subscription::Event;
 use crate::graphql::subscription::source::{EventResolver, FanoutScope};
 use crate::service::Services;
+use crate::store::DatabaseTime;
 
 /// What subscribers with the same operation must have in common to be in one group.
 #[derive(PartialEq, Eq, Hash)]
@@ -176,7 +177,13 @@ impl FanoutGroup {
     ) -> EventResult {
         loop {
             let (spawner, mut scheduler) = LoadScheduler::new();
-            let context = RequestContext::with_scope(Arc::clone(services), scope.clone(), meta, spawner);
+            let context = RequestContext::with_scope(
+                Arc::clone(services),
+                scope.clone(),
+                meta,
+                spawner,
+                DatabaseTime::default(),
+            );
             let context = Arc::new(context);
             let execution =
                 self.operation.execute(&self.execution_env, &self.variables, Arc::clone(&context), event);

@@ -14,6 +14,7 @@ use async_graphql::parser::types::{
 use async_graphql::{Name, Value, Variables};
 use async_graphql_value::Value as Argument;
 
+use crate::domain::search;
 use crate::engine::limits::schema_index::{FieldInfo, SchemaIndex};
 use crate::graphql::types::pagination::DEFAULT_SIZE;
 
@@ -23,8 +24,14 @@ const MUTATION_COST: u64 = 10;
 /// The cost of a root field that queries the schema.
 const INTROSPECTION_COST: u64 = 100;
 
-/// The cost of a search, besides the gigs that it finds.
+/// The cost of a search, besides its words and the gigs that it finds.
 const SEARCH_COST: u64 = 10;
+
+/// The filters that an index of every order covers. For any other, the database may read the whole list.
+const INDEXED_FILTERS: [&str; 2] = ["category", "seller"];
+
+/// The cost of filters that no index covers.
+const FILTER_COST: u64 = 50;
 
 /// The field that counts a whole list, and its cost.
 const TOTAL_COUNT: &str = "totalCount";
@@ -80,6 +87,17 @@ pub fn fields_cost(
     counter.selection_set(&operation.selection_set.node, root, None)
 }
 
+/// The cost of a search word. A short word is the beginning of many words. A long one is looked up first, and
+/// similar words are searched for if it is mistyped.
+fn word_cost(word: &String) -> u64 {
+    match word.chars().count() {
+        0 | 1 => 40,
+        2 => 20,
+        3 => 10,
+        _ => 15,
+    }
+}
+
 struct CostCounter<'a> {
     kind: CostKind,
     schema_index: &'a SchemaIndex,
@@ -133,12 +151,46 @@ impl<'a> CostCounter<'a> {
         match self.kind {
             CostKind::Objects => count.saturating_mul(inner.saturating_add(1)),
             CostKind::Work => {
-                let searches = info.is_paged
-                    && self.argument(field, "search").is_some_and(|search| search != Value::Null);
-                let own = if searches { SEARCH_COST } else { facet.map_or(0, |facet| facet.1) };
+                let list = if info.is_paged { self.search_cost(field) + self.filter_cost(field) } else { 0 };
+                let own = facet.map_or(list, |facet| facet.1);
                 count.saturating_mul(inner).saturating_add(own)
             }
         }
+    }
+
+    /// The cost of the words that the list is searched for.
+    fn search_cost(&self, field: &Field) -> u64 {
+        match self.argument(field, "search") {
+            None | Some(Value::Null) => 0,
+            Some(Value::String(text)) => {
+                SEARCH_COST + search::words(&text).iter().map(word_cost).sum::<u64>()
+            }
+            Some(_) => SEARCH_COST,
+        }
+    }
+
+    /// The cost of the filters of a list.
+    fn filter_cost(&self, field: &Field) -> u64 {
+        let is_set = |value: &Argument| match value {
+            Argument::Null => false,
+            Argument::Variable(name) => self.variables.get(name).is_some_and(|value| *value != Value::Null),
+            _ => true,
+        };
+        let filters = match field.get_argument("where").map(|filter| &filter.node) {
+            Some(Argument::Object(filters)) => {
+                filters.iter().filter(|(_, value)| is_set(value)).map(|(name, _)| name.as_str()).collect()
+            }
+            Some(Argument::Variable(name)) => match self.variables.get(name) {
+                Some(Value::Object(filters)) => {
+                    let set = filters.iter().filter(|(_, value)| **value != Value::Null);
+                    set.map(|(name, _)| name.as_str()).collect()
+                }
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        };
+        let is_covered = filters.iter().all(|filter| INDEXED_FILTERS.contains(filter));
+        if is_covered { 0 } else { FILTER_COST }
     }
 
     fn page_length(&self, field: &Field) -> u64 {

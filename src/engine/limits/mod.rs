@@ -62,6 +62,6 @@ pub fn request_error(code: ErrorCode, message: impl Into<String>, pos: Option<Po
 }
 
 #[cfg(test)]
-mod list_length_tests;
+mod cost_tests;
 #[cfg(test)]
 mod tests;

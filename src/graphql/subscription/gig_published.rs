@@ -15,7 +15,7 @@ use crate::graphql::types::gig::Gig;
 use crate::graphql::types::node::public_id;
 use crate::graphql::types::scalar::DateTime;
 use crate::store;
-use crate::store::{gigs, users};
+use crate::store::{DatabaseTime, gigs, users};
 
 /// A gig has become ACTIVE, for the first time or again.
 #[derive(SimpleObject)]
@@ -75,7 +75,12 @@ impl GigPublishedSubscription {
             async move {
                 let EventBody::GigStatus { gig_id, .. } = event.body else { return Ok(None) };
                 if let Some(filter) = &filter
-                    && !matches(&services.db.reader(audience.reader_kind()), filter, gig_id).await?
+                    && !matches(
+                        &services.db.reader(audience.reader_kind(), DatabaseTime::default()),
+                        filter,
+                        gig_id,
+                    )
+                    .await?
                 {
                     return Ok(None);
                 }
