@@ -18,5 +18,6 @@ pub mod review_decision;
 pub mod review_item;
 pub mod session;
 pub mod stream_ticket;
+pub mod unreferenced_blob;
 pub mod user;
 pub mod verification;

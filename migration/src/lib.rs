@@ -16,6 +16,7 @@ mod m20261124_000004_verification;
 mod m20261124_000005_blocking;
 mod m20261127_000001_idempotency;
 mod m20261127_000002_browsing;
+mod m20261128_000001_erasure;
 mod m20261128_000002_stream_tickets;
 mod m20261128_000003_blocked_sellers;
 
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000005_blocking::Migration),
             Box::new(m20261127_000001_idempotency::Migration),
             Box::new(m20261127_000002_browsing::Migration),
+            Box::new(m20261128_000001_erasure::Migration),
             Box::new(m20261128_000002_stream_tickets::Migration),
             Box::new(m20261128_000003_blocked_sellers::Migration),
         ]

@@ -30,13 +30,14 @@ use crate::http;
 use crate::http::state::AppState;
 use crate::media::Media;
 use crate::media::images::Bounds;
+use crate::service::erasure_journal::ErasureJournal;
 use crate::service::fair_queue::FairQueue;
 use crate::service::images::DECODE_LIMITS;
 use crate::service::passwords::PasswordHasher;
 use crate::service::rate_limit::RateLimiter;
 use crate::service::tokens::TokenIssuer;
 use crate::service::url_signing::UrlSigner;
-use crate::service::{IdGenerator, Services, SignInThrottle, background_jobs};
+use crate::service::{IdGenerator, Services, SignInThrottle, background_jobs, erasure};
 use crate::store::{Database, categories, event_log, uncounted};
 
 /// The minimum statement timeout of PostgreSQL. Statements of background jobs and commands may take longer
@@ -69,6 +70,8 @@ pub enum StartError {
     Redis(#[from] redis::RedisError),
     #[error("cannot set up password hashing: {0}")]
     PasswordHashing(crate::service::Error),
+    #[error("cannot erase again whom a restored backup has brought back: {0}")]
+    Erasures(crate::service::Error),
 }
 
 /// A running gateway.
@@ -94,7 +97,7 @@ struct Background {
 }
 
 impl App {
-    /// Migrates the database, starts the background tasks and listens.
+    /// Migrates the database, replays the journal of erasures, starts the background tasks and listens.
     ///
     /// # Errors
     /// If a required dependency is unavailable. Redis is not required to start.
@@ -107,6 +110,7 @@ impl App {
         let (services, bus_receiver) =
             build_services(config, clock, address, &background, Bus::over_redis).await?;
         let services = Arc::new(services);
+        erasure::replay_journal(&services).await.map_err(StartError::Erasures)?;
         background.start_tailer(&services, bus_receiver).await?;
         background.spawn(background_jobs::run(Arc::clone(&services)));
 
@@ -352,6 +356,7 @@ async fn build_services(
         sign_in_throttle: SignInThrottle::new(config.sign_in_failures, config.sign_in_failures_per_address),
         rate_limiter,
         refresh_retry_window: config.refresh_retry_window,
+        erasure_journal: ErasureJournal::new(config.erasure_journal.clone()),
         event_retention: config.event_retention,
         ids: IdGenerator::default(),
         public_url,

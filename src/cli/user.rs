@@ -22,7 +22,7 @@ pub(super) enum Command {
     Add(Add),
     /// Block a user: end their sessions, reject their sign-ins, and pause their active gigs
     Block(Block),
-    /// Erase a user's identity data, sessions and profile; the record of decisions stays
+    /// Erase a user's identity data, gigs, sessions and profile; the record of decisions stays
     Erase(Erase),
     /// Set or lift a legal hold, which prevents the erasure of a user
     Hold(Hold),

@@ -107,6 +107,8 @@ pub struct Config {
     /// address.
     pub public_url: Option<String>,
     pub data_dir: PathBuf,
+    /// The file that records erasures outside the database.
+    pub erasure_journal: PathBuf,
     pub database: DatabaseAddress,
     pub redis: Option<RedisAddress>,
     pub environment: Environment,
@@ -194,6 +196,9 @@ impl Config {
             listen: parse_listen_address(settings.listen.as_deref())?,
             public_url: parse_public_url(settings.public_url.as_deref(), is_production)?,
             database: parse_database_url(settings.database_url, &data_dir)?,
+            erasure_journal: settings
+                .erasure_journal
+                .map_or_else(|| data_dir.join("erasures.log"), PathBuf::from),
             data_dir,
             redis: settings.redis_url.as_deref().map(parse_redis_url).transpose()?,
             environment,

@@ -20,6 +20,11 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_DATA_DIR", global = true, value_name = "DIRECTORY")]
     pub data_dir: Option<String>,
 
+    /// file that records erasures outside the database; do not restore it from a backup [default: erasures.log
+    /// in the data directory]
+    #[arg(long, env = "GIGWAY_ERASURE_JOURNAL", global = true, value_name = "FILE")]
+    pub erasure_journal: Option<String>,
+
     /// database: postgres://USER:PASSWORD@HOST/NAME or sqlite:FILE [default: sqlite file in the data
     /// directory]
     #[arg(long, env = "DATABASE_URL", global = true, value_name = "URL", hide_env_values = true)]

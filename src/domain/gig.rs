@@ -209,6 +209,16 @@ impl Gig {
         Ok(())
     }
 
+    /// Removes what the seller wrote, and what reviewers wrote to the seller. The codes of the reasons stay.
+    pub fn remove_texts(&mut self) {
+        "Erased".clone_into(&mut self.content.title);
+        self.content.description.clear();
+        self.content.tags.clear();
+        self.content.links.clear();
+        let reasons = std::mem::take(&mut self.review_reasons);
+        self.review_reasons = reasons.into_iter().map(ReviewReason::without_free_text).collect();
+    }
+
     /// Whether the gig was rejected only for reasons that the seller cannot fix.
     fn is_permanently_rejected(&self) -> bool {
         self.status == GigStatus::Rejected

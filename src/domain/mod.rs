@@ -17,6 +17,7 @@
 //! | event log | `event.rs` | |
 
 pub mod account;
+pub mod blob;
 pub mod category;
 pub mod country;
 pub mod event;

@@ -12,7 +12,8 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path as BlobPath;
 use object_store::{ObjectStore, PutPayload};
 
-use crate::domain::id::{DocumentId, ImageId, PublicId};
+use crate::domain::blob::BlobId;
+use crate::domain::id::PublicId;
 use crate::media::images::{Bounds, EncodedImage, InvalidImage};
 
 /// What an image shows, which decides the limits of its upload.
@@ -22,25 +23,6 @@ pub enum BlobKind {
     GigImages,
     /// Images of identity documents, stored encrypted.
     IdentityDocuments,
-}
-
-/// The id of a stored image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BlobId {
-    GigImage(ImageId),
-    IdentityDocument(DocumentId),
-}
-
-impl From<ImageId> for BlobId {
-    fn from(id: ImageId) -> Self {
-        Self::GigImage(id)
-    }
-}
-
-impl From<DocumentId> for BlobId {
-    fn from(id: DocumentId) -> Self {
-        Self::IdentityDocument(id)
-    }
 }
 
 /// The images of this installation.

@@ -122,13 +122,16 @@ pub async fn sign_in(
         return Err(Violation::general(ViolationCode::NotAllowed, "This account is blocked.").into());
     }
     let work = services.begin().await?;
+    // The account may have been erased since its password was checked.
+    if users::lock(work.tx(), credentials.user_id).await? {
+        return Err(wrong_credentials());
+    }
     open_session(services, work, credentials.user_id).await
 }
 
-/// Opens a session for the user, and commits. If the user has too many sessions then, the oldest end.
+/// Opens a session for the user, whom the caller has created or locked, and commits. If the user has too many sessions then, the oldest end.
 async fn open_session(services: &Services, mut work: UnitOfWork<'_>, user_id: UserId) -> Result<Session> {
     let (id, now, limits) = (services.new_id(), services.now(), &services.limits.session);
-    users::lock(work.tx(), user_id).await?;
     let role = users::find_role(work.tx(), user_id).await?.ok_or(Error::Unauthenticated)?;
     let others = sessions::find_active_of_user(work.tx(), user_id, now).await?;
     let others_max = usize::try_from(limits.per_user_max - 1).unwrap_or(usize::MAX);
@@ -168,9 +171,13 @@ pub async fn refresh(services: &Services, token: &SecretString) -> Result<Sessio
     let hash = RefreshToken::hash(token.expose_secret());
     let now = services.now();
     let work = services.begin().await?;
-    let Some(StoredToken { session_id, .. }) = sessions::find_token(work.tx(), &hash).await? else {
+    let Some(StoredToken { session_id, user_id, .. }) = sessions::find_token(work.tx(), &hash).await? else {
         return Err(session_ended_error());
     };
+    // Users are locked before what belongs to them. Sessions of an erased user have ended.
+    if users::lock(work.tx(), user_id).await? {
+        return Err(session_ended_error());
+    }
     let refresh = if sessions::mark_token_used(work.tx(), &hash, now).await? {
         if !extend_session(services, &work, session_id).await? {
             return Err(session_ended_error());
@@ -191,12 +198,11 @@ pub async fn refresh(services: &Services, token: &SecretString) -> Result<Sessio
     }
 }
 
-/// Extends a session that is refreshed. Returns `false` if it has ended or expired.
+/// Extends a session that is refreshed. Returns `false` if it has ended or expired. The caller has locked the
+/// user, because a change of the role also changes when sessions end.
 async fn extend_session(services: &Services, work: &UnitOfWork<'_>, session_id: SessionId) -> Result<bool> {
     let (now, limits) = (services.now(), &services.limits.session);
     let Some(session) = sessions::find_active(work.tx(), session_id, now).await? else { return Ok(false) };
-    // Locked, because a change of the role also changes when sessions end.
-    users::lock(work.tx(), session.user_id).await?;
     let Some(role) = users::find_role(work.tx(), session.user_id).await? else { return Ok(false) };
     let expires_at = session_expiry(limits, role, session.created_at, now);
     Ok(sessions::set_expiry(work.tx(), session_id, now, expires_at).await?)
@@ -240,7 +246,7 @@ async fn end_session(services: &Services, mut work: UnitOfWork<'_>, session_id: 
 
 /// Ends this session or every session of the viewer, and returns how many.
 pub async fn sign_out(services: &Services, viewer: &Viewer, everywhere: bool) -> Result<usize> {
-    let mut work = services.begin().await?;
+    let mut work = services.begin_for(viewer.id()).await?;
     if !everywhere {
         return Ok(usize::from(end_session(services, work, viewer.session_id).await?));
     }

@@ -6,14 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-
 use crate::domain::event::EventBody;
 use crate::domain::id::ImageId;
 use crate::domain::image::UNATTACHED_IMAGE_LIFETIME;
 use crate::domain::review::ReviewQueueChange;
 use crate::service::gigs::record_queue_change;
-use crate::service::{Result, Services};
+use crate::service::{Result, Services, blobs};
 use crate::store::{images, reviews, sessions};
 
 /// The time between two rounds. A claim expires by the clock; a round only clears it and sends the event.
@@ -86,39 +84,28 @@ pub async fn release_expired_claims(services: &Services) -> Result<usize> {
     Ok(released)
 }
 
-/// Deletes images that no gig has used for a day, and returns how many.
+/// Deletes images that no gig has used for a day, and all blobs of gig images and identity documents that no row
+/// refers to. Returns how many blobs it deleted.
 ///
 /// # Errors
 /// The last failure to delete a blob, after all were tried.
 pub async fn delete_unattached_images(services: &Services) -> Result<usize> {
     let before = services.now() - UNATTACHED_IMAGE_LIFETIME;
-    let (mut deleted, mut last_error, mut last_id) = (0, None, ImageId::nil());
+    let mut last_id = ImageId::nil();
     loop {
-        let ids = images::find_unattached(services.db.read(), before, last_id, IMAGE_BATCH).await?;
-        let Some(id) = ids.last() else { break };
+        let found = images::find_unattached(services.db.read(), before, last_id, IMAGE_BATCH).await?;
+        let Some((id, _)) = found.last() else { break };
         last_id = *id;
-        for id in ids {
-            match delete_unattached_image(services, id, before).await {
-                Ok(true) => deleted += 1,
-                Ok(false) => {}
-                Err(error) => last_error = Some(error),
+        for (id, owner_id) in found {
+            let work = services.begin().await?;
+            // Does nothing if a gig has attached the image since it was read.
+            if images::delete_unattached(work.tx(), id, before).await? {
+                blobs::discard(services, &work, owner_id, &[id.into()]).await?;
+                work.commit().await?;
             }
         }
     }
-    last_error.map_or(Ok(deleted), Err)
-}
-
-async fn delete_unattached_image(services: &Services, id: ImageId, before: DateTime<Utc>) -> Result<bool> {
-    let work = services.begin().await?;
-    // The deleted row stays locked until the commit, so that no gig can attach the image now.
-    if !images::delete_unattached(work.tx(), id, before).await? {
-        return Ok(false);
-    }
-    // Delete the blob before the commit: the job finds a row without a blob again, but not a blob without a
-    // row.
-    services.media.delete(id).await.map_err(crate::service::Error::internal)?;
-    work.commit().await?;
-    Ok(true)
+    blobs::delete_due(services).await
 }
 
 /// Deletes expired sessions with their tokens, ends their connections, and returns how many.

@@ -1,13 +1,21 @@
 //! Erases a user's personal data on request, and sets the legal hold that prevents it.
 //!
 //! Erasing destroys the user's data key: copies of the encrypted form and images, wherever they are, can then
-//! no longer be decrypted. The record stays: status, times, reason codes, and who decided. `retention` erases
-//! data whose retention period is over, without a request.
+//! no longer be decrypted. It also removes the texts and images of the user's gigs, and what reviewers wrote
+//! about them. The record stays: status, times, reason codes, and who decided. `retention` erases data whose
+//! retention period is over, without a request.
+//!
+//! Every act of a user, or about one, locks the user first ([`Services::begin_for`]), and so does an erasure.
+//! So nothing of an erased user appears after [`erase_user`] has returned.
+//!
+//! Each erasure is written to a file outside the database ([`erasure_journal`](crate::service::erasure_journal)).
+//! A gateway that starts erases again whom a restored backup has brought back ([`replay_journal`]).
 
 use std::mem::take;
 
 use strum::IntoEnumIterator;
 
+use crate::domain::blob::BlobId;
 use crate::domain::event::EventBody;
 use crate::domain::gig::{GigStatus, GigTransition};
 use crate::domain::id::{SubjectId, UserId};
@@ -18,43 +26,106 @@ use crate::domain::violation::{Violation, ViolationCode};
 use crate::service::audit;
 use crate::service::audit::SYSTEM;
 use crate::service::gigs::{apply_transition, record_queue_change};
-use crate::service::{Result, Services, UnitOfWork, user_admin};
+use crate::service::user_admin::{end_sessions, lock_not_erased};
+use crate::service::{Error, Result, Services, UnitOfWork, blobs, user_admin};
 use crate::store::verifications::VerificationRecord;
-use crate::store::{gigs, idempotency, reviews, users, verifications};
+use crate::store::{blobs as blob_records, gigs, idempotency, images, reviews, users, verifications};
 
 /// Erases a user: destroys their identity data and stored responses, ends their sessions, archives their
-/// gigs, and anonymises their profile. The record of decisions stays.
+/// gigs and removes the content, and anonymises their profile. The record of decisions stays.
 ///
 /// # Errors
-/// `NOT_FOUND`; `NOT_ALLOWED` under a legal hold.
+/// `NOT_FOUND`; `NOT_ALLOWED` under a legal hold. If only the deletion of an image file fails, the user is
+/// erased, nobody can read the file, and the background job deletes it.
 pub async fn erase_user(services: &Services, email: &str) -> Result<UserId> {
     let user_id = user_admin::find(services, email).await?;
     let mut work = services.begin().await?;
-    users::lock(work.tx(), user_id).await?;
+    lock_not_erased(&work, user_id).await?;
     if users::has_legal_hold(work.tx(), user_id).await? {
         let message = "This user is under a legal hold and cannot be erased. Lift the hold first.";
         return Err(Violation::at("email", ViolationCode::NotAllowed, message).into());
     }
-    let unarchived: Vec<_> = GigStatus::iter().filter(|status| *status != GigStatus::Archived).collect();
-    for gig in gigs::lock_all_of_seller(work.tx(), user_id, &unarchived).await? {
-        apply_transition(services, &mut work, gig, GigTransition::Archive).await?;
+    let discarded = erase_data(services, &mut work, user_id).await?;
+    // Before the commit, so that no erasure is missing in the journal.
+    let journal = &services.erasure_journal;
+    journal.append_erased(&[(user_id, services.now())]).await.map_err(Error::internal)?;
+    if let Err(error) = work.commit().await {
+        journal.append_retracted(user_id, services.now()).await.map_err(Error::internal)?;
+        return Err(error);
     }
+    blobs::delete(services, &discarded).await?;
+    Ok(user_id)
+}
+
+/// Makes the database and the journal of erasures equal: erases the users who are erased by the journal and not
+/// in the database, because a backup was restored, even if the backup has a legal hold of them; and appends
+/// those to the journal that are erased only in the database. Returns how many users it erased.
+pub async fn replay_journal(services: &Services) -> Result<usize> {
+    let journal = &services.erasure_journal;
+    let journalled = journal.read().await.map_err(Error::internal)?;
+    let mut count = 0;
+    for ids in journalled.chunks(users::IDS_PER_QUERY) {
+        for user_id in users::find_not_erased(services.db.read(), ids).await? {
+            let mut work = services.begin().await?;
+            if users::lock(work.tx(), user_id).await? {
+                continue;
+            }
+            let discarded = erase_data(services, &mut work, user_id).await?;
+            work.commit().await?;
+            blobs::delete_or_log(services, &discarded).await;
+            tracing::warn!(%user_id, "erased again: the database was older than the journal of erasures");
+            count += 1;
+        }
+    }
+    let mut missing = users::find_erased(services.db.read()).await?;
+    missing.retain(|(user_id, _)| !journalled.contains(user_id));
+    journal.append_erased(&missing).await.map_err(Error::internal)?;
+    Ok(count)
+}
+
+/// Erases the data of a user whom the caller has locked. Returns the blobs to delete after the commit.
+async fn erase_data(services: &Services, work: &mut UnitOfWork<'_>, user_id: UserId) -> Result<Vec<BlobId>> {
+    erase_gigs(services, work, user_id).await?;
+    let deleted_images = images::delete_all_of_owner(work.tx(), user_id).await?;
+    let deleted_images: Vec<_> = deleted_images.into_iter().map(BlobId::from).collect();
+    blobs::discard(services, work, user_id, &deleted_images).await?;
     if let Some(record) = verifications::lock(work.tx(), user_id).await? {
         if record.verification.status == VerificationStatus::InReview
             && let Some(item) = reviews::lock_undecided(work.tx(), SubjectId::Verification(user_id)).await?
         {
             reviews::delete(work.tx(), item.id).await?;
-            record_queue_change(&mut work, &item, ReviewQueueChange::Withdrawn);
+            record_queue_change(work, &item, ReviewQueueChange::Withdrawn);
         }
-        destroy_identity_data(services, &mut work, record, "ERASED").await?;
+        destroy_identity_data(services, work, record, "ERASED").await?;
     }
-    let now = services.now();
-    user_admin::end_sessions(&mut work, user_id, services).await?;
+    end_sessions(work, user_id, services).await?;
     idempotency::delete_all_of_user(work.tx(), user_id).await?;
-    users::anonymise(work.tx(), user_id, now).await?;
+    users::anonymise(work.tx(), user_id, services.now()).await?;
     work.record(EventBody::ProfileChanged { user_id });
-    work.commit().await?;
-    Ok(user_id)
+    // Also those of uploads that did not finish.
+    Ok(blob_records::make_due_of_owner(work.tx(), user_id, services.now()).await?)
+}
+
+/// Archives the gigs of the user, and removes what the user and reviewers wrote in them.
+async fn erase_gigs(services: &Services, work: &mut UnitOfWork<'_>, user_id: UserId) -> Result<()> {
+    let all: Vec<_> = GigStatus::iter().collect();
+    let found = gigs::lock_all_of_seller(work.tx(), user_id, &all).await?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let subjects: Vec<_> = found.iter().map(|gig| SubjectId::Gig(gig.id)).collect();
+    for mut gig in found {
+        gig.remove_texts();
+        if gig.status == GigStatus::Archived {
+            gig.version += 1;
+            gigs::update(work.tx(), &gig).await?;
+        } else {
+            apply_transition(services, work, gig, GigTransition::Archive).await?;
+        }
+    }
+    gigs::delete_tags_of_seller(work.tx(), user_id).await?;
+    reviews::strip_free_text(work.tx(), &subjects).await?;
+    Ok(gigs::words::remove_unused(work.tx()).await?)
 }
 
 /// Sets or lifts a legal hold. Nothing of a user under a hold is erased.
@@ -64,6 +135,7 @@ pub async fn erase_user(services: &Services, email: &str) -> Result<UserId> {
 pub async fn set_legal_hold(services: &Services, email: &str, is_held: bool) -> Result<()> {
     let user_id = user_admin::find(services, email).await?;
     let work = services.begin().await?;
+    lock_not_erased(&work, user_id).await?;
     users::set_legal_hold(work.tx(), user_id, is_held).await?;
     let action = if is_held { "HOLD" } else { "LIFT_HOLD" };
     audit::append(services, &work, SYSTEM, user_id, action, "").await?;
@@ -72,15 +144,15 @@ pub async fn set_legal_hold(services: &Services, email: &str, is_held: bool) -> 
 
 /// Destroys the identity data of a verification: the data key, the form, the images, the hash that
 /// recognises the document, and the messages that reviewers wrote. `audit_action` says why in the audit
-/// trail.
+/// trail. Returns the blobs to delete after the commit.
 pub(super) async fn destroy_identity_data(
     services: &Services,
     work: &mut UnitOfWork<'_>,
     mut record: VerificationRecord,
     audit_action: &'static str,
-) -> Result<()> {
+) -> Result<Vec<BlobId>> {
     let user_id = record.verification.user_id;
-    delete_document_blobs(services, &record).await?;
+    let discarded = discard_documents(services, work, &record).await?;
     record.key = None;
     record.personal_info = None;
     record.identity_hash = None;
@@ -95,18 +167,22 @@ pub(super) async fn destroy_identity_data(
     verification.erased_at = Some(services.now());
     verification.version += 1;
     verifications::write(work.tx(), &record, services.now()).await?;
-    reviews::strip_free_text(work.tx(), SubjectId::Verification(user_id)).await?;
+    reviews::strip_free_text(work.tx(), &[SubjectId::Verification(user_id)]).await?;
     let status = record.verification.status;
     work.record(EventBody::verification_status(&record.verification, status));
-    audit::append(services, work, SYSTEM, user_id, audit_action, "").await
+    audit::append(services, work, SYSTEM, user_id, audit_action, "").await?;
+    Ok(discarded)
 }
 
-/// Deletes the images of a verification. Call it before the commit that deletes their rows: a blob without
-/// a row is never found again.
-pub(super) async fn delete_document_blobs(services: &Services, record: &VerificationRecord) -> Result<()> {
-    for document in &record.verification.documents {
-        let deleted = services.media.delete(document.id).await;
-        deleted.map_err(crate::service::Error::internal)?;
-    }
-    Ok(())
+/// Records that the blobs of a verification's images are to be deleted, in the transaction that deletes their
+/// rows. Returns the blobs to delete after the commit.
+pub(super) async fn discard_documents(
+    services: &Services,
+    work: &UnitOfWork<'_>,
+    record: &VerificationRecord,
+) -> Result<Vec<BlobId>> {
+    let documents = &record.verification.documents;
+    let ids: Vec<_> = documents.iter().map(|document| BlobId::from(document.id)).collect();
+    blobs::discard(services, work, record.verification.user_id, &ids).await?;
+    Ok(ids)
 }

@@ -22,7 +22,7 @@ pub async fn save_draft(
     id: Option<GigId>,
     form: GigForm,
 ) -> Result<Gig> {
-    let mut work = services.begin().await?;
+    let mut work = services.begin_for(viewer.id()).await?;
     let gig = match id {
         Some(id) => lock_own(&work, viewer, id, "id").await?,
         None => new_gig(services, &work, viewer).await?,
@@ -42,7 +42,7 @@ pub async fn post(
     draft_id: Option<GigId>,
     form: GigForm,
 ) -> Result<Gig> {
-    let mut work = services.begin().await?;
+    let mut work = services.begin_for(viewer.id()).await?;
     require_can_work(services, &work, viewer.id()).await?;
     let gig = match draft_id {
         Some(id) => lock_own(&work, viewer, id, "draftId").await?,
@@ -64,7 +64,7 @@ pub async fn edit(
     expected_version: Option<i32>,
     form: GigForm,
 ) -> Result<Gig> {
-    let mut work = services.begin().await?;
+    let mut work = services.begin_for(viewer.id()).await?;
     require_can_work(services, &work, viewer.id()).await?;
     let gig = lock_own(&work, viewer, id, "id").await?;
     if expected_version.is_some_and(|version| version != gig.version) {
@@ -85,7 +85,7 @@ pub async fn change_status(
     id: GigId,
     transition: GigTransition,
 ) -> Result<Gig> {
-    let mut work = services.begin().await?;
+    let mut work = services.begin_for(viewer.id()).await?;
     if transition == GigTransition::Resume {
         require_can_work(services, &work, viewer.id()).await?;
     }
@@ -98,15 +98,15 @@ pub async fn change_status(
 /// Returns `VERIFICATION_REQUIRED` if the seller's level requires a verified identity and the seller is not
 /// verified, `NOT_ALLOWED` if the seller is blocked.
 ///
-/// Locks the seller, so that the result is still true at the commit. Call it before locking gigs: users are
-/// locked before what belongs to them.
+/// The caller has locked the seller, so that the result is still true at the commit.
 pub(super) async fn require_can_work(
     services: &Services,
     work: &UnitOfWork<'_>,
     seller_id: UserId,
 ) -> Result<()> {
-    let seller = users::lock_and_read(work.tx(), seller_id).await?;
-    let Some(LockedUser { user, is_blocked }) = seller else { return Ok(()) };
+    let Some(LockedUser { user, is_blocked }) = users::find_locked(work.tx(), seller_id).await? else {
+        return Ok(());
+    };
     if is_blocked {
         let message = "The seller is blocked. Their gigs cannot become public until they are unblocked.";
         return Err(Violation::general(ViolationCode::NotAllowed, message).into());
@@ -119,9 +119,9 @@ async fn lock_own(work: &UnitOfWork<'_>, viewer: &Viewer, id: GigId, path: &str)
     gig.ok_or_else(|| Violation::not_found(path, "gig").into())
 }
 
-/// Returns a new gig that is not stored yet. `LIMIT_REACHED` if the seller cannot have one more.
+/// Returns a new gig that is not stored yet. `LIMIT_REACHED` if the seller, whom the caller has locked, cannot
+/// have one more.
 async fn new_gig(services: &Services, work: &UnitOfWork<'_>, viewer: &Viewer) -> Result<Gig> {
-    users::lock(work.tx(), viewer.id()).await?;
     let unarchived = gigs::count_unarchived(work.tx(), viewer.id()).await?;
     if let Some(violation) = permission::check_gig_limit(unarchived, &services.limits) {
         return Err(violation.into());

@@ -11,7 +11,7 @@ use crate::media::BlobKind;
 use crate::media::images::{EncodedImage, claimed_pixels};
 use crate::service::fair_queue::QueueLimits;
 use crate::service::rate_limit::{RateLimitKey, RateLimitKind};
-use crate::service::{Error, Result, Services, UnitOfWork};
+use crate::service::{Error, Result, Services, UnitOfWork, blobs};
 use crate::store::images::ImageView;
 use crate::store::{DatabaseTime, ReaderKind, images, users};
 
@@ -79,14 +79,13 @@ fn check_quota(services: &Services, stored: u64, added: u64) -> Result<()> {
     Err(Violation::at("file", ViolationCode::LimitReached, message).into())
 }
 
-/// Locks the owner, and checks the quota.
+/// Checks the quota. The caller has locked the owner.
 async fn require_quota(
     services: &Services,
     work: &UnitOfWork<'_>,
     owner_id: UserId,
     added: usize,
 ) -> Result<()> {
-    users::lock(work.tx(), owner_id).await?;
     let stored = images::stored_bytes(work.tx(), owner_id).await?;
     check_quota(services, stored, added as u64)
 }
@@ -98,8 +97,8 @@ pub fn file_too_large(max: usize) -> Violation {
     Violation::at("file", ViolationCode::FileTooLarge, message)
 }
 
-/// Stores an encoded image. The row is written before the blob: if the blob then is not written, the
-/// background job that deletes unattached images finds the row and removes it.
+/// Stores an encoded image. The blob is recorded before it is written: if the gateway dies meanwhile, the
+/// background job that deletes unattached images finds the record.
 pub(crate) async fn store(services: &Services, owner_id: UserId, encoded: EncodedImage) -> Result<GigImage> {
     let to_i32 = |number: u32| i32::try_from(number).map_err(Error::internal);
     let image = GigImage {
@@ -110,12 +109,24 @@ pub(crate) async fn store(services: &Services, owner_id: UserId, encoded: Encode
         height: to_i32(encoded.height)?,
         byte_size: i32::try_from(encoded.bytes.len()).map_err(Error::internal)?,
     };
-    let work = services.begin().await?;
-    require_quota(services, &work, owner_id, encoded.bytes.len()).await?;
-    images::insert(work.tx(), &image, services.now()).await?;
-    work.commit().await?;
-    services.media.put(image.id, encoded.bytes).await.map_err(Error::not_stored)?;
-    Ok(image)
+    blobs::announce(services, owner_id, image.id).await?;
+    let stored = store_announced(services, &image, encoded.bytes).await;
+    if stored.is_err() {
+        // This does nothing if the commit succeeded and only its reply was lost.
+        blobs::delete_or_log(services, &[image.id.into()]).await;
+    }
+    stored.map(|()| image)
+}
+
+/// Writes the blob and the row of an image whose blob was announced. The owner stays locked from before the
+/// blob is written until the commit: an erasure comes before both, or after both.
+async fn store_announced(services: &Services, image: &GigImage, bytes: Bytes) -> Result<()> {
+    let work = services.begin_for(image.owner_id).await?;
+    require_quota(services, &work, image.owner_id, bytes.len()).await?;
+    images::insert(work.tx(), image, services.now()).await?;
+    blobs::adopt(&work, image.id).await?;
+    services.media.put(image.id, bytes).await.map_err(Error::not_stored)?;
+    work.commit().await
 }
 
 /// The signature in the URL of an image that is not public.

@@ -12,7 +12,9 @@
 //! 2. the SQL in `store`, and a migration if it needs a column;
 //! 3. if clients or other gateways must be notified of the change, a variant of
 //!    [`crate::domain::event::EventBody`] (see `events`);
-//! 4. the use case in the file of its subject here: `begin`, lock, check, write, `record`, `commit`;
+//! 4. the use case in the file of its subject here: `begin_for` (it locks the user who acts), lock, check,
+//!    write, `record`, `commit`. If it writes about somebody else, lock that user, too
+//!    ([`UnitOfWork::lock_viewer_and`]). Users are locked before everything else;
 //! 5. its input in `graphql::inputs` and its resolver in `graphql::mutation`;
 //! 6. a test in `tests/api`, and a row in the table of `tests/api/authorization_mutations.rs`;
 //! 7. `make schema`, and a line in `CHANGELOG.md`.
@@ -21,7 +23,9 @@
 pub mod accounts;
 mod audit;
 pub mod background_jobs;
+mod blobs;
 pub mod erasure;
+pub mod erasure_journal;
 pub mod error;
 pub mod event_log;
 pub mod fair_queue;
@@ -85,6 +89,8 @@ pub struct Services {
     pub rate_limiter: rate_limit::RateLimiter,
     /// How long a refresh token that was exchanged gets the same answer again.
     pub refresh_retry_window: TimeDelta,
+    /// The record of erasures outside the database.
+    pub erasure_journal: erasure_journal::ErasureJournal,
     /// How long events stay in the log.
     pub event_retention: TimeDelta,
     pub ids: IdGenerator,
@@ -128,8 +134,20 @@ impl Services {
         self.new_id::<Uuid>().simple().to_string()
     }
 
-    /// Begins the transaction of a use case.
+    /// Begins the transaction of a use case that nobody in particular acts in. For one that belongs to a user or
+    /// names one, see [`Services::begin_for`].
     pub async fn begin(&self) -> Result<UnitOfWork<'_>> {
         UnitOfWork::begin(self).await
+    }
+
+    /// Begins the transaction of an act of `user_id`, and locks the user. An erasure also locks its user. So
+    /// either the act is committed before the erasure, which then removes what it wrote, or it fails.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] if the user was erased.
+    pub async fn begin_for(&self, user_id: UserId) -> Result<UnitOfWork<'_>> {
+        let work = self.begin().await?;
+        work.lock_user(user_id).await?;
+        Ok(work)
     }
 }

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use crate::domain::id::{SubjectId, UserId};
 use crate::service::audit;
 use crate::service::audit::SYSTEM;
-use crate::service::erasure::{delete_document_blobs, destroy_identity_data};
-use crate::service::{Result, Services};
+use crate::service::erasure::{destroy_identity_data, discard_documents};
+use crate::service::{Result, Services, blobs};
 use crate::store::verifications::RetentionCategory;
 use crate::store::{reviews, users, verifications};
 
@@ -70,20 +70,22 @@ async fn erase_category(
     if !verifications::is_older_than(work.tx(), user_id, category, before).await? {
         return Ok(false);
     }
-    match category {
+    let discarded = match category {
         RetentionCategory::Documents => {
             verifications::delete_documents(work.tx(), user_id).await?;
             audit::append(services, &work, SYSTEM, user_id, "ERASE_PICTURES", "").await?;
-            delete_document_blobs(services, &record).await?;
+            discard_documents(services, &work, &record).await?
         }
         RetentionCategory::Abandoned => {
-            destroy_identity_data(services, &mut work, record, "ABANDONED").await?;
+            destroy_identity_data(services, &mut work, record, "ABANDONED").await?
         }
         RetentionCategory::Record => {
-            destroy_identity_data(services, &mut work, record, "RECORD_EXPIRED").await?;
+            let discarded = destroy_identity_data(services, &mut work, record, "RECORD_EXPIRED").await?;
             reviews::delete_decisions(work.tx(), SubjectId::Verification(user_id)).await?;
+            discarded
         }
-    }
+    };
     work.commit().await?;
+    blobs::delete(services, &discarded).await?;
     Ok(true)
 }

@@ -1,7 +1,7 @@
 //! The review queue: claiming and releasing items, and decisions on gigs.
 
 use crate::domain::gig::Gig;
-use crate::domain::id::{GigId, ReviewItemId, SubjectId};
+use crate::domain::id::{GigId, ReviewItemId, SubjectId, UserId};
 use crate::domain::limits::ReviewLimits;
 use crate::domain::reason;
 use crate::domain::reason::ReasonForm;
@@ -22,14 +22,8 @@ use crate::store::{gigs, reviews};
 pub async fn claim(services: &Services, viewer: &Viewer, id: ReviewItemId) -> Result<ReviewItem> {
     require_reviewer(viewer)?;
     let mut work = services.begin().await?;
-    let before = lock_item(&work, id).await?;
-    let is_own = match before.subject_id {
-        SubjectId::Gig(gig_id) => gigs::find_visible(work.tx(), Some(viewer), gig_id)
-            .await?
-            .is_some_and(|gig| gig.seller_id == viewer.id()),
-        SubjectId::Verification(user_id) => user_id == viewer.id(),
-    };
-    if is_own {
+    let (before, owner_id) = lock_item(&work, viewer, id).await?;
+    if owner_id == viewer.id() {
         return Err(own_subject_error("id"));
     }
     let mut item = before.clone();
@@ -46,7 +40,7 @@ pub async fn claim(services: &Services, viewer: &Viewer, id: ReviewItemId) -> Re
 pub async fn release(services: &Services, viewer: &Viewer, id: ReviewItemId) -> Result<ReviewItem> {
     require_reviewer(viewer)?;
     let mut work = services.begin().await?;
-    let before = lock_item(&work, id).await?;
+    let (before, _) = lock_item(&work, viewer, id).await?;
     let mut item = before.clone();
     item.release(viewer.id(), services.now())?;
     update_item(&mut work, &before, &item, ReviewQueueChange::Released).await?;
@@ -80,15 +74,17 @@ pub async fn decide_gig(services: &Services, viewer: &Viewer, input: GigDecision
 
     let now = services.now();
     let mut work = services.begin().await?;
-    if input.decision == GigDecision::Approve
-        && let Some(gig) = gigs::find_visible(work.tx(), Some(viewer), input.gig_id).await?
-    {
-        // The seller may have lost the right to list gigs since posting.
-        require_can_work(services, &work, gig.seller_id).await?;
+    let missing = || Violation::not_found("gigId", "gig");
+    let seller_id =
+        gigs::find_visible(work.tx(), Some(viewer), input.gig_id).await?.ok_or_else(missing)?.seller_id;
+    if work.lock_viewer_and(viewer, seller_id).await? {
+        return Err(erased_subject_error());
     }
-    let mut gig = gigs::lock_visible(work.tx(), viewer, input.gig_id)
-        .await?
-        .ok_or_else(|| Violation::not_found("gigId", "gig"))?;
+    if input.decision == GigDecision::Approve {
+        // The seller may have lost the right to list gigs since posting.
+        require_can_work(services, &work, seller_id).await?;
+    }
+    let mut gig = gigs::lock_visible(work.tx(), viewer, input.gig_id).await?.ok_or_else(missing)?;
     if gig.seller_id == viewer.id() {
         return Err(own_subject_error("gigId"));
     }
@@ -136,9 +132,27 @@ fn own_subject_error(path: &str) -> crate::service::Error {
     Violation::at(path, ViolationCode::NotAllowed, "You cannot review your own gig or verification.").into()
 }
 
-async fn lock_item(work: &UnitOfWork<'_>, id: ReviewItemId) -> Result<ReviewItem> {
-    let item = reviews::lock(work.tx(), id).await?;
-    item.ok_or_else(|| Violation::not_found("id", "review item").into())
+/// A decision about somebody who was erased. Nothing may be written about them any more.
+pub(super) fn erased_subject_error() -> crate::service::Error {
+    let message = "The account that this is about was erased.";
+    Violation::general(ViolationCode::InvalidTransition, message).into()
+}
+
+/// Locks the viewer, the user whom the item is about, and the item. Returns the item and that user. An erasure
+/// removes the undecided items of its user, which then do not exist.
+async fn lock_item(work: &UnitOfWork<'_>, viewer: &Viewer, id: ReviewItemId) -> Result<(ReviewItem, UserId)> {
+    let missing = || Violation::not_found("id", "review item");
+    let found = reviews::find_all(work.tx(), &[id]).await?.pop().ok_or_else(missing)?;
+    let owner_id = match found.subject_id {
+        SubjectId::Gig(gig_id) => {
+            let gig = gigs::find_visible(work.tx(), Some(viewer), gig_id).await?;
+            gig.ok_or_else(missing)?.seller_id
+        }
+        SubjectId::Verification(user_id) => user_id,
+    };
+    work.lock_viewer_and(viewer, owner_id).await?;
+    let item = reviews::lock(work.tx(), id).await?.ok_or_else(missing)?;
+    Ok((item, owner_id))
 }
 
 /// Writes a changed item and records the event.

@@ -1,8 +1,10 @@
 //! The transaction of one use case, and the events that it records.
 
 use crate::domain::event::EventBody;
-use crate::service::{Result, Services, idempotency};
-use crate::store::{Transaction, event_log};
+use crate::domain::id::UserId;
+use crate::domain::user::Viewer;
+use crate::service::{Error, Result, Services, idempotency};
+use crate::store::{Transaction, event_log, users};
 
 /// A writing transaction. It is rolled back if it is dropped without a commit.
 #[derive(Debug)]
@@ -21,6 +23,36 @@ impl<'a> UnitOfWork<'a> {
     /// The transaction, for the functions of `store`.
     pub fn tx(&self) -> &Transaction {
         &self.transaction
+    }
+
+    /// Locks a user in whose name, or about whom, the transaction writes. Users are locked before what belongs
+    /// to them.
+    ///
+    /// # Errors
+    /// `Unauthenticated` if the user was erased.
+    pub(super) async fn lock_user(&self, user_id: UserId) -> Result<()> {
+        if users::lock(&self.transaction, user_id).await? { Err(Error::Unauthenticated) } else { Ok(()) }
+    }
+
+    /// Locks the viewer and the user that they write about. Returns whether the latter was erased.
+    ///
+    /// # Errors
+    /// `Unauthenticated` if the viewer was erased.
+    pub(super) async fn lock_viewer_and(&self, viewer: &Viewer, user_id: UserId) -> Result<bool> {
+        Ok(!self.lock_all_and(viewer, &[user_id]).await?.is_empty())
+    }
+
+    /// Locks the viewer and these users, and returns which of the users were erased.
+    ///
+    /// # Errors
+    /// `Unauthenticated` if the viewer was erased.
+    pub(super) async fn lock_all_and(&self, viewer: &Viewer, user_ids: &[UserId]) -> Result<Vec<UserId>> {
+        let ids = [&[viewer.id()], user_ids].concat();
+        let erased = users::lock_all(&self.transaction, &ids).await?;
+        if erased.contains(&viewer.id()) {
+            return Err(Error::Unauthenticated);
+        }
+        Ok(erased)
     }
 
     /// Adds an event that the commit will append to the log.

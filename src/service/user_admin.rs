@@ -48,6 +48,7 @@ pub async fn set_display_name(services: &Services, email: &str, name: &str) -> R
 pub async fn set_role(services: &Services, email: &str, role: Role) -> Result<()> {
     let user_id = find(services, email).await?;
     let mut work = services.begin().await?;
+    lock_not_erased(&work, user_id).await?;
     users::set_role(work.tx(), user_id, role).await?;
     limit_sessions(&work, user_id, role, services).await?;
     work.record(EventBody::RoleChanged { user_id });
@@ -62,11 +63,12 @@ pub async fn set_role(services: &Services, email: &str, role: Role) -> Result<()
 pub async fn block(services: &Services, email: &str) -> Result<()> {
     let user_id = find(services, email).await?;
     let mut work = services.begin().await?;
-    // Locks the user, as users are locked before their gigs.
+    // Users are locked before their gigs.
+    lock_not_erased(&work, user_id).await?;
     users::set_blocked(work.tx(), user_id, Some(services.now())).await?;
     pause_of_blocked(services, &mut work, user_id).await?;
     end_sessions(&mut work, user_id, services).await?;
-    // A session that is created at this moment is rechecked after this event, and then ends.
+    // Open connections check their user again after this event.
     work.record(EventBody::RoleChanged { user_id });
     work.commit().await
 }
@@ -78,6 +80,7 @@ pub async fn block(services: &Services, email: &str) -> Result<()> {
 pub async fn unblock(services: &Services, email: &str) -> Result<()> {
     let user_id = find(services, email).await?;
     let mut work = services.begin().await?;
+    lock_not_erased(&work, user_id).await?;
     users::set_blocked(work.tx(), user_id, None).await?;
     resume_of_unblocked(services, &mut work, user_id).await?;
     work.commit().await
@@ -112,9 +115,8 @@ pub(super) async fn end_sessions(
 }
 
 /// Locks the user. `NOT_FOUND` if they were erased in the meantime.
-async fn lock_not_erased(work: &UnitOfWork<'_>, user_id: UserId) -> Result<()> {
-    users::lock(work.tx(), user_id).await?;
-    if users::is_erased(work.tx(), user_id).await? {
+pub(super) async fn lock_not_erased(work: &UnitOfWork<'_>, user_id: UserId) -> Result<()> {
+    if users::lock(work.tx(), user_id).await? {
         return Err(Violation::not_found("email", "user").into());
     }
     Ok(())

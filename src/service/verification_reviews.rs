@@ -26,7 +26,7 @@ use crate::service::audit;
 use crate::service::audit::Actor;
 use crate::service::error::require_reviewer;
 use crate::service::gigs::apply_transition;
-use crate::service::reviews::{update_item, validate_note};
+use crate::service::reviews::{erased_subject_error, update_item, validate_note};
 use crate::service::verifications::{decrypt_personal_info, document_context, save_change};
 use crate::service::{Error, Result, Services, UnitOfWork};
 use crate::store;
@@ -69,11 +69,13 @@ pub async fn decide(
         let message = "You cannot review your own verification.";
         return Err(Violation::at("verificationId", ViolationCode::NotAllowed, message).into());
     }
-    // Users are locked before what belongs to them.
-    users::lock(work.tx(), input.user_id).await?;
+    let is_erased = work.lock_viewer_and(viewer, input.user_id).await?;
     let mut record = verifications::lock(work.tx(), input.user_id)
         .await?
         .ok_or_else(|| Violation::not_found("verificationId", "verification"))?;
+    if is_erased {
+        return Err(erased_subject_error());
+    }
     if record.verification.version != input.expected_version {
         return Err(Violation::stale("expectedVersion", "verification").into());
     }
@@ -230,6 +232,10 @@ pub async fn personal_info(
     if !seen.is_empty() {
         // Audit before returning the data: without an audit entry nothing is shown.
         let work = services.begin().await?;
+        // Users who were erased since their forms were read are left out.
+        let erased = work.lock_all_and(viewer, &seen).await?;
+        forms.retain(|user_id, _| !erased.contains(user_id));
+        let seen: Vec<_> = seen.into_iter().filter(|user_id| !erased.contains(user_id)).collect();
         let actor = actor(viewer, request_id);
         audit::append_for_all(services, &work, actor, &seen, "VIEW_PERSONAL_INFO", "").await?;
         work.commit().await?;
@@ -290,6 +296,10 @@ pub async fn read_document(
     let image = key.decrypt(&document_context(document.user_id, document_id), &blob)?;
     let side: &str = document.side.into();
     let work = services.begin().await?;
+    if work.lock_viewer_and(viewer, document.user_id).await? {
+        // The user was erased since the image was read.
+        return Ok(None);
+    }
     let detail = format!("{side} {}", document_id.to_public());
     audit::append(services, &work, actor(viewer, request_id), document.user_id, "VIEW_DOCUMENT", &detail)
         .await?;

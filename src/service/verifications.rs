@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::domain::blob::BlobId;
 use crate::domain::event::EventBody;
 use crate::domain::id::{DocumentId, SubjectId, UserId};
 use crate::domain::permission;
@@ -16,12 +17,13 @@ use crate::domain::verification::{
 use crate::domain::violation::{Violation, ViolationCode};
 use crate::media::BlobKind;
 use crate::media::vault::DataKey;
+use crate::service::blobs;
 use crate::service::gigs::record_queue_change;
 use crate::service::images::{decode, file_too_large};
 use crate::service::{Error, Result, Services, UnitOfWork};
 use crate::store;
 use crate::store::verifications::VerificationRecord;
-use crate::store::{reviews, users, verifications};
+use crate::store::{gigs, reviews, users, verifications};
 
 /// The encryption context of a form: what is encrypted with it can only be decrypted with it.
 pub(super) fn personal_info_context(user_id: UserId) -> String {
@@ -53,7 +55,7 @@ pub async fn save_personal_info(
 ) -> Result<Verification> {
     let now = services.now();
     let form = form.validate(&services.limits.verification, now)?;
-    let mut work = services.begin().await?;
+    let mut work = services.begin_for(viewer.id()).await?;
     let (mut record, previous) = begin_change(services, &work, viewer).await?;
     let key = data_key(services, &mut record)?;
     let text = serde_json::to_vec(&form).map_err(Error::internal)?;
@@ -94,10 +96,6 @@ pub async fn upload_document(
         return Err(Violation::at("file", ViolationCode::OutOfRange, message).into());
     }
 
-    let now = services.now();
-    let mut work = services.begin().await?;
-    let (mut record, previous) = begin_change(services, &work, viewer).await?;
-    let key = data_key(services, &mut record)?;
     let document = IdentityDocument {
         id: services.new_id(),
         user_id: viewer.id(),
@@ -105,8 +103,37 @@ pub async fn upload_document(
         side,
         image_hash: services.vault.hash("picture", &encoded.bytes),
         needs_resubmission: false,
-        uploaded_at: now,
+        uploaded_at: services.now(),
     };
+    // Record the blob before it is written, so that it is found again whatever happens next.
+    blobs::announce(services, viewer.id(), document.id).await?;
+    let document_id = document.id;
+    match store_document(services, viewer, document, &encoded.bytes).await {
+        Ok((verification, replaced)) => {
+            blobs::delete_or_log(services, &replaced).await;
+            Ok(verification)
+        }
+        Err(error) => {
+            // This does nothing if the commit succeeded and only its reply was lost.
+            blobs::delete_or_log(services, &[document_id.into()]).await;
+            Err(error)
+        }
+    }
+}
+
+/// Writes the blob and the record of a document whose blob was announced. The user stays locked from before
+/// the blob is written until the commit: an erasure comes before both, or after both. Returns the verification,
+/// and the blobs that are to be deleted because the document replaces them.
+async fn store_document(
+    services: &Services,
+    viewer: &Viewer,
+    document: IdentityDocument,
+    image: &[u8],
+) -> Result<(Verification, Vec<BlobId>)> {
+    let mut work = services.begin_for(viewer.id()).await?;
+    let (mut record, previous) = begin_change(services, &work, viewer).await?;
+    let key = data_key(services, &mut record)?;
+    let (side, document_type) = (document.side, document.document_type);
     let documents = &mut record.verification.documents;
     if documents.iter().any(|other| other.side != side && other.image_hash == document.image_hash) {
         let message = "This is the image of another side. Each side needs its own image.";
@@ -117,28 +144,18 @@ pub async fn upload_document(
         .extract_if(.., |other| {
             other.side == side || (other.document_type != document_type && other.side != DocumentSide::Selfie)
         })
+        .map(|old| BlobId::from(old.id))
         .collect();
-    documents.push(document.clone());
+    let id = document.id;
+    documents.push(document);
     record.verification.document_type = Some(document_type);
-    let blob = key.encrypt(&document_context(viewer.id(), document.id), &encoded.bytes)?;
-    services.media.put(document.id, blob.into()).await.map_err(Error::not_stored)?;
-    let written = async {
-        save_change(services, &mut work, &record, previous).await?;
-        work.commit().await
-    };
-    if let Err(error) = written.await {
-        // Delete the blob, unless the commit succeeded and only its reply was lost.
-        if let Ok(None) = verifications::find_document(services.db.read(), document.id).await {
-            services.media.delete(document.id).await.ok();
-        }
-        return Err(error);
-    }
-    for old in replaced {
-        if let Err(error) = services.media.delete(old.id).await {
-            tracing::warn!(%error, "deleting a replaced document failed");
-        }
-    }
-    Ok(record.verification)
+    blobs::adopt(&work, id).await?;
+    blobs::discard(services, &work, viewer.id(), &replaced).await?;
+    save_change(services, &mut work, &record, previous).await?;
+    let blob = key.encrypt(&document_context(viewer.id(), id), image)?;
+    services.media.put(id, blob.into()).await.map_err(Error::not_stored)?;
+    work.commit().await?;
+    Ok((record.verification, replaced))
 }
 
 /// Submits the viewer's verification for review. If another user's verification with the same document is
@@ -148,8 +165,8 @@ pub async fn upload_document(
 /// One violation for each unmet requirement; `INVALID_TRANSITION`, `ATTEMPTS_EXHAUSTED`.
 pub async fn submit(services: &Services, viewer: &Viewer) -> Result<Verification> {
     let (limits, now) = (&services.limits, services.now());
-    let mut work = services.begin().await?;
-    lock_viewer(&work, viewer).await?;
+    // A user who has not begun has no verification to lock, so the user is locked.
+    let mut work = services.begin_for(viewer.id()).await?;
     let record = verifications::lock(work.tx(), viewer.id()).await?;
     let mut record = record.unwrap_or_else(|| VerificationRecord::not_started(viewer.id()));
     let violations = permission::unmet_requirements(
@@ -185,14 +202,13 @@ pub async fn submit(services: &Services, viewer: &Viewer) -> Result<Verification
     Ok(record.verification)
 }
 
-/// Locks the viewer's verification and applies the transition `ProvideData`. Returns the verification with
+/// Locks the verification of the viewer, whom the caller has locked, and applies the transition `ProvideData`. Returns the verification with
 /// its previous status.
 async fn begin_change(
     services: &Services,
     work: &UnitOfWork<'_>,
     viewer: &Viewer,
 ) -> Result<(VerificationRecord, VerificationStatus)> {
-    lock_viewer(work, viewer).await?;
     let record = verifications::lock(work.tx(), viewer.id()).await?;
     let mut record = record.unwrap_or_else(|| VerificationRecord::not_started(viewer.id()));
     let previous = record.verification.status;
@@ -203,14 +219,6 @@ async fn begin_change(
         services.now(),
     )?;
     Ok((record, previous))
-}
-
-/// Locks the viewer's user: users are locked before what belongs to them, and a user who has not begun has no
-/// verification to lock.
-async fn lock_viewer(work: &UnitOfWork<'_>, viewer: &Viewer) -> Result<()> {
-    users::lock(work.tx(), viewer.id()).await?;
-    // If the user was erased since the request began, nothing of them must be stored again.
-    if users::is_erased(work.tx(), viewer.id()).await? { Err(Error::Unauthenticated) } else { Ok(()) }
 }
 
 /// Returns the user's data key, and generates it if there is none.

@@ -187,17 +187,17 @@ pub async fn find_all(db: &impl ConnectionTrait, ids: &[ImageId]) -> Result<Vec<
     Ok(images.into_iter().map(|image| ImageView { is_public: is_public(&image), image }).collect())
 }
 
-/// Up to `limit` images that have belonged to no gig since before `moment`, ordered by id and starting after
-/// `after`.
+/// Up to `limit` images that have belonged to no gig since before `moment`, with their owners, ordered by id and
+/// starting after `after`.
 pub async fn find_unattached(
     db: &impl ConnectionTrait,
     moment: DateTime<Utc>,
     after: ImageId,
     limit: u64,
-) -> Result<Vec<ImageId>> {
+) -> Result<Vec<(ImageId, UserId)>> {
     gig_image::Entity::find()
         .select_only()
-        .column(gig_image::Column::Id)
+        .columns([gig_image::Column::Id, gig_image::Column::OwnerId])
         .filter(unattached(moment))
         .filter(gig_image::Column::Id.gt(after))
         .order_by_asc(gig_image::Column::Id)
@@ -205,6 +205,15 @@ pub async fn find_unattached(
         .into_tuple()
         .all(db)
         .await
+}
+
+/// Deletes all images of the owner, and returns their ids.
+pub async fn delete_all_of_owner(tx: &impl ConnectionTrait, owner: UserId) -> Result<Vec<ImageId>> {
+    let deleted = gig_image::Entity::delete_many()
+        .filter(gig_image::Column::OwnerId.eq(owner))
+        .exec_with_returning(tx)
+        .await?;
+    Ok(deleted.iter().map(|row| ImageId::from_uuid(row.id)).collect())
 }
 
 /// Deletes an image if it has belonged to no gig since before `moment`. Returns whether it was deleted.

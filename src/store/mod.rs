@@ -13,6 +13,7 @@
 #![expect(clippy::missing_errors_doc, reason = "every function returns the same error, as the header says")]
 
 pub mod audit;
+pub mod blobs;
 pub mod categories;
 pub mod data_keys;
 mod database;

@@ -272,11 +272,11 @@ fn decision_row(decision: &Decision) -> Result<review_decision::ActiveModel> {
     })
 }
 
-/// Removes the texts that reviewers wrote from the decisions about this subject. The codes, times and
+/// Removes the texts that reviewers wrote from the decisions about these subjects. The codes, times and
 /// reviewers stay.
-pub async fn strip_free_text(tx: &impl ConnectionTrait, subject_id: SubjectId) -> Result<()> {
+pub async fn strip_free_text(tx: &impl ConnectionTrait, subject_ids: &[SubjectId]) -> Result<()> {
     let rows = review_decision::Entity::find()
-        .filter(review_decision::Column::SubjectId.eq(subject_id))
+        .filter(review_decision::Column::SubjectId.is_in(subject_ids.iter().copied()))
         .all(tx)
         .await?;
     for row in rows {

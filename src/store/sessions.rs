@@ -16,6 +16,7 @@ use crate::store::{Result, users};
 #[derive(Debug, Clone)]
 pub struct StoredToken {
     pub session_id: SessionId,
+    pub user_id: UserId,
     pub used_at: Option<DateTime<Utc>>,
 }
 
@@ -62,7 +63,8 @@ pub async fn insert_token(
     Ok(())
 }
 
-/// The viewer of a session, who has an access token until `access_until`; `None` if the session has ended or expired, or its user is blocked.
+/// The viewer of a session, who has an access token until `access_until`; `None` if the session has ended or
+/// expired, or its user is blocked or erased.
 pub async fn find_viewer(
     db: &impl ConnectionTrait,
     session_id: SessionId,
@@ -79,6 +81,7 @@ pub async fn find_viewer(
     let row = user::Entity::find()
         .filter(user::Column::Id.in_subquery(active_session))
         .filter(user::Column::BlockedAt.is_null())
+        .filter(user::Column::ErasedAt.is_null())
         .one(db)
         .await?;
     row.map(|row| {
@@ -89,8 +92,13 @@ pub async fn find_viewer(
 }
 
 pub async fn find_token(tx: &impl ConnectionTrait, hash: &[u8]) -> Result<Option<StoredToken>> {
-    let row = refresh_token::Entity::find_by_id(hash.to_vec()).one(tx).await?;
-    Ok(row.map(|row| StoredToken { session_id: SessionId::from_uuid(row.session_id), used_at: row.used_at }))
+    let Some(row) = refresh_token::Entity::find_by_id(hash.to_vec()).one(tx).await? else { return Ok(None) };
+    let session = session::Entity::find_by_id(row.session_id).one(tx).await?;
+    Ok(session.map(|session| StoredToken {
+        session_id: SessionId::from_uuid(row.session_id),
+        user_id: UserId::from_uuid(session.user_id),
+        used_at: row.used_at,
+    }))
 }
 
 /// Marks the refresh token as used. Returns `false` if it was used already.

@@ -4,13 +4,17 @@ use chrono::{DateTime, Utc};
 use entity::user;
 use sea_orm::sea_query::{Expr, LockType, OnConflict, SimpleExpr};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, TryInsertResult,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    TryInsertResult,
 };
 
 use crate::domain::account::email_key;
 use crate::domain::id::UserId;
 use crate::domain::user::{Role, User};
 use crate::store::{Result, parse};
+
+/// How many ids a query can have.
+pub const IDS_PER_QUERY: usize = 1000;
 
 /// A user to insert.
 #[derive(Debug, Clone)]
@@ -90,17 +94,48 @@ pub async fn find_all(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<U
     Ok(rows.iter().map(from_row).collect())
 }
 
-/// Locks the user until the transaction ends, for rules that count what a user has. (SQLite has one writer at
-/// a time anyway.)
-pub async fn lock(tx: &impl ConnectionTrait, id: UserId) -> Result<()> {
-    user::Entity::find_by_id(id)
+/// Locks the user until the transaction ends, and returns whether they were erased. A user who does not exist
+/// was not erased. (SQLite has one writer at a time anyway.)
+pub async fn lock(tx: &impl ConnectionTrait, id: UserId) -> Result<bool> {
+    Ok(!lock_all(tx, &[id]).await?.is_empty())
+}
+
+/// Locks the users until the transaction ends, and returns those that were erased. The order of ids keeps two
+/// transactions from waiting for each other.
+pub async fn lock_all(tx: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<UserId>> {
+    let rows: Vec<(UserId, Option<DateTime<Utc>>)> = user::Entity::find()
+        .select_only()
+        .columns([user::Column::Id, user::Column::ErasedAt])
+        .filter(user::Column::Id.is_in(ids.iter().copied()))
+        .order_by_asc(user::Column::Id)
+        .lock(LockType::NoKeyUpdate)
+        .into_tuple()
+        .all(tx)
+        .await?;
+    Ok(rows.into_iter().filter_map(|(id, erased_at)| erased_at.map(|_| id)).collect())
+}
+
+/// Those of the users that exist and were not erased.
+pub async fn find_not_erased(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<UserId>> {
+    user::Entity::find()
         .select_only()
         .column(user::Column::Id)
-        .lock(LockType::NoKeyUpdate)
-        .into_tuple::<UserId>()
-        .one(tx)
-        .await?;
-    Ok(())
+        .filter(user::Column::Id.is_in(ids.iter().copied()))
+        .filter(user::Column::ErasedAt.is_null())
+        .into_tuple()
+        .all(db)
+        .await
+}
+
+/// All users that were erased, and when.
+pub async fn find_erased(db: &impl ConnectionTrait) -> Result<Vec<(UserId, DateTime<Utc>)>> {
+    user::Entity::find()
+        .select_only()
+        .columns([user::Column::Id, user::Column::ErasedAt])
+        .filter(user::Column::ErasedAt.is_not_null())
+        .into_tuple()
+        .all(db)
+        .await
 }
 
 /// A user whose row is locked until the transaction ends.
@@ -110,9 +145,9 @@ pub struct LockedUser {
     pub is_blocked: bool,
 }
 
-/// Locks and returns the user; see [`lock`].
-pub async fn lock_and_read(tx: &impl ConnectionTrait, id: UserId) -> Result<Option<LockedUser>> {
-    let row = user::Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx).await?;
+/// Reads a user whom the caller has locked.
+pub async fn find_locked(tx: &impl ConnectionTrait, id: UserId) -> Result<Option<LockedUser>> {
+    let row = user::Entity::find_by_id(id).one(tx).await?;
     Ok(row.map(|row| LockedUser { user: from_row(&row), is_blocked: row.blocked_at.is_some() }))
 }
 
@@ -143,17 +178,12 @@ pub async fn has_legal_hold(db: &impl ConnectionTrait, id: UserId) -> Result<boo
     Ok(user::Entity::find_by_id(id).one(db).await?.is_some_and(|row| row.legal_hold))
 }
 
-/// Whether the account was erased or does not exist.
-pub async fn is_erased(db: &impl ConnectionTrait, id: UserId) -> Result<bool> {
-    Ok(user::Entity::find_by_id(id).one(db).await?.is_none_or(|row| row.erased_at.is_some()))
-}
-
 /// Sets or lifts a legal hold.
 pub async fn set_legal_hold(db: &impl ConnectionTrait, id: UserId, held: bool) -> Result<()> {
     set(db, id, user::Column::LegalHold, Expr::value(held)).await
 }
 
-/// Removes the e-mail address, name and password from the account. Nobody can sign in to it any more.
+/// Removes the e-mail address, name, password and points from the account. Nobody can sign in to it any more.
 pub async fn anonymise(db: &impl ConnectionTrait, id: UserId, now: DateTime<Utc>) -> Result<()> {
     let email = format!("{id}@erased.invalid");
     user::Entity::update_many()
@@ -162,6 +192,7 @@ pub async fn anonymise(db: &impl ConnectionTrait, id: UserId, now: DateTime<Utc>
         .col_expr(user::Column::DisplayName, Expr::value("Erased"))
         // An empty hash matches no password.
         .col_expr(user::Column::PasswordHash, Expr::value(""))
+        .col_expr(user::Column::Points, Expr::value(0_i64))
         .col_expr(user::Column::VerifiedAt, Expr::value(Option::<DateTime<Utc>>::None))
         .col_expr(user::Column::ErasedAt, Expr::value(now))
         .filter(user::Column::Id.eq(id))

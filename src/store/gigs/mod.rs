@@ -6,12 +6,13 @@ pub mod query;
 pub mod rows;
 pub mod search;
 pub mod sql;
+pub mod words;
 
 use entity::{gig, gig_tag};
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait,
-    EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 
 use crate::domain::gig::{Gig, GigContent, GigStatus};
@@ -212,6 +213,17 @@ pub async fn index_tags(tx: &impl ConnectionTrait, gig: &Gig) -> Result<()> {
     if !gig.content.tags.is_empty() {
         gig_tag::Entity::insert_many(tag_rows(gig)).exec_without_returning(tx).await?;
     }
+    Ok(())
+}
+
+/// Deletes the rows in `gig_tag` of all gigs of the seller.
+pub async fn delete_tags_of_seller(tx: &impl ConnectionTrait, seller_id: UserId) -> Result<()> {
+    let gigs = gig::Entity::find()
+        .select_only()
+        .column(gig::Column::Id)
+        .filter(gig::Column::SellerId.eq(seller_id))
+        .into_query();
+    gig_tag::Entity::delete_many().filter(gig_tag::Column::GigId.in_subquery(gigs)).exec(tx).await?;
     Ok(())
 }
 

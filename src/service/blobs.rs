@@ -1,0 +1,102 @@
+//! Blobs that no row refers to. Each has a record, from before it is written until a row refers to it, and from
+//! the moment at which no row refers to it any more until it is deleted. So a gateway may die at any time, and
+//! [`delete_due`] still finds every blob that nobody needs.
+
+use uuid::Uuid;
+
+use crate::domain::blob::{BlobId, UPLOAD_MAX_DURATION};
+use crate::domain::id::UserId;
+use crate::service::{Error, Result, Services, UnitOfWork};
+use crate::store::{blobs, users};
+
+/// How many records are read at once.
+const BATCH_SIZE: u64 = 100;
+
+/// Records a blob that is about to be written. This changes nothing that anybody can see, so it is not part of
+/// the unit of work: if the upload fails, a mutation with an idempotency key can still run again.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] if the user was erased.
+pub(super) async fn announce(services: &Services, owner_id: UserId, id: impl Into<BlobId>) -> Result<()> {
+    let delete_after = services.now() + UPLOAD_MAX_DURATION;
+    let tx = services.db.begin().await?;
+    if users::lock(&tx, owner_id).await? {
+        return Err(Error::Unauthenticated);
+    }
+    blobs::insert(&tx, owner_id, &[id.into()], delete_after).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Removes the record of an announced blob, in the transaction that writes the row that refers to it.
+///
+/// # Errors
+/// If the upload took so long that the blob was deleted.
+pub(super) async fn adopt(work: &UnitOfWork<'_>, id: impl Into<BlobId>) -> Result<()> {
+    if blobs::delete(work.tx(), id.into()).await? {
+        return Ok(());
+    }
+    Err(Error::internal("the upload took too long, and its blob was deleted"))
+}
+
+/// Records blobs that are to be deleted, in the transaction that deletes the rows that refer to them. Call
+/// [`delete`] after the commit.
+pub(super) async fn discard(
+    services: &Services,
+    work: &UnitOfWork<'_>,
+    owner_id: UserId,
+    ids: &[BlobId],
+) -> Result<()> {
+    Ok(blobs::insert(work.tx(), owner_id, ids, services.now()).await?)
+}
+
+/// Deletes those of the blobs that have a record, and returns how many.
+///
+/// # Errors
+/// The last failure, after all were tried. [`delete_due`] tries again.
+pub(super) async fn delete(services: &Services, ids: &[BlobId]) -> Result<usize> {
+    let (mut deleted, mut last_error) = (0, None);
+    for id in ids {
+        match delete_one(services, *id).await {
+            Ok(is_deleted) => deleted += usize::from(is_deleted),
+            Err(error) => last_error = Some(error),
+        }
+    }
+    last_error.map_or(Ok(deleted), Err)
+}
+
+/// Like [`delete`], but a failure is only logged.
+pub(super) async fn delete_or_log(services: &Services, ids: &[BlobId]) {
+    if let Err(error) = delete(services, ids).await {
+        tracing::warn!(%error, "deleting blobs failed");
+    }
+}
+
+/// Deletes all blobs that are due, and returns how many.
+///
+/// # Errors
+/// The last failure, after all were tried.
+pub(super) async fn delete_due(services: &Services) -> Result<usize> {
+    let (mut deleted, mut last_error, mut last_id) = (0, None, Uuid::nil());
+    loop {
+        let ids = blobs::find_due(services.db.read(), services.now(), last_id, BATCH_SIZE).await?;
+        let Some(id) = ids.last() else { break };
+        last_id = id.uuid();
+        match delete(services, &ids).await {
+            Ok(count) => deleted += count,
+            Err(error) => last_error = Some(error),
+        }
+    }
+    last_error.map_or(Ok(deleted), Err)
+}
+
+async fn delete_one(services: &Services, id: BlobId) -> Result<bool> {
+    let work = services.begin().await?;
+    // The deleted record stays locked until the commit, so that no row can refer to the blob from now on.
+    if !blobs::delete(work.tx(), id).await? {
+        return Ok(false);
+    }
+    // Delete the blob before the commit: a record without a blob is found again, but not a blob without one.
+    services.media.delete(id).await.map_err(Error::internal)?;
+    work.commit().await?;
+    Ok(true)
+}
