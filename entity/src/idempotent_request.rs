@@ -1,11 +1,11 @@
-//! A mutation that was sent with an idempotency key, and its response.
+//! A mutation that was sent with an idempotency key, and what it did.
 
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotent_request")]
 pub struct Model {
-    /// The user who sent it; nil for anonymous clients.
+    /// The user who sent it.
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
@@ -18,12 +18,14 @@ pub struct Model {
     pub running_until: DateTimeUtc,
     /// Whether the attempt has changed data. Set in the transaction of the change.
     pub acted: bool,
-    /// The response, encrypted.
+    /// What the mutation did, encrypted.
     pub answer: Option<Vec<u8>>,
     /// The key of the installation that wraps `wrapped_key`.
     pub key_id: Option<String>,
-    /// The key that decrypts the response, wrapped.
+    /// The key that decrypts `answer`, wrapped.
     pub wrapped_key: Option<Vec<u8>>,
+    /// The ids of the users whom `answer` names.
+    pub subjects: Option<String>,
     pub expires_at: DateTimeUtc,
 }
 

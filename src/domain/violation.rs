@@ -4,12 +4,12 @@
 //! To add a code: a variant of [`ViolationCode`] and the value of the schema's enum in
 //! `src/graphql/types/user_error.rs`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::text::is_invisible;
 
 /// The kind of violation, for clients to switch on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, strum::IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum ViolationCode {
@@ -36,7 +36,7 @@ pub enum ViolationCode {
 }
 
 /// One violation of a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
     pub code: ViolationCode,
     /// For the user: names the field, the limit and what to do.

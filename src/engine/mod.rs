@@ -68,6 +68,7 @@ use crate::engine::response_cache::{
 use crate::graphql::context::RequestContext;
 pub use crate::graphql::context::{Caller, RequestMeta};
 use crate::graphql::error::{Error, ErrorCode};
+use crate::graphql::outcomes::OutcomeLog;
 use crate::graphql::{Schema, schema};
 use crate::service::Services;
 use crate::store::DatabaseTime;
@@ -186,7 +187,7 @@ impl Engine {
         let (services, response_cache) = (Arc::clone(&self.services), Arc::clone(&self.response_cache));
         let (version, entry_meta) = (services.public_data_version.current(), EntryMeta::from(&operation));
         let time = charge.database_time().clone();
-        let execution = Box::pin(async move { self.run(&meta, operation, time).await });
+        let execution = Box::pin(async move { self.run(&meta, operation, time, None).await });
         let outcome = response_cache.get_or_execute(key, version, entry_meta, execution).await;
         match &outcome {
             Outcome::Cached(cached) => drop(charge.settle(&services, cached.cost).await),
@@ -209,17 +210,17 @@ impl Engine {
             Err(error) => return error_response(&error),
         };
         let wants_cost = operation.wants_cost();
-        let key_and_sent = operation.idempotency_key.clone().zip(operation.sent.as_ref());
-        let idempotent_request = key_and_sent.map(|(key, sent)| IdempotentRequest {
-            key,
-            fingerprint: idempotency::fingerprint(&self.services, &operation.request, sent),
-            max_duration: self.timeout(operation.kind),
-        });
+        let max_duration = self.timeout(operation.kind);
+        let request = IdempotentRequest::new(&self.services, &meta.caller, &operation, max_duration).await;
         // Boxed, since the future is large, and would make every future that holds it as large.
-        let execution = Box::pin(self.run(&meta, operation, charge.database_time().clone()));
-        let mut response = match idempotent_request {
-            Some(request) => idempotency::run_once(&self.services, &meta.caller, request, execution).await,
-            None => execution.await,
+        let time = charge.database_time().clone();
+        let execute = |log| Box::pin(self.run(&meta, operation, time, log));
+        let mut response = match request {
+            Err(error) => error_response(&error),
+            Ok(None) => execute(None).await,
+            Ok(Some(request)) => {
+                idempotency::run_once(&self.services, request, |log| execute(Some(log))).await
+            }
         };
         let cost = charge.cost_of(count_objects(&response.data));
         let cost = charge.settle(&self.services, cost).await;
@@ -230,11 +231,18 @@ impl Engine {
     }
 
     /// Executes a validated operation within its timeout, after its cost was charged. A panic in a resolver
-    /// becomes an error.
-    async fn run(&self, meta: &RequestMeta, operation: ValidatedOperation, time: DatabaseTime) -> Response {
+    /// becomes an error. `outcomes` is the log of a mutation with an idempotency key.
+    async fn run(
+        &self,
+        meta: &RequestMeta,
+        operation: ValidatedOperation,
+        time: DatabaseTime,
+        outcomes: Option<Arc<OutcomeLog>>,
+    ) -> Response {
         let max_duration = self.timeout(operation.kind);
         let (spawner, mut scheduler) = LoadScheduler::new();
-        let context = Arc::new(RequestContext::new(Arc::clone(&self.services), meta, spawner, time));
+        let context = RequestContext::new(Arc::clone(&self.services), meta, spawner, time);
+        let context = Arc::new(context.with_outcomes(outcomes));
         let execution = scheduler.drive(self.schema.execute(operation.request.data(context)));
         let response = match timeout(max_duration, catch_panic(execution)).await {
             Ok(response) => response,

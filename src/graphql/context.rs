@@ -33,6 +33,7 @@ use crate::events::cursor::Cursor;
 use crate::graphql::error::{Error, Result};
 use crate::graphql::load_spawner::{LoadSpawner, NoDelay};
 use crate::graphql::loaders::Loader;
+use crate::graphql::outcomes::OutcomeLog;
 use crate::service;
 use crate::service::Services;
 use crate::store;
@@ -106,6 +107,8 @@ pub struct RequestContext {
     loader: DataLoader<Loader>,
     /// Whether the result of a shared execution depends on who receives it.
     is_viewer_dependent: AtomicBool,
+    /// What a mutation with an idempotency key did, or does.
+    outcomes: Option<Arc<OutcomeLog>>,
     /// The header `Last-Event-ID`, which a browser's `EventSource` sends when it reconnects. Takes precedence
     /// over `after`.
     last_event_id: Option<String>,
@@ -158,6 +161,7 @@ impl RequestContext {
             db,
             loader: loader.delay(Duration::ZERO),
             is_viewer_dependent: AtomicBool::new(false),
+            outcomes: None,
             last_event_id: None,
         }
     }
@@ -165,6 +169,11 @@ impl RequestContext {
     /// Sets the `Last-Event-ID` of the request.
     pub fn with_last_event_id(self, last_event_id: Option<String>) -> Self {
         Self { last_event_id, ..self }
+    }
+
+    /// Sets the log of a mutation with an idempotency key.
+    pub fn with_outcomes(self, outcomes: Option<Arc<OutcomeLog>>) -> Self {
+        Self { outcomes, ..self }
     }
 
     /// Whether the result of this shared execution depends on the viewer, and must be discarded.
@@ -207,6 +216,11 @@ pub trait ContextExt<'a> {
     /// The position in the event log when the request started.
     fn cursor(&self) -> Cursor {
         self.request().cursor
+    }
+
+    /// The log of a mutation with an idempotency key.
+    fn outcomes(&self) -> Option<&'a OutcomeLog> {
+        self.request().outcomes.as_deref()
     }
 
     /// The header `Last-Event-ID`.

@@ -28,7 +28,7 @@ const STORAGE_RETRY_DELAY: Duration = Duration::from_secs(30);
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// `extensions.code` of an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantNames)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErrorCode {
     /// A valid session is required: sign in, or call `refreshSession`.
@@ -141,6 +141,16 @@ impl Error {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
         Self::internal(&format!("panic: {}", text.unwrap_or("no message")))
+    }
+
+    /// A mutation with an idempotency key was executed, but there is no response to it.
+    pub fn answer_lost(what: &str) -> Self {
+        Self::new(ErrorCode::IdempotentAnswerLost, format!("{what} Read the current state."))
+    }
+
+    /// Too many of something: the client can try again after `retry_after`.
+    pub fn too_many(message: impl Into<String>, retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::new(ErrorCode::RateLimited, message) }
     }
 
     /// Another operation must finish first: the client can try again after a second.

@@ -8,6 +8,7 @@
 //! | [`loaders`] | batched reads |
 //! | [`context`] | what a resolver knows about its request, and whom an execution is for |
 //! | [`error`] | GraphQL errors and their codes |
+//! | [`outcomes`] | what a mutation with an idempotency key did |
 //! | [`authorization`] | the table of who may see and do what |
 //!
 //! A resolver parses ids, calls one function of `service` (to change something) or of `store` (to read,
@@ -59,6 +60,7 @@ pub mod inputs;
 pub mod load_spawner;
 mod loaders;
 pub mod mutation;
+pub mod outcomes;
 pub mod query;
 pub mod subscription;
 pub mod types;

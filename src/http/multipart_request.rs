@@ -4,7 +4,7 @@
 //! The library's parser is not used: it does not limit the number of parts, and it writes each file to the
 //! disk on the threads of the async runtime.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use async_graphql::{Request, UploadValue};
 use axum::body::Body;
@@ -75,7 +75,8 @@ pub async fn read(
     let map = map.ok_or_else(|| invalid("the part `map` is missing"))?;
     let operations = serde_json::from_slice(&operations).ok().filter(serde_json::Value::is_object);
     let mut request = operations.and_then(operation_request::from_json).ok_or_else(invalid_request)?;
-    let map: HashMap<String, Vec<String>> = serde_json::from_slice(&map)
+    // In the order of names, so that a repetition of the request has its files in the same order.
+    let map: BTreeMap<String, Vec<String>> = serde_json::from_slice(&map)
         .map_err(|_| invalid("the part `map` must be a JSON object of lists of paths"))?;
     if map.values().map(Vec::len).sum::<usize>() > FILES_MAX {
         return Err(too_large());

@@ -31,7 +31,7 @@ use crate::service::{Error, Result, Services, UnitOfWork, blobs, user_admin};
 use crate::store::verifications::VerificationRecord;
 use crate::store::{blobs as blob_records, gigs, idempotency, images, reviews, users, verifications};
 
-/// Erases a user: destroys their identity data and stored responses, ends their sessions, archives their
+/// Erases a user: destroys their identity data and stored idempotency keys, ends their sessions, archives their
 /// gigs and removes the content, and anonymises their profile. The record of decisions stays.
 ///
 /// # Errors
@@ -99,7 +99,7 @@ async fn erase_data(services: &Services, work: &mut UnitOfWork<'_>, user_id: Use
         destroy_identity_data(services, work, record, "ERASED").await?;
     }
     end_sessions(work, user_id, services).await?;
-    idempotency::delete_all_of_user(work.tx(), user_id).await?;
+    idempotency::delete_all_about_user(work.tx(), user_id, services.now()).await?;
     users::anonymise(work.tx(), user_id, services.now()).await?;
     work.record(EventBody::ProfileChanged { user_id });
     // Also those of uploads that did not finish.

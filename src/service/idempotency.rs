@@ -4,8 +4,11 @@
 //! The row of the key says which attempt runs the mutation. Each transaction of the attempt also marks the
 //! row. So if a gateway dies during an attempt, a marked row means that data was changed, and no gateway runs
 //! the mutation again. If the row is not marked, nothing was changed, and another gateway can run the
-//! mutation. The response is stored for 24 hours. It is encrypted, since it can hold tokens and personal
-//! data.
+//! mutation.
+//!
+//! What the mutation did is stored for 24 hours: ids of objects and validation errors, never a part of a
+//! response. A repetition reads the objects again. It is encrypted, since the messages of errors may repeat
+//! what the user entered.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,10 +19,13 @@ use chrono::TimeDelta;
 use crate::domain::id::{AttemptId, UserId};
 use crate::service::{Error, Result, Services};
 use crate::store::idempotency::{RequestKey, StoredRequest};
-use crate::store::{Executor, idempotency as store};
+use crate::store::{Executor, idempotency as store, users};
 
-/// How long a response is stored and replayed.
-const RESPONSE_LIFETIME: TimeDelta = TimeDelta::hours(24);
+/// How long a key is stored.
+const KEY_LIFETIME: TimeDelta = TimeDelta::hours(24);
+
+/// How many keys of a user are stored at a time.
+pub const KEYS_PER_USER_MAX: i64 = 1000;
 
 /// An unfinished attempt counts as dead if it runs for this much longer than a mutation can take.
 const GRACE: TimeDelta = TimeDelta::seconds(10);
@@ -49,21 +55,24 @@ impl Attempt {
 pub enum KeyState {
     /// The caller must run the request now.
     Run(Arc<Attempt>),
-    /// The request has run; this is its response.
+    /// The request has run. This is what [`store_outcomes`] stored.
     Completed(String),
     /// Another attempt is running the request.
     Running,
     /// The key was used for another request.
     OtherRequest,
-    /// The request has run, but its response was not stored.
+    /// The request has run, but what it did was not stored.
     ResponseLost,
+    /// The user has [`KEYS_PER_USER_MAX`] keys. The first one expires after this time.
+    TooManyKeys(Duration),
 }
 
-/// Claims a key for a request of `user_id` (nil for an anonymous client), or returns what the key was used
-/// for. `fingerprint` identifies the request, and `max_duration` is the longest time that it can take.
+/// Claims a key for a request of `user_id`, or returns what the key was used for. `fingerprint` identifies the
+/// request, and `max_duration` is the longest time that it can take.
 ///
 /// # Errors
-/// [`Error::Decryption`] if the stored response cannot be decrypted.
+/// [`Error::Unauthenticated`] if the user was erased; [`Error::Decryption`] if what the request did cannot be
+/// decrypted.
 pub async fn claim_key(
     services: &Services,
     user_id: UserId,
@@ -73,7 +82,7 @@ pub async fn claim_key(
 ) -> Result<KeyState> {
     let request_key = RequestKey { user_id, key: key.to_owned() };
     let now = services.now();
-    let running_until = now + TimeDelta::from_std(max_duration).unwrap_or(RESPONSE_LIFETIME) + GRACE;
+    let running_until = now + TimeDelta::from_std(max_duration).unwrap_or(KEY_LIFETIME) + GRACE;
     let id = services.new_id();
     let attempt = Arc::new(Attempt { id, request_key, has_committed: AtomicBool::new(false) });
     let request_key = &attempt.request_key;
@@ -82,13 +91,21 @@ pub async fn claim_key(
         attempt: id,
         running_until,
         has_changed_data: false,
-        response: None,
-        expires_at: now + RESPONSE_LIFETIME,
+        outcomes: None,
+        expires_at: now + KEY_LIFETIME,
     };
 
     let work = services.db.begin().await?;
+    if users::lock(&work, user_id).await? {
+        return Err(Error::Unauthenticated);
+    }
     store::delete_if_expired(&work, request_key, now).await?;
     if store::insert(&work, request_key, &new).await? {
+        let (count, first_expiry) = store::count_of_user(&work, user_id).await?;
+        if count > KEYS_PER_USER_MAX {
+            let wait = first_expiry.and_then(|at| (at - now).to_std().ok());
+            return Ok(KeyState::TooManyKeys(wait.unwrap_or_default()));
+        }
         work.commit().await?;
         return Ok(KeyState::Run(attempt));
     }
@@ -99,13 +116,13 @@ pub async fn claim_key(
     if stored.fingerprint != new.fingerprint {
         return Ok(KeyState::OtherRequest);
     }
-    if let Some((key, ciphertext)) = stored.response {
+    if let Some((key, ciphertext)) = stored.outcomes {
         let plain = services
             .vault
             .unwrap(&key, stored.attempt)?
             .decrypt(&encryption_context(request_key), &ciphertext)?;
-        let response = String::from_utf8(plain.to_vec()).map_err(Error::internal)?;
-        return Ok(KeyState::Completed(response));
+        let outcomes = String::from_utf8(plain.to_vec()).map_err(Error::internal)?;
+        return Ok(KeyState::Completed(outcomes));
     }
     if stored.running_until > now {
         return Ok(KeyState::Running);
@@ -141,29 +158,40 @@ pub(super) fn note_commit() {
     ATTEMPT.try_with(|attempt| attempt.has_committed.store(true, Ordering::Release)).ok();
 }
 
-/// Stores the response of an attempt, encrypted.
-pub async fn store_response(services: &Services, attempt: &Attempt, response: &str) -> Result<()> {
+/// Stores what an attempt did, encrypted. `subjects` are the users whom it names. If one of them was erased in
+/// the meantime, nothing is stored.
+pub async fn store_outcomes(
+    services: &Services,
+    attempt: &Attempt,
+    outcomes: &str,
+    subjects: &[UserId],
+) -> Result<()> {
+    let request_key = &attempt.request_key;
     let (key, wrapped) = services.vault.new_data_key(attempt.id)?;
-    let ciphertext = key.encrypt(&encryption_context(&attempt.request_key), response.as_bytes())?;
+    let ciphertext = key.encrypt(&encryption_context(request_key), outcomes.as_bytes())?;
     let work = services.db.begin().await?;
-    store::store_response(&work, &attempt.request_key, attempt.id, wrapped, ciphertext).await?;
+    if users::lock_all(&work, subjects).await?.is_empty() {
+        store::store_outcomes(&work, request_key, attempt.id, wrapped, ciphertext, subjects).await?;
+    } else {
+        store::release(&work, request_key, attempt.id, services.now()).await?;
+    }
     Ok(work.commit().await?)
 }
 
-/// Ends an attempt without a response to replay. If it has changed nothing, the request can be sent again.
+/// Ends an attempt without storing what it did. If it has changed nothing, the request can be sent again.
 pub async fn release(services: &Services, attempt: &Attempt) -> Result<()> {
     let work = services.db.begin().await?;
     store::release(&work, &attempt.request_key, attempt.id, services.now()).await?;
     Ok(work.commit().await?)
 }
 
-/// The encryption context of a response, which binds it to its key. Stored responses depend on it: do not
+/// The encryption context of what a request did, which binds it to its key. Stored data depends on it: do not
 /// change it.
 fn encryption_context(request_key: &RequestKey) -> String {
     format!("answer to {} of {}", request_key.key, request_key.user_id)
 }
 
-/// Deletes expired keys with their responses, and returns how many.
+/// Deletes expired keys, and returns how many.
 pub async fn delete_expired(services: &Services) -> Result<u64> {
     let work = services.db.begin().await?;
     let deleted = store::delete_expired(&work, services.now()).await?;

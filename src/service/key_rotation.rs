@@ -9,7 +9,8 @@ use tokio::sync::Mutex;
 
 use crate::domain::id::UserId;
 use crate::service::{Result, Services};
-use crate::store::data_keys;
+use crate::store::idempotency::RequestKey;
+use crate::store::{data_keys, idempotency};
 
 /// How many keys are read at once.
 const BATCH_SIZE: u64 = 100;
@@ -19,7 +20,9 @@ const MISSING_KEYS_LIFETIME: TimeDelta = TimeDelta::seconds(10);
 
 /// Returns how many data keys are still wrapped with an older key.
 pub async fn remaining(services: &Services) -> Result<u64> {
-    Ok(data_keys::count_wrapped_by_old_keys(services.db.read(), services.vault.newest_key_id()).await?)
+    let (db, newest) = (services.db.read(), services.vault.newest_key_id());
+    let of_users = data_keys::count_wrapped_by_old_keys(db, newest).await?;
+    Ok(of_users + idempotency::count_wrapped_by_old_keys(db, newest).await?)
 }
 
 /// Rewraps every data key that an older key wraps, and calls `on_rewrapped` after each.
@@ -28,6 +31,12 @@ pub async fn remaining(services: &Services) -> Result<u64> {
 /// [`crate::service::Error::Decryption`], after all were tried, if a key is missing or a wrapped key was
 /// altered.
 pub async fn rotate(services: &Services, on_rewrapped: impl Fn()) -> Result<()> {
+    let of_users = rotate_keys_of_users(services, &on_rewrapped).await;
+    let of_requests = rotate_keys_of_requests(services, &on_rewrapped).await;
+    of_users.and(of_requests)
+}
+
+async fn rotate_keys_of_users(services: &Services, on_rewrapped: &impl Fn()) -> Result<()> {
     let (mut last_id, mut last_error) = (UserId::nil(), None);
     loop {
         let newest = services.vault.newest_key_id();
@@ -74,4 +83,32 @@ impl MissingKeys {
         *last = Some((now, missing.clone()));
         Ok(missing)
     }
+}
+
+/// Rewraps the keys of what mutations with an idempotency key did.
+async fn rotate_keys_of_requests(services: &Services, on_rewrapped: &impl Fn()) -> Result<()> {
+    let mut last = RequestKey { user_id: UserId::nil(), key: String::new() };
+    let mut last_error = None;
+    loop {
+        let newest = services.vault.newest_key_id();
+        let page =
+            idempotency::find_wrapped_by_old_keys(services.db.read(), newest, &last, BATCH_SIZE).await?;
+        let Some(row) = page.last() else { break };
+        last = row.request.clone();
+        for old in page {
+            match services.vault.rewrap(&old.key, old.attempt) {
+                Ok(new) => {
+                    let work = services.begin().await?;
+                    idempotency::replace_key(work.tx(), &old, &new).await?;
+                    work.commit().await?;
+                    on_rewrapped();
+                }
+                Err(error) => {
+                    tracing::error!(user_id = %old.request.user_id, %error, "rewrapping a data key failed");
+                    last_error = Some(error);
+                }
+            }
+        }
+    }
+    last_error.map_or(Ok(()), |error| Err(error.into()))
 }

@@ -38,6 +38,7 @@ enum Act {
     Refresh,
     SaveDraft,
     Post,
+    PostWithKey,
     Edit,
     Pause,
     UploadImage,
@@ -50,11 +51,12 @@ enum Act {
     ReadPersonalInfo,
 }
 
-const ACTS: [Act; 14] = [
+const ACTS: [Act; 15] = [
     Act::SignIn,
     Act::Refresh,
     Act::SaveDraft,
     Act::Post,
+    Act::PostWithKey,
     Act::Edit,
     Act::Pause,
     Act::UploadImage,
@@ -96,11 +98,15 @@ async fn prepare(
             form["id"] = draft["gig"]["id"].clone();
             send(operation(&client, SAVE_DRAFT, &json!({ "input": form })))
         }
-        Act::Post => {
+        Act::Post | Act::PostWithKey => {
             let image = ann.client.upload_image(small_png()).await;
             let form = json!({ "input": gig_form(app, &[image]).await });
             let request = operation(&client, POST_GIG, &form);
-            send(request)
+            send(if matches!(act, Act::Post) {
+                request
+            } else {
+                request.header("idempotency-key", "Ostraquote")
+            })
         }
         Act::Edit | Act::Pause | Act::RejectGig => {
             let gig = ann.post(gig_form(app, &[]).await).await;
@@ -230,10 +236,10 @@ async fn erase_during(acts: &[Act]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_left_of_a_user_who_is_erased_during_an_act_of_theirs() {
-    Box::pin(erase_during(&ACTS[..6])).await;
+    Box::pin(erase_during(&ACTS[..7])).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_left_of_a_user_who_is_erased_during_an_upload_or_a_review() {
-    Box::pin(erase_during(&ACTS[6..])).await;
+    Box::pin(erase_during(&ACTS[7..])).await;
 }

@@ -11,11 +11,12 @@ use gigway::service::idempotency;
 use gigway::service::idempotency::{KeyState, claim_key};
 use gigway::service::{erasure, user_admin};
 use reqwest::Response;
+use reqwest::multipart::{Form, Part};
 use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::{Value, json};
 
 use crate::support::client::{Client, error_codes, text};
-use crate::support::documents::{PAUSE_GIG, POST_GIG, SAVE_DRAFT, SIGN_UP};
+use crate::support::documents::{PAUSE_GIG, POST_GIG, REFRESH, SAVE_DRAFT, SIGN_IN, SIGN_UP};
 use crate::support::on_both_back_ends;
 use crate::support::sample_images::{sample_image, small_png};
 use crate::support::test_app::TestApp;
@@ -23,17 +24,17 @@ use crate::support::test_users::PASSWORD;
 
 const OWN_GIGS: &str = "{ viewer { gigs { totalCount } } }";
 
-async fn send(client: &Client, key: &str, query: &str, variables: Value) -> Response {
+pub async fn send(client: &Client, key: &str, query: &str, variables: Value) -> Response {
     let body = json!({ "query": query, "variables": variables });
     let request = client.post("/graphql").header("idempotency-key", key).json(&body);
     request.send().await.expect("a response")
 }
 
-async fn send_json(client: &Client, key: &str, query: &str, variables: Value) -> Value {
+pub async fn send_json(client: &Client, key: &str, query: &str, variables: Value) -> Value {
     send(client, key, query, variables).await.json().await.expect("JSON")
 }
 
-async fn count_gigs(client: &Client) -> i64 {
+pub async fn count_gigs(client: &Client) -> i64 {
     client.run(OWN_GIGS, json!({})).await["viewer"]["gigs"]["totalCount"].as_i64().expect("a number")
 }
 
@@ -141,23 +142,94 @@ async fn uploads_are_identified_by_their_bytes(app: TestApp) {
     assert_eq!(image_count, 1);
 }
 
-async fn a_repeated_sign_up_opens_one_session_and_stores_its_tokens_encrypted(app: TestApp) {
-    let input =
-        json!({ "input": { "email": "ann@example.com", "password": PASSWORD, "displayName": "Ann" } });
-    let first = send_json(&app.gateway_a(), "sign-up", SIGN_UP, input.clone()).await;
-    let token = text(&first["data"]["signUp"]["session"]["refreshToken"]);
-    assert_eq!(send_json(&app.gateway_b(), "sign-up", SIGN_UP, input.clone()).await, first);
-    let rows = idempotent_request::Entity::find().all(app.services().db.read()).await.expect("rows");
-    let row = format!("{rows:?}");
-    let bytes = rows[0].answer.clone().expect("a stored response");
-    assert!(!row.contains(&token) && !bytes.windows(8).any(|part| part == &token.as_bytes()[..8]));
-    // The key does not open the session for a client that does not know the password.
-    let mut wrong_password = input;
-    wrong_password["input"]["password"] = json!("another password");
-    assert_eq!(
-        error_codes(&send_json(&app.gateway_a(), "sign-up", SIGN_UP, wrong_password).await),
-        ["IDEMPOTENCY_KEY_REUSED"]
-    );
+/// What is stored of a request, as text.
+pub async fn stored_rows(app: &TestApp) -> Vec<idempotent_request::Model> {
+    idempotent_request::Entity::find().all(app.services().db.read()).await.expect("rows")
+}
+
+/// The status, the codes of the errors, and the whole response.
+pub async fn outcome(response: Response) -> (u16, Vec<String>, Value) {
+    let status = response.status().as_u16();
+    let body: Value = response.json().await.expect("JSON");
+    (status, error_codes(&body), body)
+}
+
+async fn without_a_session_a_key_is_refused(app: TestApp) {
+    let ann = app.member("Ann").await;
+    let account =
+        json!({ "input": { "email": "new@example.com", "password": PASSWORD, "displayName": "New" } });
+    let credentials = json!({ "input": { "email": ann.email, "password": PASSWORD } });
+    let token = json!({ "token": ann.refresh_token });
+    let expired = app.gateway_a().with_token("not a token");
+    for client in [app.gateway_a(), app.gateway_b(), expired] {
+        for (query, variables) in [(SIGN_UP, &account), (SIGN_IN, &credentials), (REFRESH, &token)] {
+            let refused = send_json(&client, "a", query, variables.clone()).await;
+            assert_eq!(error_codes(&refused), ["BAD_USER_INPUT"], "{query}");
+            assert!(refused["errors"][0]["message"].to_string().contains("Idempotency-Key"), "{refused}");
+        }
+        let refused = send_json(&client, "a", PAUSE_GIG, json!({ "id": "gig_x" })).await;
+        assert_eq!(error_codes(&refused), ["UNAUTHENTICATED"]);
+    }
+    assert_eq!(stored_responses(&app).await, 0);
+    // Nothing of these was executed.
+    app.gateway_a().mutate(REFRESH, token).await;
+    app.gateway_a().mutate(SIGN_UP, account).await;
+}
+
+async fn credentials_are_neither_stored_nor_sent_again(app: TestApp) {
+    const TICKET: &str = "mutation { createStreamTicket { streamTicket { ticket } errors { code } } }";
+    let (ann, bob) = (app.member("Ann").await, app.member("Bob").await);
+    let account =
+        json!({ "input": { "email": "new@example.com", "password": PASSWORD, "displayName": "New" } });
+    let cases = [
+        ("sign-up", SIGN_UP, account),
+        ("sign-in", SIGN_IN, json!({ "input": { "email": bob.email, "password": PASSWORD } })),
+        ("refresh", REFRESH, json!({ "token": bob.refresh_token })),
+    ];
+    for (key, query, variables) in cases {
+        let (status, errors, first) = outcome(send(&ann.client, key, query, variables.clone()).await).await;
+        assert_eq!((status, errors.len()), (200, 0), "{first}");
+        let repeated = send(&ann.at(&app.gateway_b()), key, query, variables).await;
+        let (_, errors, repeated) = outcome(repeated).await;
+        assert_eq!(errors, ["IDEMPOTENT_ANSWER_LOST"], "{query}");
+        assert!(!repeated.to_string().contains("refreshToken"), "{repeated}");
+    }
+    // A ticket changes nothing, so each request gets its own.
+    let ticket = async || {
+        let response = send_json(&ann.client, "ticket", TICKET, json!({})).await;
+        text(&response["data"]["createStreamTicket"]["streamTicket"]["ticket"])
+    };
+    let first = ticket().await;
+    app.advance_clock(TimeDelta::seconds(2));
+    assert_ne!(first, ticket().await);
+    for row in stored_rows(&app).await {
+        // The nonce, the tag and an empty object.
+        assert_eq!(row.answer.expect("stored").len(), 24 + 16 + 2);
+    }
+}
+
+async fn a_request_with_several_files_is_recognized_however_often_it_is_sent(app: TestApp) {
+    let ann = app.member("Ann").await;
+    let query =
+        "mutation($a: Upload!, $b: Upload!, $c: Upload!) { a: uploadGigImage(file: $a) { image { id } }
+        b: uploadGigImage(file: $b) { image { id } } c: uploadGigImage(file: $c) { image { id } } }";
+    let operations = json!({ "query": query, "variables": { "a": null, "b": null, "c": null } }).to_string();
+    let mut first = None;
+    for attempt in 0..12 {
+        let mut form = Form::new().text("operations", operations.clone());
+        form = form.text("map", r#"{"x":["variables.a"],"y":["variables.b"],"z":["variables.c"]}"#);
+        for (name, side) in [("x", 40), ("y", 50), ("z", 60)] {
+            let file = sample_image(side, side, image::ImageFormat::Png);
+            form = form.part(name, Part::bytes(file).file_name("image.png"));
+        }
+        let request = ann.client.post("/graphql").header("apollo-require-preflight", "1").multipart(form);
+        let response = request.header("idempotency-key", "three").send().await.expect("a response");
+        let body: Value = response.json().await.expect("JSON");
+        assert!(body.get("errors").is_none(), "attempt {attempt}: {body}");
+        assert_eq!(*first.get_or_insert_with(|| body.clone()), body);
+    }
+    let image_count = gig_image::Entity::find().count(app.services().db.read()).await.expect("a count");
+    assert_eq!(image_count, 3);
 }
 
 async fn erasing_a_user_deletes_their_stored_responses(app: TestApp) {
@@ -234,7 +306,9 @@ on_both_back_ends!(
     a_key_belongs_to_one_request_of_one_user_for_a_day,
     requests_that_were_not_executed_can_be_sent_again,
     uploads_are_identified_by_their_bytes,
-    a_repeated_sign_up_opens_one_session_and_stores_its_tokens_encrypted,
+    without_a_session_a_key_is_refused,
+    credentials_are_neither_stored_nor_sent_again,
+    a_request_with_several_files_is_recognized_however_often_it_is_sent,
     erasing_a_user_deletes_their_stored_responses,
     over_a_websocket_the_key_is_in_the_extensions,
 );

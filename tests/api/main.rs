@@ -35,6 +35,7 @@ mod graphql_http;
 mod http_server;
 mod http_streaming;
 mod idempotency;
+mod idempotent_repetitions;
 mod image_visibility;
 mod images;
 mod interrupted_uploads;

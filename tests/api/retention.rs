@@ -11,8 +11,8 @@ use gigway::config::Settings;
 use gigway::service::{erasure, key_rotation, retention};
 use serde_json::{Value, json};
 
-use crate::support::client::{error_codes, text};
-use crate::support::documents::{SIGN_IN, SIGN_UP};
+use crate::support::client::{Client, error_codes, text};
+use crate::support::documents::{SAVE_DRAFT, SIGN_IN, SIGN_UP};
 use crate::support::on_both_back_ends;
 use crate::support::process::{GatewayProcess, gigway};
 use crate::support::servers;
@@ -197,6 +197,54 @@ async fn keys_are_rotated_while_users_read_and_write() {
     let report: Value = response.json().await.expect("JSON");
     assert_eq!(report["status"], "degraded");
     assert!(report.to_string().contains("missing: new"), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_keys_of_idempotent_requests_are_rotated_and_counted() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let url = servers::new_postgres_database().await;
+    let draft = json!({ "query": SAVE_DRAFT, "variables": { "input": { "title": "A song" } } });
+    let send = async |client: &Client, key: &str| {
+        let request = client.post("/graphql").header("idempotency-key", key).json(&draft);
+        request.send().await.expect("a response").json::<Value>().await.expect("JSON")
+    };
+    let (mut email, mut first) = (String::new(), Value::Null);
+    {
+        let old = with_keys(OLD, &url, dir.path()).await;
+        // More than a page of them, of two users.
+        for name in ["Ann", "Bob"] {
+            let user = old.member(name).await;
+            for number in 0..60 {
+                first = send(&user.client, &format!("draft {number}")).await;
+                assert!(first.get("errors").is_none(), "{first}");
+            }
+            email = user.email;
+        }
+    }
+    {
+        let new_only = with_keys(NEW, &url, dir.path()).await;
+        let (_, response) = new_only.gateway_a().fetch("/readyz").await;
+        let report: Value = response.json().await.expect("JSON");
+        assert_eq!(report["status"], "degraded");
+        assert!(report.to_string().contains("missing: old"), "{report}");
+        let client = new_only.sign_in(&email).await.client;
+        assert_eq!(error_codes(&send(&client, "draft 59").await), ["KEY_MISSING"]);
+    }
+    {
+        let both = with_keys(&format!("{OLD},{NEW}"), &url, dir.path()).await;
+        assert_eq!(key_rotation::remaining(both.services()).await.expect("a count"), 120);
+        let rewrapped = std::sync::atomic::AtomicUsize::new(0);
+        let count = || {
+            rewrapped.fetch_add(1, Ordering::SeqCst);
+        };
+        key_rotation::rotate(both.services(), count).await.expect("rotated");
+        assert_eq!(rewrapped.into_inner(), 120);
+        assert_eq!(key_rotation::remaining(both.services()).await.expect("a count"), 0);
+    }
+    let new = with_keys(NEW, &url, dir.path()).await;
+    let client = new.sign_in(&email).await.client;
+    assert_eq!(send(&client, "draft 59").await, first);
+    assert_eq!(key_rotation::missing_keys(new.services()).await, Vec::<String>::new());
 }
 
 /// The command is killed halfway and run again.

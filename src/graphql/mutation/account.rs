@@ -7,6 +7,8 @@ use crate::domain::account::SignUpForm;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::inputs::account::{SignInInput, SignUpInput};
+use crate::graphql::mutation::repeatable;
+use crate::graphql::mutation::repeatable::{Act, EndedSessions};
 use crate::graphql::types::account::Session;
 use crate::graphql::types::scalar::DateTime;
 use crate::graphql::types::user_error::{UserError, payload_parts};
@@ -23,8 +25,9 @@ pub struct SessionPayload {
 }
 
 impl SessionPayload {
-    fn of(result: service::Result<accounts::Session>) -> Result<Self> {
-        let (session, errors) = payload_parts(result)?;
+    /// Signs in by `act`. Its result has credentials, so no repetition returns it.
+    async fn of(ctx: &Context<'_>, act: Act<'_, accounts::Session>) -> Result<Self> {
+        let (session, errors) = repeatable::run_unstored(ctx, act).await?;
         Ok(Self { session: session.map(Session::from), errors })
     }
 }
@@ -72,7 +75,8 @@ impl AccountMutation {
     ) -> Result<SessionPayload> {
         let form = SignUpForm { email: input.email, display_name: input.display_name };
         let password = SecretString::from(input.password);
-        SessionPayload::of(accounts::sign_up(ctx.services(), form, password, ctx.address()).await)
+        let act = accounts::sign_up(ctx.services(), form, password, ctx.address());
+        SessionPayload::of(ctx, Box::pin(act)).await
     }
 
     /// Signs in. An unknown e-mail and a wrong password give the same error, WRONG_CREDENTIALS. A blocked
@@ -85,7 +89,8 @@ impl AccountMutation {
     ) -> Result<SessionPayload> {
         let password = SecretString::from(input.password);
         let address = ctx.address();
-        SessionPayload::of(accounts::sign_in(ctx.services(), &input.email, password, address).await)
+        let act = accounts::sign_in(ctx.services(), &input.email, password, address);
+        SessionPayload::of(ctx, Box::pin(act)).await
     }
 
     /// Exchanges a refresh token for a new access token and a new refresh token. For 30 seconds, a retry with
@@ -97,7 +102,8 @@ impl AccountMutation {
         #[graphql(desc = "The refresh token from the last refresh or from the sign-in.", secret)]
         refresh_token: String,
     ) -> Result<SessionPayload> {
-        SessionPayload::of(accounts::refresh(ctx.services(), &refresh_token.into()).await)
+        let token = SecretString::from(refresh_token);
+        SessionPayload::of(ctx, Box::pin(accounts::refresh(ctx.services(), &token))).await
     }
 
     /// Ends this session, or all sessions of the viewer. Their open subscriptions end, too. Requires a
@@ -112,9 +118,11 @@ impl AccountMutation {
         everywhere: Option<bool>,
     ) -> Result<SignOutPayload> {
         let viewer = ctx.require_viewer()?;
-        let (ended, errors) =
-            payload_parts(accounts::sign_out(ctx.services(), viewer, everywhere == Some(true)).await)?;
-        let sessions_ended = i32::try_from(ended.unwrap_or_default()).unwrap_or(i32::MAX);
+        let act = async {
+            accounts::sign_out(ctx.services(), viewer, everywhere == Some(true)).await.map(EndedSessions)
+        };
+        let (ended, errors) = repeatable::run(ctx, Box::pin(act)).await?;
+        let sessions_ended = ended.map_or(0, |ended| i32::try_from(ended.0).unwrap_or(i32::MAX));
         Ok(SignOutPayload { sessions_ended, errors })
     }
 

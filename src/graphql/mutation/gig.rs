@@ -10,11 +10,12 @@ use crate::domain::user::Viewer;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::inputs::gig::{EditGigInput, PostGigInput, SaveGigDraftInput};
+use crate::graphql::mutation::repeatable;
+use crate::graphql::mutation::repeatable::Act;
 use crate::graphql::types::gig::{Gig, GigImage};
 use crate::graphql::types::node::parse_id_or_nil;
 use crate::graphql::types::scalar::Upload;
-use crate::graphql::types::user_error::{UserError, payload_parts};
-use crate::service;
+use crate::graphql::types::user_error::UserError;
 use crate::service::{gigs, images};
 use crate::store::images::ImageView;
 
@@ -37,8 +38,9 @@ pub struct GigPayload {
 }
 
 impl GigPayload {
-    pub fn of(result: service::Result<gig::Gig>, viewer: &Viewer) -> Result<Self> {
-        let (gig, errors) = payload_parts(result)?;
+    /// Changes a gig by `act`, or answers a repetition.
+    pub async fn of(ctx: &Context<'_>, viewer: &Viewer, act: Act<'_, gig::Gig>) -> Result<Self> {
+        let (gig, errors) = repeatable::run(ctx, act).await?;
         Ok(Self { gig: gig.map(|gig| Gig::for_viewer(gig, Some(viewer))), errors })
     }
 }
@@ -63,9 +65,12 @@ impl GigMutation {
         let (services, viewer) = (ctx.services(), ctx.require_viewer()?);
         // One byte more than allowed, so that a file that is too large is detected.
         let bytes = file.read(ctx, services.limits.gig.image_upload_max_bytes + 1)?;
-        let (image, errors) = payload_parts(images::upload(services, viewer, bytes).await)?;
-        let image = image.map(|image| ImageView { image, is_public: false }.into());
-        Ok(UploadGigImagePayload { image, errors })
+        let act = async {
+            let image = images::upload(services, viewer, bytes).await?;
+            Ok(ImageView { image, is_public: false })
+        };
+        let (view, errors) = repeatable::run(ctx, Box::pin(act)).await?;
+        Ok(UploadGigImagePayload { image: view.map(GigImage::from), errors })
     }
 
     /// Creates a draft, or changes one of the viewer's drafts. Only the title is required. LIMIT_REACHED if
@@ -88,7 +93,7 @@ impl GigMutation {
             image_ids: image_ids(input.image_ids),
             links: input.links,
         };
-        GigPayload::of(gigs::save_draft(ctx.services(), viewer, id, form).await, viewer)
+        GigPayload::of(ctx, viewer, Box::pin(gigs::save_draft(ctx.services(), viewer, id, form))).await
     }
 
     /// Submits a gig for review: a new one, or one of the viewer's drafts. It becomes ACTIVE when a reviewer
@@ -112,7 +117,7 @@ impl GigMutation {
             image_ids: image_ids(input.image_ids),
             links: input.links,
         };
-        GigPayload::of(gigs::post(ctx.services(), viewer, draft_id, form).await, viewer)
+        GigPayload::of(ctx, viewer, Box::pin(gigs::post(ctx.services(), viewer, draft_id, form))).await
     }
 
     /// Changes one of the viewer's gigs that is REJECTED, ACTIVE or PAUSED, and submits it for review again.
@@ -135,8 +140,8 @@ impl GigMutation {
             image_ids: image_ids(input.image_ids),
             links: input.links,
         };
-        let edited = gigs::edit(ctx.services(), viewer, id, input.expected_version, form).await;
-        GigPayload::of(edited, viewer)
+        let act = gigs::edit(ctx.services(), viewer, id, input.expected_version, form);
+        GigPayload::of(ctx, viewer, Box::pin(act)).await
     }
 
     /// Pauses one of the viewer's ACTIVE gigs: it is not public until it is resumed. Requires a session.
@@ -173,5 +178,5 @@ impl GigMutation {
 async fn apply_transition(ctx: &Context<'_>, id: &ID, transition: GigTransition) -> Result<GigPayload> {
     let viewer = ctx.require_viewer()?;
     let id = parse_id_or_nil(id);
-    GigPayload::of(gigs::change_status(ctx.services(), viewer, id, transition).await, viewer)
+    GigPayload::of(ctx, viewer, Box::pin(gigs::change_status(ctx.services(), viewer, id, transition))).await
 }

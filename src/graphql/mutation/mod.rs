@@ -3,15 +3,16 @@
 //! To add a mutation:
 //!
 //! 1. The use case: a function in `service`, one transaction.
-//! 2. A method in the file of its subject here. It checks the role, parses ids, calls the use case, and
-//!    returns a payload with the object and `errors`
-//!    ([`payload_parts`](crate::graphql::types::user_error::payload_parts)).
+//! 2. A method in the file of its subject here. It checks the role, parses ids, and hands the use case to
+//!    [`repeatable::run`], which runs it once for an `Idempotency-Key`, and returns the two parts of the payload:
+//!    the object and `errors`.
 //! 3. Its input in `inputs`, if it has more than one argument.
 //! 4. Its name in `authorization::table`, and its cases in `tests/api/authorization_mutations.rs`.
 //! 5. `make schema`.
 
 mod account;
 mod gig;
+mod repeatable;
 mod review;
 mod verification;
 

@@ -7,10 +7,11 @@ use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::inputs::review::DecideGigInput;
 use crate::graphql::mutation::gig::GigPayload;
+use crate::graphql::mutation::repeatable;
+use crate::graphql::mutation::repeatable::Act;
 use crate::graphql::types::node::parse_id_or_nil;
 use crate::graphql::types::review::ReviewItem;
-use crate::graphql::types::user_error::{UserError, payload_parts};
-use crate::service;
+use crate::graphql::types::user_error::UserError;
 use crate::service::reviews;
 use crate::service::reviews::GigDecisionInput;
 
@@ -24,8 +25,9 @@ pub struct ReviewItemPayload {
 }
 
 impl ReviewItemPayload {
-    fn of(result: service::Result<review::ReviewItem>) -> Result<Self> {
-        let (item, errors) = payload_parts(result)?;
+    /// Changes an item by `act`, or answers a repetition.
+    async fn of(ctx: &Context<'_>, act: Act<'_, review::ReviewItem>) -> Result<Self> {
+        let (item, errors) = repeatable::run(ctx, act).await?;
         Ok(Self { item: item.map(ReviewItem::from), errors })
     }
 }
@@ -45,7 +47,7 @@ impl ReviewMutation {
         #[graphql(desc = "The id of the item.")] id: ID,
     ) -> Result<ReviewItemPayload> {
         let (viewer, id) = (ctx.require_reviewer()?, parse_id_or_nil(&id));
-        ReviewItemPayload::of(reviews::claim(ctx.services(), viewer, id).await)
+        ReviewItemPayload::of(ctx, Box::pin(reviews::claim(ctx.services(), viewer, id))).await
     }
 
     /// Releases an item that the viewer has claimed. Requires the role REVIEWER or ADMIN.
@@ -55,7 +57,7 @@ impl ReviewMutation {
         #[graphql(desc = "The id of the item.")] id: ID,
     ) -> Result<ReviewItemPayload> {
         let (viewer, id) = (ctx.require_reviewer()?, parse_id_or_nil(&id));
-        ReviewItemPayload::of(reviews::release(ctx.services(), viewer, id).await)
+        ReviewItemPayload::of(ctx, Box::pin(reviews::release(ctx.services(), viewer, id))).await
     }
 
     /// Approves, rejects or suspends a gig. A claim is not required; ALREADY_CLAIMED if another reviewer
@@ -74,6 +76,6 @@ impl ReviewMutation {
             reasons: input.reasons.unwrap_or_default().into_iter().map(Into::into).collect(),
             internal_note: input.internal_note,
         };
-        GigPayload::of(reviews::decide_gig(ctx.services(), viewer, decision).await, viewer)
+        GigPayload::of(ctx, viewer, Box::pin(reviews::decide_gig(ctx.services(), viewer, decision))).await
     }
 }

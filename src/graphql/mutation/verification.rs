@@ -10,10 +10,11 @@ use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::inputs::review::DecideVerificationInput;
 use crate::graphql::inputs::verification::{PersonalInfoInput, UploadIdentityDocumentInput};
+use crate::graphql::mutation::repeatable;
+use crate::graphql::mutation::repeatable::Act;
 use crate::graphql::types::node::parse_id_or_nil;
-use crate::graphql::types::user_error::{UserError, payload_parts};
+use crate::graphql::types::user_error::UserError;
 use crate::graphql::types::verification::Verification;
-use crate::service;
 use crate::service::verification_reviews;
 use crate::service::verification_reviews::VerificationDecisionInput;
 use crate::service::verifications;
@@ -28,8 +29,13 @@ pub struct VerificationPayload {
 }
 
 impl VerificationPayload {
-    fn of(result: service::Result<verification::Verification>, viewer: &Viewer) -> Result<Self> {
-        let (verification, errors) = payload_parts(result)?;
+    /// Changes a verification by `act`, or answers a repetition.
+    async fn of(
+        ctx: &Context<'_>,
+        viewer: &Viewer,
+        act: Act<'_, verification::Verification>,
+    ) -> Result<Self> {
+        let (verification, errors) = repeatable::run(ctx, act).await?;
         let verification = verification.map(|it| Verification::for_viewer(it, viewer));
         Ok(Self { verification, errors })
     }
@@ -60,8 +66,8 @@ impl VerificationMutation {
             country_code: input.country_code,
             document_number: input.document_number,
         };
-        let saved = verifications::save_personal_info(ctx.services(), viewer, form).await;
-        VerificationPayload::of(saved, viewer)
+        let act = verifications::save_personal_info(ctx.services(), viewer, form);
+        VerificationPayload::of(ctx, viewer, Box::pin(act)).await
     }
 
     /// Adds or replaces an image of one side of the viewer's identity document, or of the viewer. It is
@@ -74,8 +80,8 @@ impl VerificationMutation {
         let (services, viewer) = (ctx.services(), ctx.require_viewer()?);
         let bytes = input.file.read(ctx, services.limits.verification.document_max_bytes + 1)?;
         let (kind, side) = (input.document_type.into(), input.side.into());
-        let uploaded = verifications::upload_document(services, viewer, kind, side, bytes).await;
-        VerificationPayload::of(uploaded, viewer)
+        let act = verifications::upload_document(services, viewer, kind, side, bytes);
+        VerificationPayload::of(ctx, viewer, Box::pin(act)).await
     }
 
     /// Submits the viewer's verification for review, which is due within `Limits.verification.reviewDays`
@@ -84,7 +90,7 @@ impl VerificationMutation {
     /// attempt. Requires a session.
     async fn submit_verification(&self, ctx: &Context<'_>) -> Result<VerificationPayload> {
         let viewer = ctx.require_viewer()?;
-        VerificationPayload::of(verifications::submit(ctx.services(), viewer).await, viewer)
+        VerificationPayload::of(ctx, viewer, Box::pin(verifications::submit(ctx.services(), viewer))).await
     }
 
     /// Decides a verification. A claim is not required; ALREADY_CLAIMED if another reviewer has one.
@@ -104,7 +110,7 @@ impl VerificationMutation {
             reasons: input.reasons.unwrap_or_default().into_iter().map(Into::into).collect(),
             internal_note: input.internal_note,
         };
-        let decided = verification_reviews::decide(ctx.services(), viewer, decision, ctx.request_id()).await;
-        VerificationPayload::of(decided, viewer)
+        let act = verification_reviews::decide(ctx.services(), viewer, decision, ctx.request_id());
+        VerificationPayload::of(ctx, viewer, Box::pin(act)).await
     }
 }

@@ -1,0 +1,143 @@
+//! A repetition of a mutation with an Idempotency-Key shows what its caller may see now, and is audited.
+
+use entity::idempotent_request;
+use gigway::domain::id::{PublicId, UserId};
+use gigway::domain::user::Role;
+use gigway::service::idempotency::KEYS_PER_USER_MAX;
+use gigway::service::{erasure, user_admin};
+use gigway::store::audit;
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
+use serde_json::{Value, json};
+
+use crate::idempotency::{count_gigs, outcome, send, send_json, stored_rows};
+use crate::support::client::{Client, text};
+use crate::support::documents::{
+    ARCHIVE_GIG, CLAIM, DECIDE_GIG, EDIT_GIG, PAUSE_GIG, POST_GIG, RELEASE, SAVE_DRAFT, SIGN_OUT,
+};
+use crate::support::on_both_back_ends;
+use crate::support::test_app::TestApp;
+use crate::support::test_users::TestUser;
+use crate::verification::{
+    decide_mutation, decision_input, personal_info, save_mutation, submit_mutation, submit_verification,
+};
+
+const SEALED: &str = "mutation($input: DecideVerificationInput!) { decideVerification(input: $input) {
+    verification { id status personalInfo { documentNumber } documents { url } } errors { code } } }";
+
+/// What a repetition shows is what the caller may see now.
+async fn a_repetition_is_authorized_and_audited_like_a_query(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let (id, version) = submit_verification(&ann, "AB123456", 1).await;
+    let input = decision_input(&id, "CLEAR", version, &json!([]));
+    let decide = async |client: &Client| outcome(send(client, "decide", SEALED, input.clone()).await).await;
+    let number = |body: &Value| {
+        body["data"]["decideVerification"]["verification"]["personalInfo"]["documentNumber"].clone()
+    };
+    let subject = UserId::parse(&ann.id).expect("an id");
+    let views = async || {
+        let entries = audit::find_by_subject(app.services().db.read(), subject).await.expect("entries");
+        entries.iter().filter(|entry| entry.action == "VIEW_PERSONAL_INFO").count()
+    };
+    let (_, _, first) = decide(&rita.client).await;
+    assert_eq!((number(&first), views().await), (json!("AB123456"), 1));
+    let (_, _, repeated) = decide(&rita.at(&app.gateway_b())).await;
+    assert_eq!((number(&repeated), views().await), (json!("AB123456"), 2));
+    // Nothing of the form is in what is stored, not even encrypted: it is shorter than any form.
+    assert!(stored_rows(&app).await[0].answer.as_ref().is_some_and(|answer| answer.len() < 120));
+    user_admin::set_role(app.services(), &rita.email, Role::Member).await.expect("a member");
+    let (_, codes, body) = decide(&rita.client).await;
+    assert_eq!((codes, number(&body)), (vec!["FORBIDDEN".to_owned()], Value::Null));
+    user_admin::set_role(app.services(), &rita.email, Role::Reviewer).await.expect("a reviewer");
+    // The object as it is now, not as it was.
+    let revoke = decision_input(&id, "REVOKE", version + 1, &json!([{ "code": "UNDER_AGE" }]));
+    rita.client.mutate(&decide_mutation(), revoke).await;
+    let (_, _, body) = decide(&rita.client).await;
+    assert_eq!(body["data"]["decideVerification"]["verification"]["status"], "REVOKED");
+    let seen = views().await;
+    erasure::erase_user(app.services(), &ann.email).await.expect("erased");
+    let (_, codes, body) = decide(&rita.client).await;
+    assert_eq!((codes, number(&body)), (vec!["IDEMPOTENT_ANSWER_LOST".to_owned()], Value::Null));
+    assert_eq!(views().await, seen);
+    let row = stored_rows(&app).await.remove(0);
+    assert_eq!((row.answer, row.wrapped_key, row.subjects), (None, None, None));
+}
+
+/// The kinds of payloads: each repetition has the payload of the first request, and nothing runs again.
+async fn every_mutation_is_repeated_with_the_same_payload(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let twice = async |user: &TestUser, key: &str, query: &str, variables: Value| {
+        let first = send_json(&user.client, key, query, variables.clone()).await;
+        let second = send(&user.at(&app.gateway_b()), key, query, variables).await;
+        assert_eq!(second.headers()["idempotent-replayed"], "true", "{key}");
+        let second: Value = second.json().await.expect("JSON");
+        assert_eq!(second, first, "{key}");
+        first["data"].clone()
+    };
+    let form = json!({ "input": app.gig_form("I will write a song for you").await });
+    let posted = twice(&ann, "post", POST_GIG, form).await;
+    let gig = text(&posted["postGig"]["gig"]["id"]);
+    let item = rita.queue_item(&gig).await["id"].take();
+    twice(&rita, "claim", CLAIM, json!({ "id": item })).await;
+    twice(&rita, "release", RELEASE, json!({ "id": item })).await;
+    let spam = json!([{ "code": "CONTACT_DETAILS" }]);
+    let reject =
+        json!({ "input": { "gigId": gig, "decision": "REJECT", "expectedVersion": 1, "reasons": spam } });
+    twice(&rita, "decide", DECIDE_GIG, reject.clone()).await;
+    twice(&ann, "edit", EDIT_GIG, json!({ "input": { "id": gig, "title": "I will write another song" } }))
+        .await;
+    twice(&ann, "pause", PAUSE_GIG, json!({ "id": gig })).await;
+    twice(&ann, "archive", ARCHIVE_GIG, json!({ "id": gig })).await;
+    let saved = twice(&ann, "form", &save_mutation(), personal_info("AB123456")).await;
+    assert_eq!(saved["savePersonalInfo"]["verification"]["personalInfo"]["firstName"], "Annabella");
+    twice(&ann, "submit", &submit_mutation(), json!({})).await;
+    // One request with a success, a validation error and an error.
+    let mixed = "mutation($id: ID!) {
+        a: saveGigDraft(input: { title: \"A song\" }) { gig { title } errors { code } }
+        b: pauseGig(id: $id) { gig { id } errors { code message field } } }";
+    let mixed = twice(&ann, "mixed", mixed, json!({ "id": gig })).await;
+    assert_eq!(mixed["b"]["errors"][0]["code"], "INVALID_TRANSITION");
+    let other = app.sign_in(&ann.email).await;
+    let first = send_json(&ann.client, "out", SIGN_OUT, json!({ "everywhere": false })).await;
+    assert_eq!(send_json(&other.client, "out", SIGN_OUT, json!({ "everywhere": false })).await, first);
+    assert_eq!(first["data"]["signOut"]["sessionsEnded"], 1);
+}
+
+async fn a_user_has_a_bounded_number_of_keys(app: TestApp) {
+    let ann = app.member("Ann").await;
+    send_json(&ann.client, "first", SAVE_DRAFT, json!({ "input": { "title": "A song" } })).await;
+    let row = stored_rows(&app).await.remove(0);
+    let rows = (1..KEYS_PER_USER_MAX).map(|number| {
+        let key = format!("key {number}");
+        idempotent_request::Model { idempotency_key: key, ..row.clone() }.into_active_model().reset_all()
+    });
+    // Each test has its own database, so a test may write to it.
+    let db = app.services().db.begin().await.expect("a transaction");
+    let rows: Vec<idempotent_request::ActiveModel> = rows.collect();
+    for rows in rows.chunks(500) {
+        idempotent_request::Entity::insert_many(rows.to_vec())
+            .exec_without_returning(&db)
+            .await
+            .expect("rows");
+    }
+    db.commit().await.expect("committed");
+    let refused = send(&ann.client, "one more", SAVE_DRAFT, json!({ "input": { "title": "A song" } })).await;
+    assert!(refused.headers().contains_key("retry-after"));
+    let (status, codes, body) = outcome(refused).await;
+    assert_eq!((status, codes), (429, vec!["RATE_LIMITED".to_owned()]));
+    assert!(body["errors"][0]["message"].to_string().contains("1000"), "{body}");
+    assert_eq!(count_gigs(&ann.client).await, 1);
+    // The keys that exist work, and so do requests without one, and the keys of others.
+    let repeated = send(&ann.client, "first", SAVE_DRAFT, json!({ "input": { "title": "A song" } })).await;
+    assert_eq!(repeated.status(), 200);
+    ann.client.mutate(SAVE_DRAFT, json!({ "input": { "title": "A song" } })).await;
+    let bob = app.member("Bob").await;
+    let (status, ..) =
+        outcome(send(&bob.client, "a", SAVE_DRAFT, json!({ "input": { "title": "A song" } })).await).await;
+    assert_eq!(status, 200);
+}
+
+on_both_back_ends!(
+    a_repetition_is_authorized_and_audited_like_a_query,
+    every_mutation_is_repeated_with_the_same_payload,
+    a_user_has_a_bounded_number_of_keys,
+);
