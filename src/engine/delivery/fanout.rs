@@ -108,8 +108,10 @@ impl FanoutGroup {
                 }
             }
             let scope = ExecutionScope::Single(meta.caller.clone());
-            run(async move { group.resolve_and_execute(&services, &meta, scope, delivery, &event).await })
-                .await
+            let request_id = Arc::clone(&meta.request_id);
+            let execution =
+                async move { group.resolve_and_execute(&services, &meta, scope, delivery, &event).await };
+            run(request_id, execution).await
         }
         .boxed()
     }
@@ -122,7 +124,8 @@ impl FanoutGroup {
         snapshot: Arc<(i64, Event)>,
     ) -> BoxFuture<'static, EventResult> {
         let scope = ExecutionScope::Single(meta.caller.clone());
-        run(async move { self.execute(&services, &meta, scope, &snapshot.1).await })
+        let request_id = Arc::clone(&meta.request_id);
+        run(request_id, async move { self.execute(&services, &meta, scope, &snapshot.1).await })
     }
 
     /// Starts the execution of an event for the whole group.
@@ -143,8 +146,10 @@ impl FanoutGroup {
             }
             FanoutScope::Session(..) => ExecutionScope::Single(meta.caller.clone()),
         };
-        run(async move { group.resolve_and_execute(&services, &meta, scope, delivery, &event).await })
-            .shared()
+        let request_id = Arc::clone(&meta.request_id);
+        let execution =
+            async move { group.resolve_and_execute(&services, &meta, scope, delivery, &event).await };
+        run(request_id, execution).shared()
     }
 
     /// Converts an event of the log to the event of the subscription, and executes it. Waits while the
@@ -205,19 +210,22 @@ impl FanoutGroup {
 }
 
 /// Polls an execution once, and continues it on its own task if it has to wait. Most do not wait. A panic
-/// ends only the subscriptions that wait for the execution.
-fn run(execution: impl Future<Output = EventResult> + Send + 'static) -> BoxFuture<'static, EventResult> {
+/// ends only the subscriptions that wait for the execution, with an error.
+fn run(
+    request_id: Arc<str>,
+    execution: impl Future<Output = EventResult> + Send + 'static,
+) -> BoxFuture<'static, EventResult> {
+    let fail = move |error: Error| event_result(&finalize(error_response(&error), &request_id));
+    let fail_after_panic = fail.clone();
     let execution = AssertUnwindSafe(execution).catch_unwind();
-    let mut execution = execution.map(|result| result.unwrap_or_else(|_| internal_error(&"a panic"))).boxed();
+    let mut execution = execution
+        .map(move |result| result.unwrap_or_else(|panic| fail_after_panic(Error::from_panic(&*panic))))
+        .boxed();
     if let Some(result) = (&mut execution).now_or_never() {
         return ready(result).boxed();
     }
     let task = AbortOnDropHandle::new(tokio::spawn(execution));
-    task.map(|joined| joined.unwrap_or_else(|error| internal_error(&error))).boxed()
-}
-
-fn internal_error(error: &dyn std::fmt::Display) -> EventResult {
-    EventResult::Failed(to_json(&error_response(&Error::internal(error)).errors).into())
+    task.map(move |joined| joined.unwrap_or_else(|error| fail(Error::internal(&error)))).boxed()
 }
 
 fn event_result(response: &Response) -> EventResult {
@@ -225,5 +233,27 @@ fn event_result(response: &Response) -> EventResult {
         EventResult::Failed(to_json(&response.errors).into())
     } else {
         EventResult::Next(to_json(&ResponseBody::from(response)).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn execute_with_panic(waits: bool) -> EventResult {
+        if waits {
+            tokio::task::yield_now().await;
+        }
+        panic!("injected")
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_an_execution_is_an_error_with_the_request_id() {
+        for waits in [false, true] {
+            let result = run("request-1".into(), execute_with_panic(waits)).await;
+            let EventResult::Failed(errors) = result else { panic!("{result:?}") };
+            assert!(errors.contains("INTERNAL_SERVER_ERROR") && errors.contains("request-1"), "{errors}");
+            assert!(!errors.contains("injected"), "{errors}");
+        }
     }
 }
