@@ -22,6 +22,7 @@ mod connection_limit;
 mod credentials;
 mod error_response;
 mod headers;
+mod json;
 mod log_fields;
 mod media_type;
 mod metrics;

@@ -16,7 +16,8 @@ use multer::{Constraints, Error, Field, Multipart, SizeLimit};
 use crate::engine::response::error_response;
 use crate::graphql::error::{Error as GraphqlError, ErrorCode};
 use crate::http::error_response::reject;
-use crate::http::operation_request::{self, invalid_request};
+use crate::http::json;
+use crate::http::operation_request;
 use crate::http::response::respond_as_json;
 
 /// The maximum number of files in a request, and of variables that refer to files.
@@ -73,11 +74,9 @@ pub async fn read(
     }
     let operations = operations.ok_or_else(|| invalid("the part `operations` is missing"))?;
     let map = map.ok_or_else(|| invalid("the part `map` is missing"))?;
-    let operations = serde_json::from_slice(&operations).ok().filter(serde_json::Value::is_object);
-    let mut request = operations.and_then(operation_request::from_json).ok_or_else(invalid_request)?;
-    // In the order of names, so that a repetition of the request has its files in the same order.
-    let map: BTreeMap<String, Vec<String>> = serde_json::from_slice(&map)
-        .map_err(|_| invalid("the part `map` must be a JSON object of lists of paths"))?;
+    let mut request = operation_request::from_object(&operations)
+        .map_err(|invalid| invalid.within("The part `operations`: "))?;
+    let map = read_map(&map)?;
     if map.values().map(Vec::len).sum::<usize>() > FILES_MAX {
         return Err(too_large());
     }
@@ -93,6 +92,14 @@ pub async fn read(
         }
     }
     Ok(request)
+}
+
+/// Parses the part `map`: the variables of each file, in the order of the names, so that a repetition of the
+/// request has its files in the same order.
+fn read_map(map: &[u8]) -> Result<BTreeMap<String, Vec<String>>, Response> {
+    let map = json::parse(json::without_byte_order_mark(map))
+        .map_err(|invalid| invalid.within("The part `map`: "))?;
+    serde_json::from_value(map).map_err(|_| invalid("the part `map` must be a JSON object of lists of paths"))
 }
 
 async fn read_text(field: Field<'_>) -> Result<Bytes, Response> {

@@ -1,24 +1,18 @@
 //! Parses GraphQL requests from JSON and from the query parameters of a URL.
 //!
-//! async-graphql-axum reads query parameters, and this module adds what it does not support: `documentId`, and
-//! the name `operationName`. JSON is parsed here, because the extractor of the library copies the body, parses
-//! it twice, accepts a list of values for the fields of a request, and does not know `documentId`
-//! (docs/adr/0003).
+//! The extractors of the library are not used: they copy the body, parse it twice, accept a list of values for
+//! the fields of a request, know neither `documentId` nor the query parameter `operationName`, and their
+//! errors do not say what is wrong (docs/adr/0003). [`json`](crate::http::json) describes what is wrong.
 
-use async_graphql::{BatchRequest, Extensions, ParseRequestError, Request, Value, Variables};
-use async_graphql_axum::GraphQLRequest;
-use axum::body::Body;
-use axum::extract::FromRequest;
-use axum::http::{self, StatusCode};
-use axum::response::{IntoResponse, Response};
+use async_graphql::{BatchRequest, Extensions, Request, Value, Variables};
+use axum::response::Response;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use url::form_urlencoded;
 
 use crate::engine::persisted_documents::DOCUMENT_ID;
-use crate::graphql::error::ErrorCode;
-use crate::http::error_response::reject;
+use crate::http::json::{self, InvalidJson};
 
 /// The JSON object of one request. A missing document is not the same as an empty one.
 #[derive(Deserialize)]
@@ -41,25 +35,13 @@ impl JsonRequest {
     fn into_request(self) -> Option<Request> {
         let has_query = self.query.is_some();
         let mut request = Request::new(self.query.unwrap_or_default()).variables(self.variables);
-        request.operation_name = self.operation_name;
+        // Some clients send an empty name if there is none.
+        request.operation_name = self.operation_name.filter(|name| !name.is_empty());
         request.extensions = self.extensions;
-        add_document_id(&mut request, self.document_id);
+        if let Some(id) = self.document_id {
+            request.extensions.insert(DOCUMENT_ID.to_owned(), Value::String(id));
+        }
         (has_query || is_persisted(&request)).then_some(request)
-    }
-}
-
-/// Query parameters that the library could not read.
-struct Rejection;
-
-impl From<ParseRequestError> for Rejection {
-    fn from(_: ParseRequestError) -> Self {
-        Self
-    }
-}
-
-impl IntoResponse for Rejection {
-    fn into_response(self) -> Response {
-        invalid_request()
     }
 }
 
@@ -68,28 +50,56 @@ impl IntoResponse for Rejection {
 /// # Errors
 /// The response if the body is neither.
 pub fn from_body(body: &[u8]) -> Result<BatchRequest, Response> {
+    let body = json::without_byte_order_mark(body);
     let parsed = if body.trim_ascii_start().starts_with(b"[") {
         let entries: Option<Vec<&RawValue>> = serde_json::from_slice(body).ok();
-        let entries = entries.filter(|entries| !entries.is_empty()).ok_or_else(invalid_request)?;
-        let requests = entries.into_iter().map(|entry| parse_object(entry.get().as_bytes()));
-        requests.collect::<Option<_>>().map(BatchRequest::Batch)
+        entries.filter(|entries| !entries.is_empty()).and_then(|entries| {
+            let requests = entries.into_iter().map(|entry| parse_object(entry.get().as_bytes()));
+            requests.collect::<Option<_>>().map(BatchRequest::Batch)
+        })
     } else {
         parse_object(body).map(BatchRequest::Single)
     };
-    parsed.ok_or_else(invalid_request)
+    parsed.ok_or_else(|| json::describe_request(body).into())
 }
 
-/// Parses an operation from query parameters.
+/// Parses the JSON of one operation.
+///
+/// # Errors
+/// What is wrong with the JSON.
+pub fn from_object(json: &[u8]) -> Result<Request, InvalidJson> {
+    let json = json::without_byte_order_mark(json);
+    parse_object(json).ok_or_else(|| json::describe_single_request(json))
+}
+
+/// Parses an operation from query parameters. An empty parameter other than `query` counts as absent.
 ///
 /// # Errors
 /// The response if the parameters are invalid, or contain no operation.
-pub async fn from_query(parameters: &str) -> Result<Request, Response> {
-    let (url, has_query, document_id) = library_url(parameters);
-    let request = http::Request::get(url).body(Body::empty()).map_err(|_| invalid_request())?;
-    let request = GraphQLRequest::<Rejection>::from_request(request, &()).await;
-    let mut request = request.map_err(IntoResponse::into_response)?.into_inner();
-    add_document_id(&mut request, document_id);
-    if has_query || is_persisted(&request) { Ok(request) } else { Err(invalid_request()) }
+pub fn from_query(parameters: &str) -> Result<Request, Response> {
+    let (mut query, mut document_id, mut operation_name) = (None, None, None);
+    let (mut variables, mut extensions) = (None, None);
+    for (name, value) in form_urlencoded::parse(parameters.as_bytes()) {
+        let (name, parameter) = match name.as_ref() {
+            "query" => ("query", &mut query),
+            "documentId" => ("documentId", &mut document_id),
+            "operationName" => ("operationName", &mut operation_name),
+            "variables" => ("variables", &mut variables),
+            "extensions" => ("extensions", &mut extensions),
+            _ => continue,
+        };
+        if parameter.replace(value.into_owned()).is_some() {
+            return Err(InvalidJson::duplicate(name).into());
+        }
+    }
+    let request = JsonRequest {
+        query,
+        document_id,
+        operation_name,
+        variables: parse_parameter("variables", variables)?,
+        extensions: parse_parameter("extensions", extensions)?,
+    };
+    request.into_request().ok_or_else(|| InvalidJson::no_document().into())
 }
 
 /// A hash of the operation in query parameters: of its document and variables. The order and spelling of the
@@ -107,31 +117,24 @@ pub fn fingerprint(parameters: &str) -> Vec<u8> {
     hash.finalize().to_vec()
 }
 
-/// Rewrites query parameters into the URL that the library reads. Also returns whether they contain a document,
-/// and the id of one.
-fn library_url(parameters: &str) -> (String, bool, Option<String>) {
-    let mut known = form_urlencoded::Serializer::new(String::new());
-    let (mut has_query, mut document_id) = (false, None);
-    for (name, value) in form_urlencoded::parse(parameters.as_bytes()) {
-        match name.as_ref() {
-            "documentId" => document_id = Some(value.into_owned()),
-            // An empty parameter counts as absent. The library expects `operation_name`.
-            "operationName" if !value.is_empty() => drop(known.append_pair("operation_name", &value)),
-            "variables" | "extensions" if value.is_empty() => {}
-            "query" => {
-                known.append_pair(&name, &value);
-                has_query = true;
-            }
-            "variables" | "extensions" => drop(known.append_pair(&name, &value)),
-            _ => {}
-        }
-    }
-    (format!("/graphql?{}", known.finish()), has_query, document_id)
+/// Parses the JSON object in a query parameter.
+fn parse_parameter<T: Default + serde::de::DeserializeOwned>(
+    name: &'static str,
+    text: Option<String>,
+) -> Result<T, InvalidJson> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(T::default()) };
+    let json = json::without_byte_order_mark(text.as_bytes());
+    serde_json::from_slice(json).map_err(|_| json::describe_object(name, json))
 }
 
-/// Converts parsed JSON to a request. `None` if the JSON is not a request.
-pub fn from_json(json: serde_json::Value) -> Option<Request> {
-    serde_json::from_value(json).ok().and_then(JsonRequest::into_request)
+/// Converts parsed JSON to a request.
+///
+/// # Errors
+/// What is wrong with the JSON.
+pub fn from_json(json: serde_json::Value) -> Result<Request, InvalidJson> {
+    json::check_request(&json)?;
+    let request = serde_json::from_value(json).ok().and_then(JsonRequest::into_request);
+    request.ok_or_else(InvalidJson::no_document)
 }
 
 /// Returns the value of one query parameter.
@@ -140,23 +143,10 @@ pub fn parameter(parameters: &str, name: &str) -> Option<String> {
     parameters.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
-/// The response to a body or URL that is not a GraphQL request.
-pub fn invalid_request() -> Response {
-    let message = "Not a GraphQL request: send a JSON object with `query` (a string) and, if needed, \
-                   `variables` (an object) and `operationName` (a string).";
-    reject(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message)
-}
-
 /// Parses the JSON object of one request. serde would also accept a list of the values of its fields.
 fn parse_object(json: &[u8]) -> Option<Request> {
     let is_object = json.trim_ascii_start().starts_with(b"{");
     is_object.then(|| serde_json::from_slice(json).ok()).flatten().and_then(JsonRequest::into_request)
-}
-
-fn add_document_id(request: &mut Request, id: Option<String>) {
-    if let Some(id) = id {
-        request.extensions.insert(DOCUMENT_ID.to_owned(), Value::String(id));
-    }
 }
 
 /// Whether the request identifies a persisted document, by its hash or id.
@@ -205,15 +195,42 @@ mod tests {
         assert_eq!(requests[1].extensions.get(DOCUMENT_ID), Some(&Value::String("b".into())));
     }
 
-    #[tokio::test]
-    async fn query_parameters_may_name_the_operation_and_may_be_empty() {
-        let request = from_query("query=query+A{a}&operationName=A&variables=&extensions=").await.unwrap();
+    #[test]
+    fn query_parameters_may_name_the_operation_and_may_be_empty() {
+        let request = from_query("query=query+A{a}&operationName=A&variables=&extensions=").unwrap();
         assert_eq!((request.query.as_str(), request.operation_name.as_deref()), ("query A{a}", Some("A")));
-        let request = from_query("documentId=x&variables=%7B%22a%22:1%7D").await.unwrap();
+        let request = from_query("documentId=x&variables=%7B%22a%22:1%7D").unwrap();
         assert_eq!(request.extensions.get(DOCUMENT_ID), Some(&Value::String("x".into())));
         assert_eq!(request.variables.len(), 1);
-        for invalid in ["", "variables={}", "query={a}&variables=1", "query={a}&extensions=x"] {
-            assert!(from_query(invalid).await.is_err(), "{invalid}");
+        for invalid in [
+            "query={a}&query={b}",
+            "query={a}&variables=[]",
+            "",
+            "variables={}",
+            "query={a}&variables=1",
+            "query={a}&extensions=x",
+        ] {
+            assert!(from_query(invalid).is_err(), "{invalid}");
         }
+    }
+
+    #[test]
+    fn an_empty_operation_name_means_none() {
+        for json in [r#"{"query":"{ a }","operationName":""}"#, r#"[{"query":"{ a }","operationName":""}]"#] {
+            assert_eq!(parse(json).unwrap()[0].operation_name, None, "{json}");
+        }
+        let json = serde_json::json!({ "query": "{ a }", "operationName": "" });
+        assert_eq!(from_json(json).unwrap().operation_name, None);
+        assert_eq!(from_query("query={a}&operationName=").unwrap().operation_name, None);
+    }
+
+    #[test]
+    fn a_byte_order_mark_in_front_of_json_is_skipped() {
+        assert!(parse("\u{feff}{\"query\":\"{ a }\"}").is_some());
+        assert!(parse("\u{feff} [{\"query\":\"{ a }\"}]").is_some());
+        assert_eq!(from_query("query={a}&variables=%EF%BB%BF%7B%22a%22:1%7D").unwrap().variables.len(), 1);
+        // Only one, and only at the start.
+        assert!(parse("\u{feff}\u{feff}{\"query\":\"{ a }\"}").is_none());
+        assert!(parse("{\u{feff}\"query\":\"{ a }\"}").is_none());
     }
 }

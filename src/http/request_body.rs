@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_graphql::{BatchRequest, Request};
 use axum::body::{Body, HttpBody};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::BytesMut;
 use futures_util::StreamExt;
@@ -15,7 +15,7 @@ use crate::graphql::error::ErrorCode;
 use crate::http::error_response::reject;
 use crate::http::headers::{APOLLO_OPERATION_NAME, REQUIRE_PREFLIGHT};
 use crate::http::multipart_request;
-use crate::http::operation_request::{self, invalid_request};
+use crate::http::operation_request;
 use crate::http::state::AppState;
 
 /// How long a client may take to send a body.
@@ -59,6 +59,13 @@ async fn read_by_content_type(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<RequestBody, Response> {
+    if !is_unencoded(headers) {
+        let message = "Compressed bodies are not supported: send the request without `Content-Encoding`.";
+        let mut response =
+            reject(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::UnsupportedMediaType, message);
+        response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        return Err(response);
+    }
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = content_type.unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
@@ -90,6 +97,14 @@ async fn read_by_content_type(
     let message =
         "The content type must be `application/json`, or `multipart/form-data` for requests with files.";
     Err(reject(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::UnsupportedMediaType, message))
+}
+
+/// Whether the body is sent as it is. Decompressing it would let a small request take much memory.
+fn is_unencoded(headers: &HeaderMap) -> bool {
+    headers.get_all(header::CONTENT_ENCODING).iter().all(|line| {
+        let mut codings = line.to_str().unwrap_or("unreadable").split(',').map(str::trim);
+        codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case("identity"))
+    })
 }
 
 /// Reads a body. `None` if it is too large or incomplete. The rest of a too large body is read and discarded,
@@ -126,7 +141,10 @@ fn parse_json(json: &[u8], batch_max: usize) -> Result<RequestBody, Response> {
         BatchRequest::Batch(requests) if batch_max > 1 && requests.len() <= batch_max => {
             Ok(RequestBody::Batch(requests))
         }
-        BatchRequest::Batch(_) if batch_max < 2 => Err(invalid_request()),
+        BatchRequest::Batch(_) if batch_max < 2 => {
+            let message = "A request may have only one operation: send a JSON object, not a list.";
+            Err(reject(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message))
+        }
         BatchRequest::Batch(requests) => {
             let message =
                 format!("A batch may have 1 to {batch_max} operations; this one has {}.", requests.len());

@@ -42,6 +42,7 @@ mod interrupted_uploads;
 mod isolation;
 mod listed_fields;
 mod long_lived_connections;
+mod malformed_requests;
 mod newer_versions;
 mod outage;
 mod persisted_documents;

@@ -88,7 +88,7 @@ pub async fn get(
         let message = "Send a GraphQL request: POST it as JSON, or GET /graphql?query=...";
         return reject(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message);
     }
-    let request = match operation_request::from_query(&parameters).await {
+    let request = match operation_request::from_query(&parameters) {
         Ok(request) => request,
         Err(response) => return response,
     };

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::http::json::{self, InvalidJson};
 use crate::http::operation_request;
 use crate::http::request_body::REQUEST_MAX_BYTES;
 
@@ -41,7 +42,7 @@ pub enum ClientMessage {
 
 /// Why a message is invalid.
 #[derive(Debug, PartialEq, Eq)]
-pub struct MalformedMessage(&'static str);
+pub struct MalformedMessage(String);
 
 impl From<MalformedMessage> for Close {
     fn from(malformed: MalformedMessage) -> Self {
@@ -55,18 +56,49 @@ impl ClientMessage {
     /// # Errors
     /// If the text is not a message of the protocol.
     pub fn parse(text: &str) -> Result<Self, MalformedMessage> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         // serde would read a list as the fields of an object, in their order.
         if !text.trim_start().starts_with('{') {
-            return Err(MalformedMessage("it must be a JSON object"));
+            return Err(MalformedMessage("it must be a JSON object".to_owned()));
         }
-        let message =
-            serde_json::from_str(text).map_err(|_| MalformedMessage("unknown type, or invalid fields"))?;
+        let message = serde_json::from_str(text).map_err(|_| MalformedMessage::describe(text))?;
         match &message {
             Self::Subscribe { id, .. } | Self::Complete { id } if id.is_empty() => {
-                Err(MalformedMessage("`id` must not be empty"))
+                Err(MalformedMessage("`id` must not be empty".to_owned()))
             }
             _ => Ok(message),
         }
+    }
+}
+
+impl MalformedMessage {
+    /// Says what is wrong with a JSON object that is not a message.
+    fn describe(text: &str) -> Self {
+        let message = match json::parse(text.as_bytes()) {
+            Ok(Value::Object(message)) => message,
+            Ok(_) => return Self("it must be a JSON object".to_owned()),
+            Err(invalid) => return invalid.into(),
+        };
+        let has_id = message.get("id").is_some_and(Value::is_string);
+        let has_payload = message.get("payload").is_some_and(Value::is_object);
+        Self(match message.get("type").and_then(Value::as_str) {
+            None => "`type` must be a string".to_owned(),
+            Some("subscribe" | "complete") if !has_id => "`id` must be a string".to_owned(),
+            Some("subscribe") if !has_payload => "`payload` must be an object".to_owned(),
+            Some("connection_init" | "ping" | "pong") if !has_payload => {
+                "`payload` must be an object or null".to_owned()
+            }
+            Some("connection_init" | "ping" | "pong" | "subscribe" | "complete") => {
+                "a field is given more than once".to_owned()
+            }
+            Some(_) => "unknown `type`".to_owned(),
+        })
+    }
+}
+
+impl From<InvalidJson> for MalformedMessage {
+    fn from(invalid: InvalidJson) -> Self {
+        Self(invalid.message().trim_end_matches('.').to_owned())
     }
 }
 
@@ -75,8 +107,7 @@ impl ClientMessage {
 /// # Errors
 /// If the payload is not a GraphQL request.
 pub fn parse_request(payload: Map<String, Value>) -> Result<Request, MalformedMessage> {
-    let request = operation_request::from_json(payload.into());
-    request.ok_or(MalformedMessage("`payload` must be a GraphQL request"))
+    Ok(operation_request::from_json(payload.into()).map_err(|invalid| invalid.within("`payload`: "))?)
 }
 
 /// A message from the gateway.
@@ -224,6 +255,21 @@ mod tests {
         ] {
             assert!(parse(invalid).is_err(), "{invalid}");
         }
+        for (invalid, reason) in [
+            (r#"{"type":"ping","payload":"\ud800"}"#, "Invalid JSON at line 1, column 33"),
+            ("{\n\"type\":", "The JSON is incomplete: it ends at line 2, column 7"),
+            (r#"{"type":1}"#, "`type` must be a string"),
+            (r#"{"type":"start"}"#, "unknown `type`"),
+            (r#"{"type":"subscribe","id":1,"payload":{}}"#, "`id` must be a string"),
+            (r#"{"type":"subscribe","id":"1","payload":[]}"#, "`payload` must be an object"),
+            (r#"{"type":"connection_init","payload":[]}"#, "`payload` must be an object or null"),
+        ] {
+            assert_eq!(parse(invalid).err(), Some(MalformedMessage(reason.to_owned())), "{invalid}");
+        }
+        let payload = serde_json::from_str(r#"{"query":"{a}","variables":1}"#).expect("an object");
+        let reason = MalformedMessage("`payload`: `variables` must be an object".to_owned());
+        assert_eq!(parse_request(payload).err(), Some(reason));
+        assert!(matches!(parse("\u{feff}{\"type\":\"ping\"}"), Ok(ClientMessage::Ping { .. })));
         for invalid in ["{}", r#"{"query":1}"#, r#"{"query":"{a}","variables":1}"#] {
             let payload = serde_json::from_str(invalid).expect("an object");
             assert!(parse_request(payload).is_err(), "{invalid}");
