@@ -1,6 +1,6 @@
 //! The viewer's own account, and sessions.
 
-use async_graphql::{Context, Enum, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, Object, SimpleObject};
 use secrecy::ExposeSecret;
 
 use crate::domain::gig_filter::{GigFilter, GigOrder};
@@ -118,6 +118,7 @@ impl Viewer {
 
 /// The tokens of a session.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct Session {
     /// For the header `Authorization: Bearer <token>`. Valid for 15 minutes.
     access_token: String,
@@ -126,8 +127,16 @@ pub struct Session {
     /// For `refreshSession`. The session ends if it is not refreshed for 30 days, and 90 days after the sign-in;
     /// for the roles REVIEWER and ADMIN, after 12 hours and 7 days.
     refresh_token: String,
-    /// The signed-in user.
+    #[graphql(skip)]
     viewer: Viewer,
+}
+
+#[ComplexObject]
+impl Session {
+    /// The signed-in user.
+    async fn viewer(&self) -> &Viewer {
+        &self.viewer
+    }
 }
 
 impl From<accounts::Session> for Session {

@@ -16,6 +16,7 @@ use crate::domain::{category, gig, image, money};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Error, Result};
 use crate::graphql::loaders::{ImagesOfGig, Loader};
+use crate::graphql::types::list::List;
 use crate::graphql::types::node::public_id;
 use crate::graphql::types::review::ReviewReason;
 use crate::graphql::types::scalar::{DateTime, Decimal, Url};
@@ -249,7 +250,7 @@ impl Gig {
     }
 
     /// At most 5 images, in the seller's order.
-    async fn images(&self, ctx: &Context<'_>) -> Result<Vec<GigImage>> {
+    async fn images(&self, ctx: &Context<'_>) -> Result<List<GigImage>> {
         let images = match &self.row.images {
             Some(images) => images.clone(),
             None => load_missing(ctx, ImagesOfGig(self.gig().id)).await?.unwrap_or_default(),

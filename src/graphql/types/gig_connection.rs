@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, Object, SimpleObject};
 
 use crate::domain::id::UserId;
 use crate::domain::user::Viewer;
@@ -11,6 +11,7 @@ use crate::graphql::error::Result;
 use crate::graphql::loaders::{GigCountOfSeller, GigsOfSeller, SellerGigsOnSide};
 use crate::graphql::types::gig::{Gig, column_for};
 use crate::graphql::types::gig_facets::GigFacets;
+use crate::graphql::types::list::List;
 use crate::graphql::types::pagination::{
     PageArguments, PageInfo, opposite_side, opposite_side_field, page_info,
 };
@@ -20,7 +21,7 @@ use crate::store::gigs::rows::{ColumnSet, GigRow};
 use crate::store::pagination::{Page, PageRequest};
 
 pub struct GigConnection {
-    list: List,
+    list: GigList,
     /// The viewer whose permissions apply.
     viewer: Option<Viewer>,
     page: Page<Arc<GigRow>>,
@@ -28,7 +29,7 @@ pub struct GigConnection {
 }
 
 /// The whole list that a connection is a page of.
-pub enum List {
+pub enum GigList {
     Query(GigQuery),
     /// The ACTIVE gigs of a seller, read together with those of other sellers.
     OfSeller(UserId),
@@ -36,11 +37,20 @@ pub enum List {
 
 /// A gig in a list, with its cursor.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct GigEdge {
     /// The position in this list and order, for `after` and `before`.
     cursor: String,
-    /// The gig.
+    #[graphql(skip)]
     node: Gig,
+}
+
+#[ComplexObject]
+impl GigEdge {
+    /// The gig.
+    async fn node(&self) -> &Gig {
+        &self.node
+    }
 }
 
 impl GigConnection {
@@ -57,7 +67,7 @@ impl GigConnection {
         let request = arguments.parse(query.key_shape())?;
         let columns = selected_columns(ctx);
         let page = list::page(ctx.db(), &query, &request, columns).await?;
-        Ok(Self { list: List::Query(query), viewer: viewer.cloned(), page, request })
+        Ok(Self { list: GigList::Query(query), viewer: viewer.cloned(), page, request })
     }
 
     /// A page of a seller's ACTIVE gigs.
@@ -69,7 +79,7 @@ impl GigConnection {
         let request = arguments.parse(GigQuery::listed_by_seller(seller_id).key_shape())?;
         let key = GigsOfSeller { seller_id, request: request.clone(), columns: selected_columns(ctx) };
         let page = ctx.loader().load_one(key).await?.unwrap_or_default();
-        Ok(Self { list: List::OfSeller(seller_id), viewer, page, request })
+        Ok(Self { list: GigList::OfSeller(seller_id), viewer, page, request })
     }
 
     fn gig(&self, row: &Arc<GigRow>) -> Gig {
@@ -98,13 +108,13 @@ fn selected_columns(ctx: &Context<'_>) -> ColumnSet {
 #[Object]
 impl GigConnection {
     /// The gigs of the page, each with its cursor.
-    async fn edges(&self) -> Vec<GigEdge> {
+    async fn edges(&self) -> List<GigEdge> {
         let rows = self.page.rows.iter();
         rows.map(|(key, row)| GigEdge { cursor: key.to_cursor(), node: self.gig(row) }).collect()
     }
 
     /// The gigs of the page, without cursors.
-    async fn nodes(&self) -> Vec<Gig> {
+    async fn nodes(&self) -> List<Gig> {
         self.page.rows.iter().map(|(_, row)| self.gig(row)).collect()
     }
 
@@ -114,8 +124,8 @@ impl GigConnection {
         let has_opposite = match opposite_side(&self.request).filter(|_| is_selected) {
             None => false,
             Some((side, key)) => match &self.list {
-                List::Query(query) => list::exists_on_side(ctx.db(), query, side, key).await?,
-                List::OfSeller(seller_id) => {
+                GigList::Query(query) => list::exists_on_side(ctx.db(), query, side, key).await?,
+                GigList::OfSeller(seller_id) => {
                     let on_side = SellerGigsOnSide { seller_id: *seller_id, side, key: key.clone() };
                     ctx.loader().load_one(on_side).await?.is_some()
                 }
@@ -132,8 +142,8 @@ impl GigConnection {
     /// The number of gigs in the whole list. It is counted only if it is selected.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
         match &self.list {
-            List::Query(query) => Ok(list::count(ctx.db(), query).await?),
-            List::OfSeller(seller_id) => {
+            GigList::Query(query) => Ok(list::count(ctx.db(), query).await?),
+            GigList::OfSeller(seller_id) => {
                 let count = ctx.loader().load_one(GigCountOfSeller(*seller_id)).await?;
                 Ok(i32::try_from(count.unwrap_or_default()).unwrap_or(i32::MAX))
             }

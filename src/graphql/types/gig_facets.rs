@@ -9,12 +9,12 @@ use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Error, Result};
 use crate::graphql::loaders::FacetOfSeller;
 use crate::graphql::types::gig::{Category, Money, load_category};
-use crate::graphql::types::gig_connection::List;
+use crate::graphql::types::gig_connection::GigList;
 use crate::store::gigs::facets;
 use crate::store::gigs::facets::{Bucket, Facet};
 
 /// The facets of this list.
-pub struct GigFacets<'a>(pub &'a List);
+pub struct GigFacets<'a>(pub &'a GigList);
 
 /// The number of gigs in a category.
 #[derive(SimpleObject)]
@@ -50,8 +50,8 @@ impl GigFacets<'_> {
     fn counts<'a>(&'a self, ctx: &'a Context<'_>, facet: Facet) -> BoxFuture<'a, Result<Vec<(Bucket, i32)>>> {
         Box::pin(async move {
             let counts = match self.0 {
-                List::Query(query) => facets::counts(ctx.db(), query, facet).await?,
-                List::OfSeller(seller_id) => {
+                GigList::Query(query) => facets::counts(ctx.db(), query, facet).await?,
+                GigList::OfSeller(seller_id) => {
                     let key = FacetOfSeller { seller_id: *seller_id, facet };
                     ctx.loader().load_one(key).await?.unwrap_or_default()
                 }

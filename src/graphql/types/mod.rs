@@ -8,6 +8,7 @@ pub mod gig;
 pub mod gig_connection;
 pub mod gig_facets;
 pub mod limits;
+pub mod list;
 pub mod node;
 pub mod pagination;
 pub mod permission;

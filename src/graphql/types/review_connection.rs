@@ -1,10 +1,11 @@
 //! Connections of the review queue.
 
-use async_graphql::{Context, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, Object, SimpleObject};
 
 use crate::domain::review;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
+use crate::graphql::types::list::List;
 use crate::graphql::types::pagination::{
     PageArguments, PageInfo, opposite_side, opposite_side_field, page_info,
 };
@@ -21,11 +22,20 @@ pub struct ReviewItemConnection {
 
 /// An item of the review queue, with its cursor.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct ReviewItemEdge {
     /// The position in the queue, for `after` and `before`.
     cursor: String,
-    /// The item.
+    #[graphql(skip)]
     node: ReviewItem,
+}
+
+#[ComplexObject]
+impl ReviewItemEdge {
+    /// The item.
+    async fn node(&self) -> &ReviewItem {
+        &self.node
+    }
 }
 
 impl ReviewItemConnection {
@@ -44,14 +54,14 @@ impl ReviewItemConnection {
 #[Object]
 impl ReviewItemConnection {
     /// The items of the page, each with its cursor.
-    async fn edges(&self) -> Vec<ReviewItemEdge> {
+    async fn edges(&self) -> List<ReviewItemEdge> {
         let rows = self.page.rows.iter();
         rows.map(|(key, item)| ReviewItemEdge { cursor: key.to_cursor(), node: item.clone().into() })
             .collect()
     }
 
     /// The items of the page, without cursors.
-    async fn nodes(&self) -> Vec<ReviewItem> {
+    async fn nodes(&self) -> List<ReviewItem> {
         self.page.rows.iter().map(|(_, item)| item.clone().into()).collect()
     }
 

@@ -8,6 +8,7 @@ use crate::domain::{personal_info, verification};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Result, nullable};
 use crate::graphql::loaders::{PersonalInfoOf, QueuePositionOf};
+use crate::graphql::types::list::List;
 use crate::graphql::types::node::public_id;
 use crate::graphql::types::review::ReviewReason;
 use crate::graphql::types::scalar::{Date, DateTime, Url};
@@ -232,7 +233,7 @@ impl Verification {
     }
 
     /// The uploaded images; empty after they were erased.
-    async fn documents(&self) -> Vec<IdentityDocument> {
+    async fn documents(&self) -> List<IdentityDocument> {
         self.verification.documents.iter().cloned().map(IdentityDocument).collect()
     }
 
