@@ -37,10 +37,10 @@ pub use crate::config::encryption_key::EncryptionKey;
 pub use crate::config::operation_limits::OperationLimits;
 pub use crate::config::parsing::parse_key_list;
 use crate::config::parsing::{
-    parse_database_url, parse_encryption_keys, parse_environment, parse_get_requests, parse_limits,
-    parse_listen_address, parse_log_filter, parse_log_format, parse_number, parse_operation_limits,
-    parse_origins, parse_public_url, parse_rate_limits, parse_redis_url, parse_seconds, parse_secret,
-    parse_switch, parse_trusted_proxies,
+    parse_database_url, parse_encryption_keys, parse_environment, parse_get_requests, parse_header_names,
+    parse_limits, parse_listen_address, parse_log_filter, parse_log_format, parse_number,
+    parse_operation_limits, parse_origins, parse_public_url, parse_rate_limits, parse_redis_url,
+    parse_seconds, parse_secret, parse_switch, parse_trusted_proxies,
 };
 pub use crate::config::redis_address::RedisAddress;
 pub use crate::config::settings::Settings;
@@ -118,8 +118,10 @@ pub struct Config {
     pub encryption_keys: Vec<EncryptionKey>,
     /// `None` only in development, which generates one.
     pub index_key: Option<SecretString>,
-    /// In the form of the Origin header, such as `https://app.example.com`.
+    /// In the form of the Origin header, such as `https://app.example.com`, or `https://*.example.com`.
     pub allowed_origins: Vec<String>,
+    /// More request headers that web pages may send, in lower case.
+    pub allowed_headers: Vec<String>,
     /// The networks of proxies whose X-Forwarded-For counts.
     pub trusted_proxies: Vec<IpNet>,
     /// Failed sign-ins per account in 15 minutes.
@@ -205,6 +207,7 @@ impl Config {
             token_secrets,
             encryption_keys: parse_encryption_keys(settings.encryption_keys.as_deref(), is_production)?,
             index_key,
+            allowed_headers: parse_header_names(settings.allowed_headers.as_deref())?,
             allowed_origins: parse_origins(settings.allowed_origins.as_deref())?,
             trusted_proxies: parse_trusted_proxies(
                 settings.trusted_proxies.as_deref(),

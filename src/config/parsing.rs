@@ -152,22 +152,47 @@ pub fn parse_key_list(list: &str) -> Result<Vec<EncryptionKey>, String> {
     if keys.is_empty() { Err("there is no key".to_owned()) } else { Ok(keys) }
 }
 
+/// The names of request headers, in lower case.
+pub(super) fn parse_header_names(text: Option<&str>) -> Result<Vec<String>, ConfigError> {
+    let names = text.unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty());
+    names
+        .map(|name| {
+            let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            if name.bytes().all(is_allowed) {
+                return Ok(name.to_ascii_lowercase());
+            }
+            let problem = format!("contains {name:?}: expected the name of a header");
+            Err(ConfigError::new("GIGWAY_ALLOWED_HEADERS", problem, "x-client-version,x-b3-traceid"))
+        })
+        .collect()
+}
+
+/// Whether this is an origin or, with `*.` in front of a domain of at least two labels, the origins of its
+/// subdomains.
+fn is_origin_pattern(entry: &str) -> bool {
+    let (origin, is_pattern) = match entry.split_once("://*.") {
+        Some((scheme, domain)) => (format!("{scheme}://{domain}"), true),
+        None => (entry.to_owned(), false),
+    };
+    let Ok(url) = Url::parse(&origin) else { return false };
+    let has_labels =
+        url.domain().is_some_and(|domain| domain.split('.').filter(|it| !it.is_empty()).count() > 1);
+    url.origin().is_tuple()
+        && url.origin().ascii_serialization() == origin
+        && !origin.contains('*')
+        && (!is_pattern || has_labels)
+}
+
 pub(super) fn parse_origins(text: Option<&str>) -> Result<Vec<String>, ConfigError> {
     let entries = text.unwrap_or_default().split(',').map(str::trim).filter(|entry| !entry.is_empty());
     entries
         .map(|entry| {
-            let origin = Url::parse(entry).ok().map(|url| url.origin());
-            match origin {
-                Some(origin) if origin.is_tuple() && origin.ascii_serialization() == entry => {
-                    Ok(entry.to_owned())
-                }
-                _ => {
-                    let problem =
-                        format!("contains {entry:?}: expected an origin (scheme, host and port, no path)");
-                    let example = "https://app.example.com,https://admin.example.com";
-                    Err(ConfigError::new("GIGWAY_ALLOWED_ORIGINS", problem, example))
-                }
+            if is_origin_pattern(entry) {
+                return Ok(entry.to_owned());
             }
+            let problem = format!("contains {entry:?}: expected an origin (scheme, host and port, no path)");
+            let example = "https://app.example.com,https://*.preview.example.com";
+            Err(ConfigError::new("GIGWAY_ALLOWED_ORIGINS", problem, example))
         })
         .collect()
 }

@@ -55,10 +55,14 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_INDEX_KEY", global = true, value_name = "SECRET", hide_env_values = true)]
     pub index_key: Option<String>,
 
-    /// web origins that may call the API from a browser, comma-separated [default: own origin; in development
-    /// also localhost on any port]
+    /// web origins that may call the API from a browser, comma-separated; in https://*.example.com the star
+    /// stands for one label [default: own origin; in development also localhost on any port]
     #[arg(long, env = "GIGWAY_ALLOWED_ORIGINS", global = true, value_name = "ORIGINS")]
     pub allowed_origins: Option<String>,
+
+    /// more request headers that web pages of these origins may send, comma-separated [default: none]
+    #[arg(long, env = "GIGWAY_ALLOWED_HEADERS", global = true, value_name = "NAMES")]
+    pub allowed_headers: Option<String>,
 
     /// networks of trusted proxies, whose X-Forwarded-For counts, comma-separated, such as
     /// 10.0.0.0/8,2001:db8::/32 [default: none]

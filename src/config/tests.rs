@@ -55,6 +55,32 @@ fn an_invalid_value_is_reported_with_its_variable() {
         invalid_variable(|s| s.limits = text(r#"{"review":{"days":2147483647}}"#)),
         Some("GIGWAY_LIMITS")
     );
+    for bad in [
+        "https://*.com",
+        "https://*",
+        "https://*example.com",
+        "https://a.*.example.com",
+        "*.example.com",
+        "https://*.example.com/",
+        "https://*.*.example.com",
+        "https://*.10.0.0.1",
+        "https://*.EXAMPLE.com",
+    ] {
+        assert_eq!(
+            invalid_variable(|s| s.allowed_origins = text(bad)),
+            Some("GIGWAY_ALLOWED_ORIGINS"),
+            "{bad}"
+        );
+    }
+    assert_eq!(invalid_variable(|s| s.allowed_origins = text("https://*.example.com,http://*.a.b:1")), None);
+    assert_eq!(invalid_variable(|s| s.allowed_headers = text("x-a, X-B")), None);
+    for bad in ["x a", "x-a: b", "é"] {
+        assert_eq!(
+            invalid_variable(|s| s.allowed_headers = text(bad)),
+            Some("GIGWAY_ALLOWED_HEADERS"),
+            "{bad}"
+        );
+    }
     let production = |s: &mut Settings| {
         s.env = text("production");
         s.token_secret = text("a secret of at least 32 characters");

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request as GraphqlRequest, Response as GraphqlResponse};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
@@ -54,6 +54,8 @@ pub struct AppState {
     pub connections: Arc<ConnectionLimit<IpAddr>>,
     pub subscriptions: Arc<ConnectionLimit<Subscriber>>,
     pub origins: Origins,
+    /// More request headers that web pages may send.
+    pub allowed_headers: Vec<HeaderName>,
     /// The networks of proxies whose `X-Forwarded-For` counts.
     trusted_proxies: Vec<IpNet>,
     /// When the last unreadable address of a proxy was logged, in seconds since 1970.
@@ -89,6 +91,7 @@ impl AppState {
             metrics: Metrics::new(services.now(), engine.cache_requests(), services.bus.counters()),
             engine,
             origins: Origins::new(config.allowed_origins.clone(), &services.public_url, is_development),
+            allowed_headers: config.allowed_headers.iter().filter_map(|name| name.parse().ok()).collect(),
             connections: ConnectionLimit::new(config.connections.per_address),
             subscriptions: ConnectionLimit::new(config.connections.subscriptions_per_viewer),
             limits: config.connections.clone(),

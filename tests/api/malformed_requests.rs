@@ -3,7 +3,7 @@
 
 use gigway::config::Settings;
 use reqwest::multipart::Form;
-use reqwest::RequestBuilder;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::support::client::{Client, error_codes, text};
@@ -183,4 +183,45 @@ async fn an_empty_operation_name_means_none_and_a_byte_order_mark_is_skipped() {
     let mut socket = gateway_a.socket().await;
     socket.send(json!({ "type": "subscribe", "id": "1", "payload": request })).await;
     assert_eq!(socket.receive_for("1").await["payload"], expected.1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_may_send_the_headers_that_clients_add_by_themselves() {
+    let settings =
+        Settings { allowed_headers: Some("X-Client-Build, x-b3-traceid".into()), ..Settings::default() };
+    let configured = TestApp::start(settings, 1).await;
+    let default = TestApp::on_sqlite().await;
+    let is_allowed = async |app: &TestApp, name: &str| {
+        let gateway_a = app.gateway_a();
+        let request = gateway_a.http().request(Method::OPTIONS, gateway_a.url("/graphql"));
+        let request =
+            request.header("origin", "http://localhost:5173").header("access-control-request-method", "POST");
+        let response =
+            request.header("access-control-request-headers", name).send().await.expect("a response");
+        let allowed = response.headers()["access-control-allow-headers"].to_str().expect("text").to_owned();
+        allowed.split(',').any(|allowed| allowed.trim().eq_ignore_ascii_case(name))
+    };
+    for name in [
+        "authorization",
+        "content-type",
+        "idempotency-key",
+        "apollo-require-preflight",
+        "apollographql-client-name",
+        "apollographql-client-version",
+        "traceparent",
+        "tracestate",
+        "baggage",
+        "sentry-trace",
+        "x-datadog-trace-id",
+        "x-datadog-parent-id",
+        "x-datadog-origin",
+        "x-datadog-sampling-priority",
+        "x-datadog-tags",
+    ] {
+        assert!(is_allowed(&default, name).await && is_allowed(&configured, name).await, "{name}");
+    }
+    for name in ["x-client-build", "x-b3-traceid"] {
+        assert!(is_allowed(&configured, name).await && !is_allowed(&default, name).await, "{name}");
+    }
+    assert!(!is_allowed(&configured, "x-other").await);
 }

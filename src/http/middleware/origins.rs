@@ -5,6 +5,7 @@ use url::{Host, Url};
 
 /// The web origins whose pages may read responses and open WebSockets.
 pub struct Origins {
+    /// Origins, and patterns such as `https://*.example.com`.
     allowed: Vec<String>,
     /// The origin of the gateway's public URL.
     own: Option<String>,
@@ -20,7 +21,7 @@ impl Origins {
 
     pub fn is_allowed(&self, origin: &HeaderValue) -> bool {
         let Ok(origin) = origin.to_str() else { return false };
-        self.allowed.iter().any(|allowed| allowed == origin)
+        self.allowed.iter().any(|allowed| matches(allowed, origin))
             || self.own.as_deref() == Some(origin)
             || (self.is_development && is_local(origin))
     }
@@ -30,6 +31,17 @@ impl Origins {
     pub fn allows_websocket(&self, headers: &HeaderMap) -> bool {
         headers.get(header::ORIGIN).is_none_or(|origin| self.is_allowed(origin))
     }
+}
+
+/// Whether the origin is the allowed one. In `https://*.example.com`, the star stands for exactly one label of the
+/// host name, as in a TLS certificate.
+fn matches(allowed: &str, origin: &str) -> bool {
+    let Some((scheme, domain)) = allowed.split_once("://*.") else { return allowed == origin };
+    let host = origin.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://"));
+    let label = host.and_then(|host| host.strip_suffix(domain)?.strip_suffix('.'));
+    let is_label_byte =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
+    label.is_some_and(|label| !label.is_empty() && label.bytes().all(is_label_byte))
 }
 
 fn is_local(origin: &str) -> bool {
@@ -44,6 +56,44 @@ fn is_local(origin: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_star_stands_for_one_label() {
+        let is_allowed = |origin: &'static str| {
+            let allowed = ["https://*.example.com", "http://*.dev.example.org:8443"].map(str::to_owned);
+            let origins = Origins::new(allowed.into(), "https://api.example.net", false);
+            origins.is_allowed(&HeaderValue::from_static(origin))
+        };
+        for origin in
+            ["https://app.example.com", "https://pr-12.example.com", "http://a.dev.example.org:8443"]
+        {
+            assert!(is_allowed(origin), "{origin}");
+        }
+        for origin in [
+            "https://example.com",
+            "https://.example.com",
+            "https://a.b.example.com",
+            "https://evilexample.com",
+            "https://app.example.com.evil.com",
+            "https://app.example.com:443",
+            "https://app.example.com:8443",
+            "http://app.example.com",
+            "https://evil.com/.example.com",
+            "https://evil.com#.example.com",
+            "https://evil.com?.example.com",
+            "https://user@app.example.com",
+            "https://evil.com:80@app.example.com",
+            "https://*.example.com",
+            "https://app.example.co",
+            "https://a.dev.example.org:8443",
+            "http://a.dev.example.org",
+            "http://a.dev.example.org:84430",
+            "null",
+            "",
+        ] {
+            assert!(!is_allowed(origin), "{origin}");
+        }
+    }
 
     #[test]
     fn listed_and_own_origins_are_allowed_and_local_ones_only_in_development() {
