@@ -10,6 +10,7 @@ use rand::TryRngCore;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::{Config, SECRET_MIN_CHARS, parse_key_list};
+use crate::media::create_private_dir;
 use crate::media::vault::Vault;
 use crate::service::tokens::TokenSecret;
 
@@ -93,7 +94,7 @@ fn read_or_generate(
     }
     let secret = generate()?;
     if let Some(directory) = file.parent() {
-        std::fs::create_dir_all(directory)?;
+        create_private_dir(directory)?;
     }
     // Write the whole file under a temporary name, so that a process that dies here leaves no partial key.
     // Then link it, which fails if another process was faster, so that both use the same key.

@@ -6,7 +6,7 @@ pub mod keys;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,8 +28,8 @@ use crate::events::stream::Streams;
 use crate::events::tailer::LogTailer;
 use crate::http;
 use crate::http::state::AppState;
-use crate::media::Media;
 use crate::media::images::Bounds;
+use crate::media::{Media, create_private_dir};
 use crate::service::erasure_journal::ErasureJournal;
 use crate::service::fair_queue::FairQueue;
 use crate::service::images::DECODE_LIMITS;
@@ -245,7 +245,7 @@ pub async fn open_database(config: &Config) -> Result<Database, StartError> {
     match &config.database {
         DatabaseAddress::Sqlite(file) => {
             if let Some(directory) = file.parent() {
-                std::fs::create_dir_all(directory).map_err(|error| data_dir_error(config, &error))?;
+                create_database_dir(directory).map_err(|error| data_dir_error(config, &error))?;
             }
             Ok(Database::open_sqlite(file).await?)
         }
@@ -275,6 +275,15 @@ pub async fn open_database_read_only(config: &Config) -> Result<Database, StartE
 fn statement_timeout(config: &Config) -> Duration {
     let operations = &config.operations;
     operations.query_timeout().max(operations.mutation_timeout()).max(MIN_STATEMENT_TIMEOUT)
+}
+
+/// Creates the directory of the database file. An existing one may be shared with other programs, and is not changed.
+fn create_database_dir(directory: &Path) -> std::io::Result<()> {
+    if directory.as_os_str().is_empty() || directory.exists() {
+        Ok(())
+    } else {
+        create_private_dir(directory)
+    }
 }
 
 /// Opens the directory of the images, and creates it if needed.

@@ -16,7 +16,8 @@ mod user;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::app::StartError;
 use crate::config::{Config, ConfigError, Settings};
@@ -71,6 +72,45 @@ enum Command {
     },
     /// Check the configuration, database, Redis, images, keys and clock
     Doctor,
+}
+
+/// Parses the command line. Exits if it is invalid, or only asks for help.
+///
+/// # Errors
+/// The exit status if it contains a secret.
+pub fn parse() -> Result<Cli, ExitCode> {
+    let matches = Cli::command().get_matches();
+    if let Err(error) = check_no_secrets(&matches) {
+        eprintln!("gigway: {error}");
+        return Err(ExitCode::from(2));
+    }
+    Ok(Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
+}
+
+/// Refuses secrets on the command line: every user of the machine can read it. A file is accepted, and a URL without
+/// a password.
+fn check_no_secrets(matches: &ArgMatches) -> Result<(), ConfigError> {
+    let options = [
+        ("token_secret", "--token-secret", "GIGWAY_TOKEN_SECRET"),
+        ("encryption_keys", "--encryption-keys", "GIGWAY_ENCRYPTION_KEYS"),
+        ("index_key", "--index-key", "GIGWAY_INDEX_KEY"),
+        ("metrics_token", "--metrics-token", "GIGWAY_METRICS_TOKEN"),
+        ("database_url", "--database-url", "DATABASE_URL"),
+        ("redis_url", "--redis-url", "REDIS_URL"),
+    ];
+    for (id, option, variable) in options {
+        let value = matches.get_one::<String>(id).map(String::as_str).unwrap_or_default();
+        let is_url = matches!(id, "database_url" | "redis_url");
+        let is_public =
+            value.starts_with('@') || (is_url && !value.contains('@') && !value.contains("password"));
+        if matches.value_source(id) == Some(ValueSource::CommandLine) && !is_public {
+            let problem = format!(
+                "shows a secret to every user of this machine: expected the variable {variable}, or a file after @"
+            );
+            return Err(ConfigError::new(option, problem, format!("{option} @/run/secrets/gigway")));
+        }
+    }
+    Ok(())
 }
 
 /// Why a command failed.

@@ -17,6 +17,7 @@
 //! operations is a row in `operation_limits.rs`. Each of these tables is one setting, with a JSON value.
 
 mod encryption_key;
+mod hardening;
 mod operation_limits;
 mod parsing;
 mod rate_limits;
@@ -194,7 +195,13 @@ impl Config {
         let token_secrets = parse_token_secrets(settings.token_secret, is_production)?;
         let index_key = parse_secret("GIGWAY_INDEX_KEY", settings.index_key, is_production)?;
         let operations = parse_operation_limits(settings.operation_limits.as_deref())?;
-        Ok(Self {
+        let is_environment_set = settings.env.is_some();
+        let allows_plain_connections = parse_switch(
+            "GIGWAY_ALLOW_PLAIN_CONNECTIONS",
+            settings.allow_plain_connections.as_deref(),
+            false,
+        )?;
+        let config = Self {
             listen: parse_listen_address(settings.listen.as_deref())?,
             public_url: parse_public_url(settings.public_url.as_deref(), is_production)?,
             database: parse_database_url(settings.database_url, &data_dir)?,
@@ -272,7 +279,9 @@ impl Config {
             limits: parse_limits(settings.limits.as_deref())?,
             log: parse_log_filter(settings.log)?,
             log_format: parse_log_format(settings.log_format.as_deref(), is_production)?,
-        })
+        };
+        hardening::check(&config, is_environment_set, allows_plain_connections)?;
+        Ok(config)
     }
 
     pub fn is_production(&self) -> bool {

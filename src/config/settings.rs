@@ -36,7 +36,8 @@ pub struct Settings {
     #[arg(long, env = "REDIS_URL", global = true, value_name = "URL", hide_env_values = true)]
     pub redis_url: Option<String>,
 
-    /// development or production; production has no generated keys and no demo data [default: development]
+    /// development or production; production has no generated keys and no demo data; required if the gateway
+    /// listens, or its database or Redis is, beyond this machine [default: development]
     #[arg(long, env = "GIGWAY_ENV", global = true, value_name = "NAME")]
     pub env: Option<String>,
 
@@ -63,6 +64,10 @@ pub struct Settings {
     /// more request headers that web pages of these origins may send, comma-separated [default: none]
     #[arg(long, env = "GIGWAY_ALLOWED_HEADERS", global = true, value_name = "NAMES")]
     pub allowed_headers: Option<String>,
+
+    /// on or off: in production, connect to PostgreSQL and Redis on other hosts without TLS [default: off]
+    #[arg(long, env = "GIGWAY_ALLOW_PLAIN_CONNECTIONS", global = true, value_name = "SWITCH")]
+    pub allow_plain_connections: Option<String>,
 
     /// networks of trusted proxies, whose X-Forwarded-For counts, comma-separated, such as
     /// 10.0.0.0/8,2001:db8::/32 [default: none]

@@ -81,6 +81,10 @@ fn an_invalid_value_is_reported_with_its_variable() {
             "{bad}"
         );
     }
+    assert_eq!(
+        invalid_variable(|s| s.allow_plain_connections = text("yes")),
+        Some("GIGWAY_ALLOW_PLAIN_CONNECTIONS")
+    );
     let production = |s: &mut Settings| {
         s.env = text("production");
         s.token_secret = text("a secret of at least 32 characters");

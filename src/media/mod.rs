@@ -4,6 +4,8 @@
 pub mod images;
 pub mod vault;
 
+use std::fs::{DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,6 +17,14 @@ use object_store::{ObjectStore, PutPayload};
 use crate::domain::blob::BlobId;
 use crate::domain::id::PublicId;
 use crate::media::images::{Bounds, EncodedImage, InvalidImage};
+
+/// The directories of the blobs.
+const GIG_IMAGES: &str = "gig-images";
+const IDENTITY_DOCUMENTS: &str = "identity-documents";
+
+/// The modes of stored files and their directories.
+const PRIVATE_FILE: u32 = 0o600;
+const PRIVATE_DIR: u32 = 0o700;
 
 /// What an image shows, which decides the limits of its upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +39,7 @@ pub enum BlobKind {
 #[derive(Debug, Clone)]
 pub struct Media {
     blobs: Arc<dyn ObjectStore>,
+    directory: Arc<Path>,
     gig_images: Bounds,
     identity_documents: Bounds,
 }
@@ -43,12 +54,13 @@ impl Media {
         gig_images: Bounds,
         identity_documents: Bounds,
     ) -> Result<Self, object_store::Error> {
-        std::fs::create_dir_all(directory).map_err(|error| object_store::Error::Generic {
-            store: "LocalFileSystem",
-            source: Box::new(error),
-        })?;
+        for directory in
+            [directory.to_owned(), directory.join(GIG_IMAGES), directory.join(IDENTITY_DOCUMENTS)]
+        {
+            create_private_dir(&directory).map_err(file_error)?;
+        }
         let blobs = Arc::new(LocalFileSystem::new_with_prefix(directory)?);
-        Ok(Self { blobs, gig_images, identity_documents })
+        Ok(Self { blobs, directory: directory.into(), gig_images, identity_documents })
     }
 
     /// Decodes an upload and encodes it as it will be stored. This takes long and several hundred megabytes of
@@ -69,8 +81,12 @@ impl Media {
     /// # Errors
     /// The object store does not answer.
     pub async fn put(&self, id: impl Into<BlobId>, bytes: Bytes) -> Result<(), object_store::Error> {
-        self.blobs.put(&path(id.into()), PutPayload::from(bytes)).await?;
-        Ok(())
+        let path = path(id.into());
+        self.blobs.put(&path, PutPayload::from(bytes)).await?;
+        // The object store creates files that others can read. Nobody can until this is done: the directory is
+        // private.
+        let file = self.directory.join(path.to_string());
+        tokio::fs::set_permissions(file, Permissions::from_mode(PRIVATE_FILE)).await.map_err(file_error)
     }
 
     /// The bytes of a blob; `None` if it does not exist.
@@ -105,10 +121,27 @@ impl Media {
     }
 }
 
+/// Creates a directory that only the user of this process can read. An existing one becomes private.
+///
+/// # Errors
+/// The directory cannot be created, or belongs to another user.
+pub fn create_private_dir(directory: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(PRIVATE_DIR).create(directory)?;
+    let mode = std::fs::metadata(directory)?.permissions().mode();
+    if mode & 0o777 == PRIVATE_DIR {
+        return Ok(());
+    }
+    std::fs::set_permissions(directory, Permissions::from_mode(PRIVATE_DIR))
+}
+
+fn file_error(error: std::io::Error) -> object_store::Error {
+    object_store::Error::Generic { store: "LocalFileSystem", source: Box::new(error) }
+}
+
 fn path(id: BlobId) -> BlobPath {
     BlobPath::from(match id {
-        BlobId::GigImage(id) => format!("gig-images/{}.jpg", id.to_public()),
+        BlobId::GigImage(id) => format!("{GIG_IMAGES}/{}.jpg", id.to_public()),
         // The extension is part of the stored name: do not change it.
-        BlobId::IdentityDocument(id) => format!("identity-documents/{}.sealed", id.to_public()),
+        BlobId::IdentityDocument(id) => format!("{IDENTITY_DOCUMENTS}/{}.sealed", id.to_public()),
     })
 }

@@ -79,7 +79,7 @@ impl Database {
     /// wait in the fair queue of a pool with one connection, so no request gets "database is locked".
     pub async fn open_sqlite(file: &Path) -> Result<Self> {
         let statement_count = Arc::default();
-        create_private(file)?;
+        create_private(file).map_err(|error| DbErr::Custom(format!("{}: {error}", file.display())))?;
         let sqlite = Some(file.to_owned());
         let file = file.to_owned();
         let connect =
@@ -298,7 +298,8 @@ impl Database {
 async fn lock_exclusively(file: &Path) -> Result<File> {
     let file = file.with_extension("lock");
     let locked = tokio::task::spawn_blocking(move || {
-        let lock = File::create(file)?;
+        create_private(&file)?;
+        let lock = File::options().write(true).open(file)?;
         lock.lock().map(|()| lock)
     });
     let custom = |error: &dyn std::fmt::Display| DbErr::Custom(error.to_string());
@@ -306,13 +307,12 @@ async fn lock_exclusively(file: &Path) -> Result<File> {
 }
 
 /// Creates the file if it is missing, readable by its owner only.
-fn create_private(file: &Path) -> Result<()> {
+fn create_private(file: &Path) -> std::io::Result<()> {
     let mut options = File::options();
     options.create(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let custom = |error: std::io::Error| DbErr::Custom(format!("{}: {error}", file.display()));
-    options.open(file).map(drop).map_err(custom)
+    options.open(file).map(drop)
 }
 
 /// Replaces a connection that is still in a transaction. If the disk is full, SQLite can roll back by itself. Then

@@ -43,11 +43,89 @@ fn an_invalid_variable_exits_with_status_2_and_one_line() {
         .env("GIGWAY_ENV", "production")
         .env("GIGWAY_TOKEN_SECRET", "a secret of at least 32 characters")
         .env("GIGWAY_PUBLIC_URL", "https://api.example.com")
-        .env("GIGWAY_INDEX_KEY", "a secret of at least 32 characters")
-        .env("GIGWAY_ENCRYPTION_KEYS", "a:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=")
+        .env("GIGWAY_INDEX_KEY", "another secret of at least 32 characters")
+        .env("GIGWAY_ENCRYPTION_KEYS", "a:7yTgPq1Zs5VwXo9RbKc3LmDfHj0AeUiN4t6G8kMxYzQ=")
         .output()
         .expect("the command runs");
     assert_eq!(production.status.code(), Some(2));
+    let stderr = String::from_utf8(production.stderr).expect("text");
+    assert!(stderr.starts_with("gigway: --demo "), "{stderr}");
+}
+
+#[test]
+fn a_public_gateway_is_not_in_development_by_default() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    for (variable, value) in [
+        ("GIGWAY_LISTEN", "0.0.0.0:0"),
+        ("DATABASE_URL", "postgres://gigway:hunter2@db.example.com/gigway"),
+        ("REDIS_URL", "redis://:hunter2@redis.example.com:6379"),
+    ] {
+        let output = gigway(dir.path(), &["serve"]).env(variable, value).output().expect("the command runs");
+        let stderr = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(
+            stderr.starts_with("gigway: GIGWAY_ENV is not set, ") && stderr.contains(variable),
+            "{stderr}"
+        );
+        assert!(stderr.lines().count() == 1 && !stderr.contains("hunter2"), "{stderr}");
+    }
+}
+
+#[test]
+fn secrets_are_not_accepted_as_options() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let secret = "hunter2-hunter2-hunter2-hunter2-hunter2";
+    for option in ["--token-secret", "--index-key", "--encryption-keys", "--metrics-token"] {
+        for arguments in [["migrate", "status", option, secret], [option, secret, "migrate", "status"]] {
+            let output = run(dir.path(), &arguments);
+            let stderr = String::from_utf8(output.stderr).expect("text");
+            assert_eq!(output.status.code(), Some(2), "{stderr}");
+            assert!(stderr.starts_with(&format!("gigway: {option} ")) && stderr.contains('@'), "{stderr}");
+            assert!(stderr.lines().count() == 1 && !stderr.contains("hunter2"), "{stderr}");
+        }
+    }
+    for (option, url) in [
+        ("--database-url", "postgres://gigway:hunter2@127.0.0.1:1/gigway"),
+        ("--database-url", "postgres://127.0.0.1:1/gigway?password=hunter2"),
+        ("--redis-url", "redis://:hunter2@127.0.0.1:1"),
+        ("--redis-url", "redis+cluster://user:hunter2@127.0.0.1:1,127.0.0.1:2"),
+    ] {
+        let output = run(dir.path(), &["migrate", "up", option, url]);
+        let stderr = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(output.status.code(), Some(2), "{url}: {stderr}");
+        assert!(stderr.starts_with(&format!("gigway: {option} ")) && !stderr.contains("hunter2"), "{stderr}");
+    }
+    // A file, the environment, and a URL without a password are accepted.
+    std::fs::write(dir.path().join("secret"), secret).expect("written");
+    let file = format!("@{}", dir.path().join("secret").display());
+    assert!(run(dir.path(), &["migrate", "up", "--token-secret", &file]).status.success());
+    assert!(run(dir.path(), &["migrate", "up", "--redis-url", "redis://127.0.0.1:1"]).status.success());
+    let output = gigway(dir.path(), &["migrate", "up"]).env("GIGWAY_TOKEN_SECRET", secret).output();
+    assert!(output.expect("the command runs").status.success());
+}
+
+/// Whatever the gateway stores can be read only by the user that it runs as.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stored_files_are_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let data_dir = dir.path().join("data");
+    let served = GatewayProcess::start(&data_dir, &["--demo"]);
+    let mut dirs = vec![data_dir];
+    let (mut files, mut public) = (0, Vec::new());
+    while let Some(dir) = dirs.pop() {
+        for entry in std::fs::read_dir(dir).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            let metadata = path.metadata().expect("it exists");
+            if metadata.permissions().mode() & 0o077 != 0 {
+                public.push(path.clone());
+            }
+            if metadata.is_dir() { dirs.push(path) } else { files += 1 }
+        }
+    }
+    assert!(files > 10, "{files}");
+    assert_eq!(public, Vec::<std::path::PathBuf>::new());
+    drop(served);
 }
 
 #[test]

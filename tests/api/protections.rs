@@ -20,8 +20,7 @@ pub fn production() -> Settings {
         env: Some("production".into()),
         token_secret: Some("a secret of at least 32 characters".into()),
         index_key: Some("another secret of at least 32 characters".into()),
-        // 32 bytes, each a 7.
-        encryption_keys: Some("2026-11:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".into()),
+        encryption_keys: Some("2026-11:7yTgPq1Zs5VwXo9RbKc3LmDfHj0AeUiN4t6G8kMxYzQ=".into()),
         public_url: Some("https://api.example.com/".into()),
         log: Some("warn".into()),
         ..Settings::default()
