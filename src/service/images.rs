@@ -13,7 +13,7 @@ use crate::service::fair_queue::QueueLimits;
 use crate::service::rate_limit::{RateLimitKey, RateLimitKind};
 use crate::service::{Error, Result, Services, UnitOfWork, blobs};
 use crate::store::images::ImageView;
-use crate::store::{DatabaseTime, ReaderKind, images, users};
+use crate::store::{DatabaseTime, ReaderKind, images};
 
 /// The minimum lifetime of a signed URL. The maximum is twice as long. The expiry is a multiple of this, so
 /// that an image keeps the same URL for a while and browsers can cache it.

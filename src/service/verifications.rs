@@ -23,7 +23,7 @@ use crate::service::images::{decode, file_too_large};
 use crate::service::{Error, Result, Services, UnitOfWork};
 use crate::store;
 use crate::store::verifications::VerificationRecord;
-use crate::store::{gigs, reviews, users, verifications};
+use crate::store::{reviews, verifications};
 
 /// The encryption context of a form: what is encrypted with it can only be decrypted with it.
 pub(super) fn personal_info_context(user_id: UserId) -> String {

@@ -9,7 +9,7 @@ use gigway::domain::event::EventBody;
 use gigway::domain::id::ReviewItemId;
 use gigway::domain::review::ReviewQueueChange;
 use gigway::domain::review_kind::ReviewKind;
-use gigway::store::event_log;
+use gigway::store::{DatabaseTime, ReaderKind, event_log};
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::json;
 use uuid::Uuid;
@@ -138,7 +138,8 @@ async fn with_default_isolation(level: &str) -> TestApp {
     for services in [app.services(), app.services_b()] {
         assert_eq!(isolation(&services.db.begin().await.expect("begun")).await, "read committed");
         assert_eq!(isolation(services.db.read()).await, "read committed");
-        assert_eq!(isolation(&services.db.snapshot().await.expect("begun")).await, "repeatable read");
+        let reader = services.db.reader(ReaderKind::SignedIn, DatabaseTime::default());
+        assert_eq!(isolation(&reader.snapshot().await.expect("begun")).await, "repeatable read");
     }
     app
 }

@@ -92,7 +92,7 @@ async fn with_sqlite_on_a_full_disk_reads_go_on_and_writes_recover() {
         assert_eq!(blobs(dir.path()), blobs_before);
         expect_writes(&gateway).await;
     }
-    assert_eq!(gateway.stop_with("TERM").0, Some(0));
+    assert_eq!(gateway.stop_with("TERM"), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

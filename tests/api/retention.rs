@@ -244,7 +244,10 @@ async fn the_keys_of_idempotent_requests_are_rotated_and_counted() {
     let new = with_keys(NEW, &url, dir.path()).await;
     let client = new.sign_in(&email).await.client;
     assert_eq!(send(&client, "draft 59").await, first);
-    assert_eq!(key_rotation::missing_keys(new.services()).await, Vec::<String>::new());
+    assert_eq!(
+        key_rotation::MissingKeys::default().get(new.services()).await.expect("read"),
+        Vec::<String>::new()
+    );
 }
 
 /// The command is killed halfway and run again.

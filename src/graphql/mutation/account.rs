@@ -12,7 +12,6 @@ use crate::graphql::mutation::repeatable::{Act, EndedSessions};
 use crate::graphql::types::account::Session;
 use crate::graphql::types::scalar::DateTime;
 use crate::graphql::types::user_error::{UserError, payload_parts};
-use crate::service;
 use crate::service::{accounts, stream_tickets};
 
 /// The result of signing up, signing in or refreshing a session.

@@ -1,10 +1,9 @@
 //! Every row of every table as text.
 
-use gigway::store::Connection;
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
 /// Every row of every table of the database, with bytes in hexadecimal.
-pub async fn table_dump(db: &Connection) -> String {
+pub async fn table_dump(db: &DatabaseConnection) -> String {
     let backend = db.get_database_backend();
     let query = async |sql: String| {
         let rows = db.query_all_raw(Statement::from_string(backend, sql.clone())).await;
