@@ -52,13 +52,13 @@ pub fn failure_kind(error: &DbErr) -> FailureKind {
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => FailureKind::Unavailable,
-        sqlx::Error::Database(error) => match error.try_downcast_ref::<PgDatabaseError>() {
-            Some(error) => postgres_failure(error.code()),
-            None => {
-                let code = error.code().and_then(|code| code.parse().ok());
-                code.map_or(FailureKind::Other, sqlite_failure)
+        sqlx::Error::Database(error) => {
+            if let Some(error) = error.try_downcast_ref::<PgDatabaseError>() {
+                return postgres_failure(error.code());
             }
-        },
+            let code = error.code().and_then(|code| code.parse().ok());
+            code.map_or(FailureKind::Other, sqlite_failure)
+        }
         _ => FailureKind::Other,
     }
 }

@@ -122,7 +122,7 @@ pub async fn find_active(
         .filter(session::Column::ExpiresAt.gt(now))
         .one(db)
         .await?;
-    Ok(row.map(active_session))
+    Ok(row.as_ref().map(active_session))
 }
 
 /// The active sessions of the user, the newest first.
@@ -139,16 +139,15 @@ pub async fn find_active_of_user(
         .order_by_desc(session::Column::Id)
         .all(db)
         .await?;
-    Ok(rows.into_iter().map(active_session).collect())
+    Ok(rows.iter().map(active_session).collect())
 }
 
-fn active_session(row: session::Model) -> ActiveSession {
-    let session::Model { id, user_id, created_at, expires_at, ended_at: _ } = row;
+fn active_session(row: &session::Model) -> ActiveSession {
     ActiveSession {
-        id: SessionId::from_uuid(id),
-        user_id: UserId::from_uuid(user_id),
-        created_at,
-        expires_at,
+        id: SessionId::from_uuid(row.id),
+        user_id: UserId::from_uuid(row.user_id),
+        created_at: row.created_at,
+        expires_at: row.expires_at,
     }
 }
 

@@ -50,7 +50,7 @@ impl LockedMarket {
         form["imageIds"] = json!([ann.client.upload_image(small_png()).await]);
         let gig = ann.post(form).await;
         app.reviewer("Rita").await.approve(&gig).await;
-        let other = Database::connect_postgres(&url, Duration::from_secs(60)).await.expect("a connection");
+        let other = Database::connect_postgres(&url, Duration::from_mins(1)).await.expect("a connection");
         Self { app, other, ann, gig }
     }
 
@@ -94,7 +94,7 @@ impl LockedMarket {
 /// requests are equal, so they do not share an execution.
 fn send_heavy(client: &Client, number: usize) -> JoinHandle<Value> {
     let list = "totalCount nodes { title } facets { tags { count } priceRanges { count } }";
-    let fields: String = (0..28)
+    let fields: Vec<String> = (0..28)
         .map(|field| {
             format!(
                 "a{field}: gigs(first: 2, where: {{ maxDeliveryDays: {} }}) {{ {list} }} ",
@@ -103,7 +103,7 @@ fn send_heavy(client: &Client, number: usize) -> JoinHandle<Value> {
         })
         .collect();
     let client = client.clone();
-    tokio::spawn(async move { client.execute(&format!("{{ {fields} }}"), json!({})).await })
+    tokio::spawn(async move { client.execute(&format!("{{ {} }}", fields.concat()), json!({})).await })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -89,7 +89,7 @@ pub fn fields_cost(
 
 /// The cost of a search word. A short word is the beginning of many words. A long one is looked up first, and
 /// similar words are searched for if it is mistyped.
-fn word_cost(word: &String) -> u64 {
+fn word_cost(word: &str) -> u64 {
     match word.chars().count() {
         0 | 1 => 40,
         2 => 20,
@@ -163,7 +163,7 @@ impl<'a> CostCounter<'a> {
         match self.argument(field, "search") {
             None | Some(Value::Null) => 0,
             Some(Value::String(text)) => {
-                SEARCH_COST + search::words(&text).iter().map(word_cost).sum::<u64>()
+                SEARCH_COST + search::words(&text).iter().map(|word| word_cost(word)).sum::<u64>()
             }
             Some(_) => SEARCH_COST,
         }
