@@ -85,10 +85,10 @@ fn secrets_are_not_accepted_as_options() {
         }
     }
     for (option, url) in [
-        ("--database-url", "postgres://gigway:hunter2@127.0.0.1:1/gigway"),
-        ("--database-url", "postgres://127.0.0.1:1/gigway?password=hunter2"),
-        ("--redis-url", "redis://:hunter2@127.0.0.1:1"),
-        ("--redis-url", "redis+cluster://user:hunter2@127.0.0.1:1,127.0.0.1:2"),
+        ("--database-url", "postgres://gigway:hunter2@127.0.0.1/gigway"),
+        ("--database-url", "postgres://127.0.0.1/gigway?password=hunter2"),
+        ("--redis-url", "redis://:hunter2@127.0.0.1"),
+        ("--redis-url", "redis+cluster://user:hunter2@127.0.0.1,127.0.0.2"),
     ] {
         let output = run(dir.path(), &["migrate", "up", option, url]);
         let stderr = String::from_utf8(output.stderr).expect("text");
@@ -99,7 +99,7 @@ fn secrets_are_not_accepted_as_options() {
     std::fs::write(dir.path().join("secret"), secret).expect("written");
     let file = format!("@{}", dir.path().join("secret").display());
     assert!(run(dir.path(), &["migrate", "up", "--token-secret", &file]).status.success());
-    assert!(run(dir.path(), &["migrate", "up", "--redis-url", "redis://127.0.0.1:1"]).status.success());
+    assert!(run(dir.path(), &["migrate", "up", "--redis-url", "redis://127.0.0.1"]).status.success());
     let output = gigway(dir.path(), &["migrate", "up"]).env("GIGWAY_TOKEN_SECRET", secret).output();
     assert!(output.expect("the command runs").status.success());
 }

@@ -72,7 +72,7 @@ impl Watchers {
     async fn expect_end_of_session(self, round: usize) {
         for mut socket in self.sockets {
             let (messages, code) = socket.messages_until_close().await;
-            assert_eq!((messages, code), (Vec::<Value>::new(), 4403), "round {round}");
+            assert_eq!((messages, code), (Vec::<Value>::new(), 4410), "round {round}");
         }
         for body in self.bodies {
             let body = body.await.expect("it ends");
@@ -256,7 +256,7 @@ async fn no_event_from_after_a_block_or_an_erasure_is_sent(app: TestApp) {
         for mut socket in sockets {
             let (messages, code) = socket.messages_until_close().await;
             // An erasure archives the gigs before it ends the sessions.
-            assert!(messages.len() <= usize::from(is_erasure) && code == 4403, "{messages:?}");
+            assert!(messages.len() <= usize::from(is_erasure) && code == 4410, "{messages:?}");
             assert!(messages.iter().all(|message| !message.to_string().contains(&last)), "{messages:?}");
         }
         for body in bodies {

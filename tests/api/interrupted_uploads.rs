@@ -120,7 +120,7 @@ async fn an_upload_whose_file_cannot_be_written_leaves_nothing(app: TestApp) {
             assert_eq!(documents.as_array().expect("a list").len(), 1, "{documents}");
         } else {
             let response = ann.client.upload_request(small_png()).send().await.expect("a response");
-            assert_eq!(error_codes(&response.json().await.expect("JSON")), ["INTERNAL_SERVER_ERROR"]);
+            assert_eq!(error_codes(&response.json().await.expect("JSON")), ["SERVICE_UNAVAILABLE"]);
         }
         fs::remove_file(&dir).expect("deleted");
         fs::rename(&hidden, &dir).expect("renamed");
