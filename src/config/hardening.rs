@@ -214,7 +214,7 @@ mod tests {
         let [token_secret, index_key, encryption_keys] = SECRETS.map(|secret| Some(secret.to_owned()));
         let public_url = Some("https://api.example.com".to_owned());
         let env = Some("production".to_owned());
-        Settings { env, token_secret, index_key, encryption_keys, public_url, ..Settings::default() }
+        Settings { public_url, env, token_secret, encryption_keys, index_key, ..Settings::default() }
     }
 
     /// The variable that is refused, after a change of these settings.
@@ -365,8 +365,9 @@ mod tests {
 
     #[test]
     fn production_refuses_one_value_for_two_secrets() {
+        type Setter = fn(&mut Settings, String);
         let key = SECRETS[2].split_once(':').unwrap().1.to_owned();
-        let cases: [(fn(&mut Settings, String), &str, &str); 6] = [
+        let cases: [(Setter, &str, &str); 6] = [
             (|settings, value| settings.index_key = Some(value), SECRETS[0], "GIGWAY_INDEX_KEY"),
             (|settings, value| settings.metrics_token = Some(value), SECRETS[0], "GIGWAY_METRICS_TOKEN"),
             (|settings, value| settings.metrics_token = Some(value), SECRETS[1], "GIGWAY_METRICS_TOKEN"),

@@ -80,14 +80,12 @@ impl RedisChannel {
                 continue;
             }
             let published = with_timeout(async {
-                let mut connection = match idle_connection.take() {
-                    Some(connection) => connection,
-                    None => {
-                        let connect = self
-                            .connector
-                            .connect(async |client| client.get_multiplexed_async_connection().await);
-                        connect.await?
-                    }
+                let mut connection = if let Some(connection) = idle_connection.take() {
+                    connection
+                } else {
+                    let connect =
+                        async |client: &redis::Client| client.get_multiplexed_async_connection().await;
+                    self.connector.connect(connect).await?
                 };
                 let command = redis::cmd("PUBLISH").arg(&self.name).arg(message).to_owned();
                 command.query_async::<()>(&mut connection).await?;

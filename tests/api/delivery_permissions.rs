@@ -104,7 +104,9 @@ async fn commit<F: AsyncFnOnce(&Transaction)>(
     if is_published {
         let mut work = services.begin().await.expect("a transaction");
         change(work.tx()).await;
-        events.into_iter().for_each(|event| work.record(event));
+        for event in events {
+            work.record(event);
+        }
         work.commit().await.expect("committed");
     } else {
         let tx = services.db.begin().await.expect("a transaction");

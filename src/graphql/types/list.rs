@@ -65,6 +65,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::unused_async, reason = "the macro needs async functions")]
     #[Object]
     impl Item {
         async fn fails(&self) -> Result<u8> {
