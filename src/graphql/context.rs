@@ -89,7 +89,7 @@ pub struct RequestMeta {
     pub caller: Caller,
     /// The client's address.
     pub address: IpAddr,
-    /// Identifies the request in logs, in the audit log and in responses.
+    /// Identifies the request in logs, in the audit trail and in responses.
     pub request_id: Arc<str>,
 }
 
@@ -203,7 +203,7 @@ pub trait ContextExt<'a> {
         &self.request().db
     }
 
-    /// Identifies the request in logs, in the audit log and in responses.
+    /// Identifies the request in logs, in the audit trail and in responses.
     fn request_id(&self) -> &'a str {
         &self.request().request_id
     }

@@ -40,7 +40,7 @@ pub struct Loader {
     /// The viewer whose permissions apply; see
     /// [`ContextExt::visibility`](crate::graphql::context::ContextExt::visibility).
     viewer: Option<Arc<Viewer>>,
-    /// Identifies the request in the audit log.
+    /// Identifies the request in the audit trail.
     request_id: Arc<str>,
 }
 
@@ -68,7 +68,7 @@ pub struct OwnVerification(pub UserId);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OwnGigCount(pub UserId);
 
-/// The personal information of a user. The audit log records that a reviewer reads it.
+/// The personal information of a user. The audit trail records that a reviewer reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PersonalInfoOf(pub UserId);
 

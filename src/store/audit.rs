@@ -1,4 +1,4 @@
-//! The audit log: who saw or decided what about whom. Entries are appended and never changed.
+//! The audit trail: who saw or decided what about whom. Entries are appended and never changed.
 
 use chrono::{DateTime, Utc};
 use entity::audit_entry;
@@ -7,7 +7,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, NotSe
 use crate::domain::id::UserId;
 use crate::store::{ROWS_PER_INSERT, Result};
 
-/// An entry of the audit log.
+/// An entry of the audit trail.
 #[derive(Debug, Clone)]
 pub struct AuditEntry {
     pub at: DateTime<Utc>,

@@ -161,7 +161,7 @@ impl IdentityDocument {
     }
 
     /// The URL of the image, for reviewers; null for everybody else. It is valid for 5 minutes, and only with
-    /// an access token of the same session. The audit log records each view.
+    /// an access token of the same session. The audit trail records each view.
     async fn url(&self, ctx: &Context<'_>) -> Option<Result<Url>> {
         nullable(async {
             match ctx.viewer()? {

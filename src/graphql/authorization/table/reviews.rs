@@ -35,7 +35,7 @@ pub(super) const REVIEWS: &[TypeAccess] = &[
     ),
     type_access(
         "PersonalInfo",
-        "The same as its verification. The audit log records each time that a reviewer reads it.",
+        "The same as its verification. The audit trail records each time that a reviewer reads it.",
         &[(
             OwnerAndReviewers,
             &[
@@ -54,7 +54,7 @@ pub(super) const REVIEWS: &[TypeAccess] = &[
     ),
     type_access(
         "IdentityDocument",
-        "The same as its verification. Only reviewers get the image, and the audit log records each view.",
+        "The same as its verification. Only reviewers get the image, and the audit trail records each view.",
         &[(OwnerAndReviewers, &["id", "side", "type", "uploadedAt"]), (ReviewersElseNull, &["url"])],
     ),
     type_access(
