@@ -13,6 +13,8 @@ pub struct Model {
     pub expires_at: DateTimeUtc,
     /// When the session was ended, by signing out for example. Never reset.
     pub ended_at: Option<DateTimeUtc>,
+    /// Hash of the user and the network where the user signed in; null if unknown.
+    pub network_hash: Option<Vec<u8>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -44,7 +44,8 @@ const TOKEN_SECRET: &str = "what-the-gateway-keeps-to-itself-0123456789";
 /// No rate limits.
 const NO_RATE_LIMITS: &str = r#"{
     "anonymous": { "capacity": 0, "perMinute": 0 }, "viewer": { "capacity": 0, "perMinute": 0 },
-    "signIn": { "capacity": 0, "perMinute": 0 }, "signUp": { "capacity": 0, "perMinute": 0 },
+    "signIn": { "capacity": 0, "perMinute": 0 },
+    "refresh": { "capacity": 0, "perMinute": 0 }, "signUp": { "capacity": 0, "perMinute": 0 },
     "upload": { "capacity": 0, "perMinute": 0 } }"#;
 
 static GATEWAY: LazyLock<Mutex<Gateway>> = LazyLock::new(|| Mutex::new(Gateway::start()));
@@ -80,6 +81,7 @@ impl Gateway {
             token_secret: Some(TOKEN_SECRET.to_owned()),
             budgets: Some(NO_RATE_LIMITS.to_owned()),
             sign_in_failures: Some("4000000000".to_owned()),
+            sign_in_failures_per_account: Some("4000000000".to_owned()),
             sign_in_failures_per_address: Some("4000000000".to_owned()),
             ..Settings::default()
         };

@@ -19,6 +19,7 @@ mod m20261127_000002_browsing;
 mod m20261128_000001_erasure;
 mod m20261128_000002_stream_tickets;
 mod m20261128_000003_blocked_sellers;
+mod m20261128_000004_session_network;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000001_erasure::Migration),
             Box::new(m20261128_000002_stream_tickets::Migration),
             Box::new(m20261128_000003_blocked_sellers::Migration),
+            Box::new(m20261128_000004_session_network::Migration),
         ]
     }
 }

@@ -362,7 +362,7 @@ async fn build_services(
         tokens: TokenIssuer::new(&token_secrets, &public_url, is_issuer_checked),
         passwords,
         url_signer: UrlSigner::new(&token_secrets),
-        sign_in_throttle: SignInThrottle::new(config.sign_in_failures, config.sign_in_failures_per_address),
+        sign_in_throttle: SignInThrottle::new(config.sign_in_failures),
         rate_limiter,
         refresh_retry_window: config.refresh_retry_window,
         erasure_journal: ErasureJournal::new(config.erasure_journal.clone()),

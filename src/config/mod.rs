@@ -49,7 +49,7 @@ pub use crate::config::token_secret::TokenSecret;
 use crate::config::token_secret::parse_token_secrets;
 pub use crate::config::trusted_documents::{TrustMode, TrustedDocuments, document_hash};
 use crate::domain::limits::Limits;
-use crate::domain::rate_limits::RateLimitRules;
+use crate::domain::rate_limits::{RateLimitRules, SignInFailureLimits};
 
 /// The kind of installation. Production has stricter defaults, and needs its secrets to be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,10 +125,7 @@ pub struct Config {
     pub allowed_headers: Vec<String>,
     /// The networks of proxies whose X-Forwarded-For counts.
     pub trusted_proxies: Vec<IpNet>,
-    /// Failed sign-ins per account in 15 minutes.
-    pub sign_in_failures: u32,
-    /// Failed sign-ins per client address in 15 minutes.
-    pub sign_in_failures_per_address: u32,
+    pub sign_in_failures: SignInFailureLimits,
     /// How long a refresh token that was exchanged gets the same answer again.
     pub refresh_retry_window: TimeDelta,
     pub connections: ConnectionLimits,
@@ -191,6 +188,7 @@ impl Config {
         let environment = parse_environment(settings.env.as_deref())?;
         let is_production = environment == Environment::Production;
         let connections = parse_connection_limits(&settings, is_production)?;
+        let sign_in_failures = parse_sign_in_failures(&settings)?;
         let data_dir = PathBuf::from(settings.data_dir.unwrap_or_else(|| "./data".into()));
         let token_secrets = parse_token_secrets(settings.token_secret, is_production)?;
         let index_key = parse_secret("GIGWAY_INDEX_KEY", settings.index_key, is_production)?;
@@ -220,18 +218,7 @@ impl Config {
                 settings.trusted_proxies.as_deref(),
                 settings.proxies.is_some(),
             )?,
-            sign_in_failures: parse_number(
-                "GIGWAY_SIGN_IN_FAILURES",
-                settings.sign_in_failures.as_deref(),
-                1,
-                10,
-            )?,
-            sign_in_failures_per_address: parse_number(
-                "GIGWAY_SIGN_IN_FAILURES_PER_ADDRESS",
-                settings.sign_in_failures_per_address.as_deref(),
-                1,
-                100,
-            )?,
+            sign_in_failures,
             refresh_retry_window: TimeDelta::seconds(
                 parse_number(
                     "GIGWAY_REFRESH_RETRY_SECONDS",
@@ -287,6 +274,29 @@ impl Config {
     pub fn is_production(&self) -> bool {
         self.environment == Environment::Production
     }
+}
+
+fn parse_sign_in_failures(settings: &Settings) -> Result<SignInFailureLimits, ConfigError> {
+    Ok(SignInFailureLimits {
+        per_account_and_network: parse_number(
+            "GIGWAY_SIGN_IN_FAILURES",
+            settings.sign_in_failures.as_deref(),
+            1,
+            10,
+        )?,
+        per_account: parse_number(
+            "GIGWAY_SIGN_IN_FAILURES_PER_ACCOUNT",
+            settings.sign_in_failures_per_account.as_deref(),
+            1,
+            100,
+        )?,
+        per_network: parse_number(
+            "GIGWAY_SIGN_IN_FAILURES_PER_ADDRESS",
+            settings.sign_in_failures_per_address.as_deref(),
+            1,
+            100,
+        )?,
+    })
 }
 
 fn parse_connection_limits(

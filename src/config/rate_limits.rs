@@ -16,6 +16,7 @@ pub(super) struct RateLimitOverrides {
     anonymous: Option<BucketRule>,
     viewer: Option<BucketRule>,
     sign_in: Option<BucketRule>,
+    refresh: Option<BucketRule>,
     sign_up: Option<BucketRule>,
     upload: Option<BucketRule>,
 }
@@ -28,6 +29,7 @@ pub fn defaults(environment: Environment) -> RateLimitRules {
         anonymous: rule(20_000, 60_000),
         viewer: rule(20_000, 60_000),
         sign_in: rule(30, 30),
+        refresh: rule(30, 30),
         sign_up: rule(20, 5),
         upload: rule(60, 30),
     }
@@ -47,6 +49,7 @@ impl RateLimitOverrides {
             anonymous: self.anonymous.unwrap_or(defaults.anonymous),
             viewer: self.viewer.unwrap_or(defaults.viewer),
             sign_in: self.sign_in.unwrap_or(defaults.sign_in),
+            refresh: self.refresh.unwrap_or(defaults.refresh),
             sign_up: self.sign_up.unwrap_or(defaults.sign_up),
             upload: self.upload.unwrap_or(defaults.upload),
         };

@@ -78,12 +78,18 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_PROXIES", global = true, value_name = "NUMBER", hide = true)]
     pub proxies: Option<String>,
 
-    /// failed sign-ins per account in 15 minutes, on one gateway [default: 10]
+    /// failed sign-ins per account and client network in 15 minutes, on one gateway; more are refused
+    /// [default: 10]
     #[arg(long, env = "GIGWAY_SIGN_IN_FAILURES", global = true, value_name = "NUMBER")]
     pub sign_in_failures: Option<String>,
 
-    /// failed sign-ins per client network (an IPv4 address or an IPv6 /64) in 15 minutes, on one gateway
-    /// [default: 100]
+    /// failed sign-ins per account in 15 minutes, on one gateway; more are delayed, except from networks where
+    /// the account signed in before [default: 100]
+    #[arg(long, env = "GIGWAY_SIGN_IN_FAILURES_PER_ACCOUNT", global = true, value_name = "NUMBER")]
+    pub sign_in_failures_per_account: Option<String>,
+
+    /// failed sign-ins per client network (an IPv4 address or an IPv6 /64) in 15 minutes, on one gateway; more
+    /// are delayed in the same way [default: 100]
     #[arg(long, env = "GIGWAY_SIGN_IN_FAILURES_PER_ADDRESS", global = true, value_name = "NUMBER")]
     pub sign_in_failures_per_address: Option<String>,
 

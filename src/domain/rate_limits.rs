@@ -9,10 +9,23 @@ pub struct RateLimitRules {
     pub anonymous: BucketRule,
     /// Cost of the operations of a user.
     pub viewer: BucketRule,
-    /// Sign-ins and token refreshes, per network.
+    /// Sign-ins, per network.
     pub sign_in: BucketRule,
+    /// Token refreshes, per session; unknown refresh tokens, per network.
+    pub refresh: BucketRule,
     /// New accounts, per network.
     pub sign_up: BucketRule,
     /// Image uploads of a user.
     pub upload: BucketRule,
+}
+
+/// How many failed sign-ins are allowed in 15 minutes, on one gateway.
+#[derive(Debug, Clone, Copy)]
+pub struct SignInFailureLimits {
+    /// Of one account from one network, before attempts are refused.
+    pub per_account_and_network: u32,
+    /// Of one account from all networks, before attempts are delayed.
+    pub per_account: u32,
+    /// From one network for all accounts, before attempts are delayed.
+    pub per_network: u32,
 }

@@ -17,10 +17,10 @@ use crate::service::Services;
 use crate::service::rate_limit::{Balance, RateLimitKey, RateLimitKind};
 use crate::store::DatabaseTime;
 
-/// Root fields with their own rate limits. Each selection of such a field counts once.
-const RATE_LIMITED_FIELDS: [(&str, RateLimitKind); 5] = [
+/// Root fields with their own rate limits. Each selection of such a field counts once. `refreshSession` is
+/// counted by session, which only `service::accounts` knows.
+const RATE_LIMITED_FIELDS: [(&str, RateLimitKind); 4] = [
     ("signIn", RateLimitKind::SignIn),
-    ("refreshSession", RateLimitKind::SignIn),
     ("signUp", RateLimitKind::SignUp),
     ("uploadGigImage", RateLimitKind::Upload),
     ("uploadIdentityDocument", RateLimitKind::Upload),

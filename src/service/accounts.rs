@@ -11,6 +11,8 @@ use crate::domain::id::{SessionId, UserId};
 use crate::domain::user::{Role, Viewer};
 use crate::domain::violation::{Violation, ViolationCode};
 use crate::service::error::wrong_credentials;
+use crate::service::rate_limit::{RateLimitKey, RateLimitKind};
+use crate::service::sign_in_throttle::network_hash;
 use crate::service::tokens::RefreshToken;
 use crate::service::user_admin::end_sessions;
 use crate::service::{Error, Result, Services, UnitOfWork};
@@ -43,7 +45,7 @@ pub async fn sign_up(
     let new_user = prepare_user(services, form, password, Role::Member, address).await?;
     let work = services.begin().await?;
     insert_user(&work, &new_user).await?;
-    open_session(services, work, new_user.id).await
+    open_session(services, work, new_user.id, address).await
 }
 
 /// Creates an account from the command line, and returns its id.
@@ -103,11 +105,23 @@ pub async fn sign_in(
     password: SecretString,
     address: IpAddr,
 ) -> Result<Session> {
-    let attempt = services.sign_in_throttle.attempt(email, address)?;
+    let attempt = services.sign_in_throttle.attempt(email, address).inspect_err(|_| {
+        // A refused attempt is no sign-in: others of the network need the tokens.
+        let network = RateLimitKey::Network(address);
+        services.rate_limiter.refund(RateLimitKind::SignIn, network, 1, services.now());
+    })?;
     // No e-mail contains control characters, and PostgreSQL rejects some of them.
     let is_plausible = email.len() <= EMAIL_MAX_BYTES && !email.contains(char::is_control);
     let credentials =
         if is_plausible { users::find_credentials(services.db.read(), email).await? } else { None };
+    if attempt.must_wait() {
+        // One lookup also without an account, so that the time does not depend on it.
+        let user_id = credentials.as_ref().map_or(UserId::nil(), |credentials| credentials.user_id);
+        let network = network_hash(user_id, address);
+        if !sessions::is_known_network(services.db.read(), &network).await? {
+            attempt.wait().await?;
+        }
+    }
     let hash = credentials.as_ref().map(|credentials| credentials.password_hash.clone());
     // An overlong password is always wrong. Do not hash it at its full length.
     let is_within_limit =
@@ -126,11 +140,17 @@ pub async fn sign_in(
     if users::lock(work.tx(), credentials.user_id).await? {
         return Err(wrong_credentials());
     }
-    open_session(services, work, credentials.user_id).await
+    open_session(services, work, credentials.user_id, address).await
 }
 
-/// Opens a session for the user, whom the caller has created or locked, and commits. If the user has too many sessions then, the oldest end.
-async fn open_session(services: &Services, mut work: UnitOfWork<'_>, user_id: UserId) -> Result<Session> {
+/// Opens a session for the user, whom the caller has created or locked, and commits. If the user has too many
+/// sessions then, the oldest end.
+async fn open_session(
+    services: &Services,
+    mut work: UnitOfWork<'_>,
+    user_id: UserId,
+    address: IpAddr,
+) -> Result<Session> {
     let (id, now, limits) = (services.new_id(), services.now(), &services.limits.session);
     let role = users::find_role(work.tx(), user_id).await?.ok_or(Error::Unauthenticated)?;
     let others = sessions::find_active_of_user(work.tx(), user_id, now).await?;
@@ -139,7 +159,9 @@ async fn open_session(services: &Services, mut work: UnitOfWork<'_>, user_id: Us
         sessions::end(work.tx(), oldest.id, now).await?;
         work.record(EventBody::SessionEnded { session_id: oldest.id, user_id });
     }
-    sessions::insert(work.tx(), id, user_id, now, session_expiry(limits, role, now, now)).await?;
+    let expires_at = session_expiry(limits, role, now, now);
+    let network = network_hash(user_id, address);
+    sessions::insert(work.tx(), id, user_id, now, expires_at, &network).await?;
     let refresh = RefreshToken::generate()?;
     sessions::insert_token(work.tx(), &refresh.hash, id, now).await?;
     issue_tokens(services, work, id, refresh).await
@@ -167,9 +189,20 @@ async fn issue_tokens(
 ///
 /// # Errors
 /// `WRONG_CREDENTIALS` if the token is unknown, used or expired. A used token also ends the session.
-pub async fn refresh(services: &Services, token: &SecretString) -> Result<Session> {
+/// [`Error::BudgetExceeded`] after too many refreshes of the session, or unknown tokens of the network.
+pub async fn refresh(services: &Services, token: &SecretString, address: IpAddr) -> Result<Session> {
     let hash = RefreshToken::hash(token.expose_secret());
     let now = services.now();
+    let known = sessions::find_token(services.db.read(), &hash).await?;
+    // The exchange that is repeated has paid. If its retry had to wait, it could come too late.
+    let is_retry = known.as_ref().is_some_and(|token| is_retry(services, token));
+    if !is_retry {
+        // By session, so that an office behind one address can refresh as often as it has people. Guesses have
+        // no session, and are counted by network.
+        let key =
+            known.map_or(RateLimitKey::Network(address), |token| RateLimitKey::Session(token.session_id));
+        services.rate_limiter.charge(RateLimitKind::Refresh, key, 1, now).await?;
+    }
     let work = services.begin().await?;
     let Some(StoredToken { session_id, user_id, .. }) = sessions::find_token(work.tx(), &hash).await? else {
         return Err(session_ended_error());
@@ -217,8 +250,8 @@ async fn find_successor(
     hash: &[u8],
 ) -> Result<Option<RefreshToken>> {
     // Read again: another gateway may have exchanged the token a moment ago.
-    let used_at = sessions::find_token(work.tx(), hash).await?.and_then(|stored| stored.used_at);
-    if used_at.is_none_or(|used_at| services.now() - used_at >= services.refresh_retry_window) {
+    let stored = sessions::find_token(work.tx(), hash).await?;
+    if !stored.is_some_and(|token| is_retry(services, &token)) {
         return Ok(None);
     }
     for successor in services.tokens.successors(token) {
@@ -227,6 +260,11 @@ async fn find_successor(
         }
     }
     Ok(None)
+}
+
+/// Whether the token was exchanged a short time ago.
+fn is_retry(services: &Services, token: &StoredToken) -> bool {
+    token.used_at.is_some_and(|used_at| services.now() - used_at < services.refresh_retry_window)
 }
 
 fn session_ended_error() -> Error {

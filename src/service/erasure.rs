@@ -29,7 +29,9 @@ use crate::service::gigs::{apply_transition, record_queue_change};
 use crate::service::user_admin::{end_sessions, lock_not_erased};
 use crate::service::{Error, Result, Services, UnitOfWork, blobs, user_admin};
 use crate::store::verifications::VerificationRecord;
-use crate::store::{blobs as blob_records, gigs, idempotency, images, reviews, users, verifications};
+use crate::store::{
+    blobs as blob_records, gigs, idempotency, images, reviews, sessions, users, verifications,
+};
 
 /// Erases a user: destroys their identity data and stored idempotency keys, ends their sessions, archives their
 /// gigs and removes the content, and anonymises their profile. The record of decisions stays.
@@ -99,6 +101,7 @@ async fn erase_data(services: &Services, work: &mut UnitOfWork<'_>, user_id: Use
         destroy_identity_data(services, work, record, "ERASED").await?;
     }
     end_sessions(work, user_id, services).await?;
+    sessions::forget_networks(work.tx(), user_id).await?;
     idempotency::delete_all_about_user(work.tx(), user_id, services.now()).await?;
     users::anonymise(work.tx(), user_id, services.now()).await?;
     work.record(EventBody::ProfileChanged { user_id });

@@ -30,7 +30,7 @@ pub enum Error {
     /// Too many failed sign-ins; how long to wait.
     #[error("too many failed attempts; try again in {0:?}")]
     RateLimited(Duration),
-    /// A rate limit of uploads is exceeded.
+    /// A rate limit of uploads or refreshes is exceeded.
     #[error("rate limit exceeded: {0:?}")]
     BudgetExceeded(RateLimited),
     /// Too many passwords or images wait to be processed.

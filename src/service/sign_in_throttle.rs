@@ -1,70 +1,139 @@
-//! Limits failed sign-ins per account and per IP address.
+//! Slows down and limits failed sign-ins.
+//!
+//! Failures are counted three ways. Of one account from one network, a few are allowed: more are refused, which
+//! locks out nobody elsewhere. Of one account from all networks, and from one network for all accounts, many
+//! are allowed: after that, attempts wait before the password is checked, so that an attacker can neither go on
+//! at full speed nor lock out the owner or an office. Networks from which the account has signed in before do
+//! not wait.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
 use crate::domain::account::email_key;
+use crate::domain::id::UserId;
+use crate::domain::rate_limits::SignInFailureLimits;
 use crate::service::{Error, Result};
 
 /// How long a failure counts.
 const WINDOW: Duration = Duration::from_mins(15);
 
-/// How many accounts, and how many addresses, are counted at the same time, to bound the memory.
+/// How many accounts, networks, and pairs of both are counted at the same time, to bound the memory.
 const MAX_COUNTERS: u64 = 100_000;
+
+/// How long an attempt waits after too many failures. It grows by this with each further tenth of the limit.
+const DELAY_STEP: Duration = Duration::from_secs(1);
+
+const DELAY_MAX: Duration = Duration::from_secs(5);
+
+/// How many attempts for one account, or from one network, may wait at a time. More are refused.
+const WAITING_MAX: u32 = 20;
 
 /// Counts failed sign-ins. Each gateway counts for itself.
 #[derive(Debug)]
 pub struct SignInThrottle {
-    per_account: u32,
-    per_address: u32,
-    /// By a hash of the e-mail, so that an overlong e-mail does not take more memory.
-    accounts: Cache<[u8; 32], Arc<AtomicU32>>,
-    addresses: Cache<IpAddr, Arc<AtomicU32>>,
+    limits: SignInFailureLimits,
+    /// By hashes of the e-mail, so that an overlong e-mail does not take more memory.
+    pairs: Counters<([u8; 32], IpAddr)>,
+    accounts: Counters<[u8; 32]>,
+    networks: Counters<IpAddr>,
+}
+
+type Counters<K> = Cache<K, Arc<Counter>>;
+
+#[derive(Debug, Default)]
+struct Counter {
+    failures: AtomicU32,
+    /// Attempts that are being delayed.
+    waiting: AtomicU32,
 }
 
 /// A sign-in in progress. It counts as a failure until it is dropped, so that concurrent attempts cannot
 /// exceed the limit; after that only if [`Attempt::failed`] was called.
 #[derive(Debug)]
 pub(super) struct Attempt {
-    counters: [Arc<AtomicU32>; 2],
+    counters: [Arc<Counter>; 3],
+    /// The counters that are over their limit, and for how long the attempt should wait for each.
+    delays: Vec<(Arc<Counter>, Duration)>,
     failed: bool,
 }
 
+/// Hash of an account and a network, by which a session remembers where its user signed in.
+pub(super) fn network_hash(user_id: UserId, network: IpAddr) -> [u8; 32] {
+    Sha256::digest(format!("{} {network}", user_id.uuid())).into()
+}
+
 impl SignInThrottle {
-    /// Sets how many failures are allowed in 15 minutes.
-    pub fn new(per_account: u32, per_address: u32) -> Self {
-        Self {
-            per_account,
-            per_address,
-            accounts: Cache::builder().max_capacity(MAX_COUNTERS).time_to_live(WINDOW).build(),
-            addresses: Cache::builder().max_capacity(MAX_COUNTERS).time_to_live(WINDOW).build(),
-        }
+    pub fn new(limits: SignInFailureLimits) -> Self {
+        Self { limits, pairs: counters(), accounts: counters(), networks: counters() }
     }
 
     /// Counts an attempt, whether or not the account exists.
     ///
     /// # Errors
-    /// [`Error::RateLimited`] after too many failures.
-    pub(super) fn attempt(&self, email: &str, address: IpAddr) -> Result<Attempt> {
-        let account = Sha256::digest(email_key(email)).into();
-        let counters = [
-            (self.addresses.get_with(address, Arc::default), self.per_address),
-            (self.accounts.get_with(account, Arc::default), self.per_account),
-        ];
-        // Count both, even if the first is over its limit.
-        let allowed =
-            counters.each_ref().map(|(counter, limit)| counter.fetch_add(1, Ordering::Relaxed) < *limit);
-        let attempt = Attempt { counters: counters.map(|(counter, _)| counter), failed: false };
-        if allowed == [true; 2] { Ok(attempt) } else { Err(Error::RateLimited(WINDOW)) }
+    /// [`Error::RateLimited`] after too many failures of this account from this network.
+    pub(super) fn attempt(&self, email: &str, network: IpAddr) -> Result<Attempt> {
+        let account: [u8; 32] = Sha256::digest(email_key(email)).into();
+        let pair = self.pairs.get_with((account, network), Arc::default);
+        let before = pair.failures.fetch_add(1, Ordering::Relaxed);
+        if before >= self.limits.per_account_and_network {
+            pair.failures.fetch_sub(1, Ordering::Relaxed);
+            return Err(Error::RateLimited(WINDOW));
+        }
+        let account = self.accounts.get_with(account, Arc::default);
+        let network = self.networks.get_with(network, Arc::default);
+        let mut delays = Vec::new();
+        for (counter, limit) in [(&account, self.limits.per_account), (&network, self.limits.per_network)] {
+            let before = counter.failures.fetch_add(1, Ordering::Relaxed);
+            if let Some(excess) = before.checked_sub(limit) {
+                let steps = 1 + u64::from(excess) * 10 / u64::from(limit.max(1));
+                let delay = DELAY_STEP.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX));
+                delays.push((Arc::clone(counter), delay.min(DELAY_MAX)));
+            }
+        }
+        Ok(Attempt { counters: [pair, account, network], delays, failed: false })
     }
 }
 
+fn counters<K: std::hash::Hash + Eq + Send + Sync + 'static>() -> Counters<K> {
+    // By the last use, so that a full cache still counts new keys.
+    Cache::builder()
+        .max_capacity(MAX_COUNTERS)
+        .eviction_policy(EvictionPolicy::lru())
+        .time_to_live(WINDOW)
+        .build()
+}
+
 impl Attempt {
+    /// Whether the attempt has to wait, unless the account has signed in from this network before.
+    pub(super) fn must_wait(&self) -> bool {
+        !self.delays.is_empty()
+    }
+
+    /// Waits after too many failures.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] if too many attempts wait already.
+    pub(super) async fn wait(&self) -> Result<()> {
+        let mut delay = Duration::ZERO;
+        let mut places = Vec::new();
+        for (counter, needed) in &self.delays {
+            if counter.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
+                counter.waiting.fetch_sub(1, Ordering::Relaxed);
+                return Err(Error::RateLimited(DELAY_MAX));
+            }
+            places.push(WaitingPlace(counter));
+            delay = delay.max(*needed);
+        }
+        tokio::time::sleep(delay).await;
+        Ok(())
+    }
+
     /// Keeps the attempt counted: the credentials were wrong.
     pub(super) fn failed(mut self) {
         self.failed = true;
@@ -75,9 +144,18 @@ impl Drop for Attempt {
     fn drop(&mut self) {
         if !self.failed {
             for counter in &self.counters {
-                counter.fetch_sub(1, Ordering::Relaxed);
+                counter.failures.fetch_sub(1, Ordering::Relaxed);
             }
         }
+    }
+}
+
+/// Counts an attempt as waiting until it is dropped.
+struct WaitingPlace<'a>(&'a Counter);
+
+impl Drop for WaitingPlace<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -85,20 +163,61 @@ impl Drop for Attempt {
 mod tests {
     use super::*;
 
+    fn network(number: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, number])
+    }
+
+    fn throttle() -> SignInThrottle {
+        SignInThrottle::new(SignInFailureLimits {
+            per_account_and_network: 2,
+            per_account: 5,
+            per_network: 4,
+        })
+    }
+
     #[test]
-    fn only_failed_sign_ins_count_per_account_and_per_address() {
-        let throttle = SignInThrottle::new(2, 3);
-        let address = IpAddr::from([127, 0, 0, 1]);
+    fn failures_of_an_account_from_one_network_are_refused_only_there() {
+        let throttle = throttle();
         for _ in 0..5 {
-            throttle.attempt("ann@example.com", address).expect("no failure yet");
+            throttle.attempt("ann@example.com", network(1)).expect("no failure yet");
         }
         for _ in 0..2 {
-            throttle.attempt("Ann@Example.com", address).expect("two failures are allowed").failed();
+            throttle.attempt("Ann@Example.com", network(1)).expect("two failures are allowed").failed();
         }
-        assert!(matches!(throttle.attempt("ann@example.com", address), Err(Error::RateLimited(_))));
-        throttle.attempt("bob@example.com", address).expect("the address has one failure left").failed();
-        assert!(throttle.attempt("cid@example.com", address).is_err());
-        let other_address = IpAddr::from([127, 0, 0, 2]);
-        throttle.attempt("cid@example.com", other_address).expect("another address");
+        for _ in 0..10 {
+            assert!(matches!(throttle.attempt("ann@example.com", network(1)), Err(Error::RateLimited(_))));
+        }
+        assert!(!throttle.attempt("ann@example.com", network(2)).expect("another network").must_wait());
+        assert!(!throttle.attempt("bob@example.com", network(1)).expect("another account").must_wait());
+    }
+
+    #[test]
+    fn many_failures_of_an_account_or_from_a_network_delay_further_attempts() {
+        let throttle = throttle();
+        for number in 0..5 {
+            throttle.attempt("ann@example.com", network(number)).expect("allowed").failed();
+        }
+        let delayed = throttle.attempt("ann@example.com", network(9)).expect("delayed, not refused");
+        assert_eq!(delayed.delays[0].1, DELAY_STEP);
+        let throttle = self::throttle();
+        for number in 0..100 {
+            throttle.attempt(&format!("{number}@example.com"), network(1)).expect("delayed only").failed();
+        }
+        let delayed = throttle.attempt("bob@example.com", network(1)).expect("delayed, not refused");
+        assert_eq!(delayed.delays[0].1, DELAY_MAX);
+    }
+
+    #[tokio::test]
+    async fn a_bounded_number_of_attempts_waits() {
+        let throttle = throttle();
+        for number in 0..5 {
+            throttle.attempt("ann@example.com", network(number)).expect("allowed").failed();
+        }
+        let attempts: Vec<_> = (100..=120)
+            .map(|number| throttle.attempt("ann@example.com", network(number)).expect("delayed"))
+            .collect();
+        let waits = futures_util::future::join_all(attempts.iter().map(Attempt::wait)).await;
+        assert_eq!(waits.iter().filter(|wait| wait.is_err()).count(), 1);
+        attempts[0].wait().await.expect("the others have waited");
     }
 }

@@ -35,6 +35,7 @@ pub async fn insert(
     user_id: UserId,
     created_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
+    network_hash: &[u8],
 ) -> Result<()> {
     let row = session::ActiveModel {
         id: Set(id.uuid()),
@@ -42,6 +43,7 @@ pub async fn insert(
         created_at: Set(created_at),
         expires_at: Set(expires_at),
         ended_at: Set(None),
+        network_hash: Set(Some(network_hash.to_vec())),
     };
     session::Entity::insert(row).exec_without_returning(tx).await?;
     Ok(())
@@ -89,6 +91,29 @@ pub async fn find_viewer(
         Ok(Viewer { user, role, email: row.email, session_id, access_until })
     })
     .transpose()
+}
+
+/// Whether there is a session, active or ended, of the user and network of this hash. Expired sessions are
+/// deleted after a while, and forgotten then.
+pub async fn is_known_network(db: &impl ConnectionTrait, network_hash: &[u8]) -> Result<bool> {
+    let row = session::Entity::find()
+        .select_only()
+        .column(session::Column::Id)
+        .filter(session::Column::NetworkHash.eq(network_hash.to_vec()))
+        .into_tuple::<SessionId>()
+        .one(db)
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Forgets from which networks the user signed in.
+pub async fn forget_networks(tx: &impl ConnectionTrait, user_id: UserId) -> Result<()> {
+    session::Entity::update_many()
+        .col_expr(session::Column::NetworkHash, Expr::value(None::<Vec<u8>>))
+        .filter(session::Column::UserId.eq(user_id))
+        .exec(tx)
+        .await?;
+    Ok(())
 }
 
 pub async fn find_token(tx: &impl ConnectionTrait, hash: &[u8]) -> Result<Option<StoredToken>> {

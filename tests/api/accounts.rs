@@ -236,36 +236,3 @@ async fn without_a_retry_window_any_second_use_of_a_refresh_token_ends_the_sessi
     assert_eq!(app.gateway_a().mutation_errors(REFRESH, token).await, expected);
     assert_eq!(ann.client.error_codes(VIEWER, json!({})).await, ["UNAUTHENTICATED"]);
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn failed_sign_ins_are_limited_per_account_and_per_address() {
-    let settings = Settings {
-        sign_in_failures: Some("2".into()),
-        sign_in_failures_per_address: Some("4".into()),
-        ..Settings::default()
-    };
-    let app = TestApp::start(settings, 1).await;
-    let ann = app.member("Ann").await;
-    app.member("Bob").await;
-    let wrong_password = |email: &str| json!({ "input": { "email": email, "password": "not the password" } });
-    for _ in 0..2 {
-        let refused = app.gateway_a().mutation_errors(SIGN_IN, wrong_password(&ann.email)).await;
-        assert_eq!(refused, [violation("WRONG_CREDENTIALS", "")]);
-    }
-    // Even with the right password, and with a forged address in `x-forwarded-for`.
-    let body = json!({ "query": SIGN_IN, "variables": {
-        "input": { "email": ann.email, "password": PASSWORD } } });
-    let request = app.gateway_a().post("/graphql").header("x-forwarded-for", "9.9.9.9").json(&body);
-    let response = request.send().await.expect("a response");
-    assert_eq!(response.status(), 429);
-    assert_eq!(response.headers()["retry-after"], "900");
-    let response: Value = response.json().await.expect("JSON");
-    assert_eq!(response["errors"][0]["extensions"]["code"], "RATE_LIMITED");
-    for _ in 0..2 {
-        app.gateway_a().mutation_errors(SIGN_IN, wrong_password("nobody@example.com")).await;
-    }
-    assert_eq!(
-        app.gateway_a().error_codes(SIGN_IN, wrong_password("bob@example.com")).await,
-        ["RATE_LIMITED"]
-    );
-}

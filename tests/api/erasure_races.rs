@@ -167,6 +167,10 @@ async fn assert_erased(app: &TestApp, ann: &TestUser, context: &str) {
         .filter(session::Column::UserId.eq(id))
         .filter(session::Column::EndedAt.is_null());
     assert_eq!(living.count(db).await.expect("a count"), 0, "{context}: a session is left");
+    let networks = session::Entity::find()
+        .filter(session::Column::UserId.eq(id))
+        .filter(session::Column::NetworkHash.is_not_null());
+    assert_eq!(networks.count(db).await.expect("a count"), 0, "{context}: a network is left");
     let gigs = gig::Entity::find().filter(gig::Column::SellerId.eq(id)).all(db).await.expect("gigs");
     assert!(gigs.iter().all(|gig| gig.status == "ARCHIVED" && gig.title == "Erased"), "{context}: {gigs:#?}");
     let keys = idempotent_request::Entity::find().filter(idempotent_request::Column::UserId.eq(id));

@@ -293,6 +293,7 @@ async fn random_requests_get_valid_responses(settings: Settings, gateways: usize
         token_secret: Some(TOKEN_SECRET.to_owned()),
         // Random passwords must not lock the clients out.
         sign_in_failures: Some("1000000".to_owned()),
+        sign_in_failures_per_account: Some("1000000".to_owned()),
         sign_in_failures_per_address: Some("1000000".to_owned()),
         ..settings
     };

@@ -61,6 +61,7 @@ mod scanner;
 mod schema;
 mod search;
 mod session_limits;
+mod sign_in_failures;
 mod statement_counts;
 mod stream_tickets;
 mod subscriptions;

@@ -79,8 +79,8 @@ impl AccountMutation {
     }
 
     /// Signs in. An unknown e-mail and a wrong password give the same error, WRONG_CREDENTIALS. A blocked
-    /// account gives NOT_ALLOWED. Too many failed attempts for one account or from one IP address give the
-    /// GraphQL error RATE_LIMITED.
+    /// account gives NOT_ALLOWED. Too many failed attempts for one account from one IP address give the GraphQL
+    /// error RATE_LIMITED; after many from all addresses, or for all accounts, the response is delayed.
     async fn sign_in(
         &self,
         ctx: &Context<'_>,
@@ -102,7 +102,8 @@ impl AccountMutation {
         refresh_token: String,
     ) -> Result<SessionPayload> {
         let token = SecretString::from(refresh_token);
-        SessionPayload::of(ctx, Box::pin(accounts::refresh(ctx.services(), &token))).await
+        let act = accounts::refresh(ctx.services(), &token, ctx.address());
+        SessionPayload::of(ctx, Box::pin(act)).await
     }
 
     /// Ends this session, or all sessions of the viewer. Their open subscriptions end, too. Requires a

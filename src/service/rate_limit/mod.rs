@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use moka::Expiry;
 use moka::sync::Cache;
 
-use crate::domain::id::UserId;
+use crate::domain::id::{SessionId, UserId};
 use crate::domain::rate_limits::RateLimitRules;
 use crate::domain::token_bucket::{Bucket, BucketRule};
 use crate::events::redis_connector::RedisConnector;
@@ -33,6 +33,7 @@ pub enum RateLimitKind {
     /// The cost of operations.
     Operations,
     SignIn,
+    Refresh,
     SignUp,
     Upload,
 }
@@ -41,6 +42,7 @@ pub enum RateLimitKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RateLimitKey {
     User(UserId),
+    Session(SessionId),
     /// Anonymous clients of one network.
     Network(IpAddr),
 }
@@ -115,9 +117,10 @@ impl RateLimiter {
 
     fn rule(&self, kind: RateLimitKind, key: RateLimitKey) -> BucketRule {
         match (kind, key) {
-            (RateLimitKind::Operations, RateLimitKey::User(_)) => self.rules.viewer,
             (RateLimitKind::Operations, RateLimitKey::Network(_)) => self.rules.anonymous,
+            (RateLimitKind::Operations, _) => self.rules.viewer,
             (RateLimitKind::SignIn, _) => self.rules.sign_in,
+            (RateLimitKind::Refresh, _) => self.rules.refresh,
             (RateLimitKind::SignUp, _) => self.rules.sign_up,
             (RateLimitKind::Upload, _) => self.rules.upload,
         }
@@ -208,7 +211,8 @@ mod tests {
 
     fn rate_limiter(anonymous: BucketRule) -> RateLimiter {
         let viewer = BucketRule::new(20_000, 60_000);
-        let rules = RateLimitRules { anonymous, viewer, sign_in: viewer, sign_up: viewer, upload: viewer };
+        let (sign_in, refresh, sign_up, upload) = (viewer, viewer, viewer, viewer);
+        let rules = RateLimitRules { anonymous, viewer, sign_in, refresh, sign_up, upload };
         RateLimiter::new(rules, None, "test")
     }
 

@@ -87,6 +87,7 @@ impl SharedBuckets {
         let name: &str = kind.into();
         let owner = match key {
             RateLimitKey::User(id) => id.uuid().simple().to_string(),
+            RateLimitKey::Session(id) => id.uuid().simple().to_string(),
             RateLimitKey::Network(address) => address.to_string(),
         };
         let mut invocation = self.script.prepare_invoke();

@@ -33,10 +33,20 @@ impl TestApp {
     }
 
     async fn user(&self, name: &str, role: Role) -> TestUser {
+        let email = self.add_user(name, role).await;
+        self.sign_in(&email).await
+    }
+
+    /// Creates a member who has never signed in. Returns the e-mail address.
+    pub async fn member_without_session(&self, name: &str) -> String {
+        self.add_user(name, Role::Member).await
+    }
+
+    async fn add_user(&self, name: &str, role: Role) -> String {
         let email = format!("{}@example.com", name.to_lowercase());
         let form = SignUpForm { email: email.clone(), display_name: name.to_owned() };
         accounts::add_user(self.services(), form, PASSWORD.into(), role).await.expect("a new user");
-        self.sign_in(&email).await
+        email
     }
 
     /// Starts a new session of the user with this e-mail address.
