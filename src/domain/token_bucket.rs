@@ -71,9 +71,9 @@ impl Bucket {
 
     fn refill(&mut self, rule: BucketRule, now: DateTime<Utc>) {
         // If the clock is set back, nothing is added.
-        let milliseconds = (now - self.updated_at).num_milliseconds().max(0);
+        let microseconds = (now - self.updated_at).num_microseconds().unwrap_or(i64::MAX).max(0);
         #[expect(clippy::cast_precision_loss, reason = "the bucket is full long before precision is lost")]
-        let added = milliseconds as f64 * rule.per_millisecond();
+        let added = microseconds as f64 / 1000.0 * rule.per_millisecond();
         self.refund(rule, added);
         self.updated_at = self.updated_at.max(now);
     }
@@ -134,5 +134,17 @@ mod tests {
         let mut bucket = Bucket::new(rule, DateTime::<Utc>::UNIX_EPOCH);
         bucket.take(rule, 1.0, DateTime::<Utc>::UNIX_EPOCH).expect("it is full");
         assert_eq!(bucket.take(rule, 1.0, DateTime::<Utc>::UNIX_EPOCH), Err(Duration::from_hours(24)));
+    }
+
+    #[test]
+    fn frequent_requests_do_not_slow_the_refill_down() {
+        let rule = BucketRule::new(100, 60_000);
+        let start = DateTime::<Utc>::UNIX_EPOCH;
+        let mut bucket = Bucket::new(rule, start);
+        bucket.take(rule, 100.0, start).expect("it is full");
+        for step in 1..=100 {
+            bucket.take(rule, 0.0, start + TimeDelta::microseconds(500 * step)).expect("nothing is taken");
+        }
+        assert!((bucket.tokens() - 50.0).abs() < 0.001, "{}", bucket.tokens());
     }
 }
