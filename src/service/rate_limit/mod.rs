@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use moka::Expiry;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use crate::domain::id::{SessionId, UserId};
@@ -110,7 +111,13 @@ impl Expiry<BucketKey, Arc<LocalBucket>> for DropWhenFull {
 impl RateLimiter {
     /// `redis` and `name` identify the shared buckets; without Redis the gateway has its own.
     pub fn new(rules: RateLimitRules, redis: Option<&RedisConnector>, name: &str) -> Self {
-        let local = Cache::builder().max_capacity(MAX_BUCKETS).expire_after(DropWhenFull).build();
+        // By the last use: a policy that prefers frequent keys would drop each new bucket of a full cache at
+        // once, and its client would have no limit.
+        let local = Cache::builder()
+            .max_capacity(MAX_BUCKETS)
+            .eviction_policy(EvictionPolicy::lru())
+            .expire_after(DropWhenFull)
+            .build();
         let shared = redis.map(|connector| Arc::new(SharedBuckets::new(connector.clone(), name)));
         Self { rules, local, shared }
     }
@@ -240,5 +247,79 @@ mod tests {
             .charge(RateLimitKind::Operations, network, u64::MAX, DateTime::<Utc>::UNIX_EPOCH)
             .await;
         assert_eq!(charged, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn a_full_cache_still_limits_new_callers() {
+        let rate_limiter = rate_limiter(BucketRule::new(1, 0));
+        let now = DateTime::<Utc>::UNIX_EPOCH;
+        let charge = async |number: u32| {
+            let key = RateLimitKey::Network(IpAddr::from(number.to_be_bytes()));
+            rate_limiter.charge(RateLimitKind::Operations, key, 1, now).await
+        };
+        let max = u32::try_from(MAX_BUCKETS).unwrap();
+        for number in 0..max {
+            charge(number).await.unwrap();
+        }
+        rate_limiter.local.run_pending_tasks();
+        for number in max..max + 100 {
+            charge(number).await.unwrap();
+            rate_limiter.local.run_pending_tasks();
+            assert!(charge(number).await.is_err(), "{number}");
+        }
+    }
+
+    /// Charges, refunds and clock moves in a random order. What is admitted (and not refunded) between two
+    /// moments never exceeds the capacity and what was added between them.
+    #[tokio::test]
+    async fn no_window_admits_more_than_the_capacity_and_the_refill() {
+        use rand::rngs::StdRng;
+        use rand::{Rng, SeedableRng};
+        for seed in 0..200 {
+            let mut rng = StdRng::seed_from_u64(seed);
+            let rule = BucketRule::new(rng.random_range(1..1000), rng.random_range(0..6000));
+            let rate_limiter = rate_limiter(rule);
+            let key = RateLimitKey::Network(IpAddr::from([192, 0, 2, 1]));
+            let kind = RateLimitKind::Operations;
+            let (mut now, mut latest) = (DateTime::<Utc>::UNIX_EPOCH, DateTime::<Utc>::UNIX_EPOCH);
+            rate_limiter.charge(kind, key, 0, now).await.expect("it is full");
+            // The latest time of a charge, and the net sum admitted, after each step.
+            let mut history = vec![(latest, 0.0_f64)];
+            let mut outstanding: Vec<u32> = Vec::new();
+            for _ in 0..100 {
+                let mut admitted = history.last().unwrap().1;
+                match rng.random_range(0..4) {
+                    0 => now += chrono::TimeDelta::microseconds(rng.random_range(-2_000_000..5_000_000)),
+                    1 if !outstanding.is_empty() => {
+                        let charged = outstanding.swap_remove(rng.random_range(0..outstanding.len()));
+                        let unused = rng.random_range(0..=charged);
+                        rate_limiter.refund(kind, key, unused.into(), now);
+                        admitted -= f64::from(unused);
+                    }
+                    _ => {
+                        let cost = rng.random_range(0..=rule.capacity);
+                        latest = latest.max(now);
+                        match rate_limiter.charge(kind, key, cost.into(), now).await {
+                            Ok(balance) => {
+                                assert!(balance.unwrap().remaining <= rule.capacity);
+                                outstanding.push(cost);
+                                admitted += f64::from(cost);
+                            }
+                            Err(limited) => assert!(limited.retry_after > Duration::ZERO),
+                        }
+                    }
+                }
+                history.push((latest, admitted));
+                for (start, before) in &history {
+                    let elapsed = (latest - *start).as_seconds_f64() * 1000.0;
+                    let bound = f64::from(rule.capacity) + elapsed * rule.per_millisecond();
+                    assert!(
+                        admitted - before <= bound + 0.01,
+                        "seed {seed}: {} of {bound}",
+                        admitted - before
+                    );
+                }
+            }
+        }
     }
 }
