@@ -54,6 +54,7 @@ impl OperationCharge {
             Caller::Anonymous | Caller::InvalidCredentials => RateLimitKey::Network(meta.address),
         };
         let now = services.now();
+        let mut due = Vec::new();
         for (field, kind) in RATE_LIMITED_FIELDS {
             let count = operation.root_fields.iter().filter(|name| *name == field).count();
             if count > 0 {
@@ -64,14 +65,23 @@ impl OperationCharge {
                 } else {
                     RateLimitKey::Network(meta.address)
                 };
-                let count = u64::try_from(count).unwrap_or(u64::MAX);
-                services.rate_limiter.charge(kind, key, count, now).await?;
+                due.push((kind, key, u64::try_from(count).unwrap_or(u64::MAX)));
             }
         }
-        let balance = services
-            .rate_limiter
-            .charge(RateLimitKind::Operations, rate_limit_key, operation.cost, now)
-            .await?;
+        due.push((RateLimitKind::Operations, rate_limit_key, operation.cost));
+        let mut balance = None;
+        for (index, (kind, key, cost)) in due.iter().enumerate() {
+            match services.rate_limiter.charge(*kind, *key, *cost, now).await {
+                Ok(charged) => balance = charged,
+                Err(limited) => {
+                    // Nothing is executed, so nothing is charged.
+                    for (kind, key, cost) in due.iter().take(index) {
+                        services.rate_limiter.refund(*kind, *key, *cost, now);
+                    }
+                    return Err(limited.into());
+                }
+            }
+        }
         let (base_cost, charged) = (operation.base_cost, operation.cost);
         Ok(Self { rate_limit_key, base_cost, charged, balance, database_time: DatabaseTime::default() })
     }

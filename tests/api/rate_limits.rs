@@ -257,3 +257,26 @@ async fn clients_behind_a_trusted_proxy_have_their_own_limits() {
         app.gateway_a().get("/metrics").send().await.expect("a response").text().await.expect("text");
     assert!(metrics.contains("gigway_unreadable_client_addresses_total 2"), "{metrics}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operation_that_one_limit_refuses_is_charged_for_no_other() {
+    let budgets = json!({
+        "signIn": { "capacity": 3, "perMinute": 0 },
+        "signUp": { "capacity": 1, "perMinute": 0 },
+    });
+    let app = TestApp::start(with_rate_limits(&budgets), 1).await;
+    let email = app.member_without_session("Ann").await;
+    let gateway_a = app.gateway_a();
+    let both = "mutation($i: SignInInput!, $u: SignUpInput!) { signIn(input: $i) { errors { code } }
+        a: signUp(input: $u) { errors { code } } b: signUp(input: $u) { errors { code } } }";
+    let sign_in = json!({ "email": email, "password": PASSWORD });
+    let sign_up = json!({ "email": "bob@example.com", "displayName": "Bob", "password": PASSWORD });
+    for _ in 0..5 {
+        let refused = execute(&gateway_a, both, json!({ "i": sign_in, "u": sign_up })).await;
+        refused.expect_err("two sign-ups in one operation, but one is allowed");
+    }
+    for _ in 0..3 {
+        execute(&gateway_a, SIGN_IN, json!({ "input": sign_in })).await.expect("no sign-in was charged");
+    }
+    execute(&gateway_a, SIGN_IN, json!({ "input": sign_in })).await.expect_err("all three are spent");
+}
