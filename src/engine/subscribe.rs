@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_graphql::{Request, Response};
 use futures_util::StreamExt;
+use sha2::{Digest, Sha256};
 
 use crate::engine::delivery::{
     CurrentCaller, ExecutionEnv, FanoutKey, HandoffSlot, SourceHandoff, SubscriptionStream,
@@ -62,7 +63,7 @@ impl Engine {
         let key = FanoutKey {
             topic: handoff.source.topic,
             scope: handoff.source.fanout_scope.clone(),
-            variables: to_json(&variables),
+            variables: Sha256::digest(to_json(&variables)).into(),
         };
         // The root field has run, so its variables are not needed to execute an event.
         for name in &root_variables.root_only {

@@ -17,8 +17,10 @@ use async_graphql::{
     QueryPathSegment, Response, SchemaEnv, Value, Variables,
 };
 use async_graphql_value::Value as Argument;
+use sha2::{Digest, Sha256};
 
 use crate::engine::delivery::registry::Registry;
+use crate::engine::limits::tokens::significant_text;
 use crate::graphql::context::RequestContext;
 use crate::graphql::subscription::Event;
 use crate::graphql::subscription::source::{SourceSlot, SubscriptionSource};
@@ -80,11 +82,13 @@ pub struct RootVariables {
 }
 
 impl CompiledOperation {
+    /// Keeps nothing of the document that the operation does not use.
     fn new(query: &QueryEnv) -> Self {
+        let fragments = reachable_fragments(&query.operation.node, &query.fragments);
         Self {
             name: query.operation_name.clone(),
             operation: query.operation.clone(),
-            fragments: query.fragments.clone(),
+            fragments: fragments.map(|(name, fragment)| (name.clone(), fragment.clone())).collect(),
         }
     }
 
@@ -96,7 +100,7 @@ impl CompiledOperation {
         let (mut all, mut root) = (VariableUses::default(), VariableUses::default());
         all.add_directives(&operation.directives);
         all.add_selections(&operation.selection_set.node);
-        for fragment in self.reachable_fragments() {
+        for (_, fragment) in reachable_fragments(operation, &self.fragments) {
             all.add_directives(&fragment.node.directives);
             all.add_selections(&fragment.node.selection_set.node);
         }
@@ -108,30 +112,6 @@ impl CompiledOperation {
             _ => None,
         });
         RootVariables { root_only, after }
-    }
-
-    /// The fragments that the operation uses. The document may have others, out of which the root field was
-    /// merged.
-    fn reachable_fragments(&self) -> Vec<&Positioned<FragmentDefinition>> {
-        let mut reachable: HashMap<&Name, &Positioned<FragmentDefinition>> = HashMap::new();
-        let mut sets = vec![&self.operation.node.selection_set.node];
-        while let Some(set) = sets.pop() {
-            for selection in &set.items {
-                match &selection.node {
-                    Selection::Field(field) => sets.push(&field.node.selection_set.node),
-                    Selection::InlineFragment(fragment) => sets.push(&fragment.node.selection_set.node),
-                    Selection::FragmentSpread(spread) => {
-                        let fragment = self.fragments.get_key_value(&spread.node.fragment_name.node);
-                        if let Some((name, fragment)) = fragment
-                            && reachable.insert(name, fragment).is_none()
-                        {
-                            sets.push(&fragment.node.selection_set.node);
-                        }
-                    }
-                }
-            }
-        }
-        reachable.into_values().collect()
     }
 
     /// Executes the operation for one event. The context says for which caller or audience.
@@ -169,6 +149,33 @@ impl CompiledOperation {
         response.errors.append(&mut query.errors.lock().unwrap_or_else(PoisonError::into_inner));
         response
     }
+}
+
+/// The fragments that an operation uses. The document may have others: those of other operations, and those
+/// out of which the root field was merged.
+fn reachable_fragments<'a>(
+    operation: &'a OperationDefinition,
+    fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
+) -> impl Iterator<Item = (&'a Name, &'a Positioned<FragmentDefinition>)> {
+    let mut reachable = HashMap::new();
+    let mut sets = vec![&operation.selection_set.node];
+    while let Some(set) = sets.pop() {
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) => sets.push(&field.node.selection_set.node),
+                Selection::InlineFragment(fragment) => sets.push(&fragment.node.selection_set.node),
+                Selection::FragmentSpread(spread) => {
+                    let fragment = fragments.get_key_value(&spread.node.fragment_name.node);
+                    if let Some((name, fragment)) = fragment
+                        && reachable.insert(name, fragment).is_none()
+                    {
+                        sets.push(&fragment.node.selection_set.node);
+                    }
+                }
+            }
+        }
+    }
+    reachable.into_iter()
 }
 
 /// The root field of a subscription. [`subscription_root`](crate::engine::subscription_root) has merged its
@@ -230,19 +237,21 @@ impl<'a> VariableUses<'a> {
 #[derive(Default)]
 pub struct OperationCache(Registry<OperationKey, CompiledOperation>);
 
-/// The document and the name of the operation.
+/// The SHA-256 of the document without comments and white space, and the name of the operation. The document
+/// itself is not kept: it may be large.
 #[derive(PartialEq, Eq, Hash)]
-pub struct OperationKey(String, Option<String>);
+pub struct OperationKey([u8; 32], Option<String>);
 
 impl OperationCache {
     /// The operation of the handoff, whose request had this document.
     pub fn get_or_compile(&self, document: &str, handoff: &SourceHandoff) -> Arc<CompiledOperation> {
+        let document = significant_text(document);
         // If there are directives, the selection may depend on the variables. Such an operation is not
         // shared.
         if document.contains('@') {
             return Arc::new(CompiledOperation::new(&handoff.query));
         }
-        let key = OperationKey(document.to_owned(), handoff.query.operation_name.clone());
+        let key = OperationKey(Sha256::digest(&document).into(), handoff.query.operation_name.clone());
         self.0.get_or_insert(key, || CompiledOperation::new(&handoff.query))
     }
 }
@@ -265,5 +274,21 @@ mod tests {
         let operation = CompiledOperation { name: None, operation, fragments: document.fragments };
         let RootVariables { root_only, after } = operation.root_variables();
         assert_eq!((root_only, after), (vec![Name::new("a")], Some(Name::new("a"))));
+    }
+
+    #[test]
+    fn only_the_fragments_that_the_operation_uses_are_kept() {
+        let document = "subscription A { gigPublished { ...F } } subscription B { gigPublished { ...H } } \
+                        fragment F on GigPublished { gig { ...G } } fragment G on Gig { id } \
+                        fragment H on GigPublished { cursor }";
+        let document = parse_query(document).unwrap();
+        let DocumentOperations::Multiple(operations) = &document.operations else { panic!("two operations") };
+        let names_for = |operation: &str| {
+            let fragments = reachable_fragments(&operations[operation].node, &document.fragments);
+            let mut names: Vec<_> = fragments.map(|(name, _)| name.to_string()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!((names_for("A"), names_for("B")), (vec!["F".into(), "G".into()], vec!["H".to_owned()]));
     }
 }

@@ -30,8 +30,8 @@ use crate::store::DatabaseTime;
 pub struct FanoutKey {
     pub topic: Topic,
     pub scope: FanoutScope,
-    /// The variables as JSON, without the one for the argument `after`.
-    pub variables: String,
+    /// The SHA-256 of the variables as JSON, without the one for the argument `after`.
+    pub variables: [u8; 32],
 }
 
 /// The groups that have subscribers.

@@ -35,6 +35,19 @@ pub fn check(document: &str, max: usize) -> Result<(), ServerError> {
     Ok(())
 }
 
+/// The document without comments, commas and superfluous white space: one space between tokens.
+pub fn significant_text(document: &str) -> String {
+    let mut tokens = Tokens { text: document.as_bytes(), offset: 0 };
+    let mut text = String::new();
+    while let Some((start, _)) = tokens.next() {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(document.get(start..tokens.offset).unwrap_or_default());
+    }
+    text
+}
+
 /// The line and column of a byte.
 fn position(document: &str, offset: usize) -> Pos {
     let before = String::from_utf8_lossy(&document.as_bytes()[..offset]);
@@ -134,6 +147,18 @@ mod tests {
         assert_eq!(count("\"ends here\n a"), 2);
         assert_eq!(count("\"\"\"never ends \\"), 1);
         assert_eq!(count("\"ends with \\"), 1);
+    }
+
+    #[test]
+    fn significant_text_has_every_token_and_no_comments() {
+        let text =
+            significant_text("# a comment @skip\nquery A(\t$b: Int, # and é\r\n) { a(b: \"x # é\") }\n#");
+        assert_eq!(text, "query A ( $ b : Int ) { a ( b : \"x # é\" ) }");
+        assert_eq!(significant_text(&text), text);
+        assert_eq!(
+            significant_text("{ a(b: \"\"\" # no comment\n \"\"\") }"),
+            "{ a ( b : \"\"\" # no comment\n \"\"\" ) }"
+        );
     }
 
     #[test]
