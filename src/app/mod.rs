@@ -1,6 +1,7 @@
 //! Builds the gateway from a [`Config`], starts it and stops it. Also opens the services for a command of the
 //! command line ([`CliContext`]).
 
+pub mod file_limit;
 pub mod keys;
 
 use std::net::SocketAddr;
@@ -116,9 +117,8 @@ impl App {
 
         let (stop, sockets, mutations) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
         let state = AppState::new(Arc::clone(&services), config, sockets.clone(), mutations.clone());
-        let server_future =
-            http::server::serve(listener, http::router(state), stop.clone(), config.header_timeout);
-        let server = tokio::spawn(server_future);
+        let limits = file_limit::server_limits(config, file_limit::raise());
+        let server = tokio::spawn(http::server::serve(listener, http::router(state), stop.clone(), limits));
         Ok(Self { address, services, stop, sockets, mutations, server, background })
     }
 

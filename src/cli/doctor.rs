@@ -4,8 +4,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::app::keys;
 use crate::app::{blob_directory, open_database_read_only, open_media, redis_connector};
+use crate::app::{file_limit, keys};
 use crate::cli::Failure;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, DatabaseAddress};
@@ -16,6 +16,9 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The largest acceptable difference between this machine's clock and the database's.
 const CLOCK_SKEW_MAX: Duration = Duration::from_secs(2);
+
+/// The lowest acceptable limit of open files.
+const OPEN_FILES_MIN: usize = 1024;
 
 /// The result of a check: a note, or a problem.
 type CheckResult = Result<String, String>;
@@ -40,6 +43,7 @@ pub(super) async fn run(config: &Config) -> Result<ExitCode, Failure> {
                 Err(_) => Err("cannot be checked without the database".into()),
             },
         ),
+        ("files", check_open_files()),
         ("redis", with_timeout(check_redis(config)).await),
         ("pictures", with_timeout(check_blobs(config)).await),
         (
@@ -90,6 +94,18 @@ async fn check_clock(db: &Database) -> CheckResult {
         return Ok(format!("{} ms from the database's clock", skew.as_millis()));
     }
     Err(format!("{} s from the database's clock; synchronise them (NTP)", skew.as_secs()))
+}
+
+/// `serve` raises the limit in the same way.
+fn check_open_files() -> CheckResult {
+    let open_files = file_limit::raise();
+    let connections = file_limit::connections(open_files);
+    if open_files >= OPEN_FILES_MIN {
+        return Ok(format!("{open_files} can be open, {connections} of them connections"));
+    }
+    Err(format!(
+        "only {open_files} can be open, {connections} of them connections; raise the limit (ulimit -n)"
+    ))
 }
 
 async fn check_redis(config: &Config) -> CheckResult {

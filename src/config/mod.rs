@@ -94,6 +94,14 @@ pub struct ConnectionLimits {
     pub token_grace: Duration,
     /// Open WebSockets and streams per client address, on one gateway.
     pub per_address: usize,
+    /// Open TCP connections of all clients. `None`: as many as the limit of open files allows.
+    pub tcp: Option<usize>,
+    /// Open TCP connections per network without a trusted proxy.
+    pub tcp_per_address: usize,
+    /// How long a JSON body or a WebSocket message may take.
+    pub message_timeout: Duration,
+    /// How long a client may take none of the bytes that wait for it.
+    pub stall_timeout: Duration,
     /// Concurrent operations per WebSocket.
     pub operations_per_socket: usize,
     /// Concurrent subscriptions per user, on one gateway.
@@ -303,6 +311,13 @@ fn parse_connection_limits(
     settings: &Settings,
     is_production: bool,
 ) -> Result<ConnectionLimits, ConfigError> {
+    let per_address = parse_number(
+        "GIGWAY_CONNECTIONS_PER_ADDRESS",
+        settings.connections_per_address.as_deref(),
+        1,
+        if is_production { 1_000 } else { 10_000 },
+    )?;
+    let tcp = settings.tcp_connections.as_deref();
     Ok(ConnectionLimits {
         ping_interval: parse_seconds(
             "GIGWAY_SOCKET_PING_SECONDS",
@@ -322,12 +337,16 @@ fn parse_connection_limits(
             0,
             30,
         )?,
-        per_address: parse_number(
-            "GIGWAY_CONNECTIONS_PER_ADDRESS",
-            settings.connections_per_address.as_deref(),
+        per_address,
+        tcp: tcp.map(|text| parse_number("GIGWAY_TCP_CONNECTIONS", Some(text), 1, 10_000)).transpose()?,
+        tcp_per_address: parse_number(
+            "GIGWAY_TCP_CONNECTIONS_PER_ADDRESS",
+            settings.tcp_connections_per_address.as_deref(),
             1,
-            if is_production { 1_000 } else { 10_000 },
+            per_address.saturating_mul(2).max(100),
         )?,
+        message_timeout: parse_seconds("GIGWAY_MESSAGE_SECONDS", settings.message_seconds.as_deref(), 1, 20)?,
+        stall_timeout: parse_seconds("GIGWAY_STALL_SECONDS", settings.stall_seconds.as_deref(), 1, 60)?,
         operations_per_socket: parse_number(
             "GIGWAY_OPERATIONS_PER_SOCKET",
             settings.operations_per_socket.as_deref(),

@@ -44,7 +44,29 @@ limit_table! {
     }
 }
 
+/// The bytes of a JSON text by which a byte of its content can be written, as clients do: a character beyond
+/// ASCII takes two to four bytes, and as `\u` escapes six or twelve.
+const JSON_BYTES_PER_BYTE: usize = 3;
+
+/// The bytes of a request besides its document and variables: names, extensions, white space.
+const REQUEST_OVERHEAD_BYTES: usize = 64 * 1024;
+
+/// The minimum for the operations of a batch together, in bytes.
+const BATCH_BYTES: usize = 1024 * 1024;
+
 impl OperationLimits {
+    /// The maximum size of one request as JSON: a larger one could not be accepted.
+    pub fn single_request_max_bytes(&self) -> usize {
+        let content = self.document_bytes.saturating_add(self.variables_bytes);
+        content.saturating_mul(JSON_BYTES_PER_BYTE).saturating_add(REQUEST_OVERHEAD_BYTES)
+    }
+
+    /// The maximum size of the JSON in one HTTP request, which can be a batch.
+    pub fn request_max_bytes(&self) -> usize {
+        let single = self.single_request_max_bytes();
+        single.saturating_mul(self.batch).min(single.max(BATCH_BYTES))
+    }
+
     /// How long a query may take.
     pub fn query_timeout(&self) -> Duration {
         Duration::from_secs(self.query_seconds)

@@ -102,6 +102,15 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_CONNECTIONS_PER_ADDRESS", global = true, value_name = "NUMBER")]
     pub connections_per_address: Option<String>,
 
+    /// open TCP connections of all clients, on one gateway [default: the limit of open files, less 256]
+    #[arg(long, env = "GIGWAY_TCP_CONNECTIONS", global = true, value_name = "NUMBER")]
+    pub tcp_connections: Option<String>,
+
+    /// open TCP connections per network without a trusted proxy, on one gateway [default: twice
+    /// GIGWAY_CONNECTIONS_PER_ADDRESS, at least 100]
+    #[arg(long, env = "GIGWAY_TCP_CONNECTIONS_PER_ADDRESS", global = true, value_name = "NUMBER")]
+    pub tcp_connections_per_address: Option<String>,
+
     /// concurrent operations per WebSocket [default: 100]
     #[arg(long, env = "GIGWAY_OPERATIONS_PER_SOCKET", global = true, value_name = "NUMBER")]
     pub operations_per_socket: Option<String>,
@@ -126,6 +135,16 @@ pub struct Settings {
     /// seconds to wait for the headers of the next request on a connection [default: 65]
     #[arg(long, env = "GIGWAY_HEADER_SECONDS", global = true, value_name = "SECONDS")]
     pub header_seconds: Option<String>,
+
+    /// seconds to wait for a whole JSON body or WebSocket message; an upload may take three times as long
+    /// [default: 20]
+    #[arg(long, env = "GIGWAY_MESSAGE_SECONDS", global = true, value_name = "SECONDS")]
+    pub message_seconds: Option<String>,
+
+    /// seconds after which a client that takes none of the bytes that wait for it is disconnected
+    /// [default: 60]
+    #[arg(long, env = "GIGWAY_STALL_SECONDS", global = true, value_name = "SECONDS")]
+    pub stall_seconds: Option<String>,
 
     /// limits of one GraphQL operation, as JSON such as {"depth":20}; omitted limits keep their defaults
     #[arg(long, env = "GIGWAY_OPERATION_LIMITS", global = true, value_name = "JSON")]

@@ -1,26 +1,44 @@
-//! Limits how many connections or subscriptions each address or user has open at a time.
+//! Limits how much each address, user or session uses at a time: connections, subscriptions, or bytes of
+//! memory.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Counts the permits in use by key, up to a maximum for each key.
+/// Counts the permits in use by key, up to a maximum for each key and one for all keys together.
 #[derive(Debug)]
 pub struct ConnectionLimit<K> {
     max: usize,
-    counts: Mutex<HashMap<K, usize>>,
+    total_max: usize,
+    counts: Mutex<Counts<K>>,
 }
 
-/// Counts as one use of its key until it is dropped.
+/// A limit of bytes. Its permits start with none: see [`Permit::try_resize`].
+pub type ByteLimit<K> = ConnectionLimit<K>;
+
 #[derive(Debug)]
-pub struct Permit<K: Eq + Hash> {
+struct Counts<K> {
+    by_key: HashMap<K, usize>,
+    total: usize,
+}
+
+/// Counts as some uses of its key until it is dropped: usually one.
+#[derive(Debug)]
+pub struct Permit<K: Eq + Hash + Clone> {
     limit: Arc<ConnectionLimit<K>>,
-    key: Option<K>,
+    key: K,
+    count: usize,
 }
 
 impl<K: Eq + Hash + Clone> ConnectionLimit<K> {
+    /// A limit for each key, and none for all together.
     pub fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self { max, counts: Mutex::default() })
+        Self::with_total(max, usize::MAX)
+    }
+
+    pub fn with_total(max: usize, total_max: usize) -> Arc<Self> {
+        let counts = Counts { by_key: HashMap::new(), total: 0 };
+        Arc::new(Self { max, total_max, counts: Mutex::new(counts) })
     }
 
     /// The maximum for each key.
@@ -30,39 +48,54 @@ impl<K: Eq + Hash + Clone> ConnectionLimit<K> {
 
     /// The number of permits in use, of all keys together.
     pub fn in_use(&self) -> usize {
-        self.counts().values().sum()
+        self.counts().total
     }
 
-    /// Returns a permit, or `None` if `key` already has the maximum.
+    /// Returns a permit, or `None` if `key` or all keys together already have the maximum.
     pub fn try_acquire(self: &Arc<Self>, key: K) -> Option<Permit<K>> {
-        let mut counts = self.counts();
-        let count = counts.entry(key.clone()).or_default();
-        if *count >= self.max {
-            return None;
-        }
-        *count += 1;
-        drop(counts);
-        Some(Permit { limit: Arc::clone(self), key: Some(key) })
+        let mut permit = self.empty_permit(key);
+        permit.try_resize(1).then_some(permit)
     }
-}
 
-impl<K: Eq + Hash> ConnectionLimit<K> {
-    fn counts(&self) -> MutexGuard<'_, HashMap<K, usize>> {
-        // No code that holds this lock can panic while it changes the map.
+    /// A permit that does not count yet.
+    pub fn empty_permit(self: &Arc<Self>, key: K) -> Permit<K> {
+        Permit { limit: Arc::clone(self), key, count: 0 }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts<K>> {
+        // No code that holds this lock can panic while it changes the counts.
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<K: Eq + Hash> Drop for Permit<K> {
-    fn drop(&mut self) {
-        let Some(key) = self.key.take() else { return };
-        let mut counts = self.limit.counts();
-        if let Some(count) = counts.get_mut(&key) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&key);
-            }
+impl<K: Eq + Hash + Clone> Permit<K> {
+    /// Lets the permit count as `count` uses. Returns whether the limits allow that; otherwise nothing
+    /// changes. Fewer uses are always allowed.
+    pub fn try_resize(&mut self, count: usize) -> bool {
+        if count == self.count {
+            return true;
         }
+        let mut counts = self.limit.counts();
+        let of_key = counts.by_key.get(&self.key).copied().unwrap_or_default();
+        let (new_of_key, new_total) = (of_key - self.count + count, counts.total - self.count + count);
+        if count > self.count && (new_of_key > self.limit.max || new_total > self.limit.total_max) {
+            return false;
+        }
+        if new_of_key == 0 {
+            counts.by_key.remove(&self.key);
+        } else {
+            counts.by_key.insert(self.key.clone(), new_of_key);
+        }
+        counts.total = new_total;
+        drop(counts);
+        self.count = count;
+        true
+    }
+}
+
+impl<K: Eq + Hash + Clone> Drop for Permit<K> {
+    fn drop(&mut self) {
+        self.try_resize(0);
     }
 }
 
@@ -80,6 +113,26 @@ mod tests {
         drop(first);
         let _third = limit.try_acquire("ann").expect("the dropped permit is free again");
         drop(bob);
-        assert_eq!(limit.counts().len(), 1);
+        assert_eq!(limit.counts().by_key.len(), 1);
+    }
+
+    #[test]
+    fn all_keys_together_have_a_maximum_too() {
+        let limit = ConnectionLimit::with_total(2, 3);
+        let first = [limit.try_acquire("ann"), limit.try_acquire("ann"), limit.try_acquire("bob")];
+        assert!(first.iter().all(Option::is_some) && limit.try_acquire("eve").is_none());
+        drop(first);
+        assert!(limit.try_acquire("eve").is_some());
+        assert_eq!((limit.in_use(), limit.counts().by_key.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_resized_permit_counts_by_its_new_size() {
+        let limit = ByteLimit::with_total(10, 15);
+        let (mut ann, mut bob) = (limit.empty_permit("ann"), limit.empty_permit("bob"));
+        assert!(ann.try_resize(10) && !ann.try_resize(11) && bob.try_resize(5) && !bob.try_resize(6));
+        assert!(ann.try_resize(4) && bob.try_resize(10) && !limit.empty_permit("bob").try_resize(1));
+        drop((ann, bob));
+        assert_eq!(limit.in_use(), 0);
     }
 }

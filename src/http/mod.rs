@@ -2,22 +2,25 @@
 //!
 //! From the outside in, a request passes:
 //!
-//! 1. [`server`]: accepts the connection and limits how long the headers of a request may take.
+//! 1. [`server`]: accepts the connection, or refuses it ([`refused_connections`]), and limits how long the
+//!    headers of a request may take. [`connection_io`] ends it if the client reads nothing, and closes it so
+//!    that the client can read the last response; [`unread_body`] announces that it closes.
 //! 2. [`middleware::request_id`]: keeps the client's request id, or generates one.
 //! 3. [`middleware::request_log`]: logs one line, and counts the request in [`metrics`].
 //! 4. [`middleware::security_headers`]: adds headers to the response.
 //! 5. [`error_response::panic_response`]: turns a panic into a response with status 500.
 //! 6. [`middleware::cors`]: allows requests of other web origins.
 //! 7. A handler in [`routes`]. `/graphql` is [`routes::graphql`]: it reads the operation ([`request_body`],
-//!    [`operation_request`], [`multipart_request`]), executes it with [`state`], and writes a response
-//!    ([`response`], or [`streaming`] for server-sent events and multipart subscriptions). A WebSocket
-//!    continues in [`websocket`].
+//!    [`operation_request`], [`multipart_request`]) within limits of memory ([`message_memory`],
+//!    [`upload_permits`]), executes it with [`state`], and writes a response ([`response`], or [`streaming`] for
+//!    server-sent events and multipart subscriptions). A WebSocket continues in [`websocket`].
 //!
 //! To add a route: write the handler in a new file in `routes/`, declare the file in `routes/mod.rs`, add the
 //! path in [`router`], and add it to `ROUTES` or `PATH_PREFIXES` in `metrics.rs`, so that its requests are
 //! counted separately. Routes must not import each other: put what two of them need into a file here.
 
 mod client_address;
+mod connection_io;
 mod connection_limit;
 mod credentials;
 mod error_response;
@@ -25,10 +28,12 @@ mod headers;
 mod json;
 mod log_fields;
 mod media_type;
+mod message_memory;
 mod metrics;
 mod middleware;
 mod multipart_request;
 mod operation_request;
+mod refused_connections;
 mod request_body;
 mod request_info;
 mod response;
@@ -38,6 +43,8 @@ mod session_watch;
 pub mod state;
 mod streaming;
 mod ticket_stream;
+mod unread_body;
+mod upload_permits;
 mod websocket;
 
 use std::sync::Arc;

@@ -5,20 +5,20 @@
 //! disk on the threads of the async runtime.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use async_graphql::{Request, UploadValue};
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::Response;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use multer::{Constraints, Error, Field, Multipart, SizeLimit};
 
-use crate::engine::response::error_response;
-use crate::graphql::error::{Error as GraphqlError, ErrorCode};
+use crate::graphql::error::ErrorCode;
 use crate::http::error_response::reject;
 use crate::http::json;
 use crate::http::operation_request;
-use crate::http::response::respond_as_json;
+use crate::http::upload_permits::UploadPermit;
 
 /// The maximum number of files in a request, and of variables that refer to files.
 const FILES_MAX: usize = 5;
@@ -28,13 +28,13 @@ const FILES_MAX: usize = 5;
 const FILE_MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The maximum size of a body.
-const BODY_MAX_BYTES: u64 = FILE_MAX_BYTES + 2 * 1024 * 1024;
+pub const BODY_MAX_BYTES: u64 = FILE_MAX_BYTES + 2 * 1024 * 1024;
 
 /// The maximum size of the part `map`.
 const MAP_MAX_BYTES: u64 = 16 * 1024;
 
-/// Reads a body. The first `retained_bytes` of each file are stored in memory; the rest is read and
-/// discarded. If it is `None`, the client may not send files.
+/// Reads a body. The first `retained_bytes` of each file are stored in memory, where they hold `permit`; the
+/// rest is read and discarded.
 ///
 /// # Errors
 /// The response if the body is invalid or too large.
@@ -42,7 +42,8 @@ pub async fn read(
     content_type: &str,
     body: Body,
     operations_max_bytes: usize,
-    retained_bytes: Option<usize>,
+    retained_bytes: usize,
+    permit: &Arc<UploadPermit>,
 ) -> Result<Request, Response> {
     let boundary = multer::parse_boundary(content_type).map_err(|error| multipart_error(&error))?;
     let operations_max_bytes = u64::try_from(operations_max_bytes).unwrap_or(u64::MAX);
@@ -63,10 +64,7 @@ pub async fn read(
             "operations" => operations.replace(read_text(field).await?).is_some(),
             "map" => map.replace(read_text(field).await?).is_some(),
             _ if files.len() == FILES_MAX => return Err(too_large()),
-            _ => {
-                let retained_bytes = retained_bytes.ok_or_else(unauthenticated)?;
-                files.insert(name, read_file(field, retained_bytes).await?).is_some()
-            }
+            _ => files.insert(name, read_file(field, retained_bytes, permit).await?).is_some(),
         };
         if is_duplicate {
             return Err(invalid("two parts have the same name"));
@@ -106,15 +104,21 @@ async fn read_text(field: Field<'_>) -> Result<Bytes, Response> {
     field.bytes().await.map_err(|error| multipart_error(&error))
 }
 
-async fn read_file(mut field: Field<'_>, retained_bytes: usize) -> Result<UploadValue, Response> {
+async fn read_file(
+    mut field: Field<'_>,
+    retained_bytes: usize,
+    permit: &Arc<UploadPermit>,
+) -> Result<UploadValue, Response> {
     let filename = field.file_name().unwrap_or_default().to_owned();
     let content_type = field.content_type().map(ToString::to_string);
-    let mut content = BytesMut::new();
+    // Allocated once: growing would take a multiple of what the permit counts.
+    let mut content = Vec::with_capacity(retained_bytes.min(permit.bytes()));
     while let Some(chunk) = field.chunk().await.map_err(|error| multipart_error(&error))? {
         let remaining = retained_bytes.saturating_sub(content.len());
         content.extend_from_slice(&chunk[..chunk.len().min(remaining)]);
     }
-    Ok(UploadValue { filename, content_type, content: content.freeze() })
+    content.shrink_to_fit();
+    Ok(UploadValue { filename, content_type, content: permit.hold(content) })
 }
 
 fn multipart_error(error: &Error) -> Response {
@@ -131,13 +135,8 @@ fn invalid(reason: &str) -> Response {
     reject(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, message)
 }
 
-fn too_large() -> Response {
+pub fn too_large() -> Response {
     let message =
         format!("A request may have at most {FILES_MAX} files, of at most {FILE_MAX_BYTES} bytes each.");
     reject(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::PayloadTooLarge, message)
-}
-
-/// The response if an anonymous client sends a file: the same as that of the mutation.
-fn unauthenticated() -> Response {
-    respond_as_json(error_response(&GraphqlError::unauthenticated()))
 }

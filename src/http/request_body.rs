@@ -1,5 +1,10 @@
 //! Reads the body of a POST to `/graphql`: JSON, or a multipart form with files.
+//!
+//! A body that is refused is not read to its end here: the server receives the rest when it closes the
+//! connection ([`connection_io`](crate::http::connection_io)).
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{BatchRequest, Request};
@@ -10,22 +15,27 @@ use bytes::BytesMut;
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
+use crate::domain::id::UserId;
 use crate::engine::Caller;
-use crate::graphql::error::ErrorCode;
+use crate::engine::response::error_response;
+use crate::graphql::error::{Error, ErrorCode};
+use crate::http::connection_limit::Permit;
 use crate::http::error_response::reject;
 use crate::http::headers::{APOLLO_OPERATION_NAME, REQUIRE_PREFLIGHT};
+use crate::http::message_memory::{MessageMemory, Sender};
 use crate::http::multipart_request;
 use crate::http::operation_request;
+use crate::http::response::respond_as_json;
 use crate::http::state::AppState;
 
-/// How long a client may take to send a body.
-const READ_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long the body of an upload may take, as a multiple of the time for JSON.
+const UPLOAD_TIMEOUT_FACTOR: u32 = 3;
 
-/// The maximum size of a request without its files, in bytes.
-pub const REQUEST_MAX_BYTES: usize = 1024 * 1024;
+/// How long an upload waits until others are done. Some clients give up after sending nothing for 30 seconds.
+const UPLOAD_WAIT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The maximum number of bytes of a too large body that are read and discarded.
-const DISCARDED_MAX_BYTES: usize = 16 * REQUEST_MAX_BYTES;
+/// After how many seconds a client that has waited in vain should try again.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// The bytes of a body that are allocated before any has arrived: a client may declare more than it sends.
 const FIRST_CAPACITY: usize = 64 * 1024;
@@ -43,19 +53,13 @@ impl From<Request> for RequestBody {
     }
 }
 
-/// Reads and parses a body.
+/// Reads and parses a body. `address` is that of the client.
 ///
 /// # Errors
-/// The response if the body is invalid, too large, or too slow.
-pub async fn read(state: &AppState, headers: &HeaderMap, body: Body) -> Result<RequestBody, Response> {
-    timeout(READ_TIMEOUT, read_by_content_type(state, headers, body)).await.unwrap_or_else(|_| {
-        let message = format!("The body of a request must arrive within {} seconds.", READ_TIMEOUT.as_secs());
-        Err(reject(StatusCode::REQUEST_TIMEOUT, ErrorCode::BadRequest, message))
-    })
-}
-
-async fn read_by_content_type(
+/// The response if the body is invalid, too large, or too slow, or the client may not send it.
+pub async fn read(
     state: &AppState,
+    address: IpAddr,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<RequestBody, Response> {
@@ -70,29 +74,16 @@ async fn read_by_content_type(
     let content_type = content_type.unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/json") {
-        let too_large = || {
-            let message = format!("The request may have at most {REQUEST_MAX_BYTES} bytes.");
-            reject(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::PayloadTooLarge, message)
-        };
-        let bytes = read_json(body).await.ok_or_else(too_large)?;
-        return parse_json(&bytes, state.batch_max);
+        let new_permit = || state.message_memory.permit(state.sender(headers, address));
+        let json = read_json(body, state.request_max_bytes, new_permit);
+        return parse_json(&within(state.limits.message_timeout, json).await??, state.batch_max);
     }
-    let has_preflight =
-        [REQUIRE_PREFLIGHT, APOLLO_OPERATION_NAME].iter().any(|name| headers.contains_key(name));
     if essence.eq_ignore_ascii_case("multipart/form-data") {
-        if !has_preflight {
+        if ![REQUIRE_PREFLIGHT, APOLLO_OPERATION_NAME].iter().any(|name| headers.contains_key(name)) {
             let message = "A multipart request must have the header `Apollo-Require-Preflight: true`.";
             return Err(reject(StatusCode::BAD_REQUEST, ErrorCode::PreflightRequired, message));
         }
-        // Only signed-in users may upload: the files of other clients are not even read.
-        let is_signed_in = matches!(state.caller(headers).await, Ok(Caller::Viewer(_)));
-        let _permit = state.upload_permits.acquire().await.expect("the semaphore is never closed");
-        // The limit and one more byte, by which the mutation recognizes a file that is too large.
-        let limits = &state.services.limits;
-        let largest = limits.gig.image_upload_max_bytes.max(limits.verification.document_max_bytes);
-        let retained_bytes = if is_signed_in { Some(largest + 1) } else { None };
-        let request = multipart_request::read(content_type, body, REQUEST_MAX_BYTES, retained_bytes).await;
-        return request.map(RequestBody::from);
+        return read_multipart(state, headers, content_type, body).await.map(RequestBody::from);
     }
     let message =
         "The content type must be `application/json`, or `multipart/form-data` for requests with files.";
@@ -107,31 +98,94 @@ fn is_unencoded(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Reads a body. `None` if it is too large or incomplete. The rest of a too large body is read and discarded,
-/// up to [`DISCARDED_MAX_BYTES`]: otherwise the connection would close while the client still sends, and the
-/// client would not read the error.
-async fn read_json(body: Body) -> Option<BytesMut> {
-    let declared = usize::try_from(body.size_hint().lower()).ok().filter(|bytes| *bytes <= REQUEST_MAX_BYTES);
-    let declared = declared.unwrap_or_default();
-    let mut chunks = body.into_data_stream();
-    let (mut bytes, mut discarded) = (BytesMut::with_capacity(declared.min(FIRST_CAPACITY)), 0);
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.ok()?;
-        if discarded == 0 && bytes.len() + chunk.len() <= REQUEST_MAX_BYTES {
-            if bytes.len() + chunk.len() > bytes.capacity() {
-                // Growing in small steps would allocate, all in all, three times as much.
-                bytes.reserve(chunk.len().max(declared.saturating_sub(bytes.len())));
-            }
-            bytes.extend_from_slice(&chunk);
-        } else {
-            bytes = BytesMut::new();
-            discarded += chunk.len();
-            if discarded > DISCARDED_MAX_BYTES {
-                return None;
-            }
-        }
+/// Reads a request with files. Only signed-in clients may send one: nothing is read from others, and they do
+/// not take part in the wait for permits.
+async fn read_multipart(
+    state: &AppState,
+    headers: &HeaderMap,
+    content_type: &str,
+    body: Body,
+) -> Result<Request, Response> {
+    let person = uploader(state, headers).await.map_err(|error| respond_as_json(error_response(&error)))?;
+    let declared = body.size_hint().upper().unwrap_or(multipart_request::BODY_MAX_BYTES);
+    if declared > multipart_request::BODY_MAX_BYTES {
+        return Err(multipart_request::too_large());
     }
-    (discarded == 0).then_some(bytes)
+    let bytes = usize::try_from(declared).unwrap_or(usize::MAX);
+    let permit = timeout(UPLOAD_WAIT_TIMEOUT, state.upload_permits.acquire(person, bytes)).await;
+    let permit = Arc::new(permit.map_err(|_| {
+        let message = "Too many uploads are in progress. Try again in 5 seconds.";
+        retry_later(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::ServiceUnavailable, message)
+    })?);
+    // The limit and one more byte, by which the mutation recognizes a file that is too large.
+    let limits = &state.services.limits;
+    let retained_bytes = limits.gig.image_upload_max_bytes.max(limits.verification.document_max_bytes) + 1;
+    let request =
+        multipart_request::read(content_type, body, state.request_max_bytes, retained_bytes, &permit);
+    within(state.limits.message_timeout * UPLOAD_TIMEOUT_FACTOR, request).await?
+}
+
+/// The signed-in person who sends files.
+async fn uploader(state: &AppState, headers: &HeaderMap) -> Result<UserId, Error> {
+    match state.caller(headers).await? {
+        Caller::Viewer(viewer) => Ok(viewer.id()),
+        Caller::Anonymous | Caller::InvalidCredentials => Err(Error::unauthenticated()),
+    }
+}
+
+/// Limits how long a body may take.
+async fn within<T>(max_duration: Duration, body: impl Future<Output = T>) -> Result<T, Response> {
+    timeout(max_duration, body).await.map_err(|_| {
+        let message = format!("The body of a request must arrive within {} seconds.", max_duration.as_secs());
+        reject(StatusCode::REQUEST_TIMEOUT, ErrorCode::BadRequest, message)
+    })
+}
+
+fn incomplete() -> Response {
+    reject(StatusCode::BAD_REQUEST, ErrorCode::BadRequest, "The body of the request is incomplete.")
+}
+
+fn retry_later(status: StatusCode, code: ErrorCode, message: &str) -> Response {
+    let mut response = reject(status, code, message);
+    response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+    response
+}
+
+/// Reads a body of up to `max` bytes. A large one needs a permit for its memory.
+async fn read_json(
+    body: Body,
+    max: usize,
+    new_permit: impl Fn() -> Permit<Sender>,
+) -> Result<BytesMut, Response> {
+    let too_large = || {
+        let message = format!("The request may have at most {max} bytes.");
+        reject(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::PayloadTooLarge, message)
+    };
+    let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if declared > max {
+        return Err(too_large());
+    }
+    let mut chunks = body.into_data_stream();
+    let mut permit = None;
+    let mut bytes = BytesMut::with_capacity(declared.min(FIRST_CAPACITY));
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| incomplete())?;
+        let length = bytes.len() + chunk.len();
+        if length > max {
+            return Err(too_large());
+        }
+        if length > bytes.capacity() {
+            // Growing in small steps would allocate, all in all, three times as much.
+            bytes.reserve(chunk.len().max(declared.saturating_sub(bytes.len())));
+        }
+        if !MessageMemory::resize(&mut permit, &new_permit, bytes.capacity().max(length)) {
+            let message =
+                "Too many large requests of this client are being received. Try again in 5 seconds.";
+            return Err(retry_later(StatusCode::TOO_MANY_REQUESTS, ErrorCode::RateLimited, message));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
 }
 
 /// Parses one operation, or a list of up to `batch_max` operations. Lists are invalid if `batch_max` is 1.

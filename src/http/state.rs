@@ -10,7 +10,6 @@ use async_graphql::{Request as GraphqlRequest, Response as GraphqlResponse};
 use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 use secrecy::SecretString;
-use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
@@ -25,14 +24,13 @@ use crate::graphql::error::{Error, ErrorCode};
 use crate::http::client_address::client_address;
 use crate::http::connection_limit::{ConnectionLimit, Permit};
 use crate::http::credentials::{Authorization, Credentials};
+use crate::http::message_memory::{MessageMemory, Sender};
 use crate::http::metrics::Metrics;
 use crate::http::middleware::origins::Origins;
+use crate::http::upload_permits::UploadPermits;
 use crate::service::key_rotation::MissingKeys;
 use crate::service::tokens::StreamTicket;
 use crate::service::{self, Services, accounts, stream_tickets};
-
-/// The maximum number of multipart requests that are read at a time. Each stores up to 18 MiB in memory.
-const CONCURRENT_UPLOADS_MAX: usize = 16;
 
 /// At most one unreadable address of a proxy is logged in this time.
 const UNREADABLE_LOG_SECONDS: i64 = 60;
@@ -69,8 +67,14 @@ pub struct AppState {
     pub get_requests: GetRequests,
     /// The maximum number of operations in one request.
     pub batch_max: usize,
-    /// One permit for each multipart request that is read.
-    pub upload_permits: Semaphore,
+    /// The maximum size of a request without its files, in bytes.
+    pub request_max_bytes: usize,
+    /// The maximum size of a WebSocket message, in bytes.
+    pub message_max_bytes: usize,
+    /// The memory of requests and messages that are being received.
+    pub message_memory: MessageMemory,
+    /// The memory of uploads.
+    pub upload_permits: UploadPermits,
     pub missing_keys: MissingKeys,
     /// The tasks of open WebSockets.
     pub sockets: TaskTracker,
@@ -103,7 +107,10 @@ impl AppState {
             is_development,
             get_requests: config.get_requests,
             batch_max: config.operations.batch,
-            upload_permits: Semaphore::new(CONCURRENT_UPLOADS_MAX),
+            request_max_bytes: config.operations.request_max_bytes(),
+            message_max_bytes: config.operations.single_request_max_bytes(),
+            message_memory: MessageMemory::default(),
+            upload_permits: UploadPermits::default(),
             missing_keys: MissingKeys::default(),
             sockets,
             mutations,
@@ -249,6 +256,19 @@ impl AppState {
     /// If the database is unavailable.
     pub async fn caller(&self, headers: &HeaderMap) -> service::Result<Caller> {
         self.authenticate_headers(headers).await.map(|credentials| credentials.caller)
+    }
+
+    /// Who sends a request. The session is not looked up: it only says under whom memory is counted.
+    pub fn sender(&self, headers: &HeaderMap, address: IpAddr) -> Sender {
+        let tokens = &self.services.tokens;
+        let verified = match Authorization::from_headers(headers) {
+            Authorization::Bearer(token) => tokens.verify_access_token(token, self.services.now()),
+            Authorization::None | Authorization::Invalid => None,
+        };
+        match verified {
+            Some((session_id, _)) => Sender::SignedIn(session_id),
+            None => Sender::Anonymous(address),
+        }
     }
 
     /// Checks a stream ticket. Its credentials expire with the access token that the ticket was created with.

@@ -116,7 +116,7 @@ async fn a_too_large_message_closes_with_1009(app: TestApp) {
     let mut socket = app.gateway_a().socket().await;
     let filler = "x".repeat(1024 * 1024);
     socket.send(json!({ "type": "ping", "payload": { "filler": filler } })).await;
-    assert_eq!(socket.expect_close().await, (1009, "A message may have at most 1048576 bytes".to_owned()));
+    assert_eq!(socket.expect_close().await, (1009, "A message may have at most 458752 bytes".to_owned()));
 }
 
 async fn completed_operations_send_nothing_more_and_unknown_ids_are_ignored(app: TestApp) {

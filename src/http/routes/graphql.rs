@@ -24,6 +24,7 @@ use crate::engine::operation::ValidatedOperation;
 use crate::engine::response::error_response;
 use crate::engine::response_cache::{CachedResponse, Outcome};
 use crate::graphql::error::ErrorCode;
+use crate::http::connection_io::ConnectionHandle;
 use crate::http::credentials::Authorization;
 use crate::http::error_response::reject;
 use crate::http::headers::IDEMPOTENCY_KEY;
@@ -43,15 +44,17 @@ pub async fn post(
     State(state): State<Arc<AppState>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Extension(id): Extension<RequestId>,
+    Extension(connection): Extension<ConnectionHandle>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let Some(media_type) = MediaType::negotiate(&headers) else { return not_acceptable() };
-    let body = match request_body::read(&state, &headers, body).await {
+    let address = state.client_address(&headers, peer.ip());
+    let body = match request_body::read(&state, address, &headers, body).await {
         Ok(body) => body,
         Err(response) => return response,
     };
-    let info = RequestInfo::new(state, peer, &id, headers, media_type);
+    let info = RequestInfo::new(state, address, &id, headers, media_type, connection);
     match body {
         RequestBody::Single(request) if info.accepts_cached_response() => {
             match info.state.find_or_validate(*request) {
@@ -74,13 +77,21 @@ pub async fn get(
     State(state): State<Arc<AppState>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Extension(id): Extension<RequestId>,
+    Extension(connection): Extension<ConnectionHandle>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
+    let address = state.client_address(&headers, peer.ip());
     if let Ok(upgrade) = upgrade {
-        let address = state.client_address(&headers, peer.ip());
-        return websocket::open(state, upgrade, &headers, address, request_id::text_of(&id).into());
+        return websocket::open(
+            state,
+            upgrade,
+            &headers,
+            address,
+            request_id::text_of(&id).into(),
+            connection,
+        );
     }
     let Some(media_type) = MediaType::negotiate(&headers) else { return not_acceptable() };
     let parameters = query.unwrap_or_default();
@@ -95,7 +106,7 @@ pub async fn get(
     let accepts_stream = matches!(media_type, MediaType::EventStream | MediaType::MultipartSubscription);
     let is_anonymous = Authorization::from_headers(&headers) == Authorization::None;
     let must_be_persisted = state.get_requests == GetRequests::Persisted && !request.query.is_empty();
-    let info = RequestInfo::new(state, peer, &id, headers, media_type);
+    let info = RequestInfo::new(state, address, &id, headers, media_type, connection);
     let operation = if info.accepts_cached_response() && !must_be_persisted {
         match info.state.find_or_validate(request) {
             Ok(Admission::Cached(cached)) => return info.respond_from_cache(&cached, cached.policy).await,

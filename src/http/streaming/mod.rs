@@ -1,9 +1,11 @@
 //! Streamed responses: one operation over one long HTTP response.
 //!
-//! This file runs the operation; [`sse`] and [`multipart`] format its messages. To add a format: write one
+//! This file runs the operation; [`sse`] and [`multipart`] format its messages. [`session_guard`] ends the
+//! connection of a client that reads nothing when its session has ended. To add a format: write one
 //! more file with a [`Format`], add a variant to [`MediaType`], and choose the format in [`open`].
 
 mod multipart;
+mod session_guard;
 mod sse;
 
 use std::convert::Infallible;
@@ -22,6 +24,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::future::{pending, ready};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::engine::delivery::{Message, SubscriptionStream};
 use crate::engine::operation::ValidatedOperation;
@@ -60,7 +63,7 @@ pub async fn open(
     credentials: service::Result<Credentials>,
     ticket_use: Option<TicketUse>,
 ) -> Response {
-    let RequestInfo { state, address, request_id, headers, media_type } = info;
+    let RequestInfo { state, address, request_id, headers, media_type, connection } = info;
     let credentials = match credentials {
         Ok(Credentials { has_session_ended: true, .. }) => return forbidden(&Error::session_ended()),
         Ok(Credentials { caller: Caller::InvalidCredentials, .. }) => {
@@ -76,6 +79,7 @@ pub async fn open(
     let logged_operation = operation.as_ref().ok().map(LoggedOperation::from);
     let last_event_id = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
     let last_event_id = last_event_id.filter(|id| !id.is_empty());
+    let mut session_guard = None;
     let items = match operation {
         Ok(operation) if operation.kind == OperationType::Subscription => {
             let ticket_stream = match ticket_use {
@@ -88,6 +92,7 @@ pub async fn open(
                 }
                 None => None,
             };
+            session_guard = session_guard::start(&state, &credentials, &connection);
             let client = Client { address, request_id, credentials, ticket_stream, last_event_id };
             subscribe(state, client, operation).await
         }
@@ -97,11 +102,12 @@ pub async fn open(
         }
         Err(response) => single_item(&to_json(&ResponseBody::from(&response))),
     };
+    let resources = Resources { _permit: permit, _session_guard: session_guard };
     let format = match media_type {
         MediaType::MultipartSubscription => &multipart::FORMAT,
         _ => &sse::FORMAT,
     };
-    let mut response = Body::from_stream(format.body_stream(items, permit)).into_response();
+    let mut response = Body::from_stream(format.body_stream(items, resources)).into_response();
     let headers = [
         (header::CONTENT_TYPE, format.content_type),
         (header::CACHE_CONTROL, "no-cache, no-store"),
@@ -122,6 +128,12 @@ fn forbidden(error: &Error) -> Response {
     let mut response = respond_as_json(error_response(error));
     *response.status_mut() = StatusCode::FORBIDDEN;
     response
+}
+
+/// What a stream holds until its body is dropped.
+struct Resources {
+    _permit: Permit<IpAddr>,
+    _session_guard: Option<AbortOnDropHandle<()>>,
 }
 
 /// A stream of one response.
@@ -271,23 +283,24 @@ pub struct Format {
 }
 
 impl Format {
-    /// The chunks of the response body. Holds `permit` until the stream is dropped.
+    /// The chunks of the response body. Holds `resources` until the stream is dropped.
     fn body_stream(
         &'static self,
         items: BoxStream<'static, StreamItem>,
-        permit: Permit<IpAddr>,
+        resources: Resources,
     ) -> impl Stream<Item = Result<String, Infallible>> + Send + 'static {
         let mut heartbeat = interval_at(Instant::now() + self.heartbeat_interval, self.heartbeat_interval);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let chunks = stream::unfold((items, heartbeat, permit), |(mut items, mut heartbeat, permit)| async {
-            let text = tokio::select! {
-                biased;
-                item = items.next() => (self.write)(&item?),
-                _ = heartbeat.tick() => self.heartbeat.to_owned(),
-            };
-            heartbeat.reset();
-            Some((text, (items, heartbeat, permit)))
-        });
+        let chunks =
+            stream::unfold((items, heartbeat, resources), |(mut items, mut heartbeat, resources)| async {
+                let text = tokio::select! {
+                    biased;
+                    item = items.next() => (self.write)(&item?),
+                    _ = heartbeat.tick() => self.heartbeat.to_owned(),
+                };
+                heartbeat.reset();
+                Some((text, (items, heartbeat, resources)))
+            });
         stream::once(ready(self.preamble.to_owned())).chain(chunks).map(Ok)
     }
 }

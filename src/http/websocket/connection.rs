@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
@@ -13,14 +13,15 @@ use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_stream::StreamMap;
 
+use crate::engine::Caller;
+use crate::http::connection_io::ConnectionHandle;
 use crate::http::connection_limit::Permit;
+use crate::http::message_memory::Sender;
 use crate::http::session_watch::{SessionEvent, SessionWatch};
 use crate::http::state::AppState;
 use crate::http::websocket::operation::{Operation, Outbound};
 use crate::http::websocket::protocol::{Close, EXPIRED, SUBPROTOCOL, ServerMessage};
-
-/// How long a client may read nothing while messages wait for it.
-const SEND_TIMEOUT: Duration = Duration::from_mins(1);
+use crate::http::websocket::unfinished_message::UnfinishedMessage;
 
 /// How long a client may take to answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -54,10 +55,9 @@ pub struct Connection {
     pending_message: Option<String>,
     /// Whether sent messages may still be in the buffer.
     needs_flush: bool,
-    /// Whether the buffer is full until the client reads.
+    /// Whether the buffer is full until the client reads. If it does not, writing fails after a while.
     is_blocked: bool,
-    /// When the client stopped reading, if messages wait for it.
-    send_stalled_since: Option<Instant>,
+    unfinished_message: UnfinishedMessage,
     _permit: Permit<IpAddr>,
 }
 
@@ -68,6 +68,7 @@ impl Connection {
         request_id: Arc<str>,
         upgrade_authorization: Option<Box<str>>,
         permit: Permit<IpAddr>,
+        handle: ConnectionHandle,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -84,7 +85,7 @@ impl Connection {
             pending_message: None,
             needs_flush: false,
             is_blocked: false,
-            send_stalled_since: None,
+            unfinished_message: UnfinishedMessage::new(handle),
             _permit: permit,
             state,
         }
@@ -160,22 +161,38 @@ impl Connection {
         if !can_send || self.pending_message.is_some() {
             return Poll::Pending;
         }
-        match ready!(socket.poll_next_unpin(cx)) {
-            Some(Ok(message)) => Poll::Ready(Ok(Step::Received(message))),
-            Some(Err(_)) | None => Poll::Ready(Err(None)),
+        Poll::Ready(match socket.poll_next_unpin(cx) {
+            Poll::Ready(Some(Ok(message))) => {
+                let new_permit = || memory_permit(&self.state, &self.session_watch, self.address);
+                let completed = self.unfinished_message.complete(&message, new_permit);
+                completed.map(|()| Step::Received(message)).map_err(Some)
+            }
+            Poll::Ready(Some(Err(_)) | None) => Err(None),
+            Poll::Pending => match self.check_unfinished_message(cx) {
+                Ok(()) => return Poll::Pending,
+                Err(close) => Err(Some(close)),
+            },
+        })
+    }
+
+    /// Limits a message of which only a part has arrived.
+    fn check_unfinished_message(&mut self, cx: &Context<'_>) -> Result<(), Close> {
+        let new_permit = || memory_permit(&self.state, &self.session_watch, self.address);
+        if self.unfinished_message.check(self.state.message_max_bytes, new_permit)? {
+            // The timer was polled for another deadline.
+            cx.waker().wake_by_ref();
         }
+        Ok(())
     }
 
     /// Sends the messages that are ready. Returns whether the client can receive more.
     fn poll_send(&mut self, socket: &mut WebSocket, cx: &mut Context<'_>) -> Result<bool, Option<Close>> {
         for remaining in (0..SEND_BATCH_MAX).rev() {
             match socket.poll_ready_unpin(cx) {
-                Poll::Ready(Ok(())) if std::mem::take(&mut self.is_blocked) => self.send_stalled_since = None,
-                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Ok(())) => self.is_blocked = false,
                 Poll::Ready(Err(_)) => return Err(None),
                 Poll::Pending => {
                     self.is_blocked = true;
-                    self.send_stalled_since.get_or_insert_with(Instant::now);
                     break;
                 }
             }
@@ -211,11 +228,9 @@ impl Connection {
         }
         if self.needs_flush && !self.is_blocked {
             match socket.poll_flush_unpin(cx) {
-                Poll::Ready(Ok(())) => (self.needs_flush, self.send_stalled_since) = (false, None),
+                Poll::Ready(Ok(())) => self.needs_flush = false,
                 Poll::Ready(Err(_)) => return Err(None),
-                Poll::Pending => {
-                    self.send_stalled_since.get_or_insert_with(Instant::now);
-                }
+                Poll::Pending => {}
             }
         }
         Ok(!self.is_blocked)
@@ -225,8 +240,9 @@ impl Connection {
     fn next_deadline(&self) -> Instant {
         let session_deadline =
             if self.is_initialized { self.session_watch.ends_at() } else { Some(self.init_deadline) };
-        let send_deadline = self.send_stalled_since.map(|since| since + SEND_TIMEOUT);
-        [session_deadline, send_deadline].into_iter().flatten().fold(self.next_ping_at, Instant::min)
+        let message_since = self.unfinished_message.since();
+        let message_deadline = message_since.map(|since| since + self.state.limits.message_timeout);
+        [session_deadline, message_deadline].into_iter().flatten().fold(self.next_ping_at, Instant::min)
     }
 
     /// Handles the deadlines that have passed. Returns a ping if one is due. The error closes the connection.
@@ -238,8 +254,9 @@ impl Connection {
         if self.session_watch.ends_at().is_some_and(|ends_at| now >= ends_at) {
             return Err(Some(Close::Forbidden(EXPIRED)));
         }
-        if self.send_stalled_since.is_some_and(|since| now >= since + SEND_TIMEOUT) {
-            return Err(None);
+        let message_timeout = self.state.limits.message_timeout;
+        if self.unfinished_message.since().is_some_and(|since| now >= since + message_timeout) {
+            return Err(Some(Close::MessageTimeout(message_timeout)));
         }
         if now < self.next_ping_at {
             return Ok(None);
@@ -251,6 +268,14 @@ impl Connection {
         self.next_ping_at = now + self.state.limits.ping_interval;
         Ok(Some(ServerMessage::Ping.to_text()))
     }
+}
+
+/// A permit for the memory of the client's messages.
+fn memory_permit(state: &AppState, session_watch: &SessionWatch, address: IpAddr) -> Permit<Sender> {
+    state.message_memory.permit(match session_watch.current_caller().caller() {
+        Caller::Viewer(viewer) => Sender::SignedIn(viewer.session_id),
+        Caller::Anonymous | Caller::InvalidCredentials => Sender::Anonymous(address),
+    })
 }
 
 /// Returns an error if the connection must be closed.

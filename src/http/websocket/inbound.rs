@@ -14,7 +14,6 @@ use crate::engine::response::error_response;
 use crate::graphql::error::{Error, ErrorCode};
 use crate::http::credentials::{Authorization, Credentials, has_authorization_entry};
 use crate::http::log_fields::LoggedOperation;
-use crate::http::request_body::REQUEST_MAX_BYTES;
 use crate::http::websocket::connection::Connection;
 use crate::http::websocket::operation::{Operation, Requester};
 use crate::http::websocket::protocol::{
@@ -25,7 +24,9 @@ impl Connection {
     /// Handles one message and returns the reply, if there is one. The error closes the connection.
     pub async fn handle_message(&mut self, message: Message) -> Result<Option<String>, Option<Close>> {
         let text = match message {
-            Message::Text(text) if text.len() > REQUEST_MAX_BYTES => return Err(Some(Close::TooLarge)),
+            Message::Text(text) if text.len() > self.state.message_max_bytes => {
+                return Err(Some(Close::TooLarge(self.state.message_max_bytes)));
+            }
             Message::Text(text) => text,
             Message::Binary(_) => {
                 return Err(Some(Close::InvalidMessage("Binary messages are not supported".into())));

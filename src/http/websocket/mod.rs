@@ -3,6 +3,7 @@
 //! - [`protocol`]: the messages of the protocol, and its close codes.
 //! - [`connection`]: the loop of one WebSocket. It sends messages, watches the session and the timeouts, and
 //!   waits for the next message of the client.
+//! - [`unfinished_message`]: limits the time and the memory of a message that is being received.
 //! - [`inbound`]: handles the client's messages: authenticates the client, starts and stops operations.
 //! - [`operation`]: one running operation of a connection: a query, a mutation or a subscription.
 //!
@@ -13,6 +14,7 @@ mod connection;
 mod inbound;
 mod operation;
 mod protocol;
+mod unfinished_message;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,13 +24,16 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 
 use crate::graphql::error::ErrorCode;
+use crate::http::connection_io::ConnectionHandle;
 use crate::http::error_response::{reject, too_many_connections};
-use crate::http::request_body::REQUEST_MAX_BYTES;
 use crate::http::state::AppState;
 use crate::http::websocket::connection::Connection;
 
 /// Small, because there are many WebSockets and nearly all of them are idle.
 const BUFFER_BYTES: usize = 2048;
+
+/// Up to this size the client of a too large message gets a close code; beyond it the connection breaks.
+const MESSAGE_MIN_BYTES: usize = 2 * 1024 * 1024;
 
 /// Upgrades a request to a WebSocket. Rejects it if its web origin is not allowed, or the client has too many
 /// connections.
@@ -38,6 +43,7 @@ pub fn open(
     headers: &HeaderMap,
     address: IpAddr,
     request_id: String,
+    handle: ConnectionHandle,
 ) -> Response {
     if !state.origins.allows_websocket(headers) {
         let message = "Pages of this web origin may not open WebSockets.";
@@ -58,15 +64,21 @@ pub fn open(
             upgrade.set_selected_protocol(offered);
         }
     }
+    let largest = state.message_max_bytes.saturating_mul(2).max(MESSAGE_MIN_BYTES);
     upgrade
-        // Twice the limit: up to this size the client gets a close code, beyond it the connection breaks.
-        .max_message_size(2 * REQUEST_MAX_BYTES)
-        .max_frame_size(2 * REQUEST_MAX_BYTES)
+        .max_message_size(largest)
+        .max_frame_size(largest)
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES)
         .on_upgrade(move |socket| {
-            let connection =
-                Connection::new(Arc::clone(&state), address, request_id.into(), authorization, permit);
+            let connection = Connection::new(
+                Arc::clone(&state),
+                address,
+                request_id.into(),
+                authorization,
+                permit,
+                handle,
+            );
             state.sockets.track_future(connection.serve(socket))
         })
 }

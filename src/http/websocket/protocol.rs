@@ -1,5 +1,7 @@
 //! The messages and close codes of the graphql-transport-ws protocol.
 
+use std::time::Duration;
+
 use async_graphql::Request;
 use axum::extract::ws::CloseFrame;
 use chrono::{DateTime, Utc};
@@ -8,11 +10,16 @@ use serde_json::{Map, Value};
 
 use crate::http::json::{self, InvalidJson};
 use crate::http::operation_request;
-use crate::http::request_body::REQUEST_MAX_BYTES;
 
 pub const SUBPROTOCOL: &str = "graphql-transport-ws";
 
 pub const EXPIRED: &str = "The credentials have expired";
+
+/// The maximum length of the id of an operation, in bytes.
+const ID_MAX_BYTES: usize = 128;
+
+/// The maximum size of a ping, in bytes: its payload is sent back.
+const PING_MAX_BYTES: usize = 16 * 1024;
 
 /// The maximum size of the reason in a close frame, in bytes.
 const REASON_MAX_BYTES: usize = 123;
@@ -65,6 +72,12 @@ impl ClientMessage {
         match &message {
             Self::Subscribe { id, .. } | Self::Complete { id } if id.is_empty() => {
                 Err(MalformedMessage("`id` must not be empty".to_owned()))
+            }
+            Self::Subscribe { id, .. } | Self::Complete { id } if id.len() > ID_MAX_BYTES => {
+                Err(MalformedMessage("`id` may have at most 128 bytes".to_owned()))
+            }
+            Self::Ping { .. } if text.len() > PING_MAX_BYTES => {
+                Err(MalformedMessage("a ping may have at most 16384 bytes".to_owned()))
             }
             _ => Ok(message),
         }
@@ -176,8 +189,10 @@ impl ServerMessage<'_> {
 pub enum Close {
     /// The gateway is shutting down: the client should reconnect and resume.
     GoingAway,
-    /// A message is too large.
-    TooLarge,
+    /// A message is larger than this number of bytes.
+    TooLarge(usize),
+    /// A message did not arrive completely within this time.
+    MessageTimeout(Duration),
     /// The client cannot be authenticated, because the database is unavailable.
     TryAgainLater,
     InvalidMessage(String),
@@ -196,7 +211,10 @@ impl Close {
     pub fn frame(&self) -> CloseFrame {
         let (code, reason) = match self {
             Self::GoingAway => (1001, "Going away".to_owned()),
-            Self::TooLarge => (1009, format!("A message may have at most {REQUEST_MAX_BYTES} bytes")),
+            Self::TooLarge(max) => (1009, format!("A message may have at most {max} bytes")),
+            Self::MessageTimeout(max) => {
+                (4408, format!("A message must arrive completely within {} seconds", max.as_secs()))
+            }
             Self::TryAgainLater => (1013, "Try again later".to_owned()),
             Self::InvalidMessage(reason) => (4400, reason.clone()),
             Self::Unauthorized => (4401, "Unauthorized".to_owned()),
@@ -248,6 +266,8 @@ mod tests {
             r#"{"type":"subscribe","id":"","payload":{"query":"{a}"}}"#,
             r#"{"type":"subscribe","id":"1","payload":["{a}"]}"#,
             r#"{"type":"complete","id":""}"#,
+            &format!(r#"{{"type":"complete","id":"{}"}}"#, "x".repeat(ID_MAX_BYTES + 1)),
+            &format!(r#"{{"type":"ping","payload":{{"a":"{}"}}}}"#, "x".repeat(PING_MAX_BYTES)),
             r#"{"type":"pong","payload":1}"#,
             r#"["ping"]"#,
             "[]",

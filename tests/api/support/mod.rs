@@ -13,6 +13,7 @@ pub mod gig_writers;
 pub mod npm;
 pub mod process;
 pub mod proxy;
+pub mod raw_connection;
 pub mod sample_images;
 pub mod servers;
 pub mod socket;

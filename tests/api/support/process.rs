@@ -76,6 +76,15 @@ impl GatewayProcess {
         self.process.id()
     }
 
+    /// The memory of the process, in bytes.
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()));
+        let status = status.expect("the process runs, on Linux");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its size");
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").trim().parse().expect("a number");
+        kibibytes * 1024
+    }
+
     /// Sends a signal and waits. Returns the exit code.
     pub fn stop_with(mut self, signal: &str) -> Option<i32> {
         let id = self.process.id().to_string();

@@ -1,0 +1,228 @@
+//! The byte stream of one connection: ends it if the client takes nothing for too long, counts the bytes that
+//! were read, and closes it so that the client can read the last response.
+
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::time::{Sleep, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::http::connection_limit::Permit;
+
+/// The maximum size of a body, with what was read of it before, that is received after the last response.
+const DISCARDED_MAX_BYTES: u64 = 32 * 1024 * 1024;
+
+/// How long the rest of a body is received after the last response.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a client may send nothing meanwhile.
+const DISCARD_IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The size of the buffer for bytes that are discarded.
+const DISCARD_BUFFER_BYTES: usize = 16 * 1024;
+
+/// A connection as the handlers of its requests see it.
+#[derive(Debug, Clone, Default)]
+pub struct ConnectionHandle(Arc<SharedState>);
+
+#[derive(Debug, Default)]
+struct SharedState {
+    bytes_read: AtomicU64,
+    bytes_before_request: AtomicU64,
+    aborted: CancellationToken,
+}
+
+impl ConnectionHandle {
+    /// The number of bytes that were read from the connection.
+    pub fn bytes_read(&self) -> u64 {
+        self.0.bytes_read.load(Ordering::Relaxed)
+    }
+
+    pub fn add_bytes_read(&self, count: u64) {
+        self.0.bytes_read.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// A request begins: its headers have been read.
+    pub fn begin_request(&self) {
+        self.0.bytes_before_request.store(self.bytes_read(), Ordering::Relaxed);
+    }
+
+    /// Ends the connection at once. What was not sent yet is lost.
+    pub fn abort(&self) {
+        self.0.aborted.cancel();
+    }
+
+    /// Is cancelled when the connection is to end at once.
+    pub fn aborted(&self) -> &CancellationToken {
+        &self.0.aborted
+    }
+}
+
+/// The socket of a connection, and the permit that it holds while it is open.
+#[derive(Debug)]
+pub struct Socket {
+    stream: TcpStream,
+    _permit: Permit<IpAddr>,
+}
+
+/// Reads from and writes to the socket of a connection.
+///
+/// Writing fails if the client has not taken any byte for the stall timeout. That needs two clocks. The
+/// kernel's (`TCP_USER_TIMEOUT`) sees what the client has acknowledged, also while small messages still fit
+/// into the send buffer. This type's own is for systems without that option, and bounds the time in which the
+/// send buffer stays full.
+pub struct ConnectionIo {
+    /// `None` only while it is dropped.
+    socket: Option<Socket>,
+    handle: ConnectionHandle,
+    stall_timeout: Duration,
+    /// Runs while the send buffer is full. Boxed, because few connections need it.
+    stall: Option<Pin<Box<Sleep>>>,
+    /// Whether the client has closed the connection, or it has failed.
+    has_ended: bool,
+    returned_to: Option<oneshot::Sender<Socket>>,
+}
+
+impl ConnectionIo {
+    /// Also returns where the socket goes when the connection was served.
+    pub fn new(
+        stream: TcpStream,
+        permit: Permit<IpAddr>,
+        handle: ConnectionHandle,
+        stall_timeout: Duration,
+    ) -> (Self, oneshot::Receiver<Socket>) {
+        // Sends events immediately instead of collecting small packets.
+        stream.set_nodelay(true).ok();
+        #[cfg(target_os = "linux")]
+        {
+            let milliseconds = u32::try_from(stall_timeout.as_millis()).unwrap_or(u32::MAX);
+            rustix::net::sockopt::set_tcp_user_timeout(&stream, milliseconds).ok();
+        }
+        let (returned_to, returned) = oneshot::channel();
+        let io = Self {
+            socket: Some(Socket { stream, _permit: permit }),
+            handle,
+            stall_timeout,
+            stall: None,
+            has_ended: false,
+            returned_to: Some(returned_to),
+        };
+        (io, returned)
+    }
+
+    fn stream(&mut self) -> Pin<&mut TcpStream> {
+        Pin::new(&mut self.socket.as_mut().expect("it is present until it is dropped").stream)
+    }
+
+    /// Fails if the client has taken nothing for the stall timeout.
+    fn check_stall(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match written {
+            Poll::Pending => {
+                let stall_timeout = self.stall_timeout;
+                let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(stall_timeout)));
+                if stall.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                self.handle.abort();
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+            Poll::Ready(result) => {
+                self.stall = None;
+                self.has_ended |= result.is_err();
+                Poll::Ready(result)
+            }
+        }
+    }
+}
+
+impl AsyncRead for ConnectionIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let (before, has_room) = (buffer.filled().len(), buffer.remaining() > 0);
+        let result = self.stream().poll_read(cx, buffer);
+        if let Poll::Ready(result) = &result {
+            let count = buffer.filled().len() - before;
+            self.has_ended |= result.is_err() || (count == 0 && has_room);
+            self.handle.add_bytes_read(count as u64);
+        }
+        result
+    }
+}
+
+impl AsyncWrite for ConnectionIo {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = self.stream().poll_write(cx, bytes);
+        self.check_stall(cx, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = self.stream().poll_write_vectored(cx, slices);
+        self.check_stall(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_shutdown(cx)
+    }
+}
+
+impl Drop for ConnectionIo {
+    fn drop(&mut self) {
+        let Some(socket) = self.socket.take() else { return };
+        if self.handle.aborted().is_cancelled() {
+            // The kernel would otherwise go on to send what it still has.
+            socket.stream.set_zero_linger().ok();
+        } else if let Some(returned_to) = self.returned_to.take().filter(|_| !self.has_ended) {
+            returned_to.send(socket).ok();
+        }
+    }
+}
+
+/// Closes a connection after its last response.
+///
+/// A client that still sends, for example the rest of a body that was refused, would get a reset, often
+/// before it has read the response. So what it sends is received and discarded for a while.
+pub async fn close(mut socket: Socket, handle: ConnectionHandle) {
+    let stream = &mut socket.stream;
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let received = handle.bytes_read().saturating_sub(handle.0.bytes_before_request.load(Ordering::Relaxed));
+    let mut remaining = DISCARDED_MAX_BYTES.saturating_sub(received);
+    let mut buffer = vec![0; DISCARD_BUFFER_BYTES];
+    let discard = async {
+        while let Ok(Ok(count @ 1..)) = timeout(DISCARD_IDLE_TIMEOUT, stream.read(&mut buffer)).await {
+            match remaining.checked_sub(count as u64) {
+                Some(rest) => remaining = rest,
+                None => return,
+            }
+        }
+    };
+    timeout(DISCARD_TIMEOUT, discard).await.ok();
+}
