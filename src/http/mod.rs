@@ -12,8 +12,8 @@
 //! 6. [`middleware::cors`]: allows requests of other web origins.
 //! 7. A handler in [`routes`]. `/graphql` is [`routes::graphql`]: it reads the operation ([`request_body`],
 //!    [`operation_request`], [`multipart_request`]) within limits of memory ([`message_memory`],
-//!    [`upload_permits`]), executes it with [`state`], and writes a response ([`response`], or [`streaming`] for
-//!    server-sent events and multipart subscriptions). A WebSocket continues in [`websocket`].
+//!    [`upload_permits`]), executes it with [`state`], and writes a response ([`response`], or [`streaming`]
+//!    for server-sent events and multipart subscriptions). A WebSocket continues in [`websocket`].
 //!
 //! To add a route: write the handler in a new file in `routes/`, declare the file in `routes/mod.rs`, add the
 //! path in [`router`], and add it to `ROUTES` or `PATH_PREFIXES` in `metrics.rs`, so that its requests are
