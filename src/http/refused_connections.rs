@@ -102,9 +102,10 @@ impl RefusedConnections {
         }
         let count = std::mem::take(&mut self.count);
         self.logged_at = Some(Instant::now());
-        match address {
-            Some(address) => tracing::warn!(count, %address, "connections refused: too many are open"),
-            None => tracing::error!(count, "connections refused: too many files are open"),
+        if let Some(address) = address {
+            tracing::warn!(count, %address, "connections refused: too many are open");
+        } else {
+            tracing::error!(count, "connections refused: too many files are open");
         }
     }
 }

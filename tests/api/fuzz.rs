@@ -353,7 +353,7 @@ async fn random_requests_get_valid_responses(settings: Settings, gateways: usize
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_requests_get_valid_responses_on_sqlite() {
-    random_requests_get_valid_responses(Settings::default(), 1, 16_000).await;
+    Box::pin(random_requests_get_valid_responses(Settings::default(), 1, 16_000)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -363,5 +363,5 @@ async fn random_requests_get_valid_responses_on_postgres_and_redis() {
         redis_url: Some(servers::redis_url()),
         ..Settings::default()
     };
-    random_requests_get_valid_responses(settings, 2, 4_000).await;
+    Box::pin(random_requests_get_valid_responses(settings, 2, 4_000)).await;
 }

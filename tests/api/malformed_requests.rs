@@ -118,6 +118,8 @@ async fn a_field_of_the_wrong_type_is_named_on_every_transport() {
     let settings = Settings { operation_limits: Some(r#"{"batch":5}"#.into()), ..Settings::default() };
     let app = TestApp::start(settings, 1).await;
     let gateway_a = app.gateway_a();
+    // Only signed-in clients may send a form.
+    let ann = app.member("Ann").await;
     let fields = [
         ("query", "a string", json!([1, true, {}, []])),
         ("operationName", "a string", json!([1, false, {}, ["A"]])),
@@ -135,7 +137,7 @@ async fn a_field_of_the_wrong_type_is_named_on_every_transport() {
             let batch = format!(r#"[{{"query":"{{ __typename }}"}},{request}]"#);
             let message = bad_request(send(post_json(&gateway_a, batch)).await, &request);
             assert_eq!(message, format!("Operation 1 of the list: {reason}"));
-            let message = bad_request(send(multipart(&gateway_a, &request, "{}")).await, &request);
+            let message = bad_request(send(multipart(&ann.client, &request, "{}")).await, &request);
             assert_eq!(message, format!("The part `operations`: {reason}"));
             let mut socket = Socket::open(gateway_a.address, None).await;
             socket.send(json!({ "type": "subscribe", "id": "1", "payload": serde_json::from_str::<Value>(&request).unwrap() })).await;
@@ -163,7 +165,7 @@ async fn a_field_of_the_wrong_type_is_named_on_every_transport() {
             "Not a GraphQL multipart request: the part `map` must be a JSON object of lists of paths.",
         ),
     ] {
-        assert_eq!(bad_request(send(multipart(&gateway_a, VALID, map)).await, map), message);
+        assert_eq!(bad_request(send(multipart(&ann.client, VALID, map)).await, map), message);
     }
 }
 
@@ -171,12 +173,14 @@ async fn a_field_of_the_wrong_type_is_named_on_every_transport() {
 async fn an_empty_operation_name_means_none_and_a_byte_order_mark_is_skipped() {
     let app = TestApp::on_sqlite().await;
     let gateway_a = app.gateway_a();
+    // Only signed-in clients may send a form.
+    let ann = app.member("Ann").await;
     let request = json!({ "query": "query A { __typename }", "operationName": "" });
     let expected = (200, json!({ "data": { "__typename": "Query" } }));
     let marked = format!("\u{feff}{request}");
     assert_eq!(send(post_json(&gateway_a, request.to_string())).await, expected);
     assert_eq!(send(post_json(&gateway_a, marked.clone())).await, expected);
-    assert_eq!(send(multipart(&gateway_a, &marked, "\u{feff}{}")).await, expected);
+    assert_eq!(send(multipart(&ann.client, &marked, "\u{feff}{}")).await, expected);
     let parameters =
         [("query", "query A { __typename }"), ("operationName", ""), ("variables", "\u{feff}{}")];
     assert_eq!(send(gateway_a.get("/graphql").query(&parameters)).await, expected);

@@ -131,7 +131,8 @@ async fn metric(app: &TestApp, name: &str) -> u64 {
 
 /// A subscription whose events are large.
 fn large_events() -> String {
-    let copies: String = (0..90).map(|number| format!("a{number}: description ")).collect();
+    let copies: Vec<_> = (0..90).map(|number| format!("a{number}: description ")).collect();
+    let copies = copies.concat();
     format!("subscription {{ gigStatusChanged {{ gig {{ {copies} }} }} }}")
 }
 

@@ -132,9 +132,8 @@ async fn sixty_uploads_at_once_take_a_bounded_amount_of_memory() {
     let mut largest = 0;
     while !uploads.is_empty() {
         largest = largest.max(gateway.memory());
-        match tokio::time::timeout(Duration::from_millis(10), uploads.join_next()).await {
-            Ok(Some(result)) => result.expect("an upload"),
-            Ok(None) | Err(_) => {}
+        if let Ok(Some(result)) = tokio::time::timeout(Duration::from_millis(10), uploads.join_next()).await {
+            result.expect("an upload");
         }
     }
     let growth = largest.saturating_sub(before);

@@ -117,7 +117,7 @@ pub fn frame_head(first: u8, length: usize) -> Vec<u8> {
     match length {
         0..126 => head.push(0x80 | u8::try_from(length).expect("small")),
         126..65536 => {
-            head.push(0x80 | 126);
+            head.push(0x80 | 0x7e);
             head.extend(u16::try_from(length).expect("small").to_be_bytes());
         }
         _ => {
