@@ -4,13 +4,21 @@
 //!
 //! To add a module below src/, add a row to [`LAYERS`]. To restrict a crate, add a row to [`CRATES`].
 
+#[path = "architecture/cycles.rs"]
 mod cycles;
+#[path = "architecture/definitions.rs"]
 mod definitions;
+#[path = "architecture/documents.rs"]
 mod documents;
+#[path = "architecture/imports.rs"]
 mod imports;
+#[path = "architecture/layers.rs"]
 mod layers;
+#[path = "architecture/links.rs"]
 mod links;
+#[path = "architecture/tokens.rs"]
 mod tokens;
+#[path = "architecture/tree.rs"]
 mod tree;
 
 use std::fs;
