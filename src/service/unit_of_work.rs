@@ -34,7 +34,8 @@ impl<'a> UnitOfWork<'a> {
         if users::lock(&self.transaction, user_id).await? { Err(Error::Unauthenticated) } else { Ok(()) }
     }
 
-    /// Locks the viewer and the user that they write about. Returns whether the latter was erased.
+    /// Locks the user that the viewer writes about. Returns whether that user was erased. The viewer cannot be
+    /// erased until the transaction ends.
     ///
     /// # Errors
     /// `Unauthenticated` if the viewer was erased.
@@ -42,17 +43,15 @@ impl<'a> UnitOfWork<'a> {
         Ok(!self.lock_all_and(viewer, &[user_id]).await?.is_empty())
     }
 
-    /// Locks the viewer and these users, and returns which of the users were erased.
+    /// Locks these users like [`UnitOfWork::lock_viewer_and`], and returns which of them were erased.
     ///
     /// # Errors
     /// `Unauthenticated` if the viewer was erased.
     pub(super) async fn lock_all_and(&self, viewer: &Viewer, user_ids: &[UserId]) -> Result<Vec<UserId>> {
-        let ids = [&[viewer.id()], user_ids].concat();
-        let erased = users::lock_all(&self.transaction, &ids).await?;
-        if erased.contains(&viewer.id()) {
+        if users::lock_against_erasure(&self.transaction, viewer.id()).await? {
             return Err(Error::Unauthenticated);
         }
-        Ok(erased)
+        Ok(users::lock_all(&self.transaction, user_ids).await?)
     }
 
     /// Adds an event that the commit will append to the log.

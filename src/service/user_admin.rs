@@ -116,10 +116,12 @@ pub(super) async fn end_sessions(
 
 /// Locks the user. `NOT_FOUND` if they were erased in the meantime.
 pub(super) async fn lock_not_erased(work: &UnitOfWork<'_>, user_id: UserId) -> Result<()> {
-    if users::lock(work.tx(), user_id).await? {
-        return Err(Violation::not_found("email", "user").into());
-    }
-    Ok(())
+    require_not_erased(users::lock(work.tx(), user_id).await?)
+}
+
+/// Returns `NOT_FOUND` if the user was erased.
+pub(super) fn require_not_erased(is_erased: bool) -> Result<()> {
+    if is_erased { Err(Violation::not_found("email", "user").into()) } else { Ok(()) }
 }
 
 /// Returns the user with that e-mail.

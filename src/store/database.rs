@@ -19,10 +19,11 @@ use chrono::{DateTime, Utc};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::sqlx;
 use sea_orm::sqlx::Connection as _;
+use sea_orm::sqlx::postgres::PgConnection;
 use sea_orm::sqlx::sqlite::{SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    IsolationLevel, SqliteTransactionMode, Statement, TransactionOptions,
+    SqliteTransactionMode, Statement, TransactionOptions,
 };
 
 use crate::store::Result;
@@ -177,11 +178,13 @@ impl Database {
                     options.options([
                         // JIT compilation costs more than any of these short statements gains from it.
                         ("jit", "off"),
-                        // For statements outside transactions and in migrations: the database may have another
-                        // default.
+                        // The database may have another default. [`require_read_committed`] checks this.
                         ("default_transaction_isolation", "read committed"),
                         ("default_transaction_read_only", if is_read_only { "on" } else { "off" }),
                     ])
+                })
+                .map_sqlx_postgres_pool_opts(|pool| {
+                    pool.after_connect(|connection, _| Box::pin(require_read_committed(connection)))
                 })
                 .sqlx_logging(false);
             connect_and_count(options, &statement_count)
@@ -245,9 +248,6 @@ impl Database {
     /// Begins a transaction that will write.
     pub async fn begin(&self) -> Result<DatabaseTransaction> {
         let options = TransactionOptions {
-            // The event log needs it: after the lock for positions, a transaction must see what others
-            // committed while it waited. The database may have another default.
-            isolation_level: (self.backend() == DbBackend::Postgres).then_some(IsolationLevel::ReadCommitted),
             // With the default mode, a transaction that reads first and writes later fails if another one
             // writes in between. With IMMEDIATE it waits at its start instead.
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -313,6 +313,19 @@ fn create_private(file: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(file).map(drop)
+}
+
+/// Rejects a connection whose transactions are not READ COMMITTED, for example because a connection pooler drops
+/// the settings of its clients. The event log needs it: after the lock for positions, a transaction must see
+/// what others committed while it waited. (A statement in each transaction would cost a round trip each time.)
+async fn require_read_committed(connection: &mut PgConnection) -> std::result::Result<(), sqlx::Error> {
+    let level: String =
+        sqlx::query_scalar("SHOW default_transaction_isolation").fetch_one(connection).await?;
+    if level == "read committed" {
+        return Ok(());
+    }
+    let message = format!("default_transaction_isolation is \"{level}\", not \"read committed\"");
+    Err(sqlx::Error::Configuration(message.into()))
 }
 
 /// Replaces a connection that is still in a transaction. If the disk is full, SQLite can roll back by itself. Then

@@ -94,21 +94,38 @@ pub async fn find_all(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<U
     Ok(rows.iter().map(from_row).collect())
 }
 
-/// Locks the user until the transaction ends, and returns whether they were erased. A user who does not exist
-/// was not erased. (SQLite has one writer at a time anyway.)
+/// Locks the user for an act of theirs or about them until the transaction ends, and returns whether they were
+/// erased. Such acts wait for each other. A user who does not exist was not erased. (SQLite has one writer at
+/// a time anyway.)
 pub async fn lock(tx: &impl ConnectionTrait, id: UserId) -> Result<bool> {
     Ok(!lock_all(tx, &[id]).await?.is_empty())
 }
 
-/// Locks the users until the transaction ends, and returns those that were erased. The order of ids keeps two
-/// transactions from waiting for each other.
+/// Locks the users like [`lock`], and returns those that were erased. The order of ids keeps two transactions
+/// from waiting for each other.
 pub async fn lock_all(tx: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<UserId>> {
+    lock_rows(tx, ids, LockType::NoKeyUpdate).await
+}
+
+/// Prevents that the user is erased until the transaction ends, and returns whether they were. It waits only for
+/// an erasure ([`lock_for_erasure`]).
+pub async fn lock_against_erasure(tx: &impl ConnectionTrait, id: UserId) -> Result<bool> {
+    Ok(!lock_rows(tx, &[id], LockType::KeyShare).await?.is_empty())
+}
+
+/// Locks the user, waits for every transaction that has locked them in any way, and returns whether they were
+/// erased.
+pub async fn lock_for_erasure(tx: &impl ConnectionTrait, id: UserId) -> Result<bool> {
+    Ok(!lock_rows(tx, &[id], LockType::Update).await?.is_empty())
+}
+
+async fn lock_rows(tx: &impl ConnectionTrait, ids: &[UserId], kind: LockType) -> Result<Vec<UserId>> {
     let rows: Vec<(UserId, Option<DateTime<Utc>>)> = user::Entity::find()
         .select_only()
         .columns([user::Column::Id, user::Column::ErasedAt])
         .filter(user::Column::Id.is_in(ids.iter().copied()))
         .order_by_asc(user::Column::Id)
-        .lock(LockType::NoKeyUpdate)
+        .lock(kind)
         .into_tuple()
         .all(tx)
         .await?;
