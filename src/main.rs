@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use gigway::app::memory_pages;
 use gigway::cli;
 
 /// mimalloc returns the memory of closed sockets, even if the memory next to it is still used by open ones.
@@ -15,6 +16,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const BLOCKING_TASKS_TIMEOUT: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
+    memory_pages::use_small_pages();
     let cli = match cli::parse() {
         Ok(cli) => cli,
         Err(code) => return code,

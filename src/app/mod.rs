@@ -3,6 +3,7 @@
 
 pub mod file_limit;
 pub mod keys;
+pub mod memory_pages;
 
 use std::net::SocketAddr;
 use std::ops::Deref;
