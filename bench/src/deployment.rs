@@ -1,6 +1,7 @@
 //! The deployment that is measured: a new database, its gateways, users and gigs.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use gigway::app::CliContext;
 use gigway::clock::SystemClock;
@@ -29,8 +30,11 @@ const SIGN_IN: &str =
     "mutation($input: SignInInput!) { signIn(input: $input) { session { accessToken } errors { code } } }";
 
 /// All requests come from one address, so there are no rate limits.
-const NO_RATE_LIMITS: &str =
-    r#"{"anonymous":{"capacity":0,"perMinute":0},"viewer":{"capacity":0,"perMinute":0}}"#;
+const NO_RATE_LIMITS: &str = r#"{
+    "anonymous": {"capacity": 0, "perMinute": 0},
+    "viewer": {"capacity": 0, "perMinute": 0},
+    "requests": {"capacity": 0, "perMinute": 0}
+}"#;
 
 /// Images of each gig.
 const IMAGES_PER_GIG: usize = 2;
@@ -191,6 +195,16 @@ impl User {
         } else {
             Err(format!("user errors: {payload}").into())
         }
+    }
+
+    /// How long this query takes at a gateway.
+    pub async fn time_query(&self, gateway: &Server, query: &str) -> Result<Duration> {
+        let request = self.http.post(gateway.url("/graphql")).bearer_auth(&self.token);
+        let started_at = Instant::now();
+        let response = request.json(&json!({ "query": query })).send().await?.error_for_status()?;
+        let body: Value = response.json().await?;
+        let elapsed = started_at.elapsed();
+        if body.get("errors").is_some() { Err(format!("errors: {body}").into()) } else { Ok(elapsed) }
     }
 
     /// The current cursor of the event log.

@@ -12,12 +12,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 mod arguments;
 mod baseline;
 mod browse;
+mod catalog;
 mod client;
 mod deployment;
 mod environment;
 mod fanout;
 mod latency;
 mod limits;
+mod load;
 mod open_files;
 mod pgbench;
 mod process;
@@ -38,6 +40,8 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Result<T> = std::result::Result<T, BoxError>;
 
 fn main() -> ExitCode {
+    // As the gateway does.
+    gigway::app::memory_pages::use_small_pages();
     let command = Arguments::parse().command;
     if command.is_benchmark() && !environment::has_servers() {
         return environment::run_with_servers().unwrap_or_else(|error| report_failure(&error));

@@ -3,7 +3,6 @@
 //! To compare another server: add it to `bench/peers`, add a constructor to [`targets::Target`], and call the
 //! constructor in `Catalog::compare_servers`.
 
-mod load;
 mod stats;
 mod targets;
 
@@ -16,14 +15,14 @@ use gigway::store::pagination::PageKey;
 use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::{Value, json};
 
-use self::load::{CONNECTIONS, LoadResult, post_request_bytes};
 use self::stats::{ServerStats, print};
 use self::targets::Target;
-use crate::Result;
 use crate::deployment::Deployment;
+use crate::load::{CONNECTIONS, LoadResult, post_request_bytes};
 use crate::pgbench;
 use crate::process::{Server, tree_time};
 use crate::table::{Bound, Report, Row, float, median};
+use crate::{Result, catalog, load};
 
 const GIGS: u32 = 100_000;
 const MANY_GIGS: u32 = 1_000_000;
@@ -42,7 +41,6 @@ const WARMUP: Duration = Duration::from_secs(2);
 const FAR_PAGE: u32 = 1_000;
 const PAGE_SIZE: u32 = 20;
 
-const DATA: &str = include_str!("data.sql");
 const SQL: &str = include_str!("page.sql");
 
 /// Concurrent clients of a search. Few, so that searches do not wait for each other.
@@ -135,12 +133,8 @@ struct Catalog {
 impl Catalog {
     async fn new(gigs: u32) -> Result<Self> {
         let deployment = Deployment::start().await?;
-        eprintln!("loading {gigs} gigs");
-        // With its own connection, because those of gigway have a statement timeout of 30 seconds.
+        catalog::load(&deployment.database_url, gigs).await?;
         let db = Database::connect(&deployment.database_url).await?;
-        for statement in DATA.replace(":gigs", &gigs.to_string()).split_inclusive(';') {
-            db.execute_unprepared(statement).await?;
-        }
         let query =
             async |sql: &str| db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await;
         let rows = query("SELECT id FROM category ORDER BY id").await?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::load::LoadResult;
+use crate::load::LoadResult;
 use crate::table::{float, median};
 
 /// Statistics of a server, with a value for each round. The table shows the medians.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use gigway::domain::id::{CategoryId, PublicId};
 use serde_json::{Value, json};
 
-use super::load::{post_request_bytes, send_once};
 use crate::Result;
 use crate::environment::repository;
+use crate::load::{post_request_bytes, send_once};
 use crate::process::Server;
 
 /// The selection for gigway and Mercurius.

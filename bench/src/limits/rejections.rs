@@ -8,13 +8,13 @@ use tokio::net::TcpStream;
 use crate::Result;
 use crate::deployment::Deployment;
 use crate::process::Server;
-use crate::table::{Bound, Report, Row, float};
+use crate::table::{Bound, Row, float};
 
 /// How often each request is sent.
-const REPEATS: u32 = 200;
+pub const REPEATS: u32 = 200;
 
 /// How many bytes, tokens, levels or items a request has that is far beyond a limit.
-const EXCESS: usize = 1_000_000;
+pub const EXCESS: usize = 1_000_000;
 
 /// Bounds of one request.
 const MAX_MILLISECONDS: f64 = 50.0;
@@ -29,8 +29,7 @@ struct OversizedRequest {
     max_milliseconds: f64,
 }
 
-pub async fn run() -> Result<Report> {
-    let deployment = Deployment::start().await?;
+pub async fn rows(deployment: &Deployment) -> Result<Vec<Row>> {
     let gateway = deployment.start_gateway(&[])?;
     let plain = json!({ "query": "{ __typename }" }).to_string();
     send(&gateway, &plain).await?;
@@ -45,12 +44,7 @@ pub async fn run() -> Result<Report> {
         let bound = Bound::AtMost(MAX_MEBIBYTES);
         rows.push(Row { name: request.name, unit: "MiB", gigway: memory, other: plain_memory, bound });
     }
-    Ok(Report {
-        name: "limits",
-        other: "plain",
-        settings: json!({ "repeats": REPEATS, "excess": EXCESS }),
-        rows,
-    })
+    Ok(rows)
 }
 
 /// Returns the processor time of one request in milliseconds, and the growth of the memory of the gateway in
