@@ -19,6 +19,7 @@ pub(super) struct RateLimitOverrides {
     refresh: Option<BucketRule>,
     sign_up: Option<BucketRule>,
     upload: Option<BucketRule>,
+    requests: Option<BucketRule>,
 }
 
 /// The defaults. In development they are 100 times as high, because one machine stands for many users.
@@ -32,6 +33,7 @@ pub fn defaults(environment: Environment) -> RateLimitRules {
         refresh: rule(30, 30),
         sign_up: rule(20, 5),
         upload: rule(60, 30),
+        requests: rule(5_000, 30_000),
     }
 }
 
@@ -52,6 +54,7 @@ impl RateLimitOverrides {
             refresh: self.refresh.unwrap_or(defaults.refresh),
             sign_up: self.sign_up.unwrap_or(defaults.sign_up),
             upload: self.upload.unwrap_or(defaults.upload),
+            requests: self.requests.unwrap_or(defaults.requests),
         };
         for (name, rule) in [("anonymous", rules.anonymous), ("viewer", rules.viewer)] {
             if rule.capacity > 0 && u64::from(rule.capacity) < max_operation_cost {

@@ -17,6 +17,8 @@ pub struct RateLimitRules {
     pub sign_up: BucketRule,
     /// Image uploads of a user.
     pub upload: BucketRule,
+    /// HTTP requests and WebSocket messages, per network and gateway.
+    pub requests: BucketRule,
 }
 
 /// How many failed sign-ins are allowed in 15 minutes, on one gateway.

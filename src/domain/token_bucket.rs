@@ -59,6 +59,12 @@ impl Bucket {
         Ok(())
     }
 
+    /// Takes tokens out, as many as there are.
+    pub fn take_at_most(&mut self, rule: BucketRule, tokens: f64, now: DateTime<Utc>) {
+        self.refill(rule, now);
+        self.tokens = (self.tokens - tokens).max(0.0);
+    }
+
     /// Puts back tokens that were not needed.
     pub fn refund(&mut self, rule: BucketRule, tokens: f64) {
         self.tokens = (self.tokens + tokens).min(f64::from(rule.capacity));

@@ -116,10 +116,7 @@ impl OperationCharge {
         let unused = self.charged.saturating_sub(actual);
         let owed = actual.saturating_sub(self.charged);
         limiter.refund(kind, key, unused, services.now());
-        if owed > 0 {
-            // If there is too little left, it is the next operation that is refused.
-            limiter.charge(kind, key, owed, services.now()).await.ok();
-        }
+        limiter.charge_afterwards(kind, key, owed, services.now()).await;
         let mut cost: IndexMap<Name, Value> = [("requested", self.charged), ("actual", actual)]
             .map(|(name, cost)| (Name::new(name), cost.into()))
             .into();

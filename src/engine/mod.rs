@@ -32,6 +32,7 @@ pub mod limits;
 mod load_scheduler;
 mod metering;
 pub mod operation;
+pub mod operation_log;
 pub mod persisted_documents;
 pub mod request_validator;
 pub mod response;
@@ -50,6 +51,7 @@ use async_graphql::{Request, Response};
 use futures_util::FutureExt;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use crate::config::Config;
 use crate::engine::cache_key::CacheKey;
@@ -59,14 +61,15 @@ use crate::engine::limits::list_lengths::ListLengths;
 use crate::engine::load_scheduler::LoadScheduler;
 use crate::engine::metering::OperationCharge;
 use crate::engine::operation::{InvalidRequest, ValidatedOperation};
+use crate::engine::operation_log::OperationLog;
 use crate::engine::persisted_documents::PersistedDocuments;
 use crate::engine::request_validator::RequestValidator;
 use crate::engine::response::{count_objects, error_response, finalize, server_error};
 use crate::engine::response_cache::{
     CacheRequests, CacheSize, CachedResponse, EntryMeta, Outcome, ResponseCache,
 };
-use crate::graphql::context::RequestContext;
 pub use crate::graphql::context::{Caller, RequestMeta};
+use crate::graphql::context::{RequestContext, request_span};
 use crate::graphql::error::{Error, ErrorCode};
 use crate::graphql::outcomes::OutcomeLog;
 use crate::graphql::{Schema, schema};
@@ -180,18 +183,31 @@ impl Engine {
         key: CacheKey,
         operation: ValidatedOperation,
     ) -> Outcome {
-        let charge = match OperationCharge::charge(&self.services, &meta, &operation).await {
+        let mut log = OperationLog::start(&meta, &operation);
+        let span = request_span(&meta.request_id);
+        let charge = OperationCharge::charge(&self.services, &meta, &operation).instrument(span.clone());
+        let charge = match charge.await {
             Ok(charge) => charge,
-            Err(error) => return Outcome::Uncached(Arc::new(error_response(&error))),
+            Err(error) => {
+                let response = finalize(error_response(&error), &meta.request_id);
+                log.finish(&response.errors);
+                return Outcome::Uncached(Arc::new(response));
+            }
         };
         let (services, response_cache) = (Arc::clone(&self.services), Arc::clone(&self.response_cache));
         let (version, entry_meta) = (services.public_data_version.current(), EntryMeta::from(&operation));
         let time = charge.database_time().clone();
-        let execution = Box::pin(async move { self.run(&meta, operation, time, None).await });
+        // Every client that waits for the execution polls it, so it has its own span.
+        let execution =
+            Box::pin(async move { self.run(&meta, operation, time, None).await }.instrument(span));
         let outcome = response_cache.get_or_execute(key, version, entry_meta, execution).await;
         match &outcome {
-            Outcome::Cached(cached) => drop(charge.settle(&services, cached.cost).await),
+            Outcome::Cached(cached) => {
+                log.finish(&[]);
+                drop(charge.settle(&services, cached.cost).await);
+            }
             Outcome::Uncached(response) => {
+                log.finish(&response.errors);
                 let cost = charge.cost_of(count_objects(&response.data));
                 drop(charge.settle(&services, cost).await);
             }
@@ -201,11 +217,19 @@ impl Engine {
 
     /// Executes a query or mutation without the response cache.
     pub async fn execute(self: Arc<Self>, meta: RequestMeta, operation: ValidatedOperation) -> Response {
+        let mut log = OperationLog::start(&meta, &operation);
+        let execution = self.charge_and_run(&meta, operation).instrument(request_span(&meta.request_id));
+        let response = finalize(execution.await, &meta.request_id);
+        log.finish(&response.errors);
+        response
+    }
+
+    async fn charge_and_run(&self, meta: &RequestMeta, operation: ValidatedOperation) -> Response {
         if operation.kind == OperationType::Subscription {
             let message = "A subscription needs a WebSocket, or a stream: send Accept: text/event-stream.";
             return error_response(&Error::bad_input(message));
         }
-        let charge = match OperationCharge::charge(&self.services, &meta, &operation).await {
+        let charge = match OperationCharge::charge(&self.services, meta, &operation).await {
             Ok(charge) => charge,
             Err(error) => return error_response(&error),
         };
@@ -214,7 +238,7 @@ impl Engine {
         let request = IdempotentRequest::new(&self.services, &meta.caller, &operation, max_duration).await;
         // Boxed, since the future is large, and would make every future that holds it as large.
         let time = charge.database_time().clone();
-        let execute = |log| Box::pin(self.run(&meta, operation, time, log));
+        let execute = |log| Box::pin(self.run(meta, operation, time, log));
         let mut response = match request {
             Err(error) => error_response(&error),
             Ok(None) => execute(None).await,

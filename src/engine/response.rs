@@ -8,6 +8,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::graphql::context::request_span;
 use crate::graphql::error::{Error, ErrorCode};
 
 /// The most errors in the response to an invalid request. A document can have an error in every word.
@@ -53,6 +54,12 @@ pub fn error_response(error: &Error) -> Response {
     Response::from_errors(vec![server_error(error)])
 }
 
+/// The response to a request whose task has failed. The cause is logged.
+pub fn internal_error(cause: &dyn std::fmt::Display, request_id: &str) -> Response {
+    let error = request_span(request_id).in_scope(|| Error::internal(cause));
+    finalize(error_response(&error), request_id)
+}
+
 /// Converts an error to the library's type.
 pub fn server_error(error: &Error) -> ServerError {
     let mut server_error = ServerError::new(error.message(), None);
@@ -62,7 +69,12 @@ pub fn server_error(error: &Error) -> ServerError {
 
 /// The codes of the errors in a response.
 pub fn error_codes(response: &Response) -> impl Iterator<Item = &str> {
-    response.errors.iter().filter_map(|error| match error.extensions.as_ref()?.get("code")? {
+    codes_of(&response.errors)
+}
+
+/// The codes of errors.
+pub fn codes_of(errors: &[ServerError]) -> impl Iterator<Item = &str> {
+    errors.iter().filter_map(|error| match error.extensions.as_ref()?.get("code")? {
         Value::String(code) => Some(code.as_str()),
         _ => None,
     })
@@ -101,7 +113,12 @@ pub fn finalize(mut response: Response, request_id: &str) -> Response {
         let has_path = !error.path.is_empty();
         let extensions = error.extensions.get_or_insert_default();
         match extensions.get("code") {
-            Some(code) if *code == internal.into() => extensions.set("requestId", request_id),
+            Some(code) if *code == internal.into() => {
+                // The error of a shared execution has the id of that execution.
+                if extensions.get("requestId").is_none() {
+                    extensions.set("requestId", request_id);
+                }
+            }
             Some(_) => {}
             None => {
                 let code =

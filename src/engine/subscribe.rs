@@ -8,16 +8,18 @@ use std::sync::Arc;
 use async_graphql::{Request, Response};
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
+use tracing::Instrument;
 
 use crate::engine::delivery::{
-    CurrentCaller, ExecutionEnv, FanoutKey, HandoffSlot, SourceHandoff, SubscriptionStream,
+    CurrentCaller, ExecutionEnv, FanoutGroup, FanoutKey, HandoffSlot, SourceHandoff, SubscriptionStream,
 };
 use crate::engine::load_scheduler::LoadScheduler;
 use crate::engine::metering::OperationCharge;
 use crate::engine::operation::ValidatedOperation;
+use crate::engine::operation_log::OperationLog;
 use crate::engine::response::{error_response, finalize, to_json};
 use crate::engine::{Caller, Engine, RequestMeta};
-use crate::graphql::context::RequestContext;
+use crate::graphql::context::{RequestContext, request_span};
 use crate::graphql::error::{Error, ErrorCode};
 use crate::graphql::subscription::source::SourceSlot;
 use crate::store::DatabaseTime;
@@ -39,14 +41,35 @@ impl Engine {
         operation: ValidatedOperation,
         last_event_id: Option<String>,
     ) -> Result<SubscriptionStream, Response> {
+        let mut log = OperationLog::start(&meta, &operation);
+        let start = self.start(&meta, operation, last_event_id).instrument(request_span(&meta.request_id));
+        match start.await {
+            Ok((group, handoff)) => {
+                let services = Arc::clone(&self.services);
+                Ok(SubscriptionStream::new(services, group, handoff, current_caller, meta, log))
+            }
+            Err(response) => {
+                let response = finalize(response, &meta.request_id);
+                log.finish(&response.errors);
+                Err(response)
+            }
+        }
+    }
+
+    async fn start(
+        &self,
+        meta: &RequestMeta,
+        operation: ValidatedOperation,
+        last_event_id: Option<String>,
+    ) -> Result<(Arc<FanoutGroup>, SourceHandoff), Response> {
         // Only the start is charged; events are free.
-        OperationCharge::charge(&self.services, &meta, &operation)
+        OperationCharge::charge(&self.services, meta, &operation)
             .await
             .map_err(|error| error_response(&error))?;
         let request = operation.request;
-        let execution_env = self.execution_env.get_or_try_init(|| self.create_execution_env(&meta)).await?;
+        let execution_env = self.execution_env.get_or_try_init(|| self.create_execution_env(meta)).await?;
         let document = request.query.clone();
-        let mut handoff = self.run_root_field(&meta, request, last_event_id).await?;
+        let mut handoff = self.run_root_field(meta, request, last_event_id).await?;
         if let Some((position, _)) = &handoff.source.first {
             // The snapshot may be newer than what this gateway has dispatched, and so than what it knows about
             // the caller.
@@ -71,7 +94,7 @@ impl Engine {
         }
         let resolver = handoff.source.take_resolver();
         let group = self.fanout_groups.join(key, operation, Arc::clone(execution_env), variables, resolver);
-        Ok(SubscriptionStream::new(Arc::clone(&self.services), group, handoff, current_caller, meta))
+        Ok((group, handoff))
     }
 
     async fn create_execution_env(&self, meta: &RequestMeta) -> Result<Arc<ExecutionEnv>, Response> {
@@ -95,7 +118,7 @@ impl Engine {
         let mut responses = self.schema.execute_stream(request.data(context).data(source_slot));
         // The root field's stream is empty, so a response is an error.
         if let Some(response) = scheduler.drive(responses.next()).await {
-            return Err(finalize(response, &meta.request_id));
+            return Err(response);
         }
         slot.take().ok_or_else(|| {
             let message = "The subscription selects no field: `@skip` or `@include` excludes its root field.";

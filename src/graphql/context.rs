@@ -27,7 +27,9 @@ use std::time::Duration;
 
 use async_graphql::Context;
 use async_graphql::dataloader::DataLoader;
+use tracing::Span;
 
+use crate::domain::id::UserId;
 use crate::domain::user::Viewer;
 use crate::events::cursor::Cursor;
 use crate::graphql::error::{Error, Result};
@@ -91,6 +93,22 @@ pub struct RequestMeta {
     pub address: IpAddr,
     /// Identifies the request in logs, in the audit trail and in responses.
     pub request_id: Arc<str>,
+}
+
+/// The span of everything that is logged for a request. It has the level of errors, so that their lines have
+/// the id at every level of the log.
+pub fn request_span(request_id: &str) -> Span {
+    tracing::error_span!(parent: None, "request", id = request_id)
+}
+
+impl RequestMeta {
+    /// The signed-in user.
+    pub fn user_id(&self) -> Option<UserId> {
+        match &self.caller {
+            Caller::Viewer(viewer) => Some(viewer.id()),
+            Caller::Anonymous | Caller::InvalidCredentials => None,
+        }
+    }
 }
 
 /// The state of one execution: of a request, of an operation on a WebSocket, or of an event of a

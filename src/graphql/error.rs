@@ -16,7 +16,7 @@ use async_graphql::{ErrorExtensionValues, Value};
 use crate::events::stream::StreamError;
 use crate::service;
 use crate::service::error::VaultError;
-use crate::service::rate_limit::RateLimited;
+use crate::service::rate_limit::{RateLimitKind, RateLimited};
 use crate::store;
 
 /// When a client should try again if too many requests wait. They are processed within a few seconds.
@@ -282,8 +282,9 @@ impl From<service::Error> for Error {
 impl From<RateLimited> for Error {
     fn from(limited: RateLimited) -> Self {
         let RateLimited { kind, rule, retry_after } = limited;
+        let unit = if kind == RateLimitKind::Requests { "requests of your network" } else { "points" };
         let message = format!(
-            "Rate limit exceeded: {} points, refilled at {} per minute. Try again in {} s.",
+            "Rate limit exceeded: {} {unit}, refilled at {} per minute. Try again in {} s.",
             rule.capacity,
             rule.per_minute,
             whole_seconds(retry_after)

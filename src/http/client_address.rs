@@ -9,7 +9,11 @@ use crate::domain::network::client_network;
 
 const FORWARDED_FOR: HeaderName = crate::http::headers::header_name("x-forwarded-for");
 
-/// The address by which a client is counted.
+/// The address by which the client of a request is counted. The request has it in its extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct CountedAddress(pub IpAddr);
+
+/// The address of a client, and how it was found.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ClientAddress {
     /// An IPv6 address is reduced to its /64 network.

@@ -6,11 +6,13 @@
 //!    headers of a request may take. [`connection_io`] ends it if the client reads nothing, and closes it so
 //!    that the client can read the last response; [`unread_body`] announces that it closes.
 //! 2. [`middleware::request_id`]: keeps the client's request id, or generates one.
-//! 3. [`middleware::request_log`]: logs one line, and counts the request in [`metrics`].
+//! 3. [`middleware::request_log`]: finds the address of the client, logs one line, and counts the request in
+//!    [`metrics`].
 //! 4. [`middleware::security_headers`]: adds headers to the response.
 //! 5. [`error_response::panic_response`]: turns a panic into a response with status 500.
 //! 6. [`middleware::cors`]: allows requests of other web origins.
-//! 7. A handler in [`routes`]. `/graphql` is [`routes::graphql`]: it reads the operation ([`request_body`],
+//! 7. [`middleware::request_limit`]: refuses a request if its network sends too many.
+//! 8. A handler in [`routes`]. `/graphql` is [`routes::graphql`]: it reads the operation ([`request_body`],
 //!    [`operation_request`], [`multipart_request`]) within limits of memory ([`message_memory`],
 //!    [`upload_permits`]), executes it with [`state`], and writes a response ([`response`], or [`streaming`]
 //!    for server-sent events and multipart subscriptions). A WebSocket continues in [`websocket`].
@@ -90,6 +92,7 @@ pub fn router(state: Arc<AppState>) -> Router {
         .merge(images)
         .fallback(routes::fallback::not_found)
         .method_not_allowed_fallback(routes::fallback::method_not_allowed)
+        .layer(from_fn_with_state(Arc::clone(&state), middleware::request_limit::limit))
         .layer(middleware::cors::cors(&state))
         .layer(CatchPanicLayer::custom(error_response::panic_response));
     let request_ids = ServiceBuilder::new()

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::domain::id::UserId;
 use crate::engine::Caller;
-use crate::engine::response::error_response;
+use crate::engine::response::{error_response, finalize};
 use crate::graphql::error::{Error, ErrorCode};
 use crate::http::connection_limit::Permit;
 use crate::http::error_response::reject;
@@ -60,6 +60,7 @@ impl From<Request> for RequestBody {
 pub async fn read(
     state: &AppState,
     address: IpAddr,
+    request_id: &str,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<RequestBody, Response> {
@@ -83,7 +84,7 @@ pub async fn read(
             let message = "A multipart request must have the header `Apollo-Require-Preflight: true`.";
             return Err(reject(StatusCode::BAD_REQUEST, ErrorCode::PreflightRequired, message));
         }
-        return read_multipart(state, headers, content_type, body).await.map(RequestBody::from);
+        return read_multipart(state, headers, request_id, content_type, body).await.map(RequestBody::from);
     }
     let message =
         "The content type must be `application/json`, or `multipart/form-data` for requests with files.";
@@ -103,10 +104,13 @@ fn is_unencoded(headers: &HeaderMap) -> bool {
 async fn read_multipart(
     state: &AppState,
     headers: &HeaderMap,
+    request_id: &str,
     content_type: &str,
     body: Body,
 ) -> Result<Request, Response> {
-    let person = uploader(state, headers).await.map_err(|error| respond_as_json(error_response(&error)))?;
+    let person = uploader(state, headers)
+        .await
+        .map_err(|error| respond_as_json(finalize(error_response(&error), request_id)))?;
     let declared = body.size_hint().upper().unwrap_or(multipart_request::BODY_MAX_BYTES);
     if declared > multipart_request::BODY_MAX_BYTES {
         return Err(multipart_request::too_large());

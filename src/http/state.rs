@@ -11,13 +11,12 @@ use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 use secrecy::SecretString;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument;
 
 use crate::config::{Config, ConnectionLimits, GetRequests};
 use crate::domain::id::UserId;
 use crate::engine::delivery::{CurrentCaller, SubscriptionStream};
 use crate::engine::operation::{InvalidRequest, ValidatedOperation};
-use crate::engine::response;
+use crate::engine::response::internal_error;
 use crate::engine::response_cache::{CachedResponse, Outcome};
 use crate::engine::{Admission, Caller, Engine, RequestMeta};
 use crate::graphql::error::{Error, ErrorCode};
@@ -29,6 +28,7 @@ use crate::http::metrics::Metrics;
 use crate::http::middleware::origins::Origins;
 use crate::http::upload_permits::UploadPermits;
 use crate::service::key_rotation::MissingKeys;
+use crate::service::rate_limit::{RateLimitKey, RateLimitKind, RateLimited};
 use crate::service::tokens::StreamTicket;
 use crate::service::{self, Services, accounts, stream_tickets};
 
@@ -137,6 +137,15 @@ impl AppState {
         client.network
     }
 
+    /// Counts a request of a network, or a message on a WebSocket.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` if the network has sent too many.
+    pub fn charge_request(&self, address: IpAddr) -> Result<(), RateLimited> {
+        let key = RateLimitKey::Network(address);
+        self.services.rate_limiter.charge_here(RateLimitKind::Requests, key, 1, self.services.now())
+    }
+
     /// Validates a request without executing it.
     ///
     /// # Errors
@@ -193,10 +202,11 @@ impl AppState {
     /// disconnects or the gateway stops.
     pub async fn execute(&self, meta: RequestMeta, operation: ValidatedOperation) -> GraphqlResponse {
         let (kind, cost) = (operation.kind, operation.cost);
+        let request_id = Arc::clone(&meta.request_id);
         let execution = Arc::clone(&self.engine).execute(meta, operation);
         let response = if kind == OperationType::Mutation {
-            let result = self.mutations.spawn(execution.in_current_span()).await;
-            result.unwrap_or_else(|error| response::error_response(&Error::internal(&error)))
+            let result = self.mutations.spawn(execution).await;
+            result.unwrap_or_else(|error| internal_error(&error, &request_id))
         } else {
             execution.await
         };

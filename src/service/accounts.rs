@@ -12,10 +12,11 @@ use crate::domain::user::{Role, Viewer};
 use crate::domain::violation::{Violation, ViolationCode};
 use crate::service::error::wrong_credentials;
 use crate::service::rate_limit::{RateLimitKey, RateLimitKind};
+use crate::service::security_log::SignInRefusal;
 use crate::service::sign_in_throttle::network_hash;
 use crate::service::tokens::RefreshToken;
 use crate::service::user_admin::end_sessions;
-use crate::service::{Error, Result, Services, UnitOfWork};
+use crate::service::{Error, Result, Services, UnitOfWork, security_log};
 use crate::store::sessions::StoredToken;
 use crate::store::users::NewUser;
 use crate::store::{sessions, users};
@@ -105,7 +106,10 @@ pub async fn sign_in(
     password: SecretString,
     address: IpAddr,
 ) -> Result<Session> {
+    let log_refusal =
+        |user_id, refusal| security_log::sign_in_failed(services, email, user_id, address, refusal);
     let attempt = services.sign_in_throttle.attempt(email, address).inspect_err(|_| {
+        log_refusal(None, SignInRefusal::TooManyAttempts);
         // A refused attempt is no sign-in: others of the network need the tokens.
         let network = RateLimitKey::Network(address);
         services.rate_limiter.refund(RateLimitKind::SignIn, network, 1, services.now());
@@ -122,7 +126,10 @@ pub async fn sign_in(
             attempt.wait().await?;
         }
     }
-    let hash = credentials.as_ref().map(|credentials| credentials.password_hash.clone());
+    let (user_id, hash) = credentials
+        .as_ref()
+        .map(|credentials| (credentials.user_id, credentials.password_hash.clone()))
+        .unzip();
     // An overlong password is always wrong. Do not hash it at its full length.
     let is_within_limit =
         password.expose_secret().chars().count() <= services.limits.account.password_max_chars;
@@ -130,9 +137,11 @@ pub async fn sign_in(
     let matches = services.passwords.verify(candidate, hash, address).await?;
     let Some(credentials) = credentials.filter(|_| matches && is_within_limit) else {
         attempt.failed();
+        log_refusal(user_id, SignInRefusal::WrongCredentials);
         return Err(wrong_credentials());
     };
     if credentials.is_blocked {
+        log_refusal(user_id, SignInRefusal::AccountBlocked);
         return Err(Violation::general(ViolationCode::NotAllowed, "This account is blocked.").into());
     }
     let work = services.begin().await?;
@@ -222,7 +231,9 @@ pub async fn refresh(services: &Services, token: &SecretString, address: IpAddr)
     } else if let Some(refresh) = find_successor(services, &work, token, &hash).await? {
         refresh
     } else {
-        end_session(services, work, session_id).await?;
+        if end_session(services, work, session_id).await? {
+            security_log::refresh_token_reused(session_id, user_id, address);
+        }
         return Err(session_ended_error());
     };
     match issue_tokens(services, work, session_id, refresh).await {

@@ -28,7 +28,7 @@ use crate::service::error::require_reviewer;
 use crate::service::gigs::apply_transition;
 use crate::service::reviews::{erased_subject_error, update_item, validate_note};
 use crate::service::verifications::{decrypt_personal_info, document_context, save_change};
-use crate::service::{Error, Result, Services, UnitOfWork};
+use crate::service::{Error, Result, Services, UnitOfWork, security_log};
 use crate::store;
 use crate::store::{gigs, reviews, users, verifications};
 
@@ -283,6 +283,9 @@ pub async fn read_document(
     let text = signed_text(document_id, viewer.session_id, url_signature.expires);
     let is_valid = services.now().timestamp() < url_signature.expires
         && services.url_signer.is_valid(&text, &url_signature.signature);
+    if is_valid && !viewer.role.can_review() {
+        security_log::role_refused(Some(viewer.id()), None);
+    }
     if !is_valid || !viewer.role.can_review() {
         return Ok(None);
     }

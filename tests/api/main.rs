@@ -45,6 +45,7 @@ mod listed_fields;
 mod long_lived_connections;
 mod malformed_requests;
 mod newer_versions;
+mod operation_log;
 mod outage;
 mod persisted_documents;
 mod personal_data;

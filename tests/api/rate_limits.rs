@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::support::client::{Client, error_codes};
 use crate::support::documents::{REFRESH, SIGN_IN};
 use crate::support::proxy::{Proxy, wait_until};
+use crate::support::raw_connection::RawConnection;
 use crate::support::sample_images::small_png;
 use crate::support::servers::{self, TestRedis};
 use crate::support::test_app::TestApp;
@@ -279,4 +280,79 @@ async fn an_operation_that_one_limit_refuses_is_charged_for_no_other() {
         execute(&gateway_a, SIGN_IN, json!({ "input": sign_in })).await.expect("no sign-in was charged");
     }
     execute(&gateway_a, SIGN_IN, json!({ "input": sign_in })).await.expect_err("all three are spent");
+}
+
+/// Sends a request and a body that announces more than it has, from this address. Returns the response.
+async fn send_from(source: [u8; 4], app: &TestApp, request: &str) -> String {
+    let mut connection = RawConnection::open_from(source, app.gateway_a().address).await;
+    connection
+        .send(format!(
+            "{request}\r\nhost: gigway\r\norigin: http://localhost:3000\r\nconnection: close\r\n\r\n"
+        ))
+        .await;
+    connection.read_text().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_kind_of_request_counts_for_the_limit_of_its_network() {
+    const CAPACITY: usize = 20;
+    let budgets = json!({ "requests": { "capacity": CAPACITY, "perMinute": 1 } });
+    let app = TestApp::start(with_rate_limits(&budgets), 1).await;
+    let requests = [
+        "GET /readyz HTTP/1.1",
+        "GET /livez HTTP/1.1",
+        "GET /media/img_00000000000000000000000000.jpg HTTP/1.1",
+        "GET /identity-documents/doc_00000000000000000000000000?expires=1&signature=a HTTP/1.1",
+        "GET /nowhere HTTP/1.1",
+        "DELETE /graphql HTTP/1.1",
+        "GET /graphql?query={__typename} HTTP/1.1",
+        "POST /graphql HTTP/1.1\r\ncontent-type: text/plain\r\ncontent-length: 0",
+        "POST /graphql HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: 0",
+        "POST /graphql HTTP/1.1\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: 0",
+    ];
+    for (number, request) in requests.iter().enumerate() {
+        // Each from a network of its own, of which it is the only kind of request.
+        let source = [127, 0, 1, u8::try_from(number).expect("few") + 1];
+        for _ in 0..CAPACITY {
+            let response = send_from(source, &app, request).await;
+            assert!(
+                response.starts_with("HTTP/1.1 ") && !response.contains(" 429 "),
+                "{request}: {response}"
+            );
+        }
+        let refused = send_from(source, &app, request).await.to_lowercase();
+        assert!(refused.starts_with("http/1.1 429 "), "{request}: {refused}");
+        for part in
+            ["rate_limited", "\"budget\":\"requests\"", "retry-after: ", "access-control-allow-origin"]
+        {
+            assert!(refused.contains(part), "{request}: no {part} in {refused}");
+        }
+    }
+    let other = send_from([127, 0, 2, 1], &app, requests[0]).await;
+    assert!(other.starts_with("HTTP/1.1 200"), "{other}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_of_sockets_wait_when_their_network_has_sent_too_many() {
+    let budgets = json!({ "requests": { "capacity": 30, "perMinute": 60 } });
+    let app = TestApp::start(with_rate_limits(&budgets), 1).await;
+    let mut socket = app.gateway_a().socket().await;
+    // Pings, pings with credentials, refused and valid operations.
+    for number in 0..10 {
+        socket.send(json!({ "type": "ping" })).await;
+        socket.send(json!({ "type": "ping", "payload": { "authorization": "" } })).await;
+        socket.subscribe(&format!("refused {number}"), "{ nope }", json!({})).await;
+    }
+    socket.subscribe("last", "{ __typename }", json!({})).await;
+    // The upgrade and the init have taken two of the tokens, so the last messages wait.
+    let mut received = Vec::new();
+    while received.len() < 28 {
+        received.push(socket.receive().await);
+    }
+    socket.expect_silence("last").await;
+    // Nothing is lost, and the order stays.
+    app.advance_clock(TimeDelta::seconds(3));
+    assert_eq!(socket.receive().await["type"], "pong");
+    assert_eq!(socket.receive().await["id"], "refused 9");
+    assert_eq!(socket.receive_for("last").await["payload"]["data"]["__typename"], "Query");
 }

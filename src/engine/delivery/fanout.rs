@@ -9,6 +9,7 @@ use async_graphql::{Response, Value, Variables};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use crate::domain::event::{Event as LogEvent, Topic};
 use crate::engine::delivery::compiled_operation::{CompiledOperation, ExecutionEnv};
@@ -18,7 +19,7 @@ use crate::engine::load_scheduler::LoadScheduler;
 use crate::engine::response::{ResponseBody, error_response, finalize, is_unavailable, to_json};
 use crate::events::RETRY_DELAY;
 use crate::events::stream::Delivery;
-use crate::graphql::context::{ExecutionScope, RequestContext, RequestMeta};
+use crate::graphql::context::{ExecutionScope, RequestContext, RequestMeta, request_span};
 use crate::graphql::error::Error;
 use crate::graphql::subscription::Event;
 use crate::graphql::subscription::source::{EventResolver, FanoutScope};
@@ -108,10 +109,10 @@ impl FanoutGroup {
                 }
             }
             let scope = ExecutionScope::Single(meta.caller.clone());
-            let request_id = Arc::clone(&meta.request_id);
-            let execution =
-                async move { group.resolve_and_execute(&services, &meta, scope, delivery, &event).await };
-            run(request_id, execution).await
+            run(meta.clone(), async move {
+                group.resolve_and_execute(&services, &meta, scope, delivery, &event).await
+            })
+            .await
         }
         .boxed()
     }
@@ -124,8 +125,7 @@ impl FanoutGroup {
         snapshot: Arc<(i64, Event)>,
     ) -> BoxFuture<'static, EventResult> {
         let scope = ExecutionScope::Single(meta.caller.clone());
-        let request_id = Arc::clone(&meta.request_id);
-        run(request_id, async move { self.execute(&services, &meta, scope, &snapshot.1).await })
+        run(meta.clone(), async move { self.execute(&services, &meta, scope, &snapshot.1).await })
     }
 
     /// Starts the execution of an event for the whole group.
@@ -146,10 +146,10 @@ impl FanoutGroup {
             }
             FanoutScope::Session(..) => ExecutionScope::Single(meta.caller.clone()),
         };
-        let request_id = Arc::clone(&meta.request_id);
-        let execution =
-            async move { group.resolve_and_execute(&services, &meta, scope, delivery, &event).await };
-        run(request_id, execution).shared()
+        run(meta.clone(), async move {
+            group.resolve_and_execute(&services, &meta, scope, delivery, &event).await
+        })
+        .shared()
     }
 
     /// Converts an event of the log to the event of the subscription, and executes it. Waits while the
@@ -212,25 +212,28 @@ impl FanoutGroup {
 /// Polls an execution once, and continues it on its own task if it has to wait. Most do not wait. A panic
 /// ends only the subscriptions that wait for the execution, with an error.
 fn run(
-    request_id: Arc<str>,
+    meta: RequestMeta,
     execution: impl Future<Output = EventResult> + Send + 'static,
 ) -> BoxFuture<'static, EventResult> {
-    let fail = move |error: Error| event_result(&finalize(error_response(&error), &request_id));
+    let span = request_span(&meta.request_id);
+    let fail = move |error: Error| event_result(&finalize(error_response(&error), &meta.request_id));
     let fail_after_panic = fail.clone();
     let execution = AssertUnwindSafe(execution).catch_unwind();
     let mut execution = execution
         .map(move |result| result.unwrap_or_else(|panic| fail_after_panic(Error::from_panic(&*panic))))
+        .instrument(span.clone())
         .boxed();
     if let Some(result) = (&mut execution).now_or_never() {
         return ready(result).boxed();
     }
     let task = AbortOnDropHandle::new(tokio::spawn(execution));
-    task.map(move |joined| joined.unwrap_or_else(|error| fail(Error::internal(&error)))).boxed()
+    task.map(move |joined| joined.unwrap_or_else(|error| span.in_scope(|| fail(Error::internal(&error)))))
+        .boxed()
 }
 
 fn event_result(response: &Response) -> EventResult {
     if response.data == Value::Null && !response.errors.is_empty() {
-        EventResult::Failed(to_json(&response.errors).into())
+        EventResult::Failed(response.errors.as_slice().into())
     } else {
         EventResult::Next(to_json(&ResponseBody::from(response)).into())
     }
@@ -238,7 +241,10 @@ fn event_result(response: &Response) -> EventResult {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+    use crate::graphql::context::Caller;
 
     async fn execute_with_panic(waits: bool) -> EventResult {
         if waits {
@@ -250,8 +256,11 @@ mod tests {
     #[tokio::test]
     async fn a_panic_of_an_execution_is_an_error_with_the_request_id() {
         for waits in [false, true] {
-            let result = run("request-1".into(), execute_with_panic(waits)).await;
+            let (caller, address) = (Caller::Anonymous, Ipv4Addr::LOCALHOST.into());
+            let meta = RequestMeta { caller, address, request_id: "request-1".into() };
+            let result = run(meta, execute_with_panic(waits)).await;
             let EventResult::Failed(errors) = result else { panic!("{result:?}") };
+            let errors = to_json(&errors);
             assert!(errors.contains("INTERNAL_SERVER_ERROR") && errors.contains("request-1"), "{errors}");
             assert!(!errors.contains("injected"), "{errors}");
         }

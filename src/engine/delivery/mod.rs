@@ -34,6 +34,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use async_graphql::ServerError;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, Stream, StreamExt};
 use tokio::time::{Sleep, sleep};
@@ -42,15 +43,15 @@ pub use crate::engine::delivery::compiled_operation::{
     ExecutionEnv, HandoffSlot, OperationCache, SourceHandoff,
 };
 pub use crate::engine::delivery::current_caller::{CurrentCaller, SessionEvent};
-pub use crate::engine::delivery::fanout::{FanoutGroups, FanoutKey};
+pub use crate::engine::delivery::fanout::{FanoutGroup, FanoutGroups, FanoutKey};
 
 use crate::domain::event::Event as LogEvent;
-use crate::engine::delivery::fanout::FanoutGroup;
 use crate::engine::delivery::result_cache::EventResult;
+use crate::engine::operation_log::OperationLog;
 use crate::engine::response::{error_response, finalize, to_json};
 use crate::events::RETRY_DELAY;
 use crate::events::stream::{Delivery, EventStream, StreamError};
-use crate::graphql::context::RequestMeta;
+use crate::graphql::context::{RequestMeta, request_span};
 use crate::graphql::error::Error;
 use crate::graphql::subscription::Event;
 use crate::graphql::subscription::source::SubscriptionSource;
@@ -90,6 +91,7 @@ struct Subscriber {
     address: IpAddr,
     request_id: Arc<str>,
     requires_reviewer: bool,
+    log: OperationLog,
 }
 
 enum State {
@@ -130,6 +132,7 @@ impl SubscriptionStream {
         handoff: SourceHandoff,
         current_caller: CurrentCaller,
         meta: RequestMeta,
+        log: OperationLog,
     ) -> Self {
         let SubscriptionSource { stream, first, requires_reviewer, .. } = handoff.source;
         let subscriber = Subscriber {
@@ -137,6 +140,7 @@ impl SubscriptionStream {
             address: meta.address,
             request_id: meta.request_id,
             requires_reviewer,
+            log,
         };
         let state = match first {
             Some(first) => State::Checking(Item::Snapshot(Arc::new(first))),
@@ -170,7 +174,10 @@ impl SubscriptionStream {
                             self.state = State::Pausing(Box::pin(sleep(RETRY_DELAY)));
                             continue;
                         }
-                        Some(Err(error)) => return Poll::Ready(Some(self.fail(&error.into()))),
+                        Some(Err(error)) => {
+                            let error = request_span(&self.subscriber.request_id).in_scope(|| error.into());
+                            return Poll::Ready(Some(self.fail(&error)));
+                        }
                     };
                     self.state = State::Checking(Item::Event(delivery, event));
                     continue;
@@ -197,10 +204,7 @@ impl SubscriptionStream {
             }
             match result {
                 EventResult::Next(payload) => return Poll::Ready(Some(Message::Next { payload, position })),
-                EventResult::Failed(errors) => {
-                    self.state = State::Ended;
-                    return Poll::Ready(Some(Message::Failed(errors)));
-                }
+                EventResult::Failed(errors) => return Poll::Ready(Some(self.end_with(&errors))),
                 EventResult::Skipped | EventResult::ViewerDependent => {}
             }
         }
@@ -224,8 +228,13 @@ impl SubscriptionStream {
     }
 
     fn fail(&mut self, error: &Error) -> Message {
+        self.end_with(&finalize(error_response(error), &self.subscriber.request_id).errors)
+    }
+
+    fn end_with(&mut self, errors: &[ServerError]) -> Message {
         self.state = State::Ended;
-        Message::Failed(to_json(&finalize(error_response(error), &self.subscriber.request_id).errors).into())
+        self.subscriber.log.finish(errors);
+        Message::Failed(to_json(&errors).into())
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use async_graphql::ServerError;
 use futures_util::future::{BoxFuture, Shared};
 
 use crate::events::stream::Delivery;
@@ -22,19 +23,20 @@ pub enum EventResult {
     Skipped,
     /// The `payload` of a `next` message, as JSON.
     Next(Arc<str>),
-    /// The errors of a failed execution, as JSON. The subscription ends, since it must not skip an event.
-    Failed(Arc<str>),
+    /// The errors of a failed execution. The subscription ends, since it must not skip an event.
+    Failed(Arc<[ServerError]>),
     /// The result differs between subscribers. The event must be executed for each of them.
     ViewerDependent,
 }
 
 impl EventResult {
     fn memory_bytes(&self) -> usize {
-        let text = match self {
-            Self::Next(text) | Self::Failed(text) => text.len(),
+        let content = match self {
+            Self::Next(text) => text.len(),
+            Self::Failed(errors) => size_of_val(&**errors),
             Self::Skipped | Self::ViewerDependent => 0,
         };
-        text + size_of::<CachedResult>() + size_of::<Self>()
+        content + size_of::<CachedResult>() + size_of::<Self>()
     }
 }
 

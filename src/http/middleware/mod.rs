@@ -3,5 +3,6 @@
 pub mod cors;
 pub mod origins;
 pub mod request_id;
+pub mod request_limit;
 pub mod request_log;
 pub mod security_headers;

@@ -1,28 +1,41 @@
 //! Logs one line for each request. To log one more field, pass it in the extensions of the response, as in
 //! [`log_fields`](crate::http::log_fields).
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
 use tower_http::request_id::RequestId;
 use tracing::{Instrument, Span};
 
+use crate::engine::operation_log::shorten;
+use crate::http::client_address::CountedAddress;
 use crate::http::log_fields::{ErrorCodes, LoggedOperation};
 use crate::http::middleware::request_id;
 use crate::http::state::AppState;
 
-/// Logs and counts the request when its response is ready, or logs that the client disconnected before.
-pub async fn log(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
+/// Finds the address of the client. Logs and counts the request when its response is ready, or logs that the client
+/// disconnected before.
+pub async fn log(
+    State(state): State<Arc<AppState>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id = request.extensions().get::<RequestId>().map(request_id::text_of).unwrap_or_default();
-    let span = tracing::info_span!("request", id);
+    // The level is that of errors, so that their lines have the id at every level of the log.
+    let span = tracing::error_span!("request", id);
+    let address = state.client_address(request.headers(), peer.ip());
+    request.extensions_mut().insert(CountedAddress(address));
     let mut entry = LogEntry {
         started_at: Instant::now(),
         method: request.method().clone(),
-        path: request.uri().path().to_owned(),
+        path: shorten(request.uri().path()).to_owned(),
+        address,
         span: span.clone(),
         is_logged: false,
     };
@@ -37,6 +50,7 @@ struct LogEntry {
     started_at: Instant,
     method: Method,
     path: String,
+    address: IpAddr,
     span: Span,
     is_logged: bool,
 }
@@ -47,16 +61,37 @@ impl LogEntry {
         let operation = response.extensions().get::<LoggedOperation>();
         let codes = response.extensions().get::<ErrorCodes>().map(|codes| codes.0.join(","));
         let _entered = self.span.enter();
-        tracing::info!(
-            method = %self.method,
-            path = self.path,
-            status = response.status().as_u16(),
-            milliseconds = self.milliseconds(),
-            kind = operation.map(|operation| operation.kind.to_string()),
-            operation = operation.and_then(|operation| operation.name.as_deref()),
-            errors = codes,
-            "request completed"
-        );
+        let (method, path) = (shorten(self.method.as_str()), &self.path);
+        let (status, milliseconds) = (response.status().as_u16(), self.milliseconds());
+        let address = tracing::field::display(self.address);
+        let kind = operation.map(|operation| operation.kind.to_string());
+        let operation = operation.and_then(|operation| operation.name.as_deref());
+        let errors = codes;
+        if response.status().is_server_error() {
+            tracing::error!(
+                method,
+                path,
+                status,
+                milliseconds,
+                address,
+                kind,
+                operation,
+                errors,
+                "request failed"
+            );
+        } else {
+            tracing::info!(
+                method,
+                path,
+                status,
+                milliseconds,
+                address,
+                kind,
+                operation,
+                errors,
+                "request completed"
+            );
+        }
     }
 
     fn milliseconds(&self) -> f64 {
@@ -69,7 +104,9 @@ impl Drop for LogEntry {
         if !self.is_logged {
             let _entered = self.span.enter();
             let milliseconds = self.milliseconds();
-            tracing::info!(method = %self.method, path = self.path, milliseconds, "client disconnected");
+            let (method, path) = (shorten(self.method.as_str()), &self.path);
+            let address = tracing::field::display(self.address);
+            tracing::info!(method, path, milliseconds, address, "client disconnected");
         }
     }
 }

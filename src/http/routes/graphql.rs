@@ -3,7 +3,6 @@
 //! A request is read ([`request_body`], [`operation_request`]), validated by the engine and executed. The
 //! response is a single one ([`response`](crate::http::response)) or a stream ([`streaming`]).
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
@@ -11,7 +10,7 @@ use async_graphql::{Request, Response as GraphqlResponse};
 use axum::body::Body;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{ConnectInfo, Extension, RawQuery, State};
+use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use tower_http::request_id::RequestId;
@@ -21,9 +20,10 @@ use crate::engine::Admission;
 use crate::engine::RequestMeta;
 use crate::engine::cache_policy::CachePolicy;
 use crate::engine::operation::ValidatedOperation;
-use crate::engine::response::error_response;
+use crate::engine::response::{error_response, finalize};
 use crate::engine::response_cache::{CachedResponse, Outcome};
 use crate::graphql::error::ErrorCode;
+use crate::http::client_address::CountedAddress;
 use crate::http::connection_io::ConnectionHandle;
 use crate::http::credentials::Authorization;
 use crate::http::error_response::reject;
@@ -42,15 +42,14 @@ use crate::http::{streaming, websocket};
 
 pub async fn post(
     State(state): State<Arc<AppState>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(CountedAddress(address)): Extension<CountedAddress>,
     Extension(id): Extension<RequestId>,
     Extension(connection): Extension<ConnectionHandle>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let Some(media_type) = MediaType::negotiate(&headers) else { return not_acceptable() };
-    let address = state.client_address(&headers, peer.ip());
-    let body = match request_body::read(&state, address, &headers, body).await {
+    let body = match request_body::read(&state, address, request_id::text_of(&id), &headers, body).await {
         Ok(body) => body,
         Err(response) => return response,
     };
@@ -75,14 +74,13 @@ pub async fn post(
 
 pub async fn get(
     State(state): State<Arc<AppState>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(CountedAddress(address)): Extension<CountedAddress>,
     Extension(id): Extension<RequestId>,
     Extension(connection): Extension<ConnectionHandle>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let address = state.client_address(&headers, peer.ip());
     if let Ok(upgrade) = upgrade {
         return websocket::open(
             state,
@@ -233,7 +231,7 @@ impl RequestInfo {
         };
         let caller = match self.state.caller(&self.headers).await {
             Ok(caller) => caller,
-            Err(error) => return uncached(error_response(&error.into())),
+            Err(error) => return uncached(finalize(error_response(&error.into()), &self.request_id)),
         };
         let request_id = Arc::clone(&self.request_id);
         let meta = RequestMeta { caller, address: self.address, request_id };

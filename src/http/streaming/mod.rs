@@ -28,7 +28,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::engine::delivery::{Message, SubscriptionStream};
 use crate::engine::operation::ValidatedOperation;
-use crate::engine::response::{ResponseBody, error_response, to_json};
+use crate::engine::response::{ResponseBody, error_response, finalize, to_json};
 use crate::engine::{Caller, RequestMeta};
 use crate::graphql::error::{Error, ErrorCode};
 use crate::http::connection_limit::Permit;
@@ -71,7 +71,7 @@ pub async fn open(
             return forbidden(&Error::new(ErrorCode::Unauthenticated, message));
         }
         Ok(credentials) => credentials,
-        Err(error) => return respond_as_json(error_response(&error.into())),
+        Err(error) => return failed(&error.into(), &request_id),
     };
     let Some(permit) = state.connections.try_acquire(address) else {
         return too_many_connections(state.connections.max());
@@ -87,7 +87,7 @@ pub async fn open(
                     match TicketStream::open(&state, ticket_use, last_event_id.is_some()).await {
                         Ok(Some(ticket_stream)) => Some(ticket_stream),
                         Ok(None) => return forbidden(&Error::ticket_used()),
-                        Err(error) => return respond_as_json(error_response(&error.into())),
+                        Err(error) => return failed(&error.into(), &request_id),
                     }
                 }
                 None => None,
@@ -121,6 +121,11 @@ pub async fn open(
         response.extensions_mut().insert(logged_operation);
     }
     response
+}
+
+/// The response instead of a stream if the gateway failed.
+fn failed(error: &Error, request_id: &str) -> Response {
+    respond_as_json(finalize(error_response(error), request_id))
 }
 
 /// The response instead of a stream if the client may not open it.
@@ -169,7 +174,7 @@ async fn subscribe(
     let errors_only = |response: &GraphqlResponse| single_item(&errors_body(&to_json(&response.errors)));
     let permit = match state.subscription_permit(&credentials.caller, address) {
         Ok(permit) => permit,
-        Err(error) => return errors_only(&error_response(&error)),
+        Err(error) => return errors_only(&finalize(error_response(&error), &request_id)),
     };
     let mut session_watch = SessionWatch::new(Arc::clone(&state));
     session_watch.watch(&credentials);
@@ -177,7 +182,7 @@ async fn subscribe(
         // Checks the session once more: it may have changed before the watch began.
         match accounts::refresh_viewer(&state.services, viewer).await {
             Ok(viewer) => session_watch.current_caller().set(Caller::Viewer(Arc::new(viewer))),
-            Err(error) => return errors_only(&error_response(&error.into())),
+            Err(error) => return errors_only(&finalize(error_response(&error.into()), &request_id)),
         }
     }
     let meta = RequestMeta { caller: session_watch.current_caller().caller(), address, request_id };

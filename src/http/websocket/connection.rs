@@ -29,6 +29,17 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// The maximum number of messages that are sent before other tasks get their turn.
 const SEND_BATCH_MAX: usize = 32;
 
+/// How long a message waits at least and at most before it is tried again. Many waiting sockets take little time.
+const MESSAGE_DELAY_MIN: Duration = Duration::from_millis(100);
+const MESSAGE_DELAY_MAX: Duration = Duration::from_secs(1);
+
+/// A message that waits because its network has sent too many.
+struct DelayedMessage {
+    message: Message,
+    /// When it is tried again; `None` if it is due.
+    retry_at: Option<Instant>,
+}
+
 /// What the loop has to handle next.
 enum Step {
     Received(Message),
@@ -58,6 +69,7 @@ pub struct Connection {
     /// Whether the buffer is full until the client reads. If it does not, writing fails after a while.
     is_blocked: bool,
     unfinished_message: UnfinishedMessage,
+    delayed_message: Option<Box<DelayedMessage>>,
     _permit: Permit<IpAddr>,
 }
 
@@ -86,6 +98,7 @@ impl Connection {
             needs_flush: false,
             is_blocked: false,
             unfinished_message: UnfinishedMessage::new(handle),
+            delayed_message: None,
             _permit: permit,
             state,
         }
@@ -116,8 +129,10 @@ impl Connection {
             match poll_fn(|cx| self.poll_step(socket, timer.as_mut(), cx)).await? {
                 Step::Received(message) => {
                     self.unanswered_pings = 0;
-                    // Boxed, so that an idle connection does not reserve memory for this future.
-                    self.pending_message = Box::pin(self.handle_message(message)).await?;
+                    if let Some(message) = self.delay_if_limited(message) {
+                        // Boxed, so that an idle connection does not reserve memory for this future.
+                        self.pending_message = Box::pin(self.handle_message(message)).await?;
+                    }
                 }
                 Step::TimerElapsed => {
                     self.pending_message = self.pending_message.take().or(self.handle_timer()?);
@@ -161,6 +176,11 @@ impl Connection {
         if !can_send || self.pending_message.is_some() {
             return Poll::Pending;
         }
+        match self.delayed_message.take_if(|delayed| delayed.retry_at.is_none()) {
+            Some(due) => return Poll::Ready(Ok(Step::Received(due.message))),
+            None if self.delayed_message.is_some() => return Poll::Pending,
+            None => {}
+        }
         Poll::Ready(match socket.poll_next_unpin(cx) {
             Poll::Ready(Some(Ok(message))) => {
                 let new_permit = || memory_permit(&self.state, &self.session_watch, self.address);
@@ -173,6 +193,20 @@ impl Connection {
                 Err(close) => Err(Some(close)),
             },
         })
+    }
+
+    /// Returns the message if it can be handled now. If the network of the client has sent too many, it waits, and
+    /// nothing more is read from the client.
+    fn delay_if_limited(&mut self, message: Message) -> Option<Message> {
+        match self.state.charge_request(self.address) {
+            Ok(()) => Some(message),
+            Err(limited) => {
+                let retry_at =
+                    Some(Instant::now() + limited.retry_after.clamp(MESSAGE_DELAY_MIN, MESSAGE_DELAY_MAX));
+                self.delayed_message = Some(Box::new(DelayedMessage { message, retry_at }));
+                None
+            }
+        }
     }
 
     /// Limits a message of which only a part has arrived.
@@ -242,12 +276,19 @@ impl Connection {
             if self.is_initialized { self.session_watch.ends_at() } else { Some(self.init_deadline) };
         let message_since = self.unfinished_message.since();
         let message_deadline = message_since.map(|since| since + self.state.limits.message_timeout);
-        [session_deadline, message_deadline].into_iter().flatten().fold(self.next_ping_at, Instant::min)
+        let retry_at = self.delayed_message.as_ref().and_then(|delayed| delayed.retry_at);
+        [session_deadline, message_deadline, retry_at]
+            .into_iter()
+            .flatten()
+            .fold(self.next_ping_at, Instant::min)
     }
 
     /// Handles the deadlines that have passed. Returns a ping if one is due. The error closes the connection.
     fn handle_timer(&mut self) -> Result<Option<String>, Option<Close>> {
         let now = Instant::now();
+        if let Some(delayed) = &mut self.delayed_message {
+            delayed.retry_at = delayed.retry_at.filter(|retry_at| now < *retry_at);
+        }
         if !self.is_initialized && now >= self.init_deadline {
             return Err(Some(Close::InitTimeout));
         }

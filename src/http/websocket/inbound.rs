@@ -10,10 +10,10 @@ use serde_json::{Map, Value};
 
 use crate::engine::Caller;
 use crate::engine::operation::ValidatedOperation;
+use crate::engine::operation_log::log_invalid;
 use crate::engine::response::error_response;
 use crate::graphql::error::{Error, ErrorCode};
 use crate::http::credentials::{Authorization, Credentials, has_authorization_entry};
-use crate::http::log_fields::LoggedOperation;
 use crate::http::websocket::connection::Connection;
 use crate::http::websocket::operation::{Operation, Requester};
 use crate::http::websocket::protocol::{
@@ -135,18 +135,14 @@ impl Connection {
             Some(error) => Err(error_response(&error)),
             None => self.state.validate(request),
         };
-        let logged_operation = validated.as_ref().ok().map(LoggedOperation::from);
-        tracing::info!(
-            socket = &*self.request_id,
-            kind = logged_operation.as_ref().map(|operation| operation.kind.to_string()),
-            operation = logged_operation.and_then(|operation| operation.name),
-            "operation started"
-        );
         let id: Arc<str> = id.into();
         let started = validated.and_then(|validated| {
             self.start_operation(&id, validated).map_err(|error| error_response(&error))
         });
-        let operation = started.unwrap_or_else(|response| Operation::rejected(&id, &response));
+        let operation = started.unwrap_or_else(|response| {
+            log_invalid(&self.request_id, self.address, &response.errors);
+            Operation::rejected(&id, &response)
+        });
         self.operations.insert(id, operation);
         Ok(())
     }

@@ -9,14 +9,12 @@ use async_graphql::Response;
 use futures_util::future;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, Stream, StreamExt};
-use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::engine::delivery::{CurrentCaller, Message, SubscriptionStream};
 use crate::engine::operation::ValidatedOperation;
-use crate::engine::response::{ResponseBody, error_response, is_request_error, to_json};
+use crate::engine::response::{ResponseBody, internal_error, is_request_error, to_json};
 use crate::engine::{Caller, RequestMeta};
-use crate::graphql::error::Error;
 use crate::http::connection_limit::Permit;
 use crate::http::state::{AppState, Subscriber};
 use crate::http::websocket::protocol::{Close, MessagePrefix, ServerMessage};
@@ -53,6 +51,7 @@ pub enum Operation {
 
 pub struct Subscription {
     id: Arc<str>,
+    request_id: Arc<str>,
     next_prefix: MessagePrefix,
     state: State,
     _permit: Permit<Subscriber>,
@@ -74,16 +73,16 @@ impl Operation {
         operation: ValidatedOperation,
     ) -> Self {
         let state = Arc::clone(state);
+        let (id, request_id) = (Arc::clone(id), Arc::clone(&requester.request_id));
         let execution = async move {
             let meta = requester.meta(&state).await?;
             Ok(state.execute(meta, operation).await)
         };
-        let id = Arc::clone(id);
         let messages = AbortOnDropHandle::new(tokio::spawn(execution)).map(move |result| {
             let response = match result {
                 Ok(Ok(response)) => response,
                 Ok(Err(close)) => return stream::iter(vec![Outbound::CloseConnection(close)]),
-                Err(error) => panic_response(&error),
+                Err(error) => internal_error(&error, &request_id),
             };
             if is_request_error(&response) {
                 return stream::iter(vec![error_message(&id, &to_json(&response.errors))]);
@@ -103,13 +102,14 @@ impl Operation {
         operation: ValidatedOperation,
         permit: Permit<Subscriber>,
     ) -> Self {
-        let state = Arc::clone(state);
+        let (state, request_id) = (Arc::clone(state), Arc::clone(&requester.request_id));
         let start = async move {
             let meta = requester.meta(&state).await?;
             Ok(state.subscribe(requester.current_caller, meta, operation, None).await)
         };
         Self::Subscription(Box::new(Subscription {
             id: Arc::clone(id),
+            request_id,
             next_prefix: MessagePrefix::next(id),
             state: State::Starting(AbortOnDropHandle::new(tokio::spawn(start))),
             _permit: permit,
@@ -161,7 +161,9 @@ impl Subscription {
                     }
                     Ok(Ok(Err(response))) => error_message(&self.id, &to_json(&response.errors)),
                     Ok(Err(close)) => Outbound::CloseConnection(close),
-                    Err(error) => error_message(&self.id, &to_json(&panic_response(&error).errors)),
+                    Err(error) => {
+                        error_message(&self.id, &to_json(&internal_error(&error, &self.request_id).errors))
+                    }
                 },
                 State::Active(subscription_stream) => {
                     match ready!(subscription_stream.poll_next_unpin(cx)) {
@@ -185,9 +187,4 @@ impl Subscription {
 /// An `error` message, which ends the operation. `errors` is a JSON list.
 fn error_message(id: &str, errors: &str) -> Outbound {
     Outbound::FinalMessage(MessagePrefix::error(id).with_payload(errors))
-}
-
-/// The response of an operation whose task has panicked.
-fn panic_response(error: &JoinError) -> Response {
-    error_response(&Error::internal(error))
 }

@@ -37,6 +37,8 @@ pub enum RateLimitKind {
     Refresh,
     SignUp,
     Upload,
+    /// HTTP requests and WebSocket messages.
+    Requests,
 }
 
 /// Whose bucket it is.
@@ -130,6 +132,7 @@ impl RateLimiter {
             (RateLimitKind::Refresh, _) => self.rules.refresh,
             (RateLimitKind::SignUp, _) => self.rules.sign_up,
             (RateLimitKind::Upload, _) => self.rules.upload,
+            (RateLimitKind::Requests, _) => self.rules.requests,
         }
     }
 
@@ -169,6 +172,45 @@ impl RateLimiter {
         }
         let BucketRule { capacity, per_minute } = rule;
         Ok(Some(Balance { capacity, per_minute, remaining: floor(remaining) }))
+    }
+
+    /// Takes tokens from the bucket of this gateway only. It protects the gateway itself, and must cost next to
+    /// nothing.
+    ///
+    /// # Errors
+    /// If the bucket holds too few tokens.
+    pub fn charge_here(
+        &self,
+        kind: RateLimitKind,
+        key: RateLimitKey,
+        cost: u64,
+        now: DateTime<Utc>,
+    ) -> Result<(), RateLimited> {
+        let rule = self.rule(kind, key);
+        if rule.capacity == 0 {
+            return Ok(());
+        }
+        let taken = self.local_bucket(kind, key, rule, now).lock().take(rule, tokens(cost), now);
+        taken.map_err(|retry_after| RateLimited { kind, rule, retry_after })
+    }
+
+    /// Takes tokens for what has already been done: as many as there are.
+    pub async fn charge_afterwards(
+        &self,
+        kind: RateLimitKind,
+        key: RateLimitKey,
+        cost: u64,
+        now: DateTime<Utc>,
+    ) {
+        let rule = self.rule(kind, key);
+        if rule.capacity == 0 || cost == 0 {
+            return;
+        }
+        let tokens = tokens(cost);
+        self.local_bucket(kind, key, rule, now).lock().take_at_most(rule, tokens, now);
+        if let Some(shared) = &self.shared {
+            shared.take_at_most(kind, key, rule, tokens).await;
+        }
     }
 
     /// Puts back tokens that were charged and not needed. A shared bucket gets them in the background, and not
@@ -218,8 +260,8 @@ mod tests {
 
     fn rate_limiter(anonymous: BucketRule) -> RateLimiter {
         let viewer = BucketRule::new(20_000, 60_000);
-        let (sign_in, refresh, sign_up, upload) = (viewer, viewer, viewer, viewer);
-        let rules = RateLimitRules { anonymous, viewer, sign_in, refresh, sign_up, upload };
+        let (sign_in, refresh, sign_up, upload, requests) = (viewer, viewer, viewer, viewer, viewer);
+        let rules = RateLimitRules { anonymous, viewer, sign_in, refresh, sign_up, upload, requests };
         RateLimiter::new(rules, None, "test")
     }
 
@@ -237,6 +279,16 @@ mod tests {
         assert_eq!(remaining(charge(network, 40).await), 10);
         assert_eq!(remaining(charge(RateLimitKey::Network(IpAddr::from([192, 0, 2, 2])), 100).await), 0);
         assert_eq!(remaining(charge(RateLimitKey::User(UserId::nil()), 1).await), 19_999);
+    }
+
+    #[tokio::test]
+    async fn what_was_done_is_charged_as_far_as_there_are_tokens() {
+        let rate_limiter = rate_limiter(BucketRule::new(100, 60));
+        let now = DateTime::<Utc>::UNIX_EPOCH;
+        let network = RateLimitKey::Network(IpAddr::from([192, 0, 2, 1]));
+        rate_limiter.charge_afterwards(RateLimitKind::Operations, network, 5_000, now).await;
+        let refused = rate_limiter.charge(RateLimitKind::Operations, network, 1, now).await.unwrap_err();
+        assert_eq!(refused.retry_after, Duration::from_secs(1));
     }
 
     #[tokio::test]
