@@ -5,8 +5,8 @@ use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -37,6 +37,10 @@ pub struct ConnectionHandle(Arc<SharedState>);
 struct SharedState {
     bytes_read: AtomicU64,
     bytes_before_request: AtomicU64,
+    /// Reading pauses when this number of bytes was read; 0 for no limit.
+    read_until: AtomicU64,
+    /// Whether what the client sends is of no interest any more.
+    discards_input: AtomicBool,
     aborted: CancellationToken,
 }
 
@@ -53,6 +57,21 @@ impl ConnectionHandle {
     /// A request begins: its headers have been read.
     pub fn begin_request(&self) {
         self.0.bytes_before_request.store(self.bytes_read(), Ordering::Relaxed);
+    }
+
+    /// Allows to read this number of further bytes. Reading then pauses until more are allowed.
+    pub fn allow_bytes(&self, count: u64) {
+        self.0.read_until.store(self.bytes_read() + count, Ordering::Relaxed);
+    }
+
+    /// Allows to read any number of bytes.
+    pub fn allow_all_bytes(&self) {
+        self.0.read_until.store(0, Ordering::Relaxed);
+    }
+
+    /// From now on, receives what the client sends without showing it to the reader.
+    pub fn discard_input(&self) {
+        self.0.discards_input.store(true, Ordering::Relaxed);
     }
 
     /// Ends the connection at once. What was not sent yet is lost.
@@ -122,6 +141,19 @@ impl ConnectionIo {
         Pin::new(&mut self.socket.as_mut().expect("it is present until it is dropped").stream)
     }
 
+    /// Receives and discards until the client closes the connection.
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut scratch = [0; 4096];
+        loop {
+            let mut scratch = ReadBuf::new(&mut scratch);
+            let result = ready!(self.stream().poll_read(cx, &mut scratch));
+            if result.is_err() || scratch.filled().is_empty() {
+                self.has_ended = true;
+                return Poll::Ready(result);
+            }
+        }
+    }
+
     /// Fails if the client has taken nothing for the stall timeout.
     fn check_stall(
         &mut self,
@@ -153,6 +185,15 @@ impl AsyncRead for ConnectionIo {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.handle.0.discards_input.load(Ordering::Relaxed) {
+            return self.poll_discard(cx);
+        }
+        let read_until = self.handle.0.read_until.load(Ordering::Relaxed);
+        if read_until != 0 && self.handle.bytes_read() >= read_until {
+            // The reader looks at what it has so far, and comes back.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let (before, has_room) = (buffer.filled().len(), buffer.remaining() > 0);
         let result = self.stream().poll_read(cx, buffer);
         if let Poll::Ready(result) = &result {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::process::{GatewayProcess, gigway};
 use crate::support::proxy::wait_until;
-use crate::support::raw_connection::{RawConnection, frame, head};
+use crate::support::raw_connection::{RawConnection, frame, frame_head, head};
 
 const MEBIBYTE: u64 = 1024 * 1024;
 
@@ -99,6 +99,12 @@ async fn a_thousand_slow_clients_of_one_address_take_little_memory() {
     let json = head("POST /graphql", "content-type: application/json\r\n", 400 * 1024);
     expect_little_growth("slow bodies", async |connection, _| {
         connection.try_send(&json).await;
+        connection.try_send(&part).await;
+    })
+    .await;
+    expect_little_growth("unfinished messages", async |connection, _| {
+        connection.upgrade().await;
+        connection.try_send(frame_head(0x81, 400 * 1024)).await;
         connection.try_send(&part).await;
     })
     .await;

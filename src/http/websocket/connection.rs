@@ -115,6 +115,7 @@ impl Connection {
             };
             // Stops the operations before the close handshake.
             self.operations.clear();
+            self.unfinished_message.end();
             if let Err(Some(close)) = result {
                 tracing::debug!(socket = &*self.request_id, ?close, "closing WebSocket");
                 Box::pin(timeout(CLOSE_TIMEOUT, close_handshake(&mut socket, &close))).await.ok();

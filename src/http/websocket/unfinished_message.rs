@@ -21,6 +21,9 @@ const FRAMING_BYTES: usize = 1024;
 /// variables of the default limits, that is not counted.
 const RETAINED_UNCOUNTED_BYTES: usize = 160 * 1024;
 
+/// How much is read of a message until its size is checked again.
+const STEP_BYTES: u64 = 16 * 1024;
+
 pub struct UnfinishedMessage {
     connection: ConnectionHandle,
     /// How many of the bytes that were read belong to complete messages. It may be too many by those that the
@@ -36,7 +39,16 @@ pub struct UnfinishedMessage {
 impl UnfinishedMessage {
     pub fn new(connection: ConnectionHandle) -> Self {
         let complete_bytes = connection.bytes_read();
+        connection.allow_bytes(STEP_BYTES);
         Self { connection, complete_bytes, since: None, retained_bytes: 0, memory: None }
+    }
+
+    /// Call this before the connection is closed. The rest of an incomplete message takes no memory then.
+    pub fn end(&self) {
+        self.connection.allow_all_bytes();
+        if self.since.is_some() {
+            self.connection.discard_input();
+        }
     }
 
     /// Since when a message is incomplete; `None` if none is.
@@ -54,6 +66,7 @@ impl UnfinishedMessage {
         new_permit: impl FnOnce() -> Permit<Sender>,
     ) -> Result<(), Close> {
         let bytes_read = self.connection.bytes_read();
+        self.connection.allow_bytes(STEP_BYTES);
         self.complete_bytes = match message {
             // A control frame can come in the middle of another message.
             Message::Ping(payload) | Message::Pong(payload) => {
@@ -77,16 +90,17 @@ impl UnfinishedMessage {
     /// The message is too large already, or there is too little memory for it.
     pub fn check(&mut self, max: usize, new_permit: impl FnOnce() -> Permit<Sender>) -> Result<bool, Close> {
         let bytes = self.connection.bytes_read().saturating_sub(self.complete_bytes);
+        self.connection.allow_bytes(STEP_BYTES);
         if bytes == 0 {
             return Ok(false);
         }
+        let is_new = self.since.is_none();
+        self.since.get_or_insert_with(Instant::now);
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         if bytes > max.saturating_add(FRAMING_BYTES) {
             return Err(Close::TooLarge(max));
         }
         self.count_memory(bytes, new_permit)?;
-        let is_new = self.since.is_none();
-        self.since.get_or_insert_with(Instant::now);
         Ok(is_new)
     }
 
