@@ -29,13 +29,14 @@ pub fn connections(open_files: usize) -> usize {
 pub fn server_limits(config: &Config, open_files: usize) -> ServerLimits {
     let possible = connections(open_files);
     let all = config.connections.tcp.unwrap_or(possible).min(possible);
-    // One network cannot take them all. Behind proxies, every connection comes from a proxy.
+    // One network cannot take them all.
     let per_network = config.connections.tcp_per_address.min(all - all / 8);
     ServerLimits {
         header_timeout: config.header_timeout,
         stall_timeout: config.connections.stall_timeout,
         connections: all,
-        connections_per_network: if config.trusted_proxies.is_empty() { per_network } else { all },
+        connections_per_network: per_network,
+        trusted_proxies: config.trusted_proxies.clone(),
     }
 }
 

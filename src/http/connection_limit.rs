@@ -27,6 +27,8 @@ struct Counts<K> {
 pub struct Permit<K: Eq + Hash + Clone> {
     limit: Arc<ConnectionLimit<K>>,
     key: K,
+    /// The maximum of the key.
+    max: usize,
     count: usize,
 }
 
@@ -57,9 +59,16 @@ impl<K: Eq + Hash + Clone> ConnectionLimit<K> {
         permit.try_resize(1).then_some(permit)
     }
 
+    /// Returns a permit for a key without a maximum of its own, or `None` if all keys together have the maximum.
+    pub fn try_acquire_unlimited(self: &Arc<Self>, key: K) -> Option<Permit<K>> {
+        let mut permit = self.empty_permit(key);
+        permit.max = usize::MAX;
+        permit.try_resize(1).then_some(permit)
+    }
+
     /// A permit that does not count yet.
     pub fn empty_permit(self: &Arc<Self>, key: K) -> Permit<K> {
-        Permit { limit: Arc::clone(self), key, count: 0 }
+        Permit { limit: Arc::clone(self), key, max: self.max, count: 0 }
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts<K>> {
@@ -78,7 +87,7 @@ impl<K: Eq + Hash + Clone> Permit<K> {
         let mut counts = self.limit.counts();
         let of_key = counts.by_key.get(&self.key).copied().unwrap_or_default();
         let (new_of_key, new_total) = (of_key - self.count + count, counts.total - self.count + count);
-        if count > self.count && (new_of_key > self.limit.max || new_total > self.limit.total_max) {
+        if count > self.count && (new_of_key > self.max || new_total > self.limit.total_max) {
             return false;
         }
         if new_of_key == 0 {
@@ -121,7 +130,11 @@ mod tests {
         let limit = ConnectionLimit::with_total(2, 3);
         let first = [limit.try_acquire("ann"), limit.try_acquire("ann"), limit.try_acquire("bob")];
         assert!(first.iter().all(Option::is_some) && limit.try_acquire("eve").is_none());
+        assert!(limit.try_acquire_unlimited("proxy").is_none());
         drop(first);
+        let proxy = [(); 3].map(|()| limit.try_acquire_unlimited("proxy"));
+        assert!(proxy.iter().all(Option::is_some) && limit.try_acquire("eve").is_none());
+        drop(proxy);
         assert!(limit.try_acquire("eve").is_some());
         assert_eq!((limit.in_use(), limit.counts().by_key.len()), (0, 0));
     }

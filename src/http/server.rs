@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +38,7 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Limits of the connections, however they are used.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ServerLimits {
     /// How long a connection may take to send the headers of its next request.
     pub header_timeout: Duration,
@@ -47,6 +48,8 @@ pub struct ServerLimits {
     pub connections: usize,
     /// Open connections of one network.
     pub connections_per_network: usize,
+    /// The networks of proxies, which may have more: their connections are those of many clients.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// Serves until `stop` is cancelled, and then until every connection has ended. Dropping the future ends all
@@ -67,10 +70,18 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => match permits.try_acquire(client_network(peer.ip())) {
-                Some(permit) => drop(connections.spawn(server.connection(stream, peer, permit))),
-                None => refused.refuse(stream, peer.ip()),
-            },
+            Ok((stream, peer)) => {
+                let (address, network) = (peer.ip().to_canonical(), client_network(peer.ip()));
+                let permit = if limits.trusted_proxies.iter().any(|proxies| proxies.contains(&address)) {
+                    permits.try_acquire_unlimited(network)
+                } else {
+                    permits.try_acquire(network)
+                };
+                match permit {
+                    Some(permit) => drop(connections.spawn(server.connection(stream, peer, permit))),
+                    None => refused.refuse(stream, peer.ip()),
+                }
+            }
             Err(error) if RefusedConnections::is_out_of_files(&error) => {
                 refused.refuse_without_file(&listener, &error).await;
             }
@@ -168,6 +179,7 @@ mod tests {
         stall_timeout: Duration::from_secs(1),
         connections: 100,
         connections_per_network: 100,
+        trusted_proxies: Vec::new(),
     };
 
     /// Starts a server on a free port.
@@ -297,6 +309,21 @@ mod tests {
         let start = Instant::now();
         while !exchange().await.starts_with("HTTP/1.1 200") {
             assert!(start.elapsed() < TEST_TIMEOUT, "the permits should be free again");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_trusted_proxies_may_have_more_connections_than_a_network() {
+        for (proxies, expected) in [("127.0.0.0/30", "HTTP/1.1 200"), ("192.0.2.0/24", "HTTP/1.1 503")] {
+            let trusted_proxies = vec![proxies.parse().unwrap()];
+            let limits = ServerLimits { connections_per_network: 1, trusted_proxies, ..LIMITS };
+            let (address, _stop, _server) = start(Router::new().route("/", get(|| async {})), limits).await;
+            let _silent = TcpStream::connect(address).await.unwrap();
+            let mut connection = TcpStream::connect(address).await.unwrap();
+            connection.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+            let mut response = String::new();
+            timeout(TEST_TIMEOUT, connection.read_to_string(&mut response)).await.expect("an end").unwrap();
+            assert!(response.starts_with(expected), "{proxies}: {response}");
         }
     }
 }
