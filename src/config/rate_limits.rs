@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use crate::config::Environment;
-use crate::domain::rate_limits::RateLimitRules;
+use crate::domain::rate_limits::{DatabaseTimeRule, RateLimitRules};
 use crate::domain::token_bucket::BucketRule;
 
 /// The rate limits that `GIGWAY_BUDGETS` names. The others keep their defaults.
@@ -20,6 +20,7 @@ pub(super) struct RateLimitOverrides {
     sign_up: Option<BucketRule>,
     upload: Option<BucketRule>,
     requests: Option<BucketRule>,
+    database_time: Option<DatabaseTimeRule>,
 }
 
 /// The defaults. In development they are 100 times as high, because one machine stands for many users.
@@ -34,6 +35,11 @@ pub fn defaults(environment: Environment) -> RateLimitRules {
         sign_up: rule(20, 5),
         upload: rule(60, 30),
         requests: rule(5_000, 30_000),
+        // In development, a debug build or a busy machine may be slow by chance.
+        database_time: match environment {
+            Environment::Production => DatabaseTimeRule { free_millis: 5, cost_per_milli: 50 },
+            Environment::Development => DatabaseTimeRule { free_millis: 50, cost_per_milli: 1 },
+        },
     }
 }
 
@@ -55,6 +61,7 @@ impl RateLimitOverrides {
             sign_up: self.sign_up.unwrap_or(defaults.sign_up),
             upload: self.upload.unwrap_or(defaults.upload),
             requests: self.requests.unwrap_or(defaults.requests),
+            database_time: self.database_time.unwrap_or(defaults.database_time),
         };
         for (name, rule) in [("anonymous", rules.anonymous), ("viewer", rules.viewer)] {
             if rule.capacity > 0 && u64::from(rule.capacity) < max_operation_cost {

@@ -1,8 +1,7 @@
 //! Charges operations to the rate limit of the client.
 //!
-//! The upper bound of the cost is charged before the execution. What the response does not use is refunded. An
-//! operation that keeps the database busy for longer than its cost stands for is charged the difference: 1 for
-//! each millisecond.
+//! The upper bound of the cost is charged before the execution. What the response does not use is refunded. The
+//! time for which the operation keeps the database busy is charged afterwards.
 
 use std::net::IpAddr;
 
@@ -25,9 +24,6 @@ const RATE_LIMITED_FIELDS: [(&str, RateLimitKind); 4] = [
     ("uploadGigImage", RateLimitKind::Upload),
     ("uploadIdentityDocument", RateLimitKind::Upload),
 ];
-
-/// The database time that every operation may take, since a small one may be slow by chance.
-const FREE_MILLIS: u64 = 50;
 
 /// What an operation was charged before its execution.
 pub struct OperationCharge {
@@ -107,12 +103,12 @@ impl OperationCharge {
         self.base_cost.saturating_add(object_count).min(self.charged)
     }
 
-    /// Refunds the part of the charge that exceeds the actual cost, and charges the database time that exceeds
-    /// the charge. Returns `extensions.cost` of the response.
+    /// Refunds the part of the charge that exceeds the actual cost, and charges the database time. Returns
+    /// `extensions.cost` of the response.
     pub async fn settle(self, services: &Services, cost: u64) -> Value {
         let (limiter, kind, key) = (&services.rate_limiter, RateLimitKind::Operations, self.rate_limit_key);
-        let millis = self.database_time.started_millis();
-        let actual = cost.saturating_add(millis.saturating_sub(self.charged.max(FREE_MILLIS)));
+        let millis = self.database_time.millis_rounded_up();
+        let actual = cost.saturating_add(limiter.database_time_cost(millis));
         let unused = self.charged.saturating_sub(actual);
         let owed = actual.saturating_sub(self.charged);
         limiter.refund(kind, key, unused, services.now());

@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use async_graphql::ServerError;
 use async_graphql::parser::types::OperationType;
+use async_graphql::{ServerError, Value};
 
 use crate::domain::id::{PublicId, UserId};
 use crate::engine::operation::ValidatedOperation;
@@ -52,8 +52,11 @@ impl OperationLog {
         let status = if errors.is_empty() { "OK" } else { &codes };
         // It may be the id of another request, whose execution was shared.
         let mut causes = errors.iter().filter_map(|error| error.extensions.as_ref()?.get("requestId"));
-        let cause = causes.next().map(ToString::to_string);
-        self.log(has_failed(errors), status, cause.as_deref());
+        let cause = causes.next().and_then(|id| match id {
+            Value::String(id) if **id != *self.request_id => Some(id.as_str()),
+            _ => None,
+        });
+        self.log(has_failed(errors), status, cause);
         let forbidden: &str = ErrorCode::Forbidden.into();
         if codes_of(errors).any(|code| code == forbidden) {
             let span = request_span(&self.request_id);

@@ -118,12 +118,15 @@ pub async fn sign_in(
     let is_plausible = email.len() <= EMAIL_MAX_BYTES && !email.contains(char::is_control);
     let credentials =
         if is_plausible { users::find_credentials(services.db.read(), email).await? } else { None };
-    if attempt.must_wait() {
+    if attempt.has_delay() {
         // One lookup also without an account, so that the time does not depend on it.
         let user_id = credentials.as_ref().map_or(UserId::nil(), |credentials| credentials.user_id);
         let network = network_hash(user_id, address);
         if !sessions::is_known_network(services.db.read(), &network).await? {
-            attempt.wait().await?;
+            attempt.wait().await.inspect_err(|_| {
+                let user_id = credentials.as_ref().map(|credentials| credentials.user_id);
+                log_refusal(user_id, SignInRefusal::TooManyAttempts);
+            })?;
         }
     }
     let (user_id, hash) = credentials
@@ -136,7 +139,7 @@ pub async fn sign_in(
     let candidate = if is_within_limit { password } else { SecretString::default() };
     let matches = services.passwords.verify(candidate, hash, address).await?;
     let Some(credentials) = credentials.filter(|_| matches && is_within_limit) else {
-        attempt.failed();
+        attempt.mark_failed();
         log_refusal(user_id, SignInRefusal::WrongCredentials);
         return Err(wrong_credentials());
     };

@@ -5,6 +5,7 @@
 //! separate pools (see [`Database`](crate::store::Database)), so that anonymous clients together cannot delay
 //! users.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
     IsolationLevel, QueryResult, Statement, TransactionOptions, TransactionTrait,
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use crate::store::Result;
 use crate::store::failure::is_connection_lost;
@@ -22,7 +23,7 @@ use crate::store::failure::is_connection_lost;
 /// The most connections that one operation uses at a time.
 const CONNECTIONS_PER_OPERATION: usize = 2;
 
-/// How many closed connections a pool can have: the size of the largest pool.
+/// How often a read is tried again on another connection. Every connection of the largest pool may be closed.
 const CLOSED_CONNECTIONS_MAX: usize = 8;
 
 /// Whom an operation is for, which decides the pool that it reads with.
@@ -32,13 +33,14 @@ pub enum ReaderKind {
     SignedIn,
 }
 
-/// How long the statements of an operation took, without the time that they waited for a connection.
+/// How long the statements of an operation took, without the time for which they waited for a connection. (A statement
+/// whose operation is stopped counts from when it could have had one.)
 #[derive(Debug, Clone, Default)]
 pub struct DatabaseTime(Arc<AtomicU64>);
 
 impl DatabaseTime {
     /// The number of milliseconds, rounded up.
-    pub fn started_millis(&self) -> u64 {
+    pub fn millis_rounded_up(&self) -> u64 {
         self.0.load(Ordering::Relaxed).div_ceil(1000)
     }
 
@@ -48,7 +50,7 @@ impl DatabaseTime {
 }
 
 tokio::task_local! {
-    /// Where the time of the statement that this task executes is added.
+    /// The counter of the time of this task's statements.
     static STATEMENT_TIME: DatabaseTime;
 }
 
@@ -65,17 +67,40 @@ pub struct Reader {
     time: DatabaseTime,
 }
 
-/// Adds the time of a statement whose operation was stopped. The database may still execute it.
-struct Unfinished<'a> {
+/// Adds the time of a statement if its operation is stopped first. The database may still execute it.
+struct StoppedStatement<'a> {
     since: Option<Instant>,
     time: &'a DatabaseTime,
 }
 
-impl Drop for Unfinished<'_> {
+impl Drop for StoppedStatement<'_> {
     fn drop(&mut self) {
         if let Some(since) = self.since {
             self.time.add(since.elapsed());
         }
+    }
+}
+
+/// A transaction that reads one state of the database. Rolled back when it is dropped.
+#[derive(Debug)]
+pub struct Snapshot {
+    transaction: DatabaseTransaction,
+    /// The connection counts as one of the operation's.
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Snapshot {
+    /// Ends the transaction, and gives the connection back.
+    pub async fn end(self) -> Result<()> {
+        self.transaction.rollback().await
+    }
+}
+
+impl Deref for Snapshot {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &DatabaseTransaction {
+        &self.transaction
     }
 }
 
@@ -87,15 +112,16 @@ impl Reader {
     /// Executes a read when the operation has a connection to spare, and adds its time.
     async fn run<T, F: Future<Output = Result<T>>>(&self, read: impl Fn() -> F) -> Result<T> {
         let _permit = self.permit().await?;
-        let mut unfinished = Unfinished { since: Some(Instant::now()), time: &self.time };
+        let mut stopped = StoppedStatement { since: Some(Instant::now()), time: &self.time };
         let result = STATEMENT_TIME.scope(self.time.clone(), retry(read)).await;
-        unfinished.since = None;
+        stopped.since = None;
         result
     }
 
-    /// Begins a read-only transaction whose statements all see the same state of the database.
-    pub async fn snapshot(&self) -> Result<DatabaseTransaction> {
-        let _permit = self.permit().await?;
+    /// Begins a transaction for reads that all see the same state of the database.
+    pub async fn snapshot(&self) -> Result<Snapshot> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        let permit = permit.map_err(|closed| DbErr::Custom(closed.to_string()))?;
         let options = match self.get_database_backend() {
             DbBackend::Postgres => TransactionOptions {
                 isolation_level: Some(IsolationLevel::RepeatableRead),
@@ -104,7 +130,8 @@ impl Reader {
             },
             _ => TransactionOptions::default(),
         };
-        begin_detached(self.pool.clone(), options).await
+        let transaction = begin_detached(self.pool.clone(), options).await?;
+        Ok(Snapshot { transaction, _permit: permit })
     }
 
     async fn permit(&self) -> Result<SemaphorePermit<'_>> {

@@ -139,7 +139,7 @@ async fn with_default_isolation(level: &str) -> TestApp {
         assert_eq!(isolation(&services.db.begin().await.expect("begun")).await, "read committed");
         assert_eq!(isolation(services.db.read()).await, "read committed");
         let reader = services.db.reader(ReaderKind::SignedIn, DatabaseTime::default());
-        assert_eq!(isolation(&reader.snapshot().await.expect("begun")).await, "repeatable read");
+        assert_eq!(isolation(&*reader.snapshot().await.expect("begun")).await, "repeatable read");
     }
     app
 }

@@ -25,13 +25,16 @@ const MUTATION_COST: u64 = 10;
 const INTROSPECTION_COST: u64 = 100;
 
 /// The cost of a search, besides its words and the gigs that it finds.
-const SEARCH_COST: u64 = 10;
+const SEARCH_COST: u64 = 100;
 
 /// The filters that an index of every order covers. For any other, the database may read the whole list.
 const INDEXED_FILTERS: [&str; 2] = ["category", "seller"];
 
 /// The cost of filters that no index covers.
 const FILTER_COST: u64 = 50;
+
+/// Looking up this many ids costs 1, whether they exist or not.
+const IDS_PER_POINT: u64 = 4;
 
 /// The field that counts a whole list, and its cost.
 const TOTAL_COUNT: &str = "totalCount";
@@ -91,8 +94,8 @@ pub fn fields_cost(
 /// similar words are searched for if it is mistyped.
 fn word_cost(word: &str) -> u64 {
     match word.chars().count() {
-        0 | 1 => 40,
-        2 => 20,
+        0 | 1 => 20,
+        2 => 15,
         3 => 10,
         _ => 15,
     }
@@ -152,7 +155,8 @@ impl<'a> CostCounter<'a> {
             CostKind::Objects => count.saturating_mul(inner.saturating_add(1)),
             CostKind::Work => {
                 let list = if info.is_paged { self.search_cost(field) + self.filter_cost(field) } else { 0 };
-                let own = facet.map_or(list, |facet| facet.1);
+                let ids = if info.list_argument.is_some() { count.div_ceil(IDS_PER_POINT) } else { 0 };
+                let own = facet.map_or(list + ids, |facet| facet.1);
                 count.saturating_mul(inner).saturating_add(own)
             }
         }

@@ -61,7 +61,7 @@ fn a_search_costs_by_its_words_and_a_filter_without_an_index_costs_extra() {
     };
     // The shorter a word, the more words begin with it. A long one can be mistyped.
     let costs = ["", "a", "ab", "abc", "abcd", "abcdefghij", "a abcd", "a-abcd"].map(search);
-    assert_eq!(costs, [10, 10 + 40, 10 + 20, 10 + 10, 10 + 15, 10 + 15, 10 + 40 + 15, 10 + 40 + 15]);
+    assert_eq!(costs, [100, 100 + 20, 100 + 15, 100 + 10, 100 + 15, 100 + 15, 100 + 20 + 15, 100 + 20 + 15]);
     // Only ten words are used.
     assert_eq!(search(&"word ".repeat(10)), search(&"word ".repeat(100)));
 
@@ -93,5 +93,10 @@ fn a_search_costs_by_its_words_and_a_filter_without_an_index_costs_extra() {
     assert_eq!(base_cost(both, json!({})), 50);
     let lists =
         "{ a: gigs(where: { maxDeliveryDays: 3 }) { totalCount } b: gigs(search: \"abc\") { totalCount } }";
-    assert_eq!(base_cost(lists, json!({})), 50 + 20 + 10 + 10 + 20);
+    assert_eq!(base_cost(lists, json!({})), 50 + 20 + 100 + 10 + 20);
+
+    // Ids cost, whether they exist or not.
+    let nodes = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
+    let ids = |count: usize| base_cost(nodes, json!({ "ids": vec!["gig_1"; count] }));
+    assert_eq!([0, 1, 4, 5, 100].map(ids), [0, 1, 1, 2, 25]);
 }

@@ -217,7 +217,7 @@ fn the_cost_of_an_operation_is_computed_before_it_runs() {
     assert_eq!(cost("{ gigs(first: 0) { totalCount } }", none()), 1 + 20);
     assert_eq!(
         cost("query($s: String) { gigs(first: 0, search: $s) { __typename } }", json!({ "s": "a" })),
-        1 + 10 + 40
+        1 + 100 + 20
     );
     assert_eq!(
         cost("query($s: String) { gigs(first: 0, search: $s) { __typename } }", json!({ "s": null })),

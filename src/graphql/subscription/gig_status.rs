@@ -147,10 +147,10 @@ impl GigStatusSubscription {
 async fn load_snapshot(ctx: &Context<'_>, viewer: &Viewer, gig_id: GigId) -> Result<(i64, gig::Gig)> {
     // Both reads see the same state, so the snapshot includes every event up to the position, and none after
     // it.
-    let snapshot_tx = ctx.db().snapshot().await?;
-    let position = event_log::newest_position(&snapshot_tx).await?;
-    let gig = gigs::find_visible(&snapshot_tx, Some(viewer), gig_id).await?;
-    snapshot_tx.rollback().await?;
+    let snapshot = ctx.db().snapshot().await?;
+    let position = event_log::newest_position(&*snapshot).await?;
+    let gig = gigs::find_visible(&*snapshot, Some(viewer), gig_id).await?;
+    snapshot.end().await?;
     ctx.services().public_data_version.advance_to(position);
     let gig = gig.filter(|gig| gig.is_review_visible_to(Some(viewer))).ok_or_else(|| {
         Error::new(

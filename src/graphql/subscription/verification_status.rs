@@ -115,10 +115,10 @@ impl VerificationStatusSubscription {
         if !is_resuming(ctx, after.as_deref()) {
             // Both reads see the same state, so the snapshot contains every event up to the position and none
             // after it.
-            let snapshot_tx = ctx.db().snapshot().await?;
-            let position = event_log::newest_position(&snapshot_tx).await?;
-            let stored = verifications::find(&snapshot_tx, user_id).await?;
-            snapshot_tx.rollback().await?;
+            let snapshot = ctx.db().snapshot().await?;
+            let position = event_log::newest_position(&*snapshot).await?;
+            let stored = verifications::find(&*snapshot, user_id).await?;
+            snapshot.end().await?;
             services.public_data_version.advance_to(position);
             let now = stored.map(|row| row.verification);
             let now = now.unwrap_or_else(|| domain::Verification::not_started(user_id));

@@ -124,6 +124,11 @@ impl RateLimiter {
         Self { rules, local, shared }
     }
 
+    /// What database time costs.
+    pub fn database_time_cost(&self, millis: u64) -> u64 {
+        self.rules.database_time.cost(millis)
+    }
+
     fn rule(&self, kind: RateLimitKind, key: RateLimitKey) -> BucketRule {
         match (kind, key) {
             (RateLimitKind::Operations, RateLimitKey::Network(_)) => self.rules.anonymous,
@@ -257,11 +262,14 @@ fn floor(tokens: f64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::rate_limits::DatabaseTimeRule;
 
     fn rate_limiter(anonymous: BucketRule) -> RateLimiter {
         let viewer = BucketRule::new(20_000, 60_000);
         let (sign_in, refresh, sign_up, upload, requests) = (viewer, viewer, viewer, viewer, viewer);
-        let rules = RateLimitRules { anonymous, viewer, sign_in, refresh, sign_up, upload, requests };
+        let database_time = DatabaseTimeRule { free_millis: 0, cost_per_milli: 1 };
+        let rules =
+            RateLimitRules { anonymous, viewer, sign_in, refresh, sign_up, upload, requests, database_time };
         RateLimiter::new(rules, None, "test")
     }
 

@@ -41,6 +41,7 @@ const UPLOAD: &str =
     "mutation($file: Upload!) { uploadGigImage(file: $file) { image { id } errors { code } } }";
 const UPLOAD_DOCUMENT: &str = "mutation($file: Upload!) { uploadIdentityDocument(
     input: { type: PASSPORT, side: FRONT, file: $file }) { verification { documents { id } } errors { code } } }";
+const CREATE_TICKET: &str = "mutation { createStreamTicket { ticket } }";
 const READ_ALL: &str = "{ eventCursor categories { id } viewer { user { id } verification { id } gigs(first: 5) { nodes { id } } }
     gigs(first: 5) { edges { cursor node { id seller { id } images { id } } } }
     cheapest: gigs(first: 1, orderBy: PRICE_LOWEST) { edges { cursor } } }";
@@ -61,6 +62,8 @@ pub struct Fixtures {
     pub tokens: [String; 3],
     /// Refresh tokens that the generators may use up.
     pub refresh_tokens: Vec<String>,
+    /// Stream tickets that the generators may use up.
+    pub stream_tickets: Vec<String>,
     pub emails: Vec<String>,
     /// A valid gig image.
     pub image: Vec<u8>,
@@ -113,6 +116,7 @@ impl Fixtures {
         client.execute(Some(&member.access), SAVE_DRAFT, json!({})).await;
         client.execute(Some(&member.access), READ_ALL, json!({})).await;
         client.execute(Some(&reviewer.access), QUEUE, json!({})).await;
+        let stream_tickets = client.create_stream_tickets(&member.access).await;
         let Collected { mut ids, mut cursors } = client.collected;
         // A fixed order: ids sort by their creation.
         ids.sort();
@@ -123,6 +127,7 @@ impl Fixtures {
             cursors,
             tokens: [0, 1, 2].map(|user: usize| tokens[user].access.clone()),
             refresh_tokens: vec![tokens[2].refresh.clone()],
+            stream_tickets,
             emails: USERS[..3].iter().map(|(email, _)| (*email).to_owned()).collect(),
             image: images.gig_image,
             secrets: vec![USERS[3].0.to_owned()],
@@ -136,6 +141,7 @@ impl Fixtures {
         let tokens = client.sign_in_all().await;
         self.tokens = [0, 1, 2].map(|user: usize| tokens[user].access.clone());
         self.refresh_tokens = vec![tokens[2].refresh.clone()];
+        self.stream_tickets = client.create_stream_tickets(&self.tokens[0]).await;
         self
     }
 }
@@ -186,6 +192,15 @@ impl SetupClient {
             *tokens = SessionTokens { access: token("accessToken"), refresh: token("refreshToken") };
         }
         tokens
+    }
+
+    async fn create_stream_tickets(&mut self, token: &str) -> Vec<String> {
+        let mut tickets = Vec::new();
+        for _ in 0..3 {
+            let data = self.execute(Some(token), CREATE_TICKET, json!({})).await;
+            tickets.push(data["createStreamTicket"]["ticket"].as_str().expect("a ticket").to_owned());
+        }
+        tickets
     }
 
     /// Executes an operation that must succeed. Returns its data.

@@ -17,7 +17,9 @@ pub fn request_fields(document: &Document, random: &mut RandomSource) -> Map<Str
     if let Some(name) = &document.name {
         fields.insert("operationName".to_owned(), json!(name));
     } else if random.chance(10) {
-        fields.insert("operationName".to_owned(), Value::Null);
+        // Both mean that none is given.
+        let none = if random.chance(50) { Value::Null } else { json!("") };
+        fields.insert("operationName".to_owned(), none);
     }
     if random.chance(5) {
         fields.insert("extensions".to_owned(), json!({ "cost": true }));

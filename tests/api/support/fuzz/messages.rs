@@ -75,7 +75,13 @@ impl RequestGenerator<'_> {
 
     fn connection_init(&self, random: &mut RandomSource) -> Message {
         let [member, reviewer, disposable] = &self.fixtures.tokens;
-        let payload = match random.below(20) {
+        let payload = match random.below(24) {
+            20 => json!({ "authorization": random.pick(&["", " ", "Bearer ", "Bearer"]) }),
+            21 => {
+                json!({ "authorization": null, "headers": { "Authorization": format!("Bearer {member}") } })
+            }
+            22 => json!({ "headers": { "authorization": arbitrary_json(random, 1) } }),
+            23 => json!({ "headers": arbitrary_json(random, 2) }),
             0 => Value::Null,
             1 => arbitrary_json(random, 3),
             2 => json!({ "authorization": arbitrary_json(random, 1) }),
@@ -119,7 +125,9 @@ impl RequestGenerator<'_> {
 
 /// A valid message without an operation.
 fn harmless_message(random: &mut RandomSource) -> Message {
-    match random.below(6) {
+    match random.below(8) {
+        6 => Message::json(&json!({ "type": "ping", "payload": { "authorization": "" } })),
+        7 => Message::json(&json!({ "type": "ping", "payload": { "headers": { "Authorization": null } } })),
         0 => Message::json(&json!({ "type": "ping" })),
         1 => Message::json(&json!({ "type": "ping", "payload": { "a": arbitrary_json(random, 2) } })),
         2 => Message::json(&json!({ "type": "pong", "payload": {} })),
@@ -133,7 +141,12 @@ fn harmless_message(random: &mut RandomSource) -> Message {
 
 /// A message that violates graphql-transport-ws, and whether it violates the WebSocket protocol, too.
 fn protocol_violation(random: &mut RandomSource) -> (Message, bool) {
-    let text = match random.below(14) {
+    let text = match random.below(16) {
+        14 => {
+            let id = "\u{e9}".repeat(random.below(200));
+            json!({ "type": "subscribe", "id": id, "payload": { "query": "{ __typename }" } }).to_string()
+        }
+        15 => json!({ "type": "complete", "id": "x".repeat(random.below(300)) }).to_string(),
         0 => return (Message::new(Frame::Binary(random.bytes(20))), false),
         1 => {
             return (

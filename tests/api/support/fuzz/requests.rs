@@ -236,9 +236,13 @@ impl RequestGenerator<'_> {
 
     fn invalid_credentials(&self, random: &mut RandomSource) -> Vec<u8> {
         let token = &self.fixtures.tokens[0];
-        match random.below(9) {
+        match random.below(12) {
             0 => b"Bearer".to_vec(),
             1 => b"Bearer ".to_vec(),
+            // These are no credentials at all.
+            9 => Vec::new(),
+            10 => b" \t ".to_vec(),
+            11 => format!("Bearer {token} {token}").into_bytes(),
             2 => b"Basic YTpi".to_vec(),
             3 => b"Bearer \xff\xfe\xe9".to_vec(),
             4 => format!("bearer   {token}").into_bytes(),
@@ -258,7 +262,13 @@ impl RequestGenerator<'_> {
             edge_cases::number(random),
             percent_encoded(edge_cases::text(random).as_bytes())
         );
+        let ticket = random.pick(&self.fixtures.stream_tickets).clone();
+        let is_ticket_request = random.chance(15);
         let target = match random.below(16) {
+            _ if is_ticket_request => {
+                let document = Document { variables: serde_json::Map::new(), ..self.document(random, 5) };
+                format!("/graphql?ticket={ticket}&query={}", percent_encoded(document.text.as_bytes()))
+            }
             0 => format!("/media/{id}.jpg"),
             1 => format!("/media/{id}.jpg?{signed}"),
             2 => format!("/media/{}", percent_encoded(edge_cases::text(random).as_bytes())),
@@ -301,6 +311,12 @@ impl RequestGenerator<'_> {
             _ => format!("/graphql?{}", percent_encoded(edge_cases::text(random).as_bytes())),
         };
         let mut builder = RequestBuilder::get(corrupt_sometimes(target.into_bytes(), random));
+        if is_ticket_request {
+            builder.add("accept", "text/event-stream");
+            if random.chance(50) {
+                builder.add("last-event-id", self.fixtures.cursors[0].clone());
+            }
+        }
         if random.chance(10) {
             (*random.pick(METHODS)).clone_into(&mut builder.method);
         }
