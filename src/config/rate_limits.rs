@@ -37,7 +37,7 @@ pub fn defaults(environment: Environment) -> RateLimitRules {
         requests: rule(5_000, 30_000),
         // In development, a debug build or a busy machine may be slow by chance.
         database_time: match environment {
-            Environment::Production => DatabaseTimeRule { free_millis: 5, cost_per_milli: 50 },
+            Environment::Production => DatabaseTimeRule { free_millis: 3, cost_per_milli: 50 },
             Environment::Development => DatabaseTimeRule { free_millis: 50, cost_per_milli: 1 },
         },
     }

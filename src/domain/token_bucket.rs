@@ -59,10 +59,11 @@ impl Bucket {
         Ok(())
     }
 
-    /// Takes tokens out, as many as there are.
-    pub fn take_at_most(&mut self, rule: BucketRule, tokens: f64, now: DateTime<Utc>) {
+    /// Takes tokens out for what was already done. If there are fewer, the bucket is in debt: the next ones pay for
+    /// it, at most those of a minute.
+    pub fn take_with_debt(&mut self, rule: BucketRule, tokens: f64, now: DateTime<Utc>) {
         self.refill(rule, now);
-        self.tokens = (self.tokens - tokens).max(0.0);
+        self.tokens = (self.tokens - tokens).max(-f64::from(rule.per_minute));
     }
 
     /// Puts back tokens that were not needed.

@@ -4,6 +4,7 @@
 //! time for which the operation keeps the database busy is charged afterwards.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use async_graphql::Name;
 use async_graphql::Value;
@@ -25,14 +26,31 @@ const RATE_LIMITED_FIELDS: [(&str, RateLimitKind); 4] = [
     ("uploadIdentityDocument", RateLimitKind::Upload),
 ];
 
-/// What an operation was charged before its execution.
+/// What an operation was charged before its execution. If it is dropped before [`OperationCharge::settle`], the client
+/// has cancelled the operation: the charge stays, and the database time is charged, too.
 pub struct OperationCharge {
+    services: Arc<Services>,
     rate_limit_key: RateLimitKey,
     base_cost: u64,
     charged: u64,
     /// `None` if the rate limit is switched off.
     balance: Option<Balance>,
     database_time: DatabaseTime,
+    is_settled: bool,
+}
+
+impl Drop for OperationCharge {
+    fn drop(&mut self) {
+        let owed = self.services.rate_limiter.database_time_cost(self.database_time.millis_rounded_up());
+        if self.is_settled || owed == 0 {
+            return;
+        }
+        let (services, key) = (Arc::clone(&self.services), self.rate_limit_key);
+        tokio::spawn(async move {
+            let (limiter, now) = (&services.rate_limiter, services.now());
+            limiter.charge_afterwards(RateLimitKind::Operations, key, owed, now).await;
+        });
+    }
 }
 
 impl OperationCharge {
@@ -41,7 +59,7 @@ impl OperationCharge {
     /// # Errors
     /// RATE_LIMITED if a rate limit is exceeded.
     pub async fn charge(
-        services: &Services,
+        services: &Arc<Services>,
         meta: &RequestMeta,
         operation: &ValidatedOperation,
     ) -> Result<Self, Error> {
@@ -79,7 +97,8 @@ impl OperationCharge {
             }
         }
         let (base_cost, charged) = (operation.base_cost, operation.cost);
-        Ok(Self { rate_limit_key, base_cost, charged, balance, database_time: DatabaseTime::default() })
+        let (services, database_time) = (Arc::clone(services), DatabaseTime::default());
+        Ok(Self { services, rate_limit_key, base_cost, charged, balance, database_time, is_settled: false })
     }
 
     /// Charges the cost of a cached response to an anonymous client.
@@ -105,8 +124,10 @@ impl OperationCharge {
 
     /// Refunds the part of the charge that exceeds the actual cost, and charges the database time. Returns
     /// `extensions.cost` of the response.
-    pub async fn settle(self, services: &Services, cost: u64) -> Value {
-        let (limiter, kind, key) = (&services.rate_limiter, RateLimitKind::Operations, self.rate_limit_key);
+    pub async fn settle(mut self, cost: u64) -> Value {
+        self.is_settled = true;
+        let (services, limiter) = (&self.services, &self.services.rate_limiter);
+        let (kind, key) = (RateLimitKind::Operations, self.rate_limit_key);
         let millis = self.database_time.millis_rounded_up();
         let actual = cost.saturating_add(limiter.database_time_cost(millis));
         let unused = self.charged.saturating_sub(actual);

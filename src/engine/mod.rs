@@ -194,8 +194,9 @@ impl Engine {
                 return Outcome::Uncached(Arc::new(response));
             }
         };
-        let (services, response_cache) = (Arc::clone(&self.services), Arc::clone(&self.response_cache));
-        let (version, entry_meta) = (services.public_data_version.current(), EntryMeta::from(&operation));
+        let response_cache = Arc::clone(&self.response_cache);
+        let (version, entry_meta) =
+            (self.services.public_data_version.current(), EntryMeta::from(&operation));
         let time = charge.database_time().clone();
         // Every client that waits for the execution polls it, so it has its own span.
         let execution =
@@ -204,12 +205,12 @@ impl Engine {
         match &outcome {
             Outcome::Cached(cached) => {
                 log.finish(&[]);
-                drop(charge.settle(&services, cached.cost).await);
+                drop(charge.settle(cached.cost).await);
             }
             Outcome::Uncached(response) => {
                 log.finish(&response.errors);
                 let cost = charge.cost_of(count_objects(&response.data));
-                drop(charge.settle(&services, cost).await);
+                drop(charge.settle(cost).await);
             }
         }
         outcome
@@ -247,7 +248,7 @@ impl Engine {
             }
         };
         let cost = charge.cost_of(count_objects(&response.data));
-        let cost = charge.settle(&self.services, cost).await;
+        let cost = charge.settle(cost).await;
         if wants_cost {
             response.extensions.insert("cost".to_owned(), cost);
         }

@@ -13,7 +13,7 @@ use crate::domain::violation::{Violation, ViolationCode};
 use crate::service::error::wrong_credentials;
 use crate::service::rate_limit::{RateLimitKey, RateLimitKind};
 use crate::service::security_log::SignInRefusal;
-use crate::service::sign_in_throttle::network_hash;
+use crate::service::sign_in_throttle::{Attempt, network_hash};
 use crate::service::tokens::RefreshToken;
 use crate::service::user_admin::end_sessions;
 use crate::service::{Error, Result, Services, UnitOfWork, security_log};
@@ -106,33 +106,26 @@ pub async fn sign_in(
     password: SecretString,
     address: IpAddr,
 ) -> Result<Session> {
-    let log_refusal =
-        |user_id, refusal| security_log::sign_in_failed(services, email, user_id, address, refusal);
-    let attempt = services.sign_in_throttle.attempt(email, address).inspect_err(|_| {
-        log_refusal(None, SignInRefusal::TooManyAttempts);
-        // A refused attempt is no sign-in: others of the network need the tokens.
-        let network = RateLimitKey::Network(address);
-        services.rate_limiter.refund(RateLimitKind::SignIn, network, 1, services.now());
-    })?;
+    let mut attempt = services.sign_in_throttle.attempt(email, address);
     // No e-mail contains control characters, and PostgreSQL rejects some of them.
     let is_plausible = email.len() <= EMAIL_MAX_BYTES && !email.contains(char::is_control);
     let credentials =
         if is_plausible { users::find_credentials(services.db.read(), email).await? } else { None };
-    if attempt.has_delay() {
-        // One lookup also without an account, so that the time does not depend on it.
-        let user_id = credentials.as_ref().map_or(UserId::nil(), |credentials| credentials.user_id);
-        let network = network_hash(user_id, address);
-        if !sessions::is_known_network(services.db.read(), &network).await? {
-            attempt.wait().await.inspect_err(|_| {
-                let user_id = credentials.as_ref().map(|credentials| credentials.user_id);
-                log_refusal(user_id, SignInRefusal::TooManyAttempts);
-            })?;
-        }
-    }
     let (user_id, hash) = credentials
         .as_ref()
         .map(|credentials| (credentials.user_id, credentials.password_hash.clone()))
         .unzip();
+    let refused = |refusal| security_log::sign_in_failed(services, email, user_id, address, refusal);
+    // One lookup also without an account, so that the time does not depend on it.
+    let network = network_hash(user_id.unwrap_or(UserId::nil()), address);
+    let is_known = sessions::is_known_network(services.db.read(), &network).await?;
+    let admitted = admit_sign_in(&mut attempt, is_known).await;
+    admitted.inspect_err(|_| {
+        refused(SignInRefusal::TooManyAttempts);
+        // A refused attempt is no sign-in: others of the network need the tokens.
+        let network = RateLimitKey::Network(address);
+        services.rate_limiter.refund(RateLimitKind::SignIn, network, 1, services.now());
+    })?;
     // An overlong password is always wrong. Do not hash it at its full length.
     let is_within_limit =
         password.expose_secret().chars().count() <= services.limits.account.password_max_chars;
@@ -140,11 +133,11 @@ pub async fn sign_in(
     let matches = services.passwords.verify(candidate, hash, address).await?;
     let Some(credentials) = credentials.filter(|_| matches && is_within_limit) else {
         attempt.mark_failed();
-        log_refusal(user_id, SignInRefusal::WrongCredentials);
+        refused(SignInRefusal::WrongCredentials);
         return Err(wrong_credentials());
     };
     if credentials.is_blocked {
-        log_refusal(user_id, SignInRefusal::AccountBlocked);
+        refused(SignInRefusal::AccountBlocked);
         return Err(Violation::general(ViolationCode::NotAllowed, "This account is blocked.").into());
     }
     let work = services.begin().await?;
@@ -153,6 +146,21 @@ pub async fn sign_in(
         return Err(wrong_credentials());
     }
     open_session(services, work, credentials.user_id, address).await
+}
+
+/// Admits an attempt to sign in, after a delay if there were many failures. If the user has signed in from this network
+/// before (`is_known`), others of the network can only delay the attempt.
+///
+/// # Errors
+/// [`Error::RateLimited`] after too many failures.
+async fn admit_sign_in(attempt: &mut Attempt, is_known: bool) -> Result<()> {
+    match attempt.admit().await {
+        Ok(()) if is_known => return Ok(()),
+        Ok(()) => {}
+        Err(error) if !is_known => return Err(error),
+        Err(_) => attempt.delay_instead(),
+    }
+    attempt.wait().await
 }
 
 /// Opens a session for the user, whom the caller has created or locked, and commits. If the user has too many

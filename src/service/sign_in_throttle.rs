@@ -1,10 +1,10 @@
 //! Slows down and limits failed sign-ins.
 //!
-//! Failures are counted three ways. Of one account from one network, a few are allowed: more are refused, which
-//! locks out nobody elsewhere. Of one account from all networks, and from one network for all accounts, many
-//! are allowed: after that, attempts wait before the password is checked, so that an attacker can neither go on
-//! at full speed nor lock out the owner or an office. Networks from which the account has signed in before do
-//! not wait.
+//! Failures are counted three ways. Of one account from one network, a few are allowed; after that, attempts are
+//! refused, which locks out nobody elsewhere. Of one account from all networks, and from one network for all
+//! accounts, many are allowed; after that, attempts wait before the password is checked, so that an attacker can
+//! neither go on at full speed nor lock out the owner or an office. A network from which the account has signed
+//! in before is never refused, and waits only instead of being refused.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::account::email_key;
 use crate::domain::id::UserId;
@@ -39,34 +40,47 @@ const WAITING_MAX: u32 = 20;
 #[derive(Debug)]
 pub struct SignInThrottle {
     limits: SignInFailureLimits,
-    /// By hashes of the e-mail, so that an overlong e-mail does not take more memory.
-    pairs: Counters<([u8; 32], IpAddr)>,
+    /// Accounts by hashes of the e-mail, so that an overlong e-mail does not take more memory.
+    pairs: Cache<([u8; 32], IpAddr), Arc<Pair>>,
     accounts: Counters<[u8; 32]>,
     networks: Counters<IpAddr>,
 }
 
 type Counters<K> = Cache<K, Arc<Counter>>;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Counter {
-    created_at: Instant,
     failures: AtomicU32,
     /// Attempts that are being delayed.
     waiting: AtomicU32,
 }
 
-impl Default for Counter {
-    fn default() -> Self {
-        Self { created_at: Instant::now(), failures: AtomicU32::new(0), waiting: AtomicU32::new(0) }
+/// The attempts for one account from one network.
+#[derive(Debug)]
+struct Pair {
+    created_at: Instant,
+    /// How many attempts may still fail. Each running attempt has a permit, and returns it unless it fails.
+    /// Closed when there are none left.
+    permits: Arc<Semaphore>,
+    remaining_failures: AtomicU32,
+}
+
+impl Pair {
+    fn new(max_failures: u32) -> Self {
+        let permits = Semaphore::new(usize::try_from(max_failures).unwrap_or(Semaphore::MAX_PERMITS));
+        let remaining_failures = AtomicU32::new(max_failures);
+        Self { created_at: Instant::now(), permits: Arc::new(permits), remaining_failures }
     }
 }
 
-/// A sign-in in progress. While it exists it counts as a failure, so that concurrent attempts cannot exceed the
-/// limit. When it is dropped, it counts only if [`Attempt::mark_failed`] was called.
+/// A sign-in in progress. While it exists it counts as a failure of its account and network. When it is dropped, it
+/// counts only if [`Attempt::mark_failed`] was called.
 #[derive(Debug)]
 pub(super) struct Attempt {
-    /// Of the pair, the account and the network.
-    counters: [Arc<Counter>; 3],
+    pair: Arc<Pair>,
+    permit: Option<OwnedSemaphorePermit>,
+    account: Arc<Counter>,
+    network: Arc<Counter>,
     /// How long the attempt should wait; zero if neither the account nor the network is over its limit.
     delay: Duration,
     has_failed: bool,
@@ -83,17 +97,10 @@ impl SignInThrottle {
     }
 
     /// Counts an attempt, whether or not the account exists.
-    ///
-    /// # Errors
-    /// [`Error::RateLimited`] after too many failures of this account from this network.
-    pub(super) fn attempt(&self, email: &str, network: IpAddr) -> Result<Attempt> {
+    pub(super) fn attempt(&self, email: &str, network: IpAddr) -> Attempt {
         let account: [u8; 32] = Sha256::digest(email_key(email)).into();
-        let pair = self.pairs.get_with((account, network), Arc::default);
-        let before = pair.failures.fetch_add(1, Ordering::Relaxed);
-        if before >= self.limits.per_account_and_network {
-            pair.failures.fetch_sub(1, Ordering::Relaxed);
-            return Err(Error::RateLimited(WINDOW.saturating_sub(pair.created_at.elapsed())));
-        }
+        let new_pair = || Arc::new(Pair::new(self.limits.per_account_and_network));
+        let pair = self.pairs.get_with((account, network), new_pair);
         let account = self.accounts.get_with(account, Arc::default);
         let network = self.networks.get_with(network, Arc::default);
         let mut delay = Duration::ZERO;
@@ -105,11 +112,15 @@ impl SignInThrottle {
                 delay = delay.max(needed.min(DELAY_MAX));
             }
         }
-        Ok(Attempt { counters: [pair, account, network], delay, has_failed: false })
+        Attempt { pair, permit: None, account, network, delay, has_failed: false }
     }
 }
 
-fn counters<K: std::hash::Hash + Eq + Send + Sync + 'static>() -> Counters<K> {
+fn counters<K, V>() -> Cache<K, V>
+where
+    K: std::hash::Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
     // By the last use, so that a full cache still counts new keys.
     Cache::builder()
         .max_capacity(MAX_COUNTERS)
@@ -119,9 +130,27 @@ fn counters<K: std::hash::Hash + Eq + Send + Sync + 'static>() -> Counters<K> {
 }
 
 impl Attempt {
-    /// Whether the attempt has to wait, unless the account has signed in from this network before.
-    pub(super) fn has_delay(&self) -> bool {
-        !self.delay.is_zero()
+    /// Admits the attempt. If as many run as may still fail, it waits until one of them has ended.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] after too many failures of this account from this network.
+    pub(super) async fn admit(&mut self) -> Result<()> {
+        let permits = &self.pair.permits;
+        if self.pair.remaining_failures.load(Ordering::Relaxed) == 0 {
+            permits.close();
+        }
+        match Arc::clone(permits).acquire_owned().await {
+            Ok(permit) => {
+                self.permit = Some(permit);
+                Ok(())
+            }
+            Err(_) => Err(Error::RateLimited(WINDOW.saturating_sub(self.pair.created_at.elapsed()))),
+        }
+    }
+
+    /// Lets a refused attempt wait instead. It is for a network from which the account has signed in before.
+    pub(super) fn delay_instead(&mut self) {
+        self.delay = DELAY_MAX;
     }
 
     /// Waits after too many failures.
@@ -129,9 +158,11 @@ impl Attempt {
     /// # Errors
     /// [`Error::RateLimited`] if too many attempts from the network wait already.
     pub(super) async fn wait(&self) -> Result<()> {
-        let [_, _, network] = &self.counters;
-        let waiting_before = network.waiting.fetch_add(1, Ordering::Relaxed);
-        let _guard = WaitingGuard(network);
+        if self.delay.is_zero() {
+            return Ok(());
+        }
+        let waiting_before = self.network.waiting.fetch_add(1, Ordering::Relaxed);
+        let _guard = WaitingGuard(&self.network);
         if waiting_before >= WAITING_MAX {
             return Err(Error::RateLimited(DELAY_MAX));
         }
@@ -142,13 +173,20 @@ impl Attempt {
     /// Counts the attempt as failed: the credentials were wrong.
     pub(super) fn mark_failed(mut self) {
         self.has_failed = true;
+        if let Some(permit) = self.permit.take() {
+            permit.forget();
+            if self.pair.remaining_failures.fetch_sub(1, Ordering::Relaxed) == 1 {
+                // Those that wait for a permit are refused.
+                self.pair.permits.close();
+            }
+        }
     }
 }
 
 impl Drop for Attempt {
     fn drop(&mut self) {
         if !self.has_failed {
-            for counter in &self.counters {
+            for counter in [&self.account, &self.network] {
                 counter.failures.fetch_sub(1, Ordering::Relaxed);
             }
         }
@@ -180,58 +218,81 @@ mod tests {
         })
     }
 
-    #[test]
-    fn failures_of_an_account_from_one_network_are_refused_only_there() {
-        let throttle = throttle();
-        for _ in 0..5 {
-            throttle.attempt("ann@example.com", network(1)).expect("no failure yet");
-        }
-        for _ in 0..2 {
-            throttle.attempt("Ann@Example.com", network(1)).expect("two failures are allowed").mark_failed();
-        }
-        for _ in 0..10 {
-            assert!(matches!(throttle.attempt("ann@example.com", network(1)), Err(Error::RateLimited(_))));
-        }
-        assert!(!throttle.attempt("ann@example.com", network(2)).expect("another network").has_delay());
-        assert!(!throttle.attempt("bob@example.com", network(1)).expect("another account").has_delay());
+    async fn fail(throttle: &SignInThrottle, email: &str, network: IpAddr) {
+        let mut attempt = throttle.attempt(email, network);
+        attempt.admit().await.expect("admitted");
+        attempt.mark_failed();
     }
 
-    #[test]
-    fn many_failures_of_an_account_or_from_a_network_delay_further_attempts() {
+    #[tokio::test]
+    async fn failures_of_an_account_from_one_network_are_refused_only_there() {
+        let throttle = throttle();
+        for _ in 0..5 {
+            throttle.attempt("ann@example.com", network(1)).admit().await.expect("no failure yet");
+        }
+        for email in ["Ann@Example.com", "ann@example.com"] {
+            fail(&throttle, email, network(1)).await;
+        }
+        for _ in 0..10 {
+            let refused = throttle.attempt("ann@example.com", network(1)).admit().await;
+            assert!(matches!(refused, Err(Error::RateLimited(wait)) if wait <= WINDOW), "{refused:?}");
+        }
+        for (email, network) in [("ann@example.com", network(2)), ("bob@example.com", network(1))] {
+            let mut attempt = throttle.attempt(email, network);
+            attempt.admit().await.expect("another account or network");
+            assert_eq!(attempt.delay, Duration::ZERO);
+        }
+    }
+
+    #[tokio::test]
+    async fn many_correct_attempts_at_once_wait_for_each_other_and_many_wrong_ones_are_refused() {
+        let throttle = throttle();
+        let run = async |is_wrong: bool| {
+            let mut attempt = throttle.attempt("ann@example.com", network(1));
+            attempt.admit().await?;
+            tokio::task::yield_now().await;
+            if is_wrong {
+                attempt.mark_failed();
+            }
+            Ok::<_, Error>(())
+        };
+        let correct = futures_util::future::join_all((0..20).map(|_| run(false))).await;
+        assert!(correct.iter().all(Result::is_ok));
+        let wrong = futures_util::future::join_all((0..20).map(|_| run(true))).await;
+        assert_eq!(wrong.iter().filter(|result| result.is_ok()).count(), 2);
+    }
+
+    #[tokio::test]
+    async fn many_failures_of_an_account_or_from_a_network_delay_further_attempts() {
         let throttle = throttle();
         for number in 0..5 {
-            throttle.attempt("ann@example.com", network(number)).expect("allowed").mark_failed();
+            fail(&throttle, "ann@example.com", network(number)).await;
         }
-        let delayed = throttle.attempt("ann@example.com", network(9)).expect("delayed, not refused");
-        assert_eq!(delayed.delay, DELAY_STEP);
+        assert_eq!(throttle.attempt("ann@example.com", network(9)).delay, DELAY_STEP);
         let throttle = self::throttle();
         for number in 0..100 {
-            throttle
-                .attempt(&format!("{number}@example.com"), network(1))
-                .expect("delayed only")
-                .mark_failed();
+            fail(&throttle, &format!("{number}@example.com"), network(1)).await;
         }
-        let delayed = throttle.attempt("bob@example.com", network(1)).expect("delayed, not refused");
-        assert_eq!(delayed.delay, DELAY_MAX);
+        assert_eq!(throttle.attempt("bob@example.com", network(1)).delay, DELAY_MAX);
     }
 
     #[tokio::test]
     async fn a_bounded_number_of_attempts_of_a_network_waits() {
         let throttle = throttle();
         for number in 0..5 {
-            throttle.attempt("ann@example.com", network(number)).expect("allowed").mark_failed();
+            fail(&throttle, "ann@example.com", network(number)).await;
         }
-        let attempt = |number| throttle.attempt("ann@example.com", network(number)).expect("delayed");
         // However many wait for an account, one more can.
-        let attempts: Vec<_> = (100..200).map(attempt).collect();
+        let attempts: Vec<_> =
+            (100..200).map(|number| throttle.attempt("ann@example.com", network(number))).collect();
         let waits = futures_util::future::join_all(attempts.iter().map(Attempt::wait)).await;
         assert!(waits.iter().all(Result::is_ok));
         drop(attempts);
-        let of_network: Vec<_> = (0..25)
-            .map(|number| throttle.attempt(&format!("{number}@example.com"), network(1)).expect("delayed"))
-            .collect();
+        let of_network: Vec<_> =
+            (0..30).map(|number| throttle.attempt(&format!("{number}@example.com"), network(1))).collect();
         let waits = futures_util::future::join_all(of_network.iter().map(Attempt::wait)).await;
-        assert_eq!(waits.iter().filter(|wait| wait.is_err()).count(), 5);
-        of_network[0].wait().await.expect("the others have waited");
+        let delayed = of_network.iter().filter(|attempt| !attempt.delay.is_zero()).count();
+        assert!(delayed > 20);
+        assert_eq!(waits.iter().filter(|wait| wait.is_err()).count(), delayed - 20);
     }
 }

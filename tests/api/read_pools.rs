@@ -305,6 +305,15 @@ async fn database_time_beyond_the_cost_is_charged_afterwards() {
         let spent = before - remaining(client).await;
         assert!((least..30_000).contains(&spent), "{spent} points");
     }
+    // An operation that its client cancels has taken the time all the same.
+    let before = remaining(&market.ann.client).await;
+    let lock = market.lock_gigs().await;
+    let mut socket = market.ann.client.socket().await;
+    socket.subscribe("cancelled", "{ gigs { totalCount } }", json!({})).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    socket.complete("cancelled").await;
+    wait_until("the time is charged", async || before - remaining(&market.ann.client).await > 800).await;
+    lock.rollback().await.expect("unlocked");
     // A fast operation costs what it returns.
     let response = market.ann.client.post("/graphql");
     let body = json!({ "query": "{ viewer { email user { id } } }", "extensions": { "cost": true } });

@@ -139,3 +139,27 @@ async fn the_retry_of_the_last_refresh_is_answered() {
     assert_eq!(error_codes(&limited), ["RATE_LIMITED"]);
     assert_eq!(client.mutate(REFRESH, first).await["session"]["refreshToken"], refreshed);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_locks_a_person_out_of_a_network_where_they_have_signed_in() {
+    let app = TestApp::start(behind_a_proxy(), 1).await;
+    let (ann, client, office) = (app.member("Ann").await, app.gateway_a(), "203.0.113.7");
+    assert_eq!(sign_in(&client, office, &ann.email, PASSWORD).await, "OK");
+    // A colleague guesses her password.
+    for _ in 0..10 {
+        assert_eq!(sign_in(&client, office, &ann.email, WRONG).await, "WRONG_CREDENTIALS");
+    }
+    // She is delayed, not refused. The colleague is, too.
+    let started = Instant::now();
+    assert_eq!(sign_in(&client, office, &ann.email, PASSWORD).await, "OK");
+    assert!(started.elapsed() >= Duration::from_secs(4));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_devices_of_a_person_can_sign_in_at_once() {
+    let app = TestApp::start(behind_a_proxy(), 1).await;
+    let (ann, client) = (app.member("Ann").await, app.gateway_a());
+    let attempts = (0..20).map(|_| sign_in(&client, "203.0.113.7", &ann.email, PASSWORD));
+    let results = futures_util::future::join_all(attempts).await;
+    assert!(results.iter().all(|result| result == "OK"), "{results:?}");
+}

@@ -20,7 +20,7 @@ const MAX_SPREAD: f64 = 20.0;
 const PRODUCTION_PRICES: &str = r#"{
     "anonymous": {"capacity": 1000000000, "perMinute": 1000000000},
     "requests": {"capacity": 0, "perMinute": 0},
-    "databaseTime": {"freeMillis": 5, "costPerMilli": 50}
+    "databaseTime": {"freeMillis": 3, "costPerMilli": 50}
 }"#;
 
 pub async fn row(deployment: &Deployment) -> Result<Row> {

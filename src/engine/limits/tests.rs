@@ -233,8 +233,8 @@ fn the_cost_of_an_operation_is_computed_before_it_runs() {
     assert_eq!(cost(fragment, none()), 8);
     assert_eq!(cost(fragment, json!({ "n": 2 })), 3);
     assert_eq!(cost(fragment, json!({ "n": -2 })), 1);
-    assert_eq!(cost("{ nodes(ids: [1, 2, 3]) { ... on Gig { seller { id } } } }", none()), 6);
-    assert_eq!(cost("{ nodes(ids: 1) { id } }", none()), 1);
+    assert_eq!(cost("{ nodes(ids: [1, 2, 3]) { ... on Gig { seller { id } } } }", none()), 6 + 1);
+    assert_eq!(cost("{ nodes(ids: 1) { id } }", none()), 1 + 1);
     assert_eq!(
         cost("mutation { a: pauseGig(id: 1) { gig { id } } b: signOut { sessionsEnded } }", none()),
         23

@@ -199,7 +199,7 @@ impl RateLimiter {
         taken.map_err(|retry_after| RateLimited { kind, rule, retry_after })
     }
 
-    /// Takes tokens for what has already been done: as many as there are.
+    /// Takes tokens for what was already done, also if there are fewer ([`Bucket::take_with_debt`]).
     pub async fn charge_afterwards(
         &self,
         kind: RateLimitKind,
@@ -212,9 +212,9 @@ impl RateLimiter {
             return;
         }
         let tokens = tokens(cost);
-        self.local_bucket(kind, key, rule, now).lock().take_at_most(rule, tokens, now);
+        self.local_bucket(kind, key, rule, now).lock().take_with_debt(rule, tokens, now);
         if let Some(shared) = &self.shared {
-            shared.take_at_most(kind, key, rule, tokens).await;
+            shared.take_with_debt(kind, key, rule, tokens).await;
         }
     }
 
@@ -290,13 +290,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_done_is_charged_as_far_as_there_are_tokens() {
+    async fn what_was_done_is_charged_even_if_there_are_too_few_tokens() {
         let rate_limiter = rate_limiter(BucketRule::new(100, 60));
         let now = DateTime::<Utc>::UNIX_EPOCH;
         let network = RateLimitKey::Network(IpAddr::from([192, 0, 2, 1]));
         rate_limiter.charge_afterwards(RateLimitKind::Operations, network, 5_000, now).await;
         let refused = rate_limiter.charge(RateLimitKind::Operations, network, 1, now).await.unwrap_err();
-        assert_eq!(refused.retry_after, Duration::from_secs(1));
+        // The refill of a minute pays the debt of 60, and then comes the one token.
+        assert_eq!(refused.retry_after, Duration::from_secs(61));
     }
 
     #[tokio::test]

@@ -19,20 +19,20 @@ const REDIS_TIMEOUT: Duration = Duration::from_secs(1);
 const RECONNECT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Refills the bucket by the clock of Redis, which is the same for all gateways, then takes `cost` tokens. If
-/// there are fewer, it takes none, or with `partial` all that there are. A negative cost is a refund. Returns
+/// there are fewer, it takes none, or with `debt` goes below zero by at most a minute's refill. A negative cost is a refund. Returns
 /// whether the cost was taken, the tokens left, and how many milliseconds to wait.
 const TAKE_SCRIPT: &str = r"
 local capacity, per_millisecond, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local partial = ARGV[4] == '1'
+local debt = ARGV[4] == '1'
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local stored = redis.call('HMGET', KEYS[1], 'points', 'at')
 local points, at = tonumber(stored[1]) or capacity, tonumber(stored[2]) or now
 points = math.min(capacity, points + math.max(0, now - at) * per_millisecond)
 local taken, wait = 0, 0
-if points >= cost or partial then
+if points >= cost or debt then
     taken = 1
-    points = math.max(0, math.min(capacity, points - cost))
+    points = math.max(-60000 * per_millisecond, math.min(capacity, points - cost))
 elseif per_millisecond > 0 then
     wait = math.ceil((cost - points) / per_millisecond)
 else
@@ -87,8 +87,14 @@ impl SharedBuckets {
         self.invoke(kind, key, rule, tokens, false).await
     }
 
-    /// Takes tokens, as many as there are.
-    pub async fn take_at_most(&self, kind: RateLimitKind, key: RateLimitKey, rule: BucketRule, tokens: f64) {
+    /// Takes tokens for what was already done, also if there are fewer.
+    pub async fn take_with_debt(
+        &self,
+        kind: RateLimitKind,
+        key: RateLimitKey,
+        rule: BucketRule,
+        tokens: f64,
+    ) {
         self.invoke(kind, key, rule, tokens, true).await;
     }
 
@@ -98,7 +104,7 @@ impl SharedBuckets {
         key: RateLimitKey,
         rule: BucketRule,
         tokens: f64,
-        partial: bool,
+        debt: bool,
     ) -> Option<Result<f64, Duration>> {
         let mut connection = self.connection().await?;
         let name: &str = kind.into();
@@ -109,7 +115,7 @@ impl SharedBuckets {
         };
         let mut invocation = self.script.prepare_invoke();
         invocation.key(format!("{}:{name}:{owner}", self.prefix));
-        invocation.arg(rule.capacity).arg(rule.per_millisecond()).arg(tokens).arg(u8::from(partial));
+        invocation.arg(rule.capacity).arg(rule.per_millisecond()).arg(tokens).arg(u8::from(debt));
         match timeout(REDIS_TIMEOUT, invocation.invoke_async(&mut connection)).await {
             Ok(Ok((taken, remaining, wait))) => {
                 let (taken, remaining, wait): (bool, f64, u64) = (taken, remaining, wait);

@@ -41,7 +41,7 @@ const UPLOAD: &str =
     "mutation($file: Upload!) { uploadGigImage(file: $file) { image { id } errors { code } } }";
 const UPLOAD_DOCUMENT: &str = "mutation($file: Upload!) { uploadIdentityDocument(
     input: { type: PASSPORT, side: FRONT, file: $file }) { verification { documents { id } } errors { code } } }";
-const CREATE_TICKET: &str = "mutation { createStreamTicket { ticket } }";
+const CREATE_TICKET: &str = "mutation { createStreamTicket { streamTicket { ticket } } }";
 const READ_ALL: &str = "{ eventCursor categories { id } viewer { user { id } verification { id } gigs(first: 5) { nodes { id } } }
     gigs(first: 5) { edges { cursor node { id seller { id } images { id } } } }
     cheapest: gigs(first: 1, orderBy: PRICE_LOWEST) { edges { cursor } } }";
@@ -198,7 +198,9 @@ impl SetupClient {
         let mut tickets = Vec::new();
         for _ in 0..3 {
             let data = self.execute(Some(token), CREATE_TICKET, json!({})).await;
-            tickets.push(data["createStreamTicket"]["ticket"].as_str().expect("a ticket").to_owned());
+            tickets.push(
+                data["createStreamTicket"]["streamTicket"]["ticket"].as_str().expect("a ticket").to_owned(),
+            );
         }
         tickets
     }
