@@ -51,8 +51,8 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_ENCRYPTION_KEYS", global = true, value_name = "KEYS", hide_env_values = true)]
     pub encryption_keys: Option<String>,
 
-    /// secret for the hashes that detect duplicate identity documents, at least 32 characters, must never
-    /// change; required in production [default: generated into the data directory]
+    /// secret for hashes, such as those that detect duplicate identity documents, at least 32 characters,
+    /// must never change; required in production [default: generated into the data directory]
     #[arg(long, env = "GIGWAY_INDEX_KEY", global = true, value_name = "SECRET", hide_env_values = true)]
     pub index_key: Option<String>,
 
@@ -93,8 +93,8 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_SIGN_IN_FAILURES_PER_ADDRESS", global = true, value_name = "NUMBER")]
     pub sign_in_failures_per_address: Option<String>,
 
-    /// seconds in which a refresh token that was exchanged gets the same answer again; 0 turns that off
-    /// [default: 30]
+    /// seconds in which a refresh token that was exchanged gets the same new refresh token again; 0 turns
+    /// that off [default: 30]
     #[arg(long, env = "GIGWAY_REFRESH_RETRY_SECONDS", global = true, value_name = "SECONDS")]
     pub refresh_retry_seconds: Option<String>,
 
