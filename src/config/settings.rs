@@ -141,7 +141,7 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_MESSAGE_SECONDS", global = true, value_name = "SECONDS")]
     pub message_seconds: Option<String>,
 
-    /// seconds after which a client that takes none of the bytes that wait for it is disconnected
+    /// seconds after which a client is disconnected if it receives none of the bytes that wait for it
     /// [default: 60]
     #[arg(long, env = "GIGWAY_STALL_SECONDS", global = true, value_name = "SECONDS")]
     pub stall_seconds: Option<String>,
