@@ -36,8 +36,9 @@ pub struct Settings {
     #[arg(long, env = "REDIS_URL", global = true, value_name = "URL", hide_env_values = true)]
     pub redis_url: Option<String>,
 
-    /// development or production; production has no generated keys and no demo data; required if the gateway
-    /// listens, or its database or Redis is, beyond this machine [default: development]
+    /// development or production; production has no generated keys and no demo data; required if other
+    /// machines can reach the gateway, or if its database or Redis is on another machine
+    /// [default: development]
     #[arg(long, env = "GIGWAY_ENV", global = true, value_name = "NAME")]
     pub env: Option<String>,
 
