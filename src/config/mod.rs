@@ -134,7 +134,7 @@ pub struct Config {
     /// The networks of proxies whose X-Forwarded-For counts.
     pub trusted_proxies: Vec<IpNet>,
     pub sign_in_failures: SignInFailureLimits,
-    /// How long a refresh token that was exchanged gets the same answer again.
+    /// How long a refresh token that was exchanged gets the same new refresh token again.
     pub refresh_retry_window: TimeDelta,
     pub connections: ConnectionLimits,
     /// How long a connection may take to send the headers of its next request. An idle connection is closed

@@ -36,8 +36,9 @@ pub struct Settings {
     #[arg(long, env = "REDIS_URL", global = true, value_name = "URL", hide_env_values = true)]
     pub redis_url: Option<String>,
 
-    /// development or production; production has no generated keys and no demo data; required if the gateway
-    /// listens, or its database or Redis is, beyond this machine [default: development]
+    /// development or production; production has no generated keys and no demo data; required if other
+    /// machines can reach the gateway, or if its database or Redis is on another machine
+    /// [default: development]
     #[arg(long, env = "GIGWAY_ENV", global = true, value_name = "NAME")]
     pub env: Option<String>,
 
@@ -51,8 +52,8 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_ENCRYPTION_KEYS", global = true, value_name = "KEYS", hide_env_values = true)]
     pub encryption_keys: Option<String>,
 
-    /// secret for the hashes that detect duplicate identity documents, at least 32 characters, must never
-    /// change; required in production [default: generated into the data directory]
+    /// secret for hashes, such as those that detect duplicate identity documents, at least 32 characters,
+    /// must never change; required in production [default: generated into the data directory]
     #[arg(long, env = "GIGWAY_INDEX_KEY", global = true, value_name = "SECRET", hide_env_values = true)]
     pub index_key: Option<String>,
 
@@ -93,8 +94,8 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_SIGN_IN_FAILURES_PER_ADDRESS", global = true, value_name = "NUMBER")]
     pub sign_in_failures_per_address: Option<String>,
 
-    /// seconds in which a refresh token that was exchanged gets the same answer again; 0 turns that off
-    /// [default: 30]
+    /// seconds in which a refresh token that was exchanged gets the same new refresh token again; 0 turns
+    /// that off [default: 30]
     #[arg(long, env = "GIGWAY_REFRESH_RETRY_SECONDS", global = true, value_name = "SECONDS")]
     pub refresh_retry_seconds: Option<String>,
 
@@ -141,7 +142,7 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_MESSAGE_SECONDS", global = true, value_name = "SECONDS")]
     pub message_seconds: Option<String>,
 
-    /// seconds after which a client that takes none of the bytes that wait for it is disconnected
+    /// seconds after which a client is disconnected if it receives none of the bytes that wait for it
     /// [default: 60]
     #[arg(long, env = "GIGWAY_STALL_SECONDS", global = true, value_name = "SECONDS")]
     pub stall_seconds: Option<String>,

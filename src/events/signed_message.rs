@@ -1,10 +1,10 @@
 //! Messages on the Redis channel: events with a message authentication code (MAC).
 //!
-//! Whoever can publish on the channel could otherwise invent events, or make the next real events look old. A
-//! message is `MAC.POSITION.BODY`: the MAC in base64, the position in decimal, and the event as JSON. The MAC
-//! (HMAC-SHA-256, with a key that the gateways of one installation share) covers the epoch of the log, the
-//! position and the body. So a message of another installation, another epoch or another position is not
-//! authentic. A repeated message is, and the tailer drops it by its position.
+//! Without a MAC, anybody who can publish on the channel could invent events, or make the next real events
+//! look old. A message is `MAC.POSITION.BODY`: the MAC in base64, the position in decimal, and the event as
+//! JSON. The MAC (HMAC-SHA-256, with a key that the gateways of one installation share) covers the epoch of
+//! the log, the position and the body. So a message of another installation, another epoch or another
+//! position is not authentic. A repeated message is authentic, but the tailer drops it by its position.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ use crate::domain::event::{Event, EventBody};
 /// Signs and verifies the messages of one epoch of the log.
 #[derive(Clone)]
 pub struct MessageKey {
-    /// The state of the MAC after the epoch, for each key, the newest first.
+    /// One MAC for each key, the newest first. Each already covers the epoch.
     macs: Vec<Hmac<Sha256>>,
 }
 

@@ -27,8 +27,8 @@ const POLL_INTERVAL_WITHOUT_REDIS: Duration = Duration::from_millis(500);
 /// Redis, has appended and not published.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often the log is read at most because the bus asks for it. Whoever can publish on the Redis channel
-/// can make it ask as often as they like.
+/// The minimum time between two reads of the log that the bus asks for. Anybody who can publish on the Redis
+/// channel can make it ask at any rate.
 const REQUESTED_READ_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Events read from the log by one statement.

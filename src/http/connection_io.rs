@@ -17,13 +17,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::http::connection_limit::Permit;
 
-/// The maximum size of a body, with what was read of it before, that is received after the last response.
+/// The maximum number of bytes of the last request's body that are received, before and after its response.
 const DISCARDED_MAX_BYTES: u64 = 32 * 1024 * 1024;
 
-/// How long the rest of a body is received after the last response.
+/// How long the rest of the body is received after the last response.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a client may send nothing meanwhile.
+/// How long the client may send nothing while the rest of the body is received.
 const DISCARD_IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The size of the buffer for bytes that are discarded.
@@ -37,9 +37,9 @@ pub struct ConnectionHandle(Arc<SharedState>);
 struct SharedState {
     bytes_read: AtomicU64,
     bytes_before_request: AtomicU64,
-    /// Reading pauses when this number of bytes was read; 0 for no limit.
+    /// The value of `bytes_read` from which on reading yields to the reader; 0 for no limit.
     read_until: AtomicU64,
-    /// Whether what the client sends is of no interest any more.
+    /// Whether the input of the client is discarded instead of passed to the reader.
     discards_input: AtomicBool,
     aborted: CancellationToken,
 }
@@ -59,27 +59,29 @@ impl ConnectionHandle {
         self.0.bytes_before_request.store(self.bytes_read(), Ordering::Relaxed);
     }
 
-    /// Allows to read this number of further bytes. Reading then pauses until more are allowed.
+    /// Allows the reader to read about this number of further bytes. After that, each attempt to read yields
+    /// to the reader's task and wakes it at once. The task must then call this method again, or it would run
+    /// in a busy loop.
     pub fn allow_bytes(&self, count: u64) {
         self.0.read_until.store(self.bytes_read() + count, Ordering::Relaxed);
     }
 
-    /// Allows to read any number of bytes.
+    /// Removes the limit of [`allow_bytes`](Self::allow_bytes).
     pub fn allow_all_bytes(&self) {
         self.0.read_until.store(0, Ordering::Relaxed);
     }
 
-    /// From now on, receives what the client sends without showing it to the reader.
+    /// Discards the input of the client from now on, instead of passing it to the reader.
     pub fn discard_input(&self) {
         self.0.discards_input.store(true, Ordering::Relaxed);
     }
 
-    /// Ends the connection at once. What was not sent yet is lost.
+    /// Ends the connection at once. Bytes that were not sent yet are lost.
     pub fn abort(&self) {
         self.0.aborted.cancel();
     }
 
-    /// Is cancelled when the connection is to end at once.
+    /// The token that [`abort`](Self::abort) cancels.
     pub fn aborted(&self) -> &CancellationToken {
         &self.0.aborted
     }
@@ -105,13 +107,14 @@ pub struct ConnectionIo {
     stall_timeout: Duration,
     /// Runs while the send buffer is full. Boxed, because few connections need it.
     stall: Option<Pin<Box<Sleep>>>,
-    /// Whether the client has closed the connection, or it has failed.
+    /// Whether the client has closed the connection, or the connection has failed.
     has_ended: bool,
     returned_to: Option<oneshot::Sender<Socket>>,
 }
 
 impl ConnectionIo {
-    /// Also returns where the socket goes when the connection was served.
+    /// Also returns the receiver that gets the socket when the value is dropped, unless the connection has
+    /// ended or was aborted.
     pub fn new(
         stream: TcpStream,
         permit: Permit<IpAddr>,
@@ -190,7 +193,7 @@ impl AsyncRead for ConnectionIo {
         }
         let read_until = self.handle.0.read_until.load(Ordering::Relaxed);
         if read_until != 0 && self.handle.bytes_read() >= read_until {
-            // The reader looks at what it has so far, and comes back.
+            // Yields, so that the reader can check what it has read so far. It then calls `allow_bytes`.
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -248,7 +251,7 @@ impl Drop for ConnectionIo {
 /// Closes a connection after its last response.
 ///
 /// A client that still sends, for example the rest of a body that was refused, would get a reset, often
-/// before it has read the response. So what it sends is received and discarded for a while.
+/// before it has read the response. So its input is received and discarded for a while.
 pub async fn close(mut socket: Socket, handle: ConnectionHandle) {
     let stream = &mut socket.stream;
     if stream.shutdown().await.is_err() {

@@ -59,7 +59,7 @@ impl<K: Eq + Hash + Clone> ConnectionLimit<K> {
         permit.try_resize(1).then_some(permit)
     }
 
-    /// Returns a permit for a key without a maximum of its own, or `None` if all keys together have the maximum.
+    /// Returns a permit that only the maximum of all keys together limits, or `None` if that is reached.
     pub fn try_acquire_unlimited(self: &Arc<Self>, key: K) -> Option<Permit<K>> {
         let mut permit = self.empty_permit(key);
         permit.max = usize::MAX;

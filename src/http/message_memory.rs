@@ -18,7 +18,7 @@ const ANONYMOUS_BYTES: usize = 64 * MEBIBYTE;
 /// Bytes of all signed-in clients together.
 const SIGNED_IN_BYTES: usize = 256 * MEBIBYTE;
 
-/// Messages up to this size are not counted: nearly all are.
+/// Messages up to this size are not counted. Nearly all messages are that small.
 const UNCOUNTED_BYTES: usize = 16 * 1024;
 
 /// Who sends a request or a message.
@@ -45,7 +45,7 @@ impl Default for MessageMemory {
 }
 
 impl MessageMemory {
-    /// A permit for the messages of a sender. It holds no memory yet.
+    /// A permit for the messages of a sender. It counts no bytes yet.
     pub fn permit(&self, sender: Sender) -> Permit<Sender> {
         match sender {
             Sender::SignedIn(_) => self.signed_in.empty_permit(sender),
@@ -53,8 +53,8 @@ impl MessageMemory {
         }
     }
 
-    /// Lets a permit count as this many bytes. Returns whether the limits allow that. A small message needs
-    /// no permit; `new_permit` is called if another one has none yet.
+    /// Changes the number of bytes that a permit counts. Returns whether the limits allow it. A small message
+    /// needs no permit. `new_permit` creates the permit of a larger message that does not have one yet.
     pub fn resize(
         permit: &mut Option<Permit<Sender>>,
         new_permit: impl FnOnce() -> Permit<Sender>,

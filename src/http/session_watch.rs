@@ -1,5 +1,7 @@
-//! Watches the session of the client of a long-lived connection, and the expiry of its credentials. The
-//! session may end, and the user may get another role, while the connection is open.
+//! Watches the session of a long-lived connection: the session may end, and the user may get another role,
+//! while the connection is open.
+//!
+//! The expiry of the credentials is not watched here. The connection must end at [`SessionWatch::ends_at`].
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -30,7 +32,9 @@ impl SessionWatch {
         &self.current_caller
     }
 
-    /// When the connection must end, unless the client sends new credentials first.
+    /// When the connection must end, unless the client sends new credentials first: some time after the
+    /// credentials have expired. [`poll_event`](Self::poll_event) does not report it. `None` for an anonymous
+    /// client.
     pub fn ends_at(&self) -> Option<Instant> {
         self.ends_at
     }
@@ -51,7 +55,8 @@ impl SessionWatch {
         self.current_caller.is_rechecking()
     }
 
-    /// Waits for the next change.
+    /// Waits for the next change of the session or the role. The expiry of the credentials is not one: see
+    /// [`ends_at`](Self::ends_at).
     pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<SessionEvent> {
         self.current_caller.poll_event(cx)
     }

@@ -1,10 +1,10 @@
-//! Runs expensive jobs on blocking threads, a few at a time, and fairly by key: one person or network with many
-//! jobs delays the others by one job per round, not by all of its jobs.
+//! Runs expensive jobs on blocking threads, a few at a time, and fairly by key: a user or network with many
+//! jobs delays the others by one job in each round, not by all of its jobs.
 //!
 //! Keys take turns. Each key has a queue in the order of arrival, and at most one running job. The number of
-//! waiting jobs is bounded for each key and in all. If the queue is full in all, a job of a key with fewer
-//! waiting jobs replaces the newest one of the key with the most: clients that fill the queue displace
-//! themselves, not others.
+//! waiting jobs is limited for each key and in all. If the limit of all is reached, a job is accepted only if
+//! another key has at least two more waiting jobs than its own key. The newest job of the key with the most
+//! is then dropped. So clients that fill the queue displace each other, not those with few jobs.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -68,8 +68,8 @@ struct Waiter {
     start: oneshot::Sender<()>,
 }
 
-/// The place of one job, from its arrival to its end. Gives the place back when dropped: a waiting job leaves
-/// the queue, a running one lets the next start.
+/// The place of one job in the queue, from its arrival to its end. When it is dropped, a waiting job is
+/// removed from the queue, or a running job ends and the next one can start.
 struct Place<K: Key> {
     state: Arc<Mutex<State<K>>>,
     key: K,
@@ -151,12 +151,13 @@ impl<K: Key> State<K> {
             entry.running = Some(waiter.id);
             self.idle_workers -= 1;
             self.waiting -= 1;
-            // If the caller has gone away, its place is dropped next, which ends the job.
+            // This fails if the caller no longer waits. The caller then drops its place, which ends the job.
             waiter.start.send(()).ok();
         }
     }
 
-    /// Removes the newest waiting job of the key with the most, if that has more than `fewer`.
+    /// Removes the newest waiting job of the key with the most, if that key has more than `fewer` waiting
+    /// jobs. Returns whether it did.
     fn displace(&mut self, fewer: usize) -> bool {
         let longest = self.keys.iter().max_by_key(|(_, entry)| entry.waiting.len());
         let Some((&key, newest)) = longest.and_then(|(key, entry)| Some((key, entry.waiting.back()?.id)))
@@ -204,7 +205,7 @@ impl<K: Key> Drop for Place<K> {
 }
 
 fn lock<K>(state: &Mutex<State<K>>) -> MutexGuard<'_, State<K>> {
-    // No holder of this lock can panic in the middle of a change.
+    // No code that holds this lock can panic while it changes the state.
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

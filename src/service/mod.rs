@@ -88,7 +88,7 @@ pub struct Services {
     pub url_signer: url_signing::UrlSigner,
     pub sign_in_throttle: SignInThrottle,
     pub rate_limiter: rate_limit::RateLimiter,
-    /// How long a refresh token that was exchanged gets the same answer again.
+    /// How long a refresh token that was exchanged gets the same new refresh token again.
     pub refresh_retry_window: TimeDelta,
     /// The record of erasures outside the database.
     pub erasure_journal: erasure_journal::ErasureJournal,

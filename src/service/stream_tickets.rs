@@ -1,8 +1,9 @@
-//! Stream tickets: each opens one stream at a time, of one operation, until the access token expires with which
-//! the ticket was created.
+//! Stream tickets. A ticket is valid for 60 seconds, and opens one stream at a time, of one operation. The
+//! stream ends some time (30 seconds by default) after the expiry of the access token that the ticket was
+//! created with.
 //!
-//! A ticket is part of a URL, which can end up in a log or a history. What it was used for is stored in the
-//! database, so that gateways agree on it.
+//! A ticket is part of a URL, which can appear in a log or a browser history. The database records the use of
+//! each ticket, so that all gateways know it.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -13,14 +14,15 @@ use crate::service::tokens::StreamTicket;
 use crate::service::{Error, Result, Services};
 use crate::store::stream_tickets as store;
 
-/// How long the use of an expired ticket stays recorded. A stream that was replaced at the last moment notices
-/// it before.
+/// How long the record of a ticket is stored after the ticket expires. It is longer than a stream needs to
+/// notice that another one has replaced it.
 const RECORD_LIFETIME: TimeDelta = TimeDelta::minutes(1);
 
 /// Returns a ticket that opens a stream for the viewer, and its expiry.
 ///
 /// # Errors
-/// [`Error::Unauthenticated`] if the access token has expired, which a connection outlives for a short time.
+/// [`Error::Unauthenticated`] if the access token has expired. A connection stays open for a short time after
+/// that.
 pub fn create(services: &Services, viewer: &Viewer) -> Result<(String, DateTime<Utc>)> {
     let (session_id, access_until, now) = (viewer.session_id, viewer.access_until, services.now());
     if access_until <= now {
@@ -68,7 +70,7 @@ pub async fn close_stream(services: &Services, ticket: &StreamTicket, stream_id:
     work.commit().await
 }
 
-/// Deletes what is recorded about expired tickets, and returns of how many.
+/// Deletes the records of expired tickets, and returns how many.
 pub async fn delete_expired(services: &Services) -> Result<u64> {
     let work = services.begin().await?;
     let deleted = store::delete_expired(work.tx(), services.now() - RECORD_LIFETIME).await?;

@@ -85,7 +85,7 @@ struct TicketClaims {
     iat: i64,
     /// Expires at.
     exp: i64,
-    /// When the access token expires with which the ticket was created.
+    /// The expiry of the access token that the ticket was created with.
     access_exp: i64,
 }
 
@@ -95,7 +95,8 @@ pub struct StreamTicket {
     pub id: TicketId,
     pub session_id: SessionId,
     pub expires_at: DateTime<Utc>,
-    /// When the access token expires with which the ticket was created: the stream must end then.
+    /// The expiry of the access token that the ticket was created with. The stream must end some time after
+    /// that, like every connection.
     pub access_until: DateTime<Utc>,
 }
 
@@ -137,14 +138,15 @@ impl TokenIssuer {
 
     /// Returns the refresh tokens that a refresh token can have been exchanged for: one for each token secret,
     /// the newest first. The first one is the token to exchange it for. They are the same at every call, so
-    /// that the answer to a retry is the answer to the first attempt, without anything secret being stored.
+    /// that a retry gets the same refresh token as the first attempt, without anything secret being stored.
     pub fn successors<'a>(&'a self, token: &'a SecretString) -> impl Iterator<Item = RefreshToken> + 'a {
         let bytes = token.expose_secret().as_bytes();
         self.successor_keys.iter().map(move |key| RefreshToken::from_bytes(&derive_key(key, bytes)))
     }
 
-    /// Returns a ticket that opens a stream of the session, and its expiry. `access_until` is when the access
-    /// token expires with which the ticket is created: the ticket and its stream do not outlive it.
+    /// Returns a ticket that opens a stream of the session, and its expiry. `access_until` is the expiry
+    /// of the access token that the ticket is created with. The ticket expires then at the latest. Its stream
+    /// ends some time after that, like every connection.
     pub fn issue_stream_ticket(
         &self,
         id: TicketId,
