@@ -29,8 +29,8 @@ use crate::http::error_response::{reject, too_many_connections};
 use crate::http::state::AppState;
 use crate::http::websocket::connection::Connection;
 
-/// Small, because there are many WebSockets and nearly all of them are idle.
-const BUFFER_BYTES: usize = 2048;
+/// The bytes that are read at a time. Few, because there are many WebSockets and nearly all of them are idle.
+const BUFFER_BYTES: usize = 1024;
 
 /// Up to this size the client of a too large message gets a close code; beyond it the connection breaks.
 const MESSAGE_MIN_BYTES: usize = 2 * 1024 * 1024;
@@ -70,7 +70,7 @@ pub fn open(
         .max_frame_size(largest)
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES)
-        .on_upgrade(move |socket| {
+        .on_upgrade(async move |socket| {
             let connection = Connection::new(
                 Arc::clone(&state),
                 address,
@@ -79,6 +79,8 @@ pub fn open(
                 permit,
                 handle,
             );
-            state.sockets.track_future(connection.serve(socket))
+            // Its own task, which is smaller: this one also holds what the upgrade has needed.
+            let sockets = state.sockets.clone();
+            sockets.spawn(connection.serve(socket));
         })
 }
