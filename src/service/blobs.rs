@@ -89,14 +89,16 @@ pub(super) async fn delete_due(services: &Services) -> Result<usize> {
     last_error.map_or(Ok(deleted), Err)
 }
 
+/// Deletes a blob and its record. Not part of the unit of work, like [`announce`]: after a failed upload, a
+/// mutation with an idempotency key can still run again.
 async fn delete_one(services: &Services, id: BlobId) -> Result<bool> {
-    let work = services.begin().await?;
+    let tx = services.db.begin().await?;
     // The deleted record stays locked until the commit, so that no row can refer to the blob from now on.
-    if !blobs::delete(work.tx(), id).await? {
+    if !blobs::delete(&tx, id).await? {
         return Ok(false);
     }
     // Delete the blob before the commit: a record without a blob is found again, but not a blob without one.
     services.media.delete(id).await.map_err(Error::internal)?;
-    work.commit().await?;
+    tx.commit().await?;
     Ok(true)
 }
