@@ -42,7 +42,7 @@ use crate::store::{
 pub async fn erase_user(services: &Services, email: &str) -> Result<UserId> {
     let user_id = user_admin::find(services, email).await?;
     let mut work = services.begin().await?;
-    require_not_erased(users::lock_for_erasure(work.tx(), user_id).await?)?;
+    require_not_erased(users::lock_exclusively(work.tx(), user_id).await?)?;
     if users::has_legal_hold(work.tx(), user_id).await? {
         let message = "This user is under a legal hold and cannot be erased. Lift the hold first.";
         return Err(Violation::at("email", ViolationCode::NotAllowed, message).into());
@@ -69,7 +69,7 @@ pub async fn replay_journal(services: &Services) -> Result<usize> {
     for ids in journalled.chunks(users::IDS_PER_QUERY) {
         for user_id in users::find_not_erased(services.db.read(), ids).await? {
             let mut work = services.begin().await?;
-            if users::lock_for_erasure(work.tx(), user_id).await? {
+            if users::lock_exclusively(work.tx(), user_id).await? {
                 continue;
             }
             let discarded = erase_data(services, &mut work, user_id).await?;

@@ -62,6 +62,7 @@ mod retention;
 mod reviews;
 mod scanner;
 mod schema;
+mod role_races;
 mod search;
 mod session_limits;
 mod sign_in_failures;
