@@ -52,11 +52,24 @@ pub async fn erase_user(services: &Services, email: &str) -> Result<UserId> {
     let journal = &services.erasure_journal;
     journal.append_erased(&[(user_id, services.now())]).await.map_err(Error::internal)?;
     if let Err(error) = work.commit().await {
-        journal.append_retracted(user_id, services.now()).await.map_err(Error::internal)?;
-        return Err(error);
+        // The reply to a commit can get lost. If the user may have been erased, the journal keeps the erasure.
+        match is_erased(services, user_id).await {
+            Ok(true) => {}
+            Ok(false) => {
+                journal.append_retracted(user_id, services.now()).await.map_err(Error::internal)?;
+                return Err(error);
+            }
+            Err(_) => return Err(error),
+        }
     }
     blobs::delete(services, &discarded).await?;
     Ok(user_id)
+}
+
+/// Whether the user was erased. Waits for a transaction that is erasing them.
+async fn is_erased(services: &Services, user_id: UserId) -> Result<bool> {
+    let tx = services.db.begin().await?;
+    Ok(users::lock_exclusively(&tx, user_id).await?)
 }
 
 /// Makes the database and the journal of erasures equal: erases the users who are erased by the journal and not

@@ -2,7 +2,7 @@
 //!
 //! A restored backup brings back users who were erased after it was made. The journal says who they are. It has
 //! one line for each erasure, such as `2026-11-28T12:00:00.000Z ERASED usr_01..`. A line is on the disk before
-//! the erasure is committed. If the commit fails, a line `RETRACTED` follows.
+//! the erasure is committed. If the erasure was certainly not committed, a line `RETRACTED` follows.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -44,6 +44,7 @@ mod isolation;
 mod listed_fields;
 mod long_lived_connections;
 mod malformed_requests;
+mod lost_commits;
 mod newer_versions;
 mod operation_log;
 mod outage;
