@@ -62,7 +62,7 @@ pub async fn erase_user(services: &Services, email: &str) -> Result<UserId> {
             Err(_) => return Err(error),
         }
     }
-    blobs::delete(services, &discarded).await?;
+    blobs::delete_of_erased(services, &discarded).await?;
     Ok(user_id)
 }
 
@@ -87,7 +87,7 @@ pub async fn replay_journal(services: &Services) -> Result<usize> {
             }
             let discarded = erase_data(services, &mut work, user_id).await?;
             work.commit().await?;
-            blobs::delete_or_log(services, &discarded).await;
+            blobs::delete_of_erased_or_log(services, &discarded).await;
             tracing::warn!(%user_id, "erased again: the database was older than the journal of erasures");
             count += 1;
         }
@@ -100,10 +100,7 @@ pub async fn replay_journal(services: &Services) -> Result<usize> {
 
 /// Erases the data of a user whom the caller has locked. Returns the blobs to delete after the commit.
 async fn erase_data(services: &Services, work: &mut UnitOfWork<'_>, user_id: UserId) -> Result<Vec<BlobId>> {
-    erase_gigs(services, work, user_id).await?;
-    let deleted_images = images::delete_all_of_owner(work.tx(), user_id).await?;
-    let deleted_images: Vec<_> = deleted_images.into_iter().map(BlobId::from).collect();
-    blobs::discard(services, work, user_id, &deleted_images).await?;
+    erase_gigs_and_images(services, work, user_id).await?;
     if let Some(record) = verifications::lock(work.tx(), user_id).await? {
         if record.verification.status == VerificationStatus::InReview
             && let Some(item) = reviews::lock_undecided(work.tx(), SubjectId::Verification(user_id)).await?
@@ -119,7 +116,20 @@ async fn erase_data(services: &Services, work: &mut UnitOfWork<'_>, user_id: Use
     users::anonymise(work.tx(), user_id, services.now()).await?;
     work.record(EventBody::ProfileChanged { user_id });
     // Also those of uploads that did not finish.
-    Ok(blob_records::make_due_of_owner(work.tx(), user_id, services.now()).await?)
+    Ok(blob_records::find_of_owner(work.tx(), user_id).await?)
+}
+
+/// Removes the texts of the user's gigs, and all images of the user, whom the caller has locked. Delete the blobs
+/// after the commit.
+pub(super) async fn erase_gigs_and_images(
+    services: &Services,
+    work: &mut UnitOfWork<'_>,
+    user_id: UserId,
+) -> Result<()> {
+    erase_gigs(services, work, user_id).await?;
+    let deleted_images = images::delete_all_of_owner(work.tx(), user_id).await?;
+    let deleted_images: Vec<_> = deleted_images.into_iter().map(BlobId::from).collect();
+    blobs::discard(services, work, user_id, &deleted_images).await
 }
 
 /// Archives the gigs of the user, and removes what the user and reviewers wrote in them.
