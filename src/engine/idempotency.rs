@@ -69,7 +69,7 @@ impl IdempotentRequest {
                         "An Idempotency-Key belongs to a session. Send `{name}` without the header \
                      `Idempotency-Key` and without `extensions.{IDEMPOTENCY_KEY_EXTENSION}`."
                     )),
-                    None => Error::unauthenticated(),
+                    None => caller.unauthenticated(),
                 },
             );
         };

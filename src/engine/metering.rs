@@ -47,7 +47,7 @@ impl OperationCharge {
     ) -> Result<Self, Error> {
         let rate_limit_key = match &meta.caller {
             Caller::Viewer(viewer) => RateLimitKey::User(viewer.id()),
-            Caller::Anonymous | Caller::InvalidCredentials => RateLimitKey::Network(meta.address),
+            Caller::Anonymous | Caller::InvalidCredentials { .. } => RateLimitKey::Network(meta.address),
         };
         let now = services.now();
         let mut due = Vec::new();

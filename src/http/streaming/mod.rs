@@ -65,8 +65,10 @@ pub async fn open(
 ) -> Response {
     let RequestInfo { state, address, request_id, headers, media_type, connection } = info;
     let credentials = match credentials {
-        Ok(Credentials { has_session_ended: true, .. }) => return forbidden(&Error::session_ended()),
-        Ok(Credentials { caller: Caller::InvalidCredentials, .. }) => {
+        Ok(Credentials { caller: Caller::InvalidCredentials { has_session_ended: true }, .. }) => {
+            return forbidden(&Error::session_ended());
+        }
+        Ok(Credentials { caller: Caller::InvalidCredentials { .. }, .. }) => {
             let message = "The credentials are invalid or have expired. Sign in again.";
             return forbidden(&Error::new(ErrorCode::Unauthenticated, message));
         }
