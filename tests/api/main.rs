@@ -67,6 +67,7 @@ mod role_races;
 mod search;
 mod session_limits;
 mod sign_in_failures;
+mod shared_rate_limits;
 mod slow_clients;
 mod statement_counts;
 mod stream_tickets;
