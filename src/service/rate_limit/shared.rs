@@ -3,13 +3,13 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use redis::Script;
 use redis::aio::MultiplexedConnection;
+use redis::{RedisError, Script};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 
 use crate::domain::token_bucket::BucketRule;
-use crate::events::redis_connector::RedisConnector;
+use crate::events::redis_connector::{RedisConnector, with_timeout};
 use crate::service::rate_limit::{RateLimitKey, RateLimitKind};
 
 /// How long an operation waits for Redis. A Redis that is slow still keeps one count for all gateways.
@@ -137,7 +137,13 @@ impl SharedBuckets {
 
     async fn connect(&self) -> Option<MultiplexedConnection> {
         let connect = async |client: &redis::Client| client.get_multiplexed_async_connection().await;
-        match self.connector.connect(connect).await {
+        let connected = async {
+            let mut connection = self.connector.connect(connect).await?;
+            // Loaded now, so that no charge needs more than one round trip.
+            with_timeout(self.script.load_async(&mut connection)).await?;
+            Ok::<_, RedisError>(connection)
+        };
+        match connected.await {
             Ok(connection) => {
                 self.set_state(ConnectionState::Open(connection.clone()));
                 Some(connection)
