@@ -28,6 +28,8 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local stored = redis.call('HMGET', KEYS[1], 'points', 'at')
 local points, at = tonumber(stored[1]) or capacity, tonumber(stored[2]) or now
+-- A clock that goes back by more than five seconds was set. The bucket refills from the new time on.
+if at - now > 5000 then at = now end
 points = math.min(capacity, points + math.max(0, now - at) * per_millisecond)
 local taken, wait = 0, 0
 if points >= cost or partial then
