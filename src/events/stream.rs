@@ -169,6 +169,11 @@ pub struct EventStream {
 impl EventStream {
     /// Skips the events up to `position`, because the subscriber has a snapshot from that position.
     pub fn skip_to(&mut self, position: i64) {
+    /// The subscriber has every event up to this position.
+    pub fn delivered_to(&self) -> i64 {
+        self.delivered_to
+    }
+
         self.delivered_to = self.delivered_to.max(position);
     }
 
