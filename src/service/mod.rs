@@ -24,6 +24,7 @@ pub mod accounts;
 mod audit;
 pub mod background_jobs;
 mod blobs;
+pub mod earlier_versions;
 pub mod erasure;
 pub mod erasure_journal;
 pub mod error;

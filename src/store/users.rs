@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use entity::user;
-use sea_orm::sea_query::{Expr, LockType, OnConflict, SimpleExpr};
+use sea_orm::sea_query::{Expr, LockType, OnConflict, SelectStatement, SimpleExpr};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    TryInsertResult,
+    QueryTrait, TryInsertResult,
 };
 
 use crate::domain::account::email_key;
@@ -164,6 +164,11 @@ pub async fn find_not_erased(db: &impl ConnectionTrait, ids: &[UserId]) -> Resul
         .into_tuple()
         .all(db)
         .await
+}
+
+/// A subquery of the ids of these users.
+pub(super) fn ids_where(condition: SimpleExpr) -> SelectStatement {
+    user::Entity::find().select_only().column(user::Column::Id).filter(condition).into_query()
 }
 
 /// All users that were erased, and when.
