@@ -39,7 +39,7 @@ use crate::service::passwords::PasswordHasher;
 use crate::service::rate_limit::RateLimiter;
 use crate::service::tokens::TokenIssuer;
 use crate::service::url_signing::UrlSigner;
-use crate::service::{IdGenerator, Services, SignInThrottle, background_jobs, erasure};
+use crate::service::{IdGenerator, Services, SignInThrottle, background_jobs, earlier_versions, erasure};
 use crate::store::{Database, categories, event_log, uncounted};
 
 /// The minimum statement timeout of PostgreSQL. Statements of background jobs and commands may take longer
@@ -72,7 +72,7 @@ pub enum StartError {
     Redis(#[from] redis::RedisError),
     #[error("cannot set up password hashing: {0}")]
     PasswordHashing(crate::service::Error),
-    #[error("cannot erase again whom a restored backup has brought back: {0}")]
+    #[error("cannot remove what a restored backup or an earlier version has kept of erased users: {0}")]
     Erasures(crate::service::Error),
 }
 
@@ -113,6 +113,7 @@ impl App {
             build_services(config, clock, address, &background, Bus::over_redis).await?;
         let services = Arc::new(services);
         erasure::replay_journal(&services).await.map_err(StartError::Erasures)?;
+        earlier_versions::clean_up(&services).await.map_err(StartError::Erasures)?;
         background.start_tailer(&services, bus_receiver).await?;
         background.spawn(background_jobs::run(Arc::clone(&services)));
 

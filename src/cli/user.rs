@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::domain::account::SignUpForm;
 use crate::domain::id::PublicId;
 use crate::domain::user;
+use crate::events::tailer::DISPATCH_TIME_MAX;
 use crate::service::{accounts, erasure, user_admin};
 
 #[derive(Subcommand, Debug)]
@@ -126,17 +127,29 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
         }
         Command::Erase(erase) => {
             let id = erasure::erase_user(&services, &erase.email).await?;
+            wait_for_gateways().await;
             println!("Erased {}.", id.to_public());
         }
         Command::Hold(hold) => erasure::set_legal_hold(&services, &hold.email, !hold.lift).await?,
-        Command::Name(name) => user_admin::set_display_name(&services, &name.email, &name.set).await?,
+        Command::Name(name) => {
+            user_admin::set_display_name(&services, &name.email, &name.set).await?;
+            wait_for_gateways().await;
+        }
         Command::Points(points) => user_admin::set_points(&services, &points.email, points.set).await?,
         Command::Role(role) => user_admin::set_role(&services, &role.email, role.set.into()).await?,
         Command::Block(block) if block.lift => user_admin::unblock(&services, &block.email).await?,
-        Command::Block(block) => user_admin::block(&services, &block.email).await?,
+        Command::Block(block) => {
+            user_admin::block(&services, &block.email).await?;
+            wait_for_gateways().await;
+        }
     }
     services.close().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Waits until no gateway shows from its response cache what was changed.
+async fn wait_for_gateways() {
+    tokio::time::sleep(DISPATCH_TIME_MAX).await;
 }
 
 /// Reads the password without the line break that `echo` appends.

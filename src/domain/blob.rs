@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::domain::id::{DocumentId, ImageId};
 
 /// How long an upload may take from the record of its blob until a row refers to the blob. An upload that takes
-/// longer fails, and its blob is deleted.
+/// longer fails, and its blob is deleted. Writing a blob never takes so long, even after its request was given up.
 pub const UPLOAD_MAX_DURATION: TimeDelta = TimeDelta::hours(1);
 
 /// The id of a stored image.

@@ -40,6 +40,9 @@ pub enum GigStatus {
     Archived,
 }
 
+/// The title of a gig whose texts were removed.
+pub const ERASED_TITLE: &str = "Erased";
+
 /// What can be done to a gig. The text completes the message "A gig that is ACTIVE cannot be ..".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumIter, strum::IntoStaticStr)]
 pub enum GigTransition {
@@ -211,7 +214,7 @@ impl Gig {
 
     /// Removes what the seller wrote, and what reviewers wrote to the seller. The codes of the reasons stay.
     pub fn remove_texts(&mut self) {
-        "Erased".clone_into(&mut self.content.title);
+        ERASED_TITLE.clone_into(&mut self.content.title);
         self.content.description.clear();
         self.content.tags.clear();
         self.content.links.clear();

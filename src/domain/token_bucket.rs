@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 
 /// The size of a bucket, and how fast it refills.
@@ -31,6 +31,9 @@ impl BucketRule {
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).min(Duration::from_hours(24))
     }
 }
+
+/// A clock that goes back by more than this was set.
+const CLOCK_TOLERANCE: TimeDelta = TimeDelta::seconds(5);
 
 /// The bucket of one client.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,7 +80,12 @@ impl Bucket {
     }
 
     fn refill(&mut self, rule: BucketRule, now: DateTime<Utc>) {
-        // If the clock is set back, nothing is added.
+        if self.updated_at - now > CLOCK_TOLERANCE {
+            // The clock was set back. The bucket refills from the new time on.
+            self.updated_at = now;
+            return;
+        }
+        // Clocks of concurrent requests differ a little. Nothing is added twice.
         let microseconds = (now - self.updated_at).num_microseconds().unwrap_or(i64::MAX).max(0);
         #[expect(clippy::cast_precision_loss, reason = "the bucket is full long before precision is lost")]
         let added = microseconds as f64 / 1000.0 * rule.per_millisecond();
@@ -88,7 +96,6 @@ impl Bucket {
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
     use proptest::prelude::*;
 
     use super::*;
@@ -104,7 +111,7 @@ mod tests {
             let mut bucket = Bucket::new(rule, now);
             let mut taken = 0.0;
             for (tokens, refund_percent, milliseconds) in steps {
-                now += TimeDelta::milliseconds(milliseconds);
+                now = (now + TimeDelta::milliseconds(milliseconds)).max(latest - CLOCK_TOLERANCE);
                 latest = latest.max(now);
                 if bucket.take(rule, f64::from(tokens), now).is_ok() {
                     let refund = f64::from(tokens) * f64::from(refund_percent) / 100.0;
@@ -131,8 +138,23 @@ mod tests {
         bucket.refund(rule, 5.0);
         bucket.take(rule, 5.0, at(10)).expect("five were refunded");
         assert_eq!(bucket.take(rule, 101.0, at(10_000)), Err(Duration::from_secs(1)), "it never overflows");
-        bucket.take(rule, 100.0, at(0)).expect("a clock that goes back takes nothing out");
+        bucket.take(rule, 100.0, at(9_995)).expect("a clock that goes back takes nothing out");
         assert!(bucket.take(rule, 1.0, at(9_999)).is_err(), "and fills nothing");
+        assert!(bucket.take(rule, 1.0, at(10_000)).is_err(), "until it is where it was");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_adds_nothing_and_does_not_stop_the_refill() {
+        let rule = BucketRule::new(100, 60);
+        let start = DateTime::<Utc>::UNIX_EPOCH;
+        let at = |seconds| start + TimeDelta::seconds(seconds);
+        for back in [6, 60, 100_000] {
+            let mut bucket = Bucket::new(rule, at(0));
+            bucket.take(rule, 100.0, at(0)).expect("it is full");
+            assert_eq!(bucket.take(rule, 10.0, at(-back)), Err(Duration::from_secs(10)), "{back}");
+            bucket.take(rule, 10.0, at(10 - back)).expect("ten were added since the new time");
+            assert_eq!(bucket.take(rule, 10.0, at(10 - back)), Err(Duration::from_secs(10)), "{back}");
+        }
     }
 
     #[test]

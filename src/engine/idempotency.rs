@@ -69,7 +69,7 @@ impl IdempotentRequest {
                         "An Idempotency-Key belongs to a session. Send `{name}` without the header \
                      `Idempotency-Key` and without `extensions.{IDEMPOTENCY_KEY_EXTENSION}`."
                     )),
-                    None => Error::unauthenticated(),
+                    None => caller.unauthenticated(),
                 },
             );
         };
@@ -167,5 +167,6 @@ async fn fingerprint(
     hashed.await.map_err(|error| Error::internal(&error))
 }
 
-/// The purpose of the keyed hash. Stored hashes depend on it.
-const PURPOSE: &str = "request with a key";
+/// The purpose of the keyed hash. Change its number with what [`OutcomeLog`] stores: then a version that cannot
+/// read what another has stored refuses the key, instead of giving a wrong answer.
+const PURPOSE: &str = "request with a key, 2";

@@ -65,7 +65,7 @@ impl OperationCharge {
     ) -> Result<Self, Error> {
         let rate_limit_key = match &meta.caller {
             Caller::Viewer(viewer) => RateLimitKey::User(viewer.id()),
-            Caller::Anonymous | Caller::InvalidCredentials => RateLimitKey::Network(meta.address),
+            Caller::Anonymous | Caller::InvalidCredentials { .. } => RateLimitKey::Network(meta.address),
         };
         let now = services.now();
         let mut due = Vec::new();
@@ -83,19 +83,20 @@ impl OperationCharge {
             }
         }
         due.push((RateLimitKind::Operations, rate_limit_key, operation.cost));
-        let mut balance = None;
-        for (index, (kind, key, cost)) in due.iter().enumerate() {
+        let mut balances = Vec::new();
+        for (kind, key, cost) in &due {
             match services.rate_limiter.charge(*kind, *key, *cost, now).await {
-                Ok(charged) => balance = charged,
+                Ok(balance) => balances.push(balance),
                 Err(limited) => {
                     // Nothing is executed, so nothing is charged.
-                    for (kind, key, cost) in due.iter().take(index) {
-                        services.rate_limiter.refund(*kind, *key, *cost, now);
+                    for ((kind, key, cost), charged) in due.iter().zip(balances) {
+                        services.rate_limiter.refund_charged(*kind, *key, *cost, charged, now);
                     }
                     return Err(limited.into());
                 }
             }
         }
+        let balance = balances.pop().flatten();
         let (base_cost, charged) = (operation.base_cost, operation.cost);
         let (services, database_time) = (Arc::clone(services), DatabaseTime::default());
         Ok(Self { services, rate_limit_key, base_cost, charged, balance, database_time, is_settled: false })
@@ -132,12 +133,12 @@ impl OperationCharge {
         let actual = cost.saturating_add(limiter.database_time_cost(millis));
         let unused = self.charged.saturating_sub(actual);
         let owed = actual.saturating_sub(self.charged);
-        limiter.refund(kind, key, unused, services.now());
+        limiter.refund_charged(kind, key, unused, self.balance, services.now());
         limiter.charge_afterwards(kind, key, owed, services.now()).await;
         let mut cost: IndexMap<Name, Value> = [("requested", self.charged), ("actual", actual)]
             .map(|(name, cost)| (Name::new(name), cost.into()))
             .into();
-        if let Some(Balance { capacity, per_minute, remaining }) = self.balance {
+        if let Some(Balance { capacity, per_minute, remaining, .. }) = self.balance {
             let remaining = u64::from(remaining).saturating_add(unused).min(capacity.into());
             cost.insert(Name::new("limit"), capacity.into());
             cost.insert(Name::new("remaining"), remaining.saturating_sub(owed).into());

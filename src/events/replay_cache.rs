@@ -78,6 +78,17 @@ impl ReplayCache {
         }
     }
 
+    /// The positions of the oldest event of the log, if it has any, and of the newest.
+    ///
+    /// # Errors
+    /// The database error.
+    pub async fn bounds(&self) -> crate::store::Result<(Option<i64>, i64)> {
+        // The semaphore is never closed.
+        let _permit = self.permits.acquire().await;
+        let db = self.db.read();
+        Ok((event_log::oldest_position(db).await?, event_log::newest_position(db).await?))
+    }
+
     async fn read(&self, topic: Topic, after: i64) -> Result<Arc<LogPage>, ReplayError> {
         // Read the position before the rows: all events up to it are committed, so the rows include them.
         let dispatched_position = self.dispatched_position.current();
@@ -114,6 +125,19 @@ mod tests {
     use crate::domain::id::ReviewItemId;
     use crate::domain::review::ReviewQueueChange;
     use crate::domain::review_kind::ReviewKind;
+
+    #[tokio::test]
+    async fn the_log_is_read_by_one_client_that_resumes_at_a_time() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let db = Database::open_sqlite(&dir.path().join("gigway.sqlite")).await.expect("a database");
+        db.migrate().await.expect("tables");
+        let cache = ReplayCache::new(db, DispatchedPosition::default());
+        let permit = cache.permits.acquire().await.expect("a permit");
+        let waiting = tokio::time::timeout(std::time::Duration::from_millis(200), cache.bounds()).await;
+        assert!(waiting.is_err(), "{waiting:?}");
+        drop(permit);
+        assert_eq!(cache.bounds().await.expect("positions"), (None, 0));
+    }
 
     #[tokio::test]
     async fn a_page_has_no_events_that_are_not_dispatched_yet() {

@@ -20,7 +20,7 @@ use crate::events::cursor::Cursor;
 use crate::events::dispatcher::{Dispatcher, Next, QueueHandle};
 use crate::events::replay_cache::{LogPage, ReplayCache, ReplayError};
 use crate::events::tailer::DispatchedPosition;
-use crate::store::{Database, event_log};
+use crate::store::Database;
 
 /// How a message reaches the subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,7 +67,6 @@ pub struct Streams(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    db: Database,
     dispatcher: Arc<Dispatcher>,
     dispatched_position: DispatchedPosition,
     replay_cache: ReplayCache,
@@ -78,8 +77,8 @@ impl Streams {
     /// Opens streams of the log with this epoch.
     pub fn new(db: Database, epoch: Uuid) -> Self {
         let dispatched_position = DispatchedPosition::default();
-        let replay_cache = ReplayCache::new(db.clone(), dispatched_position.clone());
-        Self(Arc::new(Shared { db, dispatcher: Arc::default(), dispatched_position, replay_cache, epoch }))
+        let replay_cache = ReplayCache::new(db, dispatched_position.clone());
+        Self(Arc::new(Shared { dispatcher: Arc::default(), dispatched_position, replay_cache, epoch }))
     }
 
     pub fn dispatcher(&self) -> &Arc<Dispatcher> {
@@ -117,9 +116,7 @@ impl Streams {
     pub async fn resume(&self, topic: Topic, after: &str) -> Result<EventStream, StreamError> {
         let cursor = Cursor::decode(after).ok_or(StreamError::InvalidCursor)?;
         let mut stream = self.live(topic);
-        let db = self.0.db.read();
-        let oldest = event_log::oldest_position(db).await?;
-        let newest = event_log::newest_position(db).await?;
+        let (oldest, newest) = self.0.replay_cache.bounds().await?;
         let is_in_log =
             oldest.is_none_or(|oldest| cursor.position >= oldest - 1) && cursor.position <= newest;
         if cursor.epoch != self.0.epoch || !is_in_log {
@@ -170,6 +167,11 @@ impl EventStream {
     /// Skips the events up to `position`, because the subscriber has a snapshot from that position.
     pub fn skip_to(&mut self, position: i64) {
         self.delivered_to = self.delivered_to.max(position);
+    }
+
+    /// The subscriber has every event up to this position.
+    pub fn delivered_to(&self) -> i64 {
+        self.delivered_to
     }
 
     /// Whether the stream has yielded every event that was dispatched, if polling it has just returned

@@ -27,6 +27,10 @@ const POLL_INTERVAL_WITHOUT_REDIS: Duration = Duration::from_millis(500);
 /// Redis, has appended and not published.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long it takes at most until all gateways have dispatched an event that a command has appended, if the
+/// database answers in time.
+pub const DISPATCH_TIME_MAX: Duration = POLL_INTERVAL.saturating_add(Duration::from_millis(500));
+
 /// The minimum time between two reads of the log that the bus asks for. Anybody who can publish on the Redis
 /// channel can make it ask at any rate.
 const REQUESTED_READ_INTERVAL: Duration = Duration::from_millis(100);

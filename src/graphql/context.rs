@@ -54,7 +54,20 @@ pub enum Caller {
     Viewer(Arc<Viewer>),
     /// The credentials are invalid, expired or revoked. What does not depend on the caller still works, such
     /// as `refreshSession`. Everything else is UNAUTHENTICATED: the caller is not treated as anonymous.
-    InvalidCredentials,
+    InvalidCredentials {
+        /// Whether they are genuine, but their session has ended: only signing in again helps.
+        has_session_ended: bool,
+    },
+}
+
+impl Caller {
+    /// The error of what needs a valid session, for a caller who has none.
+    pub fn unauthenticated(&self) -> Error {
+        match self {
+            Self::InvalidCredentials { has_session_ended: true } => Error::session_ended(),
+            _ => Error::unauthenticated(),
+        }
+    }
 }
 
 /// Subscribers who can share one execution of an event.
@@ -106,7 +119,7 @@ impl RequestMeta {
     pub fn user_id(&self) -> Option<UserId> {
         match &self.caller {
             Caller::Viewer(viewer) => Some(viewer.id()),
-            Caller::Anonymous | Caller::InvalidCredentials => None,
+            Caller::Anonymous | Caller::InvalidCredentials { .. } => None,
         }
     }
 }
@@ -155,13 +168,15 @@ impl RequestContext {
         let cursor = services.streams.cursor(services.streams.dispatched_position().current());
         let visibility = match &scope {
             ExecutionScope::Single(Caller::Viewer(viewer)) => Some(Arc::clone(viewer)),
-            ExecutionScope::Single(Caller::Anonymous | Caller::InvalidCredentials)
+            ExecutionScope::Single(Caller::Anonymous | Caller::InvalidCredentials { .. })
             | ExecutionScope::Shared(Audience::Anonymous | Audience::SignedIn) => None,
             ExecutionScope::Shared(Audience::Reviewers) => Some(Arc::new(Viewer::any_reviewer())),
         };
         let reader_kind = match &scope {
             ExecutionScope::Single(Caller::Viewer(_)) => ReaderKind::SignedIn,
-            ExecutionScope::Single(Caller::Anonymous | Caller::InvalidCredentials) => ReaderKind::Anonymous,
+            ExecutionScope::Single(Caller::Anonymous | Caller::InvalidCredentials { .. }) => {
+                ReaderKind::Anonymous
+            }
             ExecutionScope::Shared(audience) => audience.reader_kind(),
         };
         let db = services.db.reader(reader_kind, time);
@@ -254,7 +269,9 @@ pub trait ContextExt<'a> {
         match &self.request().scope {
             ExecutionScope::Single(Caller::Anonymous) => Ok(None),
             ExecutionScope::Single(Caller::Viewer(viewer)) => Ok(Some(viewer)),
-            ExecutionScope::Single(Caller::InvalidCredentials) => Err(Error::unauthenticated()),
+            ExecutionScope::Single(caller @ Caller::InvalidCredentials { .. }) => {
+                Err(caller.unauthenticated())
+            }
             ExecutionScope::Shared(_) => {
                 self.request().set_viewer_dependent();
                 Err(Error::unauthenticated())
@@ -270,7 +287,9 @@ pub trait ContextExt<'a> {
     /// UNAUTHENTICATED if the credentials are invalid.
     fn visibility(&self) -> Result<Option<&'a Viewer>> {
         match &self.request().scope {
-            ExecutionScope::Single(Caller::InvalidCredentials) => Err(Error::unauthenticated()),
+            ExecutionScope::Single(caller @ Caller::InvalidCredentials { .. }) => {
+                Err(caller.unauthenticated())
+            }
             _ => Ok(self.request().visibility.as_deref()),
         }
     }

@@ -15,24 +15,22 @@ pub struct Credentials {
     pub caller: Caller,
     /// When the access token expires, also that of a stream ticket. `None` for a caller without a session.
     pub expires_at: Option<DateTime<Utc>>,
-    /// Whether the credentials are invalid because their session has ended.
-    pub has_session_ended: bool,
 }
 
 impl Credentials {
     pub fn of_viewer(viewer: Viewer, expires_at: DateTime<Utc>) -> Self {
         let caller = Caller::Viewer(Arc::new(viewer));
-        Self { caller, expires_at: Some(expires_at), has_session_ended: false }
+        Self { caller, expires_at: Some(expires_at) }
     }
 
     /// The credentials of a caller without a session.
     pub fn without_session(caller: Caller) -> Self {
-        Self { caller, expires_at: None, has_session_ended: false }
+        Self { caller, expires_at: None }
     }
 
-    /// Credentials whose session has ended.
-    pub fn of_ended_session() -> Self {
-        Self { has_session_ended: true, ..Self::without_session(Caller::InvalidCredentials) }
+    /// Invalid credentials. `has_session_ended` if they are genuine.
+    pub fn invalid(has_session_ended: bool) -> Self {
+        Self::without_session(Caller::InvalidCredentials { has_session_ended })
     }
 }
 

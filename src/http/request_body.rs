@@ -133,7 +133,7 @@ async fn read_multipart(
 async fn uploader(state: &AppState, headers: &HeaderMap) -> Result<UserId, Error> {
     match state.caller(headers).await? {
         Caller::Viewer(viewer) => Ok(viewer.id()),
-        Caller::Anonymous | Caller::InvalidCredentials => Err(Error::unauthenticated()),
+        caller => Err(caller.unauthenticated()),
     }
 }
 

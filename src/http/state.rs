@@ -239,15 +239,13 @@ impl AppState {
     pub async fn authenticate(&self, authorization: Authorization<'_>) -> service::Result<Credentials> {
         let token = match authorization {
             Authorization::None => return Ok(Credentials::without_session(Caller::Anonymous)),
-            Authorization::Invalid => return Ok(Credentials::without_session(Caller::InvalidCredentials)),
+            Authorization::Invalid => return Ok(Credentials::invalid(false)),
             Authorization::Bearer(token) => token,
         };
         match accounts::authenticate(&self.services, token).await {
             Ok((viewer, expires_at)) => Ok(Credentials::of_viewer(viewer, expires_at)),
-            Err(service::Error::Unauthenticated) => {
-                Ok(Credentials::without_session(Caller::InvalidCredentials))
-            }
-            Err(service::Error::SessionEnded) => Ok(Credentials::of_ended_session()),
+            Err(service::Error::Unauthenticated) => Ok(Credentials::invalid(false)),
+            Err(service::Error::SessionEnded) => Ok(Credentials::invalid(true)),
             Err(error) => Err(error),
         }
     }
@@ -288,10 +286,8 @@ impl AppState {
     pub async fn redeem_ticket(&self, ticket: &str) -> service::Result<(Credentials, Option<StreamTicket>)> {
         match stream_tickets::redeem(&self.services, ticket).await {
             Ok((viewer, ticket)) => Ok((Credentials::of_viewer(viewer, ticket.access_until), Some(ticket))),
-            Err(service::Error::Unauthenticated) => {
-                Ok((Credentials::without_session(Caller::InvalidCredentials), None))
-            }
-            Err(service::Error::SessionEnded) => Ok((Credentials::of_ended_session(), None)),
+            Err(service::Error::Unauthenticated) => Ok((Credentials::invalid(false), None)),
+            Err(service::Error::SessionEnded) => Ok((Credentials::invalid(true), None)),
             Err(error) => Err(error),
         }
     }
@@ -303,7 +299,7 @@ impl AppState {
     pub fn subscription_permit(&self, caller: &Caller, address: IpAddr) -> Result<Permit<Subscriber>, Error> {
         let subscriber = match caller {
             Caller::Viewer(viewer) => Subscriber::User(viewer.id()),
-            Caller::Anonymous | Caller::InvalidCredentials => Subscriber::Address(address),
+            Caller::Anonymous | Caller::InvalidCredentials { .. } => Subscriber::Address(address),
         };
         self.subscriptions.try_acquire(subscriber).ok_or_else(|| {
             let max = self.subscriptions.max();

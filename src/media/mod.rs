@@ -5,6 +5,7 @@ pub mod images;
 pub mod vault;
 
 use std::fs::{DirBuilder, Permissions};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -101,15 +102,25 @@ impl Media {
         }
     }
 
-    /// Deletes a blob, if it exists.
+    /// Deletes a blob, if it exists, and what is left of interrupted writes of it.
     ///
     /// # Errors
     /// The object store does not answer.
     pub async fn delete(&self, id: impl Into<BlobId>) -> Result<(), object_store::Error> {
-        match self.blobs.delete(&path(id.into())).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error),
+        let path = path(id.into());
+        match self.blobs.delete(&path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(error),
         }
+        // The object store writes `<path>#1` and renames it. If that exists, it writes `<path>#2`, and so on.
+        for number in 1_u32.. {
+            match tokio::fs::remove_file(self.directory.join(format!("{path}#{number}"))).await {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => break,
+                Err(error) => return Err(file_error(error)),
+            }
+        }
+        Ok(())
     }
 
     /// Checks that the object store answers.
@@ -144,4 +155,34 @@ fn path(id: BlobId) -> BlobPath {
         // The extension is part of the stored name: do not change it.
         BlobId::IdentityDocument(id) => format!("{IDENTITY_DOCUMENTS}/{}.sealed", id.to_public()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::ImageId;
+
+    #[tokio::test]
+    async fn deleting_a_blob_deletes_what_is_left_of_interrupted_writes() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (gig_images, documents) = (Bounds::default(), Bounds::default());
+        let media = Media::in_directory(dir.path(), gig_images, documents).expect("a directory");
+        let id = |number| ImageId::from_uuid(uuid::Uuid::from_u128(number));
+        let leave_unfinished = |number, attempt: u32| {
+            let name = format!("{}#{attempt}", path(id(number).into()));
+            std::fs::write(dir.path().join(name), "half of it").expect("written");
+        };
+        leave_unfinished(1, 1);
+        leave_unfinished(1, 2);
+        leave_unfinished(2, 1);
+        leave_unfinished(3, 1);
+        // The object store continues with the next number.
+        media.put(id(3), Bytes::from_static(b"all of it")).await.expect("written");
+        for number in [1, 3] {
+            media.delete(id(number)).await.expect("deleted");
+        }
+        let left = std::fs::read_dir(dir.path().join(GIG_IMAGES)).expect("a directory");
+        let left: Vec<_> = left.map(|entry| entry.expect("an entry").file_name()).collect();
+        assert_eq!(left, [format!("{}.jpg#1", id(2).to_public()).as_str()]);
+    }
 }

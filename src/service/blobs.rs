@@ -56,12 +56,36 @@ pub(super) async fn discard(
 pub(super) async fn delete(services: &Services, ids: &[BlobId]) -> Result<usize> {
     let (mut deleted, mut last_error) = (0, None);
     for id in ids {
-        match delete_one(services, *id).await {
+        match delete_one(services, *id, Which::Any).await {
             Ok(is_deleted) => deleted += usize::from(is_deleted),
             Err(error) => last_error = Some(error),
         }
     }
     last_error.map_or(Ok(deleted), Err)
+}
+
+/// Deletes the blobs of a user who was erased. One whose record is not due may still be being written: its record
+/// stays until that must be over, and then [`delete_due`] deletes the blob again.
+///
+/// # Errors
+/// The last failure, after all were tried. [`delete_due`] tries again.
+pub(super) async fn delete_of_erased(services: &Services, ids: &[BlobId]) -> Result<()> {
+    let mut last_error = None;
+    for id in ids {
+        let deleted = match delete_one(services, *id, Which::Due).await {
+            Ok(false) => services.media.delete(*id).await.map_err(Error::internal),
+            deleted => deleted.map(drop),
+        };
+        last_error = deleted.err().or(last_error);
+    }
+    last_error.map_or(Ok(()), Err)
+}
+
+/// Like [`delete_of_erased`], but a failure is only logged.
+pub(super) async fn delete_of_erased_or_log(services: &Services, ids: &[BlobId]) {
+    if let Err(error) = delete_of_erased(services, ids).await {
+        tracing::warn!(%error, "deleting blobs failed");
+    }
 }
 
 /// Like [`delete`], but a failure is only logged.
@@ -89,14 +113,28 @@ pub(super) async fn delete_due(services: &Services) -> Result<usize> {
     last_error.map_or(Ok(deleted), Err)
 }
 
-async fn delete_one(services: &Services, id: BlobId) -> Result<bool> {
-    let work = services.begin().await?;
+/// Which blobs are deleted.
+#[derive(Debug, Clone, Copy)]
+enum Which {
+    Any,
+    /// Those whose record is due.
+    Due,
+}
+
+/// Deletes a blob and its record. Not part of the unit of work, like [`announce`]: after a failed upload, a
+/// mutation with an idempotency key can still run again.
+async fn delete_one(services: &Services, id: BlobId, which: Which) -> Result<bool> {
+    let tx = services.db.begin().await?;
     // The deleted record stays locked until the commit, so that no row can refer to the blob from now on.
-    if !blobs::delete(work.tx(), id).await? {
+    let has_record = match which {
+        Which::Any => blobs::delete(&tx, id).await?,
+        Which::Due => blobs::delete_due(&tx, id, services.now()).await?,
+    };
+    if !has_record {
         return Ok(false);
     }
     // Delete the blob before the commit: a record without a blob is found again, but not a blob without one.
     services.media.delete(id).await.map_err(Error::internal)?;
-    work.commit().await?;
+    tx.commit().await?;
     Ok(true)
 }

@@ -42,7 +42,7 @@ use crate::store::{
 pub async fn erase_user(services: &Services, email: &str) -> Result<UserId> {
     let user_id = user_admin::find(services, email).await?;
     let mut work = services.begin().await?;
-    require_not_erased(users::lock_for_erasure(work.tx(), user_id).await?)?;
+    require_not_erased(users::lock_exclusively(work.tx(), user_id).await?)?;
     if users::has_legal_hold(work.tx(), user_id).await? {
         let message = "This user is under a legal hold and cannot be erased. Lift the hold first.";
         return Err(Violation::at("email", ViolationCode::NotAllowed, message).into());
@@ -52,11 +52,24 @@ pub async fn erase_user(services: &Services, email: &str) -> Result<UserId> {
     let journal = &services.erasure_journal;
     journal.append_erased(&[(user_id, services.now())]).await.map_err(Error::internal)?;
     if let Err(error) = work.commit().await {
-        journal.append_retracted(user_id, services.now()).await.map_err(Error::internal)?;
-        return Err(error);
+        // The reply to a commit can get lost. If the user may have been erased, the journal keeps the erasure.
+        match is_erased(services, user_id).await {
+            Ok(true) => {}
+            Ok(false) => {
+                journal.append_retracted(user_id, services.now()).await.map_err(Error::internal)?;
+                return Err(error);
+            }
+            Err(_) => return Err(error),
+        }
     }
-    blobs::delete(services, &discarded).await?;
+    blobs::delete_of_erased(services, &discarded).await?;
     Ok(user_id)
+}
+
+/// Whether the user was erased. Waits for a transaction that is erasing them.
+async fn is_erased(services: &Services, user_id: UserId) -> Result<bool> {
+    let tx = services.db.begin().await?;
+    Ok(users::lock_exclusively(&tx, user_id).await?)
 }
 
 /// Makes the database and the journal of erasures equal: erases the users who are erased by the journal and not
@@ -69,12 +82,12 @@ pub async fn replay_journal(services: &Services) -> Result<usize> {
     for ids in journalled.chunks(users::IDS_PER_QUERY) {
         for user_id in users::find_not_erased(services.db.read(), ids).await? {
             let mut work = services.begin().await?;
-            if users::lock_for_erasure(work.tx(), user_id).await? {
+            if users::lock_exclusively(work.tx(), user_id).await? {
                 continue;
             }
             let discarded = erase_data(services, &mut work, user_id).await?;
             work.commit().await?;
-            blobs::delete_or_log(services, &discarded).await;
+            blobs::delete_of_erased_or_log(services, &discarded).await;
             tracing::warn!(%user_id, "erased again: the database was older than the journal of erasures");
             count += 1;
         }
@@ -87,10 +100,7 @@ pub async fn replay_journal(services: &Services) -> Result<usize> {
 
 /// Erases the data of a user whom the caller has locked. Returns the blobs to delete after the commit.
 async fn erase_data(services: &Services, work: &mut UnitOfWork<'_>, user_id: UserId) -> Result<Vec<BlobId>> {
-    erase_gigs(services, work, user_id).await?;
-    let deleted_images = images::delete_all_of_owner(work.tx(), user_id).await?;
-    let deleted_images: Vec<_> = deleted_images.into_iter().map(BlobId::from).collect();
-    blobs::discard(services, work, user_id, &deleted_images).await?;
+    erase_gigs_and_images(services, work, user_id).await?;
     if let Some(record) = verifications::lock(work.tx(), user_id).await? {
         if record.verification.status == VerificationStatus::InReview
             && let Some(item) = reviews::lock_undecided(work.tx(), SubjectId::Verification(user_id)).await?
@@ -106,7 +116,20 @@ async fn erase_data(services: &Services, work: &mut UnitOfWork<'_>, user_id: Use
     users::anonymise(work.tx(), user_id, services.now()).await?;
     work.record(EventBody::ProfileChanged { user_id });
     // Also those of uploads that did not finish.
-    Ok(blob_records::make_due_of_owner(work.tx(), user_id, services.now()).await?)
+    Ok(blob_records::find_of_owner(work.tx(), user_id).await?)
+}
+
+/// Removes the texts of the user's gigs, and all images of the user, whom the caller has locked. Delete the blobs
+/// after the commit.
+pub(super) async fn erase_gigs_and_images(
+    services: &Services,
+    work: &mut UnitOfWork<'_>,
+    user_id: UserId,
+) -> Result<()> {
+    erase_gigs(services, work, user_id).await?;
+    let deleted_images = images::delete_all_of_owner(work.tx(), user_id).await?;
+    let deleted_images: Vec<_> = deleted_images.into_iter().map(BlobId::from).collect();
+    blobs::discard(services, work, user_id, &deleted_images).await
 }
 
 /// Archives the gigs of the user, and removes what the user and reviewers wrote in them.

@@ -2,7 +2,7 @@
 //!
 //! A restored backup brings back users who were erased after it was made. The journal says who they are. Each
 //! erasure appends a line, such as `2026-11-28T12:00:00.000Z ERASED usr_01..`. The line is on the disk before
-//! the erasure is committed. If the commit fails, a line `RETRACTED` follows. If the process dies before
+//! the erasure is committed. If it was certainly not committed, a line `RETRACTED` follows. If the process dies before
 //! either, the next start of a gateway erases the user.
 
 use std::collections::BTreeSet;

@@ -24,6 +24,7 @@ pub mod accounts;
 mod audit;
 pub mod background_jobs;
 mod blobs;
+pub mod earlier_versions;
 pub mod erasure;
 pub mod erasure_journal;
 pub mod error;
@@ -141,11 +142,11 @@ impl Services {
         UnitOfWork::begin(self).await
     }
 
-    /// Begins the transaction of an act of `user_id`, and locks the user. An erasure also locks its user. So
-    /// either the act is committed before the erasure, which then removes what it wrote, or it fails.
+    /// Begins the transaction of an act of `user_id`, and locks the user. An erasure and a block also lock their
+    /// user. So either the act is committed before them (an erasure then removes what it wrote), or it fails.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] if the user was erased.
+    /// [`Error::Unauthenticated`] if the user was erased or blocked.
     pub async fn begin_for(&self, user_id: UserId) -> Result<UnitOfWork<'_>> {
         let work = self.begin().await?;
         work.lock_user(user_id).await?;

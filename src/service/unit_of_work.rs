@@ -4,6 +4,7 @@ use crate::domain::event::EventBody;
 use crate::domain::id::UserId;
 use crate::domain::user::Viewer;
 use crate::service::{Error, Result, Services, idempotency};
+use crate::store::users::LockedAccount;
 use crate::store::{Transaction, event_log, users};
 
 /// A writing transaction. It is rolled back if it is dropped without a commit.
@@ -25,20 +26,19 @@ impl<'a> UnitOfWork<'a> {
         &self.transaction
     }
 
-    /// Locks a user in whose name, or about whom, the transaction writes. Users are locked before what belongs
-    /// to them.
+    /// Locks the user in whose name the transaction writes. Users are locked before what belongs to them.
     ///
     /// # Errors
-    /// `Unauthenticated` if the user was erased.
+    /// `Unauthenticated` if the user was erased or blocked.
     pub(super) async fn lock_user(&self, user_id: UserId) -> Result<()> {
-        if users::lock(&self.transaction, user_id).await? { Err(Error::Unauthenticated) } else { Ok(()) }
+        require_active(users::lock_actor(&self.transaction, user_id).await?).map(drop)
     }
 
-    /// Locks the user that the viewer writes about. Returns whether that user was erased. The viewer cannot be
-    /// erased until the transaction ends.
+    /// Locks the user whom the viewer, a reviewer, writes about. Returns whether that user was erased. Until the
+    /// transaction ends, the viewer stays a reviewer, and can be neither erased nor blocked.
     ///
     /// # Errors
-    /// `Unauthenticated` if the viewer was erased.
+    /// `Unauthenticated` if the viewer was erased or blocked, `Forbidden` if the viewer is no reviewer any more.
     pub(super) async fn lock_viewer_and(&self, viewer: &Viewer, user_id: UserId) -> Result<bool> {
         Ok(!self.lock_all_and(viewer, &[user_id]).await?.is_empty())
     }
@@ -46,10 +46,11 @@ impl<'a> UnitOfWork<'a> {
     /// Locks these users like [`UnitOfWork::lock_viewer_and`], and returns which of them were erased.
     ///
     /// # Errors
-    /// `Unauthenticated` if the viewer was erased.
+    /// Those of [`UnitOfWork::lock_viewer_and`].
     pub(super) async fn lock_all_and(&self, viewer: &Viewer, user_ids: &[UserId]) -> Result<Vec<UserId>> {
-        if users::lock_against_erasure(&self.transaction, viewer.id()).await? {
-            return Err(Error::Unauthenticated);
+        let account = require_active(users::lock_actor_shared(&self.transaction, viewer.id()).await?)?;
+        if !account.is_none_or(|account| account.role.can_review()) {
+            return Err(Error::Forbidden);
         }
         Ok(users::lock_all(&self.transaction, user_ids).await?)
     }
@@ -74,5 +75,13 @@ impl<'a> UnitOfWork<'a> {
         }
         self.services.bus.publish(events);
         Ok(())
+    }
+}
+
+/// Returns `Unauthenticated` if the user was erased or blocked.
+fn require_active(account: Option<LockedAccount>) -> Result<Option<LockedAccount>> {
+    match account {
+        Some(account) if account.is_erased || account.is_blocked => Err(Error::Unauthenticated),
+        account => Ok(account),
     }
 }

@@ -48,7 +48,7 @@ pub async fn set_display_name(services: &Services, email: &str, name: &str) -> R
 pub async fn set_role(services: &Services, email: &str, role: Role) -> Result<()> {
     let user_id = find(services, email).await?;
     let mut work = services.begin().await?;
-    lock_not_erased(&work, user_id).await?;
+    lock_exclusively(&work, user_id).await?;
     users::set_role(work.tx(), user_id, role).await?;
     limit_sessions(&work, user_id, role, services).await?;
     work.record(EventBody::RoleChanged { user_id });
@@ -64,7 +64,7 @@ pub async fn block(services: &Services, email: &str) -> Result<()> {
     let user_id = find(services, email).await?;
     let mut work = services.begin().await?;
     // Users are locked before their gigs.
-    lock_not_erased(&work, user_id).await?;
+    lock_exclusively(&work, user_id).await?;
     users::set_blocked(work.tx(), user_id, Some(services.now())).await?;
     pause_of_blocked(services, &mut work, user_id).await?;
     end_sessions(&mut work, user_id, services).await?;
@@ -117,6 +117,12 @@ pub(super) async fn end_sessions(
 /// Locks the user. `NOT_FOUND` if they were erased in the meantime.
 pub(super) async fn lock_not_erased(work: &UnitOfWork<'_>, user_id: UserId) -> Result<()> {
     require_not_erased(users::lock(work.tx(), user_id).await?)
+}
+
+/// Locks the user, and waits for every act of theirs that has begun: one that begins later reads what this
+/// transaction writes. `NOT_FOUND` if they were erased in the meantime.
+async fn lock_exclusively(work: &UnitOfWork<'_>, user_id: UserId) -> Result<()> {
+    require_not_erased(users::lock_exclusively(work.tx(), user_id).await?)
 }
 
 /// Returns `NOT_FOUND` if the user was erased.

@@ -3,7 +3,6 @@
 use chrono::{DateTime, Utc};
 use entity::unreferenced_blob::{ActiveModel, Column, Entity, Model};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
@@ -54,17 +53,14 @@ pub async fn delete(tx: &impl ConnectionTrait, id: BlobId) -> Result<bool> {
     Ok(deleted.rows_affected == 1)
 }
 
-/// Makes all blobs of a user that no row refers to due for deletion, and returns them.
-pub async fn make_due_of_owner(
-    tx: &impl ConnectionTrait,
-    owner_id: UserId,
-    now: DateTime<Utc>,
-) -> Result<Vec<BlobId>> {
-    Entity::update_many()
-        .col_expr(Column::DeleteAfter, Expr::value(now))
-        .filter(Column::OwnerId.eq(owner_id))
-        .exec(tx)
-        .await?;
+/// Deletes the record of a blob that is due for deletion at `now`. Returns `false` if there is none.
+pub async fn delete_due(tx: &impl ConnectionTrait, id: BlobId, now: DateTime<Utc>) -> Result<bool> {
+    let delete = Entity::delete_by_id(id.uuid()).filter(Column::DeleteAfter.lte(now));
+    Ok(delete.exec(tx).await?.rows_affected == 1)
+}
+
+/// All blobs of a user that no row refers to.
+pub async fn find_of_owner(tx: &impl ConnectionTrait, owner_id: UserId) -> Result<Vec<BlobId>> {
     let rows = Entity::find().filter(Column::OwnerId.eq(owner_id)).all(tx).await?;
     rows.iter().map(from_row).collect()
 }

@@ -180,7 +180,8 @@ pub async fn delete_if_expired(
 }
 
 /// Deletes all requests of a user, and what requests of others did to objects of the user. A request that has
-/// changed data stays, so that it does not run again.
+/// changed data stays, so that it does not run again. What an earlier version stored names no subjects, and may be
+/// about the user.
 pub async fn delete_all_about_user(
     tx: &impl ConnectionTrait,
     user_id: UserId,
@@ -193,7 +194,12 @@ pub async fn delete_all_about_user(
         .col_expr(Column::WrappedKey, Expr::value(Option::<Vec<u8>>::None))
         .col_expr(Column::Subjects, Expr::value(Option::<String>::None))
         .col_expr(Column::RunningUntil, Expr::value(now))
-        .filter(Column::Subjects.contains(user_id.to_string()))
+        .filter(Column::Answer.is_not_null())
+        .filter(
+            Condition::any()
+                .add(Column::Subjects.is_null())
+                .add(Column::Subjects.contains(user_id.to_string())),
+        )
         .exec(tx)
         .await?;
     Ok(())

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use entity::gig_image;
+use entity::{gig_image, user};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
@@ -13,7 +13,7 @@ use sea_orm::{
 use crate::domain::id::{GigId, ImageId, UserId};
 use crate::domain::image::GigImage;
 use crate::domain::user::Viewer;
-use crate::store::{ROWS_PER_INSERT, Result, gigs};
+use crate::store::{ROWS_PER_INSERT, Result, gigs, users};
 
 fn from_row(row: &gig_image::Model) -> GigImage {
     GigImage {
@@ -205,6 +205,13 @@ pub async fn find_unattached(
         .into_tuple()
         .all(db)
         .await
+}
+
+/// The erased users who have an image.
+pub async fn find_erased_owners(db: &impl ConnectionTrait) -> Result<Vec<UserId>> {
+    let erased = users::ids_where(user::Column::ErasedAt.is_not_null());
+    let owners = gig_image::Entity::find().select_only().column(gig_image::Column::OwnerId).distinct();
+    owners.filter(gig_image::Column::OwnerId.in_subquery(erased)).into_tuple().all(db).await
 }
 
 /// Deletes all images of the owner, and returns their ids.

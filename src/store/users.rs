@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use entity::user;
-use sea_orm::sea_query::{Expr, LockType, OnConflict, SimpleExpr};
+use sea_orm::sea_query::{Expr, LockType, OnConflict, SelectStatement, SimpleExpr};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    TryInsertResult,
+    QueryTrait, TryInsertResult,
 };
 
 use crate::domain::account::email_key;
@@ -104,32 +104,54 @@ pub async fn lock(tx: &impl ConnectionTrait, id: UserId) -> Result<bool> {
 /// Locks the users like [`lock`], and returns those that were erased. The order of ids keeps two transactions
 /// from waiting for each other.
 pub async fn lock_all(tx: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<UserId>> {
-    lock_rows(tx, ids, LockType::NoKeyUpdate).await
+    let locked = lock_rows(tx, ids, LockType::NoKeyUpdate).await?;
+    Ok(locked.into_iter().filter(|account| account.is_erased).map(|account| account.id).collect())
 }
 
-/// Prevents that the user is erased until the transaction ends, and returns whether they were. It waits only for
-/// an erasure ([`lock_for_erasure`]).
-pub async fn lock_against_erasure(tx: &impl ConnectionTrait, id: UserId) -> Result<bool> {
-    Ok(!lock_rows(tx, &[id], LockType::KeyShare).await?.is_empty())
+/// Locks the user like [`lock`], and returns what they may do now. `None` if the user does not exist.
+pub async fn lock_actor(tx: &impl ConnectionTrait, id: UserId) -> Result<Option<LockedAccount>> {
+    Ok(lock_rows(tx, &[id], LockType::NoKeyUpdate).await?.pop())
+}
+
+/// Prevents until the transaction ends that the user is erased or blocked or gets another role, and returns what
+/// they may do now. It waits only for [`lock_exclusively`]. `None` if the user does not exist.
+pub async fn lock_actor_shared(tx: &impl ConnectionTrait, id: UserId) -> Result<Option<LockedAccount>> {
+    Ok(lock_rows(tx, &[id], LockType::KeyShare).await?.pop())
 }
 
 /// Locks the user, waits for every transaction that has locked them in any way, and returns whether they were
 /// erased.
-pub async fn lock_for_erasure(tx: &impl ConnectionTrait, id: UserId) -> Result<bool> {
-    Ok(!lock_rows(tx, &[id], LockType::Update).await?.is_empty())
+pub async fn lock_exclusively(tx: &impl ConnectionTrait, id: UserId) -> Result<bool> {
+    Ok(lock_rows(tx, &[id], LockType::Update).await?.iter().any(|account| account.is_erased))
 }
 
-async fn lock_rows(tx: &impl ConnectionTrait, ids: &[UserId], kind: LockType) -> Result<Vec<UserId>> {
-    let rows: Vec<(UserId, Option<DateTime<Utc>>)> = user::Entity::find()
+/// What a user may do, who is locked until the transaction ends.
+#[derive(Debug, Clone, Copy)]
+pub struct LockedAccount {
+    pub id: UserId,
+    pub role: Role,
+    pub is_blocked: bool,
+    pub is_erased: bool,
+}
+
+type AccountRow = (UserId, String, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
+async fn lock_rows(tx: &impl ConnectionTrait, ids: &[UserId], kind: LockType) -> Result<Vec<LockedAccount>> {
+    use user::Column::{BlockedAt, ErasedAt, Id, Role};
+    let rows: Vec<AccountRow> = user::Entity::find()
         .select_only()
-        .columns([user::Column::Id, user::Column::ErasedAt])
-        .filter(user::Column::Id.is_in(ids.iter().copied()))
-        .order_by_asc(user::Column::Id)
+        .columns([Id, Role, BlockedAt, ErasedAt])
+        .filter(Id.is_in(ids.iter().copied()))
+        .order_by_asc(Id)
         .lock(kind)
         .into_tuple()
         .all(tx)
         .await?;
-    Ok(rows.into_iter().filter_map(|(id, erased_at)| erased_at.map(|_| id)).collect())
+    let account = |(id, role, blocked_at, erased_at): AccountRow| {
+        let (is_blocked, is_erased) = (blocked_at.is_some(), erased_at.is_some());
+        Ok(LockedAccount { id, role: parse("role", &role)?, is_blocked, is_erased })
+    };
+    rows.into_iter().map(account).collect()
 }
 
 /// Those of the users that exist and were not erased.
@@ -142,6 +164,11 @@ pub async fn find_not_erased(db: &impl ConnectionTrait, ids: &[UserId]) -> Resul
         .into_tuple()
         .all(db)
         .await
+}
+
+/// A subquery of the ids of these users.
+pub(super) fn ids_where(condition: SimpleExpr) -> SelectStatement {
+    user::Entity::find().select_only().column(user::Column::Id).filter(condition).into_query()
 }
 
 /// All users that were erased, and when.

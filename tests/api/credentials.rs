@@ -4,8 +4,9 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::support::client::Client;
-use crate::support::documents::{GIG_PUBLISHED, GIG_STATUS_CHANGED};
+use crate::support::documents::{GIG_PUBLISHED, GIG_STATUS_CHANGED, SAVE_DRAFT, SIGN_OUT};
 use crate::support::on_both_back_ends;
+use crate::support::sample_images::small_png;
 use crate::support::socket::Socket;
 use crate::support::test_app::TestApp;
 
@@ -149,7 +150,32 @@ async fn a_ping_renews_credentials_in_both_forms_and_empty_ones_change_nothing(a
     assert_eq!(socket.expect_close().await.0, 4403);
 }
 
+async fn an_ended_session_is_told_apart_from_an_expired_token(app: TestApp) {
+    let (ann, bob) = (app.member("Ann").await, app.member("Bob").await);
+    let expired = app.gateway_a().with_token("not a token");
+    ann.client.mutate(SIGN_OUT, json!({ "everywhere": false })).await;
+    let draft = json!({ "query": SAVE_DRAFT, "variables": { "input": { "title": "A song" } } });
+    for (client, expected) in [
+        (&ann.client, json!({ "code": "UNAUTHENTICATED", "reason": "SESSION_ENDED" })),
+        (&expired, json!({ "code": "UNAUTHENTICATED" })),
+    ] {
+        let requests = [
+            client.post("/graphql").json(&json!({ "query": VIEWER })),
+            client.get("/graphql").query(&[("query", VIEWER)]),
+            client.post("/graphql").json(&draft),
+            client.post("/graphql").header("idempotency-key", "draft").json(&draft),
+            client.upload_request(small_png()),
+        ];
+        for request in requests {
+            let response: Value = request.send().await.expect("a response").json().await.expect("JSON");
+            assert_eq!(response["errors"][0]["extensions"], expected, "{response}");
+        }
+    }
+    bob.client.run(VIEWER, json!({})).await;
+}
+
 on_both_back_ends!(
+    an_ended_session_is_told_apart_from_an_expired_token,
     empty_credentials_mean_anonymous_and_invalid_ones_are_reported_over_http,
     a_socket_takes_credentials_from_the_payload_or_else_from_the_upgrade_request,
     a_ping_renews_credentials_in_both_forms_and_empty_ones_change_nothing,

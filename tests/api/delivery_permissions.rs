@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::response_cache::until_caught_up;
 use crate::support::client::Client;
 use crate::support::documents::{GIG_STATUS_CHANGED, QUEUE_CHANGED};
 use crate::support::on_both_back_ends;
@@ -147,6 +148,10 @@ async fn no_event_from_after_the_loss_of_a_role_is_sent(app: TestApp) {
         change: ReviewQueueChange::Submitted,
     };
     let (services, rita_id) = (app.services(), user_id(&rita));
+    // The event of the post comes before.
+    for services in [app.services(), app.services_b()] {
+        until_caught_up(services).await;
+    }
     for round in 0..ROUNDS {
         let mut watchers = watch(&app, Topic::ReviewQueue, QUEUE_CHANGED, &rita, &rob).await;
         let demote = async |tx: &Transaction| {

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::support::client::{Client, text};
 use crate::support::documents::{ARCHIVE_GIG, EDIT_GIG, POST_GIG, SIGN_UP};
 use crate::support::on_both_back_ends;
+use crate::support::process::{GatewayProcess, add_user, gigway};
 use crate::support::sample_images::small_png;
 use crate::support::table_dump::{contains_text, table_dump};
 use crate::support::test_app::TestApp;
@@ -269,4 +270,25 @@ async fn nobody_is_erased_if_the_journal_cannot_be_written() {
     assert_eq!(ann.client.run("{ viewer { email } }", json!({})).await["viewer"]["email"], json!(ann.email));
     fs::remove_dir(&journal).expect("deleted");
     erasure::erase_user(app.services(), &ann.email).await.expect("erased");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_gateway_shows_an_erased_user_once_the_command_has_returned() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let added = add_user(|arguments| gigway(dir.path(), arguments), "ann@example.com", "member");
+    let id = String::from_utf8(added.stdout).expect("text").trim().to_owned();
+    let gateway = GatewayProcess::start(dir.path(), &[]);
+    let query = "query($id: ID!) { node(id: $id) { ... on User { displayName } } }";
+    let name = async || gateway.client.run(query, json!({ "id": id })).await["node"]["displayName"].take();
+    let run = |arguments: &[&str]| {
+        let output = gigway(dir.path(), arguments).output().expect("the command runs");
+        assert!(output.status.success(), "{output:?}");
+    };
+    for new in ["Anna", "Annabel", "Annabella"] {
+        assert_ne!(name().await, new);
+        run(&["user", "name", "--email", "ann@example.com", "--set", new]);
+        assert_eq!(name().await, new);
+    }
+    run(&["user", "erase", "--email", "ann@example.com"]);
+    assert_ne!(name().await, "Annabella");
 }

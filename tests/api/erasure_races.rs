@@ -26,14 +26,14 @@ use crate::verification::{
 };
 
 /// How long the erasure is awaited while the act is held. If it waits for the act, it takes longer.
-const ERASURE_TIME: Duration = Duration::from_millis(80);
+pub const ERASURE_TIME: Duration = Duration::from_millis(80);
 
 /// No act has so many statements.
-const STATEMENTS_MAX: usize = 40;
+pub const STATEMENTS_MAX: usize = 40;
 
 /// What users do, and what others do about them.
 #[derive(Debug, Clone, Copy)]
-enum Act {
+pub enum Act {
     SignIn,
     Refresh,
     SaveDraft,
@@ -49,6 +49,12 @@ enum Act {
     RejectGig,
     RejectVerification,
     ReadPersonalInfo,
+}
+
+impl Act {
+    pub fn is_of_reviewer(self) -> bool {
+        matches!(self, Self::Claim | Self::RejectGig | Self::RejectVerification | Self::ReadPersonalInfo)
+    }
 }
 
 const ACTS: [Act; 15] = [
@@ -74,7 +80,7 @@ fn operation(client: &Client, query: &str, variables: &Value) -> RequestBuilder 
 }
 
 /// Prepares the act, and returns its future. `slow` is the gateway whose statements can be held.
-async fn prepare(
+pub async fn prepare(
     app: &TestApp,
     slow: &Client,
     act: Act,

@@ -12,7 +12,7 @@ use gigway::service::idempotency::{KeyState, claim_key};
 use gigway::service::{erasure, user_admin};
 use reqwest::Response;
 use reqwest::multipart::{Form, Part};
-use sea_orm::{EntityTrait, PaginatorTrait};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait};
 use serde_json::{Value, json};
 
 use crate::support::client::{Client, error_codes, text};
@@ -140,6 +140,44 @@ async fn uploads_are_identified_by_their_bytes(app: TestApp) {
     assert_eq!(error_codes(&different), ["IDEMPOTENCY_KEY_REUSED"]);
     let image_count = gig_image::Entity::find().count(app.services().db.read()).await.expect("a count");
     assert_eq!(image_count, 1);
+}
+
+/// Makes every insert of an image fail, or none.
+async fn fail_inserts(app: &TestApp, is_failing: bool) {
+    let db = app.services().db.read();
+    let statements = match (db.get_database_backend(), is_failing) {
+        (DbBackend::Postgres, true) => {
+            "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN RAISE EXCEPTION 'injected'; END $$;
+             CREATE TRIGGER failing BEFORE INSERT ON gig_image FOR EACH ROW EXECUTE FUNCTION fail();"
+        }
+        (DbBackend::Postgres, false) => "DROP TRIGGER failing ON gig_image",
+        (_, true) => {
+            "CREATE TRIGGER failing BEFORE INSERT ON gig_image BEGIN SELECT RAISE(ABORT, 'injected'); END"
+        }
+        (_, false) => "DROP TRIGGER failing",
+    };
+    // The connections of reads cannot write on SQLite.
+    let tx = app.services().db.begin().await.expect("a transaction");
+    tx.execute_unprepared(statements).await.expect("a trigger");
+    tx.commit().await.expect("committed");
+}
+
+async fn an_upload_that_failed_can_be_sent_again(app: TestApp) {
+    let ann = app.member("Ann").await;
+    let upload = async || {
+        let request = ann.client.upload_request(small_png()).header("idempotency-key", "upload");
+        request.send().await.expect("a response").json::<Value>().await.expect("JSON")
+    };
+    fail_inserts(&app, true).await;
+    for _ in 0..2 {
+        assert_eq!(error_codes(&upload().await), ["INTERNAL_SERVER_ERROR"]);
+    }
+    assert_eq!(stored_responses(&app).await, 0);
+    fail_inserts(&app, false).await;
+    let stored = upload().await;
+    assert!(stored["data"]["uploadGigImage"]["image"]["id"].is_string(), "{stored}");
+    assert_eq!(upload().await, stored);
 }
 
 /// What is stored of a request, as text.
@@ -306,6 +344,7 @@ on_both_back_ends!(
     a_key_belongs_to_one_request_of_one_user_for_a_day,
     requests_that_were_not_executed_can_be_sent_again,
     uploads_are_identified_by_their_bytes,
+    an_upload_that_failed_can_be_sent_again,
     without_a_session_a_key_is_refused,
     credentials_are_neither_stored_nor_sent_again,
     a_request_with_several_files_is_recognized_however_often_it_is_sent,

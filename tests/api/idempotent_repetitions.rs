@@ -102,6 +102,18 @@ async fn every_mutation_is_repeated_with_the_same_payload(app: TestApp) {
     assert_eq!(first["data"]["signOut"]["sessionsEnded"], 1);
 }
 
+async fn a_repetition_whose_object_is_gone_is_an_error(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let gig = ann.post(app.gig_form("I will write a song for you").await).await;
+    let item = json!({ "id": rita.queue_item(&gig).await["id"] });
+    let claimed = send_json(&rita.client, "claim", CLAIM, item.clone()).await;
+    assert!(claimed["data"]["claimReview"]["item"]["id"].is_string(), "{claimed}");
+    // The item is withdrawn from the queue.
+    ann.client.mutate(ARCHIVE_GIG, json!({ "id": gig })).await;
+    let (_, codes, body) = outcome(send(&rita.at(&app.gateway_b()), "claim", CLAIM, item).await).await;
+    assert_eq!(codes, ["IDEMPOTENT_ANSWER_LOST"], "{body}");
+}
+
 async fn a_user_has_a_bounded_number_of_keys(app: TestApp) {
     let ann = app.member("Ann").await;
     send_json(&ann.client, "first", SAVE_DRAFT, json!({ "input": { "title": "A song" } })).await;
@@ -139,5 +151,6 @@ async fn a_user_has_a_bounded_number_of_keys(app: TestApp) {
 on_both_back_ends!(
     a_repetition_is_authorized_and_audited_like_a_query,
     every_mutation_is_repeated_with_the_same_payload,
+    a_repetition_whose_object_is_gone_is_an_error,
     a_user_has_a_bounded_number_of_keys,
 );

@@ -104,6 +104,46 @@ async fn a_ticket_has_one_open_stream_that_a_reconnect_replaces(app: TestApp) {
     assert!(first.next().await.expect("a stream").is_some());
 }
 
+async fn a_reconnect_with_an_unreadable_id_is_refused_and_replaces_nothing(app: TestApp) {
+    let (ann, id) = list_gig(&app).await;
+    let ticket = ticket(&ann).await;
+    let variables = json!({ "id": id });
+    let (mut stream, last_id) = open_first(&app.gateway_a(), &id, &ticket).await;
+    for unreadable in ["nonsense", "\u{e9}", &last_id[1..]] {
+        let response =
+            open(&app.gateway_b(), (GIG_STATUS_CHANGED, &variables), &ticket, Some(unreadable)).await;
+        let event = EventStream::new(response).next().await.expect("a stream").expect("an event");
+        assert!(event.data.contains("INVALID_CURSOR"), "{unreadable}: {}", event.data);
+    }
+    // Longer than it takes to notice that a stream was replaced.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    ann.client.mutate(PAUSE_GIG, variables.clone()).await;
+    assert!(stream.next().await.expect("a stream").expect("an event").data.contains("PAUSED"));
+}
+
+async fn a_stream_can_be_opened_again_before_its_first_event(app: TestApp) {
+    let (ann, id) = list_gig(&app).await;
+    let (none, variables) = (json!({}), json!({ "id": id }));
+    let published = (GIG_PUBLISHED, &none);
+    let ticket_of_published = ticket(&ann).await;
+    let mut stream = EventStream::new(open(&app.gateway_a(), published, &ticket_of_published, None).await);
+    let first_id = stream.first_id().await;
+    let rita = app.sign_in("rita@example.com").await;
+    let gig = ann.post(app.gig_form("I will write another song for you").await).await;
+    rita.approve(&gig).await;
+    let response = open(&app.gateway_b(), published, &ticket_of_published, Some(&first_id)).await;
+    let event = EventStream::new(response).next().await.expect("a stream").expect("an event");
+    assert!(event.data.contains(&gig), "{}", event.data);
+    // A stream that begins with a snapshot begins with it again.
+    let ticket = ticket(&ann).await;
+    let mut stream =
+        EventStream::new(open(&app.gateway_a(), (GIG_STATUS_CHANGED, &variables), &ticket, None).await);
+    let first_id = stream.first_id().await;
+    let response = open(&app.gateway_b(), (GIG_STATUS_CHANGED, &variables), &ticket, Some(&first_id)).await;
+    let event = EventStream::new(response).next().await.expect("a stream").expect("an event");
+    assert!(event.data.contains("SNAPSHOT") && event.id != first_id, "{}", event.data);
+}
+
 async fn concurrent_uses_of_a_ticket_open_one_stream(app: TestApp) {
     let (ann, id) = list_gig(&app).await;
     let ticket = ticket(&ann).await;
@@ -121,6 +161,8 @@ async fn concurrent_uses_of_a_ticket_open_one_stream(app: TestApp) {
 on_both_back_ends!(
     the_first_use_binds_a_ticket_to_its_document_and_variables,
     a_ticket_has_one_open_stream_that_a_reconnect_replaces,
+    a_reconnect_with_an_unreadable_id_is_refused_and_replaces_nothing,
+    a_stream_can_be_opened_again_before_its_first_event,
     concurrent_uses_of_a_ticket_open_one_stream,
 );
 

@@ -149,6 +149,12 @@ impl SubscriptionStream {
         Self { services, group, stream, subscriber, state }
     }
 
+    /// The position after which the events begin, of a stream that has not been polled. `None` if a snapshot is
+    /// the first.
+    pub fn start(&self) -> Option<i64> {
+        matches!(self.state, State::Waiting).then(|| self.stream.delivered_to())
+    }
+
     fn poll(&mut self, task: &mut Context<'_>) -> Poll<Option<Message>> {
         loop {
             let (result, position) = match &mut self.state {

@@ -33,7 +33,7 @@ pub trait Repeatable: Sized + Send {
     /// The user whom the object belongs to, if it names one. An erasure removes the reference.
     fn subject(&self) -> Option<UserId>;
 
-    /// The object as it is now; `None` if the caller may not see it any more.
+    /// The object as it is now; `None` if it does not exist any more, or the caller may not see it.
     fn load(ctx: &Context<'_>, reference: &Value) -> impl Future<Output = Result<Option<Self>>> + Send;
 }
 
@@ -41,13 +41,16 @@ pub trait Repeatable: Sized + Send {
 /// but loads its object again.
 ///
 /// # Errors
-/// The error of the act, unless it is a validation error.
+/// The error of the act, unless it is a validation error. IDEMPOTENT_ANSWER_LOST if the object to load is gone.
 pub async fn run<T: Repeatable>(ctx: &Context<'_>, act: Act<'_, T>) -> Result<(Option<T>, Vec<UserError>)> {
     let response_key = ctx.item.node.response_key().node.as_str();
     match ctx.outcomes() {
         None => payload_parts(act.await),
         Some(OutcomeLog::Replaying(outcomes)) => match outcomes.get(response_key) {
-            Some(Outcome::Done(reference)) => Ok((T::load(ctx, reference).await?, Vec::new())),
+            Some(Outcome::Done(reference)) => match T::load(ctx, reference).await? {
+                Some(object) => Ok((Some(object), Vec::new())),
+                None => Err(Error::answer_lost("The mutation was executed, but its object is gone.")),
+            },
             Some(Outcome::Violations(violations)) => {
                 payload_parts(Err(service::Error::Violations(violations.clone())))
             }

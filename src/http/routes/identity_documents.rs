@@ -35,7 +35,7 @@ pub async fn get(
     let Some(document_id) = DocumentId::parse(&document) else { return not_found() };
     let viewer = match state.caller(&headers).await {
         Ok(Caller::Viewer(viewer)) => viewer,
-        Ok(Caller::Anonymous | Caller::InvalidCredentials) => {
+        Ok(Caller::Anonymous | Caller::InvalidCredentials { .. }) => {
             let message = "Send the access token of the session that this URL was created for.";
             return reject(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, message);
         }

@@ -48,7 +48,7 @@ pub async fn get(
     let image = async {
         let viewer = match state.caller(&headers).await? {
             Caller::Viewer(viewer) => Some(viewer),
-            Caller::Anonymous | Caller::InvalidCredentials => None,
+            Caller::Anonymous | Caller::InvalidCredentials { .. } => None,
         };
         images::read(&state.services, viewer.as_deref(), image_id, signature.as_ref()).await
     };

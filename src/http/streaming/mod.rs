@@ -19,7 +19,7 @@ use std::time::Duration;
 use async_graphql::Response as GraphqlResponse;
 use async_graphql::parser::types::OperationType;
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::{pending, ready};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
@@ -30,6 +30,8 @@ use crate::engine::delivery::{Message, SubscriptionStream};
 use crate::engine::operation::ValidatedOperation;
 use crate::engine::response::{ResponseBody, error_response, finalize, to_json};
 use crate::engine::{Caller, RequestMeta};
+use crate::events::cursor::Cursor;
+use crate::events::stream::StreamError;
 use crate::graphql::error::{Error, ErrorCode};
 use crate::http::connection_limit::Permit;
 use crate::http::credentials::Credentials;
@@ -45,9 +47,16 @@ use crate::http::ticket_stream::{TicketStream, TicketUse};
 use crate::service;
 use crate::service::accounts;
 
+/// The id of the beginning of a stream that has a snapshot as its first event: a client that has not received it
+/// gets a new one.
+const BEFORE_SNAPSHOT: &str = "start";
+
 /// One part of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StreamItem {
+    /// The id of the beginning of the stream, after which a client resumes that has received nothing else. Only
+    /// for formats with ids.
+    Start { id: String },
     /// A response as JSON, and the cursor after which a new stream resumes.
     Next { payload: Arc<str>, cursor: Option<String> },
     /// The operation is complete. If a stream ends without this item, the client should reconnect.
@@ -65,8 +74,10 @@ pub async fn open(
 ) -> Response {
     let RequestInfo { state, address, request_id, headers, media_type, connection } = info;
     let credentials = match credentials {
-        Ok(Credentials { has_session_ended: true, .. }) => return forbidden(&Error::session_ended()),
-        Ok(Credentials { caller: Caller::InvalidCredentials, .. }) => {
+        Ok(Credentials { caller: Caller::InvalidCredentials { has_session_ended: true }, .. }) => {
+            return forbidden(&Error::session_ended());
+        }
+        Ok(Credentials { caller: Caller::InvalidCredentials { .. }, .. }) => {
             let message = "The credentials are invalid or have expired. Sign in again.";
             return forbidden(&Error::new(ErrorCode::Unauthenticated, message));
         }
@@ -77,14 +88,21 @@ pub async fn open(
         return too_many_connections(state.connections.max());
     };
     let logged_operation = operation.as_ref().ok().map(LoggedOperation::from);
-    let last_event_id = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
-    let last_event_id = last_event_id.filter(|id| !id.is_empty());
+    let last_event_id = LastEventId::from_headers(&headers);
+    let operation = match (operation, &last_event_id) {
+        // Before the ticket opens the stream: a reconnect that fails must not replace an open one.
+        (Ok(operation), Err(error)) if operation.kind == OperationType::Subscription => {
+            Err(finalize(error_response(error), &request_id))
+        }
+        (operation, _) => operation,
+    };
+    let last_event_id = last_event_id.unwrap_or(LastEventId::None);
     let mut session_guard = None;
     let items = match operation {
         Ok(operation) if operation.kind == OperationType::Subscription => {
             let ticket_stream = match ticket_use {
                 Some(ticket_use) => {
-                    match TicketStream::open(&state, ticket_use, last_event_id.is_some()).await {
+                    match TicketStream::open(&state, ticket_use, last_event_id != LastEventId::None).await {
                         Ok(Some(ticket_stream)) => Some(ticket_stream),
                         Ok(None) => return forbidden(&Error::ticket_used()),
                         Err(error) => return failed(&error.into(), &request_id),
@@ -93,7 +111,8 @@ pub async fn open(
                 None => None,
             };
             session_guard = session_guard::start(&state, &credentials, &connection);
-            let client = Client { address, request_id, credentials, ticket_stream, last_event_id };
+            let has_ids = media_type != MediaType::MultipartSubscription;
+            let client = Client { address, request_id, credentials, ticket_stream, last_event_id, has_ids };
             subscribe(state, client, operation).await
         }
         Ok(operation) => {
@@ -121,6 +140,36 @@ pub async fn open(
         response.extensions_mut().insert(logged_operation);
     }
     response
+}
+
+/// The header `Last-Event-ID`, which a browser sends when it reconnects.
+#[derive(Debug, PartialEq, Eq)]
+enum LastEventId {
+    None,
+    /// The client has received nothing of a stream that begins with a snapshot.
+    BeforeSnapshot,
+    Cursor(String),
+}
+
+impl LastEventId {
+    /// # Errors
+    /// INVALID_CURSOR if the header is neither empty nor an id that a stream has sent.
+    fn from_headers(headers: &HeaderMap) -> Result<Self, Error> {
+        let Some(value) = headers.get(LAST_EVENT_ID) else { return Ok(Self::None) };
+        match value.to_str() {
+            Ok("") => Ok(Self::None),
+            Ok(BEFORE_SNAPSHOT) => Ok(Self::BeforeSnapshot),
+            Ok(id) if Cursor::decode(id).is_some() => Ok(Self::Cursor(id.to_owned())),
+            _ => Err(StreamError::InvalidCursor.into()),
+        }
+    }
+
+    fn into_cursor(self) -> Option<String> {
+        match self {
+            Self::None | Self::BeforeSnapshot => None,
+            Self::Cursor(cursor) => Some(cursor),
+        }
+    }
 }
 
 /// The response instead of a stream if the gateway failed.
@@ -159,7 +208,9 @@ struct Client {
     credentials: Credentials,
     /// If the client has a ticket.
     ticket_stream: Option<TicketStream>,
-    last_event_id: Option<String>,
+    last_event_id: LastEventId,
+    /// Whether the format of the stream has ids.
+    has_ids: bool,
 }
 
 /// Starts a subscription. Its stream ends when the session of the client does, with an error, or when its
@@ -169,7 +220,7 @@ async fn subscribe(
     client: Client,
     operation: ValidatedOperation,
 ) -> BoxStream<'static, StreamItem> {
-    let Client { address, request_id, credentials, ticket_stream, last_event_id } = client;
+    let Client { address, request_id, credentials, ticket_stream, last_event_id, has_ids } = client;
     // Nothing was executed: the body has no `data`, not even null.
     let errors_only = |response: &GraphqlResponse| single_item(&errors_body(&to_json(&response.errors)));
     let permit = match state.subscription_permit(&credentials.caller, address) {
@@ -187,14 +238,14 @@ async fn subscribe(
     }
     let meta = RequestMeta { caller: session_watch.current_caller().caller(), address, request_id };
     let current_caller = session_watch.current_caller().clone();
-    match state.subscribe(current_caller, meta, operation, last_event_id).await {
+    match state.subscribe(current_caller, meta, operation, last_event_id.into_cursor()).await {
         Ok(results) => {
             let subscription = Subscription {
                 state,
                 session_watch,
                 ticket_stream,
                 results,
-                stream_state: StreamState::Active,
+                stream_state: if has_ids { StreamState::Starting } else { StreamState::Active },
                 _permit: permit,
             };
             stream::unfold(subscription, Subscription::next).boxed()
@@ -214,6 +265,8 @@ struct Subscription {
 }
 
 enum StreamState {
+    /// [`StreamItem::Start`] follows.
+    Starting,
     Active,
     /// The errors were sent; [`StreamItem::Complete`] follows.
     Failed,
@@ -223,6 +276,12 @@ enum StreamState {
 impl Subscription {
     async fn next(mut self) -> Option<(StreamItem, Self)> {
         match self.stream_state {
+            StreamState::Starting => {
+                self.stream_state = StreamState::Active;
+                let cursor = |position| self.state.services.streams.cursor(position).encode();
+                let id = self.results.start().map_or_else(|| BEFORE_SNAPSHOT.to_owned(), cursor);
+                return Some((StreamItem::Start { id }, self));
+            }
             StreamState::Active => {}
             StreamState::Failed => {
                 self.stream_state = StreamState::Complete;

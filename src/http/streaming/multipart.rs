@@ -19,6 +19,8 @@ fn write(item: &StreamItem) -> String {
         StreamItem::Next { payload, .. } => {
             format!("\r\ncontent-type: application/json\r\n\r\n{{\"payload\":{payload}}}\r\n--graphql")
         }
+        // It has no ids.
+        StreamItem::Start { .. } => String::new(),
         StreamItem::Complete => "--\r\n".to_owned(),
     }
 }

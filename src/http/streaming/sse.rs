@@ -20,6 +20,8 @@ pub const FORMAT: Format = Format {
 
 fn write(item: &StreamItem) -> String {
     match item {
+        // Without data this is no event, but a browser sends the id when it reconnects.
+        StreamItem::Start { id } => format!("id: {id}\n\n"),
         // The JSON contains no line breaks.
         StreamItem::Next { payload, cursor: Some(cursor) } => {
             format!("event: next\nid: {cursor}\ndata: {payload}\n\n")

@@ -316,7 +316,7 @@ impl Connection {
 fn memory_permit(state: &AppState, session_watch: &SessionWatch, address: IpAddr) -> Permit<Sender> {
     state.message_memory.permit(match session_watch.current_caller().caller() {
         Caller::Viewer(viewer) => Sender::SignedIn(viewer.session_id),
-        Caller::Anonymous | Caller::InvalidCredentials => Sender::Anonymous(address),
+        Caller::Anonymous | Caller::InvalidCredentials { .. } => Sender::Anonymous(address),
     })
 }
 

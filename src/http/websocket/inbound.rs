@@ -110,8 +110,10 @@ impl Connection {
         authorization: Authorization<'_>,
     ) -> Result<Credentials, Option<Close>> {
         match self.state.authenticate(authorization).await {
-            Ok(Credentials { has_session_ended: true, .. }) => Err(Some(Close::SessionEnded)),
-            Ok(Credentials { caller: Caller::InvalidCredentials, .. }) => {
+            Ok(Credentials { caller: Caller::InvalidCredentials { has_session_ended: true }, .. }) => {
+                Err(Some(Close::SessionEnded))
+            }
+            Ok(Credentials { caller: Caller::InvalidCredentials { .. }, .. }) => {
                 Err(Some(Close::Forbidden("Forbidden")))
             }
             Ok(credentials) => Ok(credentials),

@@ -8,6 +8,8 @@
 //! [`RateLimiter::charge`] in `engine::metering`. The variant's name is public in `extensions.budget`.
 
 mod shared;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -56,6 +58,8 @@ pub struct Balance {
     pub capacity: u32,
     pub per_minute: u32,
     pub remaining: u32,
+    /// Whether the charge was also paid from the shared bucket. It was not while Redis was unavailable.
+    pub has_shared_paid: bool,
 }
 
 /// The bucket holds too few tokens; none were taken.
@@ -164,9 +168,13 @@ impl RateLimiter {
             bucket.take(rule, tokens, now).map_err(limited)?;
             bucket.tokens()
         };
+        let mut has_shared_paid = false;
         if let Some(shared) = &self.shared {
             match shared.take(kind, key, rule, tokens).await {
-                Some(Ok(shared_remaining)) => remaining = remaining.min(shared_remaining),
+                Some(Ok(shared_remaining)) => {
+                    remaining = remaining.min(shared_remaining);
+                    has_shared_paid = true;
+                }
                 Some(Err(retry_after)) => {
                     local.lock().refund(rule, tokens);
                     return Err(limited(retry_after));
@@ -176,7 +184,7 @@ impl RateLimiter {
             }
         }
         let BucketRule { capacity, per_minute } = rule;
-        Ok(Some(Balance { capacity, per_minute, remaining: floor(remaining) }))
+        Ok(Some(Balance { capacity, per_minute, remaining: floor(remaining), has_shared_paid }))
     }
 
     /// Takes tokens from the bucket of this gateway only. It protects the gateway itself, and must cost next to
@@ -218,16 +226,28 @@ impl RateLimiter {
         }
     }
 
-    /// Puts back tokens that were charged and not needed. A shared bucket gets them in the background, and not
-    /// at all if Redis becomes unavailable.
+    /// Puts back tokens that were charged and not needed. The shared bucket gets them in the background, and not
+    /// at all if it has not paid the charge or Redis becomes unavailable.
     pub fn refund(&self, kind: RateLimitKind, key: RateLimitKey, cost: u64, now: DateTime<Utc>) {
+        self.refund_charged(kind, key, cost, None, now);
+    }
+
+    /// Like [`RateLimiter::refund`], if the caller knows what the charge has returned.
+    pub fn refund_charged(
+        &self,
+        kind: RateLimitKind,
+        key: RateLimitKey,
+        cost: u64,
+        charged: Option<Balance>,
+        now: DateTime<Utc>,
+    ) {
         let rule = self.rule(kind, key);
         if rule.capacity == 0 || cost == 0 {
             return;
         }
         let tokens = tokens(cost);
         self.local_bucket(kind, key, rule, now).lock().refund(rule, tokens);
-        if let Some(shared) = self.shared.clone() {
+        if let Some(shared) = self.shared.clone().filter(|_| charged.is_none_or(|it| it.has_shared_paid)) {
             tokio::spawn(async move { shared.refund(kind, key, rule, tokens).await });
         }
     }
@@ -257,130 +277,4 @@ fn floor(tokens: f64) -> u32 {
     )]
     let floored = tokens.clamp(0.0, f64::from(u32::MAX)) as u32;
     floored
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::rate_limits::DatabaseTimeRule;
-
-    fn rate_limiter(anonymous: BucketRule) -> RateLimiter {
-        let viewer = BucketRule::new(20_000, 60_000);
-        let (sign_in, refresh, sign_up, upload, requests) = (viewer, viewer, viewer, viewer, viewer);
-        let database_time = DatabaseTimeRule { free_millis: 0, cost_per_milli: 1 };
-        let rules =
-            RateLimitRules { anonymous, viewer, sign_in, refresh, sign_up, upload, requests, database_time };
-        RateLimiter::new(rules, None, "test")
-    }
-
-    #[tokio::test]
-    async fn each_caller_has_their_own_bucket_and_unused_cost_is_refunded() {
-        let rate_limiter = rate_limiter(BucketRule::new(100, 60));
-        let now = DateTime::<Utc>::UNIX_EPOCH;
-        let network = RateLimitKey::Network(IpAddr::from([192, 0, 2, 1]));
-        let charge = async |key, cost| rate_limiter.charge(RateLimitKind::Operations, key, cost, now).await;
-        let remaining = |balance: Result<Option<Balance>, RateLimited>| balance.unwrap().unwrap().remaining;
-        assert_eq!(remaining(charge(network, 70).await), 30);
-        let spent = charge(network, 40).await.unwrap_err();
-        assert_eq!((spent.kind, spent.retry_after), (RateLimitKind::Operations, Duration::from_secs(10)));
-        rate_limiter.refund(RateLimitKind::Operations, network, 20, now);
-        assert_eq!(remaining(charge(network, 40).await), 10);
-        assert_eq!(remaining(charge(RateLimitKey::Network(IpAddr::from([192, 0, 2, 2])), 100).await), 0);
-        assert_eq!(remaining(charge(RateLimitKey::User(UserId::nil()), 1).await), 19_999);
-    }
-
-    #[tokio::test]
-    async fn what_was_done_is_charged_even_if_there_are_too_few_tokens() {
-        let rate_limiter = rate_limiter(BucketRule::new(100, 60));
-        let now = DateTime::<Utc>::UNIX_EPOCH;
-        let network = RateLimitKey::Network(IpAddr::from([192, 0, 2, 1]));
-        rate_limiter.charge_afterwards(RateLimitKind::Operations, network, 5_000, now).await;
-        let refused = rate_limiter.charge(RateLimitKind::Operations, network, 1, now).await.unwrap_err();
-        // The refill of a minute pays the debt of 60, and then comes the one token.
-        assert_eq!(refused.retry_after, Duration::from_secs(61));
-    }
-
-    #[tokio::test]
-    async fn a_capacity_of_zero_switches_the_limit_off() {
-        let rate_limiter = rate_limiter(BucketRule::new(0, 0));
-        let network = RateLimitKey::Network(IpAddr::from([192, 0, 2, 1]));
-        let charged = rate_limiter
-            .charge(RateLimitKind::Operations, network, u64::MAX, DateTime::<Utc>::UNIX_EPOCH)
-            .await;
-        assert_eq!(charged, Ok(None));
-    }
-
-    #[tokio::test]
-    async fn a_full_cache_still_limits_new_callers() {
-        let rate_limiter = rate_limiter(BucketRule::new(1, 0));
-        let now = DateTime::<Utc>::UNIX_EPOCH;
-        let charge = async |number: u32| {
-            let key = RateLimitKey::Network(IpAddr::from(number.to_be_bytes()));
-            rate_limiter.charge(RateLimitKind::Operations, key, 1, now).await
-        };
-        let max = u32::try_from(MAX_BUCKETS).unwrap();
-        for number in 0..max {
-            charge(number).await.unwrap();
-        }
-        rate_limiter.local.run_pending_tasks();
-        for number in max..max + 100 {
-            charge(number).await.unwrap();
-            rate_limiter.local.run_pending_tasks();
-            assert!(charge(number).await.is_err(), "{number}");
-        }
-    }
-
-    /// Charges, refunds and clock moves in a random order. What is admitted (and not refunded) between two
-    /// moments never exceeds the capacity and what was added between them.
-    #[tokio::test]
-    async fn no_window_admits_more_than_the_capacity_and_the_refill() {
-        use rand::rngs::StdRng;
-        use rand::{Rng, SeedableRng};
-        for seed in 0..200 {
-            let mut rng = StdRng::seed_from_u64(seed);
-            let rule = BucketRule::new(rng.random_range(1..1000), rng.random_range(0..6000));
-            let rate_limiter = rate_limiter(rule);
-            let key = RateLimitKey::Network(IpAddr::from([192, 0, 2, 1]));
-            let kind = RateLimitKind::Operations;
-            let (mut now, mut latest) = (DateTime::<Utc>::UNIX_EPOCH, DateTime::<Utc>::UNIX_EPOCH);
-            rate_limiter.charge(kind, key, 0, now).await.expect("it is full");
-            // The latest time of a charge, and the net sum admitted, after each step.
-            let mut history = vec![(latest, 0.0_f64)];
-            let mut outstanding: Vec<u32> = Vec::new();
-            for _ in 0..100 {
-                let mut admitted = history.last().unwrap().1;
-                match rng.random_range(0..4) {
-                    0 => now += chrono::TimeDelta::microseconds(rng.random_range(-2_000_000..5_000_000)),
-                    1 if !outstanding.is_empty() => {
-                        let charged = outstanding.swap_remove(rng.random_range(0..outstanding.len()));
-                        let unused = rng.random_range(0..=charged);
-                        rate_limiter.refund(kind, key, unused.into(), now);
-                        admitted -= f64::from(unused);
-                    }
-                    _ => {
-                        let cost = rng.random_range(0..=rule.capacity);
-                        latest = latest.max(now);
-                        match rate_limiter.charge(kind, key, cost.into(), now).await {
-                            Ok(balance) => {
-                                assert!(balance.unwrap().remaining <= rule.capacity);
-                                outstanding.push(cost);
-                                admitted += f64::from(cost);
-                            }
-                            Err(limited) => assert!(limited.retry_after > Duration::ZERO),
-                        }
-                    }
-                }
-                history.push((latest, admitted));
-                for (start, before) in &history {
-                    let elapsed = (latest - *start).as_seconds_f64() * 1000.0;
-                    let bound = f64::from(rule.capacity) + elapsed * rule.per_millisecond();
-                    assert!(
-                        admitted - before <= bound + 0.01,
-                        "seed {seed}: {} of {bound}",
-                        admitted - before
-                    );
-                }
-            }
-        }
-    }
 }

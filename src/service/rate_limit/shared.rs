@@ -3,13 +3,13 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use redis::Script;
 use redis::aio::MultiplexedConnection;
+use redis::{RedisError, Script};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 
 use crate::domain::token_bucket::BucketRule;
-use crate::events::redis_connector::RedisConnector;
+use crate::events::redis_connector::{RedisConnector, with_timeout};
 use crate::service::rate_limit::{RateLimitKey, RateLimitKind};
 
 /// How long an operation waits for Redis. A Redis that is slow still keeps one count for all gateways.
@@ -19,8 +19,8 @@ const REDIS_TIMEOUT: Duration = Duration::from_secs(1);
 const RECONNECT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Refills the bucket by the clock of Redis, which is the same for all gateways, then takes `cost` tokens. If
-/// there are fewer, it takes none, or with `debt` goes below zero by at most a minute's refill. A negative cost is a refund. Returns
-/// whether the cost was taken, the tokens left, and how many milliseconds to wait.
+/// there are fewer, it takes none, or with `debt` goes below zero by at most a minute's refill. A negative cost
+/// is a refund. Returns whether the cost was taken, the tokens left, and how many milliseconds to wait.
 const TAKE_SCRIPT: &str = r"
 local capacity, per_millisecond, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local debt = ARGV[4] == '1'
@@ -28,9 +28,11 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local stored = redis.call('HMGET', KEYS[1], 'points', 'at')
 local points, at = tonumber(stored[1]) or capacity, tonumber(stored[2]) or now
+-- A clock that goes back by more than five seconds was set. The bucket refills from the new time on.
+if at - now > 5000 then at = now end
 points = math.min(capacity, points + math.max(0, now - at) * per_millisecond)
 local taken, wait = 0, 0
-if points >= cost or debt then
+if points >= cost or cost < 0 or debt then
     taken = 1
     points = math.max(-60000 * per_millisecond, math.min(capacity, points - cost))
 elseif per_millisecond > 0 then
@@ -143,7 +145,13 @@ impl SharedBuckets {
 
     async fn connect(&self) -> Option<MultiplexedConnection> {
         let connect = async |client: &redis::Client| client.get_multiplexed_async_connection().await;
-        match self.connector.connect(connect).await {
+        let connected = async {
+            let mut connection = self.connector.connect(connect).await?;
+            // Loaded now, so that no charge needs more than one round trip.
+            with_timeout(self.script.load_async(&mut connection)).await?;
+            Ok::<_, RedisError>(connection)
+        };
+        match connected.await {
             Ok(connection) => {
                 self.set_state(ConnectionState::Open(connection.clone()));
                 Some(connection)

@@ -8,19 +8,19 @@ pub mod search;
 pub mod sql;
 pub mod words;
 
-use entity::{gig, gig_tag};
+use entity::{gig, gig_tag, user};
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait,
     EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 
-use crate::domain::gig::{Gig, GigContent, GigStatus};
+use crate::domain::gig::{ERASED_TITLE, Gig, GigContent, GigStatus};
 use crate::domain::gig_form::tag_key;
 use crate::domain::id::{CategoryId, GigId, UserId};
 use crate::domain::money::Money;
 use crate::domain::user::Viewer;
-use crate::store::{ROWS_PER_INSERT, Result, from_json, parse, to_json};
+use crate::store::{ROWS_PER_INSERT, Result, from_json, parse, to_json, users};
 
 pub(super) fn from_row(row: gig::Model) -> Result<Gig> {
     Ok(Gig {
@@ -164,6 +164,27 @@ pub async fn lock_paused_by_block(tx: &impl ConnectionTrait, seller_id: UserId) 
         .exec(tx)
         .await?;
     rows.into_iter().map(from_row).collect()
+}
+
+/// The erased users who have a gig with texts, or one that is not archived.
+pub async fn find_erased_sellers_with_texts(db: &impl ConnectionTrait) -> Result<Vec<UserId>> {
+    let has_texts = Condition::any()
+        .add(gig::Column::Title.ne(ERASED_TITLE))
+        .add(gig::Column::Status.ne(status_text(GigStatus::Archived)));
+    let erased = users::ids_where(user::Column::ErasedAt.is_not_null());
+    find_sellers(db, Condition::all().add(has_texts).add(gig::Column::SellerId.in_subquery(erased))).await
+}
+
+/// The blocked users who have an ACTIVE gig.
+pub async fn find_blocked_sellers_of_active(db: &impl ConnectionTrait) -> Result<Vec<UserId>> {
+    let is_active = Condition::all().add(gig::Column::Status.eq(status_text(GigStatus::Active)));
+    let blocked = users::ids_where(user::Column::BlockedAt.is_not_null());
+    find_sellers(db, is_active.add(gig::Column::SellerId.in_subquery(blocked))).await
+}
+
+async fn find_sellers(db: &impl ConnectionTrait, condition: Condition) -> Result<Vec<UserId>> {
+    let sellers = gig::Entity::find().select_only().column(gig::Column::SellerId).distinct();
+    sellers.filter(condition).into_tuple().all(db).await
 }
 
 /// How many gigs of the seller are not archived.

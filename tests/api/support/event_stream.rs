@@ -53,6 +53,21 @@ impl EventStream {
         }
     }
 
+    /// Waits until the stream has an id, also without an event, and returns it. Cancel-safe.
+    pub async fn first_id(&mut self) -> String {
+        while self.id.is_empty() {
+            let chunk = tokio::time::timeout(TIMEOUT, self.response.chunk()).await.expect("a chunk in time");
+            self.buffer.extend_from_slice(&chunk.expect("a stream").expect("a chunk"));
+            while let Some(end) =
+                self.buffer.iter().position(|byte| *byte == b'\n').filter(|_| self.id.is_empty())
+            {
+                let line: Vec<u8> = self.buffer.drain(..=end).collect();
+                assert!(self.parse_line(&String::from_utf8_lossy(&line)).is_none(), "an event without an id");
+            }
+        }
+        self.id.clone()
+    }
+
     /// Parses one line. An empty line completes an event if it has data.
     fn parse_line(&mut self, line: &str) -> Option<StreamEvent> {
         let line = line.trim_end_matches(['\r', '\n']);

@@ -22,12 +22,22 @@ enum Hold {
     Held,
 }
 
+/// What is lost of the next commit. Its connection breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LostCommit {
+    /// The server does not receive it.
+    Request,
+    /// The server commits, but its reply is lost.
+    Reply,
+}
+
 /// Forwards connections to PostgreSQL.
 pub struct StatementProxy {
     address: SocketAddr,
     hold: Arc<watch::Sender<Hold>>,
     /// The statements of transactions since the last call of `hold_statement`.
     statements: Arc<Mutex<Vec<String>>>,
+    lost_commit: Arc<Mutex<Option<LostCommit>>>,
 }
 
 impl StatementProxy {
@@ -39,19 +49,22 @@ impl StatementProxy {
         let address = listener.local_addr().expect("an address");
         let hold = Arc::new(watch::Sender::new(Hold::Off));
         let statements = Arc::new(Mutex::new(Vec::new()));
+        let lost_commit = Arc::new(Mutex::new(None));
         let (shared, shared_statements) = (Arc::clone(&hold), Arc::clone(&statements));
+        let shared_lost_commit = Arc::clone(&lost_commit);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let connection = Connection {
                     hold: Arc::clone(&shared),
                     statements: Arc::clone(&shared_statements),
+                    lost_commit: Arc::clone(&shared_lost_commit),
                     is_started: false,
                     is_in_transaction: false,
                 };
                 tokio::spawn(connection.forward(client, server.clone()));
             }
         });
-        Self { address, hold, statements }
+        Self { address, hold, statements, lost_commit }
     }
 
     /// The URL of the same database through the proxy.
@@ -73,6 +86,11 @@ impl StatementProxy {
         tokio::time::timeout(time, hold.wait_for(|hold| *hold == Hold::Held)).await.is_ok()
     }
 
+    /// Loses the next commit.
+    pub fn lose_commit(&self, lost: LostCommit) {
+        *self.lost_commit.lock().unwrap_or_else(PoisonError::into_inner) = Some(lost);
+    }
+
     /// Lets all statements pass.
     pub fn release(&self) {
         self.hold.send_replace(Hold::Off);
@@ -87,6 +105,7 @@ impl StatementProxy {
 struct Connection {
     hold: Arc<watch::Sender<Hold>>,
     statements: Arc<Mutex<Vec<String>>>,
+    lost_commit: Arc<Mutex<Option<LostCommit>>>,
     is_started: bool,
     is_in_transaction: bool,
 }
@@ -97,28 +116,50 @@ impl Connection {
         client.set_nodelay(true).ok();
         server.set_nodelay(true).ok();
         let (from_client, mut to_client) = client.into_split();
-        let (mut from_server, to_server) = server.into_split();
-        tokio::select! {
-            _ = tokio::io::copy(&mut from_server, &mut to_client) => {}
-            _ = self.forward_messages(from_client, to_server) => {}
+        let (mut from_server, mut to_server) = server.into_split();
+        let is_reply_lost = tokio::select! {
+            _ = tokio::io::copy(&mut from_server, &mut to_client) => false,
+            is_reply_lost = self.forward_messages(from_client, &mut to_server) => is_reply_lost.unwrap_or(false),
+        };
+        drop(to_client);
+        if is_reply_lost {
+            // The server ends the commit.
+            let mut nowhere = tokio::io::sink();
+            let reply = tokio::io::copy(&mut from_server, &mut nowhere);
+            tokio::time::timeout(Duration::from_secs(1), reply).await.ok();
         }
     }
 
-    /// Forwards what the client sends, message by message.
+    /// Forwards what the client sends, message by message. Returns whether the reply to the last one must be lost.
     async fn forward_messages(
         mut self,
         mut client: OwnedReadHalf,
-        mut server: OwnedWriteHalf,
-    ) -> std::io::Result<()> {
+        server: &mut OwnedWriteHalf,
+    ) -> std::io::Result<bool> {
         let mut bytes = Vec::new();
         while client.read_buf(&mut bytes).await? > 0 {
             while let Some(length) = self.message_length(&bytes) {
                 let message: Vec<_> = bytes.drain(..length).collect();
                 self.before(&message).await;
-                server.write_all(&message).await?;
+                match self.take_lost_commit(&message) {
+                    Some(LostCommit::Request) => return Ok(false),
+                    lost => {
+                        server.write_all(&message).await?;
+                        if lost.is_some() {
+                            return Ok(true);
+                        }
+                    }
+                }
             }
         }
-        Ok(())
+        Ok(false)
+    }
+
+    /// What is lost of this message, if it is a commit.
+    fn take_lost_commit(&self, message: &[u8]) -> Option<LostCommit> {
+        let is_commit = message[0] == b'Q' && message[5..].starts_with(b"COMMIT");
+        let mut lost = self.lost_commit.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_commit { lost.take() } else { None }
     }
 
     /// The length of the first message; `None` if it is incomplete. Messages at the start have no type.
