@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -50,7 +51,7 @@ pub async fn get(
             Caller::Viewer(viewer) => Some(viewer),
             Caller::Anonymous | Caller::InvalidCredentials => None,
         };
-        images::read(&state.services, viewer.as_deref(), image_id, signature.as_ref()).await
+        images::find(&state.services, viewer.as_deref(), image_id, signature.as_ref()).await
     };
     let image = match image.await {
         Ok(Some(image)) => image,
@@ -67,11 +68,18 @@ pub async fn get(
     if matches_if_none_match(&headers, &etag) {
         return (StatusCode::NOT_MODIFIED, cache_headers).into_response();
     }
+    let content = match images::open(&state.services, &image).await {
+        Ok(Some(content)) => content,
+        Ok(None) => return not_found(),
+        Err(error) => return service_error(&error.into()),
+    };
     let content_headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::CONTENT_LENGTH, content.bytes.into()),
     ];
-    (cache_headers, content_headers, image.bytes).into_response()
+    // A client that reads slowly, or nothing, holds only a part of the file in memory.
+    (cache_headers, content_headers, Body::from_stream(content.parts)).into_response()
 }
 
 fn not_found() -> Response {
