@@ -64,7 +64,9 @@ use crate::engine::operation::{InvalidRequest, ValidatedOperation};
 use crate::engine::operation_log::OperationLog;
 use crate::engine::persisted_documents::PersistedDocuments;
 use crate::engine::request_validator::RequestValidator;
-use crate::engine::response::{count_objects, error_response, finalize, server_error};
+use crate::engine::response::{
+    charged_objects, error_response, finalize, limit_bytes, server_error, too_large,
+};
 use crate::engine::response_cache::{
     CacheRequests, CacheSize, CachedResponse, EntryMeta, Outcome, ResponseCache,
 };
@@ -208,7 +210,7 @@ impl Engine {
             }
             Outcome::Uncached(response) => {
                 log.finish(&response.errors);
-                let cost = charge.cost_of(count_objects(&response.data));
+                let cost = charge.cost_of(charged_objects(response));
                 drop(charge.settle(&services, cost).await);
             }
         }
@@ -246,7 +248,7 @@ impl Engine {
                 idempotency::run_once(&self.services, request, |log| execute(Some(log))).await
             }
         };
-        let cost = charge.cost_of(count_objects(&response.data));
+        let cost = charge.cost_of(charged_objects(&response));
         let cost = charge.settle(&self.services, cost).await;
         if wants_cost {
             response.extensions.insert("cost".to_owned(), cost);
@@ -266,10 +268,13 @@ impl Engine {
         let max_duration = self.timeout(operation.kind);
         let (spawner, mut scheduler) = LoadScheduler::new();
         let context = RequestContext::new(Arc::clone(&self.services), meta, spawner, time);
-        let context = Arc::new(context.with_outcomes(outcomes));
-        let execution = scheduler.drive(self.schema.execute(operation.request.data(context)));
+        let max = self.validator.limits().response_bytes;
+        let context = Arc::new(context.with_outcomes(outcomes).with_response_max(max));
+        let request = operation.request.data(Arc::clone(&context));
+        let execution = scheduler.drive(self.schema.execute(request));
         let response = match timeout(max_duration, catch_panic(execution)).await {
-            Ok(response) => response,
+            Ok(_) if context.has_too_much_text() => too_large(max, operation.kind),
+            Ok(response) => limit_bytes(response, max, operation.kind),
             Err(_) => error_response(&timeout_error(operation.kind, max_duration)),
         };
         finalize(response, &meta.request_id)
