@@ -56,6 +56,11 @@ impl UnfinishedMessage {
         self.since
     }
 
+    /// Reading continues after a pause: from now on, the rest of an incomplete message must arrive in time.
+    pub fn resume(&mut self) {
+        self.since = self.since.map(|_| Instant::now());
+    }
+
     /// A message was received completely.
     ///
     /// # Errors
