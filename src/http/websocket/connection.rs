@@ -16,7 +16,7 @@ use tokio_stream::StreamMap;
 use crate::engine::Caller;
 use crate::http::connection_io::ConnectionHandle;
 use crate::http::connection_limit::Permit;
-use crate::http::message_memory::Sender;
+use crate::http::message_memory::{MemoryPermit, Sender};
 use crate::http::session_watch::{SessionEvent, SessionWatch};
 use crate::http::state::AppState;
 use crate::http::websocket::operation::{Operation, Outbound};
@@ -359,11 +359,12 @@ impl Connection {
 }
 
 /// A permit for the memory of the client's messages.
-fn memory_permit(state: &AppState, session_watch: &SessionWatch, address: IpAddr) -> Permit<Sender> {
-    state.message_memory.permit(match session_watch.current_caller().caller() {
+fn memory_permit(state: &AppState, session_watch: &SessionWatch, address: IpAddr) -> MemoryPermit {
+    let sender = match session_watch.current_caller().caller() {
         Caller::Viewer(viewer) => Sender::SignedIn(viewer.session_id),
         Caller::Anonymous | Caller::InvalidCredentials => Sender::Anonymous(address),
-    })
+    };
+    state.message_memory.permit(sender, address)
 }
 
 /// Returns an error if the connection must be closed.

@@ -7,8 +7,7 @@ use axum::extract::ws::Message;
 use tokio::time::Instant;
 
 use crate::http::connection_io::ConnectionHandle;
-use crate::http::connection_limit::Permit;
-use crate::http::message_memory::{MessageMemory, Sender};
+use crate::http::message_memory::{MemoryPermit, MessageMemory};
 use crate::http::websocket::protocol::Close;
 
 /// The size of a control frame of a client without its payload: two bytes of header, and the mask.
@@ -33,7 +32,7 @@ pub struct UnfinishedMessage {
     since: Option<Instant>,
     /// The size of the buffer that complete messages have left behind, if it is counted.
     retained_bytes: usize,
-    memory: Option<Permit<Sender>>,
+    memory: Option<MemoryPermit>,
 }
 
 impl UnfinishedMessage {
@@ -68,7 +67,7 @@ impl UnfinishedMessage {
     pub fn complete(
         &mut self,
         message: &Message,
-        new_permit: impl FnOnce() -> Permit<Sender>,
+        new_permit: impl FnOnce() -> MemoryPermit,
     ) -> Result<(), Close> {
         let bytes_read = self.connection.bytes_read();
         self.connection.allow_bytes(STEP_BYTES);
@@ -93,7 +92,7 @@ impl UnfinishedMessage {
     ///
     /// # Errors
     /// The message is too large already, or there is too little memory for it.
-    pub fn check(&mut self, max: usize, new_permit: impl FnOnce() -> Permit<Sender>) -> Result<bool, Close> {
+    pub fn check(&mut self, max: usize, new_permit: impl FnOnce() -> MemoryPermit) -> Result<bool, Close> {
         let bytes = self.connection.bytes_read().saturating_sub(self.complete_bytes);
         self.connection.allow_bytes(STEP_BYTES);
         if bytes == 0 {
@@ -113,11 +112,7 @@ impl UnfinishedMessage {
     ///
     /// # Errors
     /// There is too little memory.
-    fn count_memory(
-        &mut self,
-        bytes: usize,
-        new_permit: impl FnOnce() -> Permit<Sender>,
-    ) -> Result<(), Close> {
+    fn count_memory(&mut self, bytes: usize, new_permit: impl FnOnce() -> MemoryPermit) -> Result<(), Close> {
         let bytes = bytes.max(self.retained_bytes);
         let is_allowed = MessageMemory::resize(&mut self.memory, new_permit, bytes);
         if is_allowed { Ok(()) } else { Err(Close::TryAgainLater) }
@@ -131,8 +126,11 @@ mod tests {
     use axum::body::Bytes;
 
     use super::*;
+    use crate::http::message_memory::Sender;
 
     const MAX: usize = 100_000;
+
+    const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
     /// The state of a connection that has read these bytes so far.
     struct Received {
@@ -150,12 +148,12 @@ mod tests {
 
         fn read(&mut self, bytes: u64) -> Result<bool, Close> {
             self.handle.add_bytes_read(bytes);
-            let new_permit = || self.memory.permit(Sender::Anonymous(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+            let new_permit = || self.memory.permit(Sender::Anonymous(LOCALHOST), LOCALHOST);
             self.message.check(MAX, new_permit)
         }
 
         fn complete(&mut self, message: &Message) {
-            let new_permit = || self.memory.permit(Sender::Anonymous(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+            let new_permit = || self.memory.permit(Sender::Anonymous(LOCALHOST), LOCALHOST);
             self.message.complete(message, new_permit).expect("enough memory");
         }
     }
