@@ -70,8 +70,8 @@ use crate::engine::response::{
 use crate::engine::response_cache::{
     CacheRequests, CacheSize, CachedResponse, EntryMeta, Outcome, ResponseCache,
 };
-pub use crate::graphql::context::{Caller, RequestMeta};
-use crate::graphql::context::{RequestContext, request_span};
+use crate::graphql::context::RequestContext;
+pub use crate::graphql::context::{Caller, RequestMeta, request_span};
 use crate::graphql::error::{Error, ErrorCode};
 use crate::graphql::outcomes::OutcomeLog;
 use crate::graphql::{Schema, schema};
@@ -151,9 +151,17 @@ impl Engine {
     ///
     /// # Errors
     /// The response to send instead if the rate limit is exceeded.
-    pub async fn charge_cached(&self, address: IpAddr, cached: &CachedResponse) -> Result<(), Response> {
+    pub async fn charge_cached(
+        &self,
+        request_id: &Arc<str>,
+        address: IpAddr,
+        cached: &CachedResponse,
+    ) -> Result<(), Response> {
+        let mut log = OperationLog::start_cached(request_id, address, cached.name.as_deref());
         let charged = OperationCharge::charge_cached(&self.services, address, cached.cost).await;
-        charged.map_err(|error| error_response(&error))
+        let charged = charged.map_err(|error| error_response(&error));
+        log.finish(charged.as_ref().err().map_or(&[], |response| &response.errors));
+        charged
     }
 
     /// The counters of cacheable requests: hits, misses, and requests that joined a running execution.

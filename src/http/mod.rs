@@ -9,7 +9,7 @@
 //! 3. [`middleware::request_log`]: finds the address of the client, logs one line, and counts the request in
 //!    [`metrics`].
 //! 4. [`middleware::security_headers`]: adds headers to the response.
-//! 5. [`error_response::panic_response`]: turns a panic into a response with status 500.
+//! 5. [`error_response::catch_panic`]: turns a panic into a response with status 500.
 //! 6. [`middleware::request_limit`]: counts a request, and says whether its network has sent too many.
 //! 7. [`middleware::cors`]: allows requests of other web origins, and answers preflights. Inside of it,
 //!    [`middleware::request_limit`] answers what is too much, so that pages can read that.
@@ -59,7 +59,6 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use tower::ServiceBuilder;
 use tower::util::MapRequestLayer;
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -97,7 +96,7 @@ pub fn router(state: Arc<AppState>) -> Router {
         .layer(from_fn(middleware::request_limit::refuse))
         .layer(middleware::cors::cors(&state))
         .layer(from_fn_with_state(Arc::clone(&state), middleware::request_limit::count))
-        .layer(CatchPanicLayer::custom(error_response::panic_response));
+        .layer(from_fn(error_response::catch_panic));
     let request_ids = ServiceBuilder::new()
         .layer(MapRequestLayer::new(request_id::remove_invalid))
         .layer(SetRequestIdLayer::new(REQUEST_ID, GenerateRequestId(Arc::clone(&state.services))))

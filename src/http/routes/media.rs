@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use tower_http::request_id::RequestId;
 
 use crate::domain::id::{ImageId, PublicId};
 use crate::engine::Caller;
 use crate::graphql::error::ErrorCode;
 use crate::http::error_response::{reject, service_error};
+use crate::http::middleware::request_id;
 use crate::http::response::matches_if_none_match;
 use crate::http::state::AppState;
 use crate::service::images;
@@ -37,6 +39,7 @@ pub struct SignatureQuery {
 
 pub async fn get(
     State(state): State<Arc<AppState>>,
+    Extension(id): Extension<RequestId>,
     file: Result<Path<String>, PathRejection>,
     query: Result<Query<SignatureQuery>, QueryRejection>,
     headers: HeaderMap,
@@ -56,7 +59,7 @@ pub async fn get(
     let image = match image.await {
         Ok(Some(image)) => image,
         Ok(None) => return not_found(),
-        Err(error) => return service_error(&error.into()),
+        Err(error) => return service_error(&error.into(), request_id::text_of(&id)),
     };
     // A signed URL is for one person, and is not purged from a cache together with the public one.
     let is_public = image.is_public && signature.is_none();
@@ -71,7 +74,7 @@ pub async fn get(
     let content = match images::open(&state.services, &image).await {
         Ok(Some(content)) => content,
         Ok(None) => return not_found(),
-        Err(error) => return service_error(&error.into()),
+        Err(error) => return service_error(&error.into(), request_id::text_of(&id)),
     };
     let content_headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),

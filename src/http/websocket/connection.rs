@@ -90,8 +90,8 @@ impl Connection {
         let now = Instant::now();
         Self {
             address,
+            session_watch: SessionWatch::new(Arc::clone(&state), Arc::clone(&request_id)),
             request_id,
-            session_watch: SessionWatch::new(Arc::clone(&state)),
             is_initialized: false,
             operations: StreamMap::new(),
             upgrade_authorization,
