@@ -156,10 +156,9 @@ mod tests {
             held.push(permits.acquire(person(number), LARGEST).await);
         }
         assert!(!is_free(&permits, person(11)) && !permits.has_waiting());
-        let waiting = permits.acquire(person(11), LARGEST);
-        let mut waiting = std::pin::pin!(waiting);
-        assert!(waiting.as_mut().now_or_never().is_none() && permits.has_waiting());
         assert!(permits.acquire(person(11), MEBIBYTE).now_or_never().is_some());
+        let mut waiting = std::pin::pin!(permits.acquire(person(11), LARGEST));
+        assert!(waiting.as_mut().now_or_never().is_none() && permits.has_waiting());
         drop(held);
         drop(waiting.await);
         assert!(!permits.has_waiting());

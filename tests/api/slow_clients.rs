@@ -42,8 +42,12 @@ fn close_frame(received: &[u8]) -> (u16, String) {
 async fn a_websocket_message_must_arrive_in_time() {
     let app = with_short_timeouts().await;
     let timeout = (4408, "A message must arrive completely within 1 seconds".to_owned());
-    // A frame that is incomplete, its header alone, and a message that lacks its last frame.
-    for part in [[frame_head(0x81, 1000), vec![b' '; 500]].concat(), vec![0x81], frame(0x01, &[b' '; 500])] {
+    let incomplete = [frame_head(0x81, 1000), vec![b' '; 500]].concat();
+    let ping = frame(0x81, br#"{"type":"ping"}"#);
+    // A frame that is incomplete, also together with a whole message, its header alone, and a message that lacks its
+    // last frame.
+    let together = [ping, incomplete.clone()].concat();
+    for part in [incomplete, together, vec![0x81], frame(0x01, &[b' '; 500])] {
         let mut connection = RawConnection::open(app.gateway_a().address).await;
         connection.upgrade_and_init().await;
         let start = Instant::now();

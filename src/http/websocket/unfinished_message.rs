@@ -13,6 +13,13 @@ use crate::http::websocket::protocol::Close;
 /// The size of a control frame of a client without its payload: two bytes of header, and the mask.
 const CONTROL_FRAME_BYTES: u64 = 6;
 
+/// The header of the largest frame. A client may also use it for a small one.
+const FRAME_HEADER_MAX_BYTES: u64 = 14;
+
+/// The bytes of text for which a client that splits a message is expected to use one more frame, at most. The library
+/// does not say how many there were.
+const TEXT_BYTES_PER_FRAME: u64 = 64;
+
 /// The bytes of a message besides its text: the headers of its frames.
 const FRAMING_BYTES: usize = 1024;
 
@@ -25,8 +32,7 @@ const STEP_BYTES: u64 = 16 * 1024;
 
 pub struct UnfinishedMessage {
     connection: ConnectionHandle,
-    /// How many of the bytes that were read belong to complete messages. It may be too many by those that the
-    /// library has read ahead, which are few.
+    /// How many of the bytes that were read belong to complete messages. It may be too many by a few.
     complete_bytes: u64,
     /// Since when a message is incomplete.
     since: Option<Instant>,
@@ -76,7 +82,16 @@ impl UnfinishedMessage {
             Message::Ping(payload) | Message::Pong(payload) => {
                 self.complete_bytes.saturating_add(CONTROL_FRAME_BYTES + payload.len() as u64)
             }
-            Message::Text(_) | Message::Binary(_) | Message::Close(_) => bytes_read,
+            Message::Text(text) => {
+                // The next message begins with what was read ahead, if that is more than further frames explain.
+                self.since = None;
+                let length = text.len() as u64;
+                let end = self.complete_bytes.saturating_add(min_message_bytes(length));
+                let frames = 2 + length / TEXT_BYTES_PER_FRAME;
+                let is_explained = bytes_read.saturating_sub(end) <= frames * FRAME_HEADER_MAX_BYTES;
+                if is_explained { bytes_read } else { end }
+            }
+            Message::Binary(_) | Message::Close(_) => bytes_read,
         };
         if bytes_read <= self.complete_bytes {
             self.since = None;
@@ -117,6 +132,16 @@ impl UnfinishedMessage {
         let is_allowed = MessageMemory::resize(&mut self.memory, new_permit, bytes);
         if is_allowed { Ok(()) } else { Err(Close::TryAgainLater) }
     }
+}
+
+/// The size of a message with a text of this length: its text, and the smallest header and mask of a frame.
+fn min_message_bytes(length: u64) -> u64 {
+    length
+        + match length {
+            0..126 => 6,
+            126..65_536 => 8,
+            _ => FRAME_HEADER_MAX_BYTES,
+        }
 }
 
 #[cfg(test)]
@@ -172,11 +197,30 @@ mod tests {
             assert_eq!((received.read(20), received.message.since()), (Ok(false), since));
         }
         received.handle.add_bytes_read(7);
-        received.complete(&Message::text("the message"));
+        received.complete(&Message::text("x".repeat(81)));
         assert_eq!((received.read(0), received.message.since()), (Ok(false), None));
         received.handle.add_bytes_read(6);
         received.complete(&Message::Pong(Bytes::new()));
         assert_eq!((received.read(0), received.message.since()), (Ok(false), None));
+    }
+
+    #[test]
+    fn what_was_read_ahead_of_an_incomplete_message_has_a_deadline() {
+        let mut received = Received::new();
+        // Two messages and a part of a third one, which arrive together.
+        received.handle.add_bytes_read(106 + 208 + 1000);
+        received.complete(&Message::text("x".repeat(100)));
+        received.complete(&Message::text("x".repeat(200)));
+        assert_eq!((received.read(0), received.message.since().is_some()), (Ok(true), true));
+        received.handle.add_bytes_read(5008);
+        received.complete(&Message::text("x".repeat(6000)));
+        assert_eq!((received.read(0), received.message.since()), (Ok(false), None));
+        // Frames with large headers, and a message in several frames, are not the beginning of another message.
+        for (bytes, text) in [(14 + 20, 20), (3 * 6 + 20, 20), (8 * 10 + 6000, 6000), (94 * 8 + 6000, 6000)] {
+            received.handle.add_bytes_read(bytes);
+            received.complete(&Message::text("x".repeat(text)));
+            assert_eq!((received.read(0), received.message.since()), (Ok(false), None), "{bytes}");
+        }
     }
 
     #[test]
