@@ -9,18 +9,18 @@ const HEX_DISTINCT_MIN: usize = 8;
 /// The least entropy of a secret or a key in bits, by how often each of its bytes occurs in it.
 const ENTROPY_MIN_BITS: f64 = 80.0;
 
-/// The percentage of characters that are the same as those a fixed distance before them, from which on a secret is a
-/// repeated word.
+/// The percentage of characters that are the same as those a fixed distance before them, from which on a
+/// secret is a repeated word.
 const REPEATED_PERCENT: usize = 75;
 
-/// The percentage of characters that follow their predecessors in the alphabet, or on a keyboard, from which on a
-/// secret is such a sequence. In random text it is about 10.
+/// The percentage of characters that follow their predecessors in the alphabet, or on a keyboard, from which
+/// on a secret is such a sequence. In random text it is about 10.
 const SEQUENTIAL_PERCENT: usize = 70;
 
 const KEYBOARD_ROWS: [&[u8]; 4] = [b"1234567890", b"qwertyuiop", b"asdfghjkl", b"zxcvbnm"];
 
-/// Whether a secret repeats a word, counts up or down, follows the keyboard, or has too few different characters.
-/// Random bytes pass, also in hexadecimal or base64.
+/// Whether a secret repeats a word, counts up or down, follows the keyboard, or has too few different
+/// characters. Random bytes pass, also in hexadecimal or base64.
 pub(super) fn is_guessable(secret: &[u8]) -> bool {
     let mut occurrences = [0_u32; 256];
     for byte in secret {
@@ -94,7 +94,7 @@ mod tests {
         for number in 0_u32..20_000 {
             let bytes = Sha256::digest(number.to_be_bytes());
             assert!(!is_guessable(&bytes), "{number}");
-            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex = format!("{bytes:02x}");
             for text in [
                 BASE64_STANDARD.encode(bytes),
                 BASE64_URL_SAFE_NO_PAD.encode(&bytes[..24]),

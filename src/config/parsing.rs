@@ -234,8 +234,8 @@ pub(super) fn parse_trusted_proxies(
     entries.map(parse).collect()
 }
 
-/// The network of IPv4 addresses if this one is written with IPv6 addresses that stand for them: addresses are
-/// compared in that form.
+/// The network of IPv4 addresses if this one is written with IPv6 addresses that stand for them: addresses
+/// are compared in that form.
 fn canonical_network(network: IpNet) -> IpNet {
     let IpNet::V6(mapped) = network else { return network };
     let prefix = mapped.prefix_len().checked_sub(MAPPED_PREFIX_BITS);

@@ -17,8 +17,8 @@ pub fn client_network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The address under which all networks of one customer of a provider are counted: an IPv4 address itself, or the
-/// /48 network of an IPv6 address. A customer often has all 2^16 networks of it.
+/// The address under which all networks of one customer of a provider are counted: an IPv4 address itself, or
+/// the /48 network of an IPv6 address. A customer often has all 2^16 networks of it.
 pub fn client_site(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),

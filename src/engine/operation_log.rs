@@ -81,7 +81,7 @@ impl OperationLog {
         let Self { address, request_id, .. } = self;
         let (kind, operation) = (self.kind.to_string(), self.name.as_deref());
         let milliseconds = self.started_at.elapsed().as_secs_f64() * 1000.0;
-        let user = self.user_id.map(|id| id.to_public());
+        let user = self.user_id.map(PublicId::to_public);
         request_span(request_id).in_scope(|| {
             if has_failed {
                 tracing::error!(

@@ -299,8 +299,8 @@ pub trait ContextExt<'a> {
         }
     }
 
-    /// Counts a long text of the response, so that an execution ends when its response is too large to be sent,
-    /// rather than with gigabytes in memory.
+    /// Counts a long text of the response, so that an execution ends when its response is too large to be
+    /// sent, rather than with gigabytes in memory.
     ///
     /// # Errors
     /// The response is too large.

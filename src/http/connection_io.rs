@@ -21,7 +21,7 @@ use crate::http::connection_limit::Permit;
 const DISCARDED_MAX_BYTES: u64 = 32 * 1024 * 1024;
 
 /// How long the rest of a body is received after the last response: about as long as an upload may take.
-const DISCARD_TIMEOUT: Duration = Duration::from_secs(60);
+const DISCARD_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How long a client may send nothing meanwhile.
 const DISCARD_IDLE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -99,9 +99,9 @@ pub struct Socket {
 ///
 /// Writing fails if the client has not taken any byte for the stall timeout. That needs two clocks. The
 /// kernel's (`TCP_USER_TIMEOUT`) sees what the client has acknowledged, also while small messages still fit
-/// into the send buffer. This type's own sees only whether the send buffer stays full: the kernel accepts more when
-/// the client has taken about a third of it, which takes minutes if the client is slow but steady. So it is for
-/// systems without that option and, where there is one, for clients that take next to nothing
+/// into the send buffer. This type's own sees only whether the send buffer stays full: the kernel accepts
+/// more when the client has taken about a third of it, which takes minutes if the client is slow but steady.
+/// So it is for systems without that option and, where there is one, for clients that take next to nothing
 /// ([`FULL_BUFFER_FACTOR`]).
 pub struct ConnectionIo {
     /// `None` only while it is dropped.

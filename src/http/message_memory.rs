@@ -63,7 +63,8 @@ pub struct MemoryPermit {
 }
 
 impl MemoryPermit {
-    /// Lets the permit count as this many bytes. Returns whether the limits allow that; otherwise nothing changes.
+    /// Lets the permit count as this many bytes. Returns whether the limits allow that; otherwise nothing
+    /// changes.
     fn try_resize(&mut self, bytes: usize) -> bool {
         if !self.of_site.try_resize(bytes) {
             return false;

@@ -14,9 +14,10 @@
 //! 7. [`middleware::cors`]: allows requests of other web origins, and answers preflights. Inside of it,
 //!    [`middleware::request_limit`] answers what is too much, so that pages can read that.
 //! 8. A handler in [`routes`]. `/graphql` is [`routes::graphql`]: it reads the operation ([`request_body`],
-//!    [`operation_request`], [`multipart_request`], [`part_stream`]) within limits of memory ([`message_memory`],
-//!    [`upload_permits`]), executes it with [`state`], and writes a response ([`response`], or [`streaming`]
-//!    for server-sent events and multipart subscriptions). A WebSocket continues in [`websocket`].
+//!    [`operation_request`], [`multipart_request`], [`part_stream`]) within limits of memory
+//!    ([`message_memory`], [`upload_permits`]), executes it with [`state`], and writes a response
+//!    ([`response`], or [`streaming`] for server-sent events and multipart subscriptions). A WebSocket
+//!    continues in [`websocket`].
 //!
 //! To add a route: write the handler in a new file in `routes/`, declare the file in `routes/mod.rs`, add the
 //! path in [`router`], and add it to `ROUTES` or `PATH_PREFIXES` in `metrics.rs`, so that its requests are

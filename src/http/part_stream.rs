@@ -1,7 +1,7 @@
 //! The bytes of a multipart body, of which only a limited number may come outside the data of a part.
 //!
-//! The parser looks for the beginning of a part, and for the end of its headers, from the start of what it has, each
-//! time that more has come. So what it has must stay small.
+//! The parser looks for the beginning of a part, and for the end of its headers, from the start of what it
+//! has, each time that more has come. So what it has must stay small.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -44,8 +44,8 @@ async fn a_websocket_message_must_arrive_in_time() {
     let timeout = (4408, "A message must arrive completely within 1 seconds".to_owned());
     let incomplete = [frame_head(0x81, 1000), vec![b' '; 500]].concat();
     let ping = frame(0x81, br#"{"type":"ping"}"#);
-    // A frame that is incomplete, also together with a whole message, its header alone, and a message that lacks its
-    // last frame.
+    // A frame that is incomplete, also together with a whole message, its header alone, and a message that
+    // lacks its last frame.
     let together = [ping, incomplete.clone()].concat();
     for part in [incomplete, together, vec![0x81], frame(0x01, &[b' '; 500])] {
         let mut connection = RawConnection::open(app.gateway_a().address).await;
@@ -126,8 +126,8 @@ async fn incomplete_requests_of_one_network_take_a_limited_amount_of_memory() {
     .await;
 }
 
-/// Starts a gateway that disconnects clients soon, with a gig that has a long description. Returns also a query
-/// whose response is larger than what the kernel sends ahead.
+/// Starts a gateway that disconnects clients soon, with a gig that has a long description. Returns also a
+/// query whose response is larger than what the kernel sends ahead.
 async fn with_large_response() -> (TestApp, TestUser, String) {
     let settings = Settings {
         stall_seconds: Some("3".to_owned()),

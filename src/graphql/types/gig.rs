@@ -220,6 +220,7 @@ impl Gig {
     }
 
     /// 1 to 2048 characters, possibly in several lines. Empty if a draft has none yet.
+    #[expect(clippy::unused_async, reason = "async-graphql requires async methods")]
     async fn description(&self, ctx: &Context<'_>) -> Result<&str> {
         let description = &self.gig().content.description;
         ctx.count_text(description)?;

@@ -14,8 +14,8 @@ use crate::http::response::respond_as_json;
 use crate::http::state::AppState;
 use crate::service::rate_limit::RateLimited;
 
-/// Counts a request. If the network of the client has sent too many, [`refuse`] answers it, or this layer if it is
-/// a preflight, which gets no further than the layer for CORS.
+/// Counts a request. If the network of the client has sent too many, [`refuse`] answers it, or this layer if
+/// it is a preflight, which gets no further than the layer for CORS.
 pub async fn count(
     State(state): State<Arc<AppState>>,
     Extension(CountedAddress(address)): Extension<CountedAddress>,

@@ -47,6 +47,7 @@ enum Step {
     TimerElapsed,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 pub struct Connection {
     pub state: Arc<AppState>,
     pub address: IpAddr,
@@ -72,8 +73,8 @@ pub struct Connection {
     delayed_message: Option<Box<DelayedMessage>>,
     /// Whether nothing more can be read from the client, whose last message was invalid.
     is_unreadable: bool,
-    /// Whether the deadline of the session has passed while a message was delayed, which may be the one that extends
-    /// it. Until that was handled, nothing of the operations is sent.
+    /// Whether the deadline of the session has passed while a message was delayed, which may be the one that
+    /// extends it. Until that was handled, nothing of the operations is sent.
     is_overdue: bool,
     _permit: Permit<IpAddr>,
 }

@@ -32,7 +32,8 @@ use crate::http::websocket::connection::Connection;
 /// Small, because there are many WebSockets and nearly all of them are idle.
 const BUFFER_BYTES: usize = 2048;
 
-/// Up to this size, the client may finish sending a message that is too large; beyond it, nothing more is read.
+/// Up to this size, the client may finish sending a message that is too large; beyond it, nothing more is
+/// read.
 const MESSAGE_MIN_BYTES: usize = 2 * 1024 * 1024;
 
 /// Upgrades a request to a WebSocket. Rejects it if its web origin is not allowed, or the client has too many

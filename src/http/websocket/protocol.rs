@@ -213,8 +213,8 @@ pub enum Close {
 }
 
 impl Close {
-    /// How to close a connection from which a message cannot be read; `None` if it has ended already. A message may
-    /// have `max` bytes.
+    /// How to close a connection from which a message cannot be read; `None` if it has ended already. A
+    /// message may have `max` bytes.
     pub fn from_error(error: axum::Error, max: usize) -> Option<Self> {
         match *error.into_inner().downcast::<tungstenite::Error>().ok()? {
             tungstenite::Error::Capacity(_) => Some(Self::TooLarge(max)),

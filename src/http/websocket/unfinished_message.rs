@@ -16,8 +16,8 @@ const CONTROL_FRAME_BYTES: u64 = 6;
 /// The header of the largest frame. A client may also use it for a small one.
 const FRAME_HEADER_MAX_BYTES: u64 = 14;
 
-/// The bytes of text for which a client that splits a message is expected to use one more frame, at most. The library
-/// does not say how many there were.
+/// The bytes of text for which a client that splits a message is expected to use one more frame, at most. The
+/// library does not say how many there were.
 const TEXT_BYTES_PER_FRAME: u64 = 64;
 
 /// The bytes of a message besides its text: the headers of its frames.
@@ -83,7 +83,8 @@ impl UnfinishedMessage {
                 self.complete_bytes.saturating_add(CONTROL_FRAME_BYTES + payload.len() as u64)
             }
             Message::Text(text) => {
-                // The next message begins with what was read ahead, if that is more than further frames explain.
+                // The next message begins with what was read ahead, if that is more than further frames
+                // explain.
                 self.since = None;
                 let length = text.len() as u64;
                 let end = self.complete_bytes.saturating_add(min_message_bytes(length));
@@ -215,7 +216,8 @@ mod tests {
         received.handle.add_bytes_read(5008);
         received.complete(&Message::text("x".repeat(6000)));
         assert_eq!((received.read(0), received.message.since()), (Ok(false), None));
-        // Frames with large headers, and a message in several frames, are not the beginning of another message.
+        // Frames with large headers, and a message in several frames, are not the beginning of another
+        // message.
         for (bytes, text) in [(14 + 20, 20), (3 * 6 + 20, 20), (8 * 10 + 6000, 6000), (94 * 8 + 6000, 6000)] {
             received.handle.add_bytes_read(bytes);
             received.complete(&Message::text("x".repeat(text)));
