@@ -170,9 +170,9 @@ async fn the_log_says_how_operations_end_and_who_was_refused() {
         failures.iter().all(|line| line["address"] == "127.0.0.1" && line["account"].is_string()),
         "{text}"
     );
-    let reused = events("REFRESH_TOKEN_REUSED");
-    assert_eq!(reused.len(), 1, "{text}");
-    assert_eq!((&reused[0]["user"], &reused[0]["address"]), (&json!(ann_id), &json!("127.0.0.1")));
+    let repetitions = events("REFRESH_TOKEN_REUSED");
+    assert_eq!(repetitions.len(), 1, "{text}");
+    assert_eq!((&repetitions[0]["user"], &repetitions[0]["address"]), (&json!(ann_id), &json!("127.0.0.1")));
     // A subscription is logged when it ends.
     let ended = log.iter().find(|line| line["operation"] == "Watched").unwrap_or_else(|| panic!("{text}"));
     assert_eq!((&ended["status"], &ended["kind"]), (&json!("OK"), &json!("subscription")));
@@ -180,8 +180,9 @@ async fn the_log_says_how_operations_end_and_who_was_refused() {
     let rejected: Vec<_> = log.iter().filter(|line| line["message"] == "operation rejected").collect();
     assert_eq!(rejected.len(), 4, "{text}");
     assert!(rejected.iter().all(|line| line["status"] == "GRAPHQL_VALIDATION_FAILED"), "{text}");
-    let cached = log.iter().filter(|line| line["operation"] == "Cached" && line["address"] == "127.0.0.1");
-    let ended: Vec<_> = cached.filter(|line| line["message"] == "operation completed").collect();
+    let from_cache =
+        log.iter().filter(|line| line["operation"] == "Cached" && line["address"] == "127.0.0.1");
+    let ended: Vec<_> = from_cache.filter(|line| line["message"] == "operation completed").collect();
     assert_eq!(ended.len(), 2, "{text}");
     assert!(ended.iter().all(|line| line["status"] == "OK" && line["spans"].to_string().contains("\"id\"")));
     let request = log.iter().find(|line| line["message"] == "request completed").expect("a request");
