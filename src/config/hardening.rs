@@ -11,15 +11,9 @@ use redis::ConnectionAddr;
 use secrecy::ExposeSecret;
 use url::{Host, Url};
 
+use crate::config::guessable::is_guessable;
 use crate::config::redis_address::RedisAddress;
 use crate::config::{Config, ConfigError, DatabaseAddress, SECRET_EXAMPLE};
-
-/// The fewest different characters of a secret, or bytes of a key. 32 random hexadecimal digits have more, with
-/// near certainty.
-const DISTINCT_MIN: usize = 8;
-
-/// The least entropy of a secret or a key in bits, by how often each of its bytes occurs in it.
-const ENTROPY_MIN_BITS: f64 = 80.0;
 
 /// Checks the settings together.
 ///
@@ -117,23 +111,6 @@ fn check_secrets(config: &Config) -> Result<(), ConfigError> {
         seen.push((variable, value));
     }
     Ok(())
-}
-
-/// Whether the bytes repeat a pattern, count up or down, or are too few different ones.
-fn is_guessable(secret: &[u8]) -> bool {
-    let repeats =
-        (1..=secret.len() / 2).any(|period| secret.iter().zip(&secret[period..]).all(|(a, b)| a == b));
-    let mut steps = secret.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
-    let first_step = steps.next();
-    let counts = steps.all(|step| Some(step) == first_step);
-    let mut occurrences = [0_u32; 256];
-    for byte in secret {
-        occurrences[usize::from(*byte)] += 1;
-    }
-    let occurrences: Vec<f64> = occurrences.into_iter().filter(|count| *count > 0).map(f64::from).collect();
-    let total: f64 = occurrences.iter().sum();
-    let bits: f64 = occurrences.iter().map(|count| count * (total / count).log2()).sum();
-    repeats || counts || occurrences.len() < DISTINCT_MIN || bits < ENTROPY_MIN_BITS
 }
 
 /// A configured connection to another process.

@@ -17,6 +17,7 @@
 //! operations is a row in `operation_limits.rs`. Each of these tables is one setting, with a JSON value.
 
 mod encryption_key;
+mod guessable;
 mod hardening;
 mod operation_limits;
 mod parsing;

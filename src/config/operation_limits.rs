@@ -35,6 +35,8 @@ limit_table! {
         introspection_lists: usize = 3;
         /// Cost of the operation; docs/API-DESIGN.md has the formula.
         cost: u64 = 5_000;
+        /// Bytes of the response to one operation, or of the result of one event, as JSON.
+        response_bytes: usize = 8 * 1024 * 1024, in 1..;
         /// Operations in one HTTP request. With 1, batches are rejected.
         batch: usize = 1, in 1..;
         /// Seconds that a query may take.

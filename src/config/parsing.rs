@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 use url::Url;
@@ -22,6 +22,9 @@ use crate::config::{
 };
 use crate::domain::limits::Limits;
 use crate::domain::rate_limits::RateLimitRules;
+
+/// The bits in front of an IPv4 address in an IPv6 address that stands for it.
+const MAPPED_PREFIX_BITS: u8 = 96;
 
 pub(super) fn parse_listen_address(text: Option<&str>) -> Result<SocketAddr, ConfigError> {
     let address = text.unwrap_or("127.0.0.1:8080");
@@ -70,12 +73,20 @@ pub(super) fn parse_database_url(
             return Ok(DatabaseAddress::Sqlite(file.into()));
         }
     }
-    let scheme = Url::parse(&url).ok().map(|url| url.scheme().to_owned());
-    if matches!(scheme.as_deref(), Some("postgres" | "postgresql")) {
+    let example = "postgres://gigway:password@db.example.com/gigway";
+    let parsed = Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "postgres" | "postgresql"));
+    let Some(parsed) = parsed else {
+        let problem = "is invalid: expected a postgres:// URL, or sqlite: and a file";
+        return Err(ConfigError::new("DATABASE_URL", problem, example));
+    };
+    // Without one, the driver would take it from PGHOST or PGHOSTADDR, and nothing checks those.
+    let has_host = parsed.host_str().is_some_and(|host| !host.is_empty())
+        || parsed.query_pairs().any(|(name, host)| matches!(&*name, "host" | "hostaddr") && !host.is_empty());
+    if has_host {
         return Ok(DatabaseAddress::Postgres(url.into()));
     }
-    let problem = "is invalid: expected a postgres:// URL, or sqlite: and a file";
-    Err(ConfigError::new("DATABASE_URL", problem, "postgres://gigway:password@db.example.com/gigway"))
+    let problem = "names no host: expected one, or the directory of a socket as in ?host=/run/postgresql";
+    Err(ConfigError::new("DATABASE_URL", problem, example))
 }
 
 pub(super) fn parse_redis_url(text: &str) -> Result<RedisAddress, ConfigError> {
@@ -210,6 +221,7 @@ pub(super) fn parse_trusted_proxies(
     let entries = text.unwrap_or_default().split(',').map(str::trim).filter(|entry| !entry.is_empty());
     let parse = |entry: &str| {
         let network = entry.parse().or_else(|_| entry.parse::<IpAddr>().map(IpNet::from));
+        let network = network.map(canonical_network);
         let error = |problem| Err(ConfigError::new("GIGWAY_TRUSTED_PROXIES", problem, example));
         match network {
             Ok(network) if network.prefix_len() == 0 => {
@@ -220,6 +232,16 @@ pub(super) fn parse_trusted_proxies(
         }
     };
     entries.map(parse).collect()
+}
+
+/// The network of IPv4 addresses if this one is written with IPv6 addresses that stand for them: addresses
+/// are compared in that form.
+fn canonical_network(network: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = network else { return network };
+    let prefix = mapped.prefix_len().checked_sub(MAPPED_PREFIX_BITS);
+    let ipv4 = mapped.addr().to_ipv4_mapped().zip(prefix);
+    let ipv4 = ipv4.and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok());
+    ipv4.map_or(network, IpNet::V4)
 }
 
 /// A whole number of `min` or more.

@@ -39,7 +39,7 @@ fn an_invalid_value_is_reported_with_its_variable() {
     }
     assert_eq!(invalid_variable(|s| s.proxies = text("1")), Some("GIGWAY_PROXIES"));
     assert_eq!(invalid_variable(|s| s.trusted_proxies = text("10.0.0.0/8, 192.0.2.1,2001:db8::/32,")), None);
-    for bad in ["1", "10.0.0.0/33", "proxy.example.com", "0.0.0.0/0", "10.0.0.1,::/0"] {
+    for bad in ["1", "10.0.0.0/33", "proxy.example.com", "0.0.0.0/0", "10.0.0.1,::/0", "::ffff:0.0.0.0/96"] {
         assert_eq!(
             invalid_variable(|s| s.trusted_proxies = text(bad)),
             Some("GIGWAY_TRUSTED_PROXIES"),
@@ -126,4 +126,24 @@ fn an_error_is_one_line_and_contains_no_secret() {
     let error = Config::from_settings(settings).expect_err("not a URL").to_string();
     assert!(!error.contains("hunter2") && !error.contains('\n'), "{error}");
     assert!(error.starts_with("DATABASE_URL is ") && error.contains("postgres://gigway"), "{error}");
+}
+
+#[test]
+fn proxies_are_compared_in_canonical_form() {
+    let mapped = "::ffff:10.1.0.0/104,::ffff:192.0.2.1,::ffff:192.0.2.2/128,::fffe:10.0.0.0/104";
+    let settings = Settings { trusted_proxies: Some(mapped.to_owned()), ..Settings::default() };
+    let proxies = Config::from_settings(settings).expect("networks").trusted_proxies;
+    let proxies: Vec<_> = proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(proxies, ["10.0.0.0/8", "192.0.2.1/32", "192.0.2.2/32", "::fffe:a00:0/104"]);
+}
+
+#[test]
+fn the_url_of_a_database_names_its_host() {
+    for url in
+        ["postgres:///x", "postgresql:///", "postgres:/x", "postgres:///x?host=", "postgres:///x?port=1"]
+    {
+        let settings = Settings { database_url: Some(url.to_owned()), ..Settings::default() };
+        let error = Config::from_settings(settings).expect_err(url).to_string();
+        assert!(error.starts_with("DATABASE_URL names no host"), "{url}: {error}");
+    }
 }

@@ -64,12 +64,14 @@ use crate::engine::operation::{InvalidRequest, ValidatedOperation};
 use crate::engine::operation_log::OperationLog;
 use crate::engine::persisted_documents::PersistedDocuments;
 use crate::engine::request_validator::RequestValidator;
-use crate::engine::response::{count_objects, error_response, finalize, server_error};
+use crate::engine::response::{
+    charged_objects, error_response, finalize, limit_bytes, server_error, too_large,
+};
 use crate::engine::response_cache::{
     CacheRequests, CacheSize, CachedResponse, EntryMeta, Outcome, ResponseCache,
 };
-pub use crate::graphql::context::{Caller, RequestMeta};
-use crate::graphql::context::{RequestContext, request_span};
+use crate::graphql::context::RequestContext;
+pub use crate::graphql::context::{Caller, RequestMeta, request_span};
 use crate::graphql::error::{Error, ErrorCode};
 use crate::graphql::outcomes::OutcomeLog;
 use crate::graphql::{Schema, schema};
@@ -149,9 +151,17 @@ impl Engine {
     ///
     /// # Errors
     /// The response to send instead if the rate limit is exceeded.
-    pub async fn charge_cached(&self, address: IpAddr, cached: &CachedResponse) -> Result<(), Response> {
+    pub async fn charge_cached(
+        &self,
+        request_id: &Arc<str>,
+        address: IpAddr,
+        cached: &CachedResponse,
+    ) -> Result<(), Response> {
+        let mut log = OperationLog::start_cached(request_id, address, cached.name.as_deref());
         let charged = OperationCharge::charge_cached(&self.services, address, cached.cost).await;
-        charged.map_err(|error| error_response(&error))
+        let charged = charged.map_err(|error| error_response(&error));
+        log.finish(charged.as_ref().err().map_or(&[], |response| &response.errors));
+        charged
     }
 
     /// The counters of cacheable requests: hits, misses, and requests that joined a running execution.
@@ -209,7 +219,7 @@ impl Engine {
             }
             Outcome::Uncached(response) => {
                 log.finish(&response.errors);
-                let cost = charge.cost_of(count_objects(&response.data));
+                let cost = charge.cost_of(charged_objects(response));
                 drop(charge.settle(cost).await);
             }
         }
@@ -247,7 +257,7 @@ impl Engine {
                 idempotency::run_once(&self.services, request, |log| execute(Some(log))).await
             }
         };
-        let cost = charge.cost_of(count_objects(&response.data));
+        let cost = charge.cost_of(charged_objects(&response));
         let cost = charge.settle(cost).await;
         if wants_cost {
             response.extensions.insert("cost".to_owned(), cost);
@@ -267,10 +277,13 @@ impl Engine {
         let max_duration = self.timeout(operation.kind);
         let (spawner, mut scheduler) = LoadScheduler::new();
         let context = RequestContext::new(Arc::clone(&self.services), meta, spawner, time);
-        let context = Arc::new(context.with_outcomes(outcomes));
-        let execution = scheduler.drive(self.schema.execute(operation.request.data(context)));
+        let max = self.validator.limits().response_bytes;
+        let context = Arc::new(context.with_outcomes(outcomes).with_response_max(max));
+        let request = operation.request.data(Arc::clone(&context));
+        let execution = scheduler.drive(self.schema.execute(request));
         let response = match timeout(max_duration, catch_panic(execution)).await {
-            Ok(response) => response,
+            Ok(_) if context.has_too_much_text() => too_large(max, operation.kind),
+            Ok(response) => limit_bytes(response, max, operation.kind),
             Err(_) => error_response(&timeout_error(operation.kind, max_duration)),
         };
         finalize(response, &meta.request_id)

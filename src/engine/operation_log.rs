@@ -45,6 +45,19 @@ impl OperationLog {
         }
     }
 
+    /// A query of an anonymous client whose response is cached.
+    pub fn start_cached(request_id: &Arc<str>, address: IpAddr, name: Option<&str>) -> Self {
+        Self {
+            kind: OperationType::Query,
+            name: name.map(|name| shorten(name).into()),
+            user_id: None,
+            address,
+            request_id: Arc::clone(request_id),
+            started_at: Instant::now(),
+            is_finished: false,
+        }
+    }
+
     /// Logs the end of the operation, with its errors.
     pub fn finish(&mut self, errors: &[ServerError]) {
         self.is_finished = true;
@@ -68,7 +81,7 @@ impl OperationLog {
         let Self { address, request_id, .. } = self;
         let (kind, operation) = (self.kind.to_string(), self.name.as_deref());
         let milliseconds = self.started_at.elapsed().as_secs_f64() * 1000.0;
-        let user = self.user_id.map(|id| id.to_public());
+        let user = self.user_id.map(PublicId::to_public);
         request_span(request_id).in_scope(|| {
             if has_failed {
                 tracing::error!(

@@ -100,7 +100,7 @@ impl Engine {
     async fn create_execution_env(&self, meta: &RequestMeta) -> Result<Arc<ExecutionEnv>, Response> {
         let anonymous = RequestMeta { caller: Caller::Anonymous, ..meta.clone() };
         let handoff = self.run_root_field(&anonymous, Request::new(PROBE), None).await?;
-        Ok(Arc::new(handoff.execution_env()))
+        Ok(Arc::new(handoff.execution_env(self.validator.limits().response_bytes)))
     }
 
     /// Runs the root field of a subscription, and returns the source of events that it hands over.

@@ -22,7 +22,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_graphql::Context;
@@ -32,7 +32,7 @@ use tracing::Span;
 use crate::domain::id::UserId;
 use crate::domain::user::Viewer;
 use crate::events::cursor::Cursor;
-use crate::graphql::error::{Error, Result};
+use crate::graphql::error::{Error, ErrorCode, Result};
 use crate::graphql::load_spawner::{LoadSpawner, NoDelay};
 use crate::graphql::loaders::Loader;
 use crate::graphql::outcomes::OutcomeLog;
@@ -143,6 +143,10 @@ pub struct RequestContext {
     /// The header `Last-Event-ID`, which a browser's `EventSource` sends when it reconnects. Takes precedence
     /// over `after`.
     last_event_id: Option<String>,
+    /// The bytes of long texts that the response may still have.
+    remaining_text: AtomicUsize,
+    /// Whether the response has more.
+    has_too_much_text: AtomicBool,
 }
 
 impl RequestContext {
@@ -196,7 +200,19 @@ impl RequestContext {
             is_viewer_dependent: AtomicBool::new(false),
             outcomes: None,
             last_event_id: None,
+            remaining_text: AtomicUsize::new(usize::MAX),
+            has_too_much_text: AtomicBool::new(false),
         }
+    }
+
+    /// Sets the maximum size of the response in bytes.
+    pub fn with_response_max(self, max: usize) -> Self {
+        Self { remaining_text: AtomicUsize::new(max), ..self }
+    }
+
+    /// Whether long texts alone make the response too large. Then it is incomplete, and must be discarded.
+    pub fn has_too_much_text(&self) -> bool {
+        self.has_too_much_text.load(Ordering::Relaxed)
     }
 
     /// Sets the `Last-Event-ID` of the request.
@@ -300,6 +316,21 @@ pub trait ContextExt<'a> {
         if matches!(self.request().scope, ExecutionScope::Shared(_)) {
             self.request().set_viewer_dependent();
         }
+    }
+
+    /// Counts a long text of the response, so that an execution ends when its response is too large to be
+    /// sent, rather than with gigabytes in memory.
+    ///
+    /// # Errors
+    /// The response is too large.
+    fn count_text(&self, text: &str) -> Result<()> {
+        let take = |remaining: usize| remaining.checked_sub(text.len());
+        let request = self.request();
+        if request.remaining_text.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
+            return Ok(());
+        }
+        request.has_too_much_text.store(true, Ordering::Relaxed);
+        Err(Error::new(ErrorCode::QueryTooComplex, "The response is too large."))
     }
 
     /// The error to return if an object that must exist is not found, in a viewer-dependent shared execution:

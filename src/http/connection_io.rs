@@ -20,11 +20,14 @@ use crate::http::connection_limit::Permit;
 /// The maximum number of bytes of the last request's body that are received, before and after its response.
 const DISCARDED_MAX_BYTES: u64 = 32 * 1024 * 1024;
 
-/// How long the rest of the body is received after the last response.
-const DISCARD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the rest of the body is received after the last response: about as long as an upload may take.
+const DISCARD_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How long the client may send nothing while the rest of the body is received.
 const DISCARD_IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the send buffer may stay full, as a multiple of the stall timeout.
+const FULL_BUFFER_FACTOR: u32 = if cfg!(target_os = "linux") { 10 } else { 1 };
 
 /// The size of the buffer for bytes that are discarded.
 const DISCARD_BUFFER_BYTES: usize = 16 * 1024;
@@ -98,8 +101,10 @@ pub struct Socket {
 ///
 /// Writing fails if the client has not taken any byte for the stall timeout. That needs two clocks. The
 /// kernel's (`TCP_USER_TIMEOUT`) sees what the client has acknowledged, also while small messages still fit
-/// into the send buffer. This type's own is for systems without that option, and bounds the time in which the
-/// send buffer stays full.
+/// into the send buffer. This type's own sees only whether the send buffer stays full: the kernel accepts
+/// more when the client has taken about a third of it, which takes minutes if the client is slow but steady.
+/// So it is for systems without that option and, where there is one, for clients that take next to nothing
+/// ([`FULL_BUFFER_FACTOR`]).
 pub struct ConnectionIo {
     /// `None` only while it is dropped.
     socket: Option<Socket>,
@@ -157,7 +162,7 @@ impl ConnectionIo {
         }
     }
 
-    /// Fails if the client has taken nothing for the stall timeout.
+    /// Fails if the send buffer has been full for too long.
     fn check_stall(
         &mut self,
         cx: &mut Context<'_>,
@@ -165,7 +170,7 @@ impl ConnectionIo {
     ) -> Poll<io::Result<usize>> {
         match written {
             Poll::Pending => {
-                let stall_timeout = self.stall_timeout;
+                let stall_timeout = self.stall_timeout.saturating_mul(FULL_BUFFER_FACTOR);
                 let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(stall_timeout)));
                 if stall.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;

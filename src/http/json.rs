@@ -14,6 +14,9 @@ use crate::http::error_response::reject;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
+/// The most levels of lists and objects in JSON. It is serde's limit.
+const DEPTH_MAX: usize = 127;
+
 /// The fields of a request that must be strings.
 const STRINGS: [&str; 3] = ["query", "operationName", "documentId"];
 
@@ -66,6 +69,9 @@ pub fn parse(json: &[u8]) -> Result<Value, InvalidJson> {
     serde_json::from_slice(json).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         InvalidJson(match error.classify() {
+            Category::Syntax if error.to_string().starts_with("recursion limit exceeded") => {
+                format!("The JSON has more than {DEPTH_MAX} levels at line {line}, column {column}.")
+            }
             Category::Eof => format!("The JSON is incomplete: it ends at line {line}, column {column}."),
             _ => format!("Invalid JSON at line {line}, column {column}."),
         })
@@ -177,6 +183,10 @@ mod tests {
         ] {
             assert_eq!(describe_request(json.as_bytes()).message(), message, "{json}");
         }
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        assert!(parse(nested(DEPTH_MAX).as_bytes()).is_ok());
+        let invalid = parse(nested(DEPTH_MAX + 1).as_bytes()).expect_err("nested too deeply");
+        assert_eq!(invalid.message(), "The JSON has more than 127 levels at line 1, column 128.");
         let invalid = describe_request(b"{\"query\":\"\xff\"}");
         assert!(invalid.message().starts_with("Invalid JSON at line 1, column 1"), "{invalid:?}");
     }

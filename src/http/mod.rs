@@ -9,13 +9,15 @@
 //! 3. [`middleware::request_log`]: finds the address of the client, logs one line, and counts the request in
 //!    [`metrics`].
 //! 4. [`middleware::security_headers`]: adds headers to the response.
-//! 5. [`error_response::panic_response`]: turns a panic into a response with status 500.
-//! 6. [`middleware::cors`]: allows requests of other web origins.
-//! 7. [`middleware::request_limit`]: refuses a request if its network sends too many.
+//! 5. [`error_response::catch_panic`]: turns a panic into a response with status 500.
+//! 6. [`middleware::request_limit`]: counts a request, and says whether its network has sent too many.
+//! 7. [`middleware::cors`]: allows requests of other web origins, and answers preflights. Inside of it,
+//!    [`middleware::request_limit`] answers what is too much, so that pages can read that.
 //! 8. A handler in [`routes`]. `/graphql` is [`routes::graphql`]: it reads the operation ([`request_body`],
-//!    [`operation_request`], [`multipart_request`]) within limits of memory ([`message_memory`],
-//!    [`upload_permits`]), executes it with [`state`], and writes a response ([`response`], or [`streaming`]
-//!    for server-sent events and multipart subscriptions). A WebSocket continues in [`websocket`].
+//!    [`operation_request`], [`multipart_request`], [`part_stream`]) within limits of memory
+//!    ([`message_memory`], [`upload_permits`]), executes it with [`state`], and writes a response
+//!    ([`response`], or [`streaming`] for server-sent events and multipart subscriptions). A WebSocket
+//!    continues in [`websocket`].
 //!
 //! To add a route: write the handler in a new file in `routes/`, declare the file in `routes/mod.rs`, add the
 //! path in [`router`], and add it to `ROUTES` or `PATH_PREFIXES` in `metrics.rs`, so that its requests are
@@ -35,6 +37,7 @@ mod metrics;
 mod middleware;
 mod multipart_request;
 mod operation_request;
+mod part_stream;
 mod refused_connections;
 mod request_body;
 mod request_info;
@@ -53,11 +56,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::HeaderValue;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use tower::ServiceBuilder;
 use tower::util::MapRequestLayer;
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -92,9 +94,10 @@ pub fn router(state: Arc<AppState>) -> Router {
         .merge(images)
         .fallback(routes::fallback::not_found)
         .method_not_allowed_fallback(routes::fallback::method_not_allowed)
-        .layer(from_fn_with_state(Arc::clone(&state), middleware::request_limit::limit))
+        .layer(from_fn(middleware::request_limit::refuse))
         .layer(middleware::cors::cors(&state))
-        .layer(CatchPanicLayer::custom(error_response::panic_response));
+        .layer(from_fn_with_state(Arc::clone(&state), middleware::request_limit::count))
+        .layer(from_fn(error_response::catch_panic));
     let request_ids = ServiceBuilder::new()
         .layer(MapRequestLayer::new(request_id::remove_invalid))
         .layer(SetRequestIdLayer::new(REQUEST_ID, GenerateRequestId(Arc::clone(&state.services))))

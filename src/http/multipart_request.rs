@@ -18,6 +18,7 @@ use crate::graphql::error::ErrorCode;
 use crate::http::error_response::reject;
 use crate::http::json;
 use crate::http::operation_request;
+use crate::http::part_stream::{HEADERS_MAX_BYTES, HeadersTooLarge, PartStream};
 use crate::http::upload_permits::UploadPermit;
 
 /// The maximum number of files in a request, and of variables that refer to files.
@@ -53,10 +54,15 @@ pub async fn read(
         .for_field("operations", operations_max_bytes)
         .for_field("map", MAP_MAX_BYTES);
     let constraints = Constraints::new().size_limit(limits);
-    let mut parts = Multipart::with_constraints(body.into_data_stream(), boundary, constraints);
+    let (bytes, position) = PartStream::new(body.into_data_stream());
+    let mut parts = Multipart::with_constraints(bytes, boundary, constraints);
 
     let (mut operations, mut map, mut files) = (None, None, HashMap::new());
-    while let Some(field) = parts.next_field().await.map_err(|error| multipart_error(&error))? {
+    loop {
+        position.leave_data();
+        let field = parts.next_field().await.map_err(|error| multipart_error(&error))?;
+        let Some(field) = field else { break };
+        position.enter_data();
         let Some(name) = field.name().map(str::to_owned) else {
             return Err(invalid("each part must have a name"));
         };
@@ -123,11 +129,18 @@ async fn read_file(
 
 fn multipart_error(error: &Error) -> Response {
     match error {
+        Error::StreamReadFailed(error) if is_headers_too_large(error.as_ref()) => {
+            invalid(&format!("the headers of a part may have at most {HEADERS_MAX_BYTES} bytes"))
+        }
         Error::FieldSizeExceeded { .. } | Error::StreamSizeExceeded { .. } => too_large(),
         Error::NoMultipart | Error::NoBoundary => invalid("the content type has no boundary"),
         Error::StreamReadFailed(_) | Error::IncompleteStream => invalid("the body is incomplete"),
         _ => invalid("the body is not a multipart form"),
     }
+}
+
+fn is_headers_too_large(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<HeadersTooLarge>() || error.source().is_some_and(is_headers_too_large)
 }
 
 fn invalid(reason: &str) -> Response {

@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_graphql::{BatchRequest, Request};
@@ -12,17 +13,16 @@ use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::BytesMut;
-use futures_util::StreamExt;
-use tokio::time::timeout;
+use futures_util::{StreamExt, TryStreamExt};
+use tokio::time::{sleep, timeout};
 
 use crate::domain::id::UserId;
 use crate::engine::Caller;
 use crate::engine::response::{error_response, finalize};
 use crate::graphql::error::{Error, ErrorCode};
-use crate::http::connection_limit::Permit;
 use crate::http::error_response::reject;
 use crate::http::headers::{APOLLO_OPERATION_NAME, REQUIRE_PREFLIGHT};
-use crate::http::message_memory::{MessageMemory, Sender};
+use crate::http::message_memory::{MemoryPermit, MessageMemory};
 use crate::http::multipart_request;
 use crate::http::operation_request;
 use crate::http::response::respond_as_json;
@@ -33,6 +33,10 @@ const UPLOAD_TIMEOUT_FACTOR: u32 = 3;
 
 /// How long an upload waits until others are done. Some clients give up after sending nothing for 30 seconds.
 const UPLOAD_WAIT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// While others wait, an upload must send so many bytes in each of these intervals.
+const PROGRESS_MIN_BYTES: usize = 64 * 1024;
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// After how many seconds a client that has waited in vain should try again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
@@ -75,7 +79,7 @@ pub async fn read(
     let content_type = content_type.unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/json") {
-        let new_permit = || state.message_memory.permit(state.sender(headers, address));
+        let new_permit = || state.message_memory.permit(state.sender(headers, address), address);
         let json = read_json(body, state.request_max_bytes, new_permit);
         return parse_json(&within(state.limits.message_timeout, json).await??, state.batch_max);
     }
@@ -124,9 +128,40 @@ async fn read_multipart(
     // The limit and one more byte, by which the mutation recognizes a file that is too large.
     let limits = &state.services.limits;
     let retained_bytes = limits.gig.image_upload_max_bytes.max(limits.verification.document_max_bytes) + 1;
+    let received = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&received);
+    let chunks = body.into_data_stream().inspect_ok(move |chunk| {
+        count.fetch_add(chunk.len(), Ordering::Relaxed);
+    });
+    let body = Body::from_stream(chunks);
     let request =
         multipart_request::read(content_type, body, state.request_max_bytes, retained_bytes, &permit);
-    within(state.limits.message_timeout * UPLOAD_TIMEOUT_FACTOR, request).await?
+    let request = within(state.limits.message_timeout * UPLOAD_TIMEOUT_FACTOR, request);
+    if bytes <= PROGRESS_MIN_BYTES {
+        return request.await?;
+    }
+    tokio::select! {
+        request = request => request?,
+        response = watch_progress(state, &received) => Err(response),
+    }
+}
+
+/// Waits until an upload has sent too little while others wait, and returns the response to it.
+async fn watch_progress(state: &AppState, received: &AtomicUsize) -> Response {
+    let mut before = 0;
+    loop {
+        sleep(PROGRESS_INTERVAL).await;
+        let now = received.load(Ordering::Relaxed);
+        if now - before < PROGRESS_MIN_BYTES && state.upload_permits.has_waiting() {
+            break;
+        }
+        before = now;
+    }
+    let seconds = PROGRESS_INTERVAL.as_secs();
+    let message = format!(
+        "An upload must send at least {PROGRESS_MIN_BYTES} bytes in {seconds} seconds while others wait."
+    );
+    reject(StatusCode::REQUEST_TIMEOUT, ErrorCode::BadRequest, message)
 }
 
 /// The signed-in person who sends files.
@@ -159,7 +194,7 @@ fn retry_later(status: StatusCode, code: ErrorCode, message: &str) -> Response {
 async fn read_json(
     body: Body,
     max: usize,
-    new_permit: impl Fn() -> Permit<Sender>,
+    new_permit: impl Fn() -> MemoryPermit,
 ) -> Result<BytesMut, Response> {
     let too_large = || {
         let message = format!("The request may have at most {max} bytes.");

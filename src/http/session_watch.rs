@@ -22,8 +22,8 @@ pub struct SessionWatch {
 
 impl SessionWatch {
     /// Starts without a session: the client is anonymous until [`watch`](Self::watch) is called.
-    pub fn new(state: Arc<AppState>) -> Self {
-        let current_caller = CurrentCaller::anonymous(Arc::clone(&state.services));
+    pub fn new(state: Arc<AppState>, request_id: Arc<str>) -> Self {
+        let current_caller = CurrentCaller::anonymous(Arc::clone(&state.services), request_id);
         Self { state, current_caller, ends_at: None }
     }
 

@@ -175,10 +175,11 @@ impl AppState {
     /// The response if the client has exceeded its rate limit.
     pub async fn charge_cached(
         &self,
+        request_id: &Arc<str>,
         address: IpAddr,
         cached: &CachedResponse,
     ) -> Result<(), GraphqlResponse> {
-        let charged = self.engine.charge_cached(address, cached).await;
+        let charged = self.engine.charge_cached(request_id, address, cached).await;
         self.metrics.record_operation(OperationType::Query, cached.cost, charged.as_ref().err());
         charged
     }

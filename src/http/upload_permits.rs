@@ -4,6 +4,7 @@
 //! they are in memory: while they are received, while they wait to be decoded, and until the last copy is
 //! dropped, even if the client has disconnected meanwhile.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
@@ -27,6 +28,24 @@ const PERSON_BYTES: usize = 36 * MEBIBYTE;
 pub struct UploadPermits {
     all: Arc<Semaphore>,
     by_person: Mutex<WeakValueHashMap<UserId, Weak<Semaphore>>>,
+    /// How many uploads wait for those of others.
+    waiting: AtomicUsize,
+}
+
+/// An upload that waits for those of others, until it is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Counts as some bytes of uploads until it is dropped.
@@ -42,6 +61,7 @@ impl Default for UploadPermits {
         Self {
             all: Arc::new(Semaphore::new(TOTAL_BYTES / UNIT_BYTES)),
             by_person: Mutex::new(WeakValueHashMap::new()),
+            waiting: AtomicUsize::new(0),
         }
     }
 }
@@ -52,8 +72,15 @@ impl UploadPermits {
         let units = u32::try_from(bytes.min(PERSON_BYTES).div_ceil(UNIT_BYTES)).expect("it fits");
         // First the person's own: someone who waits for these takes nothing from others.
         let of_person = acquire(self.of_person(person), units).await;
+        let waiting = Waiting::new(&self.waiting);
         let of_all = acquire(Arc::clone(&self.all), units).await;
+        drop(waiting);
         UploadPermit { bytes, _of_person: of_person, _of_all: of_all }
+    }
+
+    /// Whether an upload waits for those of others.
+    pub fn has_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
     }
 
     fn of_person(&self, person: UserId) -> Arc<Semaphore> {
@@ -128,9 +155,13 @@ mod tests {
         for number in 1..=10 {
             held.push(permits.acquire(person(number), LARGEST).await);
         }
-        assert!(!is_free(&permits, person(11)));
+        assert!(!is_free(&permits, person(11)) && !permits.has_waiting());
         assert!(permits.acquire(person(11), MEBIBYTE).now_or_never().is_some());
+        let mut waiting = std::pin::pin!(permits.acquire(person(11), LARGEST));
+        assert!(waiting.as_mut().now_or_never().is_none() && permits.has_waiting());
         drop(held);
+        drop(waiting.await);
+        assert!(!permits.has_waiting());
         assert_eq!(permits.all.available_permits(), TOTAL_BYTES / UNIT_BYTES);
     }
 }

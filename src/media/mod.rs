@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as BlobPath;
 use object_store::{ObjectStore, PutPayload};
@@ -34,6 +35,12 @@ pub enum BlobKind {
     GigImages,
     /// Images of identity documents, stored encrypted.
     IdentityDocuments,
+}
+
+/// The content of a blob, in small parts that are read when they are needed.
+pub struct BlobContent {
+    pub bytes: u64,
+    pub parts: BoxStream<'static, Result<Bytes, object_store::Error>>,
 }
 
 /// The images of this installation.
@@ -90,13 +97,25 @@ impl Media {
         tokio::fs::set_permissions(file, Permissions::from_mode(PRIVATE_FILE)).await.map_err(file_error)
     }
 
-    /// The bytes of a blob; `None` if it does not exist.
+    /// All bytes of a blob; `None` if it does not exist.
     ///
     /// # Errors
     /// The object store does not answer.
     pub async fn get(&self, id: impl Into<BlobId>) -> Result<Option<Bytes>, object_store::Error> {
         match self.blobs.get(&path(id.into())).await {
             Ok(blob) => Ok(Some(blob.bytes().await?)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The content of a blob, for a client that may read slowly; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// The object store does not answer.
+    pub async fn open(&self, id: impl Into<BlobId>) -> Result<Option<BlobContent>, object_store::Error> {
+        match self.blobs.get(&path(id.into())).await {
+            Ok(blob) => Ok(Some(BlobContent { bytes: blob.meta.size, parts: blob.into_stream() })),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
@@ -159,6 +178,9 @@ fn path(id: BlobId) -> BlobPath {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::TryStreamExt;
+    use uuid::Uuid;
+
     use super::*;
     use crate::domain::id::ImageId;
 
@@ -167,7 +189,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let (gig_images, documents) = (Bounds::default(), Bounds::default());
         let media = Media::in_directory(dir.path(), gig_images, documents).expect("a directory");
-        let id = |number| ImageId::from_uuid(uuid::Uuid::from_u128(number));
+        let id = |number| ImageId::from_uuid(Uuid::from_u128(number));
         let leave_unfinished = |number, attempt: u32| {
             let name = format!("{}#{attempt}", path(id(number).into()));
             std::fs::write(dir.path().join(name), "half of it").expect("written");
@@ -184,5 +206,21 @@ mod tests {
         let left = std::fs::read_dir(dir.path().join(GIG_IMAGES)).expect("a directory");
         let left: Vec<_> = left.map(|entry| entry.expect("an entry").file_name()).collect();
         assert_eq!(left, [format!("{}.jpg#1", id(2).to_public()).as_str()]);
+    }
+
+    #[tokio::test]
+    async fn a_blob_is_read_in_small_parts() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let media =
+            Media::in_directory(dir.path(), Bounds::default(), Bounds::default()).expect("a directory");
+        let id = ImageId::from_uuid(Uuid::from_u128(1));
+        assert!(media.open(id).await.expect("an answer").is_none());
+        let content: Vec<u8> = (0_u32..100_000).flat_map(u32::to_be_bytes).collect();
+        media.put(id, content.clone().into()).await.expect("stored");
+        let blob = media.open(id).await.expect("an answer").expect("the blob");
+        assert_eq!(blob.bytes, 400_000);
+        let parts: Vec<Bytes> = blob.parts.try_collect().await.expect("all parts");
+        assert!(parts.iter().all(|part| part.len() <= 64 * 1024), "{}", parts[0].len());
+        assert_eq!(parts.concat(), content);
     }
 }

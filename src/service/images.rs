@@ -7,8 +7,8 @@ use crate::domain::id::{ImageId, PublicId, UserId};
 use crate::domain::image::GigImage;
 use crate::domain::user::Viewer;
 use crate::domain::violation::{Violation, ViolationCode};
-use crate::media::BlobKind;
 use crate::media::images::{EncodedImage, claimed_pixels};
+use crate::media::{BlobContent, BlobKind};
 use crate::service::fair_queue::QueueLimits;
 use crate::service::rate_limit::{RateLimitKey, RateLimitKind};
 use crate::service::{Error, Result, Services, UnitOfWork, blobs};
@@ -154,22 +154,22 @@ fn signed_text(image_id: ImageId, expires: i64) -> String {
     format!("{}?expires={expires}", image_id.to_public())
 }
 
-/// An image, ready to be sent.
+/// An image that a client can see.
 #[derive(Debug)]
-pub struct ImageFile {
-    pub bytes: Bytes,
+pub struct VisibleImage {
+    id: ImageId,
     /// Whether everybody can see it, and shared caches can store it.
     pub is_public: bool,
 }
 
-/// Returns an image, or `None` if it does not exist or the client cannot see it. While its gig is ACTIVE,
+/// Finds an image. Returns `None` if it does not exist or the client cannot see it. While its gig is ACTIVE,
 /// everybody can see it; otherwise its owner, reviewers, and clients with a signed URL.
-pub async fn read(
+pub async fn find(
     services: &Services,
     viewer: Option<&Viewer>,
     image_id: ImageId,
     signature: Option<&UrlSignature>,
-) -> Result<Option<ImageFile>> {
+) -> Result<Option<VisibleImage>> {
     let kind = if viewer.is_some() { ReaderKind::SignedIn } else { ReaderKind::Anonymous };
     let db = &services.db.reader(kind, DatabaseTime::default());
     let is_signed =
@@ -179,9 +179,13 @@ pub async fn read(
     } else {
         images::find_all_visible(db, viewer, &[image_id]).await?
     };
-    let Some(image_view) = image_view.into_iter().next() else { return Ok(None) };
-    let bytes = services.media.get(image_id).await.map_err(Error::unavailable)?;
-    Ok(bytes.map(|bytes| ImageFile { bytes, is_public: image_view.is_public }))
+    let image_view = image_view.into_iter().next();
+    Ok(image_view.map(|image_view| VisibleImage { id: image_id, is_public: image_view.is_public }))
+}
+
+/// Opens the file of an image; `None` if it was deleted meanwhile.
+pub async fn open(services: &Services, image: &VisibleImage) -> Result<Option<BlobContent>> {
+    services.media.open(image.id).await.map_err(Error::unavailable)
 }
 
 fn is_valid(

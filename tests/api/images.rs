@@ -117,6 +117,7 @@ async fn an_image_is_public_only_while_its_gig_is_listed(app: TestApp) {
     let revalidated =
         app.gateway_a().get(&format!("/media/{image}.jpg")).header("if-none-match", tag).send().await;
     assert_eq!(revalidated.expect("a response").status(), 304);
+    assert_eq!(response.headers()["content-length"], bytes.len().to_string());
     assert_eq!(bytes, response.bytes().await.expect("bytes").to_vec());
 
     // Paused: no longer public; and the signed URL expires.
@@ -129,6 +130,17 @@ async fn an_image_is_public_only_while_its_gig_is_listed(app: TestApp) {
     {
         assert_eq!(app.gateway_a().fetch(unknown).await.0, 404, "{unknown}");
     }
+}
+
+async fn a_client_that_has_an_image_does_not_cause_its_file_to_be_read(app: TestApp) {
+    let ann = app.member("Ann").await;
+    let image = ann.client.upload_image(small_png()).await;
+    tokio::fs::remove_file(app.image_dir().join(format!("{image}.jpg"))).await.expect("a file");
+    let get = || ann.client.get(&format!("/media/{image}.jpg"));
+    let revalidated = get().header("if-none-match", format!("\"{image}\"")).send().await.expect("a response");
+    assert_eq!(revalidated.status(), 304);
+    assert_eq!(revalidated.headers()["etag"], format!("\"{image}\""));
+    assert_eq!(get().send().await.expect("a response").status(), 404);
 }
 
 async fn an_image_belongs_to_one_gig(app: TestApp) {
@@ -192,6 +204,7 @@ on_both_back_ends!(
     images_are_detected_by_content_and_stored_as_small_jpegs,
     invalid_images_are_rejected_and_nothing_is_stored,
     an_image_is_public_only_while_its_gig_is_listed,
+    a_client_that_has_an_image_does_not_cause_its_file_to_be_read,
     an_image_belongs_to_one_gig,
     unattached_images_are_deleted_after_a_day,
     images_keep_the_order_of_the_form,

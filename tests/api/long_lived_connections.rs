@@ -109,6 +109,37 @@ async fn credentials_in_a_ping_must_be_valid_and_of_the_same_user(app: TestApp) 
     assert_eq!(socket.expect_close().await.0, 4410);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_waits_for_its_network_is_in_time() {
+    let budgets = json!({ "requests": { "capacity": 40, "perMinute": 1 } });
+    let settings = Settings {
+        budgets: Some(budgets.to_string()),
+        token_grace_seconds: Some("1".into()),
+        socket_init_seconds: Some("2".into()),
+        ..Settings::default()
+    };
+    let app = TestApp::start(settings, 1).await;
+    let ann = app.member("Ann").await;
+    let token = expiring_token(&app, &ann);
+    let mut renewing = Socket::open(ann.client.address, Some(&token)).await;
+    let mut expiring = Socket::open(ann.client.address, Some(&token)).await;
+    let fresh = refresh(&ann).await;
+    let mut initializing = Socket::open_without_init(ann.client.address).await;
+    // The other requests of the network leave nothing for the messages.
+    while ann.client.fetch("/livez").await.0 != 429 {}
+    initializing.send_connection_init(None).await;
+    renewing.send(json!({ "type": "ping", "payload": bearer(&fresh) })).await;
+    expiring.send(json!({ "type": "ping" })).await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    app.advance_clock(TimeDelta::minutes(4));
+    assert_eq!(initializing.receive().await["type"], "connection_ack");
+    assert!(renewing.receive().await["payload"]["accessTokenExpiresAt"].is_string());
+    // A message that does not renew the credentials changes nothing.
+    assert_eq!(expiring.expect_close().await, (4403, "The credentials have expired".to_owned()));
+    renewing.subscribe("1", "{ viewer { email } }", json!({})).await;
+    assert_eq!(renewing.receive_for("1").await["payload"]["data"]["viewer"]["email"], json!(ann.email));
+}
+
 /// Opens an event stream of the subscription.
 async fn stream(client: &Client, query: &str, variables: Value) -> EventStream {
     let request = client.post("/graphql").header("accept", "text/event-stream");

@@ -229,3 +229,34 @@ async fn pages_may_send_the_headers_that_clients_add_by_themselves() {
     }
     assert!(!is_allowed(&configured, "x-other").await);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_bytes_in_front_of_the_data_of_a_part_are_limited() {
+    let app = TestApp::on_sqlite().await;
+    let ann = app.member("Ann").await;
+    let send = async |body: String| {
+        let request = ann.client.post("/graphql").header("apollo-require-preflight", "1");
+        let request = request.header("content-type", "multipart/form-data; boundary=b").body(body);
+        send(request).await
+    };
+    let part = |name: &str, headers: &str, data: &str| {
+        format!("--b\r\n{headers}content-disposition: form-data; name=\"{name}\"\r\n\r\n{data}\r\n")
+    };
+    let form = |preamble: &str, headers: &str| {
+        let operations = part("operations", headers, VALID);
+        // The data of a part is not limited in this way, even if it arrives together with the headers.
+        let file = part("0", headers, &"x".repeat(200_000));
+        format!("{preamble}{operations}{}{file}--b--\r\n", part("map", headers, "{}"))
+    };
+    for (preamble, headers) in
+        [("", ""), ("p\r\n", "a: b\r\n"), ("", &*format!("a: {}\r\n", "b".repeat(8_000)))]
+    {
+        let (status, body) = send(form(preamble, headers)).await;
+        assert_eq!((status, &body["data"]["gigs"]["totalCount"]), (200, &json!(0)), "{body}");
+    }
+    let message = "Not a GraphQL multipart request: the headers of a part may have at most 16384 bytes.";
+    let large = "x".repeat(300_000);
+    for (preamble, headers) in [(&*large, ""), ("", &*format!("a: {large}\r\n")), ("", &*large)] {
+        assert_eq!(bad_request(send(form(preamble, headers)).await, "large headers"), message);
+    }
+}

@@ -129,6 +129,15 @@ async fn the_log_says_how_operations_end_and_who_was_refused() {
     client.fetch(&long_path).await;
     let long_name = format!("query {} {{ __typename }}", "n".repeat(2000));
     client.run(&long_name, json!({})).await;
+    // The second response comes from the cache. Invalid operations over HTTP, and as a stream.
+    for _ in 0..2 {
+        client.run("query Cached { categories { id } }", json!({})).await;
+    }
+    client.execute("{ noSuchField }", json!({})).await;
+    ann.execute("{ noSuchField }", json!({})).await;
+    let invalid = json!({ "query": "{ noSuchField }" });
+    let stream = client.post("/graphql").header("accept", "text/event-stream").json(&invalid);
+    stream.send().await.expect("a response").text().await.expect("a stream");
     served.stop_with("TERM");
 
     let text = read_to_string(dir.path().join("log")).expect("a log");
@@ -161,15 +170,21 @@ async fn the_log_says_how_operations_end_and_who_was_refused() {
         failures.iter().all(|line| line["address"] == "127.0.0.1" && line["account"].is_string()),
         "{text}"
     );
-    let reused = events("REFRESH_TOKEN_REUSED");
-    assert_eq!(reused.len(), 1, "{text}");
-    assert_eq!((&reused[0]["user"], &reused[0]["address"]), (&json!(ann_id), &json!("127.0.0.1")));
+    let repetitions = events("REFRESH_TOKEN_REUSED");
+    assert_eq!(repetitions.len(), 1, "{text}");
+    assert_eq!((&repetitions[0]["user"], &repetitions[0]["address"]), (&json!(ann_id), &json!("127.0.0.1")));
     // A subscription is logged when it ends.
     let ended = log.iter().find(|line| line["operation"] == "Watched").unwrap_or_else(|| panic!("{text}"));
     assert_eq!((&ended["status"], &ended["kind"]), (&json!("OK"), &json!("subscription")));
-    // An invalid operation of a socket.
-    let rejected = log.iter().find(|line| line["message"] == "operation rejected");
-    assert_eq!(rejected.unwrap_or_else(|| panic!("{text}"))["status"], "GRAPHQL_VALIDATION_FAILED");
+    // Invalid operations of a socket, two requests and a stream.
+    let rejected: Vec<_> = log.iter().filter(|line| line["message"] == "operation rejected").collect();
+    assert_eq!(rejected.len(), 4, "{text}");
+    assert!(rejected.iter().all(|line| line["status"] == "GRAPHQL_VALIDATION_FAILED"), "{text}");
+    let from_cache =
+        log.iter().filter(|line| line["operation"] == "Cached" && line["address"] == "127.0.0.1");
+    let ended: Vec<_> = from_cache.filter(|line| line["message"] == "operation completed").collect();
+    assert_eq!(ended.len(), 2, "{text}");
+    assert!(ended.iter().all(|line| line["status"] == "OK" && line["spans"].to_string().contains("\"id\"")));
     let request = log.iter().find(|line| line["message"] == "request completed").expect("a request");
     assert_eq!(request["address"], "127.0.0.1");
 }

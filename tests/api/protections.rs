@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use gigway::config::Settings;
+use gigway::domain::event::Topic;
+use gigway::domain::id::{PublicId, UserId};
 use gigway::store::{Database, event_log};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -11,6 +13,7 @@ use serde_json::{Value, json};
 use crate::support::client::{Client, error_codes};
 use crate::support::documents::{PAUSE_GIG, SAVE_DRAFT, introspection};
 use crate::support::on_both_back_ends;
+use crate::support::proxy::wait_until;
 use crate::support::servers;
 use crate::support::test_app::TestApp;
 
@@ -157,6 +160,66 @@ on_both_back_ends!(
     requests_that_need_no_cors_preflight_are_rejected,
     federation_entities_are_found_by_key,
 );
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_response_with_too_many_bytes_is_not_sent() {
+    let app = with_limits(json!({ "responseBytes": 30_000 })).await;
+    let (ann, gateway) = (app.member("Ann").await, app.gateway_a());
+    let mut form = app.gig_form("I will write a song for you").await;
+    form["description"] = json!("Three minutes of music, made for you alone. ".repeat(46));
+    let gig = ann.post(form).await;
+    app.reviewer("Rita").await.approve(&gig).await;
+    let copies = |field: &str, count: usize| {
+        (0..count).map(|number| format!("a{number}: {field} ")).collect::<Vec<_>>().concat()
+    };
+    let list = |fields: &str| format!("{{ gigs {{ nodes {{ {fields} }} }} }}");
+    let expected = json!({ "code": "QUERY_TOO_COMPLEX", "limit": "responseBytes", "allowed": 30_000 });
+    assert!(gateway.run(&list(&copies("description", 10)), json!({})).await["gigs"].is_object());
+    // Long texts are counted during the execution, all others afterwards.
+    let nodes = format!(
+        "{{ nodes(ids: {}) {{ id ... on Gig {{ {} }} }} }}",
+        json!(vec![&gig; 100]),
+        copies("title", 9)
+    );
+    for query in [list(&copies("description", 20)), nodes] {
+        let body = json!({ "query": query });
+        for client in [&gateway, &ann.client] {
+            let (status, response) = post(client, &body).await;
+            assert_eq!((status, response.get("data")), (200, None), "{response}");
+            assert_eq!(response["errors"][0]["extensions"], expected);
+            let message = response["errors"][0]["message"].as_str().expect("text");
+            assert!(message.contains("at most 30000 bytes"), "{message}");
+        }
+        let got = gateway.get("/graphql").query(&[("query", &query)]).send().await.expect("a response");
+        assert!(!got.headers()["cache-control"].to_str().expect("text").contains("public"));
+        assert_eq!(error_codes(&got.json().await.expect("JSON")), ["QUERY_TOO_COMPLEX"]);
+        let stream = gateway.post("/graphql").header("accept", "text/event-stream").json(&body);
+        let text = stream.send().await.expect("a response").text().await.expect("a stream");
+        assert!(text.contains(r#""limit":"responseBytes""#) && text.len() < 1000, "{text}");
+        let mut socket = gateway.socket().await;
+        socket.subscribe("1", &query, json!({})).await;
+        assert_eq!(socket.expect_error("1").await, ["QUERY_TOO_COMPLEX"]);
+    }
+    // It costs what a complete response may cost.
+    let body = json!({ "query": list(&copies("description", 20)), "extensions": { "cost": true } });
+    let cost = &post(&ann.client, &body).await.1["extensions"]["cost"];
+    assert!(cost["actual"].as_u64() >= cost["requested"].as_u64(), "{cost}");
+    // An event that is too large ends its subscription; a mutation says that it was executed.
+    let mut socket = ann.client.socket().await;
+    let large = format!("subscription {{ gigStatusChanged {{ gig {{ {} }} }} }}", copies("description", 20));
+    socket.subscribe("1", &large, json!({})).await;
+    let seller = Topic::GigsOfSeller(UserId::parse(&ann.id).expect("an id"));
+    let dispatcher = app.services().streams.dispatcher();
+    wait_until("it is attached", async || dispatcher.subscriber_count_of(seller) == 1).await;
+    let pause =
+        format!("mutation {{ pauseGig(id: \"{gig}\") {{ gig {{ {} }} }} }}", copies("description", 20));
+    let (_, response) = post(&ann.client, &json!({ "query": pause })).await;
+    assert_eq!(response["errors"][0]["extensions"], expected);
+    let message = response["errors"][0]["message"].as_str().expect("text");
+    assert!(message.ends_with("The mutation was executed."), "{message}");
+    assert_eq!(ann.status(&gig).await, "PAUSED");
+    assert_eq!(socket.expect_error("1").await, ["QUERY_TOO_COMPLEX"]);
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn batches_are_accepted_only_if_enabled() {

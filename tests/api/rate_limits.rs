@@ -305,6 +305,8 @@ async fn every_kind_of_request_counts_for_the_limit_of_its_network() {
         "GET /identity-documents/doc_00000000000000000000000000?expires=1&signature=a HTTP/1.1",
         "GET /nowhere HTTP/1.1",
         "DELETE /graphql HTTP/1.1",
+        "OPTIONS /graphql HTTP/1.1\r\naccess-control-request-method: POST",
+        "OPTIONS /nowhere HTTP/1.1",
         "GET /graphql?query={__typename} HTTP/1.1",
         "POST /graphql HTTP/1.1\r\ncontent-type: text/plain\r\ncontent-length: 0",
         "POST /graphql HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: 0",

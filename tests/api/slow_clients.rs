@@ -42,8 +42,12 @@ fn close_frame(received: &[u8]) -> (u16, String) {
 async fn a_websocket_message_must_arrive_in_time() {
     let app = with_short_timeouts().await;
     let timeout = (4408, "A message must arrive completely within 1 seconds".to_owned());
-    // A frame that is incomplete, its header alone, and a message that lacks its last frame.
-    for part in [[frame_head(0x81, 1000), vec![b' '; 500]].concat(), vec![0x81], frame(0x01, &[b' '; 500])] {
+    let incomplete = [frame_head(0x81, 1000), vec![b' '; 500]].concat();
+    let ping = frame(0x81, br#"{"type":"ping"}"#);
+    // A frame that is incomplete, also together with a whole message, its header alone, and a message that
+    // lacks its last frame.
+    let together = [ping, incomplete.clone()].concat();
+    for part in [incomplete, together, vec![0x81], frame(0x01, &[b' '; 500])] {
         let mut connection = RawConnection::open(app.gateway_a().address).await;
         connection.upgrade_and_init().await;
         let start = Instant::now();
@@ -120,6 +124,91 @@ async fn incomplete_requests_of_one_network_take_a_limited_amount_of_memory() {
         client.execute(&query, json!({})).await["data"]["__typename"] == "Query"
     })
     .await;
+}
+
+/// Starts a gateway that disconnects clients soon, with a gig that has a long description. Returns also a
+/// query whose response is larger than what the kernel sends ahead.
+async fn with_large_response() -> (TestApp, TestUser, String) {
+    let settings = Settings {
+        stall_seconds: Some("3".to_owned()),
+        socket_ping_seconds: Some("2".to_owned()),
+        limits: Some(json!({ "gig": { "descriptionMaxChars": 100_000 } }).to_string()),
+        ..Settings::default()
+    };
+    let app = TestApp::start(settings, 1).await;
+    let ann = app.member("Ann").await;
+    let mut form = app.gig_form("I will write a song for you").await;
+    form["description"] = json!("Three minutes of music, made for you alone. ".repeat(1400).trim());
+    let id = ann.post(form).await;
+    app.reviewer("Rita").await.approve(&id).await;
+    let copies: Vec<_> = (0..95).map(|number| format!("a{number}: description ")).collect();
+    let query = format!("{{ gig(id: \"{id}\") {{ {} }} }}", copies.concat());
+    (app, ann, query)
+}
+
+/// Reads a little of a large response again and again, for longer than a client may read nothing.
+async fn read_slowly(connection: &mut RawConnection) {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(8) {
+        connection.skip(8 * 1024).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_reads_slowly_but_steadily_gets_the_whole_response() {
+    let (app, _ann, query) = with_large_response().await;
+    let body = json!({ "query": query }).to_string();
+    let mut connection = RawConnection::open(app.gateway_a().address).await;
+    let headers = format!("{JSON}connection: close\r\n");
+    connection.send(head("POST /graphql", &headers, body.len()) + &body).await;
+    let response = connection.read_head().await;
+    let length = response.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
+    let start = Instant::now();
+    read_slowly(&mut connection).await;
+    let rest = connection.read_to_end().await;
+    assert!(rest.len() > 3_000_000 && rest.ends_with(b"\"}}}"), "{length} {:?}", start.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_whose_client_reads_slowly_stays_open() {
+    let (app, _ann, query) = with_large_response().await;
+    let mut socket = RawConnection::open(app.gateway_a().address).await;
+    socket.upgrade_and_init().await;
+    let message = json!({ "type": "subscribe", "id": "1", "payload": { "query": query } });
+    socket.send(frame(0x81, message.to_string().as_bytes())).await;
+    read_slowly(&mut socket).await;
+    // The whole response, the ping that comes when the client reads again, and the answer to a pong.
+    socket.skip(3_500_000).await;
+    let mut rest = Vec::new();
+    while !rest.ends_with(br#"{"type":"complete","id":"1"}"#) {
+        rest.extend(socket.read_some().await);
+    }
+    socket.send(frame(0x81, br#"{"type":"ping"}"#)).await;
+    let mut rest = Vec::new();
+    while !String::from_utf8_lossy(&rest).contains(r#"{"type":"pong"}"#) {
+        rest.extend(socket.read_some().await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_invalid_message_closes_the_socket_with_a_code() {
+    let app = TestApp::on_sqlite().await;
+    for (sent, code, reason) in [
+        (frame_head(0x81, 3 * 1024 * 1024), 1009, "A message may have at most 458752 bytes"),
+        (frame(0x81, b"{\"type\":\"\xff\"}"), 1007, "A text message must be UTF-8"),
+        (frame(0xf1, b"{}"), 1002, "WebSocket protocol error"),
+        (frame(0x80, b"{}"), 1002, "WebSocket protocol error"),
+    ] {
+        let mut socket = RawConnection::open(app.gateway_a().address).await;
+        socket.upgrade_and_init().await;
+        socket.send(sent).await;
+        assert_eq!(close_frame(&socket.read_to_end().await), (code, reason.to_owned()));
+    }
+    let mut socket = RawConnection::open(app.gateway_a().address).await;
+    socket.upgrade_and_init().await;
+    socket.try_send([frame_head(0x81, 3 * 1024 * 1024), vec![b' '; 3 * 1024 * 1024]].concat()).await;
+    assert_eq!(socket.read_some().await[..4], [0x88, 41, 0x03, 0xf1]);
 }
 
 /// The value of a metric.

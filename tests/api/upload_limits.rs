@@ -79,6 +79,24 @@ async fn the_wait_for_other_uploads_does_not_count_as_time_to_send() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_uploads_of_many_people_make_room_for_another() {
+    let app = TestApp::on_sqlite().await;
+    let ann = app.member("Ann").await;
+    let mut slow = Vec::new();
+    for number in 0..6 {
+        let person = app.member(&format!("Person{number}")).await;
+        for _ in 0..2 {
+            slow.push(start_slow_upload(&app, &bearer(&person)).await);
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    ann.client.upload_image(small_png()).await;
+    let response = slow.remove(0).read_text().await;
+    let message = "at least 65536 bytes in 5 seconds while others wait";
+    assert!(response.starts_with("HTTP/1.1 408") && response.contains(message), "{response}");
+}
+
 /// The bound that docs/SECURITY.md states for uploads, and two images that are being decoded.
 const GROWTH_MAX: u64 = 400 * MEBIBYTE;
 

@@ -51,8 +51,10 @@ impl HandoffSlot {
 }
 
 impl SourceHandoff {
-    pub fn execution_env(&self) -> ExecutionEnv {
-        ExecutionEnv { schema: self.schema.clone(), extensions: self.query.extensions.clone() }
+    /// `response_max` is the maximum size of the result of an event, in bytes.
+    pub fn execution_env(&self, response_max: usize) -> ExecutionEnv {
+        let (schema, extensions) = (self.schema.clone(), self.query.extensions.clone());
+        ExecutionEnv { schema, extensions, response_max }
     }
 
     pub fn variables(&self) -> &Variables {
@@ -64,6 +66,8 @@ impl SourceHandoff {
 pub struct ExecutionEnv {
     schema: SchemaEnv,
     extensions: Extensions,
+    /// The maximum size of the result of an event, in bytes.
+    pub response_max: usize,
 }
 
 /// The operation of a subscription.

@@ -14,13 +14,14 @@ use std::task::{Context, Poll, ready};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Sleep, sleep};
+use tracing::Instrument;
 
 use crate::domain::event::{EventBody, Topic};
 use crate::domain::id::UserId;
 use crate::domain::user::Viewer;
 use crate::events::RETRY_DELAY;
 use crate::events::stream::{EventStream, StreamError};
-use crate::graphql::context::Caller;
+use crate::graphql::context::{Caller, request_span};
 use crate::service;
 use crate::service::{Services, accounts};
 
@@ -43,6 +44,8 @@ pub struct CurrentCaller(Arc<Mutex<State>>);
 
 struct State {
     services: Arc<Services>,
+    /// Under which failures are logged.
+    request_id: Arc<str>,
     caller: Caller,
     /// The events about the user's sessions and role.
     session_events: EventStream,
@@ -61,11 +64,13 @@ enum Recheck {
 
 impl CurrentCaller {
     /// An anonymous caller, until [`watch`](Self::watch) is called.
-    pub fn anonymous(services: Arc<Services>) -> Self {
+    /// The id is that of the request that opened the connection.
+    pub fn anonymous(services: Arc<Services>, request_id: Arc<str>) -> Self {
         // The nil user has no session events, but the end of the stream still announces a shutdown.
         let session_events = services.streams.live(Topic::SessionsAndRole(UserId::nil()));
         let (caller, recheck) = (Caller::Anonymous, Recheck::Idle);
-        Self(Arc::new(Mutex::new(State { services, caller, session_events, recheck, change: None })))
+        let state = State { services, request_id, caller, session_events, recheck, change: None };
+        Self(Arc::new(Mutex::new(state)))
     }
 
     pub fn caller(&self) -> Caller {
@@ -182,6 +187,7 @@ impl State {
                 EventBody::RoleChanged { .. } => {
                     let (services, viewer) = (Arc::clone(&self.services), Arc::clone(viewer));
                     let recheck = async move { refresh_viewer(&services, &viewer).await };
+                    let recheck = recheck.instrument(request_span(&self.request_id));
                     self.recheck = Recheck::Running(recheck.boxed());
                 }
                 _ => {}

@@ -5,6 +5,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use async_graphql::parser::types::OperationType;
 use async_graphql::{Response, Value, Variables};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
@@ -16,7 +17,9 @@ use crate::engine::delivery::compiled_operation::{CompiledOperation, ExecutionEn
 use crate::engine::delivery::registry::Registry;
 use crate::engine::delivery::result_cache::{EventResult, ResultCache, SharedResult};
 use crate::engine::load_scheduler::LoadScheduler;
-use crate::engine::response::{ResponseBody, error_response, finalize, is_unavailable, to_json};
+use crate::engine::response::{
+    ResponseBody, error_response, finalize, is_unavailable, limit_bytes, to_json, too_large,
+};
 use crate::events::RETRY_DELAY;
 use crate::events::stream::Delivery;
 use crate::graphql::context::{ExecutionScope, RequestContext, RequestMeta, request_span};
@@ -189,14 +192,19 @@ impl FanoutGroup {
                 spawner,
                 DatabaseTime::default(),
             );
-            let context = Arc::new(context);
+            let max = self.execution_env.response_max;
+            let context = Arc::new(context.with_response_max(max));
             let execution =
                 self.operation.execute(&self.execution_env, &self.variables, Arc::clone(&context), event);
             let response = scheduler.drive(execution).await;
             if context.is_viewer_dependent() {
                 return EventResult::ViewerDependent;
             }
+            if context.has_too_much_text() {
+                return event_result(&too_large(max, OperationType::Subscription));
+            }
             if !is_unavailable(&response) {
+                let response = limit_bytes(response, max, OperationType::Subscription);
                 return event_result(&finalize(response, &meta.request_id));
             }
             tokio::time::sleep(RETRY_DELAY).await;

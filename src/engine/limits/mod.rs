@@ -36,6 +36,8 @@ pub enum LimitExceeded {
     ListLength,
     IntrospectionLists,
     Cost,
+    /// Known only after the execution.
+    ResponseBytes,
 }
 
 /// The error for an operation that exceeds `limit`, which allows `max`.

@@ -220,8 +220,11 @@ impl Gig {
     }
 
     /// 1 to 2048 characters, possibly in several lines. Empty if a draft has none yet.
-    async fn description(&self) -> &str {
-        &self.gig().content.description
+    #[expect(clippy::unused_async, reason = "async-graphql requires async methods")]
+    async fn description(&self, ctx: &Context<'_>) -> Result<&str> {
+        let description = &self.gig().content.description;
+        ctx.count_text(description)?;
+        Ok(description)
     }
 
     /// The category. A draft without one is in the first category of the catalogue.

@@ -20,6 +20,7 @@ use crate::engine::Admission;
 use crate::engine::RequestMeta;
 use crate::engine::cache_policy::CachePolicy;
 use crate::engine::operation::ValidatedOperation;
+use crate::engine::operation_log::log_invalid;
 use crate::engine::response::{error_response, finalize};
 use crate::engine::response_cache::{CachedResponse, Outcome};
 use crate::graphql::error::ErrorCode;
@@ -159,7 +160,7 @@ impl RequestInfo {
 
     /// Charges the client for a cached response, and sends the response.
     async fn respond_from_cache(self, cached: &CachedResponse, policy: CachePolicy) -> Response {
-        let mut response = match self.state.charge_cached(self.address, cached).await {
+        let mut response = match self.state.charge_cached(&self.request_id, self.address, cached).await {
             Ok(()) => respond_from_cache(cached, self.media_type, policy, &self.headers),
             Err(response) => respond(response, self.media_type),
         };
@@ -227,11 +228,18 @@ impl RequestInfo {
         let uncached = |response| Outcome::Uncached(Arc::new(response));
         let operation = match operation {
             Ok(operation) => operation,
-            Err(response) => return uncached(response),
+            Err(response) => {
+                log_invalid(&self.request_id, self.address, &response.errors);
+                return uncached(response);
+            }
         };
         let caller = match self.state.caller(&self.headers).await {
             Ok(caller) => caller,
-            Err(error) => return uncached(finalize(error_response(&error.into()), &self.request_id)),
+            Err(error) => {
+                let response = finalize(error_response(&error.into()), &self.request_id);
+                log_invalid(&self.request_id, self.address, &response.errors);
+                return uncached(response);
+            }
         };
         let request_id = Arc::clone(&self.request_id);
         let meta = RequestMeta { caller, address: self.address, request_id };

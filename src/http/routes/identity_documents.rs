@@ -39,7 +39,7 @@ pub async fn get(
             let message = "Send the access token of the session that this URL was created for.";
             return reject(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, message);
         }
-        Err(error) => return service_error(&error.into()),
+        Err(error) => return service_error(&error.into(), request_id::text_of(&id)),
     };
     let signature = DocumentSignature { expires: query.expires, signature: query.signature };
     match read_document(&state.services, &viewer, document_id, &signature, request_id::text_of(&id)).await {
@@ -52,7 +52,7 @@ pub async fn get(
             (headers, image).into_response()
         }
         Ok(None) => not_found(),
-        Err(error) => service_error(&error.into()),
+        Err(error) => service_error(&error.into(), request_id::text_of(&id)),
     }
 }
 

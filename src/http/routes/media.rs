@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use tower_http::request_id::RequestId;
 
 use crate::domain::id::{ImageId, PublicId};
 use crate::engine::Caller;
 use crate::graphql::error::ErrorCode;
 use crate::http::error_response::{reject, service_error};
+use crate::http::middleware::request_id;
 use crate::http::response::matches_if_none_match;
 use crate::http::state::AppState;
 use crate::service::images;
@@ -36,6 +39,7 @@ pub struct SignatureQuery {
 
 pub async fn get(
     State(state): State<Arc<AppState>>,
+    Extension(id): Extension<RequestId>,
     file: Result<Path<String>, PathRejection>,
     query: Result<Query<SignatureQuery>, QueryRejection>,
     headers: HeaderMap,
@@ -50,12 +54,12 @@ pub async fn get(
             Caller::Viewer(viewer) => Some(viewer),
             Caller::Anonymous | Caller::InvalidCredentials { .. } => None,
         };
-        images::read(&state.services, viewer.as_deref(), image_id, signature.as_ref()).await
+        images::find(&state.services, viewer.as_deref(), image_id, signature.as_ref()).await
     };
     let image = match image.await {
         Ok(Some(image)) => image,
         Ok(None) => return not_found(),
-        Err(error) => return service_error(&error.into()),
+        Err(error) => return service_error(&error.into(), request_id::text_of(&id)),
     };
     // A signed URL is for one person, and is not purged from a cache together with the public one.
     let is_public = image.is_public && signature.is_none();
@@ -67,11 +71,18 @@ pub async fn get(
     if matches_if_none_match(&headers, &etag) {
         return (StatusCode::NOT_MODIFIED, cache_headers).into_response();
     }
+    let content = match images::open(&state.services, &image).await {
+        Ok(Some(content)) => content,
+        Ok(None) => return not_found(),
+        Err(error) => return service_error(&error.into(), request_id::text_of(&id)),
+    };
     let content_headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::CONTENT_LENGTH, content.bytes.into()),
     ];
-    (cache_headers, content_headers, image.bytes).into_response()
+    // A client that reads slowly, or nothing, holds only a part of the file in memory.
+    (cache_headers, content_headers, Body::from_stream(content.parts)).into_response()
 }
 
 fn not_found() -> Response {

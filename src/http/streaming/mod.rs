@@ -28,6 +28,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::engine::delivery::{Message, SubscriptionStream};
 use crate::engine::operation::ValidatedOperation;
+use crate::engine::operation_log::log_invalid;
 use crate::engine::response::{ResponseBody, error_response, finalize, to_json};
 use crate::engine::{Caller, RequestMeta};
 use crate::events::cursor::Cursor;
@@ -110,7 +111,7 @@ pub async fn open(
                 }
                 None => None,
             };
-            session_guard = session_guard::start(&state, &credentials, &connection);
+            session_guard = session_guard::start(&state, &credentials, &connection, &request_id);
             let has_ids = media_type != MediaType::MultipartSubscription;
             let client = Client { address, request_id, credentials, ticket_stream, last_event_id, has_ids };
             subscribe(state, client, operation).await
@@ -119,7 +120,10 @@ pub async fn open(
             let meta = RequestMeta { caller: credentials.caller, address, request_id };
             single_item(&to_json(&ResponseBody::from(&state.execute(meta, operation).await)))
         }
-        Err(response) => single_item(&to_json(&ResponseBody::from(&response))),
+        Err(response) => {
+            log_invalid(&request_id, address, &response.errors);
+            single_item(&to_json(&ResponseBody::from(&response)))
+        }
     };
     let resources = Resources { _permit: permit, _session_guard: session_guard };
     let format = match media_type {
@@ -223,17 +227,22 @@ async fn subscribe(
     let Client { address, request_id, credentials, ticket_stream, last_event_id, has_ids } = client;
     // Nothing was executed: the body has no `data`, not even null.
     let errors_only = |response: &GraphqlResponse| single_item(&errors_body(&to_json(&response.errors)));
+    let rejected = |error: &Error| {
+        let response = finalize(error_response(error), &request_id);
+        log_invalid(&request_id, address, &response.errors);
+        errors_only(&response)
+    };
     let permit = match state.subscription_permit(&credentials.caller, address) {
         Ok(permit) => permit,
-        Err(error) => return errors_only(&finalize(error_response(&error), &request_id)),
+        Err(error) => return rejected(&error),
     };
-    let mut session_watch = SessionWatch::new(Arc::clone(&state));
+    let mut session_watch = SessionWatch::new(Arc::clone(&state), Arc::clone(&request_id));
     session_watch.watch(&credentials);
     if let Caller::Viewer(viewer) = &credentials.caller {
         // Checks the session once more: it may have changed before the watch began.
         match accounts::refresh_viewer(&state.services, viewer).await {
             Ok(viewer) => session_watch.current_caller().set(Caller::Viewer(Arc::new(viewer))),
-            Err(error) => return errors_only(&finalize(error_response(&error.into()), &request_id)),
+            Err(error) => return rejected(&error.into()),
         }
     }
     let meta = RequestMeta { caller: session_watch.current_caller().caller(), address, request_id };

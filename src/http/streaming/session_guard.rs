@@ -26,9 +26,10 @@ pub fn start(
     state: &Arc<AppState>,
     credentials: &Credentials,
     connection: &ConnectionHandle,
+    request_id: &Arc<str>,
 ) -> Option<AbortOnDropHandle<()>> {
     let Caller::Viewer(_) = &credentials.caller else { return None };
-    let mut session_watch = SessionWatch::new(Arc::clone(state));
+    let mut session_watch = SessionWatch::new(Arc::clone(state), Arc::clone(request_id));
     session_watch.watch(credentials);
     let connection = connection.clone();
     Some(AbortOnDropHandle::new(tokio::spawn(async move {

@@ -1,6 +1,6 @@
 //! The loop of one WebSocket, from its first message to its close.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio_stream::StreamMap;
 use crate::engine::Caller;
 use crate::http::connection_io::ConnectionHandle;
 use crate::http::connection_limit::Permit;
-use crate::http::message_memory::Sender;
+use crate::http::message_memory::{MemoryPermit, Sender};
 use crate::http::session_watch::{SessionEvent, SessionWatch};
 use crate::http::state::AppState;
 use crate::http::websocket::operation::{Operation, Outbound};
@@ -47,6 +47,7 @@ enum Step {
     TimerElapsed,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 pub struct Connection {
     pub state: Arc<AppState>,
     pub address: IpAddr,
@@ -70,6 +71,11 @@ pub struct Connection {
     is_blocked: bool,
     unfinished_message: UnfinishedMessage,
     delayed_message: Option<Box<DelayedMessage>>,
+    /// Whether nothing more can be read from the client, whose last message was invalid.
+    is_unreadable: bool,
+    /// Whether the deadline of the session has passed while a message was delayed, which may be the one that
+    /// extends it. Until that was handled, nothing of the operations is sent.
+    is_overdue: bool,
     _permit: Permit<IpAddr>,
 }
 
@@ -85,8 +91,8 @@ impl Connection {
         let now = Instant::now();
         Self {
             address,
+            session_watch: SessionWatch::new(Arc::clone(&state), Arc::clone(&request_id)),
             request_id,
-            session_watch: SessionWatch::new(Arc::clone(&state)),
             is_initialized: false,
             operations: StreamMap::new(),
             upgrade_authorization,
@@ -99,6 +105,8 @@ impl Connection {
             is_blocked: false,
             unfinished_message: UnfinishedMessage::new(handle),
             delayed_message: None,
+            is_unreadable: false,
+            is_overdue: false,
             _permit: permit,
             state,
         }
@@ -118,7 +126,9 @@ impl Connection {
             self.unfinished_message.end();
             if let Err(Some(close)) = result {
                 tracing::debug!(socket = &*self.request_id, ?close, "closing WebSocket");
-                Box::pin(timeout(CLOSE_TIMEOUT, close_handshake(&mut socket, &close))).await.ok();
+                Box::pin(timeout(CLOSE_TIMEOUT, close_handshake(&mut socket, &close, self.is_unreadable)))
+                    .await
+                    .ok();
             }
         }
     }
@@ -133,6 +143,9 @@ impl Connection {
                     if let Some(message) = self.delay_if_limited(message) {
                         // Boxed, so that an idle connection does not reserve memory for this future.
                         self.pending_message = Box::pin(self.handle_message(message)).await?;
+                        if std::mem::take(&mut self.is_overdue) {
+                            self.check_session_deadline(Instant::now())?;
+                        }
                     }
                 }
                 Step::TimerElapsed => {
@@ -188,7 +201,11 @@ impl Connection {
                 let completed = self.unfinished_message.complete(&message, new_permit);
                 completed.map(|()| Step::Received(message)).map_err(Some)
             }
-            Poll::Ready(Some(Err(_)) | None) => Err(None),
+            Poll::Ready(Some(Err(error))) => {
+                self.is_unreadable = true;
+                Err(Close::from_error(error, self.state.message_max_bytes))
+            }
+            Poll::Ready(None) => Err(None),
             Poll::Pending => match self.check_unfinished_message(cx) {
                 Ok(()) => return Poll::Pending,
                 Err(close) => Err(Some(close)),
@@ -202,6 +219,7 @@ impl Connection {
         match self.state.charge_request(self.address) {
             Ok(()) => Some(message),
             Err(limited) => {
+                self.unfinished_message.resume();
                 let retry_at =
                     Some(Instant::now() + limited.retry_after.clamp(MESSAGE_DELAY_MIN, MESSAGE_DELAY_MAX));
                 self.delayed_message = Some(Box::new(DelayedMessage { message, retry_at }));
@@ -224,7 +242,13 @@ impl Connection {
     fn poll_send(&mut self, socket: &mut WebSocket, cx: &mut Context<'_>) -> Result<bool, Option<Close>> {
         for remaining in (0..SEND_BATCH_MAX).rev() {
             match socket.poll_ready_unpin(cx) {
-                Poll::Ready(Ok(())) => self.is_blocked = false,
+                Poll::Ready(Ok(())) => {
+                    if std::mem::take(&mut self.is_blocked) {
+                        // The client has read something. Its pongs were not read meanwhile.
+                        self.unanswered_pings = 0;
+                        self.unfinished_message.resume();
+                    }
+                }
                 Poll::Ready(Err(_)) => return Err(None),
                 Poll::Pending => {
                     self.is_blocked = true;
@@ -238,7 +262,7 @@ impl Connection {
             }
             let text = match self.pending_message.take() {
                 Some(text) => text,
-                None if self.session_watch.is_rechecking() => break,
+                None if self.is_overdue || self.session_watch.is_rechecking() => break,
                 None => match self.operations.poll_next_unpin(cx) {
                     Poll::Ready(Some((id, Outbound::FinalMessage(text)))) => {
                         self.operations.remove(&id);
@@ -271,11 +295,29 @@ impl Connection {
         Ok(!self.is_blocked)
     }
 
+    /// Whether the client's messages are not read at the moment. Then they are not late, either.
+    fn is_reading_paused(&self) -> bool {
+        self.is_blocked || self.delayed_message.is_some()
+    }
+
+    /// When the client must have authenticated itself, again if it has already.
+    fn session_deadline(&self) -> Option<Instant> {
+        if self.is_initialized { self.session_watch.ends_at() } else { Some(self.init_deadline) }
+    }
+
+    /// Returns an error if the connection must be closed.
+    fn check_session_deadline(&self, now: Instant) -> Result<(), Option<Close>> {
+        match self.session_deadline() {
+            Some(deadline) if now >= deadline && self.is_initialized => Err(Some(Close::Forbidden(EXPIRED))),
+            Some(deadline) if now >= deadline => Err(Some(Close::InitTimeout)),
+            _ => Ok(()),
+        }
+    }
+
     /// When the timer must elapse next.
     fn next_deadline(&self) -> Instant {
-        let session_deadline =
-            if self.is_initialized { self.session_watch.ends_at() } else { Some(self.init_deadline) };
-        let message_since = self.unfinished_message.since();
+        let session_deadline = self.session_deadline().filter(|_| !self.is_overdue);
+        let message_since = self.unfinished_message.since().filter(|_| !self.is_reading_paused());
         let message_deadline = message_since.map(|since| since + self.state.limits.message_timeout);
         let retry_at = self.delayed_message.as_ref().and_then(|delayed| delayed.retry_at);
         [session_deadline, message_deadline, retry_at]
@@ -290,34 +332,40 @@ impl Connection {
         if let Some(delayed) = &mut self.delayed_message {
             delayed.retry_at = delayed.retry_at.filter(|retry_at| now < *retry_at);
         }
-        if !self.is_initialized && now >= self.init_deadline {
-            return Err(Some(Close::InitTimeout));
-        }
-        if self.session_watch.ends_at().is_some_and(|ends_at| now >= ends_at) {
-            return Err(Some(Close::Forbidden(EXPIRED)));
+        if let Err(close) = self.check_session_deadline(now) {
+            if self.delayed_message.is_none() {
+                return Err(close);
+            }
+            self.is_overdue = true;
         }
         let message_timeout = self.state.limits.message_timeout;
-        if self.unfinished_message.since().is_some_and(|since| now >= since + message_timeout) {
+        let message_since = self.unfinished_message.since().filter(|_| !self.is_reading_paused());
+        if message_since.is_some_and(|since| now >= since + message_timeout) {
             return Err(Some(Close::MessageTimeout(message_timeout)));
         }
         if now < self.next_ping_at {
+            return Ok(None);
+        }
+        self.next_ping_at = now + self.state.limits.ping_interval;
+        if self.is_blocked {
+            // A ping could not be sent now, nor its answer be read.
             return Ok(None);
         }
         if self.unanswered_pings == 2 {
             return Err(None);
         }
         self.unanswered_pings += 1;
-        self.next_ping_at = now + self.state.limits.ping_interval;
         Ok(Some(ServerMessage::Ping.to_text()))
     }
 }
 
 /// A permit for the memory of the client's messages.
-fn memory_permit(state: &AppState, session_watch: &SessionWatch, address: IpAddr) -> Permit<Sender> {
-    state.message_memory.permit(match session_watch.current_caller().caller() {
+fn memory_permit(state: &AppState, session_watch: &SessionWatch, address: IpAddr) -> MemoryPermit {
+    let sender = match session_watch.current_caller().caller() {
         Caller::Viewer(viewer) => Sender::SignedIn(viewer.session_id),
         Caller::Anonymous | Caller::InvalidCredentials { .. } => Sender::Anonymous(address),
-    })
+    };
+    state.message_memory.permit(sender, address)
 }
 
 /// Returns an error if the connection must be closed.
@@ -331,9 +379,12 @@ fn check_session_event(event: SessionEvent) -> Result<(), Option<Close>> {
     }
 }
 
-async fn close_handshake(socket: &mut WebSocket, close: &Close) {
+async fn close_handshake(socket: &mut WebSocket, close: &Close, is_unreadable: bool) {
     socket.send(Message::Close(Some(close.frame()))).await.ok();
     // Waits for the client's answer: if the connection were dropped before, the client might not receive the
     // close code.
     while let Some(Ok(_)) = socket.recv().await {}
+    if is_unreadable {
+        pending::<()>().await;
+    }
 }

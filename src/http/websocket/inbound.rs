@@ -8,10 +8,10 @@ use async_graphql::parser::types::OperationType;
 use axum::extract::ws::Message;
 use serde_json::{Map, Value};
 
-use crate::engine::Caller;
 use crate::engine::operation::ValidatedOperation;
 use crate::engine::operation_log::log_invalid;
 use crate::engine::response::error_response;
+use crate::engine::{Caller, request_span};
 use crate::graphql::error::{Error, ErrorCode};
 use crate::http::credentials::{Authorization, Credentials, has_authorization_entry};
 use crate::http::websocket::connection::Connection;
@@ -118,7 +118,8 @@ impl Connection {
             }
             Ok(credentials) => Ok(credentials),
             Err(error) => {
-                tracing::warn!(socket = &*self.request_id, %error, "authentication failed");
+                let span = request_span(&self.request_id);
+                span.in_scope(|| tracing::warn!(%error, "authentication failed"));
                 Err(Some(Close::TryAgainLater))
             }
         }

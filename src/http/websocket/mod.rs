@@ -32,7 +32,8 @@ use crate::http::websocket::connection::Connection;
 /// The bytes that are read at a time. Few, because there are many WebSockets and nearly all of them are idle.
 const BUFFER_BYTES: usize = 1024;
 
-/// Up to this size the client of a too large message gets a close code; beyond it the connection breaks.
+/// Up to this size, the client may finish sending a message that is too large; beyond it, nothing more is
+/// read.
 const MESSAGE_MIN_BYTES: usize = 2 * 1024 * 1024;
 
 /// Upgrades a request to a WebSocket. Rejects it if its web origin is not allowed, or the client has too many

@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::engine::delivery::{CurrentCaller, Message, SubscriptionStream};
 use crate::engine::operation::ValidatedOperation;
 use crate::engine::response::{ResponseBody, internal_error, is_request_error, to_json};
-use crate::engine::{Caller, RequestMeta};
+use crate::engine::{Caller, RequestMeta, request_span};
 use crate::http::connection_limit::Permit;
 use crate::http::state::{AppState, Subscriber};
 use crate::http::websocket::protocol::{Close, MessagePrefix, ServerMessage};
@@ -131,7 +131,11 @@ impl Requester {
             Caller::Viewer(viewer) => match accounts::refresh_viewer(&state.services, &viewer).await {
                 Ok(viewer) => Caller::Viewer(Arc::new(viewer)),
                 Err(service::Error::SessionEnded) => return Err(Close::SessionEnded),
-                Err(_) => return Err(Close::TryAgainLater),
+                Err(error) => {
+                    let span = request_span(&self.request_id);
+                    span.in_scope(|| tracing::warn!(%error, "viewer of an operation not read"));
+                    return Err(Close::TryAgainLater);
+                }
             },
             other => other,
         };

@@ -7,6 +7,7 @@ use axum::extract::ws::CloseFrame;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tungstenite::error::ProtocolError;
 
 use crate::http::json::{self, InvalidJson};
 use crate::http::operation_request;
@@ -193,6 +194,10 @@ pub enum Close {
     TooLarge(usize),
     /// A message did not arrive completely within this time.
     MessageTimeout(Duration),
+    /// A text message is not valid UTF-8.
+    InvalidUtf8,
+    /// The client does not follow the WebSocket protocol.
+    ProtocolError,
     /// The client cannot be authenticated, because the database is unavailable.
     TryAgainLater,
     InvalidMessage(String),
@@ -208,6 +213,18 @@ pub enum Close {
 }
 
 impl Close {
+    /// How to close a connection from which a message cannot be read; `None` if it has ended already. A
+    /// message may have `max` bytes.
+    pub fn from_error(error: axum::Error, max: usize) -> Option<Self> {
+        match *error.into_inner().downcast::<tungstenite::Error>().ok()? {
+            tungstenite::Error::Capacity(_) => Some(Self::TooLarge(max)),
+            tungstenite::Error::Utf8(_) => Some(Self::InvalidUtf8),
+            tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+            tungstenite::Error::Protocol(_) => Some(Self::ProtocolError),
+            _ => None,
+        }
+    }
+
     pub fn frame(&self) -> CloseFrame {
         let (code, reason) = match self {
             Self::GoingAway => (1001, "Going away".to_owned()),
@@ -215,6 +232,8 @@ impl Close {
             Self::MessageTimeout(max) => {
                 (4408, format!("A message must arrive completely within {} seconds", max.as_secs()))
             }
+            Self::InvalidUtf8 => (1007, "A text message must be UTF-8".to_owned()),
+            Self::ProtocolError => (1002, "WebSocket protocol error".to_owned()),
             Self::TryAgainLater => (1013, "Try again later".to_owned()),
             Self::InvalidMessage(reason) => (4400, reason.clone()),
             Self::Unauthorized => (4401, "Unauthorized".to_owned()),

@@ -7,12 +7,18 @@ use axum::extract::ws::Message;
 use tokio::time::Instant;
 
 use crate::http::connection_io::ConnectionHandle;
-use crate::http::connection_limit::Permit;
-use crate::http::message_memory::{MessageMemory, Sender};
+use crate::http::message_memory::{MemoryPermit, MessageMemory};
 use crate::http::websocket::protocol::Close;
 
 /// The size of a control frame of a client without its payload: two bytes of header, and the mask.
 const CONTROL_FRAME_BYTES: u64 = 6;
+
+/// The header of the largest frame. A client may also use it for a small one.
+const FRAME_HEADER_MAX_BYTES: u64 = 14;
+
+/// The bytes of text for which a client that splits a message is expected to use one more frame, at most. The
+/// library does not say how many there were.
+const TEXT_BYTES_PER_FRAME: u64 = 64;
 
 /// The bytes of a message besides its text: the headers of its frames.
 const FRAMING_BYTES: usize = 1024;
@@ -26,14 +32,13 @@ const STEP_BYTES: u64 = 16 * 1024;
 
 pub struct UnfinishedMessage {
     connection: ConnectionHandle,
-    /// How many of the bytes that were read belong to complete messages. It may be too many by those that the
-    /// library has read ahead, which are few.
+    /// How many of the bytes that were read belong to complete messages. It may be too many by a few.
     complete_bytes: u64,
     /// Since when a message is incomplete.
     since: Option<Instant>,
     /// The size of the buffer that complete messages have left behind, if it is counted.
     retained_bytes: usize,
-    memory: Option<Permit<Sender>>,
+    memory: Option<MemoryPermit>,
 }
 
 impl UnfinishedMessage {
@@ -56,6 +61,11 @@ impl UnfinishedMessage {
         self.since
     }
 
+    /// Reading continues after a pause: from now on, the rest of an incomplete message must arrive in time.
+    pub fn resume(&mut self) {
+        self.since = self.since.map(|_| Instant::now());
+    }
+
     /// A message was received completely.
     ///
     /// # Errors
@@ -63,7 +73,7 @@ impl UnfinishedMessage {
     pub fn complete(
         &mut self,
         message: &Message,
-        new_permit: impl FnOnce() -> Permit<Sender>,
+        new_permit: impl FnOnce() -> MemoryPermit,
     ) -> Result<(), Close> {
         let bytes_read = self.connection.bytes_read();
         self.connection.allow_bytes(STEP_BYTES);
@@ -72,7 +82,17 @@ impl UnfinishedMessage {
             Message::Ping(payload) | Message::Pong(payload) => {
                 self.complete_bytes.saturating_add(CONTROL_FRAME_BYTES + payload.len() as u64)
             }
-            Message::Text(_) | Message::Binary(_) | Message::Close(_) => bytes_read,
+            Message::Text(text) => {
+                // The next message begins with what was read ahead, if that is more than further frames
+                // explain.
+                self.since = None;
+                let length = text.len() as u64;
+                let end = self.complete_bytes.saturating_add(min_message_bytes(length));
+                let frames = 2 + length / TEXT_BYTES_PER_FRAME;
+                let is_explained = bytes_read.saturating_sub(end) <= frames * FRAME_HEADER_MAX_BYTES;
+                if is_explained { bytes_read } else { end }
+            }
+            Message::Binary(_) | Message::Close(_) => bytes_read,
         };
         if bytes_read <= self.complete_bytes {
             self.since = None;
@@ -88,7 +108,7 @@ impl UnfinishedMessage {
     ///
     /// # Errors
     /// The message is too large already, or there is too little memory for it.
-    pub fn check(&mut self, max: usize, new_permit: impl FnOnce() -> Permit<Sender>) -> Result<bool, Close> {
+    pub fn check(&mut self, max: usize, new_permit: impl FnOnce() -> MemoryPermit) -> Result<bool, Close> {
         let bytes = self.connection.bytes_read().saturating_sub(self.complete_bytes);
         self.connection.allow_bytes(STEP_BYTES);
         if bytes == 0 {
@@ -108,15 +128,21 @@ impl UnfinishedMessage {
     ///
     /// # Errors
     /// There is too little memory.
-    fn count_memory(
-        &mut self,
-        bytes: usize,
-        new_permit: impl FnOnce() -> Permit<Sender>,
-    ) -> Result<(), Close> {
+    fn count_memory(&mut self, bytes: usize, new_permit: impl FnOnce() -> MemoryPermit) -> Result<(), Close> {
         let bytes = bytes.max(self.retained_bytes);
         let is_allowed = MessageMemory::resize(&mut self.memory, new_permit, bytes);
         if is_allowed { Ok(()) } else { Err(Close::TryAgainLater) }
     }
+}
+
+/// The size of a message with a text of this length: its text, and the smallest header and mask of a frame.
+fn min_message_bytes(length: u64) -> u64 {
+    length
+        + match length {
+            0..126 => 6,
+            126..65_536 => 8,
+            _ => FRAME_HEADER_MAX_BYTES,
+        }
 }
 
 #[cfg(test)]
@@ -126,8 +152,11 @@ mod tests {
     use axum::body::Bytes;
 
     use super::*;
+    use crate::http::message_memory::Sender;
 
     const MAX: usize = 100_000;
+
+    const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
     /// The state of a connection that has read these bytes so far.
     struct Received {
@@ -145,12 +174,12 @@ mod tests {
 
         fn read(&mut self, bytes: u64) -> Result<bool, Close> {
             self.handle.add_bytes_read(bytes);
-            let new_permit = || self.memory.permit(Sender::Anonymous(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+            let new_permit = || self.memory.permit(Sender::Anonymous(LOCALHOST), LOCALHOST);
             self.message.check(MAX, new_permit)
         }
 
         fn complete(&mut self, message: &Message) {
-            let new_permit = || self.memory.permit(Sender::Anonymous(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+            let new_permit = || self.memory.permit(Sender::Anonymous(LOCALHOST), LOCALHOST);
             self.message.complete(message, new_permit).expect("enough memory");
         }
     }
@@ -169,11 +198,31 @@ mod tests {
             assert_eq!((received.read(20), received.message.since()), (Ok(false), since));
         }
         received.handle.add_bytes_read(7);
-        received.complete(&Message::text("the message"));
+        received.complete(&Message::text("x".repeat(81)));
         assert_eq!((received.read(0), received.message.since()), (Ok(false), None));
         received.handle.add_bytes_read(6);
         received.complete(&Message::Pong(Bytes::new()));
         assert_eq!((received.read(0), received.message.since()), (Ok(false), None));
+    }
+
+    #[test]
+    fn what_was_read_ahead_of_an_incomplete_message_has_a_deadline() {
+        let mut received = Received::new();
+        // Two messages and a part of a third one, which arrive together.
+        received.handle.add_bytes_read(106 + 208 + 1000);
+        received.complete(&Message::text("x".repeat(100)));
+        received.complete(&Message::text("x".repeat(200)));
+        assert_eq!((received.read(0), received.message.since().is_some()), (Ok(true), true));
+        received.handle.add_bytes_read(5008);
+        received.complete(&Message::text("x".repeat(6000)));
+        assert_eq!((received.read(0), received.message.since()), (Ok(false), None));
+        // Frames with large headers, and a message in several frames, are not the beginning of another
+        // message.
+        for (bytes, text) in [(14 + 20, 20), (3 * 6 + 20, 20), (8 * 10 + 6000, 6000), (94 * 8 + 6000, 6000)] {
+            received.handle.add_bytes_read(bytes);
+            received.complete(&Message::text("x".repeat(text)));
+            assert_eq!((received.read(0), received.message.since()), (Ok(false), None), "{bytes}");
+        }
     }
 
     #[test]

@@ -48,6 +48,14 @@ impl RawConnection {
         timeout(TIMEOUT, self.0.read_exact(&mut bytes)).await.expect("bytes").expect("so many");
     }
 
+    /// Some of what has come, at least one byte.
+    pub async fn read_some(&mut self) -> Vec<u8> {
+        let mut received = Vec::new();
+        let count = timeout(TIMEOUT, self.0.read_buf(&mut received)).await.expect("bytes");
+        assert!(count.expect("an open connection") > 0, "the connection has ended");
+        received
+    }
+
     /// What comes until the gateway closes the connection.
     pub async fn read_to_end(&mut self) -> Vec<u8> {
         let mut received = Vec::new();
