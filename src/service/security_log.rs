@@ -4,9 +4,15 @@
 
 use std::net::IpAddr;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+
 use crate::domain::account::email_key;
 use crate::domain::id::{PublicId, SessionId, UserId};
 use crate::service::Services;
+
+/// How many bytes of the hash of an account are logged.
+const ACCOUNT_BYTES: usize = 9;
 
 /// Why a sign-in was refused.
 #[derive(Debug, Clone, Copy, strum::IntoStaticStr)]
@@ -27,8 +33,8 @@ pub(super) fn sign_in_failed(
     refusal: SignInRefusal,
 ) {
     let hash = services.vault.hash("account in the log", email_key(email).as_bytes());
-    let account = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>();
-    let (user, reason) = (user_id.map(|id| id.to_public()), <&str>::from(refusal));
+    let account = BASE64_URL_SAFE_NO_PAD.encode(&hash[..ACCOUNT_BYTES]);
+    let (user, reason) = (user_id.map(PublicId::to_public), <&str>::from(refusal));
     tracing::warn!(security = true, event = "SIGN_IN_FAILED", reason, account, user, %address, "sign-in failed");
 }
 
@@ -43,6 +49,6 @@ pub(super) fn refresh_token_reused(session_id: SessionId, user_id: UserId, addre
 /// Somebody does not have the role for what they tried. `address` is `None` if it is not known here: the line of the
 /// request with the same id has it.
 pub fn role_refused(user_id: Option<UserId>, address: Option<IpAddr>) {
-    let (user, address) = (user_id.map(|id| id.to_public()), address.map(tracing::field::display));
+    let (user, address) = (user_id.map(PublicId::to_public), address.map(tracing::field::display));
     tracing::warn!(security = true, event = "ROLE_REFUSED", user, address, "access denied");
 }

@@ -108,11 +108,11 @@ fn frame_head(length: usize) -> Vec<u8> {
     match (u8::try_from(length), u16::try_from(length)) {
         (Ok(length @ ..126), _) => head.push(0x80 | length),
         (_, Ok(length)) => {
-            head.push(0x80 | 126);
+            head.push(0x80 | 0x7e);
             head.extend(length.to_be_bytes());
         }
         _ => {
-            head.push(0x80 | 127);
+            head.push(0x80 | 0x7f);
             head.extend((length as u64).to_be_bytes());
         }
     }

@@ -95,7 +95,6 @@ pub fn fields_cost(
 fn word_cost(word: &str) -> u64 {
     match word.chars().count() {
         0 | 1 => 20,
-        2 => 15,
         3 => 10,
         _ => 15,
     }
