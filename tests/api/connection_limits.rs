@@ -117,13 +117,23 @@ async fn a_thousand_slow_clients_of_one_address_take_little_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_subscription_keeps_neither_comments_nor_unused_variables() {
+async fn a_subscription_keeps_neither_comments_nor_unused_variables_nor_repeated_fragments() {
     expect_little_growth("subscriptions", async |connection, number| {
         connection.upgrade_and_init().await;
         let comment = format!("# {number} {}\n", "x".repeat(60_000));
         let query = format!("{comment} subscription {{ gigPublished {{ gigId }} }}");
         let payload = json!({ "query": query, "variables": { "unused": "x".repeat(60_000) } });
         let message = json!({ "type": "subscribe", "id": "1", "payload": payload }).to_string();
+        assert!(connection.try_send(frame(0x81, message.as_bytes())).await);
+    })
+    .await;
+    expect_little_growth("repeated fragments", async |connection, number| {
+        connection.upgrade_and_init().await;
+        let repeated = "...F ...{id} ".repeat(800);
+        let query = format!(
+            "subscription {{ a{number}: gigPublished {{ gig {{ {repeated} }} }} }} fragment F on Gig {{ id }}"
+        );
+        let message = json!({ "type": "subscribe", "id": "1", "payload": { "query": query } }).to_string();
         assert!(connection.try_send(frame(0x81, message.as_bytes())).await);
     })
     .await;
