@@ -1,5 +1,5 @@
-//! Removes duplicate scalar fields and fragments, which the library would resolve once for each duplicate, and which a
-//! subscription would keep in memory.
+//! Removes duplicate scalar fields and fragments, which the library would resolve once for each duplicate, and
+//! which a subscription would keep in memory.
 
 use std::collections::HashSet;
 
@@ -8,9 +8,9 @@ use async_graphql::parser::types::{
 };
 use async_graphql::{Name, Positioned};
 
-/// Removes the duplicates of fields that have a name and nothing else, of fragment spreads without directives, and of
-/// inline fragments that have only such fields. The response stays the same. Duplicate objects stay: each can have
-/// its own selection, and each is counted in the cost.
+/// Removes the duplicates of fields that have a name and nothing else, of fragment spreads without directives,
+/// and of inline fragments that have only such fields. The response stays the same. Duplicate objects stay: each
+/// can have its own selection, and each is counted in the cost.
 pub fn remove(document: &mut ExecutableDocument) {
     let operations = match &mut document.operations {
         DocumentOperations::Single(operation) => vec![operation],
@@ -46,8 +46,8 @@ fn remove_from(set: &mut SelectionSet) {
     set.items.shrink_to_fit();
 }
 
-/// The type condition and the fields of an inline fragment that has no directives, and only fields with a name and
-/// nothing else.
+/// The type condition and the fields of an inline fragment that has no directives, and only fields with a name
+/// and nothing else.
 fn plain_content(fragment: &InlineFragment) -> Option<(Option<Name>, Vec<Name>)> {
     let name = |selection: &Positioned<Selection>| match &selection.node {
         Selection::Field(field) if is_plain(&field.node) => Some(field.node.name.node.clone()),
