@@ -58,6 +58,13 @@ pub async fn send_once(address: &str, request: &[u8]) -> Result<String> {
     Ok(String::from_utf8(client.body().to_vec())?)
 }
 
+/// Sends one request. Returns the status line and the headers of the response.
+pub async fn head_of(address: &str, request: &[u8]) -> Result<String> {
+    let mut client = Client::connect(address).await?;
+    client.send(request).await?;
+    Ok(String::from_utf8(client.response[..client.body_start].to_vec())?)
+}
+
 /// Sends the requests in turn by concurrent clients, for the duration.
 pub async fn run(
     address: &str,

@@ -25,6 +25,7 @@
 
 mod cache_key;
 pub mod cache_policy;
+pub mod compression;
 pub mod delivery;
 mod document_cache;
 pub mod idempotency;
@@ -41,6 +42,7 @@ mod subscribe;
 mod subscription_root;
 pub mod validation;
 
+use std::io;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -48,6 +50,7 @@ use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
@@ -55,6 +58,7 @@ use tracing::Instrument;
 
 use crate::config::Config;
 use crate::engine::cache_key::CacheKey;
+use crate::engine::compression::ContentEncoding;
 use crate::engine::delivery::{ExecutionEnv, FanoutGroups, OperationCache};
 use crate::engine::idempotency::IdempotentRequest;
 use crate::engine::limits::list_lengths::ListLengths;
@@ -172,6 +176,18 @@ impl Engine {
     /// How much the response cache holds.
     pub fn cache_size(&self) -> CacheSize {
         self.response_cache.size()
+    }
+
+    /// The body of a cached response in this encoding. The cache stores it, too.
+    ///
+    /// # Errors
+    /// If the process is stopping.
+    pub async fn compressed_body(
+        &self,
+        cached: &Arc<CachedResponse>,
+        encoding: ContentEncoding,
+    ) -> io::Result<Bytes> {
+        self.response_cache.compressed_body(cached, encoding).await
     }
 
     /// Executes a query or mutation. Caches the response if the operation has a `cache_key`.

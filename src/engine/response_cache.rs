@@ -4,27 +4,35 @@
 //! execution, and is used only while that is the newest version that this gateway knows. So a cached response
 //! is never older than the events that the gateway has sent to its subscribers. Identical queries that arrive
 //! during an execution wait for its response: a thousand of them read the database once.
+//!
+//! A response is stored together with its compressed forms. Each is made when a client first asks for it, and counts
+//! for the size of the cache.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response, Value};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, WeakShared};
+use moka::Expiry;
+use moka::ops::compute::Op;
 use moka::sync::Cache;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use tokio::sync::OnceCell;
 
 use crate::engine::cache_key::CacheKey;
 use crate::engine::cache_policy::CachePolicy;
+use crate::engine::compression::{ContentEncoding, compress};
 use crate::engine::operation::ValidatedOperation;
 use crate::engine::response::{ResponseBody, count_objects, etag};
 
-/// The memory of an entry besides its body: the key, the `ETag`, the entry in the map.
-const OVERHEAD_BYTES: usize = 512;
+/// The memory of an entry besides its bodies: the key, the `ETag`, the entry in the map.
+const OVERHEAD_BYTES: usize = 768;
 
 /// The longest time that a response is cached. Data can change without an event, for example if somebody
 /// edits the database.
@@ -45,6 +53,10 @@ pub struct CachedResponse {
     pub cost: u64,
     /// The version of the public data that was current before the execution.
     version: i64,
+    key: CacheKey,
+    created_at: Instant,
+    /// The body in each of [`ContentEncoding::ALL`], if a client has asked for it.
+    compressed: [OnceCell<Bytes>; ContentEncoding::ALL.len()],
 }
 
 /// The response to a cacheable query. A response with errors is not cached. Clients that wait for the same
@@ -82,7 +94,7 @@ pub struct ResponseCache {
 
 impl CachedResponse {
     /// Serializes a response; `None` if it is not cacheable.
-    fn new(response: &Response, version: i64, entry_meta: &EntryMeta) -> Option<Self> {
+    fn new(response: &Response, key: CacheKey, version: i64, entry_meta: &EntryMeta) -> Option<Self> {
         let is_plain =
             response.errors.is_empty() && response.extensions.is_empty() && response.http_headers.is_empty();
         if !is_plain || response.data == Value::Null {
@@ -94,11 +106,13 @@ impl CachedResponse {
         let body = Bytes::from(body);
         let cost = entry_meta.base_cost.saturating_add(count_objects(&response.data)).min(entry_meta.cost);
         let (name, policy) = (entry_meta.name.clone(), entry_meta.policy);
-        Some(Self { etag: etag(&body), body, policy, name, cost, version })
+        let (created_at, compressed) = (Instant::now(), Default::default());
+        Some(Self { etag: etag(&body), body, policy, name, cost, version, key, created_at, compressed })
     }
 
     fn memory_bytes(&self) -> usize {
-        self.body.len() + self.name.as_deref().map_or(0, str::len) + OVERHEAD_BYTES
+        let compressed = self.compressed.iter().filter_map(OnceCell::get).map(Bytes::len).sum::<usize>();
+        self.body.len() + compressed + self.name.as_deref().map_or(0, str::len) + OVERHEAD_BYTES
     }
 }
 
@@ -124,7 +138,7 @@ impl ResponseCache {
             let weigh = |_: &CacheKey, cached: &Arc<CachedResponse>| {
                 u32::try_from(cached.memory_bytes()).unwrap_or(u32::MAX)
             };
-            Cache::builder().max_capacity(max_bytes).weigher(weigh).time_to_live(TIME_TO_LIVE).build()
+            Cache::builder().max_capacity(max_bytes).weigher(weigh).expire_after(ExpireByAge).build()
         };
         let requests = CacheRequests::default();
         let [hits, misses, joined] =
@@ -190,7 +204,7 @@ impl ResponseCache {
 
     fn insert(&self, key: CacheKey, version: i64, response: Response, entry_meta: &EntryMeta) -> Outcome {
         let (Some(responses), Some(cached)) =
-            (&self.responses, CachedResponse::new(&response, version, entry_meta))
+            (&self.responses, CachedResponse::new(&response, key, version, entry_meta))
         else {
             return Outcome::Uncached(Arc::new(response));
         };
@@ -202,6 +216,30 @@ impl ResponseCache {
         Outcome::Cached(cached)
     }
 
+    /// The body of a cached response in this encoding. It is made once, however many clients wait for it.
+    ///
+    /// # Errors
+    /// If the process is stopping.
+    pub async fn compressed_body(
+        &self,
+        cached: &Arc<CachedResponse>,
+        encoding: ContentEncoding,
+    ) -> io::Result<Bytes> {
+        let cell = &cached.compressed[encoding as usize];
+        if let Some(body) = cell.get() {
+            return Ok(body.clone());
+        }
+        let body = cell.get_or_try_init(|| compress(cached.body.clone(), encoding)).await?.clone();
+        if let Some(responses) = &self.responses {
+            // Puts the entry back, so that the cache weighs it again.
+            responses.entry(cached.key).and_compute_with(|existing| match existing {
+                Some(existing) if Arc::ptr_eq(existing.value(), cached) => Op::Put(Arc::clone(cached)),
+                _ => Op::Nop,
+            });
+        }
+        Ok(body)
+    }
+
     pub fn requests(&self) -> CacheRequests {
         self.requests.clone()
     }
@@ -211,6 +249,30 @@ impl ResponseCache {
         // Without this, the size would not include the latest insertions and evictions.
         responses.run_pending_tasks();
         CacheSize { responses: responses.entry_count(), bytes: responses.weighted_size() }
+    }
+}
+
+/// Expires responses [`TIME_TO_LIVE`] after their execution, also if they were put back into the cache.
+struct ExpireByAge;
+
+impl Expiry<CacheKey, Arc<CachedResponse>> for ExpireByAge {
+    fn expire_after_create(
+        &self,
+        _: &CacheKey,
+        cached: &Arc<CachedResponse>,
+        inserted_at: Instant,
+    ) -> Option<Duration> {
+        Some(TIME_TO_LIVE.saturating_sub(inserted_at.saturating_duration_since(cached.created_at)))
+    }
+
+    fn expire_after_update(
+        &self,
+        key: &CacheKey,
+        cached: &Arc<CachedResponse>,
+        updated_at: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        self.expire_after_create(key, cached, updated_at)
     }
 }
 

@@ -78,9 +78,13 @@ fn status_of(code: &str) -> Option<StatusCode> {
     })
 }
 
-fn quality(parameters: &str) -> f32 {
-    let quality = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("q="));
-    quality.map_or(1.0, |text| text.parse().unwrap_or(0.0))
+/// The `q` among the parameters of an entry of `Accept` or `Accept-Encoding`: 1 if there is none, and 0, which
+/// excludes the entry, if it is invalid.
+pub fn quality(parameters: &str) -> f32 {
+    let mut pairs = parameters.split(';').filter_map(|parameter| parameter.split_once('='));
+    let quality = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+    let parse = |text: &str| text.trim().parse().ok().filter(|quality| (0.0..=1.0).contains(quality));
+    quality.map_or(1.0, |(_, text)| parse(text).unwrap_or(0.0))
 }
 
 #[cfg(test)]
@@ -107,6 +111,10 @@ mod tests {
         assert_eq!(negotiate("multipart/mixed;deferSpec=20220824,application/json"), Some(Json));
         assert_eq!(negotiate("text/event-stream"), Some(MediaType::EventStream));
         assert_eq!(negotiate("text/html"), None);
+        for excluded in ["q=0", "Q=0.0", "q = 0", "q=NaN", "q=-1", "q=2", "q=inf", "q="] {
+            assert_eq!(quality(excluded), 0.0, "{excluded}");
+        }
+        assert_eq!((quality(""), quality("charset=utf-8;Q=0.25")), (1.0, 0.25));
         assert_eq!(negotiate("application/json;q=0"), None);
     }
 }

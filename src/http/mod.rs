@@ -16,7 +16,7 @@
 //! 8. A handler in [`routes`]. `/graphql` is [`routes::graphql`]: it reads the operation ([`request_body`],
 //!    [`operation_request`], [`multipart_request`], [`part_stream`]) within limits of memory
 //!    ([`message_memory`], [`upload_permits`]), executes it with [`state`], and writes a response
-//!    ([`response`], or [`streaming`] for server-sent events and multipart subscriptions). A WebSocket
+//!    ([`response`], compressed as [`content_encoding`] says, or [`streaming`] for server-sent events and multipart subscriptions). A WebSocket
 //!    continues in [`websocket`].
 //!
 //! To add a route: write the handler in a new file in `routes/`, declare the file in `routes/mod.rs`, add the
@@ -26,6 +26,7 @@
 mod client_address;
 mod connection_io;
 mod connection_limit;
+mod content_encoding;
 mod credentials;
 mod error_response;
 mod headers;

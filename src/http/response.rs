@@ -10,8 +10,10 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
 use crate::engine::cache_policy::CachePolicy;
+use crate::engine::compression::{ContentEncoding, compress};
 use crate::engine::response::{ResponseBody, error_codes, etag, is_request_error};
 use crate::engine::response_cache::CachedResponse;
+use crate::http::content_encoding::negotiate;
 use crate::http::log_fields::ErrorCodes;
 use crate::http::media_type::MediaType;
 
@@ -92,8 +94,38 @@ pub fn respond_to_batch(responses: &[Arc<GraphqlResponse>]) -> Response {
     http_response
 }
 
+/// The body of a public response, as it is or compressed.
+pub struct EncodedBody {
+    pub bytes: Bytes,
+    pub encoding: Option<ContentEncoding>,
+}
+
+impl EncodedBody {
+    /// Compresses a body if the client accepts that.
+    async fn new(body: Bytes, request_headers: &HeaderMap) -> Self {
+        if let Some(encoding) = negotiate(request_headers, body.len())
+            && let Ok(bytes) = compress(body.clone(), encoding).await
+        {
+            return Self { bytes, encoding: Some(encoding) };
+        }
+        Self { bytes: body, encoding: None }
+    }
+
+    /// The response, and the `ETag` of this form of the body. `etag` is that of the body as it is.
+    fn into_response(self, etag: &str) -> (Response, String) {
+        let mut response = self.bytes.into_response();
+        let headers = response.headers_mut();
+        headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
+        let Some(encoding) = self.encoding.map(ContentEncoding::name) else {
+            return (response, etag.to_owned());
+        };
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        (response, format!("{}-{encoding}\"", etag.trim_end_matches('"')))
+    }
+}
+
 /// Writes a response. HTTP caches may store it if `policy` is public and nothing failed.
-pub fn respond_cacheable(
+pub async fn respond_cacheable(
     response: Arc<GraphqlResponse>,
     media_type: MediaType,
     policy: CachePolicy,
@@ -103,9 +135,10 @@ pub fn respond_cacheable(
         response.errors.is_empty() && response.data != Value::Null && response.extensions.is_empty();
     if is_complete && policy != CachePolicy::Private {
         let body = json_body(&response);
-        let tag = etag(&body);
-        let http_response = ResponseHead::new(&response, media_type).apply(body.into_response());
-        return with_cache_headers(http_response, &tag, policy, request_headers);
+        let etag = etag(&body);
+        let (http_response, etag) = EncodedBody::new(body, request_headers).await.into_response(&etag);
+        let http_response = ResponseHead::new(&response, media_type).apply(http_response);
+        return with_cache_headers(http_response, &etag, policy, request_headers);
     }
     match Arc::try_unwrap(response) {
         Ok(response) => respond(response, media_type),
@@ -114,19 +147,20 @@ pub fn respond_cacheable(
     }
 }
 
-/// Writes a response from the response cache. HTTP caches may store it if `policy` is public.
+/// Writes a response from the response cache; `body` is one of its bodies. HTTP caches may store it if `policy` is
+/// public.
 pub fn respond_from_cache(
     cached: &CachedResponse,
+    body: EncodedBody,
     media_type: MediaType,
     policy: CachePolicy,
     request_headers: &HeaderMap,
 ) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(media_type.content_type())),
-        (header::CACHE_CONTROL, NO_STORE),
-    ];
-    let response = (headers, cached.body.clone()).into_response();
-    with_cache_headers(response, &cached.etag, policy, request_headers)
+    let (mut response, etag) = body.into_response(&cached.etag);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type.content_type()));
+    headers.insert(header::CACHE_CONTROL, NO_STORE);
+    with_cache_headers(response, &etag, policy, request_headers)
 }
 
 /// Adds the headers for HTTP caches if `policy` is public. The response becomes 304 without a body if the
@@ -145,8 +179,9 @@ fn with_cache_headers(
     headers.append(header::VARY, HeaderValue::from_static("authorization, accept"));
     if matches_if_none_match(request_headers, etag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
-        response.headers_mut().remove(header::CONTENT_TYPE);
-        response.headers_mut().remove(header::CONTENT_LENGTH);
+        for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_LENGTH] {
+            response.headers_mut().remove(name);
+        }
         *response.body_mut() = Body::empty();
     }
     response

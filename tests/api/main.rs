@@ -16,6 +16,7 @@ mod blocked_sellers;
 mod browse;
 mod clients;
 mod command_line;
+mod compression;
 mod connection_limits;
 mod credentials;
 mod delivery_permissions;

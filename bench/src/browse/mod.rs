@@ -74,6 +74,7 @@ pub async fn run(million: bool) -> Result<Report> {
         ratio("cached / mercurius", "cached", "mercurius", Bound::AtLeastTimes(20.0)),
         ratio("cached / mercurius x 2", "cached", "mercurius x 2", Bound::AtLeastTimes(20.0)),
         ratio("cached / constant", "cached", "constant", Bound::AtLeastTimes(0.5)),
+        ratio("cached, compressed / cached", "compressed", "cached", Bound::AtLeastTimes(0.7)),
         ratio("uncached / postgraphile", "uncached", "postgraphile", Bound::None),
     ];
     let uncached = &all_stats[index_of(&all_stats, "uncached")];
@@ -163,7 +164,9 @@ impl Catalog {
             server: baseline,
             requests: cached.requests.iter().map(|it| replace_path(it, "/graphql", "/constant")).collect(),
         };
-        let targets = [
+        let compressed = self.deployment.start_gateway(&[(CACHE_VARIABLE, CACHE_BYTES.to_string())])?;
+        let compressed = Target::gigway("compressed", compressed, &self.categories);
+        let mut targets = vec![
             self.uncached()?,
             cached,
             constant,
@@ -171,10 +174,13 @@ impl Catalog {
             Target::mercurius("mercurius x 2", 2, &self.deployment.database_url, &self.categories)?,
             Target::postgraphile(&self.deployment.database_url, &self.categories)?,
         ];
+        for target in targets.iter().chain([&compressed]) {
+            target.page().await?;
+        }
+        targets.push(compressed.compressed().await?);
         let mut all_stats: Vec<_> = targets.iter().map(|it| ServerStats::new(it.name)).collect();
         let mut pgbench = ServerStats::new("pgbench");
         for target in &targets {
-            target.page().await?;
             load::run(&target.server.address, &target.requests, CONNECTIONS, WARMUP).await?;
         }
         for round in 1..=ROUNDS {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::Result;
 use crate::environment::repository;
-use crate::load::{post_request_bytes, send_once};
+use crate::load::{head_of, post_request_bytes, send_once};
 use crate::process::Server;
 
 /// The selection for gigway and Mercurius.
@@ -35,6 +35,19 @@ impl Target {
             "query Browse($category: ID!) {{ gigs(where: {{ category: [$category] }}, first: 20) {{ {FIELDS} }} }}"
         );
         Self { name, server, requests: requests(&query, categories, CategoryId::to_public) }
+    }
+
+    /// The same with responses that are compressed by Brotli. Fails if they are not.
+    pub async fn compressed(self) -> Result<Self> {
+        let header = "\r\naccept-encoding: br\r\n";
+        let add_header =
+            |request: &Vec<u8>| String::from_utf8_lossy(request).replacen("\r\n", header, 1).into_bytes();
+        let requests: Arc<[Vec<u8>]> = self.requests.iter().map(add_header).collect();
+        let head = head_of(&self.server.address, &requests[0]).await?;
+        if !head.to_ascii_lowercase().contains("content-encoding: br") {
+            return Err(format!("{}: not compressed: {head}", self.name).into());
+        }
+        Ok(Self { requests, ..self })
     }
 
     /// Mercurius with this number of processes.

@@ -26,6 +26,7 @@ use crate::engine::response_cache::{CachedResponse, Outcome};
 use crate::graphql::error::ErrorCode;
 use crate::http::client_address::CountedAddress;
 use crate::http::connection_io::ConnectionHandle;
+use crate::http::content_encoding;
 use crate::http::credentials::Authorization;
 use crate::http::error_response::reject;
 use crate::http::headers::IDEMPOTENCY_KEY;
@@ -36,7 +37,7 @@ use crate::http::operation_request;
 use crate::http::request_body;
 use crate::http::request_body::RequestBody;
 use crate::http::request_info::RequestInfo;
-use crate::http::response::{respond, respond_cacheable, respond_from_cache, respond_to_batch};
+use crate::http::response::{EncodedBody, respond, respond_cacheable, respond_from_cache, respond_to_batch};
 use crate::http::state::AppState;
 use crate::http::ticket_stream::TicketUse;
 use crate::http::{streaming, websocket};
@@ -159,14 +160,25 @@ impl RequestInfo {
     }
 
     /// Charges the client for a cached response, and sends the response.
-    async fn respond_from_cache(self, cached: &CachedResponse, policy: CachePolicy) -> Response {
+    async fn respond_from_cache(self, cached: &Arc<CachedResponse>, policy: CachePolicy) -> Response {
         let mut response = match self.state.charge_cached(&self.request_id, self.address, cached).await {
-            Ok(()) => respond_from_cache(cached, self.media_type, policy, &self.headers),
+            Ok(()) => self.write_cached(cached, policy).await,
             Err(response) => respond(response, self.media_type),
         };
         let operation = LoggedOperation::new(OperationType::Query, cached.name.as_deref());
         response.extensions_mut().insert(operation);
         response
+    }
+
+    /// Writes a cached response, compressed if the client accepts that.
+    async fn write_cached(&self, cached: &Arc<CachedResponse>, policy: CachePolicy) -> Response {
+        let mut body = EncodedBody { bytes: cached.body.clone(), encoding: None };
+        if let Some(encoding) = content_encoding::negotiate(&self.headers, cached.body.len())
+            && let Ok(bytes) = self.state.engine.compressed_body(cached, encoding).await
+        {
+            body = EncodedBody { bytes, encoding: Some(encoding) };
+        }
+        respond_from_cache(cached, body, self.media_type, policy, &self.headers)
     }
 
     /// Validates a request. The error is the response to an invalid one.
@@ -197,9 +209,9 @@ impl RequestInfo {
         }
         let logged_operation = operation.as_ref().ok().map(LoggedOperation::from);
         let mut response = match self.execute(operation).await {
-            Outcome::Cached(cached) => respond_from_cache(&cached, self.media_type, policy, &self.headers),
+            Outcome::Cached(cached) => self.write_cached(&cached, policy).await,
             Outcome::Uncached(response) => {
-                respond_cacheable(response, self.media_type, policy, &self.headers)
+                respond_cacheable(response, self.media_type, policy, &self.headers).await
             }
         };
         if let Some(logged_operation) = logged_operation {
