@@ -21,8 +21,8 @@
 //! shows anything to somebody who may not.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_graphql::Context;
@@ -135,7 +135,9 @@ pub struct RequestContext {
     visibility: Option<Arc<Viewer>>,
     cursor: Cursor,
     db: store::Reader,
-    loader: DataLoader<Loader>,
+    /// Created with the first load. Most events of subscriptions need none.
+    loader: OnceLock<DataLoader<Loader>>,
+    spawner: LoadSpawner,
     /// Whether the result of a shared execution depends on who receives it.
     is_viewer_dependent: AtomicBool,
     /// What a mutation with an idempotency key did, or does.
@@ -184,10 +186,6 @@ impl RequestContext {
             ExecutionScope::Shared(audience) => audience.reader_kind(),
         };
         let db = services.db.reader(reader_kind, time);
-        // Without a cache: a resolver must see the current state.
-        let loader =
-            Loader::new(Arc::clone(&services), db.clone(), visibility.clone(), Arc::clone(&meta.request_id));
-        let loader = DataLoader::new(loader, spawner, NoDelay).max_batch_size(BATCH_MAX);
         Self {
             services,
             scope,
@@ -196,7 +194,8 @@ impl RequestContext {
             visibility,
             cursor,
             db,
-            loader: loader.delay(Duration::ZERO),
+            loader: OnceLock::new(),
+            spawner,
             is_viewer_dependent: AtomicBool::new(false),
             outcomes: None,
             last_event_id: None,
@@ -225,6 +224,14 @@ impl RequestContext {
         Self { outcomes, ..self }
     }
 
+    fn new_loader(&self) -> DataLoader<Loader> {
+        let (services, request_id) = (Arc::clone(&self.services), Arc::clone(&self.request_id));
+        let loader = Loader::new(services, self.db.clone(), self.visibility.clone(), request_id);
+        // Without a cache: a resolver must see the current state.
+        let loader = DataLoader::new(loader, self.spawner.clone(), NoDelay);
+        loader.max_batch_size(BATCH_MAX).delay(Duration::ZERO)
+    }
+
     /// Whether the result of this shared execution depends on the viewer, and must be discarded.
     pub fn is_viewer_dependent(&self) -> bool {
         self.is_viewer_dependent.load(Ordering::Relaxed)
@@ -244,7 +251,8 @@ pub trait ContextExt<'a> {
     }
 
     fn loader(&self) -> &'a DataLoader<Loader> {
-        &self.request().loader
+        let request = self.request();
+        request.loader.get_or_init(|| request.new_loader())
     }
 
     /// The connections for the reads of this operation.

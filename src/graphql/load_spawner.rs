@@ -9,6 +9,7 @@ use futures_util::task::{FutureObj, Spawn, SpawnError};
 use tokio::sync::mpsc;
 
 /// Hands loads to the scheduler of the request, which polls them beside the execution.
+#[derive(Clone)]
 pub struct LoadSpawner(pub mpsc::UnboundedSender<FutureObj<'static, ()>>);
 
 impl Spawn for LoadSpawner {
