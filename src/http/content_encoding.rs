@@ -42,7 +42,7 @@ impl<'a> AcceptedEncodings<'a> {
         let find = |name: &str| named.iter().find(|(it, _)| it.eq_ignore_ascii_case(name)).map(|it| it.1);
         let others = find("*");
         let identity = find("identity").or(others.filter(|quality| *quality <= 0.0));
-        Self { others, identity, named }
+        Self { named, others, identity }
     }
 
     fn quality_of(&self, encoding: ContentEncoding) -> f32 {
