@@ -7,6 +7,7 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use crate::response_cache::metric;
 use crate::support::client::Client;
 use crate::support::on_both_back_ends;
 use crate::support::test_app::TestApp;
@@ -163,9 +164,7 @@ async fn compressed_responses_count_for_the_size_of_the_cache() {
 }
 
 async fn cache_bytes(client: &Client) -> usize {
-    let metrics = client.get("/metrics").send().await.expect("a response").text().await.expect("text");
-    let line = metrics.lines().find_map(|line| line.strip_prefix("gigway_answer_cache_size_bytes "));
-    line.expect("the metric").parse().expect("a number")
+    metric(client, "gigway_answer_cache_size_bytes ").await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -52,7 +52,8 @@ pub async fn hits(client: &Client) -> usize {
     metric(client, r#"gigway_answer_cache_requests_total{result="hit"} "#).await
 }
 
-async fn metric(client: &Client, name: &str) -> usize {
+/// The value of the metric whose line starts with `name`.
+pub async fn metric(client: &Client, name: &str) -> usize {
     let metrics = client.get("/metrics").send().await.expect("a response").text().await.expect("text");
     let line = metrics.lines().find_map(|line| line.strip_prefix(name));
     line.unwrap_or_else(|| panic!("there is no metric {name}")).parse().expect("a number")
