@@ -25,6 +25,10 @@ impl Catalogue {
         self.0.get(&id)
     }
 
+    pub fn find_by_slug(&self, slug: &str) -> Option<&Category> {
+        self.0.values().find(|category| category.slug == slug)
+    }
+
     /// The number of categories.
     pub fn size(&self) -> usize {
         self.0.len()

@@ -274,8 +274,14 @@ mod tests {
         let tags = |n: usize| Some((0..n).map(|i| format!("tag {i}")).collect());
         assert_eq!(violations_with(|f| f.tags = tags(15)), []);
         assert_eq!(violations_with(|f| f.tags = tags(16)), one(TooMany, "tags"));
-        assert_eq!(violations_with(|f| f.tags = Some(vec!["x".into()])), one(TooShort, "tags.0"));
+        assert_eq!(violations_with(|f| f.tags = Some(vec!["C".into(), "R".into()])), []);
+        assert_eq!(violations_with(|f| f.tags = Some(vec![" ".into()])), one(Required, "tags.0"));
+        assert_eq!(violations_with(|f| f.tags = Some(vec!["x".repeat(30)])), []);
         assert_eq!(violations_with(|f| f.tags = Some(vec!["x".repeat(31)])), one(TooLong, "tags.0"));
+        assert_eq!(
+            violations_with(|f| f.tags = Some(vec!["c".into(), "C".into()])),
+            one(Duplicate, "tags.1")
+        );
         let twice = vec!["Logo".into(), " logo ".into()];
         assert_eq!(violations_with(|f| f.tags = Some(twice)), one(Duplicate, "tags.1"));
         let links = |n: usize| Some((0..n).map(|i| format!("https://example.com/{i}")).collect());

@@ -76,7 +76,8 @@ limit_table! {
         links_max: usize = 5, in 1..=100;
         link_max_chars: usize = 2048;
         tags_max: usize = 15, in 1..=100;
-        tag_min_chars: usize = 2, in 1..;
+        /// One character is enough for C and R.
+        tag_min_chars: usize = 1, in 1..;
         tag_max_chars: usize = 30;
         delivery_days_max: i32 = 90, in 1..=3650;
         revisions_max: i32 = 20, in 0..=1000;

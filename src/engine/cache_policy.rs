@@ -8,8 +8,15 @@ use std::time::Duration;
 use async_graphql::parser::types::OperationType;
 
 /// The root fields whose responses to anonymous clients are public, and for how many seconds.
-const PUBLIC_FIELDS: [(&str, u64); 6] =
-    [("categories", 300), ("limits", 300), ("gig", 5), ("gigs", 5), ("node", 5), ("nodes", 5)];
+const PUBLIC_FIELDS: [(&str, u64); 7] = [
+    ("categories", 300),
+    ("category", 300),
+    ("limits", 300),
+    ("gig", 5),
+    ("gigs", 5),
+    ("node", 5),
+    ("nodes", 5),
+];
 
 /// Who may cache a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

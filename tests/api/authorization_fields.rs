@@ -114,6 +114,7 @@ fn arguments(field: &str) -> &'static str {
         "Viewer.can" => "(action: POST_GIG)",
         "Query.node" | "Query.gig" => "(id: <listed>)",
         "Query.nodes" => "(ids: [<listed>])",
+        "Query.category" => "(slug: \"music\")",
         _ => "",
     }
 }

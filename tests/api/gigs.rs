@@ -30,7 +30,7 @@ async fn an_invalid_form_reports_every_violation_and_creates_nothing(app: TestAp
         "price": "0.50",
         "deliveryDays": 0,
         "revisions": 21,
-        "tags": ["ok", "OK", "x"],
+        "tags": ["ok", "OK", ""],
         "links": ["http://example.com"],
         "imageIds": ["img_00000000000000000000000000"],
     });
@@ -42,7 +42,7 @@ async fn an_invalid_form_reports_every_violation_and_creates_nothing(app: TestAp
         violation("OUT_OF_RANGE", "deliveryDays"),
         violation("OUT_OF_RANGE", "revisions"),
         violation("DUPLICATE", "tags.1"),
-        violation("TOO_SHORT", "tags.2"),
+        violation("REQUIRED", "tags.2"),
         violation("INVALID", "links.0"),
         violation("NOT_FOUND", "imageIds.0"),
     ];

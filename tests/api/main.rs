@@ -33,6 +33,7 @@ mod faults;
 mod forged_messages;
 mod full_disk;
 mod fuzz;
+mod gig_filter;
 mod gigs;
 mod graphql_http;
 mod http_server;

@@ -1,10 +1,10 @@
 //! Query plans of gig lists: with any combination of filter, order and search, both databases use an index
 //! instead of scanning all gigs.
 //!
-//! A new filter needs a row in `filters`.
+//! A new condition of a filter needs a row in `CONDITIONS`.
 
 use chrono::{DateTime, Utc};
-use gigway::domain::gig_filter::{GigFilter, GigOrder};
+use gigway::domain::gig_filter::{GigFilter, GigOrder, PriceRange};
 use gigway::domain::id::{CategoryId, UserId};
 use gigway::domain::search::Term;
 use gigway::store::data_keys;
@@ -26,14 +26,14 @@ const GIGS: u32 = 60_000;
 /// Inserts sellers, and ten gigs for each.
 const POSTGRES: &str = r#"
 INSERT INTO "user" (id, email, email_key, display_name, password_hash, role, points, verified_at, created_at, legal_hold)
-SELECT md5('seller ' || n)::uuid, n || '@example.com', n || '@example.com', 'Seller ' || n, '', 'MEMBER', 0,
+SELECT md5('seller ' || n)::uuid, n || '@example.com', n || '@example.com', 'Seller ' || n, '', 'MEMBER', n * 4,
     CASE WHEN n % 3 = 0 THEN now() END, now(), false FROM generate_series(1, 6000) AS n;
 INSERT INTO gig (id, seller_id, category_id, title, description, price_cents, delivery_days, revisions, tags, links, status,
     version, review_reasons, created_at, submitted_at, published_at)
 SELECT md5('gig ' || n)::uuid, md5('seller ' || 1 + n % 6000)::uuid,
     (SELECT array_agg(id ORDER BY id) FROM category)[1 + n % 27], 'Common title, number ' || n,
     CASE WHEN n % 2500 = 0 THEN 'scarce' ELSE 'plain' END || ' words of description, which are much the same for all',
-    500 + (n * 7919) % 100000, 1 + n % 90, 1, '[]', '[]', 'ACTIVE', 1, '[]', now(), now(), now() - n * interval '1 minute'
+    500 + (n * 7919) % 100000, 1 + n % 90, 1, '[]', '[]', 'ACTIVE', 1, '[]', now(), now(), timestamptz '2026-01-01T00:00:00Z' + n * interval '1 minute'
 FROM generate_series(1, 60000) AS n;
 INSERT INTO gig_tag (gig_id, tag_key) SELECT id, 'tag' || (price_cents % 500) FROM gig;
 INSERT INTO gig_tag (gig_id, tag_key) SELECT id, 'everywhere' FROM gig;
@@ -43,7 +43,7 @@ const SQLITE: &str = r#"
 CREATE TABLE number AS WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 60000)
     SELECT n, CAST(printf('%016d', n) AS BLOB) AS id, CAST(printf('s%015d', 1 + n % 6000) AS BLOB) AS seller FROM counted;
 INSERT INTO "user" (id, email, email_key, display_name, password_hash, role, points, verified_at, created_at, legal_hold)
-SELECT CAST(printf('s%015d', n) AS BLOB), n || '@example.com', n || '@example.com', 'Seller ' || n, '', 'MEMBER', 0,
+SELECT CAST(printf('s%015d', n) AS BLOB), n || '@example.com', n || '@example.com', 'Seller ' || n, '', 'MEMBER', n * 4,
     CASE WHEN n % 3 = 0 THEN '2026-01-01T00:00:00+00:00' END, '2026-01-01T00:00:00+00:00', 0 FROM number WHERE n <= 6000;
 INSERT INTO gig (id, seller_id, category_id, title, description, price_cents, delivery_days, revisions, tags, links, status,
     version, review_reasons, created_at, submitted_at, published_at)
@@ -56,37 +56,72 @@ INSERT INTO gig_tag (gig_id, tag_key) SELECT id, 'everywhere' FROM gig;
 DROP TABLE number;
 "#;
 
-/// Every filter by itself, and common combinations.
-fn filters(category: CategoryId, seller: UserId) -> Vec<(&'static str, GigFilter)> {
-    let default = GigFilter::default;
-    let categories = Some(vec![category]);
-    let tags = |tag: &str| Some(vec![tag.to_owned()]);
-    vec![
-        ("all", default()),
-        ("category", GigFilter { categories: categories.clone(), ..default() }),
-        ("no category", GigFilter { categories: Some(Vec::new()), ..default() }),
-        ("categories", GigFilter { categories: Some(vec![category, CategoryId::nil()]), ..default() }),
-        ("seller", GigFilter { seller: Some(seller), ..default() }),
-        ("price from", GigFilter { min_price_cents: Some(5_000), ..default() }),
-        ("price to", GigFilter { max_price_cents: Some(5_000), ..default() }),
-        ("delivery", GigFilter { max_delivery_days: Some(3), ..default() }),
-        ("a rare tag", GigFilter { tags: tags("tag7"), ..default() }),
-        ("a common tag", GigFilter { tags: tags("everywhere"), ..default() }),
-        ("verified", GigFilter { seller_verified: Some(true), ..default() }),
-        ("not verified", GigFilter { seller_verified: Some(false), ..default() }),
-        (
-            "category, price and delivery",
-            GigFilter {
-                categories: categories.clone(),
-                min_price_cents: Some(1_000),
-                max_price_cents: Some(90_000),
-                max_delivery_days: Some(30),
-                ..default()
-            },
-        ),
-        ("category and tag", GigFilter { categories: categories.clone(), tags: tags("tag7"), ..default() }),
-        ("category and verified", GigFilter { categories, seller_verified: Some(true), ..default() }),
-    ]
+/// A filter, and whether an index can serve it.
+struct Case {
+    name: String,
+    filter: GigFilter,
+    /// For lists by time and for lists by price: whether an index of that order has the matching gigs in order.
+    is_in_order: [bool; 2],
+}
+
+type Condition = (&'static str, [bool; 2], fn(&mut GigFilter, CategoryId, UserId));
+
+/// Every condition of a filter.
+const CONDITIONS: [Condition; 16] = [
+    ("a category", [true, true], |filter, category, _| filter.categories = Some(vec![category])),
+    ("categories", [false, false], |filter, category, _| {
+        filter.categories = Some(vec![category, CategoryId::nil()]);
+    }),
+    ("a seller", [true, false], |filter, _, seller| filter.seller = Some(seller)),
+    ("a lowest price", [false, true], |filter, _, _| filter.min_price_cents = Some(5_000)),
+    ("a highest price", [false, true], |filter, _, _| filter.max_price_cents = Some(50_000)),
+    ("a price range", [false, true], |filter, _, _| {
+        filter.price_ranges = Some(vec![PriceRange { min: 2_000, max: 60_000 }]);
+    }),
+    ("price ranges", [false, false], |filter, _, _| {
+        let ranges = [(i64::MIN, 2_000), (5_000, 9_000), (70_000, i64::MAX)];
+        filter.price_ranges = Some(ranges.map(|(min, max)| PriceRange { min, max }).to_vec());
+    }),
+    ("delivery", [false, false], |filter, _, _| filter.max_delivery_days = Some(3)),
+    ("a rare tag", [false, false], |filter, _, _| filter.tags = Some(vec!["tag7".into()])),
+    ("a common tag", [false, false], |filter, _, _| filter.tags = Some(vec!["everywhere".into()])),
+    ("all tags", [false, false], |filter, _, _| filter.tags_all = vec!["everywhere".into(), "tag7".into()]),
+    ("verified", [false, false], |filter, _, _| filter.seller_verified = Some(true)),
+    ("not verified", [false, false], |filter, _, _| filter.seller_verified = Some(false)),
+    ("a common level", [false, false], |filter, _, _| filter.seller_min_points = Some(1_000)),
+    ("a rare level", [false, false], |filter, _, _| filter.seller_min_points = Some(22_627)),
+    ("published since", [true, false], |filter, _, _| {
+        filter.published_since = DateTime::from_timestamp(1_767_225_600 + 60 * 20_000, 0);
+    }),
+];
+
+/// No filter, each condition alone, empty lists, and each pair.
+fn cases(category: CategoryId, seller: UserId) -> (Vec<Case>, Vec<Case>) {
+    let case = |conditions: &[Condition]| {
+        let mut filter = GigFilter::default();
+        let mut is_in_order = [true, true];
+        for (_, in_order, set) in conditions {
+            set(&mut filter, category, seller);
+            is_in_order = [is_in_order[0] && in_order[0], is_in_order[1] && in_order[1]];
+        }
+        let names: Vec<_> = conditions.iter().map(|(name, ..)| *name).collect();
+        Case { name: names.join(" and "), filter, is_in_order }
+    };
+    let empty = |name: &str, filter| Case { name: name.to_owned(), filter, is_in_order: [false, false] };
+    let mut singles = vec![case(&[])];
+    singles.extend(CONDITIONS.iter().map(|condition| case(&[*condition])));
+    singles.extend([
+        empty("no category", GigFilter { categories: Some(Vec::new()), ..GigFilter::default() }),
+        empty("no price", GigFilter { price_ranges: Some(Vec::new()), ..GigFilter::default() }),
+        empty("no tag", GigFilter { tags: Some(Vec::new()), ..GigFilter::default() }),
+    ]);
+    let mut pairs = Vec::new();
+    for (number, first) in CONDITIONS.iter().enumerate() {
+        for second in &CONDITIONS[number + 1..] {
+            pairs.push(case(&[*first, *second]));
+        }
+    }
+    (singles, pairs)
 }
 
 const ORDERS: [GigOrder; 5] =
@@ -119,41 +154,61 @@ async fn no_gig_list_scans_the_whole_table(app: TestApp) {
     let row = db.query_one_raw(Statement::from_string(backend, middle)).await.expect("a response");
     let middle: DateTime<Utc> = row.expect("a gig").try_get_by_index(0).expect("a time");
 
+    let (singles, pairs) = cases(category, seller);
+    let plans = Plans { db, middle };
     let mut checked = 0;
-    for (name, filter) in filters(category, seller) {
-        for order in ORDERS {
-            for terms in [None, Some("common"), Some("scarce")] {
-                let words = terms.map(|word| vec![Term::Prefix(word.to_owned())]);
-                let query = GigQuery { scope: Scope::Listed, filter: filter.clone(), terms: words, order };
-                for after in [None, Some(key(&query, middle))] {
-                    let request =
-                        PageRequest { size: 20, direction: Direction::Forward, after, before: None };
-                    let columns: ColumnSet = Column::Title | Column::Seller | Column::Images;
-                    for (search, statement) in list::statements(backend, &query, &request, columns) {
-                        // A common word is looked up in the index only if the first 5,000 gigs of the list
-                        // have too few matches; then PostgreSQL may rightly prefer a scan.
-                        if terms == Some("common")
-                            && search == SearchStrategy::Index
-                            && backend == DbBackend::Postgres
-                        {
-                            continue;
-                        }
-                        let description = format!(
-                            "{name}, {order:?}, {terms:?}, {search:?}, after: {}",
-                            request.after.is_some()
-                        );
-                        checked += 1;
-                        if backend == DbBackend::Postgres {
-                            expect_index_on_postgres(db, &statement, &description).await;
-                        } else {
-                            expect_index_on_sqlite(db, &statement, &description).await;
-                        }
-                    }
-                }
+    for order in ORDERS {
+        for case in &singles {
+            for word in [None, Some("common"), Some("scarce")] {
+                checked += plans.check(case, order, word).await;
             }
         }
+        for case in &pairs {
+            checked += plans.check(case, order, None).await;
+        }
     }
-    assert!(checked > 400, "{checked}");
+    assert!(checked > 1_500, "{checked}");
+}
+
+/// Checks the plans of statements.
+struct Plans<'a> {
+    db: &'a DatabaseConnection,
+    /// When the gig in the middle of the list was published.
+    middle: DateTime<Utc>,
+}
+
+impl Plans<'_> {
+    /// Checks the statements of the first page and of one in the middle. Returns their number.
+    async fn check(&self, case: &Case, order: GigOrder, word: Option<&str>) -> usize {
+        let backend = self.db.get_database_backend();
+        let terms = word.map(|word| vec![Term::Prefix(word.to_owned())]);
+        let query = GigQuery { scope: Scope::Listed, filter: case.filter.clone(), terms, order };
+        let mut checked = 0;
+        for after in [None, Some(key(&query, self.middle))] {
+            let request = PageRequest { size: 20, direction: Direction::Forward, after, before: None };
+            let columns: ColumnSet = Column::Title | Column::Seller | Column::Images;
+            for (search, statement) in list::statements(backend, &query, &request, columns) {
+                // A common word is looked up in the index only if the first 5,000 gigs of the list have too few
+                // matches; then PostgreSQL may rightly prefer a scan.
+                let is_common = word == Some("common") && search == SearchStrategy::Index;
+                if is_common && backend == DbBackend::Postgres {
+                    continue;
+                }
+                let by_price = matches!(order, GigOrder::PriceLowest | GigOrder::PriceHighest);
+                let may_sort = word.is_some() || !case.is_in_order[usize::from(by_price)];
+                let is_after = request.after.is_some();
+                let description =
+                    format!("{}, {order:?}, {word:?}, {search:?}, after: {is_after}", case.name);
+                if backend == DbBackend::Postgres {
+                    expect_index_on_postgres(self.db, &statement, may_sort, &description).await;
+                } else {
+                    expect_index_on_sqlite(self.db, &statement, may_sort, &description).await;
+                }
+                checked += 1;
+            }
+        }
+        checked
+    }
 }
 
 /// The page key of a row in the middle of the list.
@@ -168,8 +223,14 @@ fn key(query: &GigQuery, middle: DateTime<Utc>) -> PageKey {
     PageKey { order, values, id: Uuid::max() }
 }
 
-/// Checks the plan for these values, and the generic plan that a prepared statement may get.
-async fn expect_index_on_postgres(db: &DatabaseConnection, statement: &Statement, description: &str) {
+/// Checks the plan for these values, and the generic plan that a prepared statement may get. Unless it may sort,
+/// the page is read in order.
+async fn expect_index_on_postgres(
+    db: &DatabaseConnection,
+    statement: &Statement,
+    may_sort: bool,
+    description: &str,
+) {
     let transaction = db.begin().await.expect("a transaction");
     let values = statement.values.iter().flat_map(|values| &values.0);
     let literals: Vec<_> = values
@@ -193,6 +254,7 @@ async fn expect_index_on_postgres(db: &DatabaseConnection, statement: &Statement
         let mut scanned = Vec::new();
         collect_scanned_tables(&plan[0]["Plan"], &mut scanned);
         assert!(!scanned.contains(&"gig".to_owned()), "{description}, {mode}: {plan:#}");
+        assert!(may_sort || !sorts_before_limit(&plan[0]["Plan"], false), "{description}, {mode}: {plan:#}");
     }
     transaction.execute_unprepared("DEALLOCATE page").await.expect("deallocated");
     transaction.commit().await.expect("a commit");
@@ -208,10 +270,30 @@ fn collect_scanned_tables(plan: &Value, tables: &mut Vec<String>) {
     }
 }
 
-async fn expect_index_on_sqlite(db: &impl ConnectionTrait, statement: &Statement, description: &str) {
+/// Whether the plan sorts gigs to find the page. (The rows of the page are sorted again, with their images.)
+fn sorts_before_limit(plan: &Value, is_below_limit: bool) -> bool {
+    let kind = plan["Node Type"].as_str().unwrap_or_default();
+    if is_below_limit && kind.ends_with("Sort") {
+        return true;
+    }
+    let is_below_limit = is_below_limit || kind == "Limit";
+    plan["Plans"].as_array().into_iter().flatten().any(|inner| sorts_before_limit(inner, is_below_limit))
+}
+
+async fn expect_index_on_sqlite(
+    db: &impl ConnectionTrait,
+    statement: &Statement,
+    may_sort: bool,
+    description: &str,
+) {
     let explain = Statement { sql: format!("EXPLAIN QUERY PLAN {}", statement.sql), ..statement.clone() };
     let rows = db.query_all_raw(explain).await.unwrap_or_else(|error| panic!("{description}: {error}"));
     let lines: Vec<String> = rows.iter().map(|row| row.try_get_by_index(3).expect("a line")).collect();
+    // The first step is the subquery that finds the page; the next top-level step joins the other tables.
+    let parents: Vec<i32> = rows.iter().map(|row| row.try_get_by_index(1).expect("a number")).collect();
+    let of_page = parents.iter().skip(1).take_while(|parent| **parent != 0).count();
+    let sorts = lines.iter().take(of_page + 1).any(|line| line.contains("USE TEMP B-TREE FOR"));
+    assert!(may_sort || !sorts, "{description}: {lines:#?}");
     // A scan of a subquery with the name `gig` is not a scan of the table.
     let subqueries =
         lines.iter().filter(|line| ["CO-ROUTINE gig", "MATERIALIZE gig"].contains(&line.as_str())).count();

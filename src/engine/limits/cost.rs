@@ -28,7 +28,7 @@ const INTROSPECTION_COST: u64 = 100;
 const SEARCH_COST: u64 = 100;
 
 /// The filters that an index of every order covers. For any other, the database may read the whole list.
-const INDEXED_FILTERS: [&str; 2] = ["category", "seller"];
+const INDEXED_FILTERS: [&str; 3] = ["category", "categorySlug", "seller"];
 
 /// The cost of filters that no index covers.
 const FILTER_COST: u64 = 50;

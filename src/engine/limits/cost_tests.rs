@@ -69,7 +69,9 @@ fn a_search_costs_by_its_words_and_a_filter_without_an_index_costs_extra() {
         let as_object = "query($w: GigFilter) { gigs(where: $w) { nodes { id } } }";
         let by_variable = base_cost(as_object, json!({ "w": { filter: value } }));
         let types = json!({ "category": "[ID!]", "seller": "ID", "minPrice": "Decimal", "maxPrice": "Decimal",
-            "maxDeliveryDays": "Int", "tags": "[String!]", "sellerVerified": "Boolean" });
+            "maxDeliveryDays": "Int", "tags": "[String!]", "sellerVerified": "Boolean", "categorySlug": "[String!]",
+            "tagsAll": "[String!]", "priceRanges": "[PriceRangeInput!]", "sellerMinLevel": "Int",
+            "publishedSince": "DateTime" });
         let declared = types[filter].as_str().expect("a filter");
         let of_value =
             format!("query($v: {declared}) {{ gigs(where: {{ {filter}: $v }}) {{ nodes {{ id }} }} }}");
@@ -78,12 +80,17 @@ fn a_search_costs_by_its_words_and_a_filter_without_an_index_costs_extra() {
     };
     for (name, value, expected) in [
         ("category", json!(["cat_1"]), 0),
+        ("categorySlug", json!(["music"]), 0),
         ("seller", json!("usr_1"), 0),
         ("minPrice", json!("5.00"), 50),
         ("maxPrice", json!("5.00"), 50),
         ("maxDeliveryDays", json!(3), 50),
         ("tags", json!(["song"]), 50),
         ("sellerVerified", json!(true), 50),
+        ("tagsAll", json!(["song"]), 50),
+        ("priceRanges", json!([{ "max": "5.00" }]), 50),
+        ("sellerMinLevel", json!(3), 50),
+        ("publishedSince", json!("2026-01-01T00:00:00Z"), 50),
         ("maxDeliveryDays", Value::Null, 0),
     ] {
         assert_eq!(filter(name, value.clone()), expected, "{name}: {value}");

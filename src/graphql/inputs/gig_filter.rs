@@ -1,58 +1,152 @@
 //! The filter and the order of lists of gigs.
 
+use std::collections::HashSet;
+
 use async_graphql::{Enum, ID, InputObject};
+use chrono::Utc;
 use rust_decimal::Decimal as Number;
 use rust_decimal::prelude::ToPrimitive;
 
-use crate::domain::gig_filter::{GigFilter as Filter, GigOrder as Order};
+use crate::domain::category::Catalogue;
+use crate::domain::gig_filter::{GigFilter as Filter, GigOrder as Order, PriceRange};
 use crate::domain::gig_form::tag_key;
-use crate::graphql::error::Result;
+use crate::domain::id::CategoryId;
+use crate::domain::limits::points_for_level;
+use crate::graphql::error::{Error, Result};
 use crate::graphql::inputs::list_length::check_list_length;
 use crate::graphql::types::node::parse_id_or_nil;
-use crate::graphql::types::scalar::Decimal;
+use crate::graphql::types::scalar::{DateTime, Decimal};
 
-/// A filter for gigs. A gig must match all conditions that are given.
+/// A filter for gigs. A gig must match all conditions that are given; null is the same as not given. Bounds are
+/// inclusive. A list needs one match, except `tagsAll`; an empty list matches nothing, except `tagsAll`, which
+/// then matches every gig.
 #[derive(InputObject, Default)]
 pub struct GigFilter {
     /// The gig is in one of these categories. At most 100 ids.
     category: Option<Vec<ID>>,
+    /// The gig is in a category with one of these slugs, such as "web-design". At most 100 slugs. A slug that does
+    /// not exist matches nothing.
+    category_slug: Option<Vec<String>>,
     /// The gig is offered by this user.
     seller: Option<ID>,
     /// The price is at least this.
     min_price: Option<Decimal>,
     /// The price is at most this.
     max_price: Option<Decimal>,
+    /// The price is in one of these ranges, which may overlap. At most 100 ranges.
+    price_ranges: Option<Vec<PriceRangeInput>>,
     /// The number of days from order to delivery is at most this.
     max_delivery_days: Option<i32>,
     /// The gig has at least one of these tags, ignoring case. At most 100 tags.
     tags: Option<Vec<String>>,
+    /// The gig has all of these tags, ignoring case. At most 100 tags.
+    tags_all: Option<Vec<String>>,
     /// True: the identity of the seller is verified. False: it is not.
     seller_verified: Option<bool>,
+    /// The worker level of the seller is at least this. 0 or less matches every gig.
+    seller_min_level: Option<i32>,
+    /// The gig was first published at this time or later: `Gig.publishedAt` is not before it.
+    published_since: Option<DateTime>,
+}
+
+/// A range of prices. Without bounds, every price is in it.
+#[derive(InputObject)]
+pub struct PriceRangeInput {
+    /// The price is at least this.
+    min: Option<Decimal>,
+    /// The price is at most this. Not below `min`.
+    max: Option<Decimal>,
 }
 
 impl GigFilter {
     /// Converts the filter to that of the domain.
     ///
     /// # Errors
-    /// BAD_USER_INPUT if a list has more than 100 entries.
-    pub fn parse(self) -> Result<Filter> {
+    /// BAD_USER_INPUT if a list has more than 100 entries, or a price range has `min` above `max`.
+    pub fn parse(self, catalogue: &Catalogue) -> Result<Filter> {
         check_list_length("where.category", self.category.as_deref())?;
+        check_list_length("where.categorySlug", self.category_slug.as_deref())?;
+        check_list_length("where.priceRanges", self.price_ranges.as_deref())?;
         check_list_length("where.tags", self.tags.as_deref())?;
+        check_list_length("where.tagsAll", self.tags_all.as_deref())?;
         Ok(Filter {
-            categories: self.category.map(|ids| ids.iter().map(parse_id_or_nil).collect()),
+            categories: categories(self.category, self.category_slug, catalogue),
             seller: self.seller.as_ref().map(parse_id_or_nil),
             min_price_cents: self.min_price.map(|price| cents(price, Number::ceil)),
             max_price_cents: self.max_price.map(|price| cents(price, Number::floor)),
+            price_ranges: self.price_ranges.map(price_ranges).transpose()?,
             max_delivery_days: self.max_delivery_days,
-            // No gig has a tag with a control character, and PostgreSQL rejects some of them.
-            tags: self.tags.map(|tags| {
-                let valid = tags.iter().filter(|tag| !tag.contains(char::is_control));
-                valid.map(|tag| tag_key(tag)).collect()
-            }),
+            tags: self.tags.map(|tags| tag_keys(&tags)),
+            tags_all: tag_keys(&self.tags_all.unwrap_or_default()),
             seller_verified: self.seller_verified,
+            seller_min_points: self.seller_min_level.filter(|level| *level > 0).map(points_for_level),
+            published_since: self.published_since.map(whole_microseconds),
         })
     }
 }
+
+/// The categories that both lists allow, each once and without those that do not exist.
+fn categories(
+    ids: Option<Vec<ID>>,
+    slugs: Option<Vec<String>>,
+    catalogue: &Catalogue,
+) -> Option<Vec<CategoryId>> {
+    let ids = ids.map(|ids| ids.iter().map(parse_id_or_nil).filter(|id: &CategoryId| !id.is_nil()).collect());
+    let slugs = slugs.map(|slugs| {
+        let found = slugs.iter().filter_map(|slug| catalogue.find_by_slug(slug));
+        found.map(|category| category.id).collect()
+    });
+    let allowed: HashSet<CategoryId> = match (ids, slugs) {
+        (Some(ids), Some(slugs)) => &ids & &slugs,
+        (ids, slugs) => ids.or(slugs)?,
+    };
+    // Sorted, so that equal filters have equal statements.
+    let mut allowed: Vec<_> = allowed.into_iter().collect();
+    allowed.sort_unstable();
+    Some(allowed)
+}
+
+fn price_ranges(ranges: Vec<PriceRangeInput>) -> Result<Vec<PriceRange>> {
+    let mut parsed = Vec::with_capacity(ranges.len());
+    for (index, PriceRangeInput { min, max }) in ranges.into_iter().enumerate() {
+        if let (Some(min), Some(max)) = (min, max)
+            && min.0 > max.0
+        {
+            let message = format!(
+                "`where.priceRanges.{index}` must have a `min` that is at most its `max`, {}, not {}.",
+                max.0, min.0
+            );
+            return Err(Error::bad_input(message));
+        }
+        parsed.push(PriceRange {
+            min: min.map_or(i64::MIN, |price| cents(price, Number::ceil)),
+            max: max.map_or(i64::MAX, |price| cents(price, Number::floor)),
+        });
+    }
+    Ok(PriceRange::merge(parsed))
+}
+
+/// The keys of the tags, each once.
+fn tag_keys(tags: &[String]) -> Vec<String> {
+    // No gig has a tag with a control character, and PostgreSQL rejects some of them. No gig has the empty tag
+    // either, which stands for them.
+    let key = |tag: &String| if tag.contains(char::is_control) { String::new() } else { tag_key(tag) };
+    let mut keys: Vec<_> = tags.iter().map(key).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+/// The moment in whole microseconds, rounded up: neither database stores a smaller unit. It is at most the end of
+/// the year 9999, since SQLite compares times as text.
+fn whole_microseconds(moment: DateTime) -> chrono::DateTime<Utc> {
+    let nanoseconds = i64::from(moment.0.timestamp_subsec_nanos() % 1_000);
+    let microseconds = moment.0.timestamp_micros() + i64::from(nanoseconds > 0);
+    chrono::DateTime::from_timestamp_micros(microseconds.min(LAST_MICROSECOND)).unwrap_or_default()
+}
+
+/// 9999-12-31T23:59:59.999999Z.
+const LAST_MICROSECOND: i64 = 253_402_300_799_999_999;
 
 /// The bound in cents. `round` rounds it to whole cents, since all prices are whole cents.
 fn cents(bound: Decimal, round: impl Fn(&Number) -> Number) -> i64 {
@@ -85,6 +179,65 @@ impl From<GigOrder> for Order {
             GigOrder::PriceLowest => Self::PriceLowest,
             GigOrder::PriceHighest => Self::PriceHighest,
             GigOrder::Relevance => Self::Relevance,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::category::Category;
+    use crate::domain::id::PublicId;
+    use crate::domain::money::Money;
+
+    fn id(number: u128) -> CategoryId {
+        CategoryId::from_uuid(Uuid::from_u128(number))
+    }
+
+    #[test]
+    fn ids_and_slugs_of_categories_must_both_match_and_count_once() {
+        let category = |number: u128| Category {
+            id: id(number),
+            slug: format!("slug-{number}"),
+            name: String::new(),
+            minimum_price: Money::from_cents(0),
+        };
+        let catalogue: Catalogue = [category(1), category(2), category(3)].into_iter().collect();
+        let find = |ids: Option<&[u128]>, slugs: Option<&[&str]>| {
+            let ids = ids.map(|ids| ids.iter().map(|number| ID(id(*number).to_public())).collect());
+            let slugs = slugs.map(|slugs| slugs.iter().map(ToString::to_string).collect());
+            categories(ids, slugs, &catalogue)
+        };
+        assert_eq!(find(None, None), None);
+        assert_eq!(find(Some(&[2, 1, 2]), None), Some(vec![id(1), id(2)]));
+        assert_eq!(find(None, Some(&["slug-3", "SLUG-1", "slug-3", ""])), Some(vec![id(3)]));
+        assert_eq!(find(Some(&[1, 2]), Some(&["slug-2", "slug-3"])), Some(vec![id(2)]));
+        for (ids, slugs) in [(Some(&[][..]), None), (None, Some(&["unknown"][..])), (Some(&[1]), Some(&[]))] {
+            assert_eq!(find(ids, slugs), Some(Vec::new()), "{ids:?} {slugs:?}");
+        }
+        let malformed = Some(vec![ID("nonsense".into()), ID(id(1).to_public())]);
+        assert_eq!(categories(malformed, None, &catalogue), Some(vec![id(1)]));
+    }
+
+    #[test]
+    fn a_time_is_rounded_up_to_microseconds_within_the_year_9999() {
+        let rounded = |text: &str| {
+            let moment = chrono::DateTime::parse_from_rfc3339(text).expect("a time").to_utc();
+            whole_microseconds(DateTime(moment)).to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+        };
+        for (text, expected) in [
+            ("2026-01-01T00:00:00.123456Z", "2026-01-01T00:00:00.123456Z"),
+            ("2026-01-01T00:00:00.123456001Z", "2026-01-01T00:00:00.123457Z"),
+            ("2026-01-01T00:00:00.999999999Z", "2026-01-01T00:00:01Z"),
+            ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
+            ("1960-01-01T00:00:00.000000001Z", "1960-01-01T00:00:00.000001Z"),
+            ("9999-12-31T23:59:59.9999999Z", "9999-12-31T23:59:59.999999Z"),
+            ("9999-12-31T23:59:59-23:59", "9999-12-31T23:59:59.999999Z"),
+            ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(rounded(text), expected, "{text}");
         }
     }
 }

@@ -31,6 +31,16 @@ async fn find_gig(ctx: &Context<'_>, id: &ID) -> Result<Option<Gig>> {
     Ok(gig.map(|gig| Gig::for_viewer(gig, viewer)))
 }
 
+/// The category with this slug; `None` if it does not exist.
+async fn find_category(ctx: &Context<'_>, slug: &str) -> Result<Option<Category>> {
+    if let Some(category) = ctx.services().catalogue.find_by_slug(slug) {
+        return Ok(Some(category.clone().into()));
+    }
+    // A newer gateway may have added it.
+    let all = ctx.loader().load_one(AllCategories).await?.unwrap_or_default();
+    Ok(all.iter().find(|category| category.slug == slug).cloned().map(Category::from))
+}
+
 pub struct Query;
 
 /// All queries. They change nothing.
@@ -113,12 +123,21 @@ impl Query {
         };
         let query = GigQuery {
             scope: Scope::Listed,
-            filter: filter.unwrap_or_default().parse()?,
+            filter: filter.unwrap_or_default().parse(&ctx.services().catalogue)?,
             terms,
             order: order.into(),
         };
         let arguments = PageArguments { first, after, last, before };
         GigConnection::of_query(ctx, ctx.viewer()?, query, arguments).await
+    }
+
+    /// The category with this slug; null if there is none.
+    async fn category(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The name in URLs, for example \"web-design\". Case matters.")] slug: String,
+    ) -> Option<Result<Category>> {
+        nullable(find_category(ctx, &slug)).await
     }
 
     /// All categories, in the order of the catalogue.

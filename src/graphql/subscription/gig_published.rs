@@ -68,7 +68,7 @@ impl GigPublishedSubscription {
         after: Option<String>,
     ) -> Result<impl Stream<Item = Result<GigPublishedEvent>>> {
         let audience = if ctx.viewer()?.is_some() { Audience::SignedIn } else { Audience::Anonymous };
-        let filter = filter.map(GigFilter::parse).transpose()?;
+        let filter = filter.map(|filter| filter.parse(&ctx.services().catalogue)).transpose()?;
         let fanout = (Topic::PublishedGigs, FanoutScope::All(audience));
         let source = open_source(ctx, fanout, after.as_deref(), move |services, delivery, event| {
             let filter = filter.clone();

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{DbBackend, Statement, Value};
 
-use crate::domain::gig_filter::GigOrder;
+use crate::domain::gig_filter::{GigFilter, GigOrder};
 use crate::store::gigs;
 use crate::store::gigs::query::{GigQuery, Scope};
 use crate::store::gigs::rows::{ColumnSet, RowLayout};
@@ -232,6 +232,11 @@ fn index_conditions(sql: &mut Sql, query: &GigQuery) {
     if let Some(seller) = filter.seller {
         sql.push(" AND gig.seller_id = ").bind(seller);
     }
+    if is_by_price(query.order) {
+        price_bounds(sql, filter);
+    } else {
+        publication_bound(sql, filter);
+    }
 }
 
 /// Writes the conditions of the filter that no index covers, each after an `AND`.
@@ -240,11 +245,22 @@ fn other_conditions(sql: &mut Sql, query: &GigQuery) {
     if let Some(categories) = filter.categories.as_deref().filter(|categories| categories.len() != 1) {
         sql.push(" AND gig.category_id IN ").bind_list(categories.iter().copied());
     }
-    if let Some(cents) = filter.min_price_cents {
-        sql.push(" AND gig.price_cents >= ").bind(cents);
+    if is_by_price(query.order) {
+        publication_bound(sql, filter);
+    } else {
+        price_bounds(sql, filter);
     }
-    if let Some(cents) = filter.max_price_cents {
-        sql.push(" AND gig.price_cents <= ").bind(cents);
+    match filter.price_ranges.as_deref() {
+        // The bounds are the range.
+        None | Some([_]) => {}
+        Some([]) => drop(sql.push(" AND 1 = 0")),
+        Some(ranges) => {
+            for (number, range) in ranges.iter().enumerate() {
+                sql.push(if number == 0 { " AND (" } else { " OR " });
+                sql.push("gig.price_cents BETWEEN ").bind(range.min).push(" AND ").bind(range.max);
+            }
+            sql.push(")");
+        }
     }
     if let Some(days) = filter.max_delivery_days {
         sql.push(" AND gig.delivery_days <= ").bind(days);
@@ -253,10 +269,50 @@ fn other_conditions(sql: &mut Sql, query: &GigQuery) {
         sql.push(" AND gig.id IN (SELECT gig_id FROM gig_tag WHERE tag_key IN ");
         sql.bind_list(tags.iter().map(String::as_str)).push(")");
     }
-    if let Some(verified) = filter.seller_verified {
-        sql.push(" AND EXISTS (SELECT 1 FROM \"user\" AS seller WHERE seller.id = gig.seller_id AND verified_at IS ");
-        sql.push(if verified { "NOT NULL)" } else { "NULL)" });
+    for tag in &filter.tags_all {
+        // One condition for each tag, so that the database can begin with the rarest.
+        sql.push(" AND gig.id IN (SELECT gig_id FROM gig_tag WHERE tag_key = ");
+        sql.bind(tag.as_str()).push(")");
     }
+    seller_conditions(sql, filter);
+}
+
+/// Whether the index of the list is by price. Otherwise, it is by time.
+fn is_by_price(order: GigOrder) -> bool {
+    matches!(order, GigOrder::PriceLowest | GigOrder::PriceHighest)
+}
+
+/// Writes the lowest and the highest price of the filter.
+fn price_bounds(sql: &mut Sql, filter: &GigFilter) {
+    let ranges = filter.price_ranges.as_deref();
+    let lowest = ranges.and_then(<[_]>::first).map(|range| range.min).filter(|cents| *cents > i64::MIN);
+    let highest = ranges.and_then(<[_]>::last).map(|range| range.max).filter(|cents| *cents < i64::MAX);
+    if let Some(cents) = filter.min_price_cents.max(lowest) {
+        sql.push(" AND gig.price_cents >= ").bind(cents);
+    }
+    if let Some(cents) = filter.max_price_cents.into_iter().chain(highest).min() {
+        sql.push(" AND gig.price_cents <= ").bind(cents);
+    }
+}
+
+fn publication_bound(sql: &mut Sql, filter: &GigFilter) {
+    if let Some(since) = filter.published_since {
+        sql.push(" AND gig.published_at >= ").bind(since);
+    }
+}
+
+fn seller_conditions(sql: &mut Sql, filter: &GigFilter) {
+    if filter.seller_verified.is_none() && filter.seller_min_points.is_none() {
+        return;
+    }
+    sql.push(" AND EXISTS (SELECT 1 FROM \"user\" AS seller WHERE seller.id = gig.seller_id");
+    if let Some(verified) = filter.seller_verified {
+        sql.push(if verified { " AND verified_at IS NOT NULL" } else { " AND verified_at IS NULL" });
+    }
+    if let Some(points) = filter.seller_min_points {
+        sql.push(" AND points >= ").bind(points);
+    }
+    sql.push(")");
 }
 
 /// The layout of the rows of the list.

@@ -13,7 +13,7 @@ pub(super) const CATALOGUE: &[TypeAccess] = &[
          gigs and their images. The seller and reviewers: other gigs. The user and reviewers: \
          verifications and identity documents. Reviewers: items of the review queue.",
         &[
-            (Everyone, &["categories", "eventCursor", "gig", "gigs", "limits", "node", "nodes"]),
+            (Everyone, &["categories", "category", "eventCursor", "gig", "gigs", "limits", "node", "nodes"]),
             (SignedInElseNull, &["viewer"]),
             (ReviewerRequired, &["reviewQueue"]),
         ],
