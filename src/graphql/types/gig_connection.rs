@@ -30,7 +30,7 @@ pub struct GigConnection {
 
 /// The whole list that a connection is a page of.
 pub enum GigList {
-    Query(GigQuery),
+    Query(Box<GigQuery>),
     /// The ACTIVE gigs of a seller, read together with those of other sellers.
     OfSeller(UserId),
 }
@@ -67,7 +67,7 @@ impl GigConnection {
         let request = arguments.parse(query.key_shape())?;
         let columns = selected_columns(ctx);
         let page = list::page(ctx.db(), &query, &request, columns).await?;
-        Ok(Self { list: GigList::Query(query), viewer: viewer.cloned(), page, request })
+        Ok(Self { list: GigList::Query(Box::new(query)), viewer: viewer.cloned(), page, request })
     }
 
     /// A page of a seller's ACTIVE gigs.
