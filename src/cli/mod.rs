@@ -131,7 +131,7 @@ impl From<service::Error> for Failure {
         match error {
             service::Error::Violations(violations) => {
                 let messages = violations.into_iter().map(|violation| match violation.field.as_slice() {
-                    [] => violation.message,
+                    [] => violation.message.to_string(),
                     path => format!("{}: {}", path.join("."), violation.message),
                 });
                 Self::Rejected(messages.collect::<Vec<_>>().join(" "))

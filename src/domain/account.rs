@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use email_address::{EmailAddress, Options};
 
 use crate::domain::limits::{AccountLimits, SessionLimits};
+use crate::domain::message::message;
 use crate::domain::text::normalize_text;
 use crate::domain::user::Role;
 use crate::domain::violation::{Validator, Violation, ViolationCode};
@@ -78,16 +79,18 @@ impl SignUpForm {
         let mut validator = Validator::default();
         validator.check_line("email", "The e-mail address", &form.email, 1, limits.email_max_chars);
         if !form.email.is_empty() && !is_email(&form.email) {
-            let message = "The e-mail address must be like ann@example.com.";
+            let message = message!("The e-mail address must be like {example}.", example = "ann@example.com");
             validator.add("email", ViolationCode::Invalid, message);
         }
         let (min, max) = (limits.password_min_chars, limits.password_max_chars);
         let length = password.chars().count();
         if length < min {
-            let message = format!("The password must have at least {min} characters.");
+            let message =
+                message!("The password must have at least {min} {unit}.", min = min, unit = "characters");
             validator.add("password", ViolationCode::TooShort, message);
         } else if length > max {
-            let message = format!("The password may have at most {max} characters.");
+            let message =
+                message!("The password may have at most {max} {unit}.", max = max, unit = "characters");
             validator.add("password", ViolationCode::TooLong, message);
         }
         check_display_name(&form.display_name, limits, &mut validator);

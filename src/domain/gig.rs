@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use crate::domain::category::Category;
 use crate::domain::id::{CategoryId, GigId, UserId};
 use crate::domain::limits::Limits;
+use crate::domain::message::message;
 use crate::domain::money::Money;
 use crate::domain::reason::ReviewReason;
 use crate::domain::user::Viewer;
@@ -184,13 +185,11 @@ impl Gig {
         now: DateTime<Utc>,
     ) -> Result<(), Violation> {
         if transition == GigTransition::Edit && self.is_permanently_rejected() {
-            let message = "This gig was rejected permanently. It can only be archived.";
+            let message = message!("This gig was rejected permanently. It can only be archived.");
             return Err(Violation::general(ViolationCode::InvalidTransition, message));
         }
         let Some(status) = self.status.next(transition) else {
-            let (status, transition): (&str, &str) = (self.status.into(), transition.into());
-            let message = format!("A gig that is {status} cannot be {transition}.");
-            return Err(Violation::general(ViolationCode::InvalidTransition, message));
+            return Err(Violation::invalid_transition("gig", self.status.into(), transition.into()));
         };
         self.status = status;
         self.version += 1;

@@ -12,9 +12,10 @@ use crate::domain::category::Category;
 use crate::domain::gig::GigContent;
 use crate::domain::id::{CategoryId, ImageId};
 use crate::domain::limits::GigLimits;
-use crate::domain::money::Money;
+use crate::domain::message::message;
+use crate::domain::money::{CURRENCY, Money};
 use crate::domain::text::{is_invisible, normalize_text};
-use crate::domain::violation::{Validator, ViolationCode};
+use crate::domain::violation::{Validator, Violation, ViolationCode};
 
 /// The form. A field that is `None` stays as it was.
 #[derive(Debug, Clone, Default)]
@@ -58,7 +59,10 @@ impl GigForm {
                 None => validator.add(
                     "price",
                     ViolationCode::Invalid,
-                    "The price must be an amount in whole cents, such as \"12.50\".",
+                    message!(
+                        "The price must be an amount in whole cents, such as {example}.",
+                        example = "12.50"
+                    ),
                 ),
             }
         }
@@ -107,7 +111,7 @@ fn check_content(
     validator.check_text("description", "The description", &content.description, description_min, max);
     match category {
         Some(category) => check_price(content.price, category, limits, validator),
-        None => validator.add("category", ViolationCode::NotFound, "The category does not exist."),
+        None => validator.push(Violation::not_found("category", "category")),
     }
     validator.check_range(
         "deliveryDays",
@@ -124,8 +128,14 @@ fn check_content(
 fn check_price(price: Money, category: &Category, limits: &GigLimits, validator: &mut Validator) {
     let (min, max) = (category.minimum_price, limits.maximum_price);
     if price < min || price > max {
-        let message =
-            format!("The price in {} must be between {min} and {max}; it is {price}.", category.name);
+        let message = message!(
+            "The price in {category} must be between {min} and {max} {unit}; it is {actual}.",
+            category = category.name,
+            min = min.to_decimal(),
+            max = max.to_decimal(),
+            unit = CURRENCY,
+            actual = price.to_decimal()
+        );
         validator.add("price", ViolationCode::OutOfRange, message);
     }
 }
@@ -137,7 +147,7 @@ fn check_tags(tags: &[String], limits: &GigLimits, validator: &mut Validator) {
         let path = format!("tags.{index}");
         validator.check_line(&path, "A tag", tag, limits.tag_min_chars, limits.tag_max_chars);
         if !seen.insert(tag_key(tag)) {
-            let message = format!("The tag \"{tag}\" is a duplicate.");
+            let message = message!("The tag \"{tag}\" is a duplicate.", tag = tag);
             validator.add(&path, ViolationCode::Duplicate, message);
         }
     }
@@ -155,14 +165,20 @@ fn check_links(links: &[String], limits: &GigLimits, validator: &mut Validator) 
         let path = format!("links.{index}");
         let length = link.chars().count();
         if length > limits.link_max_chars {
-            let max = limits.link_max_chars;
-            let message = format!("A link may have at most {max} characters; it has {length}.");
+            let message = message!(
+                "{field} may have at most {max} {unit}; it has {actual}.",
+                field = "A link",
+                max = limits.link_max_chars,
+                unit = "characters",
+                actual = length
+            );
             validator.add(&path, ViolationCode::TooLong, message);
         } else if !is_https(link) {
-            let message = "A link must be an absolute URL that starts with https://.";
+            let message =
+                message!("A link must be a complete address that starts with {prefix}.", prefix = "https://");
             validator.add(&path, ViolationCode::Invalid, message);
         } else if !seen.insert(Url::parse(link).map_or_else(|_| link.clone(), String::from)) {
-            validator.add(&path, ViolationCode::Duplicate, "This link is a duplicate.");
+            validator.add(&path, ViolationCode::Duplicate, message!("This link is a duplicate."));
         }
     }
 }
@@ -187,7 +203,7 @@ fn check_images(images: &[ImageId], limits: &GigLimits, validator: &mut Validato
     for (index, image) in images.iter().enumerate().take(limits.images_max) {
         // A malformed id was parsed as nil. Two of them are not duplicates; neither will be found.
         if !image.is_nil() && !seen.insert(image) {
-            let message = "This image is a duplicate.";
+            let message = message!("This image is a duplicate.");
             validator.add(&format!("imageIds.{index}"), ViolationCode::Duplicate, message);
         }
     }

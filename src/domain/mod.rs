@@ -14,6 +14,7 @@
 //! | what a user may do | `permission.rs` | `VerificationLimits`, `GigLimits` |
 //! | sign-up, sessions | `account.rs` | `AccountLimits` |
 //! | worker levels, configurable limits | `limits.rs` | |
+//! | messages with their parameters | `message.rs` | |
 //! | event log | `event.rs` | |
 
 pub mod account;
@@ -28,6 +29,7 @@ pub mod id;
 pub mod image;
 pub(crate) mod limit_table;
 pub mod limits;
+pub mod message;
 pub mod money;
 pub mod network;
 pub mod permission;

@@ -5,6 +5,7 @@
 //! the schema's enum in `src/graphql/types/permission.rs`.
 
 use crate::domain::limits::Limits;
+use crate::domain::message::message;
 use crate::domain::user::User;
 use crate::domain::verification::{Verification, VerificationTransition};
 use crate::domain::violation::{Violation, ViolationCode};
@@ -24,7 +25,10 @@ pub fn check_verified(user: &User, limits: &Limits) -> Option<Violation> {
     if user.verified || user.level() < from {
         return None;
     }
-    let message = format!("From level {from} on, your identity must be verified before any further work.");
+    let message = message!(
+        "From level {level} on, your identity must be verified before any further work.",
+        level = from
+    );
     Some(Violation::general(ViolationCode::VerificationRequired, message))
 }
 
@@ -35,7 +39,12 @@ pub fn check_gig_limit(unarchived: u64, limits: &Limits) -> Option<Violation> {
     if unarchived < max {
         return None;
     }
-    let message = format!("You may have at most {max} gigs that are not archived. Archive one first.");
+    let message = message!(
+        "You may have at most {max} {unit} that are not archived; you have {actual}. Archive a gig first.",
+        max = max,
+        unit = "gigs",
+        actual = unarchived
+    );
     Some(Violation::general(ViolationCode::LimitReached, message))
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::country::is_country;
 use crate::domain::limits::VerificationLimits;
+use crate::domain::message::message;
 use crate::domain::text::normalize_text;
 use crate::domain::violation::{Validator, Violation, ViolationCode};
 
@@ -78,7 +79,11 @@ impl PersonalInfo {
         );
         validator.check_line("postalCode", "The postal code", &form.postal_code, 1, POSTAL_CODE_MAX_CHARS);
         if !is_country(&form.country_code) {
-            let message = "The country must be a two-letter code of ISO 3166-1, such as DE.";
+            let message = message!(
+                "The country must be a code of {standard}, such as {example}.",
+                standard = "ISO 3166-1",
+                example = "DE"
+            );
             validator.add("countryCode", ViolationCode::Invalid, message);
         }
         let number = without_separators(&form.document_number);
@@ -86,7 +91,12 @@ impl PersonalInfo {
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || is_separator(c);
         if !form.document_number.chars().all(is_allowed) || !DOCUMENT_NUMBER_CHARS.contains(&number.len()) {
             let (min, max) = (DOCUMENT_NUMBER_CHARS.start(), DOCUMENT_NUMBER_CHARS.end());
-            let message = format!("The document number must have {min} to {max} letters A to Z and digits.");
+            let message = message!(
+                "The document number must have {min} to {max} {unit}.",
+                min = min,
+                max = max,
+                unit = "letters A to Z and digits"
+            );
             validator.add("documentNumber", ViolationCode::Invalid, message);
         }
         validator.finish()?;
@@ -111,12 +121,18 @@ fn check_date_of_birth(
 ) {
     let today = now.date_naive();
     if date > today {
-        validator.add("dateOfBirth", ViolationCode::Invalid, "The date of birth must not be in the future.");
+        let message = message!("The date of birth must not be in the future.");
+        validator.add("dateOfBirth", ViolationCode::Invalid, message);
     } else if age(date, today) >= IMPOSSIBLE_AGE {
-        let message = format!("The date of birth must be less than {IMPOSSIBLE_AGE} years ago.");
+        let message = message!(
+            "The date of birth must be less than {max} {unit} ago.",
+            max = IMPOSSIBLE_AGE,
+            unit = "years"
+        );
         validator.add("dateOfBirth", ViolationCode::Invalid, message);
     } else if age(date, today) < limits.minimum_age {
-        let message = format!("You must be at least {} years old.", limits.minimum_age);
+        let message =
+            message!("You must be at least {min} {unit} old.", min = limits.minimum_age, unit = "years");
         validator.add("dateOfBirth", ViolationCode::OutOfRange, message);
     }
 }

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::limits::ReviewLimits;
+use crate::domain::message::message;
 use crate::domain::review_kind::ReviewKind;
 use crate::domain::violation::{Validator, ViolationCode};
 
@@ -194,14 +195,14 @@ pub fn resolve(
     for (index, form) in forms.into_iter().enumerate().take(limits.reasons_max) {
         let Some(known) = available_reasons(kind).iter().find(|known| known.code == form.code) else {
             let codes: Vec<_> = available_reasons(kind).iter().map(|known| known.code).collect();
-            let message = format!("The code must be one of {}.", codes.join(", "));
+            let message = message!("The code must be in this list: {allowed}.", allowed = codes.join(", "));
             validator.add(&format!("reasons.{index}.code"), ViolationCode::Invalid, message);
             continue;
         };
         let text = form.message.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         let path = format!("reasons.{index}.message");
         if known.code == OTHER && text.is_none() {
-            let message = "The reason OTHER needs a message.";
+            let message = message!("The reason {code} needs a message.", code = OTHER);
             validator.add(&path, ViolationCode::Required, message);
         }
         if let Some(text) = &text {

@@ -12,6 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::domain::gig::GigTransition;
 use crate::domain::id::{DecisionId, ReviewItemId, SubjectId, UserId};
 use crate::domain::limits::ReviewLimits;
+use crate::domain::message::message;
 use crate::domain::reason::ReviewReason;
 use crate::domain::verification::VerificationTransition;
 use crate::domain::violation::{Validator, Violation, ViolationCode};
@@ -67,11 +68,11 @@ impl GigDecision {
     pub fn check_reasons(self, reasons: usize, validator: &mut Validator) {
         match self {
             Self::Approve if reasons > 0 => {
-                let message = "An approval must not have reasons.";
+                let message = message!("An approval must not have reasons.");
                 validator.add("reasons", ViolationCode::Invalid, message);
             }
             Self::Reject | Self::Suspend if reasons == 0 => {
-                let message = "A rejection or suspension needs at least one reason.";
+                let message = message!("A rejection or suspension needs a reason.");
                 validator.add("reasons", ViolationCode::Required, message);
             }
             _ => {}
@@ -102,10 +103,11 @@ impl VerificationDecision {
     /// Checks the number of reasons; violations go to `validator`.
     pub fn check_reasons(self, reasons: usize, validator: &mut Validator) {
         if self == Self::Clear && reasons > 0 {
-            validator.add("reasons", ViolationCode::Invalid, "The decision CLEAR must not have reasons.");
+            let message = message!("The decision {decision} must not have reasons.", decision = "CLEAR");
+            validator.add("reasons", ViolationCode::Invalid, message);
         }
         if self != Self::Clear && reasons == 0 {
-            let message = "Every decision except CLEAR needs at least one reason.";
+            let message = message!("Every decision except {decision} needs a reason.", decision = "CLEAR");
             validator.add("reasons", ViolationCode::Required, message);
         }
     }
@@ -127,6 +129,9 @@ pub struct Decision {
     pub version: i32,
     pub decided_at: DateTime<Utc>,
 }
+
+/// What messages call a review item.
+const ITEM: &str = "review item";
 
 /// The review of one submission of a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,7 +191,7 @@ impl ReviewItem {
         limits: &ReviewLimits,
         now: DateTime<Utc>,
     ) -> Result<(), Violation> {
-        self.check_available_to(reviewer, now)?;
+        self.check_available_to(reviewer, now, "claimed")?;
         self.claimed_by = Some(reviewer);
         self.claim_expires_at = Some(now + TimeDelta::minutes(i64::from(limits.claim_minutes)));
         Ok(())
@@ -198,10 +203,9 @@ impl ReviewItem {
     /// `ALREADY_CLAIMED` if another reviewer has the item, `INVALID_TRANSITION` if nobody has or it is
     /// decided.
     pub fn release(&mut self, reviewer: UserId, now: DateTime<Utc>) -> Result<(), Violation> {
-        self.check_available_to(reviewer, now)?;
+        self.check_available_to(reviewer, now, "released")?;
         if self.claimant(now).is_none() {
-            let message = "This item is not claimed.";
-            return Err(Violation::at("id", ViolationCode::InvalidTransition, message));
+            return Err(Violation::invalid_transition(ITEM, "OPEN", "released").moved_to("id"));
         }
         self.clear_claim();
         Ok(())
@@ -218,20 +222,25 @@ impl ReviewItem {
     /// # Errors
     /// `ALREADY_CLAIMED` if another reviewer has it, `INVALID_TRANSITION` if it is decided.
     pub fn decide(&mut self, reviewer: UserId, now: DateTime<Utc>) -> Result<(), Violation> {
-        self.check_available_to(reviewer, now)?;
+        self.check_available_to(reviewer, now, "decided")?;
         self.decided_at = Some(now);
         self.clear_claim();
         Ok(())
     }
 
-    /// Checks that `reviewer` can work on the item: it is undecided, and nobody else has claimed it.
-    fn check_available_to(&self, reviewer: UserId, now: DateTime<Utc>) -> Result<(), Violation> {
+    /// Checks that `reviewer` can work on the item: it is undecided, and nobody else has claimed it. `action` is
+    /// what they want to do, as in "cannot be claimed".
+    fn check_available_to(
+        &self,
+        reviewer: UserId,
+        now: DateTime<Utc>,
+        action: &str,
+    ) -> Result<(), Violation> {
         if self.decided_at.is_some() {
-            let message = "This item is already decided.";
-            return Err(Violation::at("id", ViolationCode::InvalidTransition, message));
+            return Err(Violation::invalid_transition(ITEM, "DECIDED", action).moved_to("id"));
         }
         if self.claimant(now).is_some_and(|claimant| claimant != reviewer) {
-            let message = "Another reviewer has claimed this item.";
+            let message = message!("Another reviewer has claimed this item.");
             return Err(Violation::at("id", ViolationCode::AlreadyClaimed, message));
         }
         Ok(())

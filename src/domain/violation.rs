@@ -1,11 +1,13 @@
 //! Violations: a user entered or tried something that a rule does not allow. They are data in the payload of
 //! a mutation, not GraphQL errors.
 //!
-//! To add a code: a variant of [`ViolationCode`] and the value of the schema's enum in
-//! `src/graphql/types/user_error.rs`.
+//! To add a code: a variant of [`ViolationCode`], the value of the schema's enum in
+//! `src/graphql/types/user_error.rs`, and its row in docs/API-DESIGN.md. To add a message: [`message!`], and its
+//! parameters in that row.
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::message::{Message, message};
 use crate::domain::text::is_invisible;
 
 /// The kind of violation, for clients to switch on.
@@ -40,35 +42,57 @@ pub enum ViolationCode {
 pub struct Violation {
     pub code: ViolationCode,
     /// For the user: names the field, the limit and what to do.
-    pub message: String,
+    pub message: Message,
     /// The path of the field within the mutation's input; empty if the violation is not about one field.
     pub field: Vec<String>,
 }
 
 impl Violation {
     /// A violation of the field at `path`, with steps separated by dots, such as `links.3`.
-    pub fn at(path: &str, code: ViolationCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), field: path.split('.').map(str::to_owned).collect() }
+    pub fn at(path: &str, code: ViolationCode, message: Message) -> Self {
+        Self { code, message, field: path.split('.').map(str::to_owned).collect() }
     }
 
     /// A violation that is not about one field.
-    pub fn general(code: ViolationCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), field: Vec::new() }
+    pub fn general(code: ViolationCode, message: Message) -> Self {
+        Self { code, message, field: Vec::new() }
     }
 
-    /// The id at `path` does not exist, or the viewer cannot see it.
-    pub fn not_found(path: &str, what: &str) -> Self {
-        Self::at(path, ViolationCode::NotFound, format!("The {what} does not exist."))
+    /// The id at `path` does not exist, or the viewer cannot see it. `object` is what it is the id of.
+    pub fn not_found(path: &str, object: &str) -> Self {
+        Self::at(path, ViolationCode::NotFound, message!("The {object} does not exist.", object = object))
     }
 
-    /// The version at `path` is not the newest.
-    pub fn stale(path: &str, what: &str) -> Self {
-        Self::at(
-            path,
-            ViolationCode::StaleVersion,
-            format!("The {what} has changed since you read it. Read it again, then try again."),
-        )
+    /// The version at `path` of `object` is not the newest.
+    pub fn stale(path: &str, object: &str) -> Self {
+        Self::at(path, ViolationCode::StaleVersion, stale_message(object))
     }
+
+    /// Somebody else has changed `object` meanwhile.
+    pub fn changed_meanwhile(object: &str) -> Self {
+        Self::general(ViolationCode::StaleVersion, stale_message(object))
+    }
+
+    /// The status of `object` does not allow `action`. Both status and action are written as in the message
+    /// "A gig that is ACTIVE cannot be posted."
+    pub fn invalid_transition(object: &str, status: &str, action: &str) -> Self {
+        let message = message!(
+            "A {object} that is {status} cannot be {action}.",
+            object = object,
+            status = status,
+            action = action
+        );
+        Self::general(ViolationCode::InvalidTransition, message)
+    }
+
+    /// The same violation of the field at `path`.
+    pub fn moved_to(self, path: &str) -> Self {
+        Self::at(path, self.code, self.message)
+    }
+}
+
+fn stale_message(object: &str) -> Message {
+    message!("The {object} has changed since you read it. Read it again, then try again.", object = object)
 }
 
 /// Collects the violations of one form, so that the user sees all of them at once.
@@ -79,8 +103,13 @@ pub struct Validator {
 
 impl Validator {
     /// Adds a violation of the field at `path`.
-    pub fn add(&mut self, path: &str, code: ViolationCode, message: impl Into<String>) {
+    pub fn add(&mut self, path: &str, code: ViolationCode, message: Message) {
         self.violations.push(Violation::at(path, code, message));
+    }
+
+    /// Adds a violation.
+    pub fn push(&mut self, violation: Violation) {
+        self.violations.push(violation);
     }
 
     /// Checks that a text has `min` to `max` characters, and no invisible or control characters except line
@@ -88,20 +117,30 @@ impl Validator {
     pub fn check_text(&mut self, path: &str, name: &str, text: &str, min: usize, max: usize) {
         let length = text.chars().count();
         if length == 0 && min > 0 {
-            self.add(path, ViolationCode::Required, format!("{name} is required."));
+            self.add(path, ViolationCode::Required, message!("{field} is required.", field = name));
         } else if length < min {
-            let message = format!("{name} must have at least {min} characters; it has {length}.");
+            let message = message!(
+                "{field} must have at least {min} {unit}; it has {actual}.",
+                field = name,
+                min = min,
+                unit = "characters",
+                actual = length
+            );
             self.add(path, ViolationCode::TooShort, message);
         } else if length > max {
-            let message = format!("{name} may have at most {max} characters; it has {length}.");
+            let message = message!(
+                "{field} may have at most {max} {unit}; it has {actual}.",
+                field = name,
+                max = max,
+                unit = "characters",
+                actual = length
+            );
             self.add(path, ViolationCode::TooLong, message);
         }
         if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-            let message = format!("{name} must not contain control characters.");
-            self.add(path, ViolationCode::Invalid, message);
+            self.forbid(path, name, "control characters");
         } else if text.chars().any(is_invisible) {
-            let message = format!("{name} must not contain invisible characters.");
-            self.add(path, ViolationCode::Invalid, message);
+            self.forbid(path, name, "invisible characters");
         }
     }
 
@@ -109,14 +148,26 @@ impl Validator {
     pub fn check_line(&mut self, path: &str, name: &str, text: &str, min: usize, max: usize) {
         self.check_text(path, name, text, min, max);
         if text.contains(['\n', '\r', '\t']) {
-            self.add(path, ViolationCode::Invalid, format!("{name} must be one line."));
+            self.forbid(path, name, "line breaks or tabs");
         }
+    }
+
+    /// Adds the violation that a text contains something that it must not contain.
+    fn forbid(&mut self, path: &str, name: &str, forbidden: &str) {
+        let message = message!("{field} must not contain {forbidden}.", field = name, forbidden = forbidden);
+        self.add(path, ViolationCode::Invalid, message);
     }
 
     /// Checks that a number is between `min` and `max`, inclusive.
     pub fn check_range(&mut self, path: &str, name: &str, number: i32, min: i32, max: i32) {
         if !(min..=max).contains(&number) {
-            let message = format!("{name} must be between {min} and {max}; it is {number}.");
+            let message = message!(
+                "{field} must be between {min} and {max}; it is {actual}.",
+                field = name,
+                min = min,
+                max = max,
+                actual = number
+            );
             self.add(path, ViolationCode::OutOfRange, message);
         }
     }
@@ -124,7 +175,12 @@ impl Validator {
     /// Checks that a list has at most `max` items. `name` is their plural.
     pub fn check_count(&mut self, path: &str, name: &str, count: usize, max: usize) {
         if count > max {
-            let message = format!("At most {max} {name} are allowed; there are {count}.");
+            let message = message!(
+                "At most {max} {unit} are allowed; there are {actual}.",
+                max = max,
+                unit = name,
+                actual = count
+            );
             self.add(path, ViolationCode::TooMany, message);
         }
     }

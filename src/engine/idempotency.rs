@@ -169,4 +169,4 @@ async fn fingerprint(
 
 /// The purpose of the keyed hash. Change its number with what [`OutcomeLog`] stores: then a version that cannot
 /// read what another has stored refuses the key, instead of giving a wrong answer.
-const PURPOSE: &str = "request with a key, 2";
+const PURPOSE: &str = "request with a key, 3";

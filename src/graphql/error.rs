@@ -254,7 +254,7 @@ impl From<service::Error> for Error {
     fn from(error: service::Error) -> Self {
         match error {
             service::Error::Violations(violations) => {
-                let messages: Vec<_> = violations.into_iter().map(|violation| violation.message).collect();
+                let messages: Vec<_> = violations.iter().map(|violation| violation.message.text()).collect();
                 Self::bad_input(messages.join(" "))
             }
             service::Error::Unauthenticated => Self::unauthenticated(),

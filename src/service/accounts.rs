@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::domain::account::{SignUpForm, session_expiry};
 use crate::domain::event::EventBody;
 use crate::domain::id::{SessionId, UserId};
+use crate::domain::message::message;
 use crate::domain::user::{Role, Viewer};
 use crate::domain::violation::{Violation, ViolationCode};
 use crate::service::error::wrong_credentials;
@@ -91,7 +92,7 @@ async fn insert_user(work: &UnitOfWork<'_>, new_user: &NewUser) -> Result<()> {
     if users::insert(work.tx(), new_user).await? {
         return Ok(());
     }
-    let message = "An account with this e-mail already exists. Sign in instead.";
+    let message = message!("An account with this e-mail already exists. Sign in instead.");
     Err(Violation::at("email", ViolationCode::EmailTaken, message).into())
 }
 
@@ -138,7 +139,8 @@ pub async fn sign_in(
     };
     if credentials.is_blocked {
         refused(SignInRefusal::AccountBlocked);
-        return Err(Violation::general(ViolationCode::NotAllowed, "This account is blocked.").into());
+        let message = message!("This account is blocked.");
+        return Err(Violation::general(ViolationCode::NotAllowed, message).into());
     }
     let work = services.begin().await?;
     // The account may have been erased since its password was checked.
@@ -292,7 +294,7 @@ fn is_retry(services: &Services, token: &StoredToken) -> bool {
 }
 
 fn session_ended_error() -> Error {
-    let message = "This session has ended; sign in again.";
+    let message = message!("This session has ended; sign in again.");
     Violation::at("refreshToken", ViolationCode::WrongCredentials, message).into()
 }
 

@@ -19,6 +19,7 @@ use crate::domain::blob::BlobId;
 use crate::domain::event::EventBody;
 use crate::domain::gig::{GigStatus, GigTransition};
 use crate::domain::id::{SubjectId, UserId};
+use crate::domain::message::message;
 use crate::domain::reason::ReviewReason;
 use crate::domain::review::ReviewQueueChange;
 use crate::domain::verification::VerificationStatus;
@@ -44,7 +45,7 @@ pub async fn erase_user(services: &Services, email: &str) -> Result<UserId> {
     let mut work = services.begin().await?;
     require_not_erased(users::lock_exclusively(work.tx(), user_id).await?)?;
     if users::has_legal_hold(work.tx(), user_id).await? {
-        let message = "This user is under a legal hold and cannot be erased. Lift the hold first.";
+        let message = message!("This user is under a legal hold and cannot be erased. Lift the hold first.");
         return Err(Violation::at("email", ViolationCode::NotAllowed, message).into());
     }
     let discarded = erase_data(services, &mut work, user_id).await?;

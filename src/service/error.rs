@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::domain::message::message;
 use crate::domain::user::Viewer;
 use crate::domain::violation::{Violation, ViolationCode};
 pub use crate::media::vault::VaultError;
@@ -107,6 +108,6 @@ pub(super) fn require_reviewer(viewer: &Viewer) -> Result<()> {
 /// The same error for a wrong e-mail and a wrong password, so that nobody learns which e-mails have an
 /// account.
 pub(super) fn wrong_credentials() -> Error {
-    let message = "The e-mail or the password is wrong.";
+    let message = message!("The e-mail or the password is wrong.");
     Violation::general(ViolationCode::WrongCredentials, message).into()
 }

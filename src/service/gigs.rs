@@ -4,6 +4,7 @@ use crate::domain::event::EventBody;
 use crate::domain::gig::{Gig, GigContent, GigStatus, GigTransition};
 use crate::domain::gig_form::{Completeness, GigForm};
 use crate::domain::id::{GigId, SubjectId, UserId};
+use crate::domain::message::message;
 use crate::domain::permission;
 use crate::domain::review::{ReviewItem, ReviewQueueChange};
 use crate::domain::user::Viewer;
@@ -108,7 +109,8 @@ pub(super) async fn require_can_work(
         return Ok(());
     };
     if is_blocked {
-        let message = "The seller is blocked. Their gigs cannot become public until they are unblocked.";
+        let message =
+            message!("The seller is blocked. Their gigs cannot become public until they are unblocked.");
         return Err(Violation::general(ViolationCode::NotAllowed, message).into());
     }
     permission::check_verified(&user, &services.limits).map_or(Ok(()), |violation| Err(violation.into()))
@@ -170,7 +172,7 @@ async fn apply_form(
     let attachable = images::find_attachable(work.tx(), gig.seller_id, gig.id, image_ids_to_attach).await?;
     for (index, id) in image_ids_to_attach.iter().enumerate() {
         if !attachable.contains(id) {
-            let message = "This is not one of your uploaded images, or another gig uses it.";
+            let message = message!("This is not an image that you have uploaded, or another gig uses it.");
             validator.add(&format!("imageIds.{index}"), ViolationCode::NotFound, message);
         }
     }
@@ -190,11 +192,7 @@ pub(super) async fn apply_transition(
     if previous.is_none() {
         gigs::insert(work.tx(), &gig).await?;
     } else if !gigs::update(work.tx(), &gig).await? {
-        return Err(Violation::general(
-            ViolationCode::StaleVersion,
-            "The gig was changed in the meantime. Read it again.",
-        )
-        .into());
+        return Err(Violation::changed_meanwhile("gig").into());
     }
     if previous == Some(gig.status) {
         return Ok(gig);

@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::id::{ImageId, PublicId, UserId};
 use crate::domain::image::GigImage;
+use crate::domain::message::message;
 use crate::domain::user::Viewer;
 use crate::domain::violation::{Violation, ViolationCode};
 use crate::media::images::{EncodedImage, claimed_pixels};
@@ -62,7 +63,7 @@ pub(super) async fn decode(
     let media = services.media.clone();
     let encoded = services.decode_queue.run(user_id, move || media.reencode(kind, &file)).await?;
     encoded
-        .map_err(|invalid| Violation::at("file", ViolationCode::UnsupportedMedia, invalid.to_string()).into())
+        .map_err(|invalid| Violation::at("file", ViolationCode::UnsupportedMedia, invalid.message()).into())
 }
 
 /// `LIMIT_REACHED`: with `added` more bytes, the images of the person would exceed the quota.
@@ -71,10 +72,13 @@ fn check_quota(services: &Services, stored: u64, added: u64) -> Result<()> {
     if stored.saturating_add(added) <= max {
         return Ok(());
     }
-    let message = format!(
-        "All of your images together may have at most {max} bytes ({} MiB); they have {stored}. Remove images \
-         from your gigs: what no gig uses is deleted after a day.",
-        max >> 20
+    let message = message!(
+        "All of your images together may have at most {max} {unit} ({mebibytes} MiB); they have {actual}. Remove \
+         images from your gigs: what no gig uses is deleted after a day.",
+        max = max,
+        unit = "bytes",
+        mebibytes = max >> 20,
+        actual = stored
     );
     Err(Violation::at("file", ViolationCode::LimitReached, message).into())
 }
@@ -92,8 +96,12 @@ async fn require_quota(
 
 /// `FILE_TOO_LARGE`: the file has more than `max` bytes.
 pub fn file_too_large(max: usize) -> Violation {
-    let mebibytes = max / (1024 * 1024);
-    let message = format!("An image may have at most {max} bytes ({mebibytes} MiB).");
+    let message = message!(
+        "An image may have at most {max} {unit} ({mebibytes} MiB).",
+        max = max,
+        unit = "bytes",
+        mebibytes = max >> 20
+    );
     Violation::at("file", ViolationCode::FileTooLarge, message)
 }
 

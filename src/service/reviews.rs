@@ -3,6 +3,7 @@
 use crate::domain::gig::Gig;
 use crate::domain::id::{GigId, ReviewItemId, SubjectId, UserId};
 use crate::domain::limits::ReviewLimits;
+use crate::domain::message::message;
 use crate::domain::reason;
 use crate::domain::reason::ReasonForm;
 use crate::domain::review::{Decision, GigDecision, ReviewItem, ReviewQueueChange};
@@ -94,9 +95,7 @@ pub async fn decide_gig(services: &Services, viewer: &Viewer, input: GigDecision
     let item = reviews::lock_undecided(work.tx(), SubjectId::Gig(gig.id)).await?;
     if let Some(item) = &item {
         let mut decided = item.clone();
-        decided
-            .decide(viewer.id(), now)
-            .map_err(|violation| Violation { field: vec!["gigId".to_owned()], ..violation })?;
+        decided.decide(viewer.id(), now).map_err(|violation| violation.moved_to("gigId"))?;
         update_item(&mut work, item, &decided, ReviewQueueChange::Decided).await?;
     }
     gig.review_reasons.clone_from(&reasons);
@@ -129,12 +128,13 @@ pub(super) fn validate_note(
 }
 
 fn own_subject_error(path: &str) -> crate::service::Error {
-    Violation::at(path, ViolationCode::NotAllowed, "You cannot review your own gig or verification.").into()
+    let message = message!("You cannot review your own gig or verification.");
+    Violation::at(path, ViolationCode::NotAllowed, message).into()
 }
 
 /// A decision about somebody who was erased. Nothing may be written about them any more.
 pub(super) fn erased_subject_error() -> crate::service::Error {
-    let message = "The account that this is about was erased.";
+    let message = message!("The account that this is about was erased.");
     Violation::general(ViolationCode::InvalidTransition, message).into()
 }
 

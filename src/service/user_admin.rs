@@ -4,6 +4,7 @@ use crate::domain::account::{session_expiry, validate_display_name};
 use crate::domain::event::EventBody;
 use crate::domain::id::UserId;
 use crate::domain::limits::POINTS_MAX;
+use crate::domain::message::message;
 use crate::domain::user::Role;
 use crate::domain::violation::{Violation, ViolationCode};
 use crate::service::gigs::{pause_of_blocked, resume_of_unblocked};
@@ -16,7 +17,12 @@ use crate::store::{sessions, users};
 /// `NOT_FOUND`, `OUT_OF_RANGE`.
 pub async fn set_points(services: &Services, email: &str, points: i64) -> Result<()> {
     if !(0..=POINTS_MAX).contains(&points) {
-        let message = format!("`points` must be between 0 and {POINTS_MAX}; it is {points}.");
+        let message = message!(
+            "`points` must be between {min} and {max}; it is {actual}.",
+            min = 0,
+            max = POINTS_MAX,
+            actual = points
+        );
         return Err(Violation::at("points", ViolationCode::OutOfRange, message).into());
     }
     let user_id = find(services, email).await?;

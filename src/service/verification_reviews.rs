@@ -13,6 +13,7 @@ use chrono::TimeDelta;
 
 use crate::domain::gig::{GigStatus, GigTransition};
 use crate::domain::id::{DocumentId, PublicId, SessionId, SubjectId, UserId};
+use crate::domain::message::message;
 use crate::domain::permission;
 use crate::domain::personal_info::PersonalInfo;
 use crate::domain::reason;
@@ -66,7 +67,7 @@ pub async fn decide(
 
     let mut work = services.begin().await?;
     if input.user_id == viewer.id() {
-        let message = "You cannot review your own verification.";
+        let message = message!("You cannot review your own verification.");
         return Err(Violation::at("verificationId", ViolationCode::NotAllowed, message).into());
     }
     let is_erased = work.lock_viewer_and(viewer, input.user_id).await?;
@@ -80,7 +81,7 @@ pub async fn decide(
         return Err(Violation::stale("expectedVersion", "verification").into());
     }
     if record.verification.status == VerificationStatus::InReview && record.key.is_none() {
-        let message = "The data of this verification have been erased.";
+        let message = message!("The data of this verification have been erased.");
         return Err(Violation::general(ViolationCode::InvalidTransition, message).into());
     }
     let previous = record.verification.status;
@@ -90,9 +91,7 @@ pub async fn decide(
     let decided = match &item {
         Some(item) => {
             let mut decided = item.clone();
-            let at_verification =
-                |violation| Violation { field: vec!["verificationId".to_owned()], ..violation };
-            decided.decide(viewer.id(), now).map_err(at_verification)?;
+            decided.decide(viewer.id(), now).map_err(|violation| violation.moved_to("verificationId"))?;
             Some(decided)
         }
         None => None,
@@ -101,7 +100,7 @@ pub async fn decide(
         match &record.proposal {
             Some((proposed, first_reviewer)) if proposed == decision && *first_reviewer != viewer.id() => {}
             Some((proposed, _)) if proposed == decision => {
-                let message = "You proposed this decision. Another reviewer must confirm it.";
+                let message = message!("You proposed this decision. Another reviewer must confirm it.");
                 return Err(Violation::at("decision", ViolationCode::NotAllowed, message).into());
             }
             _ => {

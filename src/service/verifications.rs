@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::domain::blob::BlobId;
 use crate::domain::event::EventBody;
 use crate::domain::id::{DocumentId, SubjectId, UserId};
+use crate::domain::message::message;
 use crate::domain::permission;
 use crate::domain::permission::Action;
 use crate::domain::personal_info::PersonalInfo;
@@ -90,8 +91,12 @@ pub async fn upload_document(
     let encoded = decode(services, viewer.id(), BlobKind::IdentityDocuments, file).await?;
     let (width, height, min) = (encoded.width, encoded.height, limits.document_min_pixels);
     if width.min(height) < min {
-        let message = format!(
-            "The image must have at least {min} pixels along its shorter side; it has {width} x {height}."
+        let message = message!(
+            "The image must have at least {min} {unit} along its shorter side; it has {width} x {height}.",
+            min = min,
+            unit = "pixels",
+            width = width,
+            height = height
         );
         return Err(Violation::at("file", ViolationCode::OutOfRange, message).into());
     }
@@ -136,7 +141,7 @@ async fn store_document(
     let (side, document_type) = (document.side, document.document_type);
     let documents = &mut record.verification.documents;
     if documents.iter().any(|other| other.side != side && other.image_hash == document.image_hash) {
-        let message = "This is the image of another side. Each side needs its own image.";
+        let message = message!("This is the image of another side. Each side needs its own image.");
         return Err(Violation::at("file", ViolationCode::Duplicate, message).into());
     }
     // A document of another type replaces all images except the selfie.

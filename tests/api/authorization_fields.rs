@@ -98,6 +98,9 @@ fn operations_for(type_name: &str) -> Vec<Operation> {
         "UserError" => vec![Query(
             "mutation { signUp(input: { email: \"\", password: \"\", displayName: \"\" }) { errors { % } } }",
         )],
+        "UserErrorParam" => vec![Query(
+            "mutation { signUp(input: { email: \"\", password: \"\", displayName: \"\" }) { errors { params { % } } } }",
+        )],
         "Limits" => vec![Query("{ limits { % } }")],
         "AccountLimits" => vec![Query("{ limits { account { % } } }")],
         "GigLimits" => vec![Query("{ limits { gig { % } } }")],

@@ -26,9 +26,9 @@ async fn a_key_that_another_version_has_used_is_refused(app: TestApp) {
     let request = json!([SAVE_DRAFT, null, variables]).to_string();
     let vault = &app.services().vault;
     let hash = |purpose| vault.hash(purpose, request.as_bytes());
-    assert_eq!(stored_rows(&app).await[0].fingerprint, hash("request with a key, 2"));
+    assert_eq!(stored_rows(&app).await[0].fingerprint, hash("request with a key, 3"));
     idempotent_request::Entity::update_many()
-        .col_expr(idempotent_request::Column::Fingerprint, Expr::value(hash("request with a key")))
+        .col_expr(idempotent_request::Column::Fingerprint, Expr::value(hash("request with a key, 2")))
         .exec(app.services().db.read())
         .await
         .expect("changed");

@@ -76,6 +76,7 @@ mod statement_counts;
 mod stream_tickets;
 mod subscriptions;
 mod support;
+mod translated_errors;
 mod upload_limits;
 mod uploads;
 mod verification;

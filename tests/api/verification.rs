@@ -34,20 +34,20 @@ pub fn violation(code: &str, path: &str) -> (String, String) {
 pub fn save_mutation() -> String {
     format!(
         "mutation($input: PersonalInfoInput!) {{ savePersonalInfo(input: $input) {{
-            verification {{ {FIELDS} }} errors {{ code field message }} }} }}"
+            verification {{ {FIELDS} }} errors {{ code field message params {{ name value }} }} }} }}"
     )
 }
 
 pub fn submit_mutation() -> String {
     format!(
-        "mutation {{ submitVerification {{ verification {{ {FIELDS} }} errors {{ code field message }} }} }}"
+        "mutation {{ submitVerification {{ verification {{ {FIELDS} }} errors {{ code field message params {{ name value }} }} }} }}"
     )
 }
 
 pub fn decide_mutation() -> String {
     format!(
         "mutation($input: DecideVerificationInput!) {{ decideVerification(input: $input) {{
-            verification {{ {FIELDS} }} errors {{ code field message }} }} }}"
+            verification {{ {FIELDS} }} errors {{ code field message params {{ name value }} }} }} }}"
     )
 }
 
@@ -66,7 +66,7 @@ pub fn document_image(shade: u32) -> Vec<u8> {
 pub async fn upload_document(client: &Client, kind: &str, side: &str, file: Vec<u8>) -> Value {
     let query = format!(
         "mutation($file: Upload!) {{ uploadIdentityDocument(input: {{ type: {kind}, side: {side}, file: $file }}) {{
-            verification {{ {FIELDS} }} errors {{ code field message }} }} }}"
+            verification {{ {FIELDS} }} errors {{ code field message params {{ name value }} }} }} }}"
     );
     let operations = json!({ "query": query, "variables": { "file": null } });
     let form = Form::new()

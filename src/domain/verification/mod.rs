@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::id::{DocumentId, UserId};
 use crate::domain::limits::{Limits, VerificationLimits};
+use crate::domain::message::message;
 use crate::domain::reason::{ATTEMPTS_EXCEEDED, ReasonCategory, ReviewReason};
 use crate::domain::user::Viewer;
 use crate::domain::violation::{Violation, ViolationCode};
@@ -224,14 +225,12 @@ impl Verification {
         now: DateTime<Utc>,
     ) -> Result<(), Violation> {
         let Some(status) = self.status.next(transition) else {
-            let (status, transition): (&str, &str) = (self.status.into(), transition.into());
-            let message = format!("A verification that is {status} cannot be {transition}.");
-            return Err(Violation::general(ViolationCode::InvalidTransition, message));
+            return Err(Violation::invalid_transition("verification", self.status.into(), transition.into()));
         };
         let has_no_attempts_left = self.attempts_left(limits) == 0;
         if transition == VerificationTransition::Submit && has_no_attempts_left {
             let max = limits.verification.attempts_max;
-            let message = format!("All {max} attempts are used.");
+            let message = message!("All {max} attempts are used.", max = max);
             return Err(Violation::general(ViolationCode::AttemptsExhausted, message));
         }
         self.status = status;
@@ -330,12 +329,12 @@ impl Verification {
     pub fn missing_parts(&self, limits: &Limits) -> Vec<Violation> {
         let mut missing = Vec::new();
         if !self.has_personal_info() {
-            let message = "Fill in your personal identity information first.";
+            let message = message!("Fill in your personal identity information first.");
             missing.push(Violation::at("personalInfo", ViolationCode::Required, message));
         }
         for side in self.missing_sides(limits.verification.selfie_required) {
             let name: &str = side.into();
-            let message = format!("Upload an image first: {name}.");
+            let message = message!("Upload an image first: {side}.", side = name);
             missing.push(Violation::at(&format!("documents.{name}"), ViolationCode::Required, message));
         }
         missing

@@ -4,6 +4,7 @@
 
 use crate::domain::gig_filter::PRICE_RANGE_STARTS;
 use crate::domain::limits::{HIGHEST_LEVEL_SHOWN, Limits};
+use crate::domain::message::PARAMS_MAX;
 
 /// The most tags that the facet `tags` counts.
 const FACET_TAGS: usize = 20;
@@ -45,6 +46,7 @@ impl ListLengths {
             ("Verification", "steps") => VERIFICATION_STEPS,
             ("Verification", "documents") => DOCUMENTS,
             ("Permission", "reasons") => REQUIREMENTS,
+            ("UserError", "params") => PARAMS_MAX,
             (_, "reasons" | "reviewReasons") => review.reasons_max,
             // The largest forms are those of a gig, with two mistakes in each tag, and of a decision, with a
             // mistake in each part of each reason.

@@ -2,6 +2,7 @@
 
 use async_graphql::{Enum, SimpleObject};
 
+use crate::domain::message::MessageParam;
 use crate::domain::violation::{Violation, ViolationCode};
 use crate::graphql::error::Result;
 use crate::service;
@@ -57,18 +58,38 @@ pub enum UserErrorCode {
 pub struct UserError {
     /// The kind of error, for programs.
     code: UserErrorCode,
-    /// What is wrong, for people. It names the limit.
+    /// What is wrong, for people, in English. It names the limit.
     message: String,
+    /// Every number and name in the message, so that a client can write it in another language. Which
+    /// parameters a code has is in docs/API-DESIGN.md.
+    params: Vec<UserErrorParam>,
     /// The path of the field in the input of the mutation, for example ["links", "3"]; null if the error is
     /// not about one field.
     field: Option<Vec<String>>,
 }
 
+/// A number or a name in the message of a validation error.
+#[derive(SimpleObject)]
+pub struct UserErrorParam {
+    /// What the value means, for example "max".
+    name: String,
+    /// The value as it is in the message, for example "120".
+    value: String,
+}
+
+impl From<MessageParam> for UserErrorParam {
+    fn from(param: MessageParam) -> Self {
+        Self { name: param.name, value: param.value }
+    }
+}
+
 impl From<Violation> for UserError {
     fn from(violation: Violation) -> Self {
+        let (message, params) = violation.message.into_parts();
         Self {
             code: violation.code.into(),
-            message: violation.message,
+            message,
+            params: params.into_iter().map(Into::into).collect(),
             field: Some(violation.field).filter(|path| !path.is_empty()),
         }
     }

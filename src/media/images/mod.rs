@@ -11,6 +11,7 @@
 //! All of this is CPU-bound; call it on a blocking thread.
 
 mod container;
+mod invalid_image;
 #[cfg(test)]
 mod samples;
 
@@ -22,6 +23,8 @@ use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
 use image::metadata::Orientation;
 use image::{DynamicImage, GenericImageView, ImageDecoder, ImageError, ImageReader, Limits, RgbImage};
+
+pub use crate::media::images::invalid_image::InvalidImage;
 
 /// JPEG qualities to try, best first. Below the last one, a smaller image looks better than a coarser one.
 const QUALITIES: [u8; 6] = [85, 78, 70, 60, 50, 40];
@@ -83,31 +86,6 @@ pub struct EncodedImage {
     pub bytes: Bytes,
     pub width: u32,
     pub height: u32,
-}
-
-/// Why an upload is rejected, as a message for the user.
-#[derive(Debug, thiserror::Error, PartialEq, Eq, Clone)]
-pub enum InvalidImage {
-    #[error("The image must be a JPEG, PNG or WebP file.")]
-    UnknownFormat,
-    #[error("This variant of JPEG, PNG or WebP is not supported. Save the image in a common variant.")]
-    Unsupported,
-    #[error("The image has no pixels.")]
-    Empty,
-    #[error("The image may be at most {max} pixels wide and high; it is {width} x {height}.")]
-    SideTooLong { max: u32, width: u32, height: u32 },
-    #[error("The image may have at most {max} pixels in total; it has {pixels}.")]
-    TooManyPixels { max: u64, pixels: u64 },
-    #[error("Decoding the image takes more than {} MiB of memory. Make it smaller.", .max >> 20)]
-    TooMuchMemory { max: u64 },
-    #[error("The image is incomplete: the file ends too early.")]
-    Truncated,
-    #[error("The file has data after the end of the image. It must contain only the image.")]
-    Trailing,
-    #[error("The image is damaged and cannot be decoded.")]
-    Damaged,
-    #[error("The image cannot be compressed to {max} bytes.")]
-    TooManyBytes { max: usize },
 }
 
 /// Decodes an uploaded file and encodes it as it will be stored.

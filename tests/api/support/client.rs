@@ -7,6 +7,7 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
+use super::message_params::check_message;
 use super::socket::Socket;
 
 /// Time limit of a request.
@@ -102,9 +103,12 @@ impl Client {
         variables: Value,
     ) -> impl Future<Output = Vec<(String, String)>> {
         let caller = std::panic::Location::caller();
-        let run = self.run(mutation, variables);
+        // The tests of mutations that succeed do not pay for the parameters.
+        let mutation = mutation
+            .replace("errors { code field message }", "errors { code field message params { name value } }");
+        let client = self.clone();
         async move {
-            let payload = only_field(run.await);
+            let payload = only_field(client.run(&mutation, variables).await);
             let errors = user_errors(&payload);
             assert!(!errors.is_empty(), "{caller}: {payload:#}");
             for (name, value) in payload.as_object().expect("a payload") {
@@ -136,7 +140,7 @@ impl Client {
 
     pub fn upload_request(&self, bytes: Vec<u8>) -> RequestBuilder {
         let query = "mutation($file: Upload!) { uploadGigImage(file: $file) {
-            image { id url width height byteSize } errors { code field message } } }";
+            image { id url width height byteSize } errors { code field message params { name value } } } }";
         let operations = json!({ "query": query, "variables": { "file": null } });
         let form = Form::new()
             .text("operations", operations.to_string())
@@ -157,9 +161,10 @@ impl Client {
     }
 }
 
-/// The code and the path of each user error of a payload.
+/// The code and the path of each user error of a payload. Their messages are checked.
 pub fn user_errors(payload: &Value) -> Vec<(String, String)> {
     let errors = payload["errors"].as_array().expect("a list of errors");
+    errors.iter().for_each(check_message);
     let path = |error: &Value| {
         let segments = error["field"].as_array().cloned().unwrap_or_default();
         segments.iter().map(|segment| segment.as_str().expect("text")).collect::<Vec<_>>().join(".")

@@ -10,6 +10,7 @@ pub mod fault_harness;
 pub mod faulty_redis_proxy;
 pub mod fuzz;
 pub mod gig_writers;
+pub mod message_params;
 pub mod npm;
 pub mod process;
 pub mod proxy;

@@ -44,8 +44,9 @@ pub(super) const PAYLOADS: &[TypeAccess] = &[
     type_access(
         "UserError",
         "For the caller who ran the mutation.",
-        &[(Everyone, &["code", "field", "message"])],
+        &[(Everyone, &["code", "field", "message", "params"])],
     ),
+    type_access("UserErrorParam", "For the caller who ran the mutation.", &[(Everyone, &["name", "value"])]),
     type_access(
         "Limits",
         "Everybody can read the limits.",
