@@ -1,7 +1,7 @@
 # Common commands. `make` without a target lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test test-one lint schema need-cargo need-cc need-name
+.PHONY: help run check test test-one lint snippets schema need-cargo need-cc need-name
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '%-16s %s\n' "$$name" "$$what"; done
@@ -27,6 +27,9 @@ lint: need-cargo need-cc ## Check formatting, clippy, documentation and dependen
 	@if cargo deny --version >/dev/null 2>&1; \
 	then echo 'cargo deny check bans licenses sources'; cargo deny --locked --log-level error check bans licenses sources; \
 	else echo 'make: dependencies not checked: cargo-deny is not installed (cargo install cargo-deny --locked)'; fi
+
+snippets: ## Copy the code blocks of the documentation from examples/
+	tests/clients/node tests/clients/cut-snippets.mjs --write
 
 # Writes to a temporary file first, so that a failed build does not destroy the old schema.
 schema: need-cargo need-cc ## Write schema.graphql, and docs/AUTHORIZATION.md

@@ -2,7 +2,7 @@
 //
 //     node browse.mjs [WORDS]
 //
-// Environment: GATEWAY_URL (http://127.0.0.1:8080). Needs Node 18 or newer and no packages. Exits with a status
+// Environment: GATEWAY_URL (http://127.0.0.1:8080). Needs Node 20 or newer and no packages. Exits with a status
 // other than 0 on failure.
 
 import { GIG_FIELDS, line, request } from './request.mjs';

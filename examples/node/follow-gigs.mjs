@@ -5,7 +5,7 @@
 //     node follow-gigs.mjs [COUNT]
 //
 // Ends after COUNT published gigs; without COUNT, never. Environment: GATEWAY_URL (http://127.0.0.1:8080). Needs Node
-// 18 or newer. Exits with a status other than 0 on failure.
+// 20 or newer. Exits with a status other than 0 on failure.
 
 import { setTimeout } from 'node:timers/promises';
 

@@ -361,7 +361,12 @@ async fn build_services(
         media,
         decode_queue: FairQueue::new(DECODE_LIMITS),
         vault,
-        tokens: TokenIssuer::new(&token_secrets, &public_url, is_issuer_checked),
+        tokens: TokenIssuer::new(
+            &token_secrets,
+            &public_url,
+            is_issuer_checked,
+            config.access_token_lifetime,
+        ),
         passwords,
         url_signer: UrlSigner::new(&token_secrets),
         sign_in_throttle: SignInThrottle::new(config.sign_in_failures),

@@ -137,6 +137,7 @@ pub struct Config {
     pub sign_in_failures: SignInFailureLimits,
     /// How long a refresh token that was exchanged gets the same new refresh token again.
     pub refresh_retry_window: TimeDelta,
+    pub access_token_lifetime: TimeDelta,
     pub connections: ConnectionLimits,
     /// How long a connection may take to send the headers of its next request. An idle connection is closed
     /// then.
@@ -234,6 +235,15 @@ impl Config {
                     settings.refresh_retry_seconds.as_deref(),
                     0_u16,
                     30,
+                )?
+                .into(),
+            ),
+            access_token_lifetime: TimeDelta::seconds(
+                parse_number(
+                    "GIGWAY_ACCESS_TOKEN_SECONDS",
+                    settings.access_token_seconds.as_deref(),
+                    1_u16,
+                    900,
                 )?
                 .into(),
             ),

@@ -94,6 +94,10 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_SIGN_IN_FAILURES_PER_ADDRESS", global = true, value_name = "NUMBER")]
     pub sign_in_failures_per_address: Option<String>,
 
+    /// seconds that an access token is valid [default: 900]
+    #[arg(long, env = "GIGWAY_ACCESS_TOKEN_SECONDS", global = true, value_name = "SECONDS")]
+    pub access_token_seconds: Option<String>,
+
     /// seconds in which a refresh token that was exchanged gets the same new refresh token again; 0 turns
     /// that off [default: 30]
     #[arg(long, env = "GIGWAY_REFRESH_RETRY_SECONDS", global = true, value_name = "SECONDS")]

@@ -52,6 +52,7 @@ fn an_invalid_value_is_reported_with_its_variable() {
     assert_eq!(invalid_variable(|s| s.message_seconds = text("0")), Some("GIGWAY_MESSAGE_SECONDS"));
     assert_eq!(invalid_variable(|s| s.stall_seconds = text("0")), Some("GIGWAY_STALL_SECONDS"));
     assert_eq!(invalid_variable(|s| s.sign_in_failures = text("0")), Some("GIGWAY_SIGN_IN_FAILURES"));
+    assert_eq!(invalid_variable(|s| s.access_token_seconds = text("0")), Some("GIGWAY_ACCESS_TOKEN_SECONDS"));
     assert_eq!(
         invalid_variable(|s| s.refresh_retry_seconds = text("-1")),
         Some("GIGWAY_REFRESH_RETRY_SECONDS")

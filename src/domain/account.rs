@@ -10,9 +10,6 @@ use crate::domain::text::normalize_text;
 use crate::domain::user::Role;
 use crate::domain::violation::{Validator, Violation, ViolationCode};
 
-/// How long an access token is valid.
-pub const ACCESS_TOKEN_LIFETIME: TimeDelta = TimeDelta::minutes(15);
-
 /// How long a stream ticket is valid.
 pub const STREAM_TICKET_LIFETIME: TimeDelta = TimeDelta::seconds(60);
 

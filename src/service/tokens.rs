@@ -7,14 +7,14 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, Mac};
 use rand::TryRngCore;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::domain::account::{ACCESS_TOKEN_LIFETIME, STREAM_TICKET_LIFETIME};
+use crate::domain::account::STREAM_TICKET_LIFETIME;
 use crate::domain::id::{SessionId, TicketId};
 use crate::service::jwt::{JwtKey, JwtKeys};
 use crate::service::{Error, Result};
@@ -55,6 +55,7 @@ pub struct TokenIssuer {
     stream_tickets: JwtKeys,
     /// Derive the successors of refresh tokens. The newest first.
     successor_keys: Vec<[u8; 32]>,
+    access_token_lifetime: TimeDelta,
 }
 
 impl std::fmt::Debug for TokenIssuer {
@@ -102,7 +103,12 @@ pub struct StreamTicket {
 
 impl TokenIssuer {
     /// `secrets`: the newest last. `is_issuer_checked`: whether tokens of another issuer are invalid.
-    pub fn new(secrets: &[TokenSecret], issuer: &str, is_issuer_checked: bool) -> Self {
+    pub fn new(
+        secrets: &[TokenSecret],
+        issuer: &str,
+        is_issuer_checked: bool,
+        access_token_lifetime: TimeDelta,
+    ) -> Self {
         let newest_first = || secrets.iter().rev();
         let jwt_keys = |audience, key_bytes: fn(&TokenSecret) -> Vec<u8>| {
             let keys = newest_first().map(|secret| JwtKey::new(&secret.id, &key_bytes(secret)));
@@ -115,6 +121,7 @@ impl TokenIssuer {
                 secret.derive_key(b"gigway stream tickets").to_vec()
             }),
             successor_keys: newest_first().map(derive).collect(),
+            access_token_lifetime,
         }
     }
 
@@ -124,7 +131,7 @@ impl TokenIssuer {
         session_id: SessionId,
         now: DateTime<Utc>,
     ) -> Result<(String, DateTime<Utc>)> {
-        let expires_at = now + ACCESS_TOKEN_LIFETIME;
+        let expires_at = now + self.access_token_lifetime;
         let claims = AccessClaims { sid: session_id, iat: now.timestamp(), exp: expires_at.timestamp() };
         Ok((self.access_tokens.encode(&claims)?, expires_at))
     }
@@ -215,7 +222,6 @@ pub fn derive_key(secret: &[u8], purpose: &[u8]) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
     use serde_json::{Value, json};
     use uuid::Uuid;
 
@@ -229,7 +235,7 @@ mod tests {
             let id = (!id.is_empty()).then(|| (*id).to_owned());
             TokenSecret::new(id, (*secret).into())
         });
-        TokenIssuer::new(&secrets.collect::<Vec<_>>(), URL, true)
+        TokenIssuer::new(&secrets.collect::<Vec<_>>(), URL, true, TimeDelta::minutes(15))
     }
 
     /// The header and the claims of a token.
@@ -256,6 +262,7 @@ mod tests {
             &[TokenSecret::new(None, "a new secret".into())],
             "https://other.example.com",
             true,
+            TimeDelta::minutes(15),
         );
         let (token, _) = elsewhere.issue_access_token(session, now).expect("a token");
         assert_eq!(tokens.verify_access_token(&token, now), None, "another installation, the same secret");

@@ -1,8 +1,10 @@
-//! The documentation only names what exists.
+//! The documentation only names what exists, and its code blocks are cut from files that tests run.
 
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use crate::support::npm;
 
 /// Every file in these directories and their subdirectories.
 fn files(dirs: &[&str]) -> Vec<PathBuf> {
@@ -84,4 +86,11 @@ fn request_bodies_in_the_documentation_are_json() {
         }
     }
     assert!(checked >= 4, "{checked}");
+}
+
+/// Files that the other tests compile and run: `examples/`. `make snippets` rewrites the blocks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn code_blocks_are_cut_from_files() {
+    let script = "cut-snippets.mjs";
+    npm::expect_success(script, &npm::run(npm::script(script, &[])).await);
 }

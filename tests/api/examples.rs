@@ -1,11 +1,14 @@
 //! The programs in `examples/`, run against a gateway. Node and browser examples run in `tests/clients/examples.mjs`.
 
 use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
+use crate::support::documents::SIGN_UP;
 use crate::support::servers::stable_port;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::PASSWORD;
@@ -64,6 +67,75 @@ async fn the_curl_examples_post_a_gig_and_approve_it(app: TestApp) {
     assert_eq!(seller.status(&posted).await, "ACTIVE");
 }
 
+/// A part of the script with the requests of the README, run in a directory with an image.
+fn readme_example(part: &str, app: &TestApp, dir: &Path) -> Command {
+    let mut command = curl_example("readme.sh", &app.gateway_b().url(""));
+    command.arg(part).current_dir(dir);
+    command
+}
+
+async fn the_requests_of_the_readme_work(app: TestApp) {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    std::fs::copy(examples().join("curl/image.png"), dir.path().join("image.jpg")).expect("an image");
+    let (seller, reviewer) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let listed = seller.post(app.gig_form("I will draw a logo for you").await).await;
+    reviewer.approve(&listed).await;
+    let run = async |command: Command| {
+        let output = npm::run(command).await;
+        npm::expect_success("readme.sh", &output);
+        stdout(&output)
+    };
+    let response: Value = serde_json::from_str(&run(readme_example("query", &app, dir.path())).await).expect("JSON");
+    let gigs = json!({ "totalCount": 1, "nodes": [{
+        "title": "I will draw a logo for you", "price": { "amount": "100.00" } }] });
+    assert_eq!(response, json!({ "data": { "gigs": gigs } }));
+
+    // The account of the demo data.
+    let miriam = json!({ "input": {
+        "email": "miriam@example.com", "password": "demo-password", "displayName": "Miriam" } });
+    app.gateway_a().mutate(SIGN_UP, miriam).await;
+    let token = run(readme_example("sign-in", &app, dir.path())).await;
+    let mut upload = readme_example("upload", &app, dir.path());
+    upload.env("TOKEN", token.trim());
+    let response: Value = serde_json::from_str(&run(upload).await).expect("JSON");
+    let payload = &response["data"]["uploadGigImage"];
+    assert_eq!(payload["errors"], json!([]), "{response}");
+    assert!(payload["image"]["id"].is_string(), "{response}");
+}
+
+/// The stream has the lines of the documentation.
+async fn the_stream_of_the_documentation_is_what_curl_receives(app: TestApp) {
+    let (seller, reviewer) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let gig = seller.post(app.gig_form("I will draw a logo for you").await).await;
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let mut command = readme_example("subscription", &app, dir.path());
+    let mut bash = command.stdout(Stdio::piped()).spawn().expect("bash starts");
+    let output = BufReader::new(bash.stdout.take().expect("the output is piped"));
+    let (sender, mut lines) = mpsc::unbounded_channel();
+    // Ends with curl, when the gateway has stopped.
+    std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    let mut received = Vec::new();
+    let mut is_approved = false;
+    while let Some(line) = lines.recv().await {
+        // The subscription has started when its stream has an id.
+        if line.starts_with("id: ") && !is_approved {
+            is_approved = true;
+            reviewer.approve(&gig).await;
+        }
+        let is_event = line.starts_with("data: ");
+        received.push(line);
+        if is_event {
+            break;
+        }
+    }
+    bash.kill().and_then(|()| bash.wait()).expect("bash ends");
+    let sample = std::fs::read_to_string(examples().join("curl/stream.txt")).expect("a file");
+    let ids: Vec<&str> = received.iter().filter_map(|line| line.strip_prefix("id: ")).collect();
+    assert_eq!(ids.len(), 2, "{received:?}");
+    let received = received.join("\n").replace(ids[1], "AcXb..").replace(ids[0], "AcXa..");
+    assert_eq!(received.replace("I will draw a logo for you", "I will .."), sample.trim_end());
+}
+
 async fn the_curl_examples_report_what_went_wrong(app: TestApp) {
     let reviewer = app.reviewer("Rita").await;
     let mut wrong_password = curl_example("browse-and-post.sh", &app.gateway_a().url(""));
@@ -95,6 +167,8 @@ async fn the_node_and_browser_examples_list_gigs_and_resume(app: TestApp) {
 
 on_both_back_ends!(
     the_curl_examples_post_a_gig_and_approve_it,
+    the_requests_of_the_readme_work,
+    the_stream_of_the_documentation_is_what_curl_receives,
     the_curl_examples_report_what_went_wrong,
     the_node_and_browser_examples_list_gigs_and_resume,
 );
@@ -103,13 +177,13 @@ on_both_back_ends!(
 #[test]
 fn the_readme_lists_every_example() {
     let readme = std::fs::read_to_string(examples().join("README.md")).expect("a README");
-    for dir in ["curl", "node", "browser"] {
+    for dir in ["clients", "curl", "graphql", "node", "browser"] {
         for entry in std::fs::read_dir(examples().join(dir)).expect("a directory") {
             let path = entry.expect("an entry").path();
             let name = path.file_name().expect("a name").to_str().expect("text");
             let extension = path.extension().and_then(OsStr::to_str);
-            let is_program = matches!(extension, Some("sh" | "mjs" | "html"));
-            let is_helper = ["graphql.sh", "request.mjs"].contains(&name);
+            let is_program = matches!(extension, Some("sh" | "mjs" | "html" | "ts" | "graphql"));
+            let is_helper = ["graphql.sh", "request.mjs", "introspect.mjs"].contains(&name);
             assert!(!is_program || is_helper || readme.contains(&format!("`{dir}/{name}`")), "{name}");
         }
     }

@@ -126,6 +126,20 @@ async fn a_further_sign_in_ends_the_oldest_session() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_lifetime_of_access_tokens_is_a_setting() {
+    let settings = Settings { access_token_seconds: Some("120".into()), ..Settings::default() };
+    let app = TestApp::start(settings, 1).await;
+    let mut ann = app.member("Ann").await;
+    for _ in 0..2 {
+        app.advance_clock(TimeDelta::seconds(60));
+        ann.client.run(VIEWER, json!({})).await;
+        app.advance_clock(TimeDelta::seconds(61));
+        assert_eq!(ann.client.error_codes(VIEWER, json!({})).await, ["UNAUTHENTICATED"]);
+        assert!(refresh(&app, &mut ann).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_token_secret_can_be_changed_while_clients_stay_signed_in() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let (old, new) = ("an old secret of 32 characters...", "a new secret of 32 characters...");

@@ -5,8 +5,11 @@ import { connect, createServer } from 'node:net';
 export class CuttableProxy {
   // How many connections were ended by their clients.
   endedByClient = 0;
+  // How many connections were accepted.
+  accepted = 0;
   #connections = new Set();
   #isUp = true;
+  #isSilent = false;
 
   // Starts a proxy, which is closed at the end of the test.
   static async open(test, target) {
@@ -30,9 +33,16 @@ export class CuttableProxy {
     for (const client of this.#connections) client.destroy();
   }
 
-  // Accepts connections again.
+  // Accepts connections and passes nothing on, in either direction, like a network that drops every packet.
+  swallow() {
+    this.#isSilent = true;
+    for (const client of this.#connections) client.emit('silence');
+  }
+
+  // Accepts connections again, and passes everything on. Connections that were silent stay so.
   restore() {
     this.#isUp = true;
+    this.#isSilent = false;
   }
 
   #forward(client, target) {
@@ -42,9 +52,22 @@ export class CuttableProxy {
       client.destroy();
       return;
     }
+    this.accepted += 1;
+    this.#connections.add(client);
+    if (this.#isSilent) {
+      client.on('close', () => this.#connections.delete(client));
+      client.resume();
+      return;
+    }
     const server = connect(Number(target.port), target.hostname);
     server.on('error', () => {});
-    this.#connections.add(client);
+    client.on('silence', () => {
+      client.unpipe(server);
+      client.resume();
+      server.unpipe(client);
+      server.resume();
+      server.removeAllListeners('close');
+    });
     // If one side ends the connection, the other side is closed, too.
     client.on('end', () => {
       this.endedByClient += 1;

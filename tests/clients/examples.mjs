@@ -9,13 +9,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import test, { after } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { EventSource } from 'eventsource';
 
 import { start } from '../../examples/browser/live-gigs.js';
 import { CuttableProxy } from './cuttable-proxy.mjs';
-import { Gig, streams } from './gateway.mjs';
+import { Gig, seller, streams } from './gateway.mjs';
 import { Inbox } from './inbox.mjs';
 
 const timeout = 60_000;
@@ -27,7 +28,7 @@ const text = (path) => readFileSync(path, 'utf8');
 // A copy of the examples for Node, which finds its packages in this directory.
 const dir = mkdtempSync(join(tmpdir(), 'gigway-examples.'));
 after(() => rmSync(dir, { recursive: true }));
-for (const file of ['package.json', 'request.mjs', 'browse.mjs', 'follow-gigs.mjs']) {
+for (const file of ['package.json', 'request.mjs', 'browse.mjs', 'follow-gigs.mjs', 'gig-published.mjs']) {
   cpSync(join(examples, 'node', file), join(dir, file));
 }
 symlinkSync(join(here, 'node_modules'), join(dir, 'node_modules'));
@@ -110,6 +111,37 @@ test('follow-gigs.mjs prints each published gig once across a lost connection', 
   await expectLine(lines, new RegExp(`^published ${last.id} `));
   assert.deepEqual(await exit, { code: 0, stderr: '' });
   await lines.expectSilence();
+});
+
+test('gig-published.mjs prints each published gig', { timeout }, async (t) => {
+  const { lines } = run(t, 'gig-published.mjs', streams);
+  // Without a cursor, a subscription reports what happens after its start.
+  let printed = '';
+  const reading = (async () => {
+    while (!printed.includes('title')) printed += (await lines.take())[1];
+  })();
+  for (let isRead = false; !isRead; ) {
+    await Gig.publish();
+    isRead = await Promise.race([reading.then(() => true), delay(500, false)]);
+  }
+  assert.match(printed, /cursor: .*title: 'I will write a song for you'/);
+});
+
+test('the GraphQL documents of the documentation are answered', { timeout }, async (t) => {
+  const document = (name) => text(join(examples, 'graphql', name));
+  const gig = await Gig.publish();
+  const { eventCursor, viewer } = await seller.run(document('own-gigs.graphql'));
+  assert.equal(viewer.gigs.nodes[0].id, gig.id);
+  assert.ok(eventCursor);
+  const url = new URL(streams);
+  url.searchParams.set('query', document('gig-published.graphql'));
+  const source = new EventSource(url.href);
+  t.after(() => source.close());
+  await once(source, 'open');
+  const event = once(source, 'next');
+  await Gig.publish();
+  const [{ data }] = await event;
+  assert.equal(JSON.parse(data).data.gigPublished.gig.title, 'I will write a song for you');
 });
 
 test('the examples for Node fail without a gateway', { timeout }, async (t) => {

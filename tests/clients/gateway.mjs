@@ -23,8 +23,10 @@ const mutations = new URL('/graphql', requiredEnv('GATEWAY_FOR_MUTATIONS'));
 export const streams = new URL('/graphql', requiredEnv('GATEWAY_FOR_STREAMS'));
 
 class User {
-  constructor(token) {
+  constructor(token, email, password) {
     this.authorization = `Bearer ${token}`;
+    this.email = email;
+    this.password = password;
   }
 
   // Executes an operation that must succeed. Returns its data.
@@ -47,8 +49,8 @@ class User {
   }
 }
 
-export const seller = new User(requiredEnv('SELLER_TOKEN'));
-export const reviewer = new User(requiredEnv('REVIEWER_TOKEN'));
+export const seller = new User(requiredEnv('SELLER_TOKEN'), process.env.SELLER_EMAIL, process.env.SELLER_PASSWORD);
+export const reviewer = new User(requiredEnv('REVIEWER_TOKEN'), process.env.REVIEWER_EMAIL, process.env.REVIEWER_PASSWORD);
 
 export const GIG_STATUS_CHANGED = `subscription($id: ID, $after: String) {
   gigStatusChanged(gigId: $id, after: $after) { cursor delivery gigId version previousStatus status } }`;
@@ -58,6 +60,9 @@ export const PAUSE_GIG = `mutation($id: ID!) {
 
 const RESUME_GIG = `mutation($id: ID!) {
   resumeGig(id: $id) { gig { status version } errors { code message } } }`;
+
+const ARCHIVE_GIG = `mutation($id: ID!) {
+  archiveGig(id: $id) { gig { status version } errors { code message } } }`;
 
 const POST_GIG = `mutation($input: PostGigInput!) {
   postGig(input: $input) { gig { id version } errors { code message } } }`;
@@ -105,5 +110,9 @@ export class Gig {
 
   resume() {
     return seller.mutate(RESUME_GIG, { id: this.id });
+  }
+
+  archive() {
+    return seller.mutate(ARCHIVE_GIG, { id: this.id });
   }
 }

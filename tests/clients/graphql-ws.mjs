@@ -1,15 +1,17 @@
-// Tests with the client of the npm package graphql-ws.
+// Tests with the client of the npm package graphql-ws: version 6, or the one that the environment variable GRAPHQL_WS
+// names.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 
-import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 
 import { CuttableProxy } from './cuttable-proxy.mjs';
 import { subscribeToGig, subscribe } from './subscribe.mjs';
 import { Gig, GIG_STATUS_CHANGED, PAUSE_GIG, seller, streams } from './gateway.mjs';
+
+const { createClient } = await import(process.env.GRAPHQL_WS ?? 'graphql-ws');
 
 const timeout = 30_000;
 

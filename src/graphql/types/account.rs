@@ -120,7 +120,7 @@ impl Viewer {
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct Session {
-    /// For the header `Authorization: Bearer <token>`. Valid for 15 minutes.
+    /// For the header `Authorization: Bearer <token>`. Valid for 15 minutes by default.
     access_token: String,
     /// When the access token expires.
     access_token_expires_at: DateTime,

@@ -1,14 +1,15 @@
 //! Runs the scripts of `tests/clients` in Node, with their npm packages.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
-/// The command of a script, to be run by [`run`].
+/// The command of a script, to be run by [`run`]. Node is 20 or newer.
 pub fn script(name: &str, arguments: &[&str]) -> Command {
-    let mut node = in_clients_dir("node");
+    let mut node = in_clients_dir(clients_dir().join("node"));
     node.arg(name).args(arguments).env_remove("NODE_OPTIONS");
     node
 }
@@ -55,7 +56,7 @@ fn modified(file: &str) -> Option<SystemTime> {
 }
 
 /// A command that runs in `tests/clients`.
-fn in_clients_dir(program: &str) -> Command {
+fn in_clients_dir(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(clients_dir());
     command
