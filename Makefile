@@ -1,10 +1,10 @@
 # Common commands. `make` without a target lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test test-one lint snippets schema need-cargo need-cc need-name
+.PHONY: help run check test test-one test-browser lint snippets schema need-cargo need-cc need-name
 
 help: ## List these commands
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '%-16s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '%-18s %s\n' "$$name" "$$what"; done
 
 run: need-cargo need-cc ## Start gigway with demo data
 	cargo run --bin gigway -- serve --demo
@@ -17,6 +17,10 @@ test: need-cargo ## Run all tests, with a temporary PostgreSQL and Redis
 
 test-one: need-cargo need-name ## Run the tests whose path contains NAME: make test-one NAME=browse::
 	tests/with-services cargo test --workspace --locked -- '$(NAME)'
+
+test-browser: need-cargo need-cc ## Run pages with Apollo Client, urql and Relay in Chromium, on a bad network
+	cargo build --bin gigway --locked
+	tests/clients/browser/run.sh
 
 # Does not check security advisories, because a new one would fail unrelated changes. Documentation may link to private
 # items, because its readers have the source.

@@ -67,10 +67,10 @@ export const createCache = (updates: UpdatesConfig = {}) =>
       Query: {
         gigs: relayPagination(),
         // A gig of a list is shown at once on its own page.
-        gig: (parent, { id }, cache, info) =>
-          cache.resolve(info.parentKey, info.fieldName, { id: id as string }) === undefined
-            ? { __typename: 'Gig', id: id as string }
-            : (parent.gig as null),
+        gig(_, { id }, cache) {
+          const gig = cache.resolve('Query', 'gig', { id: id as string }) as string | null | undefined;
+          return gig === undefined ? { __typename: 'Gig', id: id as string } : gig;
+        },
       },
       Viewer: { gigs: relayPagination() },
       User: { gigs: relayPagination() },

@@ -94,4 +94,10 @@ test('pages of a list are merged, and a gig of it is shown without a request', {
   const gig = gql`query ($id: ID!) { gig(id: $id) { id title price { amount } } }`;
   assert.equal((await client.query({ query: gig, variables: { id } })).data.gig.title, title);
   assert.equal(requests.count, 0);
+  // Without a list, the gig is read from the gateway.
+  const another = connect(t);
+  const read = async (variables) => (await another.query({ query: gig, variables })).data.gig;
+  assert.equal((await read({ id })).title, title);
+  assert.equal(await read({ id: 'gig_00000000000000000000000000' }), null);
+  assert.equal(requests.count, 2);
 });

@@ -87,5 +87,10 @@ test('pages of a list are merged, and a gig of it is shown without a request', {
   const gig = 'query ($id: ID!) { gig(id: $id) { id title price { amount } } }';
   assert.equal((await client.query(gig, { id }).toPromise()).data.gig.title, title);
   assert.equal(requests.count, 0);
+  // Without a list, the gig is read from the gateway.
+  const another = connect(t);
+  assert.equal((await another.query(gig, { id }).toPromise()).data.gig.title, title);
+  assert.equal((await another.query(gig, { id: 'gig_00000000000000000000000000' }).toPromise()).data.gig, null);
+  assert.equal(requests.count, 2);
   assert.deepEqual(warnings.mock.calls, [], 'graphcache knows the key of each type');
 });
