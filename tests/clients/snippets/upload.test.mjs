@@ -1,4 +1,4 @@
-// Tests of examples/clients/upload.ts. The canvas and XMLHttpRequest are replaced.
+// Tests of examples/clients/upload.ts. The canvas and XMLHttpRequest are replaced; ../browser has real ones.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
