@@ -85,7 +85,8 @@ async fn the_requests_of_the_readme_work(app: TestApp) {
         npm::expect_success("readme.sh", &output);
         stdout(&output)
     };
-    let response: Value = serde_json::from_str(&run(readme_example("query", &app, dir.path())).await).expect("JSON");
+    let response: Value =
+        serde_json::from_str(&run(readme_example("query", &app, dir.path())).await).expect("JSON");
     let gigs = json!({ "totalCount": 1, "nodes": [{
         "title": "I will draw a logo for you", "price": { "amount": "100.00" } }] });
     assert_eq!(response, json!({ "data": { "gigs": gigs } }));
