@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::support::npm;
 
-/// Every file in these directories and their subdirectories.
+/// Every file in these directories and their subdirectories, without those of dependencies.
 fn files(dirs: &[&str]) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut dirs: Vec<PathBuf> = dirs.iter().map(|dir| root.join(dir)).collect();
@@ -14,7 +14,11 @@ fn files(dirs: &[&str]) -> Vec<PathBuf> {
     while let Some(dir) = dirs.pop() {
         for entry in fs::read_dir(dir).expect("a directory") {
             let path = entry.expect("an entry").path();
-            if path.is_dir() { dirs.push(path) } else { files.push(path) }
+            if !path.is_dir() {
+                files.push(path);
+            } else if !path.ends_with("node_modules") {
+                dirs.push(path);
+            }
         }
     }
     files
