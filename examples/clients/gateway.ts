@@ -27,7 +27,12 @@ export class RequestFailed extends Error {
 }
 
 /** Runs a query or a mutation, and returns its data. */
-export async function request<Data>(query: string, variables: object = {}, accessToken?: string): Promise<Data> {
+export async function request<Data>(
+  query: string,
+  variables: object = {},
+  accessToken?: string,
+  seconds = 30, // until it fails
+): Promise<Data> {
   const response = await fetch(gatewayUrl, {
     method: 'POST',
     headers: {
@@ -36,7 +41,7 @@ export async function request<Data>(query: string, variables: object = {}, acces
       ...(accessToken && { authorization: `Bearer ${accessToken}` }),
     },
     body: JSON.stringify({ query, variables }),
-    signal: AbortSignal.timeout(30_000),
+    signal: AbortSignal.timeout(seconds * 1000),
   });
   const { data, errors } = await response.json();
   if (errors) throw new RequestFailed(errors);

@@ -36,19 +36,28 @@ function write({ session, errors }: SessionPayload): string {
   return accessToken;
 }
 
+let refreshing: Promise<string | undefined> | undefined;
+
 /** An access token that is valid for some time, or undefined if nobody is signed in. */
 export async function freshAccessToken(): Promise<string | undefined> {
   const session = read();
   if (!session || Date.now() < session.refreshAt) return session?.accessToken;
-  return oneTabAtATime(async () => {
-    const current = read(); // another tab may have refreshed it, or signed out
-    if (!current || Date.now() < current.refreshAt) return current?.accessToken;
-    const { refreshSession } = await request<{ refreshSession: SessionPayload }>(
-      `mutation ($token: String!) { refreshSession(refreshToken: $token) { ${SESSION} } }`,
-      { token: current.refreshToken },
-    );
-    return write(refreshSession);
+  refreshing ??= oneTabAtATime(refresh).finally(() => {
+    refreshing = undefined;
   });
+  return refreshing;
+}
+
+async function refresh(): Promise<string | undefined> {
+  const session = read(); // another tab may have refreshed it, or signed out
+  if (!session || Date.now() < session.refreshAt) return session?.accessToken;
+  const { refreshSession } = await request<{ refreshSession: SessionPayload }>(
+    `mutation ($token: String!) { refreshSession(refreshToken: $token) { ${SESSION} } }`,
+    { token: session.refreshToken },
+    undefined,
+    5, // on a silent network, the other tabs wait for this
+  );
+  return write(refreshSession);
 }
 
 /** Whether `freshAccessToken` has another token than this one, or has to get one. */
