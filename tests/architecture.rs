@@ -117,7 +117,9 @@ fn files_are_short() {
     for dir in ["src", "entity/src", "migration/src", "tests", "bench/src"] {
         for path in files_below(root(), dir, "") {
             // Files that people write, not data or generated files.
-            let is_source = [".rs", ".sql", ".mjs", ".js", ".ts", ".tsx", ".md"].iter().any(|ending| path.ends_with(ending));
+            let is_source = [".rs", ".sql", ".mjs", ".js", ".ts", ".tsx", ".md"]
+                .iter()
+                .any(|ending| path.ends_with(ending));
             let is_script = !path.rsplit('/').next().is_some_and(|name| name.contains('.'));
             if !is_source && !is_script {
                 continue;

@@ -92,7 +92,10 @@ pub fn files_below(root: &Path, dir: &str, ending: &str) -> Vec<String> {
             let name = path.file_name().unwrap_or_default();
             if path.is_dir() {
                 // Dependencies and build results.
-                if !["node_modules", "target", ".build", "__generated__"].iter().any(|results| name == *results) {
+                if !["node_modules", "target", ".build", "__generated__"]
+                    .iter()
+                    .any(|results| name == *results)
+                {
                     dirs.push(path);
                 }
             } else {
