@@ -112,7 +112,7 @@ fn operations_for(type_name: &str) -> Vec<Operation> {
 }
 
 /// The required arguments of a field.
-fn arguments(field: &str) -> &'static str {
+pub fn arguments(field: &str) -> &'static str {
     match field {
         "Viewer.can" => "(action: POST_GIG)",
         "Query.node" | "Query.gig" => "(id: <listed>)",
@@ -197,7 +197,17 @@ impl Callers {
         let query = self.fill_in(&query.replace('%', field), caller);
         let client = self.client(app, caller);
         match operation {
-            Operation::Query(_) => cell_of(&client.execute(&query, json!({})).await),
+            Operation::Query(_) => {
+                let sibling = "{ sibling: categories { __typename }";
+                let query = query.strip_prefix('{').map(|rest| format!("{sibling}{rest}")).unwrap_or(query);
+                let response = client.execute(&query, json!({})).await;
+                if query.starts_with(sibling) {
+                    // Whatever happens to the field, the rest of the operation is answered.
+                    let rest = response["data"]["sibling"].as_array();
+                    assert!(rest.is_some_and(|list| !list.is_empty()), "{query}: {response}");
+                }
+                cell_of(&response)
+            }
             Operation::NewSession(_) => {
                 let client = match &self.users[caller] {
                     Some(user) => app.sign_in(&user.email).await.client,

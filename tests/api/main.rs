@@ -51,6 +51,7 @@ mod malformed_requests;
 mod newer_versions;
 mod operation_log;
 mod outage;
+mod partial_responses;
 mod persisted_documents;
 mod personal_data;
 mod protections;

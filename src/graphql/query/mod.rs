@@ -158,7 +158,7 @@ impl Query {
     }
 
     /// The review queue, with undecided and decided items, earliest due date first. Requires the role
-    /// REVIEWER or ADMIN.
+    /// REVIEWER or ADMIN: for everybody else it is null, with an error, and the rest is answered.
     #[expect(clippy::too_many_arguments, reason = "each is an argument that clients know")]
     async fn review_queue(
         &self,
@@ -176,15 +176,18 @@ impl Query {
             desc = "Only entries before this cursor. INVALID_CURSOR if it belongs to another list or order."
         )]
         before: Option<String>,
-    ) -> Result<ReviewItemConnection> {
-        ctx.require_reviewer()?;
-        let query = QueueQuery {
-            kind: kind.map(Into::into),
-            state: state.map(Into::into),
-            now: ctx.services().now(),
-        };
-        let arguments = PageArguments { first, after, last, before };
-        ReviewItemConnection::of_query(ctx, query, arguments).await
+    ) -> Option<Result<ReviewItemConnection>> {
+        nullable(async {
+            ctx.require_reviewer()?;
+            let query = QueueQuery {
+                kind: kind.map(Into::into),
+                state: state.map(Into::into),
+                now: ctx.services().now(),
+            };
+            let arguments = PageArguments { first, after, last, before };
+            ReviewItemConnection::of_query(ctx, query, arguments).await.map(Some)
+        })
+        .await
     }
 
     // Entities of Apollo Federation: a router reads them by their key. They have no descriptions, because
