@@ -3,7 +3,8 @@
 //! To add a status: a variant of [`GigStatus`], its transitions in `GigStatus::next`, the expected ones in
 //! the test's `is_allowed`, and the value of the schema's enum in `src/graphql/types/gig.rs`. To add a
 //! transition: a variant of [`GigTransition`] with the word for error messages, its rows in
-//! `GigStatus::next`, what it changes in [`Gig::apply`], and the function in `src/service` that applies it.
+//! `GigStatus::next`, what it changes in [`Gig::apply`], whether it needs the right to work, the action of clients
+//! in `viewer_actions.rs`, and the function in `src/service` that applies it.
 
 use chrono::{DateTime, Utc};
 
@@ -13,7 +14,7 @@ use crate::domain::limits::Limits;
 use crate::domain::message::message;
 use crate::domain::money::Money;
 use crate::domain::reason::ReviewReason;
-use crate::domain::user::Viewer;
+use crate::domain::user::{Relation, Viewer};
 use crate::domain::violation::{Violation, ViolationCode};
 
 #[derive(
@@ -68,6 +69,13 @@ pub enum GigTransition {
     Reject,
     #[strum(serialize = "suspended")]
     Suspend,
+}
+
+impl GigTransition {
+    /// Whether the seller must be allowed to work: the gig becomes public, or is submitted for review.
+    pub fn requires_right_to_work(self) -> bool {
+        matches!(self, Self::Post | Self::Edit | Self::Resume | Self::Approve)
+    }
 }
 
 impl GigStatus {
@@ -170,28 +178,35 @@ impl Gig {
 
     /// Whether `viewer` can see the result of the gig's review.
     pub fn is_review_visible_to(&self, viewer: Option<&Viewer>) -> bool {
-        viewer.is_some_and(|viewer| viewer.role.can_review() || viewer.id() == self.seller_id)
+        Relation::new(viewer, self.seller_id) != Relation::Other
+    }
+
+    /// The status after `transition`.
+    ///
+    /// # Errors
+    /// `INVALID_TRANSITION` if the gig's status does not allow it, or for an edit of a gig that was rejected
+    /// permanently.
+    pub fn check(&self, transition: GigTransition) -> Result<GigStatus, Violation> {
+        if transition == GigTransition::Edit && self.is_permanently_rejected() {
+            let message = message!("This gig was rejected permanently. It can only be archived.");
+            return Err(Violation::general(ViolationCode::InvalidTransition, message));
+        }
+        self.status
+            .next(transition)
+            .ok_or_else(|| Violation::invalid_transition("gig", self.status.into(), transition.into()))
     }
 
     /// Applies `transition`: sets the status, the version and the times that depend on it.
     ///
     /// # Errors
-    /// `INVALID_TRANSITION` if the gig's status does not allow it, or for an edit of a gig that was rejected
-    /// permanently.
+    /// Those of [`check`](Self::check).
     pub fn apply(
         &mut self,
         transition: GigTransition,
         limits: &Limits,
         now: DateTime<Utc>,
     ) -> Result<(), Violation> {
-        if transition == GigTransition::Edit && self.is_permanently_rejected() {
-            let message = message!("This gig was rejected permanently. It can only be archived.");
-            return Err(Violation::general(ViolationCode::InvalidTransition, message));
-        }
-        let Some(status) = self.status.next(transition) else {
-            return Err(Violation::invalid_transition("gig", self.status.into(), transition.into()));
-        };
-        self.status = status;
+        self.status = self.check(transition)?;
         self.version += 1;
         match transition {
             GigTransition::Post | GigTransition::Edit => {

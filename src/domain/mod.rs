@@ -43,5 +43,6 @@ pub mod text;
 pub mod token_bucket;
 pub mod user;
 pub mod verification;
+pub mod viewer_actions;
 pub mod violation;
 pub mod wrapped_key;

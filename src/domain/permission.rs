@@ -32,6 +32,25 @@ pub fn check_verified(user: &User, limits: &Limits) -> Option<Violation> {
     Some(Violation::general(ViolationCode::VerificationRequired, message))
 }
 
+/// A user, with what may keep them from working.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    pub user: User,
+    pub is_blocked: bool,
+    pub is_erased: bool,
+}
+
+/// Whether the gigs of this user may become public. Returns a violation if the user is blocked, or their level
+/// requires a verified identity and they are not verified.
+pub fn check_can_work(seller: &Standing, limits: &Limits) -> Option<Violation> {
+    if seller.is_blocked {
+        let message =
+            message!("The seller is blocked. Their gigs cannot become public until they are unblocked.");
+        return Some(Violation::general(ViolationCode::NotAllowed, message));
+    }
+    check_verified(&seller.user, limits)
+}
+
 /// A seller can have at most `unarchived_max` gigs that are not archived. Returns a violation if one more
 /// than `unarchived` is not allowed.
 pub fn check_gig_limit(unarchived: u64, limits: &Limits) -> Option<Violation> {

@@ -228,6 +228,11 @@ impl ReviewItem {
         Ok(())
     }
 
+    /// Whether `reviewer` can decide the item: it is undecided, and nobody else has claimed it.
+    pub fn is_available_to(&self, reviewer: UserId, now: DateTime<Utc>) -> bool {
+        self.check_available_to(reviewer, now, "decided").is_ok()
+    }
+
     /// Checks that `reviewer` can work on the item: it is undecided, and nobody else has claimed it. `action` is
     /// what they want to do, as in "cannot be claimed".
     fn check_available_to(

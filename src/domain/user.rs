@@ -72,3 +72,23 @@ impl Viewer {
         self.user.id
     }
 }
+
+/// What a viewer is to an object that has an owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    /// An anonymous client, or a member who does not own it.
+    Other,
+    Owner,
+    /// A reviewer or an administrator who does not own it.
+    Reviewer(UserId),
+}
+
+impl Relation {
+    pub fn new(viewer: Option<&Viewer>, owner_id: UserId) -> Self {
+        match viewer {
+            Some(viewer) if viewer.id() == owner_id => Self::Owner,
+            Some(viewer) if viewer.role.can_review() => Self::Reviewer(viewer.id()),
+            _ => Self::Other,
+        }
+    }
+}

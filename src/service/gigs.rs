@@ -10,7 +10,6 @@ use crate::domain::review::{ReviewItem, ReviewQueueChange};
 use crate::domain::user::Viewer;
 use crate::domain::violation::{Validator, Violation, ViolationCode};
 use crate::service::{Error, Result, Services, UnitOfWork};
-use crate::store::users::LockedUser;
 use crate::store::{categories, gigs, images, reviews, users};
 
 /// Creates a draft, or saves the draft `id`.
@@ -87,7 +86,7 @@ pub async fn change_status(
     transition: GigTransition,
 ) -> Result<Gig> {
     let mut work = services.begin_for(viewer.id()).await?;
-    if transition == GigTransition::Resume {
+    if transition.requires_right_to_work() {
         require_can_work(services, &work, viewer.id()).await?;
     }
     let gig = lock_own(&work, viewer, id, "id").await?;
@@ -105,15 +104,9 @@ pub(super) async fn require_can_work(
     work: &UnitOfWork<'_>,
     seller_id: UserId,
 ) -> Result<()> {
-    let Some(LockedUser { user, is_blocked }) = users::find_locked(work.tx(), seller_id).await? else {
-        return Ok(());
-    };
-    if is_blocked {
-        let message =
-            message!("The seller is blocked. Their gigs cannot become public until they are unblocked.");
-        return Err(Violation::general(ViolationCode::NotAllowed, message).into());
-    }
-    permission::check_verified(&user, &services.limits).map_or(Ok(()), |violation| Err(violation.into()))
+    let seller = users::find_standings(work.tx(), &[seller_id]).await?.pop();
+    let violation = seller.and_then(|seller| permission::check_can_work(&seller, &services.limits));
+    violation.map_or(Ok(()), |violation| Err(violation.into()))
 }
 
 async fn lock_own(work: &UnitOfWork<'_>, viewer: &Viewer, id: GigId, path: &str) -> Result<Gig> {

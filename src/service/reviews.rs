@@ -81,7 +81,7 @@ pub async fn decide_gig(services: &Services, viewer: &Viewer, input: GigDecision
     if work.lock_viewer_and(viewer, seller_id).await? {
         return Err(erased_subject_error());
     }
-    if input.decision == GigDecision::Approve {
+    if input.decision.transition().requires_right_to_work() {
         // The seller may have lost the right to list gigs since posting.
         require_can_work(services, &work, seller_id).await?;
     }

@@ -115,6 +115,16 @@ pub async fn find_all(db: &impl ConnectionTrait, ids: &[ReviewItemId]) -> Result
     rows.iter().map(from_row).collect()
 }
 
+/// The undecided items of these subjects.
+pub async fn find_undecided(db: &impl ConnectionTrait, subjects: &[SubjectId]) -> Result<Vec<ReviewItem>> {
+    let rows = review_item::Entity::find()
+        .filter(review_item::Column::SubjectId.is_in(subjects.iter().copied()))
+        .filter(review_item::Column::DecidedAt.is_null())
+        .all(db)
+        .await?;
+    rows.iter().map(from_row).collect()
+}
+
 /// Locks and returns the undecided item of the subject; see [`lock`].
 pub async fn lock_undecided(tx: &impl ConnectionTrait, subject_id: SubjectId) -> Result<Option<ReviewItem>> {
     let row = review_item::Entity::find()

@@ -10,6 +10,7 @@ use sea_orm::{
 
 use crate::domain::account::email_key;
 use crate::domain::id::UserId;
+use crate::domain::permission::Standing;
 use crate::domain::user::{Role, User};
 use crate::store::{Result, parse};
 
@@ -182,17 +183,15 @@ pub async fn find_erased(db: &impl ConnectionTrait) -> Result<Vec<(UserId, DateT
         .await
 }
 
-/// A user whose row is locked until the transaction ends.
-#[derive(Debug, Clone)]
-pub struct LockedUser {
-    pub user: User,
-    pub is_blocked: bool,
-}
-
-/// Reads a user whom the caller has locked.
-pub async fn find_locked(tx: &impl ConnectionTrait, id: UserId) -> Result<Option<LockedUser>> {
-    let row = user::Entity::find_by_id(id).one(tx).await?;
-    Ok(row.map(|row| LockedUser { user: from_row(&row), is_blocked: row.blocked_at.is_some() }))
+/// Those of the users that exist, with what may keep them from working.
+pub async fn find_standings(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<Standing>> {
+    let rows = user::Entity::find().filter(user::Column::Id.is_in(ids.iter().copied())).all(db).await?;
+    let standing = |row: &user::Model| Standing {
+        user: from_row(row),
+        is_blocked: row.blocked_at.is_some(),
+        is_erased: row.erased_at.is_some(),
+    };
+    Ok(rows.iter().map(standing).collect())
 }
 
 pub async fn find_role(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Role>> {

@@ -1,6 +1,8 @@
 //! Identity verifications and the records of their documents. Personal data arrives here encrypted by the
 //! vault.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use entity::{identity_document, review_decision, user, verification};
 use sea_orm::sea_query::{Expr, LockType};
@@ -208,6 +210,24 @@ pub async fn set_proposal(
         .exec(tx)
         .await?;
     Ok(())
+}
+
+/// The decisions about these users that wait for a second reviewer, and the reviewers who made them.
+pub async fn find_proposals(
+    db: &impl ConnectionTrait,
+    user_ids: &[UserId],
+) -> Result<HashMap<UserId, (String, UserId)>> {
+    use verification::Column::{ProposedBy, ProposedDecision, UserId as Owner};
+    let rows: Vec<(UserId, String, UserId)> = verification::Entity::find()
+        .select_only()
+        .columns([Owner, ProposedDecision, ProposedBy])
+        .filter(Owner.is_in(user_ids.iter().copied()))
+        .filter(ProposedDecision.is_not_null())
+        .filter(ProposedBy.is_not_null())
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().map(|(owner, decision, reviewer)| (owner, (decision, reviewer))).collect())
 }
 
 /// The record of an identity document.

@@ -82,4 +82,6 @@ mod upload_limits;
 mod uploads;
 mod verification;
 mod verification_review;
+mod viewer_actions;
+mod viewer_actions_verification;
 mod websocket;

@@ -5,7 +5,8 @@
 //! expected ones in `is_allowed` in `tests.rs`, and the value of the schema's enum in
 //! `src/graphql/types/verification.rs`. To add a transition: a variant of [`VerificationTransition`] with the
 //! word for error messages, its rows in `VerificationStatus::next`, what it changes in
-//! [`Verification::apply`], and, if reviewers do it, a `VerificationDecision` in `review.rs`.
+//! [`Verification::apply`], the action of clients in `viewer_actions.rs`, and, if reviewers do it, a
+//! `VerificationDecision` in `review.rs`.
 
 use chrono::{DateTime, Utc};
 
@@ -211,19 +212,16 @@ impl Verification {
         (limits.verification.attempts_max - self.attempts_used).max(0)
     }
 
-    /// Applies `transition`: sets the status, the version and everything that depends on it. A request for
-    /// resubmission after the last attempt becomes a rejection.
+    /// The status after `transition`. A request for resubmission after the last attempt becomes a rejection.
     ///
     /// # Errors
     /// `INVALID_TRANSITION` if the status does not allow it, `ATTEMPTS_EXHAUSTED` for a submission without
     /// attempts left.
-    pub fn apply(
-        &mut self,
+    pub fn check(
+        &self,
         transition: VerificationTransition,
-        reasons: Vec<ReviewReason>,
         limits: &Limits,
-        now: DateTime<Utc>,
-    ) -> Result<(), Violation> {
+    ) -> Result<VerificationStatus, Violation> {
         let Some(status) = self.status.next(transition) else {
             return Err(Violation::invalid_transition("verification", self.status.into(), transition.into()));
         };
@@ -233,7 +231,24 @@ impl Verification {
             let message = message!("All {max} attempts are used.", max = max);
             return Err(Violation::general(ViolationCode::AttemptsExhausted, message));
         }
-        self.status = status;
+        if transition == VerificationTransition::RequestResubmission && has_no_attempts_left {
+            return Ok(VerificationStatus::Rejected);
+        }
+        Ok(status)
+    }
+
+    /// Applies `transition`: sets the status, the version and everything that depends on it.
+    ///
+    /// # Errors
+    /// Those of [`check`](Self::check).
+    pub fn apply(
+        &mut self,
+        transition: VerificationTransition,
+        reasons: Vec<ReviewReason>,
+        limits: &Limits,
+        now: DateTime<Utc>,
+    ) -> Result<(), Violation> {
+        self.status = self.check(transition, limits)?;
         self.version += 1;
         match transition {
             VerificationTransition::ProvideData => {}
@@ -249,8 +264,7 @@ impl Verification {
             }
             VerificationTransition::RequestResubmission => {
                 self.record_decision(reasons, now);
-                if has_no_attempts_left {
-                    self.status = VerificationStatus::Rejected;
+                if self.status == VerificationStatus::Rejected {
                     self.reasons.push(ATTEMPTS_EXCEEDED.to_reason());
                 } else {
                     self.mark_resubmissions();

@@ -11,11 +11,12 @@ use futures_util::future::BoxFuture;
 
 use crate::domain::gig::GigStatus as Status;
 use crate::domain::id::{CategoryId, GigId};
-use crate::domain::user::Viewer;
+use crate::domain::user::{Relation, Viewer};
 use crate::domain::{category, gig, image, money};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Error, Result};
 use crate::graphql::loaders::{ImagesOfGig, Loader};
+use crate::graphql::types::actions::{self, GigAction};
 use crate::graphql::types::list::List;
 use crate::graphql::types::node::public_id;
 use crate::graphql::types::review::ReviewReason;
@@ -123,8 +124,12 @@ impl From<ImageView> for GigImage {
 
 /// The column that a list must read for this field of `Gig`; `None` if every list reads what the field needs.
 ///
-/// A column has the name of its field: `deliveryDays` reads `Column::DeliveryDays`.
+/// A column has the name of its field: `deliveryDays` reads `Column::DeliveryDays`. `viewerActions` depends on
+/// the reasons of a rejection.
 pub fn column_for(field: &str) -> Option<Column> {
+    if field == "viewerActions" {
+        return Some(Column::ReviewReasons);
+    }
     let mut name = String::with_capacity(field.len() + 2);
     for character in field.chars() {
         if character.is_ascii_uppercase() {
@@ -163,8 +168,8 @@ pub async fn load_category(ctx: &Context<'_>, id: CategoryId) -> Result<Category
 
 pub struct Gig {
     row: Arc<GigRow>,
-    /// Whether the viewer may see when the review is due, and the reasons of the last decision.
-    is_review_visible: bool,
+    /// What the viewer is to the gig: it decides who sees the review, and what the viewer may do.
+    relation: Relation,
 }
 
 impl Gig {
@@ -175,8 +180,8 @@ impl Gig {
 
     /// The gig of a list, with the columns that the list has read.
     pub fn from_row(row: Arc<GigRow>, viewer: Option<&Viewer>) -> Self {
-        let is_review_visible = row.gig.is_review_visible_to(viewer);
-        Self { row, is_review_visible }
+        let relation = Relation::new(viewer, row.gig.seller_id);
+        Self { row, relation }
     }
 
     fn gig(&self) -> &gig::Gig {
@@ -198,10 +203,11 @@ impl Gig {
 
     /// Whether the review is visible. If not, marks the execution as viewer-dependent.
     fn check_review_visible(&self, ctx: &Context<'_>) -> bool {
-        if !self.is_review_visible {
+        let is_visible = self.relation != Relation::Other;
+        if !is_visible {
             ctx.mark_viewer_dependent();
         }
-        self.is_review_visible
+        is_visible
     }
 }
 
@@ -315,5 +321,11 @@ impl Gig {
         let visible = self.check_review_visible(ctx);
         let reasons = self.gig().review_reasons.iter().filter(|_| visible);
         reasons.cloned().map(ReviewReason::from).collect()
+    }
+
+    /// What the viewer may do with the gig now; empty for everybody except the seller and reviewers. An action
+    /// that is not listed is refused. What reviewers may do depends on their claims, and so on the time.
+    async fn viewer_actions(&self, ctx: &Context<'_>) -> Result<Vec<GigAction>> {
+        actions::of_gig(ctx, self.gig(), self.relation).await
     }
 }

@@ -4,6 +4,7 @@
 //! the limits and when a field is null. How to add a field to `Gig`: see [`graphql`](crate::graphql).
 
 pub mod account;
+pub mod actions;
 pub mod gig;
 pub mod gig_connection;
 pub mod gig_facets;

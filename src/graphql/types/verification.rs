@@ -3,11 +3,12 @@
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use crate::domain::id::VerificationId;
-use crate::domain::user::Viewer;
+use crate::domain::user::{Relation, Viewer};
 use crate::domain::{personal_info, verification};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Result, nullable};
 use crate::graphql::loaders::{PersonalInfoOf, QueuePositionOf};
+use crate::graphql::types::actions::{self, VerificationAction};
 use crate::graphql::types::list::List;
 use crate::graphql::types::node::public_id;
 use crate::graphql::types::review::ReviewReason;
@@ -178,15 +179,15 @@ impl IdentityDocument {
 
 pub struct Verification {
     verification: verification::Verification,
-    /// Whether the viewer reviews it, and sees all reasons unchanged; see [`reasons_for`].
-    is_for_reviewer: bool,
+    /// What the viewer is to the verification. A reviewer sees all reasons unchanged; see [`reasons_for`].
+    relation: Relation,
 }
 
 impl Verification {
     /// The verification for `viewer`, who must be allowed to see it.
     pub fn for_viewer(verification: verification::Verification, viewer: &Viewer) -> Self {
-        let is_for_reviewer = viewer.role.can_review() && viewer.id() != verification.user_id;
-        Self { verification, is_for_reviewer }
+        let relation = Relation::new(Some(viewer), verification.user_id);
+        Self { verification, relation }
     }
 }
 
@@ -240,7 +241,8 @@ impl Verification {
     /// The reasons of the last decision, until the verification is submitted again. For some of them, the
     /// user only sees a reason with the code "OTHER" and a general message.
     async fn reasons(&self) -> Vec<ReviewReason> {
-        reasons_for(self.verification.reasons.clone(), self.is_for_reviewer)
+        let is_for_reviewer = matches!(self.relation, Relation::Reviewer(_));
+        reasons_for(self.verification.reasons.clone(), is_for_reviewer)
     }
 
     /// The number of times that the user has submitted the verification. It starts again at 0 when the
@@ -280,6 +282,12 @@ impl Verification {
     /// When the identity was verified; null if the status is not CLEARED.
     async fn cleared_at(&self) -> Option<DateTime> {
         self.verification.cleared_at.map(DateTime)
+    }
+
+    /// What the viewer may do with the verification now. An action that is not listed is refused. What reviewers
+    /// may do depends on their claims, and so on the time.
+    async fn viewer_actions(&self, ctx: &Context<'_>) -> Result<Vec<VerificationAction>> {
+        actions::of_verification(ctx, &self.verification, self.relation).await
     }
 }
 

@@ -77,7 +77,7 @@ pub(super) const CATALOGUE: &[TypeAccess] = &[
                 ],
             ),
             (OwnerAndReviewersElseNull, &["reviewDueAt"]),
-            (OwnerAndReviewersElseEmpty, &["reviewReasons"]),
+            (OwnerAndReviewersElseEmpty, &["reviewReasons", "viewerActions"]),
         ],
     ),
     type_access(

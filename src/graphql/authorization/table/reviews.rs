@@ -25,6 +25,7 @@ pub(super) const REVIEWS: &[TypeAccess] = &[
                 "steps",
                 "submittedAt",
                 "version",
+                "viewerActions",
             ],
         )],
     ),

@@ -6,6 +6,8 @@
 //! To add a read: a key type, and an `impl dataloader::Loader` for it that calls one function of `store` with
 //! all keys.
 
+pub mod actions;
+
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;

@@ -1,0 +1,194 @@
+//! `Verification.viewerActions` lists exactly what succeeds; see `viewer_actions`.
+
+use gigway::config::Settings;
+use gigway::service::erasure;
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+
+use crate::support::client::Client;
+use crate::support::documents::CLAIM;
+use crate::support::on_both_back_ends;
+use crate::support::test_app::TestApp;
+use crate::support::test_users::TestUser;
+use crate::verification::{
+    decide_mutation, decision_input, document_image, personal_info, save_mutation, submit_mutation,
+    submit_verification, upload_document,
+};
+use crate::viewer_actions::{Staff, expire_claims, has_succeeded, listed_actions};
+
+const VERIFICATION_ACTIONS: [&str; 7] =
+    ["SAVE_PERSONAL_INFO", "UPLOAD_DOCUMENT", "SUBMIT", "CLEAR", "REQUEST_RESUBMISSION", "REJECT", "REVOKE"];
+
+const VERIFICATION_STATES: [&str; 11] = [
+    "NOT_STARTED",
+    "IN_PROGRESS",
+    "IN_PROGRESS and complete",
+    "IN_REVIEW",
+    "IN_REVIEW and claimed",
+    "IN_REVIEW and the claim has expired",
+    "ACTION_REQUIRED",
+    "CLEARED",
+    "CLEARED and the user is erased",
+    "REJECTED",
+    "REVOKED",
+];
+
+/// A user whose verification is in this state, and its id.
+async fn user_in_state(
+    app: &TestApp,
+    staff: &Staff,
+    is_reviewer: bool,
+    number: u32,
+    state: &str,
+) -> (TestUser, String) {
+    let name = format!("Owner{number}");
+    let owner = if is_reviewer { app.reviewer(&name).await } else { app.member(&name).await };
+    let id = owner.id.replace("usr_", "ver_");
+    let passport = format!("P{:07}", 1_000_000 + number);
+    if state == "NOT_STARTED" {
+        return (owner, id);
+    }
+    if state.starts_with("IN_PROGRESS") {
+        owner.client.mutate(&save_mutation(), personal_info(&passport)).await;
+        if state != "IN_PROGRESS" {
+            upload_document(&owner.client, "PASSPORT", "FRONT", document_image(number)).await;
+        }
+        return (owner, id);
+    }
+    let (_, version) = submit_verification(&owner, &passport, number).await;
+    let reasons = json!([{ "code": "OTHER", "message": "Because." }]);
+    let decide = async |decision: &str, version: i64| {
+        let reasons = if decision == "CLEAR" { json!([]) } else { reasons.clone() };
+        let input = decision_input(&id, decision, version, &reasons);
+        staff.rob.client.mutate(&decide_mutation(), input).await;
+    };
+    match state {
+        "IN_REVIEW" => {}
+        "IN_REVIEW and claimed" | "IN_REVIEW and the claim has expired" => {
+            let item = queue_item(&staff.rita, &id).await;
+            staff.rita.client.mutate(CLAIM, json!({ "id": item })).await;
+            if state != "IN_REVIEW and claimed" {
+                expire_claims(app).await;
+            }
+        }
+        "ACTION_REQUIRED" => decide("REQUEST_RESUBMISSION", version).await,
+        "REJECTED" => decide("REJECT", version).await,
+        _ => {
+            decide("CLEAR", version).await;
+            match state {
+                "CLEARED" => {}
+                "REVOKED" => decide("REVOKE", version + 1).await,
+                _ => drop(erasure::erase_user(app.services(), &owner.email).await.expect("erased")),
+            }
+        }
+    }
+    (owner, id)
+}
+
+/// The id of the undecided review item of a verification.
+async fn queue_item(reviewer: &TestUser, id: &str) -> Value {
+    let query = "{ reviewQueue(kind: VERIFICATION, state: OPEN, last: 100) { nodes { id subject {
+        ... on Verification { id } } } } }";
+    let mut items = reviewer.client.run(query, json!({})).await["reviewQueue"]["nodes"].take();
+    let items = items.as_array_mut().expect("a list");
+    let item = items.iter_mut().find(|item| item["subject"]["id"] == id).expect("an item");
+    item["id"].take()
+}
+
+/// Tries the action with valid input. Returns whether it succeeded.
+async fn try_verification_action(client: &Client, action: &str, id: &str, version: i64, number: u32) -> bool {
+    let reasons = json!([{ "code": "OTHER", "message": "Because." }]);
+    let response = match action {
+        "SAVE_PERSONAL_INFO" => {
+            let passport = format!("Q{:07}", 1_000_000 + number);
+            client.execute(&save_mutation(), personal_info(&passport)).await
+        }
+        "SUBMIT" => client.execute(&submit_mutation(), json!({})).await,
+        "UPLOAD_DOCUMENT" => {
+            let query =
+                "mutation($file: Upload!) { uploadIdentityDocument(input: { type: PASSPORT, side: FRONT,
+                file: $file }) { errors { code } } }";
+            let operations = json!({ "query": query, "variables": { "file": null } });
+            let form = Form::new()
+                .text("operations", operations.to_string())
+                .text("map", r#"{"0":["variables.file"]}"#)
+                .part("0", Part::bytes(document_image(number)).file_name("passport.jpg"));
+            let request = client.post("/graphql").header("apollo-require-preflight", "1").multipart(form);
+            request.send().await.expect("a response").json().await.expect("JSON")
+        }
+        decision => {
+            let reasons = if decision == "CLEAR" { json!([]) } else { reasons };
+            client.execute(&decide_mutation(), decision_input(id, decision, version, &reasons)).await
+        }
+    };
+    has_succeeded(&response)
+}
+
+/// The status, the version and the actions of a verification; null if the viewer cannot see it.
+async fn verification(client: &Client, id: &str) -> Value {
+    let query = "query($id: ID!) { node(id: $id) { ... on Verification { status version viewerActions } } }";
+    client.execute(query, json!({ "id": id })).await
+}
+
+async fn an_action_on_a_verification_succeeds_exactly_if_it_is_listed(app: TestApp) {
+    let staff = Staff::create(&app).await;
+    let (mut number, mut successes) = (0, 0);
+    for is_reviewer in [false, true] {
+        for state in VERIFICATION_STATES {
+            let mut subject = None;
+            for viewer in 0..6 {
+                for action in VERIFICATION_ACTIONS {
+                    if subject.is_none() {
+                        number += 1;
+                        subject = Some(user_in_state(&app, &staff, is_reviewer, number, state).await);
+                    }
+                    let (owner, id) = subject.as_ref().expect("a user");
+                    let (name, client) = staff.viewers(&app, owner)[viewer].clone();
+                    let listed = listed_actions(&verification(&client, id).await);
+                    let own = name == "the owner";
+                    let is_own_action = ["SAVE_PERSONAL_INFO", "UPLOAD_DOCUMENT", "SUBMIT"].contains(&action);
+                    if is_own_action && !own {
+                        // It would be about the viewer's own verification.
+                        assert!(!listed.iter().any(|it| it == action), "{action} by {name}, {state}");
+                        continue;
+                    }
+                    let seen = verification(&staff.admin.client, id).await["data"]["node"].take();
+                    let version = seen["version"].as_i64().unwrap_or_default();
+                    let succeeded = try_verification_action(&client, action, id, version, number).await;
+                    let case = format!("{action} by {name}, {state}, reviewer: {is_reviewer}: {listed:?}");
+                    assert_eq!(succeeded, listed.iter().any(|it| it == action), "{case}");
+                    if succeeded {
+                        successes += 1;
+                        subject = None;
+                    }
+                }
+            }
+        }
+    }
+    assert!(successes > 50, "{successes}");
+}
+
+on_both_back_ends!(an_action_on_a_verification_succeeds_exactly_if_it_is_listed);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reviewer_cannot_repeat_their_own_proposal() {
+    let settings = Settings {
+        limits: Some(r#"{"verification":{"secondReviewer":true}}"#.into()),
+        ..Settings::default()
+    };
+    let app = TestApp::start(settings, 1).await;
+    let (ann, rita, rob) = (app.member("Ann").await, app.reviewer("Rita").await, app.reviewer("Rob").await);
+    let (id, version) = submit_verification(&ann, "AB123456", 1).await;
+    let actions = async |user: &TestUser| listed_actions(&verification(&user.client, &id).await);
+    let all = ["CLEAR", "REQUEST_RESUBMISSION", "REJECT"];
+    assert_eq!(actions(&rita).await, all);
+    let reject = decision_input(&id, "REJECT", version, &json!([{ "code": "DOCUMENT_TAMPERED" }]));
+    rita.client.mutate(&decide_mutation(), reject.clone()).await;
+    assert_eq!(
+        (actions(&rita).await, actions(&rob).await),
+        (all[..2].iter().map(ToString::to_string).collect(), all.map(String::from).to_vec())
+    );
+    assert!(!rita.client.mutation_errors(&decide_mutation(), reject.clone()).await.is_empty());
+    rob.client.mutate(&decide_mutation(), reject).await;
+    assert_eq!(actions(&rob).await, [""; 0]);
+}
