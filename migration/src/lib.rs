@@ -21,6 +21,7 @@ mod m20261128_000002_stream_tickets;
 mod m20261128_000003_blocked_sellers;
 mod m20261128_000004_session_network;
 mod m20261129_000003_filters;
+mod m20261129_000006_review_summary;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000003_blocked_sellers::Migration),
             Box::new(m20261128_000004_session_network::Migration),
             Box::new(m20261129_000003_filters::Migration),
+            Box::new(m20261129_000006_review_summary::Migration),
         ]
     }
 }

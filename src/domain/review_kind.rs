@@ -6,6 +6,7 @@
     Copy,
     PartialEq,
     Eq,
+    Hash,
     serde::Serialize,
     serde::Deserialize,
     strum::EnumString,

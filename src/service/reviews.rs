@@ -49,6 +49,14 @@ pub async fn release(services: &Services, viewer: &Viewer, id: ReviewItemId) -> 
     Ok(item)
 }
 
+/// A gig or a verification after a decision.
+#[derive(Debug)]
+pub struct Decided<T> {
+    pub subject: T,
+    /// The review item, after the decision; `None` if the subject was not in the queue.
+    pub item: Option<ReviewItem>,
+}
+
 /// A reviewer's decision on a gig.
 #[derive(Debug)]
 pub struct GigDecisionInput {
@@ -64,7 +72,11 @@ pub struct GigDecisionInput {
 /// # Errors
 /// The violations of the input; `NOT_FOUND`, `NOT_ALLOWED` for the reviewer's own gig, `STALE_VERSION` if the
 /// gig has changed since the reviewer read it, `ALREADY_CLAIMED` by another reviewer, `INVALID_TRANSITION`.
-pub async fn decide_gig(services: &Services, viewer: &Viewer, input: GigDecisionInput) -> Result<Gig> {
+pub async fn decide_gig(
+    services: &Services,
+    viewer: &Viewer,
+    input: GigDecisionInput,
+) -> Result<Decided<Gig>> {
     require_reviewer(viewer)?;
     let limits = &services.limits.review;
     let mut validator = Validator::default();
@@ -92,18 +104,18 @@ pub async fn decide_gig(services: &Services, viewer: &Viewer, input: GigDecision
     if gig.version != input.expected_version {
         return Err(Violation::stale("expectedVersion", "gig").into());
     }
-    let item = reviews::lock_undecided(work.tx(), SubjectId::Gig(gig.id)).await?;
-    if let Some(item) = &item {
-        let mut decided = item.clone();
-        decided.decide(viewer.id(), now).map_err(|violation| violation.moved_to("gigId"))?;
-        update_item(&mut work, item, &decided, ReviewQueueChange::Decided).await?;
+    let mut item = reviews::lock_undecided(work.tx(), SubjectId::Gig(gig.id)).await?;
+    if let Some(item) = &mut item {
+        let before = item.clone();
+        item.decide(viewer.id(), now).map_err(|violation| violation.moved_to("gigId"))?;
+        update_item(&mut work, &before, item, ReviewQueueChange::Decided).await?;
     }
     gig.review_reasons.clone_from(&reasons);
     let gig = apply_transition(services, &mut work, gig, input.decision.transition()).await?;
     let decision = Decision {
         id: services.new_id(),
         subject_id: SubjectId::Gig(gig.id),
-        item_id: item.map(|item| item.id),
+        item_id: item.as_ref().map(|item| item.id),
         reviewer_id: viewer.id(),
         decision: input.decision.into(),
         reasons,
@@ -113,7 +125,7 @@ pub async fn decide_gig(services: &Services, viewer: &Viewer, input: GigDecision
     };
     reviews::insert_decision(work.tx(), &decision).await?;
     work.commit().await?;
-    Ok(gig)
+    Ok(Decided { subject: gig, item })
 }
 
 /// Trims and checks the note; `None` if it is empty.

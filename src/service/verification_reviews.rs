@@ -27,7 +27,7 @@ use crate::service::audit;
 use crate::service::audit::Actor;
 use crate::service::error::require_reviewer;
 use crate::service::gigs::apply_transition;
-use crate::service::reviews::{erased_subject_error, update_item, validate_note};
+use crate::service::reviews::{Decided, erased_subject_error, update_item, validate_note};
 use crate::service::verifications::{decrypt_personal_info, document_context, save_change};
 use crate::service::{Error, Result, Services, UnitOfWork, security_log};
 use crate::store;
@@ -56,7 +56,7 @@ pub async fn decide(
     viewer: &Viewer,
     input: VerificationDecisionInput,
     request_id: &str,
-) -> Result<Verification> {
+) -> Result<Decided<Verification>> {
     require_reviewer(viewer)?;
     let (limits, now) = (&services.limits, services.now());
     let mut validator = Validator::default();
@@ -105,13 +105,15 @@ pub async fn decide(
             }
             _ => {
                 // Release the item, so that the second reviewer can claim it.
-                if let Some(item) = item.filter(|item| item.claimant(now).is_some()) {
-                    let mut released = item.clone();
-                    released.clear_claim();
-                    update_item(&mut work, &item, &released, ReviewQueueChange::Released).await?;
+                let mut item = item;
+                if let Some(item) = item.as_mut().filter(|item| item.claimant(now).is_some()) {
+                    let before = item.clone();
+                    item.clear_claim();
+                    update_item(&mut work, &before, item, ReviewQueueChange::Released).await?;
                 }
                 let proposal = Proposal { user_id: input.user_id, decision, reasons, note };
-                return propose(services, work, viewer, proposal, request_id).await;
+                let subject = propose(services, work, viewer, proposal, request_id).await?;
+                return Ok(Decided { subject, item });
             }
         }
     }
@@ -135,7 +137,7 @@ pub async fn decide(
     reviews::insert_decision(work.tx(), &decision_record).await?;
     audit::append(services, &work, actor(viewer, request_id), input.user_id, "DECIDE", decision).await?;
     work.commit().await?;
-    Ok(record.verification)
+    Ok(Decided { subject: record.verification, item: decided })
 }
 
 /// The decision of the first of two reviewers.

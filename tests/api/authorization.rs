@@ -93,7 +93,7 @@ pub async fn fingerprint(app: &TestApp) -> (i64, Vec<gig::Model>, [u64; 3], Vec<
     )
 }
 
-pub const QUERIES: [(&str, &str, [&str; 5]); 14] = [
+pub const QUERIES: [(&str, &str, [&str; 5]); 16] = [
     ("viewer", "{ viewer { email role gigs { totalCount } } }", ["null", "ok", "ok", "ok", "ok"]),
     ("node", "query($waiting: ID!) { node(id: $waiting) { id } }", VISIBLE_IN_REVIEW),
     ("node", "query($item: ID!) { node(id: $item) { id } }", ["null", "null", "null", "ok", "ok"]),
@@ -111,6 +111,8 @@ pub const QUERIES: [(&str, &str, [&str; 5]); 14] = [
     ("eventCursor", "{ eventCursor }", EVERYONE),
     ("reviewQueue", "{ reviewQueue { totalCount nodes { id } } }", REVIEWERS),
     ("reviewQueue", "{ reviewQueue(state: OPEN) { totalCount } }", REVIEWERS),
+    ("reviewQueue", "{ reviewQueue(states: [OPEN, CLAIMED], mine: true) { totalCount } }", REVIEWERS),
+    ("reviewSummary", "{ reviewSummary { openCount medianDecisionMinutes } }", REVIEWERS),
     ("node", "query($listed: ID!) { node(id: $listed) { id } }", EVERYONE),
 ];
 

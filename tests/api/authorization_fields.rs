@@ -19,7 +19,10 @@ use crate::verification::{self, submit_verification};
 
 /// Fields that may be null even for callers who may see them, because no test data has a value for every
 /// caller.
-const MAY_BE_NULL: [&str; 7] = [
+const MAY_BE_NULL: [&str; 9] = [
+    // Only decisions have one: see `review_filters`.
+    "GigPayload.reviewItem",
+    "VerificationPayload.reviewItem",
     "PageInfo.startCursor",
     "PageInfo.endCursor",
     "PersonalInfo.addressLine2",
@@ -78,6 +81,7 @@ fn operations_for(type_name: &str) -> Vec<Operation> {
         "ReviewItem" => vec![Query("{ reviewQueue(state: CLAIMED) { nodes { % } } }")],
         "ReviewItemConnection" => vec![Query("{ reviewQueue { % } }")],
         "ReviewItemEdge" => vec![Query("{ reviewQueue { edges { % } } }")],
+        "ReviewSummary" => vec![Query("{ reviewSummary { % } }")],
         "GigPublishedEvent" => vec![Event("subscription { gigPublished(after: <start>) { % } }")],
         "GigStatusEvent" => {
             vec![Event("subscription { gigStatusChanged(gigId: <listed>, after: <start>) { % } }")]

@@ -134,29 +134,36 @@ async fn an_action_on_a_verification_succeeds_exactly_if_it_is_listed(app: TestA
     let staff = Staff::create(&app).await;
     let (mut number, mut successes) = (0, 0);
     for is_reviewer in [false, true] {
-        for state in VERIFICATION_STATES {
+        // For a reviewer as the owner, only the states in which reviewers can do something.
+        let is_tried = |state: &&str| !is_reviewer || state.starts_with("IN_REVIEW") || *state == "CLEARED";
+        for state in VERIFICATION_STATES.into_iter().filter(is_tried) {
             let mut subject = None;
             for viewer in 0..6 {
+                let mut seen = None;
                 for action in VERIFICATION_ACTIONS {
                     if subject.is_none() {
                         number += 1;
                         subject = Some(user_in_state(&app, &staff, is_reviewer, number, state).await);
+                        seen = None;
                     }
                     let (owner, id) = subject.as_ref().expect("a user");
                     let (name, client) = staff.viewers(&app, owner)[viewer].clone();
-                    let listed = listed_actions(&verification(&client, id).await);
-                    let own = name == "the owner";
+                    if seen.is_none() {
+                        let listed = listed_actions(&verification(&client, id).await);
+                        let now = verification(&staff.admin.client, id).await["data"]["node"].take();
+                        seen = Some((listed, now["version"].as_i64().unwrap_or_default()));
+                    }
+                    let (listed, version) = seen.clone().expect("it is read");
+                    let case = format!("{action} by {name}, {state}, reviewer: {is_reviewer}: {listed:?}");
+                    let is_listed = listed.iter().any(|it| it == action);
                     let is_own_action = ["SAVE_PERSONAL_INFO", "UPLOAD_DOCUMENT", "SUBMIT"].contains(&action);
-                    if is_own_action && !own {
+                    if is_own_action && name != "the owner" {
                         // It would be about the viewer's own verification.
-                        assert!(!listed.iter().any(|it| it == action), "{action} by {name}, {state}");
+                        assert!(!is_listed, "{case}");
                         continue;
                     }
-                    let seen = verification(&staff.admin.client, id).await["data"]["node"].take();
-                    let version = seen["version"].as_i64().unwrap_or_default();
                     let succeeded = try_verification_action(&client, action, id, version, number).await;
-                    let case = format!("{action} by {name}, {state}, reviewer: {is_reviewer}: {listed:?}");
-                    assert_eq!(succeeded, listed.iter().any(|it| it == action), "{case}");
+                    assert_eq!(succeeded, is_listed, "{case}");
                     if succeeded {
                         successes += 1;
                         subject = None;
@@ -165,7 +172,7 @@ async fn an_action_on_a_verification_succeeds_exactly_if_it_is_listed(app: TestA
             }
         }
     }
-    assert!(successes > 50, "{successes}");
+    assert!(successes > 40, "{successes}");
 }
 
 on_both_back_ends!(an_action_on_a_verification_succeeds_exactly_if_it_is_listed);

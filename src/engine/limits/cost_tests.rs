@@ -102,6 +102,9 @@ fn a_search_costs_by_its_words_and_a_filter_without_an_index_costs_extra() {
         "{ a: gigs(where: { maxDeliveryDays: 3 }) { totalCount } b: gigs(search: \"abc\") { totalCount } }";
     assert_eq!(base_cost(lists, json!({})), 50 + 20 + 100 + 10 + 20);
 
+    let summaries = "{ a: reviewSummary { openCount } b: reviewSummary(kind: GIG) { claimedCount } }";
+    assert_eq!(base_cost(summaries, json!({})), 80);
+
     // Ids cost, whether they exist or not.
     let nodes = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
     let ids = |count: usize| base_cost(nodes, json!({ "ids": vec!["gig_1"; count] }));

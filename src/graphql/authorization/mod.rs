@@ -51,6 +51,8 @@ pub enum Access {
     OwnerAndReviewersElseEmpty,
     /// A field of an object that its owner and reviewers can reach; null for the owner.
     ReviewersElseNull,
+    /// A field of a payload that every signed-in user can get; null except for reviewers.
+    PayloadReviewersElseNull,
     /// Needs the role REVIEWER or ADMIN; otherwise FORBIDDEN.
     ReviewerRequired,
     /// A field of an object that only reviewers can reach.
@@ -71,6 +73,7 @@ impl Access {
             Self::OwnerAndReviewersElseNull => [Null, Null, Value, Value, Value],
             Self::OwnerAndReviewersElseEmpty => [Empty, Empty, Value, Value, Value],
             Self::ReviewersElseNull => [Unreachable, Unreachable, Null, Value, Value],
+            Self::PayloadReviewersElseNull => [Unreachable, Null, Null, Value, Value],
             Self::ReviewerRequired => [Unauthenticated, Forbidden, Forbidden, Value, Value],
             Self::ReviewerObject => [Unreachable, Unreachable, Unreachable, Value, Value],
         }

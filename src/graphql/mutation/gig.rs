@@ -14,8 +14,10 @@ use crate::graphql::mutation::repeatable;
 use crate::graphql::mutation::repeatable::Act;
 use crate::graphql::types::gig::{Gig, GigImage};
 use crate::graphql::types::node::parse_id_or_nil;
+use crate::graphql::types::review::ReviewItem;
 use crate::graphql::types::scalar::Upload;
 use crate::graphql::types::user_error::UserError;
+use crate::service::reviews::Decided;
 use crate::service::{gigs, images};
 use crate::store::images::ImageView;
 
@@ -33,6 +35,9 @@ pub struct UploadGigImagePayload {
 pub struct GigPayload {
     /// The gig after the change; null if there are errors.
     gig: Option<Gig>,
+    /// The item of the review queue that was decided, in its state after the decision, so that a board need not read
+    /// it again. Null if the mutation is not a decision, if the gig was not in the queue, and if there are errors.
+    review_item: Option<ReviewItem>,
     /// Validation errors. If there are any, nothing was changed.
     errors: Vec<UserError>,
 }
@@ -41,7 +46,22 @@ impl GigPayload {
     /// Changes a gig by `act`, or answers a repetition.
     pub async fn of(ctx: &Context<'_>, viewer: &Viewer, act: Act<'_, gig::Gig>) -> Result<Self> {
         let (gig, errors) = repeatable::run(ctx, act).await?;
-        Ok(Self { gig: gig.map(|gig| Gig::for_viewer(gig, Some(viewer))), errors })
+        Ok(Self { gig: gig.map(|gig| Gig::for_viewer(gig, Some(viewer))), review_item: None, errors })
+    }
+
+    /// Decides a gig by `act`, or answers a repetition.
+    pub async fn of_decision(
+        ctx: &Context<'_>,
+        reviewer: &Viewer,
+        act: Act<'_, Decided<gig::Gig>>,
+    ) -> Result<Self> {
+        let (decided, errors) = repeatable::run(ctx, act).await?;
+        let (gig, item) = decided.map(|it| (it.subject, it.item)).unzip();
+        Ok(Self {
+            gig: gig.map(|gig| Gig::for_viewer(gig, Some(reviewer))),
+            review_item: item.flatten().map(ReviewItem::from),
+            errors,
+        })
     }
 }
 

@@ -20,6 +20,7 @@ use crate::graphql::error::{Error, ErrorCode, Result};
 use crate::graphql::outcomes::{Outcome, OutcomeLog};
 use crate::graphql::types::user_error::{UserError, payload_parts};
 use crate::service;
+use crate::service::reviews::Decided;
 use crate::store::images::ImageView;
 
 /// A use case to run. Boxed, because its future is large.
@@ -140,6 +141,32 @@ impl Repeatable for Verification {
 
     async fn load(ctx: &Context<'_>, reference: &Value) -> Result<Option<Self>> {
         ctx.loader().load_one(id_of::<VerificationId>(reference)).await
+    }
+}
+
+impl<T: Repeatable> Repeatable for Decided<T> {
+    /// The item, which names its subject; without one, the subject.
+    fn reference(&self) -> Value {
+        match &self.item {
+            Some(item) => item.reference(),
+            None => self.subject.reference(),
+        }
+    }
+
+    fn subject(&self) -> Option<UserId> {
+        self.subject.subject()
+    }
+
+    async fn load(ctx: &Context<'_>, reference: &Value) -> Result<Option<Self>> {
+        let item = ReviewItem::load(ctx, reference).await?;
+        let subject = match item.as_ref().map(|item| item.subject_id) {
+            None => T::load(ctx, reference).await?,
+            Some(SubjectId::Gig(id)) => T::load(ctx, &json!(id.to_public())).await?,
+            Some(SubjectId::Verification(user_id)) => {
+                T::load(ctx, &json!(VerificationId::from(user_id).to_public())).await?
+            }
+        };
+        Ok(subject.map(|subject| Self { subject, item }))
     }
 }
 

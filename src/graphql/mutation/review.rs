@@ -76,6 +76,7 @@ impl ReviewMutation {
             reasons: input.reasons.unwrap_or_default().into_iter().map(Into::into).collect(),
             internal_note: input.internal_note,
         };
-        GigPayload::of(ctx, viewer, Box::pin(reviews::decide_gig(ctx.services(), viewer, decision))).await
+        let act = reviews::decide_gig(ctx.services(), viewer, decision);
+        GigPayload::of_decision(ctx, viewer, Box::pin(act)).await
     }
 }

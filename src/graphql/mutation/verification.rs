@@ -13,8 +13,10 @@ use crate::graphql::inputs::verification::{PersonalInfoInput, UploadIdentityDocu
 use crate::graphql::mutation::repeatable;
 use crate::graphql::mutation::repeatable::Act;
 use crate::graphql::types::node::parse_id_or_nil;
+use crate::graphql::types::review::ReviewItem;
 use crate::graphql::types::user_error::UserError;
 use crate::graphql::types::verification::Verification;
+use crate::service::reviews::Decided;
 use crate::service::verification_reviews;
 use crate::service::verification_reviews::VerificationDecisionInput;
 use crate::service::verifications;
@@ -24,6 +26,9 @@ use crate::service::verifications;
 pub struct VerificationPayload {
     /// The verification after the change; null if there are errors.
     verification: Option<Verification>,
+    /// The item of the review queue that was decided, in its state after the decision, so that a board need not read
+    /// it again. Null if the mutation is not a decision, if the verification was not in the queue, and if there are errors.
+    review_item: Option<ReviewItem>,
     /// Validation errors. If there are any, nothing was changed.
     errors: Vec<UserError>,
 }
@@ -37,7 +42,22 @@ impl VerificationPayload {
     ) -> Result<Self> {
         let (verification, errors) = repeatable::run(ctx, act).await?;
         let verification = verification.map(|it| Verification::for_viewer(it, viewer));
-        Ok(Self { verification, errors })
+        Ok(Self { verification, review_item: None, errors })
+    }
+
+    /// Decides a verification by `act`, or answers a repetition.
+    async fn of_decision(
+        ctx: &Context<'_>,
+        reviewer: &Viewer,
+        act: Act<'_, Decided<verification::Verification>>,
+    ) -> Result<Self> {
+        let (decided, errors) = repeatable::run(ctx, act).await?;
+        let (verification, item) = decided.map(|it| (it.subject, it.item)).unzip();
+        Ok(Self {
+            verification: verification.map(|it| Verification::for_viewer(it, reviewer)),
+            review_item: item.flatten().map(ReviewItem::from),
+            errors,
+        })
     }
 }
 
@@ -111,6 +131,6 @@ impl VerificationMutation {
             internal_note: input.internal_note,
         };
         let act = verification_reviews::decide(ctx.services(), viewer, decision, ctx.request_id());
-        VerificationPayload::of(ctx, viewer, Box::pin(act)).await
+        VerificationPayload::of_decision(ctx, viewer, Box::pin(act)).await
     }
 }

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use crate::domain::id::{CategoryId, GigId, UserId};
 use crate::domain::search;
 use crate::graphql::context::ContextExt;
-use crate::graphql::error::{Result, nullable};
+use crate::graphql::error::{Error, Result, nullable};
 use crate::graphql::inputs::gig_filter::{GigFilter, GigOrder};
 use crate::graphql::inputs::list_length::check_list_length;
 use crate::graphql::loaders::AllCategories;
@@ -19,6 +19,7 @@ use crate::graphql::types::node::{Node, parse_id_or_nil};
 use crate::graphql::types::pagination::PageArguments;
 use crate::graphql::types::review::{ReviewKind, ReviewState};
 use crate::graphql::types::review_connection::ReviewItemConnection;
+use crate::graphql::types::review_summary::ReviewSummary;
 use crate::graphql::types::user::User;
 use crate::store::gigs::query::{GigQuery, Scope};
 use crate::store::gigs::search as gig_search;
@@ -39,6 +40,14 @@ async fn find_category(ctx: &Context<'_>, slug: &str) -> Result<Option<Category>
     // A newer gateway may have added it.
     let all = ctx.loader().load_one(AllCategories).await?.unwrap_or_default();
     Ok(all.iter().find(|category| category.slug == slug).cloned().map(Category::from))
+}
+
+/// The states of the arguments `state` and `states`; `None` if neither is given.
+fn one_of(state: Option<ReviewState>, states: Option<Vec<ReviewState>>) -> Result<Option<Vec<ReviewState>>> {
+    match (state, states) {
+        (Some(_), Some(_)) => Err(Error::bad_input("Use either `state` or `states`, not both.")),
+        (state, states) => Ok(states.or_else(|| state.map(|state| vec![state]))),
+    }
 }
 
 pub struct Query;
@@ -164,7 +173,14 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only items of this kind.")] kind: Option<ReviewKind>,
-        #[graphql(desc = "Only items in this state.")] state: Option<ReviewState>,
+        #[graphql(desc = "Only items in this state. Not with `states`.")] state: Option<ReviewState>,
+        #[graphql(
+            desc = "Only items in one of these states. An empty list finds nothing. Not with `state`. A board has \
+                    OPEN and CLAIMED."
+        )]
+        states: Option<Vec<ReviewState>>,
+        #[graphql(desc = "With true, only items that the viewer has claimed. With false, all items.")]
+        mine: Option<bool>,
         #[graphql(desc = "How many entries from the start: 0 to 100. 20 if `last` is not given.")]
         first: Option<i32>,
         #[graphql(
@@ -178,14 +194,30 @@ impl Query {
         before: Option<String>,
     ) -> Option<Result<ReviewItemConnection>> {
         nullable(async {
-            ctx.require_reviewer()?;
+            let viewer = ctx.require_reviewer()?;
+            check_list_length("states", states.as_deref())?;
             let query = QueueQuery {
                 kind: kind.map(Into::into),
-                state: state.map(Into::into),
+                states: one_of(state, states)?.map(|states| states.into_iter().map(Into::into).collect()),
+                claimed_by: mine.unwrap_or_default().then(|| viewer.id()),
                 now: ctx.services().now(),
             };
             let arguments = PageArguments { first, after, last, before };
             ReviewItemConnection::of_query(ctx, query, arguments).await.map(Some)
+        })
+        .await
+    }
+
+    /// Counts of the review queue now. Requires the role REVIEWER or ADMIN: for everybody else it is null, with an
+    /// error, and the rest is answered.
+    async fn review_summary(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only items of this kind.")] kind: Option<ReviewKind>,
+    ) -> Option<Result<ReviewSummary>> {
+        nullable(async {
+            ctx.require_reviewer()?;
+            Ok(Some(ReviewSummary(kind.map(Into::into))))
         })
         .await
     }

@@ -72,7 +72,8 @@ impl ReviewQueueEvent {
 
     /// The number of items of both kinds that are OPEN now.
     async fn open_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let open = QueueQuery { kind: None, state: Some(ReviewState::Open), now: ctx.services().now() };
+        let states = Some(vec![ReviewState::Open]);
+        let open = QueueQuery { kind: None, states, claimed_by: None, now: ctx.services().now() };
         Ok(reviews::count(ctx.db(), &open).await?)
     }
 

@@ -15,7 +15,7 @@ pub(super) const CATALOGUE: &[TypeAccess] = &[
         &[
             (Everyone, &["categories", "category", "eventCursor", "gig", "gigs", "limits", "node", "nodes"]),
             (SignedInElseNull, &["viewer"]),
-            (ReviewerRequired, &["reviewQueue"]),
+            (ReviewerRequired, &["reviewQueue", "reviewSummary"]),
         ],
     ),
     type_access(

@@ -1,6 +1,6 @@
 //! The rows of the results of mutations, and of limits.
 
-use crate::graphql::authorization::Access::{Everyone, OwnObject, ReviewerObject};
+use crate::graphql::authorization::Access::{Everyone, OwnObject, PayloadReviewersElseNull, ReviewerObject};
 use crate::graphql::authorization::table::{TypeAccess, type_access};
 
 pub(super) const PAYLOADS: &[TypeAccess] = &[
@@ -25,7 +25,11 @@ pub(super) const PAYLOADS: &[TypeAccess] = &[
         "The result of `createStreamTicket`.",
         &[(OwnObject, &["errors", "streamTicket"])],
     ),
-    type_access("GigPayload", "For callers who may run the mutation.", &[(OwnObject, &["errors", "gig"])]),
+    type_access(
+        "GigPayload",
+        "For callers who may run the mutation. Only decisions have a `reviewItem`.",
+        &[(OwnObject, &["errors", "gig"]), (PayloadReviewersElseNull, &["reviewItem"])],
+    ),
     type_access(
         "UploadGigImagePayload",
         "The result of `uploadGigImage`.",
@@ -33,8 +37,8 @@ pub(super) const PAYLOADS: &[TypeAccess] = &[
     ),
     type_access(
         "VerificationPayload",
-        "For callers who may run the mutation.",
-        &[(OwnObject, &["errors", "verification"])],
+        "For callers who may run the mutation. Only decisions have a `reviewItem`.",
+        &[(OwnObject, &["errors", "verification"]), (PayloadReviewersElseNull, &["reviewItem"])],
     ),
     type_access(
         "ReviewItemPayload",

@@ -92,6 +92,14 @@ pub(super) const REVIEWS: &[TypeAccess] = &[
         &[(ReviewerObject, &["cursor", "node"])],
     ),
     type_access(
+        "ReviewSummary",
+        "Only reviewers can reach the review queue.",
+        &[(
+            ReviewerObject,
+            &["claimedCount", "medianDecisionMinutes", "oldestDueAt", "openCount", "overdueCount"],
+        )],
+    ),
+    type_access(
         "GigPublishedEvent",
         "Sent to everybody. `gig` is null if the caller may not see the gig any more.",
         &[(Everyone, &["cursor", "delivery", "gig", "gigId", "occurredAt"])],

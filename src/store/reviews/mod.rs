@@ -1,13 +1,15 @@
 //! The review queue and the decisions of reviewers.
 
+pub mod summary;
+
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use entity::{review_decision, review_item};
 use sea_orm::sea_query::{Expr, LockType, Order};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
-    IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait,
+    IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement,
 };
 
 use crate::domain::id::{ReviewItemId, SubjectId, UserId};
@@ -22,7 +24,10 @@ use crate::store::{ROWS_PER_INSERT, Result, from_json, parse, to_json};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueQuery {
     pub kind: Option<ReviewKind>,
-    pub state: Option<ReviewState>,
+    /// Only items in one of these states; `None` for items in every state.
+    pub states: Option<Vec<ReviewState>>,
+    /// Only items that this reviewer has claimed.
+    pub claimed_by: Option<UserId>,
     /// The current time: an item whose claim has expired by then counts as OPEN.
     pub now: DateTime<Utc>,
 }
@@ -170,12 +175,7 @@ pub async fn find_with_expired_claim(
     rows.iter().map(from_row).collect()
 }
 
-/// One page of the queue, in the order of due times.
-pub async fn page(
-    db: &impl ConnectionTrait,
-    query: &QueueQuery,
-    request: &PageRequest,
-) -> Result<Page<ReviewItem>> {
+fn page_select(query: &QueueQuery, request: &PageRequest) -> Select<review_item::Entity> {
     let ordering = ordering();
     let mut select = review_item::Entity::find().filter(conditions(query));
     if let Some(after) = &request.after {
@@ -188,7 +188,21 @@ pub async fn page(
     for column in ordering.columns {
         select = select.order_by(column, direction.clone());
     }
-    let rows = select.limit(request.size + 1).all(db).await?;
+    select.limit(request.size + 1)
+}
+
+/// The statement of [`page`], for tests of its plan.
+pub fn page_statement(backend: DbBackend, query: &QueueQuery, request: &PageRequest) -> Statement {
+    page_select(query, request).build(backend)
+}
+
+/// One page of the queue, in the order of due times.
+pub async fn page(
+    db: &impl ConnectionTrait,
+    query: &QueueQuery,
+    request: &PageRequest,
+) -> Result<Page<ReviewItem>> {
+    let rows = page_select(query, request).all(db).await?;
     let rows = rows
         .into_iter()
         .map(|row| {
@@ -241,15 +255,39 @@ fn key_values(key: &PageKey) -> Vec<Expr> {
 
 /// The items that match the filter. The same rule as [`ReviewItem::state`].
 fn conditions(query: &QueueQuery) -> Condition {
-    use review_item::Column::{ClaimExpiresAt, DecidedAt, Kind};
-    let state = query.state.map(|state| match state {
-        ReviewState::Decided => Condition::all().add(DecidedAt.is_not_null()),
-        ReviewState::Claimed => Condition::all().add(DecidedAt.is_null()).add(ClaimExpiresAt.gt(query.now)),
-        ReviewState::Open => Condition::all()
-            .add(DecidedAt.is_null())
-            .add(Condition::any().add(ClaimExpiresAt.is_null()).add(ClaimExpiresAt.lte(query.now))),
+    use review_item::Column::{ClaimExpiresAt, ClaimedBy, DecidedAt, Kind};
+    let is_claimed_by = query.claimed_by.map(|reviewer| {
+        let is_valid = Condition::all().add(DecidedAt.is_null()).add(ClaimExpiresAt.gt(query.now));
+        is_valid.add(ClaimedBy.eq(reviewer))
     });
-    Condition::all().add_option(query.kind.map(|kind| Kind.eq(kind_text(kind)))).add_option(state)
+    Condition::all()
+        .add_option(query.kind.map(|kind| Kind.eq(kind_text(kind))))
+        .add_option(query.states.as_deref().and_then(|states| is_in_state(states, query.now)))
+        .add_option(is_claimed_by)
+}
+
+/// Condition: the item is in one of these states. `None` if every item is.
+fn is_in_state(states: &[ReviewState], now: DateTime<Utc>) -> Option<Condition> {
+    use review_item::Column::{ClaimExpiresAt, DecidedAt, Id};
+    let [open, claimed, decided] =
+        [ReviewState::Open, ReviewState::Claimed, ReviewState::Decided].map(|state| states.contains(&state));
+    let is_undecided = || Condition::all().add(DecidedAt.is_null());
+    let undecided = match (open, claimed) {
+        (false, false) => None,
+        (false, true) => Some(is_undecided().add(ClaimExpiresAt.gt(now))),
+        (true, false) => Some(
+            is_undecided().add(Condition::any().add(ClaimExpiresAt.is_null()).add(ClaimExpiresAt.lte(now))),
+        ),
+        (true, true) => Some(is_undecided()),
+    };
+    match (undecided, decided) {
+        (Some(_), true) if open && claimed => None,
+        (Some(undecided), true) => Some(Condition::any().add(undecided).add(DecidedAt.is_not_null())),
+        (Some(undecided), false) => Some(undecided),
+        (None, true) => Some(Condition::all().add(DecidedAt.is_not_null())),
+        // No item is in one of no states.
+        (None, false) => Some(Condition::all().add(Id.is_in([] as [ReviewItemId; 0]))),
+    }
 }
 
 /// Inserts a decision.
