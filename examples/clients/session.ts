@@ -51,12 +51,14 @@ export async function freshAccessToken(): Promise<string | undefined> {
 async function refresh(): Promise<string | undefined> {
   const session = read(); // another tab may have refreshed it, or signed out
   if (!session || Date.now() < session.refreshAt) return session?.accessToken;
-  const { refreshSession } = await request<{ refreshSession: SessionPayload }>(
-    `mutation ($token: String!) { refreshSession(refreshToken: $token) { ${SESSION} } }`,
-    { token: session.refreshToken },
-    undefined,
-    5, // on a silent network, the other tabs wait for this
-  );
+  const mutation = `mutation ($token: String!) { refreshSession(refreshToken: $token) { ${SESSION} } }`;
+  const send = () =>
+    request<{ refreshSession: SessionPayload }>(mutation, { token: session.refreshToken }, undefined, 5);
+  // Browsers keep connections for later requests, and on a bad network they die unnoticed: then send it on another one.
+  const { refreshSession } = await send().catch((error) => {
+    if (error.name === 'TimeoutError') return send();
+    throw error;
+  });
   return write(refreshSession);
 }
 

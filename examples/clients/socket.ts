@@ -9,7 +9,7 @@ import { forgetSession, freshAccessToken, rejectAccessToken, SessionEnded } from
 const CONNECT_SECONDS = 5; // to connect
 const PING_SECONDS = 10; // between pings
 const PONG_SECONDS = 5; // to answer a ping
-const RETRY_SECONDS = 10; // at most, between attempts to connect
+const RETRY_SECONDS = 5; // at most, between attempts to connect
 
 export function createSocket(url: string = socketUrl.href): Client {
   let accessToken: string | undefined;

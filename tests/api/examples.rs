@@ -88,7 +88,7 @@ async fn the_requests_of_the_readme_work(app: TestApp) {
     let response: Value =
         serde_json::from_str(&run(readme_example("query", &app, dir.path())).await).expect("JSON");
     let gigs = json!({ "totalCount": 1, "nodes": [{
-        "title": "I will draw a logo for you", "price": { "amount": "100.00" } }] });
+        "title": "I will draw a logo for you", "price": { "amount": "25.00" } }] });
     assert_eq!(response, json!({ "data": { "gigs": gigs } }));
 
     // The account of the demo data.
