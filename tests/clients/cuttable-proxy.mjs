@@ -39,9 +39,11 @@ export class CuttableProxy {
     for (const client of this.#connections) client.emit('silence');
   }
 
-  // Accepts connections again, and passes everything on. Connections that were silent stay so.
+  // Accepts connections again, and passes everything on. Connections that were silent are reset: a network that forgot
+  // them answers so when something is sent.
   restore() {
     this.#isUp = true;
+    if (this.#isSilent) for (const client of this.#connections) client.resetAndDestroy();
     this.#isSilent = false;
   }
 
