@@ -21,6 +21,7 @@ pub mod account;
 pub mod blob;
 pub mod category;
 pub mod country;
+pub mod document_number;
 pub mod event;
 pub mod gig;
 pub mod gig_filter;

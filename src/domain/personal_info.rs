@@ -4,7 +4,8 @@
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::country::is_country;
+use crate::domain::country::find_country;
+use crate::domain::document_number::document_number_key;
 use crate::domain::limits::VerificationLimits;
 use crate::domain::message::message;
 use crate::domain::text::normalize_text;
@@ -17,22 +18,29 @@ const POSTAL_CODE_MAX_CHARS: usize = 20;
 /// The number of letters and digits in a document's number, not counting separators.
 const DOCUMENT_NUMBER_CHARS: std::ops::RangeInclusive<usize> = 5..=20;
 
+/// The maximum number of all characters in a document's number.
+const DOCUMENT_NUMBER_MAX_CHARS: usize = 50;
+
 /// An age, in years, that nobody alive has reached.
 const IMPOSSIBLE_AGE: i32 = 130;
 
 /// What a user enters about their identity. Stored encrypted and never logged: `Debug` prints no content.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PersonalInfo {
+    /// Empty if the person has only a last name.
     pub first_name: String,
+    /// Empty if the person has only a first name.
     pub last_name: String,
     pub date_of_birth: NaiveDate,
     pub address_line1: String,
     pub address_line2: Option<String>,
     pub city: String,
     pub region: Option<String>,
+    /// May be empty if the country has no postal codes.
     pub postal_code: String,
-    /// ISO 3166-1 alpha-2.
+    /// One of [`COUNTRIES`](crate::domain::country::COUNTRIES).
     pub country_code: String,
+    /// As the user typed it. Earlier versions stored capital letters.
     pub document_number: String,
 }
 
@@ -43,7 +51,7 @@ impl std::fmt::Debug for PersonalInfo {
 }
 
 impl PersonalInfo {
-    /// Validates the form. Returns it with its texts normalized and its codes in capital letters.
+    /// Validates the form. Returns it with its texts normalized and its country code in capital letters.
     ///
     /// # Errors
     /// Every violation of the form.
@@ -60,11 +68,10 @@ impl PersonalInfo {
             region: optional(self.region),
             postal_code: normalize(self.postal_code),
             country_code: normalize(self.country_code).to_uppercase(),
-            document_number: normalize(self.document_number).to_uppercase(),
+            document_number: normalize(self.document_number),
         };
         let mut validator = Validator::default();
-        validator.check_line("firstName", "The first name", &form.first_name, 1, NAME_MAX_CHARS);
-        validator.check_line("lastName", "The last name", &form.last_name, 1, NAME_MAX_CHARS);
+        check_names(&form.first_name, &form.last_name, &mut validator);
         check_date_of_birth(form.date_of_birth, limits, now, &mut validator);
         validator.check_line("addressLine1", "The address", &form.address_line1, 1, ADDRESS_MAX_CHARS);
         let line2 = form.address_line2.as_deref().unwrap_or_default();
@@ -77,8 +84,17 @@ impl PersonalInfo {
             0,
             NAME_MAX_CHARS,
         );
-        validator.check_line("postalCode", "The postal code", &form.postal_code, 1, POSTAL_CODE_MAX_CHARS);
-        if !is_country(&form.country_code) {
+        let country = find_country(&form.country_code);
+        // A code that is typed although the country has none is stored. It does no harm.
+        let postal_code_min = usize::from(country.is_none_or(|country| country.has_postal_code));
+        validator.check_line(
+            "postalCode",
+            "The postal code",
+            &form.postal_code,
+            postal_code_min,
+            POSTAL_CODE_MAX_CHARS,
+        );
+        if country.is_none() {
             let message = message!(
                 "The country must be a code of {standard}, such as {example}.",
                 standard = "ISO 3166-1",
@@ -86,31 +102,54 @@ impl PersonalInfo {
             );
             validator.add("countryCode", ViolationCode::Invalid, message);
         }
-        let number = without_separators(&form.document_number);
-        let is_separator = |c: char| matches!(c, ' ' | '-' | '/' | '.');
-        let is_allowed = |c: char| c.is_ascii_alphanumeric() || is_separator(c);
-        if !form.document_number.chars().all(is_allowed) || !DOCUMENT_NUMBER_CHARS.contains(&number.len()) {
-            let (min, max) = (DOCUMENT_NUMBER_CHARS.start(), DOCUMENT_NUMBER_CHARS.end());
-            let message = message!(
-                "The document number must have {min} to {max} {unit}.",
-                min = min,
-                max = max,
-                unit = "letters A to Z and digits"
-            );
-            validator.add("documentNumber", ViolationCode::Invalid, message);
-        }
+        check_document_number(&form.document_number, &mut validator);
         validator.finish()?;
         Ok(form)
     }
 
-    /// The country and the number without separators, which together identify a document of one type.
+    /// The country and the key of the number, which together identify a document of one type.
     pub fn document_key(&self) -> String {
-        format!("{}:{}", self.country_code, without_separators(&self.document_number))
+        let number = document_number_key(&self.document_number).unwrap_or_default();
+        format!("{}:{number}", self.country_code)
     }
 }
 
-fn without_separators(number: &str) -> String {
-    number.chars().filter(char::is_ascii_alphanumeric).collect()
+/// Checks the names. Many people have only one, so the other may be empty.
+fn check_names(first: &str, last: &str, validator: &mut Validator) {
+    let has_letter = |name: &str| name.contains(char::is_alphabetic);
+    if !has_letter(first) && !has_letter(last) {
+        let message =
+            message!("Enter a first name or a last name. If there is only one, leave the other empty.");
+        validator.add("firstName", ViolationCode::Required, message);
+    }
+    validator.check_line("firstName", "The first name", first, 0, NAME_MAX_CHARS);
+    validator.check_line("lastName", "The last name", last, 0, NAME_MAX_CHARS);
+}
+
+fn check_document_number(number: &str, validator: &mut Validator) {
+    let (min, max) = (DOCUMENT_NUMBER_CHARS.start(), DOCUMENT_NUMBER_CHARS.end());
+    match document_number_key(number) {
+        _ if number.is_empty() || number.chars().count() > DOCUMENT_NUMBER_MAX_CHARS => {
+            let max = DOCUMENT_NUMBER_MAX_CHARS;
+            validator.check_line("documentNumber", "The document number", number, 1, max);
+        }
+        None => {
+            let message = message!(
+                "The document number must consist of letters, digits, and the signs that are printed between them."
+            );
+            validator.add("documentNumber", ViolationCode::Invalid, message);
+        }
+        Some(key) if !DOCUMENT_NUMBER_CHARS.contains(&key.chars().count()) => {
+            let message = message!(
+                "The document number must have {min} to {max} {unit}.",
+                min = min,
+                max = max,
+                unit = "letters and digits"
+            );
+            validator.add("documentNumber", ViolationCode::Invalid, message);
+        }
+        Some(_) => {}
+    }
 }
 
 fn check_date_of_birth(
@@ -180,6 +219,7 @@ mod tests {
         let form = info().validate(&VerificationLimits::default(), now).expect("a valid form");
         assert_eq!((form.first_name.as_str(), form.address_line2.as_deref()), ("Ann", None));
         assert_eq!((form.country_code.as_str(), form.document_key().as_str()), ("GB", "GB:AB123456"));
+        assert_eq!(form.document_number, "ab-123 456");
         assert_eq!(format!("{form:?}"), "PersonalInfo");
     }
 
@@ -198,15 +238,78 @@ mod tests {
     }
 
     #[test]
+    fn one_of_two_names_is_enough() {
+        let names = |first: &str, last: &str| {
+            violations(|form| (form.first_name, form.last_name) = (first.to_owned(), last.to_owned()))
+        };
+        for (first, last) in [("Suharto", ""), ("", "Suharto"), ("李", "  "), ("-", "Suharto"), ("", "สมชาย")]
+        {
+            assert_eq!(names(first, last), [], "{first:?} {last:?}");
+        }
+        for (first, last) in [("", ""), ("  ", "\u{a0}"), ("-", ""), ("", "."), ("\u{3000}", "1")] {
+            assert_eq!(
+                names(first, last),
+                [(ViolationCode::Required, "firstName".to_owned())],
+                "{first:?} {last:?}"
+            );
+        }
+        let long = "x".repeat(101);
+        assert_eq!(names("", &long), [(ViolationCode::TooLong, "lastName".to_owned())]);
+        assert_eq!(names(&long, ""), [(ViolationCode::TooLong, "firstName".to_owned())]);
+    }
+
+    #[test]
+    fn a_postal_code_is_required_only_where_the_country_has_them() {
+        use ViolationCode::{Invalid, Required, TooLong};
+        let address = |country: &str, postal_code: &str| {
+            let found = violations(|form| {
+                (form.country_code, form.postal_code) = (country.to_owned(), postal_code.to_owned());
+            });
+            found
+                .into_iter()
+                .map(|(code, path)| (code, if path == "postalCode" { 'p' } else { 'c' }))
+                .collect::<Vec<_>>()
+        };
+        for (country, postal_code) in
+            [("HK", ""), ("ae", " "), ("PA", ""), ("HK", "999077"), ("XK", "10000"), ("DE", "10115")]
+        {
+            assert_eq!(address(country, postal_code), [], "{country} {postal_code}");
+        }
+        for country in ["DE", "US", "XK", "IE"] {
+            assert_eq!(address(country, ""), [(Required, 'p')], "{country}");
+        }
+        assert_eq!(address("HK", &"1".repeat(21)), [(TooLong, 'p')]);
+        assert_eq!(address("ZZ", "1"), [(Invalid, 'c')]);
+    }
+
+    #[test]
+    fn a_document_number_has_5_to_20_letters_and_digits_and_at_most_50_characters() {
+        use ViolationCode::{Invalid, Required, TooLong};
+        let number = |number: &str| {
+            let found = violations(|form| form.document_number = number.to_owned());
+            found.into_iter().map(|(code, _)| code).collect::<Vec<_>>()
+        };
+        for valid in ["12345", &"9".repeat(20), "A123456(7)", "ΑΒ 123456", "DOE**JM*123AB", &"1 ".repeat(20)]
+        {
+            assert_eq!(number(valid), [], "{valid}");
+        }
+        for invalid in ["1234", "1-2-3-4", &"9".repeat(21), "*****", "AB!12345", "AB\n123456"] {
+            assert_eq!(number(invalid), [Invalid], "{invalid}");
+        }
+        assert_eq!(number(" "), [Required]);
+        assert_eq!(number(&format!("12345{}", "-".repeat(46))), [TooLong]);
+    }
+
+    #[test]
     fn all_violations_are_reported_at_once() {
         let found = violations(|form| {
             form.first_name = String::new();
+            form.last_name = String::new();
             form.country_code = "ZZ".into();
             form.document_number = "12".into();
             form.city = "a\nb".into();
         });
         let paths: Vec<_> = found.iter().map(|(_, path)| path.as_str()).collect();
         assert_eq!(paths, ["firstName", "city", "countryCode", "documentNumber"]);
-        assert_eq!(violations(|form| form.document_number = "\u{410}B123456".into()).len(), 1);
     }
 }

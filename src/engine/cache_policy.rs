@@ -8,9 +8,10 @@ use std::time::Duration;
 use async_graphql::parser::types::OperationType;
 
 /// The root fields whose responses to anonymous clients are public, and for how many seconds.
-const PUBLIC_FIELDS: [(&str, u64); 7] = [
+const PUBLIC_FIELDS: [(&str, u64); 8] = [
     ("categories", 300),
     ("category", 300),
+    ("countries", 300),
     ("limits", 300),
     ("gig", 5),
     ("gigs", 5),

@@ -93,7 +93,7 @@ pub async fn fingerprint(app: &TestApp) -> (i64, Vec<gig::Model>, [u64; 3], Vec<
     )
 }
 
-pub const QUERIES: [(&str, &str, [&str; 5]); 16] = [
+pub const QUERIES: [(&str, &str, [&str; 5]); 17] = [
     ("viewer", "{ viewer { email role gigs { totalCount } } }", ["null", "ok", "ok", "ok", "ok"]),
     ("node", "query($waiting: ID!) { node(id: $waiting) { id } }", VISIBLE_IN_REVIEW),
     ("node", "query($item: ID!) { node(id: $item) { id } }", ["null", "null", "null", "ok", "ok"]),
@@ -107,6 +107,7 @@ pub const QUERIES: [(&str, &str, [&str; 5]); 16] = [
     ("gigs", "{ gigs { totalCount edges { cursor node { id } } pageInfo { endCursor } } }", EVERYONE),
     ("categories", "{ categories { id slug minimumPrice { amount } } }", EVERYONE),
     ("category", "{ category(slug: \"music\") { id name } }", EVERYONE),
+    ("countries", "{ countries { code name } }", EVERYONE),
     ("limits", "{ limits { levels { level } } }", EVERYONE),
     ("eventCursor", "{ eventCursor }", EVERYONE),
     ("reviewQueue", "{ reviewQueue { totalCount nodes { id } } }", REVIEWERS),
@@ -138,7 +139,7 @@ async fn every_query_returns_only_what_the_caller_may_see(app: TestApp) {
     // Invalid credentials are an error, except in fields that are the same for everyone.
     let invalid = app.gateway_a().with_token("nonsense");
     for (field, query, _) in QUERIES {
-        let expected = if ["categories", "category", "limits", "eventCursor"].contains(&field) {
+        let expected = if ["categories", "category", "countries", "limits", "eventCursor"].contains(&field) {
             "ok"
         } else {
             UNAUTHENTICATED

@@ -62,6 +62,7 @@ fn operations_for(type_name: &str) -> Vec<Operation> {
         "GigEdge" => vec![Query("{ gigs { edges { % } } }")],
         "GigImage" => vec![Query("{ gig(id: <listed>) { images { % } } }")],
         "Category" => vec![Query("{ categories { % } }")],
+        "Country" => vec![Query("{ countries { % } }")],
         "Money" => vec![Query("{ gig(id: <listed>) { price { % } } }")],
         "PageInfo" => vec![Query("{ gigs { pageInfo { % } } }")],
         "User" => vec![Query("{ gig(id: <listed>) { seller { % } } }")],

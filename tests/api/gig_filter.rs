@@ -27,6 +27,7 @@ use crate::browse::{BROWSE, browse, publish_gig, with};
 use crate::support::client::text;
 use crate::support::documents::GIG_PUBLISHED;
 use crate::support::on_both_back_ends;
+use crate::support::proxy::wait_until;
 use crate::support::test_app::TestApp;
 
 /// The tags of random gigs and filters.
@@ -349,6 +350,46 @@ async fn an_invalid_filter_is_refused_with_the_field_and_the_limit(app: TestApp)
     socket.close().await;
 }
 
+async fn a_subscription_reports_exactly_the_gigs_that_match(app: TestApp) {
+    let mut socket = app.gateway_b().socket().await;
+    let filters = [
+        ("all tags", json!({ "tagsAll": ["C", "piano"] }), &["Cheap music gig"][..]),
+        (
+            "prices",
+            json!({ "priceRanges": [{ "max": "5" }, { "min": "100" }] }),
+            &["Cheap music gig", "Dear music gig"],
+        ),
+        ("slug", json!({ "categorySlug": ["web-design", "unknown"] }), &["Middling web gig"]),
+        ("level", json!({ "sellerMinLevel": 4 }), &[]),
+        (
+            "any level",
+            json!({ "sellerMinLevel": 0, "categorySlug": ["music"] }),
+            &["Cheap music gig", "Dear music gig"],
+        ),
+        ("future", json!({ "publishedSince": "2999-01-01T00:00:00Z" }), &[]),
+        ("past", json!({ "publishedSince": "2020-01-01T00:00:00Z", "category": [], "tagsAll": [] }), &[]),
+        ("never", json!({ "tagsAll": ["c", "a\u{0}b"] }), &[]),
+    ];
+    let before = app.services_b().streams.dispatcher().subscriber_count();
+    for (id, filter, _) in &filters {
+        socket.subscribe(id, GIG_PUBLISHED, json!({ "where": filter })).await;
+    }
+    wait_until("all are attached", async || {
+        app.services_b().streams.dispatcher().subscriber_count() >= before + filters.len()
+    })
+    .await;
+    publish_three(&app).await;
+    for (id, _, expected) in &filters {
+        for title in *expected {
+            assert_eq!(socket.next_event(id).await["gig"]["title"], *title, "{id}");
+        }
+    }
+    for (id, ..) in filters {
+        socket.expect_silence(id).await;
+    }
+    socket.close().await;
+}
+
 async fn a_category_is_found_by_its_slug(app: TestApp) {
     let client = app.gateway_a();
     let query = "query($slug: String!) { category(slug: $slug) { id slug name } }";
@@ -368,5 +409,6 @@ on_both_back_ends!(
     lists_contain_exactly_the_gigs_that_match_in_memory,
     each_filter_means_what_it_says_in_every_order,
     an_invalid_filter_is_refused_with_the_field_and_the_limit,
+    a_subscription_reports_exactly_the_gigs_that_match,
     a_category_is_found_by_its_slug,
 );

@@ -178,7 +178,10 @@ async fn invalid_or_missing_input_is_reported_and_changes_nothing(app: TestApp) 
         ("dateOfBirth", json!("1880-01-01"), "INVALID"),
         ("countryCode", json!("ZZ"), "INVALID"),
         ("documentNumber", json!("1"), "INVALID"),
-        ("firstName", json!(""), "REQUIRED"),
+        ("documentNumber", json!("AB123456!"), "INVALID"),
+        ("documentNumber", json!(""), "REQUIRED"),
+        ("postalCode", json!(""), "REQUIRED"),
+        ("city", json!(""), "REQUIRED"),
     ] {
         let mut form = personal_info("AB123456");
         form["input"][field] = value;
@@ -267,10 +270,48 @@ async fn accepted_steps_stay_done_and_the_third_failed_attempt_rejects(app: Test
     );
 }
 
+async fn names_and_addresses_of_every_country_are_accepted(app: TestApp) {
+    let ann = app.member("Ann").await;
+    let query = "{ countries { code name hasPostalCode } }";
+    let countries = app.gateway_b().run(query, json!({})).await["countries"].take();
+    let countries = countries.as_array().expect("a list");
+    assert_eq!(countries.len(), 250);
+    assert_eq!(countries[1], json!({ "code": "AX", "name": "Åland Islands", "hasPostalCode": true }));
+    for (changes, expected) in [
+        (json!({ "firstName": "", "lastName": "Suharto" }), vec![]),
+        (json!({ "firstName": "Suharto", "lastName": " " }), vec![]),
+        (json!({ "firstName": "", "lastName": "" }), vec![violation("REQUIRED", "firstName")]),
+        (json!({ "firstName": "\u{3000}", "lastName": "-" }), vec![violation("REQUIRED", "firstName")]),
+        (json!({ "countryCode": "HK", "postalCode": "", "documentNumber": "A123456(7)" }), vec![]),
+        (json!({ "countryCode": "HK", "postalCode": "999077" }), vec![]),
+        (json!({ "countryCode": "XK", "postalCode": "10000" }), vec![]),
+        (json!({ "countryCode": "XK", "postalCode": "" }), vec![violation("REQUIRED", "postalCode")]),
+    ] {
+        let mut form = personal_info("AB123456");
+        for (field, value) in changes.as_object().expect("an object") {
+            form["input"][field] = value.clone();
+        }
+        assert_eq!(ann.client.mutation_errors(&save_mutation(), form).await, expected, "{changes}");
+    }
+    // Every country that is listed is accepted, with a postal code where it has them.
+    for country in countries.iter().step_by(7) {
+        let mut form = personal_info("DOE**JM*123AB");
+        form["input"]["countryCode"] = country["code"].clone();
+        form["input"]["postalCode"] = json!("");
+        let expected =
+            if country["hasPostalCode"] == true { vec![violation("REQUIRED", "postalCode")] } else { vec![] };
+        assert_eq!(ann.client.mutation_errors(&save_mutation(), form).await, expected, "{country}");
+    }
+    // The number is stored as it was typed.
+    let saved = ann.client.mutate(&save_mutation(), personal_info("αβ-123*456")).await;
+    assert_eq!(saved["verification"]["personalInfo"]["documentNumber"], "αβ-123*456");
+}
+
 async fn the_same_document_cannot_be_used_twice(app: TestApp) {
     let (ann, bob, rita) = (app.member("Ann").await, app.member("Bob").await, app.reviewer("Rita").await);
     submit_verification(&ann, "AB 123-456", 1).await;
-    let (id, _) = submit_verification(&bob, "ab123456", 2).await;
+    // Lower case, Greek letters, stars and full-width digits: the same number.
+    let (id, _) = submit_verification(&bob, "αβ*123４５６", 2).await;
     let verification = own_verification(&bob.client).await;
     assert_eq!(
         (&verification["status"], &verification["reasons"][0]["code"]),
@@ -339,6 +380,7 @@ on_both_back_ends!(
     the_four_steps_are_done_one_after_another,
     invalid_or_missing_input_is_reported_and_changes_nothing,
     accepted_steps_stay_done_and_the_third_failed_attempt_rejects,
+    names_and_addresses_of_every_country_are_accepted,
     the_same_document_cannot_be_used_twice,
     from_level_five_sellers_need_a_cleared_verification,
 );

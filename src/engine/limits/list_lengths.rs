@@ -2,6 +2,7 @@
 //!
 //! To add a plain list of objects to the schema, add it here. A test fails for a list that is missing.
 
+use crate::domain::country::COUNTRIES;
 use crate::domain::gig_filter::PRICE_RANGE_STARTS;
 use crate::domain::limits::{HIGHEST_LEVEL_SHOWN, Limits};
 use crate::domain::message::PARAMS_MAX;
@@ -39,6 +40,7 @@ impl ListLengths {
         let Limits { gig, review, .. } = &self.limits;
         let length = match (type_name, field) {
             ("Query" | "GigFacets", "categories") => self.categories,
+            ("Query", "countries") => COUNTRIES.len(),
             ("GigFacets", "priceRanges") => PRICE_RANGE_STARTS.len(),
             ("GigFacets", "tags") => FACET_TAGS,
             ("Gig", "images") => gig.images_max,

@@ -8,9 +8,9 @@ use crate::graphql::types::verification::{DocumentSide, IdentityDocumentType};
 /// The form with the personal information.
 #[derive(InputObject)]
 pub struct PersonalInfoInput {
-    /// The first name, as in the document. 1 to 100 characters.
+    /// The first name, as in the document, at most 100 characters. Empty if there is only a last name.
     pub first_name: String,
-    /// The last name, as in the document. 1 to 100 characters.
+    /// The last name, as in the document, at most 100 characters. Empty if there is only a first name.
     pub last_name: String,
     /// The date of birth, as in the document. It must be at least `Limits.verification.minimumAge` years ago.
     pub date_of_birth: Date,
@@ -22,12 +22,12 @@ pub struct PersonalInfoInput {
     pub city: String,
     /// The state or province, at most 100 characters.
     pub region: Option<String>,
-    /// The postal code, 1 to 20 characters.
+    /// The postal code, 1 to 20 characters. It may be empty if `Country.hasPostalCode` is false.
     pub postal_code: String,
-    /// The two-letter ISO 3166-1 code of the country, for example "DE".
+    /// The code of one of `Query.countries`, for example "DE".
     pub country_code: String,
-    /// The number of the document: 5 to 20 letters A to Z and digits. Spaces, hyphens, slashes and dots do
-    /// not count.
+    /// The number of the document, as it is printed: 5 to 20 letters and digits of any script, and at most 50
+    /// characters with the spaces, dashes, stars, slashes, dots and parentheses between them, which do not count.
     #[graphql(secret)]
     pub document_number: String,
 }

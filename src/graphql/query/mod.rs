@@ -3,6 +3,7 @@
 use async_graphql::{Context, ID, Object};
 use futures_util::future::join_all;
 
+use crate::domain::country::COUNTRIES;
 use crate::domain::id::{CategoryId, GigId, UserId};
 use crate::domain::search;
 use crate::graphql::context::ContextExt;
@@ -11,6 +12,7 @@ use crate::graphql::inputs::gig_filter::{GigFilter, GigOrder};
 use crate::graphql::inputs::list_length::check_list_length;
 use crate::graphql::loaders::AllCategories;
 use crate::graphql::types::account::Viewer;
+use crate::graphql::types::country::Country;
 use crate::graphql::types::gig::{Category, Gig};
 use crate::graphql::types::gig_connection::GigConnection;
 use crate::graphql::types::limits::Limits;
@@ -153,6 +155,12 @@ impl Query {
     async fn categories(&self, ctx: &Context<'_>) -> Result<Vec<Category>> {
         let all = ctx.loader().load_one(AllCategories).await?.unwrap_or_default();
         Ok(all.iter().cloned().map(Category::from).collect())
+    }
+
+    /// The countries and territories of ISO 3166-1, and Kosovo, sorted by name. Accents do not matter: Åland
+    /// Islands follows Afghanistan.
+    async fn countries(&self) -> Vec<Country> {
+        COUNTRIES.into_iter().map(Country::from).collect()
     }
 
     /// The limits of all forms. Clients read them here instead of hard-coding them.

@@ -90,9 +90,9 @@ pub struct VerificationStep {
 /// The personal information of a user, as the user has entered it. It is stored encrypted.
 #[derive(SimpleObject)]
 pub struct PersonalInfo {
-    /// The first name, as in the document.
+    /// The first name, as in the document; empty if there is only a last name.
     first_name: String,
-    /// The last name, as in the document.
+    /// The last name, as in the document; empty if there is only a first name.
     last_name: String,
     /// The date of birth, as in the document.
     date_of_birth: Date,
@@ -104,11 +104,11 @@ pub struct PersonalInfo {
     city: String,
     /// The state or province; null if there is none.
     region: Option<String>,
-    /// The postal code.
+    /// The postal code; may be empty if the country has none.
     postal_code: String,
-    /// The two-letter ISO 3166-1 code of the country, for example "DE".
+    /// The code of the country, one of `Query.countries`, for example "DE".
     country_code: String,
-    /// The number of the document.
+    /// The number of the document, as the user typed it.
     document_number: String,
 }
 

@@ -13,7 +13,20 @@ pub(super) const CATALOGUE: &[TypeAccess] = &[
          gigs and their images. The seller and reviewers: other gigs. The user and reviewers: \
          verifications and identity documents. Reviewers: items of the review queue.",
         &[
-            (Everyone, &["categories", "category", "eventCursor", "gig", "gigs", "limits", "node", "nodes"]),
+            (
+                Everyone,
+                &[
+                    "categories",
+                    "category",
+                    "countries",
+                    "eventCursor",
+                    "gig",
+                    "gigs",
+                    "limits",
+                    "node",
+                    "nodes",
+                ],
+            ),
             (SignedInElseNull, &["viewer"]),
             (ReviewerRequired, &["reviewQueue", "reviewSummary"]),
         ],
@@ -103,6 +116,7 @@ pub(super) const CATALOGUE: &[TypeAccess] = &[
         "The same as the gig that it belongs to. Before it belongs to a gig: its owner and reviewers.",
         &[(Everyone, &["byteSize", "height", "id", "url", "width"])],
     ),
+    type_access("Country", "Everybody can read it.", &[(Everyone, &["code", "hasPostalCode", "name"])]),
     type_access(
         "Category",
         "Everybody can read the catalogue.",
