@@ -1,4 +1,6 @@
 //! A gig: a small job that a seller offers.
+//!
+//! The table has more columns, which only `src/store/gigs/index.rs` reads and writes: those of the search index.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Background jobs: releasing expired claims, and deleting what is expired or unused.
+//! Background jobs: releasing expired claims, indexing gigs for search, and deleting what is expired or unused.
 //!
 //! To add a job: a function that returns how many rows it changed, and a line in [`run`]. Every gateway runs
 //! every job, so a job must lock or compare before it changes a row.
@@ -28,8 +28,14 @@ const IMAGE_BATCH: u64 = 100;
 
 /// Runs the jobs until the task is dropped.
 pub async fn run(services: Arc<Services>) {
+    let mut is_indexing = false;
     for round in 0_u64.. {
         log_result("release_expired_claims", release_expired_claims(&services).await);
+        if is_indexing || round % ROUNDS_BETWEEN_CLEANUPS == 0 {
+            let indexed = crate::service::search_index::update_outdated(&services).await;
+            is_indexing = indexed.as_ref().is_ok_and(|count| *count > 0);
+            log_result("index_gigs", indexed);
+        }
         if round % ROUNDS_BETWEEN_CLEANUPS == 0 {
             log_result("delete_unattached_images", delete_unattached_images(&services).await);
             log_result("delete_expired_sessions", delete_expired_sessions(&services).await);

@@ -39,6 +39,7 @@ pub mod passwords;
 pub mod rate_limit;
 pub mod retention;
 pub mod reviews;
+pub mod search_index;
 pub mod security_log;
 mod sign_in_throttle;
 pub mod stream_tickets;

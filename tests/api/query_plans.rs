@@ -29,11 +29,13 @@ INSERT INTO "user" (id, email, email_key, display_name, password_hash, role, poi
 SELECT md5('seller ' || n)::uuid, n || '@example.com', n || '@example.com', 'Seller ' || n, '', 'MEMBER', n * 4,
     CASE WHEN n % 3 = 0 THEN now() END, now(), false FROM generate_series(1, 6000) AS n;
 INSERT INTO gig (id, seller_id, category_id, title, description, price_cents, delivery_days, revisions, tags, links, status,
-    version, review_reasons, created_at, submitted_at, published_at)
+    version, review_reasons, created_at, submitted_at, published_at, search_folding, search_gig_version, search)
 SELECT md5('gig ' || n)::uuid, md5('seller ' || 1 + n % 6000)::uuid,
     (SELECT array_agg(id ORDER BY id) FROM category)[1 + n % 27], 'Common title, number ' || n,
     CASE WHEN n % 2500 = 0 THEN 'scarce' ELSE 'plain' END || ' words of description, which are much the same for all',
-    500 + (n * 7919) % 100000, 1 + n % 90, 1, '[]', '[]', 'ACTIVE', 1, '[]', now(), now(), timestamptz '2026-01-01T00:00:00Z' + n * interval '1 minute'
+    500 + (n * 7919) % 100000, 1 + n % 90, 1, '[]', '[]', 'ACTIVE', 1, '[]', now(), now(), timestamptz '2026-01-01T00:00:00Z' + n * interval '1 minute',
+    32767, 1, setweight(to_tsvector('simple', 'common title number ' || n), 'A') || setweight(to_tsvector('simple',
+    CASE WHEN n % 2500 = 0 THEN 'scarce' ELSE 'plain' END || ' words of description which are much the same for all'), 'C')
 FROM generate_series(1, 60000) AS n;
 INSERT INTO gig_tag (gig_id, tag_key) SELECT id, 'tag' || (price_cents % 500) FROM gig;
 INSERT INTO gig_tag (gig_id, tag_key) SELECT id, 'everywhere' FROM gig;
@@ -46,11 +48,13 @@ INSERT INTO "user" (id, email, email_key, display_name, password_hash, role, poi
 SELECT CAST(printf('s%015d', n) AS BLOB), n || '@example.com', n || '@example.com', 'Seller ' || n, '', 'MEMBER', n * 4,
     CASE WHEN n % 3 = 0 THEN '2026-01-01T00:00:00+00:00' END, '2026-01-01T00:00:00+00:00', 0 FROM number WHERE n <= 6000;
 INSERT INTO gig (id, seller_id, category_id, title, description, price_cents, delivery_days, revisions, tags, links, status,
-    version, review_reasons, created_at, submitted_at, published_at)
+    version, review_reasons, created_at, submitted_at, published_at, search_folding, search_gig_version)
 SELECT id, seller, (SELECT id FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY id) AS place FROM category) WHERE place = 1 + n % 27),
     'Common title, number ' || n, CASE WHEN n % 2500 = 0 THEN 'scarce' ELSE 'plain' END || ' words of description',
     500 + (n * 7919) % 100000, 1 + n % 90, 1, '[]', '[]', 'ACTIVE', 1, '[]', '2026-01-01T00:00:00+00:00',
-    '2026-01-01T00:00:00+00:00', strftime('%Y-%m-%dT%H:%M:%f+00:00', 1767225600 + n * 60, 'unixepoch') FROM number;
+    '2026-01-01T00:00:00+00:00', strftime('%Y-%m-%dT%H:%M:%f+00:00', 1767225600 + n * 60, 'unixepoch'), 32767, 1 FROM number;
+INSERT INTO gig_search (rowid, title, description)
+    SELECT key.id, title, description FROM gig JOIN gig_search_key AS key ON key.gig_id = gig.id;
 INSERT INTO gig_tag (gig_id, tag_key) SELECT id, 'tag' || (price_cents % 500) FROM gig;
 INSERT INTO gig_tag (gig_id, tag_key) SELECT id, 'everywhere' FROM gig;
 DROP TABLE number;
@@ -181,7 +185,7 @@ impl Plans<'_> {
     /// Checks the statements of the first page and of one in the middle. Returns their number.
     async fn check(&self, case: &Case, order: GigOrder, word: Option<&str>) -> usize {
         let backend = self.db.get_database_backend();
-        let terms = word.map(|word| vec![Term::Prefix(word.to_owned())]);
+        let terms = word.map(|word| vec![Term::prefix(word)]);
         let query = GigQuery { scope: Scope::Listed, filter: case.filter.clone(), terms, order };
         let mut checked = 0;
         for after in [None, Some(key(&query, self.middle))] {

@@ -14,7 +14,7 @@ use async_graphql::parser::types::{
 use async_graphql::{Name, Value, Variables};
 use async_graphql_value::Value as Argument;
 
-use crate::domain::search;
+use crate::domain::search::{self, Lookup, Term};
 use crate::engine::limits::schema_index::{FieldInfo, SchemaIndex};
 use crate::graphql::types::pagination::DEFAULT_SIZE;
 
@@ -94,13 +94,16 @@ pub fn fields_cost(
     counter.selection_set(&operation.selection_set.node, root, None)
 }
 
-/// The cost of a search word. A short word is the beginning of many words. A long one is looked up first, and
-/// similar words are searched for if it is mistyped.
-fn word_cost(word: &str) -> u64 {
-    match word.chars().count() {
-        0 | 1 => 20,
-        3 => 10,
-        _ => 15,
+/// The cost of looking up a search word. A short word is the beginning of many words. A long one is looked up
+/// first, and similar words are searched for if it is mistyped.
+fn lookup_cost(lookup: &Lookup) -> u64 {
+    match lookup {
+        Lookup::Exact(_) => 5,
+        Lookup::Prefix(word) => match word.chars().count() {
+            0 | 1 => 20,
+            3 => 10,
+            _ => 15,
+        },
     }
 }
 
@@ -171,7 +174,8 @@ impl<'a> CostCounter<'a> {
         match self.argument(field, "search") {
             None | Some(Value::Null) => 0,
             Some(Value::String(text)) => {
-                SEARCH_COST + search::words(&text).iter().map(|word| word_cost(word)).sum::<u64>()
+                SEARCH_COST
+                    + search::terms(&text).iter().flat_map(Term::lookups).map(lookup_cost).sum::<u64>()
             }
             Some(_) => SEARCH_COST,
         }

@@ -100,14 +100,16 @@ impl Query {
         #[graphql(desc = "Only gigs that match this filter.", name = "where")] filter: Option<GigFilter>,
         #[graphql(
             desc = "Only gigs that contain the first 10 of these words in the title, the tags or the \
-                    description. Each may be the beginning of a longer word. A word of 4 or more characters \
+                    description. Each may be the beginning of a longer word. Accents, case, width and vowel \
+                    points make no difference. Chinese, Japanese, Korean, Thai and other text without spaces is \
+                    found by any part of it. `C++`, `C#` and `.NET` are words. A word of 4 or more characters \
                     that occurs in no ACTIVE gig is replaced by the most similar words that do, unless more \
                     than 3 words occur in none."
         )]
         search: Option<String>,
         #[graphql(
-            desc = "The order of the list. The default is NEWEST.",
-            default_with = "Some(GigOrder::Newest)"
+            desc = "The order of the list. Without it, RELEVANCE if `search` is given and not blank, otherwise \
+                    NEWEST. A cursor belongs to one order."
         )]
         order_by: Option<GigOrder>,
         #[graphql(desc = "How many entries from the start: 0 to 100. 20 if `last` is not given.")]
@@ -124,12 +126,12 @@ impl Query {
     ) -> Result<GigConnection> {
         // A blank text does not search. Without a search, all gigs are equally relevant.
         let search = search.filter(|text| !text.trim().is_empty());
-        let order = match order_by.unwrap_or(GigOrder::Newest) {
+        let order = match order_by.unwrap_or(GigOrder::Relevance) {
             GigOrder::Relevance if search.is_none() => GigOrder::Newest,
             order => order,
         };
         let terms = match search {
-            Some(text) => Some(gig_search::terms(ctx.db(), search::words(&text)).await?),
+            Some(text) => Some(gig_search::correct(ctx.db(), search::terms(&text)).await?),
             None => None,
         };
         let query = GigQuery {

@@ -1,6 +1,7 @@
 //! Single gigs. Lists of gigs are in [`list`].
 
 pub mod facets;
+pub mod index;
 pub mod list;
 pub mod query;
 pub mod rows;
@@ -9,10 +10,11 @@ pub mod sql;
 pub mod words;
 
 use entity::{gig, gig_tag, user};
-use sea_orm::sea_query::{Expr, LockType};
+use sea_orm::sea_query::{Expr, IntoIden, LockType, Query};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait,
-    EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    EntityTrait, IntoActiveModel, Iterable, ModelTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
 };
 
 use crate::domain::gig::{ERASED_TITLE, Gig, GigContent, GigStatus};
@@ -197,17 +199,28 @@ pub async fn count_unarchived(db: &impl ConnectionTrait, seller_id: UserId) -> R
 }
 
 pub async fn insert(tx: &impl ConnectionTrait, gig: &Gig) -> Result<()> {
-    let row = to_row(gig)?.into_active_model();
-    gig::Entity::insert(row).exec_without_returning(tx).await?;
-    Ok(())
+    insert_rows(tx, std::slice::from_ref(gig)).await
+}
+
+/// Inserts gigs with the words by which a search finds them.
+async fn insert_rows(tx: &impl ConnectionTrait, gigs: &[Gig]) -> Result<()> {
+    let backend = tx.get_database_backend();
+    let columns = gig::Column::iter().map(|column| column.into_iden());
+    let mut insert = Query::insert();
+    insert.into_table(gig::Entity).columns(columns.chain(index::columns(backend)));
+    for gig in gigs {
+        let row = to_row(gig)?;
+        let values = gig::Column::iter().map(|column| Expr::val(row.get(column)));
+        insert.values_panic(values.chain(index::values(backend, &gig.into())));
+    }
+    tx.execute(&insert).await?;
+    index::write(tx, gigs.iter().map(Into::into)).await
 }
 
 /// Inserts many gigs, with their rows in `gig_tag`.
 pub async fn insert_all(tx: &impl ConnectionTrait, gigs: &[Gig]) -> Result<()> {
     for gigs in gigs.chunks(ROWS_PER_INSERT) {
-        let rows: Vec<gig::Model> = gigs.iter().map(to_row).collect::<Result<_>>()?;
-        let rows = rows.into_iter().map(|row| -> gig::ActiveModel { row.into_active_model() });
-        gig::Entity::insert_many(rows).exec_without_returning(tx).await?;
+        insert_rows(tx, gigs).await?;
     }
     let tags: Vec<_> = gigs.iter().flat_map(tag_rows).collect();
     for rows in tags.chunks(ROWS_PER_INSERT) {
@@ -219,13 +232,19 @@ pub async fn insert_all(tx: &impl ConnectionTrait, gigs: &[Gig]) -> Result<()> {
 /// Replaces the previous version of the gig. Returns `false` if a concurrent change has replaced it already.
 pub async fn update(tx: &impl ConnectionTrait, gig: &Gig) -> Result<bool> {
     let row = gig::ActiveModel { paused_by_block: NotSet, ..to_row(gig)?.into_active_model().reset_all() };
-    let updated = gig::Entity::update_many()
+    let mut update = gig::Entity::update_many()
         .set(row)
         .filter(gig::Column::Id.eq(gig.id))
-        .filter(gig::Column::Version.eq(gig.version - 1))
-        .exec(tx)
-        .await?;
-    Ok(updated.rows_affected == 1)
+        .filter(gig::Column::Version.eq(gig.version - 1));
+    let backend = tx.get_database_backend();
+    for (column, value) in index::columns(backend).into_iter().zip(index::values(backend, &gig.into())) {
+        update = update.col_expr(column, value);
+    }
+    if update.exec(tx).await?.rows_affected == 0 {
+        return Ok(false);
+    }
+    index::write(tx, [gig.into()]).await?;
+    Ok(true)
 }
 
 /// Replaces the gig's rows in `gig_tag`, the index of its tags.

@@ -1,13 +1,13 @@
 //! Full-text search of gigs: the conditions of a statement, and corrections of misspelled words.
 //!
 //! PostgreSQL searches the column `search`, SQLite the FTS5 table `gig_search`. Both contain the words of the
-//! title, the tags and the description: in lower case, split at every character that is not a letter or
-//! digit, and without stemming. So a query finds the same gigs in both.
+//! title, the tags and the description as [`index`](super::index) writes them, and compare them byte by byte. So a
+//! query finds the same gigs in both.
 
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
 
 use crate::domain::search::{
-    CORRECTED_WORDS_MAX, CORRECTION_MIN_CHARS, Term, closest_candidates, max_edit_distance, rank_candidates,
+    CORRECTED_WORDS_MAX, Lookup, Term, closest_candidates, max_edit_distance, rank_candidates,
 };
 use crate::store::Result;
 use crate::store::sql::Sql;
@@ -30,37 +30,47 @@ pub(super) enum MatchField {
     Anywhere,
 }
 
-/// The search terms for these words. A word that is not a prefix of any word of a listed gig is replaced by
-/// the most similar words of listed gigs, if any.
-pub async fn terms(db: &impl ConnectionTrait, words: Vec<String>) -> Result<Vec<Term>> {
-    let mut terms: Vec<_> = words.into_iter().map(Term::Prefix).collect();
-    if !terms.iter().any(|term| correctable_word(term).is_some()) {
+/// The terms with corrections: a word that is not a prefix of any word of a listed gig is replaced by the most
+/// similar words of listed gigs, if any.
+pub async fn correct(db: &impl ConnectionTrait, mut terms: Vec<Term>) -> Result<Vec<Term>> {
+    if !terms.iter().any(|term| is_correctable(term) || term.parts().iter().any(is_correctable)) {
         return Ok(terms);
     }
-    let is_known = are_listed(db, &terms).await?;
+    let mut is_known = are_listed(db, &terms).await?;
+    let is_unknown_compound = |(term, is_known): (&Term, &bool)| !is_known && !term.parts().is_empty();
+    if terms.iter().zip(&is_known).any(is_unknown_compound) {
+        // One of its words may be misspelled, so they are looked up one by one.
+        terms = split_unknown_compounds(terms, &is_known);
+        is_known = are_listed(db, &terms).await?;
+    }
     let unknown = is_known.iter().filter(|is_known| !**is_known).count();
     if unknown > CORRECTED_WORDS_MAX {
         return Ok(terms);
     }
     for (term, _) in terms.iter_mut().zip(is_known).filter(|(_, is_known)| !is_known) {
-        let candidates = match correctable_word(term) {
+        let candidates = match term.correctable_word() {
             Some(word) => rank_candidates(word, similar_words(db, word).await?),
             None => Vec::new(),
         };
         let corrections = closest_candidates(filter_listed(db, candidates).await?);
         if !corrections.is_empty() {
-            *term = Term::AnyOf(corrections);
+            *term = Term::any_of(corrections);
         }
     }
     Ok(terms)
 }
 
-/// The word of a term, if it is long enough to be corrected.
-fn correctable_word(term: &Term) -> Option<&str> {
-    match term {
-        Term::Prefix(word) => Some(word.as_str()).filter(|word| word.chars().count() >= CORRECTION_MIN_CHARS),
-        Term::AnyOf(_) => None,
-    }
+fn is_correctable(term: &Term) -> bool {
+    term.correctable_word().is_some()
+}
+
+/// The terms, with the words of each compound that no listed gig has as terms of their own.
+fn split_unknown_compounds(terms: Vec<Term>, is_known: &[bool]) -> Vec<Term> {
+    let split = |(term, is_known): (Term, &bool)| match term.parts() {
+        parts if *is_known || parts.is_empty() => vec![term],
+        parts => parts,
+    };
+    terms.into_iter().zip(is_known).flat_map(split).collect()
 }
 
 /// Those of the words that occur in a listed gig, from the first batch that has any. The other words occur
@@ -70,7 +80,7 @@ async fn filter_listed(
     candidates: Vec<(usize, String)>,
 ) -> Result<Vec<(usize, String)>> {
     for batch in candidates.chunks(CANDIDATES_PER_STATEMENT).take(2) {
-        let terms: Vec<_> = batch.iter().map(|(_, word)| Term::AnyOf(vec![word.clone()])).collect();
+        let terms: Vec<_> = batch.iter().map(|(_, word)| Term::any_of(vec![word.clone()])).collect();
         let is_listed = are_listed(db, &terms).await?;
         let listed = batch.iter().zip(is_listed).filter(|(_, is_listed)| *is_listed);
         let listed: Vec<_> = listed.map(|(candidate, _)| candidate.clone()).collect();
@@ -103,7 +113,7 @@ async fn are_listed(db: &impl ConnectionTrait, terms: &[Term]) -> Result<Vec<boo
                 "EXISTS (SELECT 1 FROM gig_search JOIN gig_search_key AS key ON key.id = gig_search.rowid ",
             );
             sql.push("JOIN gig ON gig.id = key.gig_id WHERE gig_search MATCH ");
-            sql.bind(fts_query(term, "")).push(" AND gig.status = 'ACTIVE')");
+            sql.bind(fts_query(term)).push(" AND gig.status = 'ACTIVE')");
         }
     }
     let row = db.query_one_raw(sql.into_statement()).await?;
@@ -137,13 +147,13 @@ pub(super) fn match_conditions(sql: &mut Sql, terms: &[Term], field: MatchField)
     }
     match (sql.backend, field) {
         (DbBackend::Postgres, MatchField::Anywhere) => {
-            sql.push("gig.search @@ to_tsquery('simple', ").bind(ts_query(terms)).push(")");
+            sql.push("gig.search @@ CAST(").bind(ts_query(terms)).push(" AS tsquery)");
         }
         (DbBackend::Postgres, MatchField::Title) => {
-            sql.push("ts_filter(gig.search, '{a}') @@ to_tsquery('simple', ").bind(ts_query(terms)).push(")");
+            sql.push("ts_filter(gig.search, '{a}') @@ CAST(").bind(ts_query(terms)).push(" AS tsquery)");
         }
-        (_, MatchField::Anywhere) => fts_condition(sql, &fts_query(terms, "")),
-        (_, MatchField::Title) => fts_condition(sql, &fts_query(terms, "{title} : ")),
+        (_, MatchField::Anywhere) => fts_condition(sql, &fts_query(terms)),
+        (_, MatchField::Title) => fts_condition(sql, &format!("{{title}} : ({})", fts_query(terms))),
         (_, MatchField::Elsewhere) => {
             match_conditions(sql, terms, MatchField::Anywhere);
             sql.push(" AND NOT (");
@@ -158,24 +168,32 @@ fn fts_condition(sql: &mut Sql, query: &str) {
     sql.push("ON gig_search_key.id = gig_search.rowid WHERE gig_search MATCH ").bind(query).push(")");
 }
 
-/// The terms in the syntax of PostgreSQL's `to_tsquery`. Words are letters and digits, so they need no
-/// escaping.
+/// The terms in the syntax of PostgreSQL's type `tsquery`.
 fn ts_query(terms: &[Term]) -> String {
-    let to_text = |term: &Term| match term {
-        Term::Prefix(word) => format!("{word}:*"),
-        Term::AnyOf(words) => format!("({})", words.join(" | ")),
+    let quoted = |word: &str| format!("'{}'", word.replace('\\', "\\\\").replace('\'', "''"));
+    let to_text = |lookup: &Lookup| match lookup {
+        Lookup::Exact(word) => quoted(word),
+        Lookup::Prefix(word) => format!("{}:*", quoted(word)),
     };
-    terms.iter().map(to_text).collect::<Vec<_>>().join(" & ")
+    boolean_query(terms, " & ", " | ", to_text)
 }
 
-/// The terms in the syntax of FTS5's `MATCH`; `column` is a column filter or empty.
-fn fts_query(terms: &[Term], column: &str) -> String {
-    let to_text = |term: &Term| match term {
-        Term::Prefix(word) => format!("{column}\"{word}\" *"),
-        Term::AnyOf(words) => {
-            let words: Vec<_> = words.iter().map(|word| format!("{column}\"{word}\"")).collect();
-            format!("({})", words.join(" OR "))
-        }
+/// The terms in the syntax of FTS5's `MATCH`.
+fn fts_query(terms: &[Term]) -> String {
+    let quoted = |word: &str| format!("\"{}\"", word.replace('"', "\"\""));
+    let to_text = |lookup: &Lookup| match lookup {
+        Lookup::Exact(word) => quoted(word),
+        Lookup::Prefix(word) => format!("{} *", quoted(word)),
     };
-    terms.iter().map(to_text).collect::<Vec<_>>().join(" AND ")
+    boolean_query(terms, " AND ", " OR ", to_text)
+}
+
+/// All terms, each of which has one of its alternatives.
+fn boolean_query(terms: &[Term], and: &str, or: &str, to_text: impl Fn(&Lookup) -> String) -> String {
+    let all = |lookups: Vec<Lookup>| lookups.iter().map(&to_text).collect::<Vec<_>>().join(and);
+    let alternatives = |term: &Term| match term.alternatives().map(all).collect::<Vec<_>>().as_slice() {
+        [only] => only.clone(),
+        several => format!("(({}))", several.join(&format!("){or}("))),
+    };
+    terms.iter().map(alternatives).collect::<Vec<_>>().join(and)
 }
