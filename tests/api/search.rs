@@ -36,6 +36,9 @@ async fn search_matches_word_prefixes_and_accepts_any_input(app: TestApp) {
     }
     assert_eq!(browse(&gateway_a, json!({ "search": "*", "orderBy": "RELEVANCE" })).await.0, [""; 0]);
     let long = "x ".repeat(5000);
+    let (unspaced, joined) =
+        ("漢字仮名交じり文 ".repeat(20).replace("文", &"文字列".repeat(20)), "a-".repeat(5000));
+    let quotes = "l'\"".repeat(2000);
     for search in [
         "*",
         "\"",
@@ -46,6 +49,11 @@ async fn search_matches_word_prefixes_and_accepts_any_input(app: TestApp) {
         "\u{0}",
         "😀",
         &long,
+        &unspaced,
+        &joined,
+        &quotes,
+        "l's qu's '",
+        "C++ OR c# AND .NET* \"f#\"",
         "(((",
         "\u{200b}\u{feff}\u{202e}logo",
         "<-> logo <2> design",

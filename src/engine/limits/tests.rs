@@ -224,6 +224,12 @@ fn the_cost_of_an_operation_is_computed_before_it_runs() {
         cost("query($s: String) { gigs(first: 0, search: $s) { __typename } }", json!({ "s": null })),
         1
     );
+    for (search, words) in
+        [("two designs", 10 + 15), ("hand-made", 15 * 3), ("C++ Ä", 10 + 20), ("漢字処理", 3 * 5)]
+    {
+        let query = format!("{{ gigs(first: 0, search: \"{search}\") {{ __typename }} }}");
+        assert_eq!(cost(&query, none()), 1 + 100 + words, "{search}");
+    }
     let facets =
         "{ gigs(first: 0) { facets { categories { count } priceRanges { count } tags { count } } } }";
     assert_eq!(cost(facets, none()), 1 + 1 + 27 + 20 + 7 + 20 + 20 + 50);
