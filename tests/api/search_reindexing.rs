@@ -97,11 +97,11 @@ const OLD_GIG: &str = "INSERT INTO gig (id, seller_id, category_id, title, descr
     'ACTIVE', 1, '[]', '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00')";
 
 /// A database of the version before is migrated with its gigs, which the job of the gateway then indexes.
-async fn gigs_are_found_after_an_update(url: String, settings: Settings) {
+async fn gigs_are_found_after_an_update(url: &str, settings: Settings) {
     let before =
         Migrator::migrations().iter().position(|migration| migration.name() == MIGRATION).expect("listed");
     let after = u32::try_from(Migrator::migrations().len() - before).expect("small");
-    let connection = sea_orm::Database::connect(&url).await.expect("opened");
+    let connection = sea_orm::Database::connect(url).await.expect("opened");
     Migrator::up(&connection, Some(u32::try_from(before).expect("small"))).await.expect("migrated");
     let (id, category) = if connection.get_database_backend() == DbBackend::Postgres {
         ("'018f0000-0000-7000-8000-000000000001'", "id::text")
@@ -133,7 +133,7 @@ async fn gigs_are_found_after_an_update_on_sqlite() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let url = format!("sqlite:{}?mode=rwc", dir.path().join("gigway.sqlite").display());
     let data_dir = Some(dir.path().display().to_string());
-    gigs_are_found_after_an_update(url, Settings { data_dir, ..Settings::default() }).await;
+    gigs_are_found_after_an_update(&url, Settings { data_dir, ..Settings::default() }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -144,7 +144,7 @@ async fn gigs_are_found_after_an_update_on_postgres() {
         redis_url: Some(servers::redis_url()),
         ..Settings::default()
     };
-    gigs_are_found_after_an_update(url, settings).await;
+    gigs_are_found_after_an_update(&url, settings).await;
 }
 
 on_both_back_ends!(

@@ -92,12 +92,11 @@ fn push_letter(folded: &mut String, character: char) {
         'ʋ' => "v",
         'ƒ' => "f",
         'ƶ' => "z",
-        // Forms of Arabic letters that are exchanged in writing or by keyboards, and the stretching line.
+        // Forms of Arabic letters that are exchanged in writing or by keyboards.
         'ٱ' => "ا",
         'ى' | 'ی' => "ي",
         'ة' | 'ہ' | 'ھ' | 'ۃ' => "ه",
         'ک' => "ك",
-        'ـ' => "",
         // Hebrew letters at the end of a word, and digraphs of Yiddish.
         'ך' => "כ",
         'ם' => "מ",
@@ -114,8 +113,8 @@ fn push_letter(folded: &mut String, character: char) {
         '⁄' | '∕' => "/",
         '‧' | '⋅' | '∙' => "·",
         '♯' => "#",
-        // The dot between words in katakana, which many leave out.
-        '・' => "",
+        // The line that stretches Arabic words, and the dot between words in katakana, which many leave out.
+        'ـ' | '・' => "",
         _ => return folded.push(simplify(character)),
     };
     folded.push_str(replacement);
