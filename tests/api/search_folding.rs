@@ -69,7 +69,7 @@ async fn differences_that_people_do_not_notice_make_no_difference(app: TestApp) 
         &app,
         &ann,
         &rita,
-        "Other",
+        "Something else",
         json!({ "description": "Für Künstler", "tags": ["Crème brûlée"] }),
     )
     .await;
