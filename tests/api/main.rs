@@ -54,6 +54,7 @@ mod outage;
 mod partial_responses;
 mod persisted_documents;
 mod personal_data;
+mod photographs;
 mod protections;
 mod query_plans;
 mod rate_limits;

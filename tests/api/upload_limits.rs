@@ -6,9 +6,10 @@ use gigway::config::Settings;
 use image::ImageFormat;
 use serde_json::{Value, json};
 
-use crate::support::client::error_codes;
+use crate::support::client::{Client, error_codes};
 use crate::support::documents::SIGN_IN;
 use crate::support::on_both_back_ends;
+use crate::support::photographs::of_108_megapixels;
 use crate::support::process::{GatewayProcess, add_user, gigway};
 use crate::support::raw_connection::{RawConnection, head};
 use crate::support::sample_images::small_png;
@@ -113,6 +114,54 @@ fn noise(side: u32) -> Vec<u8> {
     file.into_inner()
 }
 
+/// Users of a gateway in its own process.
+async fn add_users(dir: &std::path::Path, gateway: &GatewayProcess, count: usize) -> Vec<Client> {
+    let mut users = Vec::new();
+    for number in 0..count {
+        let email = format!("user{number}@example.com");
+        add_user(|arguments| gigway(dir, arguments), &email, "MEMBER");
+        let input = json!({ "input": { "email": email, "password": PASSWORD } });
+        let session = gateway.client.mutate(SIGN_IN, input).await["session"].take();
+        users.push(gateway.client.with_token(session["accessToken"].as_str().expect("a token")));
+    }
+    users
+}
+
+/// Waits for the uploads, and returns the most memory of the gateway meanwhile.
+async fn peak_memory(gateway: &GatewayProcess, mut uploads: tokio::task::JoinSet<()>) -> u64 {
+    let mut largest = 0;
+    while !uploads.is_empty() {
+        largest = largest.max(gateway.memory());
+        if let Ok(Some(result)) = tokio::time::timeout(Duration::from_millis(10), uploads.join_next()).await {
+            result.expect("an upload");
+        }
+    }
+    largest
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn photographs_of_108_megapixels_take_a_bounded_amount_of_memory() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut command = gigway(dir.path(), &["serve"]);
+    command.stderr(std::process::Stdio::null());
+    let gateway = GatewayProcess::start_command(command, &[]);
+    let users = add_users(dir.path(), &gateway, 4).await;
+    let before = gateway.memory();
+    let mut uploads = tokio::task::JoinSet::new();
+    for client in users {
+        uploads.spawn(async move {
+            let payload = client.upload(of_108_megapixels()).await;
+            assert_eq!(payload["errors"], json!([]));
+            assert_eq!(
+                (&payload["image"]["width"], &payload["image"]["height"]),
+                (&json!(2048), &json!(1536))
+            );
+        });
+    }
+    let growth = peak_memory(&gateway, uploads).await.saturating_sub(before);
+    assert!(growth < GROWTH_MAX, "{} MiB", growth / MEBIBYTE);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sixty_uploads_at_once_take_a_bounded_amount_of_memory() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -120,14 +169,7 @@ async fn sixty_uploads_at_once_take_a_bounded_amount_of_memory() {
     let limits = json!({ "gig": { "imageUploadMaxBytes": 15 * MEBIBYTE } });
     command.env("GIGWAY_LIMITS", limits.to_string()).stderr(std::process::Stdio::null());
     let gateway = GatewayProcess::start_command(command, &[]);
-    let mut users = Vec::new();
-    for number in 0..6 {
-        let email = format!("user{number}@example.com");
-        add_user(|arguments| gigway(dir.path(), arguments), &email, "MEMBER");
-        let input = json!({ "input": { "email": email, "password": PASSWORD } });
-        let session = gateway.client.mutate(SIGN_IN, input).await["session"].take();
-        users.push(gateway.client.with_token(session["accessToken"].as_str().expect("a token")));
-    }
+    let users = add_users(dir.path(), &gateway, 6).await;
     let valid = noise(2200);
     assert!(valid.len() as u64 > 13 * MEBIBYTE, "{}", valid.len());
     let too_large = vec![7; 16 * 1024 * 1024];
@@ -147,13 +189,6 @@ async fn sixty_uploads_at_once_take_a_bounded_amount_of_memory() {
             );
         });
     }
-    let mut largest = 0;
-    while !uploads.is_empty() {
-        largest = largest.max(gateway.memory());
-        if let Ok(Some(result)) = tokio::time::timeout(Duration::from_millis(10), uploads.join_next()).await {
-            result.expect("an upload");
-        }
-    }
-    let growth = largest.saturating_sub(before);
+    let growth = peak_memory(&gateway, uploads).await.saturating_sub(before);
     assert!(growth < GROWTH_MAX, "{} MiB", growth / MEBIBYTE);
 }

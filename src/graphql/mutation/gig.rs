@@ -74,9 +74,10 @@ pub struct GigMutation;
 
 #[Object]
 impl GigMutation {
-    /// Uploads an image: a JPEG, PNG or WebP of at most `Limits.gig.imageUploadMaxBytes` bytes. It is turned
-    /// upright and re-encoded without metadata, with at most `Limits.gig.imageMaxBytes` bytes and 2048 pixels
-    /// on each side. It is deleted if it is not used in a gig within 24 hours. Requires a session.
+    /// Uploads an image: a JPEG, PNG or WebP of at most `Limits.gig.imageUploadMaxBytes` bytes and 110 million
+    /// pixels, as phones write them. It is converted to sRGB, turned upright and re-encoded without metadata, with
+    /// at most `Limits.gig.imageMaxBytes` bytes and 2048 pixels on each side. It is deleted if it is not used in a
+    /// gig within 24 hours. Requires a session.
     async fn upload_gig_image(
         &self,
         ctx: &Context<'_>,

@@ -90,8 +90,9 @@ impl VerificationMutation {
         VerificationPayload::of(ctx, viewer, Box::pin(act)).await
     }
 
-    /// Adds or replaces an image of one side of the viewer's identity document, or of the viewer. It is
-    /// stored encrypted and without metadata. Requires a session.
+    /// Adds or replaces an image of one side of the viewer's identity document, or of the viewer: a JPEG, PNG or WebP
+    /// of at most `Limits.verification.documentMaxBytes` bytes and 110 million pixels, as phones write them. It is
+    /// stored encrypted, in sRGB and without metadata. Requires a session.
     async fn upload_identity_document(
         &self,
         ctx: &Context<'_>,

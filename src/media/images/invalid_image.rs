@@ -3,6 +3,7 @@
 use std::fmt::{Display, Formatter, Result};
 
 use crate::domain::message::{Message, message};
+use crate::media::images::container::foreign::ForeignFormat;
 
 /// Why an upload is rejected.
 #[derive(Debug, PartialEq, Eq, Clone)]
@@ -25,7 +26,7 @@ pub enum InvalidImage {
         max: u64,
     },
     Truncated,
-    Trailing,
+    Foreign(ForeignFormat),
     Damaged,
     /// Bytes.
     TooManyBytes {
@@ -35,6 +36,7 @@ pub enum InvalidImage {
 
 /// The formats that are accepted.
 const FORMATS: &str = "JPEG, PNG or WebP";
+const ACCEPTED_FORMATS: &str = "JPEG, PNG and WebP";
 
 impl InvalidImage {
     /// The message for the user.
@@ -60,14 +62,20 @@ impl InvalidImage {
                 actual = pixels
             ),
             Self::TooMuchMemory { max } => message!(
-                "Decoding the image takes more than {max} {unit} of memory. Make it smaller.",
+                "Decoding the image takes more than {max} {unit} of memory. Make it smaller, or save it \
+                 without progressive display.",
                 max = max >> 20,
                 unit = "MiB"
             ),
-            Self::Truncated => message!("The image is incomplete: the file ends too early."),
-            Self::Trailing => {
-                message!("The file has data after the end of the image. It must contain only the image.")
+            Self::Truncated => {
+                message!("The image is incomplete: a part of the file is missing. Upload it again.")
             }
+            Self::Foreign(format) => message!(
+                "The file is in {actual}, which is not accepted: only {formats} are. {advice}",
+                actual = format.name(),
+                formats = ACCEPTED_FORMATS,
+                advice = format.advice()
+            ),
             Self::Damaged => message!("The image is damaged and cannot be decoded."),
             Self::TooManyBytes { max } => {
                 message!("The image cannot be compressed to {max} {unit}.", max = max, unit = "bytes")

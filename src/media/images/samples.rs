@@ -68,7 +68,8 @@ pub(super) fn grey_jpeg(frame: u8, side: u16, components: u8) -> Vec<u8> {
         start.extend([id, 0x11, 0]);
         scan.extend([id, 0]);
     }
-    // In a progressive JPEG, this scan contains only the mean of each block, which takes one bit.
+    // In a progressive JPEG, this scan contains only the mean of each block, which takes one bit. So does the rest of
+    // each block, in a scan for each component.
     scan.extend([0, if frame == 0xC2 { 0 } else { 63 }, 0]);
     let one_code = |class| [vec![class, 1], vec![0; 16]].concat();
     let mut jpeg = vec![0xFF, 0xD8];
@@ -77,6 +78,13 @@ pub(super) fn grey_jpeg(frame: u8, side: u16, components: u8) -> Vec<u8> {
     jpeg.extend(jpeg_segment(0xC4, &one_code(0x00)));
     jpeg.extend(jpeg_segment(0xC4, &one_code(0x10)));
     jpeg.extend(jpeg_segment(0xDA, &scan));
-    jpeg.extend([0x00, 0xFF, 0xD9]);
+    jpeg.push(0);
+    if frame == 0xC2 {
+        for id in 1..=components {
+            jpeg.extend(jpeg_segment(0xDA, &[1, id, 0, 1, 63, 0]));
+            jpeg.push(0);
+        }
+    }
+    jpeg.extend([0xFF, 0xD9]);
     jpeg
 }

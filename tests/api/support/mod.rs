@@ -12,6 +12,7 @@ pub mod fuzz;
 pub mod gig_writers;
 pub mod message_params;
 pub mod npm;
+pub mod photographs;
 pub mod process;
 pub mod proxy;
 pub mod raw_connection;

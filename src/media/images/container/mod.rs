@@ -1,18 +1,24 @@
-//! Checks the container of an image file, before any decoder reads it: that the file is exactly one complete
-//! image, and that the sizes in it are within bounds.
+//! Checks the container of an image file, before any decoder reads it: that the image in it is complete, and that the
+//! sizes in it are within bounds.
 //!
-//! Decoders do not check this: they stop as soon as they have their pixels, ignore what follows, and paint
-//! missing parts of a JPEG grey. The check rejects incomplete uploads, and files that are an image and a
-//! program at the same time.
+//! Decoders do not check this: they paint missing parts of a JPEG grey. What follows the image is ignored: phones append
+//! videos, depth maps and brighter versions of a picture. It is never stored, so it does not matter what it is.
 //!
 //! Every size that a decoder would read is checked, not only the first: a WebP of 1 x 1 pixels can contain a
 //! frame of 16,383 x 16,383, and the decoder allocates memory for it before it compares the two.
 //!
-//! To add a format: a case in [`inspect`] and a function that reads its structure; its decoder by a feature
-//! of the crate `image`; a sample in `samples.rs`.
+//! To add a format: a case in [`inspect`] and a function that reads its structure; its decoder in
+//! `src/media/images/decode`; a sample in `samples.rs`.
 
-use image::ImageFormat;
+pub mod foreign;
+pub mod jpeg;
 
+use std::io::Cursor;
+
+use image::ImageReader;
+
+use self::foreign::ForeignFormat;
+use self::jpeg::JpegFile;
 use crate::media::images::{Bounds, InvalidImage};
 
 const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
@@ -24,26 +30,48 @@ const WEBP_LOSSLESS: u64 = 4;
 const WEBP_LOSSY_ALPHA: u64 = 7;
 const WEBP_CANVAS: u64 = 8;
 
-/// The format of a file, and the memory to decode it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FileInfo {
-    pub(super) format: ImageFormat,
-    /// Working memory of the decoder, besides the decoded pixels.
-    pub(super) scratch_bytes_per_pixel: u64,
+/// The image in a file, by its format.
+#[derive(Debug)]
+pub(super) enum FileInfo<'a> {
+    Jpeg(JpegFile<'a>),
+    /// The bytes of the image.
+    Png(&'a [u8]),
+    WebP {
+        /// The bytes of the image.
+        bytes: &'a [u8],
+        /// Working memory of the decoder, besides the decoded pixels.
+        scratch_bytes_per_pixel: u64,
+    },
 }
 
-/// Reads the structure of the whole file, which must be exactly one image within bounds.
-pub(super) fn inspect(input: &[u8], bounds: &Bounds) -> Result<FileInfo, InvalidImage> {
-    let (format, scratch_bytes_per_pixel) = if let Some(rest) = input.strip_prefix(PNG_SIGNATURE) {
-        (ImageFormat::Png, inspect_png(Reader(rest), bounds)?)
-    } else if input.starts_with(b"RIFF") && input.get(8..12) == Some(b"WEBP") {
-        (ImageFormat::WebP, inspect_webp(Reader(input), bounds)?)
-    } else if input.starts_with(&[0xFF, 0xD8, 0xFF]) {
-        (ImageFormat::Jpeg, inspect_jpegs(Reader(input), bounds)?)
+/// Reads the structure of the image at the beginning of a file. It must be complete and within bounds.
+pub(super) fn inspect<'a>(input: &'a [u8], bounds: &Bounds) -> Result<FileInfo<'a>, InvalidImage> {
+    if input.starts_with(PNG_SIGNATURE) {
+        Ok(FileInfo::Png(inspect_png(input, bounds)?))
+    } else if is_webp(input) {
+        let (bytes, scratch_bytes_per_pixel) = inspect_webp(Reader(input), bounds)?;
+        Ok(FileInfo::WebP { bytes, scratch_bytes_per_pixel })
+    } else if is_jpeg(input) {
+        Ok(FileInfo::Jpeg(jpeg::inspect(input, bounds)?))
     } else {
-        return Err(InvalidImage::UnknownFormat);
-    };
-    Ok(FileInfo { format, scratch_bytes_per_pixel })
+        Err(ForeignFormat::of(input).map_or(InvalidImage::UnknownFormat, InvalidImage::Foreign))
+    }
+}
+
+/// The width and height that the header of a file claims; `None` if it is not an image. Reads only the header.
+pub(super) fn claimed_size(input: &[u8]) -> Option<(u32, u32)> {
+    if is_jpeg(input) {
+        return jpeg::claimed_size(input);
+    }
+    ImageReader::new(Cursor::new(input)).with_guessed_format().ok()?.into_dimensions().ok()
+}
+
+fn is_jpeg(input: &[u8]) -> bool {
+    input.starts_with(&[0xFF, 0xD8])
+}
+
+fn is_webp(input: &[u8]) -> bool {
+    input.starts_with(b"RIFF") && input.get(8..12) == Some(b"WEBP")
 }
 
 /// The bytes that are not read yet. Reading past the end means that the file is truncated.
@@ -61,10 +89,6 @@ impl<'a> Reader<'a> {
         self.0 = rest;
         Ok(*taken)
     }
-
-    fn expect_end(&self) -> Result<(), InvalidImage> {
-        if self.0.is_empty() { Ok(()) } else { Err(InvalidImage::Trailing) }
-    }
 }
 
 /// Converts a length that the file claims. A length that does not fit is longer than any file.
@@ -72,8 +96,10 @@ fn to_usize(claimed: u32) -> usize {
     usize::try_from(claimed).unwrap_or(usize::MAX)
 }
 
-/// Returns the working memory of the decoder in bytes per pixel, as the functions for the other formats do.
-fn inspect_png(mut rest: Reader, bounds: &Bounds) -> Result<u64, InvalidImage> {
+/// Returns the bytes of the image.
+fn inspect_png<'a>(input: &'a [u8], bounds: &Bounds) -> Result<&'a [u8], InvalidImage> {
+    let mut rest = Reader(input);
+    rest.take(PNG_SIGNATURE.len())?;
     let mut first = true;
     loop {
         let size = to_usize(u32::from_be_bytes(rest.array()?));
@@ -91,23 +117,20 @@ fn inspect_png(mut rest: Reader, bounds: &Bounds) -> Result<u64, InvalidImage> {
                 let height = u32::from_be_bytes(body.array()?);
                 bounds.check_size(width, height)?;
             }
-            b"IEND" => return rest.expect_end().map(|()| 0),
+            b"IEND" => return Ok(&input[..input.len() - rest.0.len()]),
             _ => {}
         }
     }
 }
 
-fn inspect_webp(mut rest: Reader, bounds: &Bounds) -> Result<u64, InvalidImage> {
+/// Returns the bytes of the image, and the working memory of the decoder in bytes per pixel.
+fn inspect_webp<'a>(mut rest: Reader<'a>, bounds: &Bounds) -> Result<(&'a [u8], u64), InvalidImage> {
+    let input = rest.0;
     let [_, _, _, _, size @ ..] = rest.array::<8>()?;
-    let size = to_usize(u32::from_le_bytes(size));
-    let mut content = Reader(rest.take(size)?);
-    if size % 2 == 1 && rest.0 == [0] {
-        // An odd length is padded, but writers disagree whether the padding is part of the length.
-        rest.take(1)?;
-    }
-    rest.expect_end()?;
+    let mut content = Reader(rest.take(to_usize(u32::from_le_bytes(size)))?);
+    let bytes = &input[..input.len() - rest.0.len()];
     content.take(b"WEBP".len())?;
-    inspect_webp_chunks(content, bounds, false)
+    Ok((bytes, inspect_webp_chunks(content, bounds, false)?))
 }
 
 /// Reads the chunks of a WebP or of one of its frames, which must fill `rest` exactly.
@@ -151,97 +174,6 @@ fn inspect_webp_chunks(mut rest: Reader, bounds: &Bounds, in_frame: bool) -> Res
         scratch = scratch.max(needed);
     }
     Ok(scratch)
-}
-
-/// Reads a JPEG, and complete ones that a camera appended to it (previews, depth, gain maps).
-fn inspect_jpegs(mut rest: Reader, bounds: &Bounds) -> Result<u64, InvalidImage> {
-    let scratch = inspect_jpeg(&mut rest, bounds)?;
-    loop {
-        while let [0, after @ ..] = rest.0 {
-            rest.0 = after;
-        }
-        if !rest.0.starts_with(&[0xFF, 0xD8, 0xFF]) {
-            return rest.expect_end().map(|()| scratch);
-        }
-        inspect_jpeg(&mut rest, bounds)?;
-    }
-}
-
-/// Reads one JPEG, from its start-of-image marker to its end-of-image marker.
-fn inspect_jpeg(rest: &mut Reader, bounds: &Bounds) -> Result<u64, InvalidImage> {
-    rest.take(2)?;
-    let mut components = None;
-    let mut has_scan = false;
-    let mut scratch = 0;
-    loop {
-        let marker = next_marker(rest)?;
-        if marker == 0xD9 {
-            return if has_scan { Ok(scratch) } else { Err(InvalidImage::Damaged) };
-        }
-        // Stuffed bytes, restart markers and a second start-of-image are invalid between segments.
-        if matches!(marker, 0x00 | 0x01 | 0xD0..=0xD8) {
-            return Err(InvalidImage::Damaged);
-        }
-        let size = usize::from(u16::from_be_bytes(rest.array()?));
-        let mut body = Reader(rest.take(size.checked_sub(2).ok_or(InvalidImage::Damaged)?)?);
-        match marker {
-            0xC0..=0xC2 => {
-                let [precision, h0, h1, w0, w1, count] = body.array()?;
-                let [height, width] = [[h0, h1], [w0, w1]].map(u16::from_be_bytes);
-                bounds.check_size(width.into(), height.into())?;
-                if precision != 8 {
-                    return Err(InvalidImage::Unsupported);
-                }
-                components = Some(count);
-                if marker == 0xC2 {
-                    scratch = coefficient_bytes(count);
-                }
-            }
-            // Lossless, hierarchical and arithmetic coding. C4, C8 and CC do not start frames.
-            0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF => return Err(InvalidImage::Unsupported),
-            0xDA => {
-                let count = components.ok_or(InvalidImage::Damaged)?;
-                let [components_in_scan] = body.array()?;
-                if components_in_scan < count {
-                    scratch = coefficient_bytes(count);
-                }
-                has_scan = true;
-                skip_entropy_coded(rest)?;
-            }
-            _ => {}
-        }
-    }
-}
-
-/// If a scan has only a part of the image, the decoder stores a coefficient of 16 bits per component and
-/// pixel.
-fn coefficient_bytes(components: u8) -> u64 {
-    2 * u64::from(components)
-}
-
-/// Reads the next marker, after any number of fill bytes.
-fn next_marker(rest: &mut Reader) -> Result<u8, InvalidImage> {
-    let [mut byte] = rest.array()?;
-    if byte != 0xFF {
-        return Err(InvalidImage::Damaged);
-    }
-    while byte == 0xFF {
-        [byte] = rest.array()?;
-    }
-    Ok(byte)
-}
-
-/// Skips to the marker that ends a scan. Stuffed bytes and restart markers do not end it.
-fn skip_entropy_coded(rest: &mut Reader) -> Result<(), InvalidImage> {
-    loop {
-        let data = rest.0.iter().take_while(|byte| **byte != 0xFF).count();
-        rest.take(data)?;
-        match rest.0 {
-            [0xFF, 0x00 | 0xD0..=0xD7, after @ ..] => rest.0 = after,
-            [0xFF, _, ..] => return Ok(()),
-            _ => return Err(InvalidImage::Truncated),
-        }
-    }
 }
 
 #[cfg(test)]
