@@ -59,7 +59,10 @@ async function refresh(): Promise<string | undefined> {
     if (error.name === 'TimeoutError') return send();
     throw error;
   });
-  return write(refreshSession);
+  const accessToken = write(refreshSession);
+  // The other tabs see what is stored a moment later, and this lets them wait until then.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  return accessToken;
 }
 
 /** Whether `freshAccessToken` has another token than this one, or has to get one. */

@@ -16,7 +16,7 @@ import { EventSource } from 'eventsource';
 
 import { start } from '../../examples/browser/live-gigs.js';
 import { CuttableProxy } from './cuttable-proxy.mjs';
-import { Gig, seller, streams } from './gateway.mjs';
+import { Gig, reviewer, seller, streams } from './gateway.mjs';
 import { Inbox } from './inbox.mjs';
 
 const timeout = 60_000;
@@ -134,6 +134,10 @@ test('the GraphQL documents of the documentation are answered', { timeout }, asy
   const { eventCursor, viewer } = await seller.run(document('own-gigs.graphql'));
   assert.equal(viewer.gigs.nodes[0].id, gig.id);
   assert.ok(eventCursor);
+  const posted = await Gig.post();
+  const { reviewQueue } = await reviewer.run(document('review-board.graphql'));
+  assert.ok(reviewQueue.nodes.some(({ subject }) => subject.id === posted.id));
+  await posted.archive();
   const url = new URL(streams);
   url.searchParams.set('query', document('gig-published.graphql'));
   const source = new EventSource(url.href);
