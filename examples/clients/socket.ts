@@ -25,13 +25,13 @@ export function createSocket(url: string = socketUrl.href): Client {
   };
 
   /** Renews the credentials of an open socket. */
-  const renewLater = (seconds: number) => {
+  const renewLater = (expiresAt: string) => {
     clearTimeout(renewal);
     renewal = setTimeout(async () => {
       accessToken = await freshAccessToken().catch(() => undefined); // after a failure: close code 4403
       const payload = { authorization: `Bearer ${accessToken}` };
       if (accessToken && socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ type: 'ping', payload }));
-    }, seconds * 850);
+    }, (Date.parse(expiresAt) - Date.now()) * 0.85);
   };
 
   const client = createClient({
@@ -60,7 +60,7 @@ export function createSocket(url: string = socketUrl.href): Client {
       connected(opened, payload) {
         clearTimeout(deadline);
         socket = opened as WebSocket;
-        if (payload?.accessTokenExpiresIn) renewLater(Number(payload.accessTokenExpiresIn));
+        if (payload?.accessTokenExpiresAt) renewLater(payload.accessTokenExpiresAt as string);
       },
       ping(isFromGateway) {
         if (!isFromGateway) expectAnswer(PONG_SECONDS);
@@ -68,7 +68,7 @@ export function createSocket(url: string = socketUrl.href): Client {
       pong(isFromGateway, payload) {
         if (!isFromGateway) return;
         clearTimeout(deadline);
-        if (payload?.accessTokenExpiresIn) renewLater(Number(payload.accessTokenExpiresIn));
+        if (payload?.accessTokenExpiresAt) renewLater(payload.accessTokenExpiresAt as string);
       },
       closed(event) {
         clearTimeout(deadline);
