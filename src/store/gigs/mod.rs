@@ -205,7 +205,7 @@ pub async fn insert(tx: &impl ConnectionTrait, gig: &Gig) -> Result<()> {
 /// Inserts gigs with the words by which a search finds them.
 async fn insert_rows(tx: &impl ConnectionTrait, gigs: &[Gig]) -> Result<()> {
     let backend = tx.get_database_backend();
-    let columns = gig::Column::iter().map(|column| column.into_iden());
+    let columns = gig::Column::iter().map(IntoIden::into_iden);
     let mut insert = Query::insert();
     insert.into_table(gig::Entity).columns(columns.chain(index::columns(backend)));
     for gig in gigs {
