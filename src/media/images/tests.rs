@@ -245,6 +245,64 @@ fn profiles_of_grey_images_are_used_and_those_that_do_not_fit_are_ignored() {
     assert_stored_color(&incomplete, red);
 }
 
+/// A profile of a printer: without ink the paper is half grey, the first ink makes it white, the last one black.
+fn ink_profile() -> Vec<u8> {
+    let mut lut = b"mft1\0\0\0\0\x04\x03\x02\0".to_vec();
+    for index in 0..9 {
+        let one_or_zero = i32::from(index % 4 == 0) << 16;
+        lut.extend(one_or_zero.to_be_bytes());
+    }
+    let line = (0..=255).collect::<Vec<u8>>();
+    lut.extend(line.repeat(4));
+    for inks in 0..16 {
+        let lightness = if inks & 1 == 1 {
+            0
+        } else if inks & 8 == 8 {
+            255
+        } else {
+            128
+        };
+        lut.extend([lightness, 128, 128]);
+    }
+    lut.extend(line.repeat(3));
+    let size = u32::try_from(128 + 4 + 12 + lut.len()).unwrap();
+    let mut profile = vec![0; 128];
+    profile[..4].copy_from_slice(&size.to_be_bytes());
+    profile[8..12].copy_from_slice(&[2, 0x10, 0, 0]);
+    profile[12..24].copy_from_slice(b"prtrCMYKLab ");
+    profile[36..40].copy_from_slice(b"acsp");
+    profile[68..80].copy_from_slice(&[0, 0, 0xF6, 0xD6, 0, 1, 0, 0, 0, 0, 0xD3, 0x2D]);
+    profile.extend(1_u32.to_be_bytes());
+    profile.extend(b"A2B0\0\0\0\x90");
+    profile.extend(u32::try_from(lut.len()).unwrap().to_be_bytes());
+    profile.extend(lut);
+    profile
+}
+
+#[test]
+fn inks_are_converted_with_their_profile() {
+    let printed = |inks: [u8; 4], profile: Option<&[u8]>, color_type| {
+        let mut file = Vec::new();
+        let mut encoder = Encoder::new(&mut file, 100);
+        if let Some(profile) = profile {
+            encoder.add_icc_profile(profile).unwrap();
+        }
+        encoder.encode(&inks.repeat(16 * 16), 16, 16, color_type).unwrap();
+        file
+    };
+    let profile = ink_profile();
+    for color_type in [ColorType::Cmyk, ColorType::CmykAsYcck] {
+        for (inks, plain, with_profile) in [
+            ([0, 0, 0, 0], [255, 255, 255], [119; 3]),
+            ([255, 0, 0, 0], [0, 255, 255], [255; 3]),
+            ([0, 0, 0, 255], [0, 0, 0], [0; 3]),
+        ] {
+            assert_stored_color(&printed(inks, None, color_type), plain);
+            assert_stored_color(&printed(inks, Some(&profile), color_type), with_profile);
+        }
+    }
+}
+
 #[test]
 fn deep_pngs_and_large_transparent_ones_are_decoded() {
     let deep = image::ImageBuffer::from_pixel(16, 16, Rgb([0x4000_u16, 0x8000, 0xC000]));
