@@ -28,6 +28,8 @@ pub enum Command {
         #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
     },
+    /// Processor time of storing a photograph of 12 megapixels, with and without its smaller widths
+    Images,
     /// Time from a change at one gateway to the subscribers of another
     Latency,
     /// Processor time and memory of requests that are far beyond the limits
@@ -45,9 +47,8 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether this is a benchmark, which needs PostgreSQL and Redis, and not a server that a benchmark has
-    /// started.
-    pub fn is_benchmark(self) -> bool {
-        !matches!(self, Self::ServeGigway | Self::ServeBaseline)
+    /// Whether this is a benchmark that needs PostgreSQL and Redis, and not a server that a benchmark has started.
+    pub fn needs_servers(self) -> bool {
+        !matches!(self, Self::Images | Self::ServeGigway | Self::ServeBaseline)
     }
 }

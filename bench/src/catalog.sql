@@ -31,8 +31,9 @@ FROM made, word, LATERAL (SELECT timestamptz '2026-01-01' + n * interval '10 sec
 
 INSERT INTO gig_tag (gig_id, tag_key) SELECT gig.id, tag FROM gig, jsonb_array_elements_text(tags) AS tag;
 
-INSERT INTO gig_image (id, owner_id, gig_id, ordinal, width, height, byte_size, created_at)
-SELECT ('3' || lpad(to_hex(number), 15, '0') || lpad(to_hex(ordinal), 16, '0'))::uuid, seller_id, id, ordinal, 640, 480, 50000, created_at
+INSERT INTO gig_image (id, owner_id, gig_id, ordinal, width, height, byte_size, created_at, placeholder, variants_version)
+SELECT ('3' || lpad(to_hex(number), 15, '0') || lpad(to_hex(ordinal), 16, '0'))::uuid, seller_id, id, ordinal, 640, 480, 50000, created_at,
+    '1QcSHQRnh493V4dIh4eXh1h4kJUI', 1
 FROM (SELECT *, row_number() OVER () AS number FROM gig) AS gig, generate_series(0, 1) AS ordinal;
 
 VACUUM ANALYZE;

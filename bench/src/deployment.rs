@@ -9,7 +9,7 @@ use gigway::config::{Config, Settings};
 use gigway::domain::account::SignUpForm;
 use gigway::domain::gig::{Gig, GigContent, GigStatus};
 use gigway::domain::id::{GigId, ImageId, PublicId, SubjectId, UserId};
-use gigway::domain::image::GigImage;
+use gigway::domain::image::{GigImage, VARIANTS_VERSION};
 use gigway::domain::money::Money;
 use gigway::domain::review::ReviewItem;
 use gigway::domain::user::Role;
@@ -235,7 +235,17 @@ pub async fn trigger(http: &reqwest::Client, url: &str, text: String) -> Result<
 
 fn image(id: ImageId, gig: &Gig) -> GigImage {
     let (width, height, byte_size) = (640, 480, 50_000);
-    GigImage { id, owner_id: gig.seller_id, gig_id: Some(gig.id), width, height, byte_size }
+    GigImage {
+        id,
+        owner_id: gig.seller_id,
+        gig_id: Some(gig.id),
+        width,
+        height,
+        byte_size,
+        alt_text: None,
+        placeholder: Some("1QcSHQRnh493V4dIh4eXh1h4kJUI".to_owned()),
+        variants_version: Some(VARIANTS_VERSION),
+    }
 }
 
 /// Creates a database. Returns its URL.

@@ -17,6 +17,7 @@ mod client;
 mod deployment;
 mod environment;
 mod fanout;
+mod images;
 mod latency;
 mod limits;
 mod load;
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
     // As the gateway does.
     gigway::app::memory_pages::use_small_pages();
     let command = Arguments::parse().command;
-    if command.is_benchmark() && !environment::has_servers() {
+    if command.needs_servers() && !environment::has_servers() {
         return environment::run_with_servers().unwrap_or_else(|error| report_failure(&error));
     }
     let runtime = match tokio::runtime::Runtime::new() {
@@ -59,6 +60,7 @@ async fn run(command: Command) -> ExitCode {
         Command::ServeBaseline => return exit_code(baseline::serve().await),
         Command::Browse { million } => Box::pin(browse::run(million)).await,
         Command::Fanout { sockets, rounds } => Box::pin(fanout::run(sockets, rounds)).await,
+        Command::Images => images::run(),
         Command::Latency => Box::pin(latency::run()).await,
         Command::Limits => Box::pin(limits::run()).await,
         Command::Resume => Box::pin(resume::run()).await,

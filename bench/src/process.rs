@@ -100,6 +100,11 @@ impl Drop for Server {
     }
 }
 
+/// The processor time of this process so far.
+pub fn own_processor_time() -> Result<Duration> {
+    Ok(Stat::of(std::process::id())?.own_time)
+}
+
 fn this_program(command: &str) -> Result<Command> {
     let mut program = Command::new(std::env::current_exe()?);
     program.arg(command);

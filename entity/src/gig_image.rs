@@ -16,6 +16,11 @@ pub struct Model {
     /// Pixels.
     pub height: i32,
     pub byte_size: i32,
+    pub alt_text: Option<String>,
+    /// A thumbhash in base64; null until it is made.
+    pub placeholder: Option<String>,
+    /// The version of the smaller copies; null until they are made, 0 if they cannot be made.
+    pub variants_version: Option<i32>,
     pub created_at: DateTimeUtc,
     /// Since when no gig uses the image; null while one does. It is deleted after a day.
     pub unattached_since: Option<DateTimeUtc>,

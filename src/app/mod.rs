@@ -39,7 +39,9 @@ use crate::service::passwords::PasswordHasher;
 use crate::service::rate_limit::RateLimiter;
 use crate::service::tokens::TokenIssuer;
 use crate::service::url_signing::UrlSigner;
-use crate::service::{IdGenerator, Services, SignInThrottle, background_jobs, earlier_versions, erasure};
+use crate::service::{
+    IdGenerator, Services, SignInThrottle, background_jobs, earlier_versions, erasure, image_variants,
+};
 use crate::store::{Database, categories, event_log, uncounted};
 
 /// The minimum statement timeout of PostgreSQL. Statements of background jobs and commands may take longer
@@ -116,6 +118,7 @@ impl App {
         earlier_versions::clean_up(&services).await.map_err(StartError::Erasures)?;
         background.start_tailer(&services, bus_receiver).await?;
         background.spawn(background_jobs::run(Arc::clone(&services)));
+        background.spawn(image_variants::run(Arc::clone(&services)));
 
         let (stop, sockets, mutations) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
         let state = AppState::new(Arc::clone(&services), config, sockets.clone(), mutations.clone());

@@ -10,7 +10,8 @@ use image::{DynamicImage, Rgb, RgbImage};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::media::images::{Bounds, EncodedImage, InvalidImage, encode};
+use crate::media::images::variants::{Variants, encode_with_variants};
+use crate::media::images::{Bounds, EncodedImage, InvalidImage};
 
 /// How many images each category has.
 pub(super) const PER_CATEGORY: u16 = 3;
@@ -33,11 +34,11 @@ type Point = (f32, f32);
 ///
 /// # Errors
 /// If `bounds` allow too few bytes.
-pub(super) fn draw(number: u16, bounds: &Bounds) -> Result<EncodedImage, InvalidImage> {
+pub(super) fn draw(number: u16, bounds: &Bounds) -> Result<(EncodedImage, Variants), InvalidImage> {
     let (width, height) = (u32::from(WIDTH * SCALE), u32::from(HEIGHT * SCALE));
     let canvas = DynamicImage::ImageRgb8(paint(&compose(number)));
     let enlarged = canvas.resize_exact(width, height, FilterType::CatmullRom);
-    encode(&enlarged.into_rgb8(), bounds)
+    encode_with_variants(enlarged.into_rgb8(), bounds)
 }
 
 enum Shape {
@@ -285,7 +286,7 @@ mod tests {
             assert!(pixels == paint(&compose(number)).into_raw(), "{number}");
             assert!(seen.insert(pixels), "{number} occurs twice");
         }
-        let drawing = draw(1, &Bounds::default()).unwrap();
+        let (drawing, _) = draw(1, &Bounds::default()).unwrap();
         assert_eq!((drawing.width, drawing.height), (432, 288));
     }
 }

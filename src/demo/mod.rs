@@ -25,9 +25,10 @@ use uuid::Uuid;
 
 use crate::domain::category::Category;
 use crate::domain::id::ImageId;
-use crate::domain::image::GigImage;
+use crate::domain::image::{GigImage, VARIANTS_VERSION};
 use crate::domain::limits::Limits;
 use crate::domain::violation::Violation;
+use crate::media::images::variants::Variants;
 use crate::media::images::{Bounds, EncodedImage};
 use crate::service::{Error, Result, Services};
 use crate::store;
@@ -133,8 +134,11 @@ fn rule_violation(violations: &[Violation]) -> Error {
     Error::internal(format!("the demo breaks a rule: {violations:?}"))
 }
 
+/// A drawn image, with its copies in smaller widths.
+type Drawing = (EncodedImage, Variants);
+
 /// Draws the images on blocking threads.
-async fn draw_all(services: &Services, count: u16, bar: &ProgressBar) -> Result<Vec<EncodedImage>> {
+async fn draw_all(services: &Services, count: u16, bar: &ProgressBar) -> Result<Vec<Drawing>> {
     let bounds = Bounds { stored_max_bytes: services.limits.gig.image_max_bytes, ..Bounds::default() };
     let draw = move |number| tokio::task::spawn_blocking(move || drawings::draw(number, &bounds));
     let mut results = stream::iter(0..count).map(draw).buffered(CONCURRENT_DRAWINGS);
@@ -150,14 +154,14 @@ async fn draw_all(services: &Services, count: u16, bar: &ProgressBar) -> Result<
 /// The images of all gigs. Gigs share drawings, but each has its own rows and blobs.
 struct AttachedImages {
     rows: Vec<GigImage>,
-    blobs: Vec<(ImageId, Bytes)>,
+    blobs: Vec<(ImageId, Bytes, Variants)>,
 }
 
 fn attach_images(
     demo: &Demo,
     services: &Services,
     categories: &[Category],
-    drawn: &[EncodedImage],
+    drawn: &[Drawing],
 ) -> Result<AttachedImages> {
     let variants = usize::from(drawings::PER_CATEGORY);
     let (mut rows, mut blobs) = (Vec::new(), Vec::new());
@@ -166,7 +170,7 @@ fn attach_images(
         let category = category.expect("every gig has one of the categories");
         let count = IMAGE_COUNTS[number % IMAGE_COUNTS.len()];
         for index in 0..count.min(services.limits.gig.images_max) {
-            let drawing = &drawn[category * variants + (number + index) % variants];
+            let (drawing, copies) = &drawn[category * variants + (number + index) % variants];
             let image = GigImage {
                 id: services.new_id(),
                 owner_id: gig.seller_id,
@@ -174,8 +178,11 @@ fn attach_images(
                 width: i32::try_from(drawing.width).map_err(Error::internal)?,
                 height: i32::try_from(drawing.height).map_err(Error::internal)?,
                 byte_size: i32::try_from(drawing.bytes.len()).map_err(Error::internal)?,
+                alt_text: None,
+                placeholder: Some(copies.placeholder.clone()),
+                variants_version: Some(VARIANTS_VERSION),
             };
-            blobs.push((image.id, drawing.bytes.clone()));
+            blobs.push((image.id, drawing.bytes.clone(), copies.clone()));
             rows.push(image);
         }
     }
@@ -189,7 +196,10 @@ async fn store_all(
     attached: &AttachedImages,
     bar: &ProgressBar,
 ) -> Result<bool> {
-    let put = |(id, bytes)| services.media.put(id, bytes);
+    let put = |(id, bytes, copies): (ImageId, Bytes, Variants)| async move {
+        services.media.put(id, bytes).await?;
+        services.media.put_variants(id, &copies).await
+    };
     let mut writes = stream::iter(attached.blobs.clone()).map(put).buffer_unordered(CONCURRENT_WRITES);
     let mut failed = None;
     // Wait for all writes, even after a failure, so that none happens after the blobs are deleted.
@@ -220,7 +230,7 @@ async fn store_all(
 }
 
 async fn delete_blobs(services: &Services, attached: &AttachedImages) {
-    for (id, _) in &attached.blobs {
+    for (id, ..) in &attached.blobs {
         if let Err(error) = services.media.delete(*id).await {
             tracing::warn!(%error, "deleting a demo image failed");
         }

@@ -73,6 +73,8 @@ limit_table! {
         image_max_bytes: usize = 1024 * 1024, in 1..=UPLOAD_MAX_BYTES;
         /// Bytes of an image as it is uploaded.
         image_upload_max_bytes: usize = 3 * 1024 * 1024, in 1..=UPLOAD_MAX_BYTES;
+        /// Characters of the alternative text of an image.
+        alt_text_max_chars: usize = 200;
         links_max: usize = 5, in 1..=100;
         link_max_chars: usize = 2048;
         tags_max: usize = 15, in 1..=100;

@@ -8,6 +8,7 @@
 //! | life of a gig | `gig.rs` | `ReviewLimits` |
 //! | form of a gig | `gig_form.rs` | `GigLimits` |
 //! | life of a verification, second reviewer | `verification/mod.rs` | `VerificationLimits` |
+//! | widths and alternative text of an image | `image.rs` | `GigLimits` |
 //! | form of a verification | `personal_info.rs` | `VerificationLimits` |
 //! | review queue, decisions | `review.rs` | `ReviewLimits` |
 //! | reason codes | `reason.rs` | `ReviewLimits` |

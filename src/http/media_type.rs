@@ -87,6 +87,19 @@ pub fn quality(parameters: &str) -> f32 {
     quality.map_or(1.0, |(_, text)| parse(text).unwrap_or(0.0))
 }
 
+/// Whether the client accepts WebP: it must name the format, because clients that do not know it also send wildcards.
+pub fn accepts_webp(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    let ranges: Vec<_> = lines.flat_map(|line| line.split(',')).collect();
+    let quality_of = |wanted: &str| {
+        ranges.iter().find_map(|range| {
+            let (name, parameters) = range.split_once(';').unwrap_or((range, ""));
+            name.trim().eq_ignore_ascii_case(wanted).then(|| quality(parameters))
+        })
+    };
+    quality_of("image/webp").is_some_and(|webp| webp > 0.0 && webp >= quality_of("image/jpeg").unwrap_or(0.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,5 +129,35 @@ mod tests {
         }
         assert!(quality("") >= 1.0 && quality("charset=utf-8;Q=0.25") < 0.5);
         assert_eq!(negotiate("application/json;q=0"), None);
+    }
+
+    #[test]
+    fn webp_is_sent_only_to_clients_that_name_it() {
+        let accepts = |accept: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, accept.parse().unwrap());
+            accepts_webp(&headers)
+        };
+        for accept in [
+            "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8",
+            "image/webp",
+            "IMAGE/WEBP;q=0.5",
+            "image/jpeg, image/webp",
+            "image/jpeg;q=0.8, image/webp",
+        ] {
+            assert!(accepts(accept), "{accept}");
+        }
+        for accept in [
+            "*/*",
+            "image/*",
+            "image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5",
+            "image/webp;q=0",
+            "image/jpeg, image/webp;q=0.5",
+            "text/image/webp",
+            "",
+        ] {
+            assert!(!accepts(accept), "{accept}");
+        }
+        assert!(!accepts_webp(&HeaderMap::new()));
     }
 }

@@ -17,25 +17,18 @@ use object_store::path::Path as BlobPath;
 use object_store::{ObjectStore, PutPayload};
 
 use crate::domain::blob::BlobId;
-use crate::domain::id::PublicId;
-use crate::media::images::{Bounds, EncodedImage, InvalidImage};
+use crate::domain::id::{ImageId, PublicId};
+use crate::media::images::variants::{VariantFormat, VariantKey, VariantWidth, Variants};
+use crate::media::images::{Bounds, EncodedImage, InvalidImage, variants};
 
 /// The directories of the blobs.
 const GIG_IMAGES: &str = "gig-images";
+const GIG_IMAGE_VARIANTS: &str = "gig-image-variants";
 const IDENTITY_DOCUMENTS: &str = "identity-documents";
 
 /// The modes of stored files and their directories.
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_DIR: u32 = 0o700;
-
-/// What an image shows, which decides the limits of its upload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BlobKind {
-    /// Images of gigs, stored as they are served.
-    GigImages,
-    /// Images of identity documents, stored encrypted.
-    IdentityDocuments,
-}
 
 /// The content of a blob, in small parts that are read when they are needed.
 pub struct BlobContent {
@@ -62,26 +55,38 @@ impl Media {
         gig_images: Bounds,
         identity_documents: Bounds,
     ) -> Result<Self, object_store::Error> {
-        for directory in
-            [directory.to_owned(), directory.join(GIG_IMAGES), directory.join(IDENTITY_DOCUMENTS)]
-        {
-            create_private_dir(&directory).map_err(file_error)?;
+        create_private_dir(directory).map_err(file_error)?;
+        for name in [GIG_IMAGES, GIG_IMAGE_VARIANTS, IDENTITY_DOCUMENTS] {
+            create_private_dir(&directory.join(name)).map_err(file_error)?;
         }
         let blobs = Arc::new(LocalFileSystem::new_with_prefix(directory)?);
         Ok(Self { blobs, directory: directory.into(), gig_images, identity_documents })
     }
 
-    /// Decodes an upload and encodes it as it will be stored. This takes long and several hundred megabytes of
-    /// memory: call it on a blocking thread, a few at a time.
+    /// Decodes an upload for a gig, encodes it as it will be stored, and makes its copies in smaller widths. This
+    /// takes long and several hundred megabytes of memory: call it on a blocking thread, a few at a time.
     ///
     /// # Errors
     /// The upload is not a valid image.
-    pub fn reencode(&self, kind: BlobKind, file: &[u8]) -> Result<EncodedImage, InvalidImage> {
-        let bounds = match kind {
-            BlobKind::GigImages => &self.gig_images,
-            BlobKind::IdentityDocuments => &self.identity_documents,
-        };
-        images::reencode(file, bounds)
+    pub fn reencode_gig_image(&self, file: &[u8]) -> Result<(EncodedImage, Variants), InvalidImage> {
+        variants::reencode_with_variants(file, &self.gig_images)
+    }
+
+    /// Decodes an upload of an identity document, and encodes it as it will be stored. As expensive as
+    /// [`reencode_gig_image`](Self::reencode_gig_image).
+    ///
+    /// # Errors
+    /// The upload is not a valid image.
+    pub fn reencode_identity_document(&self, file: &[u8]) -> Result<EncodedImage, InvalidImage> {
+        images::reencode(file, &self.identity_documents)
+    }
+
+    /// Makes the copies of an image that was stored without them. Expensive, too.
+    ///
+    /// # Errors
+    /// It is not a valid image.
+    pub fn variants_of(&self, stored: &[u8]) -> Result<Variants, InvalidImage> {
+        variants::of_stored(stored, &self.gig_images)
     }
 
     /// Stores a blob, replacing one with the same id.
@@ -89,7 +94,21 @@ impl Media {
     /// # Errors
     /// The object store does not answer.
     pub async fn put(&self, id: impl Into<BlobId>, bytes: Bytes) -> Result<(), object_store::Error> {
-        let path = path(id.into());
+        self.write(path(id.into()), bytes).await
+    }
+
+    /// Stores the copies of an image. They are deleted with the image.
+    ///
+    /// # Errors
+    /// The object store does not answer.
+    pub async fn put_variants(&self, id: ImageId, variants: &Variants) -> Result<(), object_store::Error> {
+        for (key, bytes) in &variants.files {
+            self.write(variant_path(id, *key), bytes.clone()).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(&self, path: BlobPath, bytes: Bytes) -> Result<(), object_store::Error> {
         self.blobs.put(&path, PutPayload::from(bytes)).await?;
         // The object store creates files that others can read. Nobody can until this is done: the directory is
         // private.
@@ -114,19 +133,44 @@ impl Media {
     /// # Errors
     /// The object store does not answer.
     pub async fn open(&self, id: impl Into<BlobId>) -> Result<Option<BlobContent>, object_store::Error> {
-        match self.blobs.get(&path(id.into())).await {
+        self.open_path(path(id.into())).await
+    }
+
+    /// The content of a copy of an image, as [`open`](Self::open) returns that of a blob.
+    ///
+    /// # Errors
+    /// The object store does not answer.
+    pub async fn open_variant(
+        &self,
+        id: ImageId,
+        key: VariantKey,
+    ) -> Result<Option<BlobContent>, object_store::Error> {
+        self.open_path(variant_path(id, key)).await
+    }
+
+    async fn open_path(&self, path: BlobPath) -> Result<Option<BlobContent>, object_store::Error> {
+        match self.blobs.get(&path).await {
             Ok(blob) => Ok(Some(BlobContent { bytes: blob.meta.size, parts: blob.into_stream() })),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Deletes a blob, if it exists, and what is left of interrupted writes of it.
+    /// Deletes a blob, if it exists, with the copies of an image, and what is left of interrupted writes of them.
     ///
     /// # Errors
     /// The object store does not answer.
     pub async fn delete(&self, id: impl Into<BlobId>) -> Result<(), object_store::Error> {
-        let path = path(id.into());
+        let id = id.into();
+        if let BlobId::GigImage(image_id) = id {
+            for key in VariantKey::all() {
+                self.delete_path(variant_path(image_id, key)).await?;
+            }
+        }
+        self.delete_path(path(id)).await
+    }
+
+    async fn delete_path(&self, path: BlobPath) -> Result<(), object_store::Error> {
         match self.blobs.delete(&path).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
             Err(error) => return Err(error),
@@ -176,6 +220,19 @@ fn path(id: BlobId) -> BlobPath {
     })
 }
 
+/// The path of a copy of an image.
+fn variant_path(id: ImageId, key: VariantKey) -> BlobPath {
+    let extension = match key.format {
+        VariantFormat::Jpeg => "jpg",
+        VariantFormat::WebP => "webp",
+    };
+    let id = id.to_public();
+    BlobPath::from(match key.width {
+        VariantWidth::Pixels(width) => format!("{GIG_IMAGE_VARIANTS}/{id}-{width}.{extension}"),
+        VariantWidth::Full => format!("{GIG_IMAGE_VARIANTS}/{id}-full.{extension}"),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use futures_util::TryStreamExt;
@@ -200,12 +257,21 @@ mod tests {
         leave_unfinished(3, 1);
         // The object store continues with the next number.
         media.put(id(3), Bytes::from_static(b"all of it")).await.expect("written");
+        let files = VariantKey::all().map(|key| (key, Bytes::from_static(b"a copy"))).collect();
+        let variants = Variants { files, placeholder: String::new() };
+        for number in [1, 2] {
+            media.put_variants(id(number), &variants).await.expect("written");
+        }
         for number in [1, 3] {
             media.delete(id(number)).await.expect("deleted");
         }
         let left = std::fs::read_dir(dir.path().join(GIG_IMAGES)).expect("a directory");
         let left: Vec<_> = left.map(|entry| entry.expect("an entry").file_name()).collect();
         assert_eq!(left, [format!("{}.jpg#1", id(2).to_public()).as_str()]);
+        let copies = std::fs::read_dir(dir.path().join(GIG_IMAGE_VARIANTS)).expect("a directory");
+        let copies: Vec<_> = copies.map(|entry| entry.expect("an entry").file_name()).collect();
+        let of_second = |name: &std::ffi::OsString| name.to_string_lossy().starts_with(&id(2).to_public());
+        assert!(copies.len() == VariantKey::all().count() && copies.iter().all(of_second), "{copies:?}");
     }
 
     #[tokio::test]

@@ -4,12 +4,15 @@ use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::id::{ImageId, PublicId, UserId};
-use crate::domain::image::GigImage;
+use crate::domain::image::{GigImage, VARIANTS_VERSION, check_alt_text};
 use crate::domain::message::message;
 use crate::domain::user::Viewer;
-use crate::domain::violation::{Violation, ViolationCode};
-use crate::media::images::{EncodedImage, claimed_pixels};
-use crate::media::{BlobContent, BlobKind};
+use crate::domain::violation::{Validator, Violation, ViolationCode};
+use crate::media::images::variants::{
+    VariantFormat, VariantKey, VariantWidth, Variants, neutral_placeholder,
+};
+use crate::media::images::{EncodedImage, InvalidImage, claimed_pixels};
+use crate::media::{BlobContent, Media};
 use crate::service::fair_queue::QueueLimits;
 use crate::service::rate_limit::{RateLimitKey, RateLimitKind};
 use crate::service::{Error, Result, Services, UnitOfWork, blobs};
@@ -26,11 +29,37 @@ pub const DECODE_LIMITS: QueueLimits = QueueLimits { workers: 2, waiting_per_key
 /// An upload counts as one for each started number of this many pixels.
 const PIXELS_PER_UPLOAD: u64 = 10_000_000;
 
-/// Stores an image that no gig uses yet. It is re-encoded, upright and without metadata.
+/// Stores an image that no gig uses yet. It is re-encoded, upright and without metadata, also in smaller widths.
 ///
 /// # Errors
-/// `FILE_TOO_LARGE`, `UNSUPPORTED_MEDIA`, `LIMIT_REACHED`; those of [`decode`].
-pub async fn upload(services: &Services, viewer: &Viewer, file: Bytes) -> Result<GigImage> {
+/// `FILE_TOO_LARGE`, `UNSUPPORTED_MEDIA`, `LIMIT_REACHED`, those of the alternative text; those of [`decode`].
+pub async fn upload(
+    services: &Services,
+    viewer: &Viewer,
+    file: Bytes,
+    alt_text: Option<String>,
+) -> Result<GigImage> {
+    let mut validator = Validator::default();
+    let alt_text = check_alt_text(alt_text, &services.limits.gig, &mut validator);
+    // Even if the text is invalid, the file is checked, so that all mistakes are reported at once.
+    let decoded = decode_gig_image(services, viewer, file).await;
+    let invalid_text = validator.finish().err().unwrap_or_default();
+    let (encoded, variants) = match decoded {
+        Err(Error::Violations(mut violations)) => {
+            violations.extend(invalid_text);
+            return Err(violations.into());
+        }
+        Ok(_) if !invalid_text.is_empty() => return Err(invalid_text.into()),
+        decoded => decoded?,
+    };
+    store(services, viewer.id(), &encoded, &variants, alt_text).await
+}
+
+async fn decode_gig_image(
+    services: &Services,
+    viewer: &Viewer,
+    file: Bytes,
+) -> Result<(EncodedImage, Variants)> {
     let max = services.limits.gig.image_upload_max_bytes;
     if file.len() > max {
         return Err(file_too_large(max).into());
@@ -38,21 +67,20 @@ pub async fn upload(services: &Services, viewer: &Viewer, file: Bytes) -> Result
     // Check before the expensive decoding; `store` checks again, with the size of the stored image.
     let stored = images::stored_bytes(services.db.read(), viewer.id()).await?;
     check_quota(services, stored, 1)?;
-    let encoded = decode(services, viewer.id(), BlobKind::GigImages, file).await?;
-    store(services, viewer.id(), encoded).await
+    decode(services, viewer.id(), file, Media::reencode_gig_image).await
 }
 
-/// Decodes an upload, and encodes it as it will be stored.
+/// Decodes an upload with `decode`, and encodes it as it will be stored.
 ///
 /// # Errors
 /// `UNSUPPORTED_MEDIA`; [`Error::BudgetExceeded`] if the person has uploaded too many pixels,
 /// [`Error::Overloaded`] if too many images wait.
-pub(super) async fn decode(
+pub(super) async fn decode<T: Send + 'static>(
     services: &Services,
     user_id: UserId,
-    kind: BlobKind,
     file: Bytes,
-) -> Result<EncodedImage> {
+    decode: fn(&Media, &[u8]) -> std::result::Result<T, InvalidImage>,
+) -> Result<T> {
     // The operation was charged for one upload.
     let uploads = claimed_pixels(&file).unwrap_or_default().div_ceil(PIXELS_PER_UPLOAD);
     let more = uploads.saturating_sub(1);
@@ -61,8 +89,8 @@ pub(super) async fn decode(
         services.rate_limiter.charge(RateLimitKind::Upload, key, more, services.now()).await?;
     }
     let media = services.media.clone();
-    let encoded = services.decode_queue.run(user_id, move || media.reencode(kind, &file)).await?;
-    encoded
+    let decoded = services.decode_queue.run(user_id, move || decode(&media, &file)).await?;
+    decoded
         .map_err(|invalid| Violation::at("file", ViolationCode::UnsupportedMedia, invalid.message()).into())
 }
 
@@ -107,7 +135,13 @@ pub fn file_too_large(max: usize) -> Violation {
 
 /// Stores an encoded image. The blob is recorded before it is written: if the gateway dies meanwhile, the
 /// background job that deletes unattached images finds the record.
-pub(crate) async fn store(services: &Services, owner_id: UserId, encoded: EncodedImage) -> Result<GigImage> {
+async fn store(
+    services: &Services,
+    owner_id: UserId,
+    encoded: &EncodedImage,
+    variants: &Variants,
+    alt_text: Option<String>,
+) -> Result<GigImage> {
     let to_i32 = |number: u32| i32::try_from(number).map_err(Error::internal);
     let image = GigImage {
         id: services.new_id(),
@@ -116,9 +150,12 @@ pub(crate) async fn store(services: &Services, owner_id: UserId, encoded: Encode
         width: to_i32(encoded.width)?,
         height: to_i32(encoded.height)?,
         byte_size: i32::try_from(encoded.bytes.len()).map_err(Error::internal)?,
+        alt_text,
+        placeholder: Some(variants.placeholder.clone()),
+        variants_version: Some(VARIANTS_VERSION),
     };
     blobs::announce(services, owner_id, image.id).await?;
-    let stored = store_announced(services, &image, encoded.bytes).await;
+    let stored = store_announced(services, &image, encoded.bytes.clone(), variants).await;
     if stored.is_err() {
         // This does nothing if the commit succeeded and only its reply was lost.
         blobs::delete_or_log(services, &[image.id.into()]).await;
@@ -126,14 +163,20 @@ pub(crate) async fn store(services: &Services, owner_id: UserId, encoded: Encode
     stored.map(|()| image)
 }
 
-/// Writes the blob and the row of an image whose blob was announced. The owner stays locked from before the
+/// Writes the blob, the copies and the row of an image whose blob was announced. The owner stays locked from before the
 /// blob is written until the commit: an erasure comes before both, or after both.
-async fn store_announced(services: &Services, image: &GigImage, bytes: Bytes) -> Result<()> {
+async fn store_announced(
+    services: &Services,
+    image: &GigImage,
+    bytes: Bytes,
+    variants: &Variants,
+) -> Result<()> {
     let work = services.begin_for(image.owner_id).await?;
     require_quota(services, &work, image.owner_id, bytes.len()).await?;
     images::insert(work.tx(), image, services.now()).await?;
     blobs::adopt(&work, image.id).await?;
     services.media.put(image.id, bytes).await.map_err(Error::not_stored)?;
+    services.media.put_variants(image.id, variants).await.map_err(Error::not_stored)?;
     work.commit().await
 }
 
@@ -145,17 +188,30 @@ pub struct UrlSignature {
     pub signature: String,
 }
 
-/// Returns the URL of an image for a client that can see it. It is signed unless the image is public.
-pub fn image_url(services: &Services, image_view: &ImageView) -> String {
-    let id = image_view.image.id;
-    let plain = format!("{}/media/{}.jpg", services.public_url, id.to_public());
+/// Returns the URL of an image for a client that can see it, in the smallest width that is at least `width`, or as it
+/// is stored. It is signed unless the image is public.
+pub fn image_url(services: &Services, image_view: &ImageView, width: Option<i32>) -> String {
+    let image = &image_view.image;
+    let id = image.id;
+    let name = match width.zip(image.variants()) {
+        Some((width, version)) => format!("{}-v{version}-{}", id.to_public(), image.nearest_width(width)),
+        None => id.to_public(),
+    };
+    let plain = format!("{}/media/{name}.jpg", services.public_url);
     if image_view.is_public {
         return plain;
     }
     let lifetime = SIGNED_URL_MIN_LIFETIME.num_seconds();
     let expires = (services.now().timestamp() / lifetime + 2) * lifetime;
+    // The signature is one for all widths of the image.
     let signature = services.url_signer.sign(&signed_text(id, expires));
     format!("{plain}?expires={expires}&signature={signature}")
+}
+
+/// The placeholder of an image: grey as long as it was not made.
+pub fn placeholder(image: &GigImage) -> String {
+    let side = |side: i32| u32::try_from(side).unwrap_or(1);
+    image.placeholder.clone().unwrap_or_else(|| neutral_placeholder(side(image.width), side(image.height)))
 }
 
 fn signed_text(image_id: ImageId, expires: i64) -> String {
@@ -165,7 +221,7 @@ fn signed_text(image_id: ImageId, expires: i64) -> String {
 /// An image that a client can see.
 #[derive(Debug)]
 pub struct VisibleImage {
-    id: ImageId,
+    pub image: GigImage,
     /// Whether everybody can see it, and shared caches can store it.
     pub is_public: bool,
 }
@@ -188,12 +244,43 @@ pub async fn find(
         images::find_all_visible(db, viewer, &[image_id]).await?
     };
     let image_view = image_view.into_iter().next();
-    Ok(image_view.map(|image_view| VisibleImage { id: image_id, is_public: image_view.is_public }))
+    Ok(image_view.map(|ImageView { image, is_public }| VisibleImage { image, is_public }))
 }
 
-/// Opens the file of an image; `None` if it was deleted meanwhile.
-pub async fn open(services: &Services, image: &VisibleImage) -> Result<Option<BlobContent>> {
+/// The format of an image that is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImageFormat {
+    Jpeg,
+    WebP,
+}
+
+/// Opens the file of an image as it is stored; `None` if it was deleted meanwhile.
+pub async fn open(services: &Services, image: &GigImage) -> Result<Option<BlobContent>> {
     services.media.open(image.id).await.map_err(Error::unavailable)
+}
+
+/// Opens the file of an image in one of its widths; `None` if it does not have this width, or was deleted meanwhile.
+pub async fn open_width(
+    services: &Services,
+    image: &GigImage,
+    width: i32,
+    format: ImageFormat,
+) -> Result<Option<BlobContent>> {
+    if image.variants().is_none() || !image.has_width(width) {
+        return Ok(None);
+    }
+    let width = match u32::try_from(width) {
+        Ok(pixels) if width < image.width => VariantWidth::Pixels(pixels),
+        _ => VariantWidth::Full,
+    };
+    let format = match format {
+        // The stored image is the JPEG of full width.
+        ImageFormat::Jpeg if width == VariantWidth::Full => return open(services, image).await,
+        ImageFormat::Jpeg => VariantFormat::Jpeg,
+        ImageFormat::WebP => VariantFormat::WebP,
+    };
+    let content = services.media.open_variant(image.id, VariantKey { width, format }).await;
+    content.map_err(Error::unavailable)
 }
 
 fn is_valid(

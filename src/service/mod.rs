@@ -32,6 +32,7 @@ pub mod event_log;
 pub mod fair_queue;
 pub mod gigs;
 pub mod idempotency;
+pub mod image_variants;
 pub mod images;
 mod jwt;
 pub mod key_rotation;

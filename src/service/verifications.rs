@@ -16,7 +16,7 @@ use crate::domain::verification::{
     DocumentSide, DocumentType, IdentityDocument, Verification, VerificationStatus, VerificationTransition,
 };
 use crate::domain::violation::{Violation, ViolationCode};
-use crate::media::BlobKind;
+use crate::media::Media;
 use crate::media::vault::DataKey;
 use crate::service::blobs;
 use crate::service::gigs::record_queue_change;
@@ -88,7 +88,7 @@ pub async fn upload_document(
     // Check whether an upload is allowed before the expensive decoding.
     let mut preview = find(services.db.read(), viewer.id()).await?.verification;
     preview.apply(VerificationTransition::ProvideData, Vec::new(), &services.limits, services.now())?;
-    let encoded = decode(services, viewer.id(), BlobKind::IdentityDocuments, file).await?;
+    let encoded = decode(services, viewer.id(), file, Media::reencode_identity_document).await?;
     let (width, height, min) = (encoded.width, encoded.height, limits.document_min_pixels);
     if width.min(height) < min {
         let message = message!(

@@ -23,6 +23,9 @@ fn from_row(row: &gig_image::Model) -> GigImage {
         width: row.width,
         height: row.height,
         byte_size: row.byte_size,
+        alt_text: row.alt_text.clone(),
+        placeholder: row.placeholder.clone(),
+        variants_version: row.variants_version,
     }
 }
 
@@ -35,6 +38,9 @@ pub async fn insert(db: &impl ConnectionTrait, image: &GigImage, now: DateTime<U
         width: Set(image.width),
         height: Set(image.height),
         byte_size: Set(image.byte_size),
+        alt_text: Set(image.alt_text.clone()),
+        placeholder: Set(image.placeholder.clone()),
+        variants_version: Set(image.variants_version),
         created_at: Set(now),
         unattached_since: Set(Some(now)),
     };
@@ -72,6 +78,9 @@ pub async fn insert_attached(
             width: Set(image.width),
             height: Set(image.height),
             byte_size: Set(image.byte_size),
+            alt_text: Set(image.alt_text.clone()),
+            placeholder: Set(image.placeholder.clone()),
+            variants_version: Set(image.variants_version),
             created_at: Set(now),
             unattached_since: Set(None),
         });
@@ -205,6 +214,61 @@ pub async fn find_unattached(
         .into_tuple()
         .all(db)
         .await
+}
+
+/// Up to `limit` images whose copies in smaller widths were not made yet, with their owners, ordered by id and
+/// starting after `after`.
+pub async fn find_without_variants(
+    db: &impl ConnectionTrait,
+    after: ImageId,
+    limit: u64,
+) -> Result<Vec<(ImageId, UserId)>> {
+    gig_image::Entity::find()
+        .select_only()
+        .columns([gig_image::Column::Id, gig_image::Column::OwnerId])
+        .filter(gig_image::Column::VariantsVersion.is_null())
+        .filter(gig_image::Column::Id.gt(after))
+        .order_by_asc(gig_image::Column::Id)
+        .limit(limit)
+        .into_tuple()
+        .all(db)
+        .await
+}
+
+/// Whether the image exists and its copies were not made yet.
+pub async fn is_without_variants(db: &impl ConnectionTrait, id: ImageId) -> Result<bool> {
+    let found: Option<ImageId> = without_variants(id).into_tuple().one(db).await?;
+    Ok(found.is_some())
+}
+
+/// Locks the image until the transaction ends, and returns whether its copies were not made yet. Returns `false` if
+/// it does not exist.
+pub async fn lock_without_variants(tx: &impl ConnectionTrait, id: ImageId) -> Result<bool> {
+    let found: Option<ImageId> = without_variants(id).lock_exclusive().into_tuple().one(tx).await?;
+    Ok(found.is_some())
+}
+
+fn without_variants(id: ImageId) -> sea_orm::Select<gig_image::Entity> {
+    gig_image::Entity::find_by_id(id)
+        .select_only()
+        .column(gig_image::Column::Id)
+        .filter(gig_image::Column::VariantsVersion.is_null())
+}
+
+/// Records which copies the image has now, and its placeholder.
+pub async fn set_variants(
+    tx: &impl ConnectionTrait,
+    id: ImageId,
+    version: i32,
+    placeholder: Option<&str>,
+) -> Result<()> {
+    gig_image::Entity::update_many()
+        .col_expr(gig_image::Column::VariantsVersion, Expr::value(version))
+        .col_expr(gig_image::Column::Placeholder, Expr::value(placeholder.map(str::to_owned)))
+        .filter(gig_image::Column::Id.eq(id))
+        .exec(tx)
+        .await?;
+    Ok(())
 }
 
 /// The erased users who have an image.

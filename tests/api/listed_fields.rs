@@ -30,7 +30,7 @@ async fn every_field_in_a_list_equals_the_field_of_the_gig(app: TestApp) {
     let objects = [
         "price { amount currencyCode }",
         "category { id name slug minimumPrice { amount } }",
-        "images { id url width height byteSize }",
+        "images { id url large: url(width: 640) width height byteSize altText placeholder }",
         "seller { id displayName level verified memberSince }",
         "reviewReasons { code message }",
     ];

@@ -40,6 +40,7 @@ mod http_server;
 mod http_streaming;
 mod idempotency;
 mod idempotent_repetitions;
+mod image_variants;
 mod image_visibility;
 mod images;
 mod interrupted_uploads;

@@ -82,12 +82,17 @@ impl GigMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The file, sent as a GraphQL multipart request.")] file: Upload,
+        #[graphql(
+            desc = "What the image shows, in words, for people who do not see it: 0 to `Limits.gig.altTextMaxChars` \
+                    characters; empty if it is only decoration."
+        )]
+        alt_text: Option<String>,
     ) -> Result<UploadGigImagePayload> {
         let (services, viewer) = (ctx.services(), ctx.require_viewer()?);
         // One byte more than allowed, so that a file that is too large is detected.
         let bytes = file.read(ctx, services.limits.gig.image_upload_max_bytes + 1)?;
         let act = async {
-            let image = images::upload(services, viewer, bytes).await?;
+            let image = images::upload(services, viewer, bytes, alt_text).await?;
             Ok(ImageView { image, is_public: false })
         };
         let (view, errors) = repeatable::run(ctx, Box::pin(act)).await?;

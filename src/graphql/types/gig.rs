@@ -22,7 +22,7 @@ use crate::graphql::types::node::public_id;
 use crate::graphql::types::review::ReviewReason;
 use crate::graphql::types::scalar::{DateTime, Decimal, Url};
 use crate::graphql::types::user::User;
-use crate::service::images::image_url;
+use crate::service::images::{image_url, placeholder};
 use crate::store::gigs::rows::{Column, GigRow};
 use crate::store::images::ImageView;
 
@@ -102,23 +102,40 @@ pub struct GigImage {
     height: i32,
     /// The size of the file in bytes, at most `Limits.gig.imageMaxBytes`.
     byte_size: i32,
+    /// What the image shows, in words, as given at the upload: 0 to `Limits.gig.altTextMaxChars` characters; empty if
+    /// it is only decoration. Null if none was given.
+    alt_text: Option<String>,
+    /// A blurred miniature to show until the image is loaded: a thumbhash in base64. Grey for a moment if the image
+    /// was uploaded to an earlier version.
+    placeholder: String,
     #[graphql(skip)]
     view: ImageView,
 }
 
 #[ComplexObject]
 impl GigImage {
-    /// The URL of the image. While the gig is ACTIVE, the URL is public and does not change. Otherwise it is
-    /// signed, and expires after one to two hours.
-    async fn url(&self, ctx: &Context<'_>) -> Url {
-        Url(image_url(ctx.services(), &self.view))
+    /// The URL of the stored image, or with `width` of the nearest size that is at least as wide: 160, 320, 640, 1024
+    /// or 2048 pixels, or the full width of a smaller image. Such a size is sent as WebP to clients that accept it,
+    /// otherwise as JPEG. While the gig is ACTIVE, the URL is public, and changes only with the content. Otherwise it
+    /// is signed, and expires after one to two hours.
+    #[expect(clippy::unused_async, reason = "async-graphql requires async methods")]
+    async fn url(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The width in pixels in which the image is shown: at least 1.")] width: Option<i32>,
+    ) -> Result<Url> {
+        if let Some(width @ ..=0) = width {
+            return Err(Error::bad_input(format!("`width` must be at least 1, not {width}.")));
+        }
+        Ok(Url(image_url(ctx.services(), &self.view, width)))
     }
 }
 
 impl From<ImageView> for GigImage {
     fn from(view: ImageView) -> Self {
         let image::GigImage { id, width, height, byte_size, .. } = view.image;
-        Self { id: public_id(id), width, height, byte_size, view }
+        let (alt_text, placeholder) = (view.image.alt_text.clone(), placeholder(&view.image));
+        Self { id: public_id(id), width, height, byte_size, alt_text, placeholder, view }
     }
 }
 

@@ -53,6 +53,8 @@ pub struct GigLimits {
     image_max_bytes: i32,
     /// The maximum number of bytes of an uploaded image.
     image_upload_max_bytes: i32,
+    /// The maximum number of characters of the alternative text of an image.
+    alt_text_max_chars: i32,
     /// The maximum number of links.
     links_max: i32,
     /// The maximum number of characters of a link.
@@ -133,6 +135,7 @@ impl From<&limits::Limits> for Limits {
                 images_max: to_int(gig.images_max),
                 image_max_bytes: to_int(gig.image_max_bytes),
                 image_upload_max_bytes: to_int(gig.image_upload_max_bytes),
+                alt_text_max_chars: to_int(gig.alt_text_max_chars),
                 links_max: to_int(gig.links_max),
                 link_max_chars: to_int(gig.link_max_chars),
                 tags_max: to_int(gig.tags_max),

@@ -1,4 +1,4 @@
-//! `/media`: the images of gigs.
+//! `/media`: the images of gigs, as they are stored (`<id>.jpg`) and in smaller widths (`<id>-v<version>-<width>.jpg`).
 
 use std::sync::Arc;
 
@@ -11,14 +11,17 @@ use serde::Deserialize;
 use tower_http::request_id::RequestId;
 
 use crate::domain::id::{ImageId, PublicId};
+use crate::domain::image::GigImage;
 use crate::engine::Caller;
 use crate::graphql::error::ErrorCode;
 use crate::http::error_response::{reject, service_error};
+use crate::http::media_type::accepts_webp;
 use crate::http::middleware::request_id;
 use crate::http::response::matches_if_none_match;
 use crate::http::state::AppState;
+use crate::service;
 use crate::service::images;
-use crate::service::images::UrlSignature;
+use crate::service::images::{ImageFormat, UrlSignature};
 
 /// An image never changes, but its gig may leave the list at any time. So a cache may show a public one for five
 /// minutes, and must then ask again, which costs a 304.
@@ -45,44 +48,102 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Response {
     let (Ok(Path(file)), Ok(Query(query))) = (file, query) else { return not_found() };
-    let Some(name) = file.strip_suffix(".jpg") else { return not_found() };
-    let Some(image_id) = ImageId::parse(name) else { return not_found() };
+    let Some(name) = ImageName::parse(&file) else { return not_found() };
     let signature = query.expires.zip(query.signature);
     let signature = signature.map(|(expires, signature)| UrlSignature { expires, signature });
-    let image = async {
+    let visible = async {
         let viewer = match state.caller(&headers).await? {
             Caller::Viewer(viewer) => Some(viewer),
             Caller::Anonymous | Caller::InvalidCredentials { .. } => None,
         };
-        images::find(&state.services, viewer.as_deref(), image_id, signature.as_ref()).await
+        images::find(&state.services, viewer.as_deref(), name.id, signature.as_ref()).await
     };
-    let image = match image.await {
-        Ok(Some(image)) => image,
+    let visible = match visible.await {
+        Ok(Some(visible)) => visible,
         Ok(None) => return not_found(),
         Err(error) => return service_error(&error.into(), request_id::text_of(&id)),
     };
     // A signed URL is for one person, and is not purged from a cache together with the public one.
-    let is_public = image.is_public && signature.is_none();
-    let etag = format!("\"{name}\"");
-    let cache_headers = [
-        (header::CACHE_CONTROL, if is_public { PUBLIC } else { PRIVATE }),
-        (header::ETAG, HeaderValue::from_str(&etag).expect("an id is ASCII")),
-    ];
-    if matches_if_none_match(&headers, &etag) {
-        return (StatusCode::NOT_MODIFIED, cache_headers).into_response();
+    let is_public = visible.is_public && signature.is_none();
+    let cache_control = if is_public { PUBLIC } else { PRIVATE };
+    match respond(&state, &visible.image, name.width, cache_control, &headers).await {
+        Ok(response) => response.unwrap_or_else(not_found),
+        Err(error) => service_error(&error.into(), request_id::text_of(&id)),
     }
-    let content = match images::open(&state.services, &image).await {
-        Ok(Some(content)) => content,
-        Ok(None) => return not_found(),
-        Err(error) => return service_error(&error.into(), request_id::text_of(&id)),
+}
+
+/// The image that a path names.
+struct ImageName {
+    id: ImageId,
+    /// `None` for the image as it is stored.
+    width: Option<i32>,
+}
+
+impl ImageName {
+    /// The version in the path only keeps the URL from staying the same when the content changes. So a page that is
+    /// older than the newest copies still shows its images.
+    fn parse(file: &str) -> Option<Self> {
+        let name = file.strip_suffix(".jpg")?;
+        let Some((id, variant)) = name.split_once('-') else {
+            return Some(Self { id: ImageId::parse(name)?, width: None });
+        };
+        let (version, width) = variant.strip_prefix('v')?.split_once('-')?;
+        // Each width has one spelling.
+        let is_number = |text: &str| !text.starts_with(['+', '-', '0']);
+        let (version, width) =
+            (Some(version).filter(|it| is_number(it))?, Some(width).filter(|it| is_number(it))?);
+        version.parse::<i32>().ok()?;
+        Some(Self { id: ImageId::parse(id)?, width: Some(width.parse().ok()?) })
+    }
+}
+
+/// The response with an image; `None` if it does not have this width, or was deleted meanwhile.
+async fn respond(
+    state: &AppState,
+    image: &GigImage,
+    width: Option<i32>,
+    cache_control: HeaderValue,
+    headers: &HeaderMap,
+) -> Result<Option<Response>, service::Error> {
+    let services = &state.services;
+    let name = image.id.to_public();
+    let (format, etag) = match width {
+        None => (ImageFormat::Jpeg, format!("\"{name}\"")),
+        Some(width) => {
+            let Some(version) = image.variants().filter(|_| image.has_width(width)) else { return Ok(None) };
+            let is_webp = accepts_webp(headers);
+            let (format, extension) =
+                if is_webp { (ImageFormat::WebP, "webp") } else { (ImageFormat::Jpeg, "jpg") };
+            (format, format!("\"{name}-v{version}-{width}.{extension}\""))
+        }
     };
-    let content_headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (header::CONTENT_LENGTH, content.bytes.into()),
-    ];
-    // A client that reads slowly, or nothing, holds only a part of the file in memory.
-    (cache_headers, content_headers, Body::from_stream(content.parts)).into_response()
+    let mut response = if matches_if_none_match(headers, &etag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let content = match width {
+            None => images::open(services, image).await?,
+            Some(width) => images::open_width(services, image, width, format).await?,
+        };
+        let Some(content) = content else { return Ok(None) };
+        let content_type = match format {
+            ImageFormat::Jpeg => HeaderValue::from_static("image/jpeg"),
+            ImageFormat::WebP => HeaderValue::from_static("image/webp"),
+        };
+        let content_headers = [
+            (header::CONTENT_TYPE, content_type),
+            (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+            (header::CONTENT_LENGTH, content.bytes.into()),
+        ];
+        // A client that reads slowly, or nothing, holds only a part of the file in memory.
+        (content_headers, Body::from_stream(content.parts)).into_response()
+    };
+    let response_headers = response.headers_mut();
+    response_headers.insert(header::CACHE_CONTROL, cache_control);
+    response_headers.insert(header::ETAG, HeaderValue::from_str(&etag).expect("an id is ASCII"));
+    if width.is_some() {
+        response_headers.append(header::VARY, HeaderValue::from_static("accept"));
+    }
+    Ok(Some(response))
 }
 
 fn not_found() -> Response {

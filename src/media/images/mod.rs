@@ -19,6 +19,7 @@ mod raster;
 mod samples;
 #[cfg(test)]
 mod tests;
+pub mod variants;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -26,7 +27,7 @@ use bytes::Bytes;
 use image::{DynamicImage, RgbImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
-use self::raster::{Layout, Raster, fit};
+use self::raster::fit;
 
 pub use crate::media::images::invalid_image::InvalidImage;
 
@@ -98,10 +99,16 @@ pub struct EncodedImage {
 /// # Errors
 /// The file does not begin with a complete JPEG, PNG or WebP within `bounds`, or it is damaged.
 pub fn reencode(input: &[u8], bounds: &Bounds) -> Result<EncodedImage, InvalidImage> {
+    let (encoded, _) = encode_within(decode_upload(input, bounds)?, bounds)?;
+    Ok(encoded)
+}
+
+/// Decodes a file: the pixels as they will be stored.
+fn decode_upload(input: &[u8], bounds: &Bounds) -> Result<RgbImage, InvalidImage> {
     let file = container::inspect(input, bounds)?;
     // Some damaged files make a decoder panic (image-webp 0.2.4: frames; png 0.18.1: palettes).
     let decoded = catch_unwind(AssertUnwindSafe(|| decode_to_fit(&file, bounds)));
-    encode_within(decoded.unwrap_or(Err(InvalidImage::Damaged))?, bounds)
+    decoded.unwrap_or(Err(InvalidImage::Damaged))
 }
 
 /// The pixels as they will be stored: no larger than allowed, in sRGB, upright.
@@ -130,31 +137,51 @@ pub fn claimed_pixels(input: &[u8]) -> Option<u64> {
 /// # Errors
 /// There are no pixels, or not even one pixel fits into `stored_max_bytes`.
 pub fn encode(pixels: &RgbImage, bounds: &Bounds) -> Result<EncodedImage, InvalidImage> {
+    let (encoded, _) = encode_within(pixels.clone(), bounds)?;
+    Ok(encoded)
+}
+
+/// Encodes pixels as [`encode`] does. Also returns the pixels that were encoded.
+fn encode_within(mut pixels: RgbImage, bounds: &Bounds) -> Result<(EncodedImage, RgbImage), InvalidImage> {
     if pixels.is_empty() {
         return Err(InvalidImage::Empty);
     }
-    encode_within(shrink(pixels, bounds.stored_max_side).unwrap_or_else(|| pixels.clone()), bounds)
+    if let Some(smaller) = shrink(&pixels, bounds.stored_max_side) {
+        pixels = smaller;
+    }
+    let encode = |pixels: &RgbImage, quality| encode_jpeg(pixels, quality, SamplingFactor::F_1_1);
+    let (encoded, smaller) = encode_to(&pixels, bounds.stored_max_bytes, &QUALITIES, encode)?;
+    Ok((encoded, smaller.unwrap_or(pixels)))
 }
 
-fn encode_within(mut pixels: RgbImage, bounds: &Bounds) -> Result<EncodedImage, InvalidImage> {
+/// Encodes pixels in the first of the qualities with which they have at most `max_bytes`. If none fits, they are made
+/// smaller, and returned, too.
+fn encode_to(
+    pixels: &RgbImage,
+    max_bytes: usize,
+    qualities: &[u8],
+    encode: impl Fn(&RgbImage, u8) -> Vec<u8>,
+) -> Result<(EncodedImage, Option<RgbImage>), InvalidImage> {
+    let mut smaller: Option<RgbImage> = None;
     loop {
-        let (width, height) = pixels.dimensions();
-        for quality in QUALITIES {
-            let jpeg = encode_jpeg(&pixels, quality);
-            if jpeg.len() <= bounds.stored_max_bytes {
-                return Ok(EncodedImage { bytes: jpeg.into(), width, height });
+        let current = smaller.as_ref().unwrap_or(pixels);
+        let (width, height) = current.dimensions();
+        for quality in qualities {
+            let bytes = encode(current, *quality);
+            if bytes.len() <= max_bytes {
+                return Ok((EncodedImage { bytes: bytes.into(), width, height }, smaller));
             }
         }
-        let too_many = InvalidImage::TooManyBytes { max: bounds.stored_max_bytes };
-        pixels = shrink(&pixels, width.max(height) / 2).ok_or(too_many)?;
+        let too_many = InvalidImage::TooManyBytes { max: max_bytes };
+        smaller = Some(shrink(current, width.max(height) / 2).ok_or(too_many)?);
     }
 }
 
-fn encode_jpeg(pixels: &RgbImage, quality: u8) -> Vec<u8> {
+fn encode_jpeg(pixels: &RgbImage, quality: u8, sampling: SamplingFactor) -> Vec<u8> {
     let side = |side: u32| u16::try_from(side).expect("the sides are within those of JPEG");
     let mut jpeg = Vec::new();
     let mut encoder = Encoder::new(&mut jpeg, quality);
-    encoder.set_sampling_factor(SamplingFactor::F_1_1);
+    encoder.set_sampling_factor(sampling);
     encoder
         .encode(pixels.as_raw(), side(pixels.width()), side(pixels.height()), ColorType::Rgb)
         .expect("there are pixels, and writing to a vector cannot fail");
@@ -163,11 +190,12 @@ fn encode_jpeg(pixels: &RgbImage, quality: u8) -> Vec<u8> {
 
 /// The image with no side above `max_side`; `None` if it has none, or if not even one pixel is allowed.
 fn shrink(pixels: &RgbImage, max_side: u32) -> Option<RgbImage> {
-    let size = pixels.dimensions();
-    let (width, height) = fit(size, max_side.min(JPEG_MAX_SIDE));
-    if max_side == 0 || (width, height) == size {
-        return None;
-    }
-    let raster = Raster::new(size.0, size.1, Layout::Rgb, pixels.as_raw().clone());
-    RgbImage::from_raw(width, height, raster.resized(width, height).into_pixels())
+    let size = fit(pixels.dimensions(), max_side.min(JPEG_MAX_SIDE));
+    (max_side > 0 && size != pixels.dimensions()).then(|| resized(pixels, size))
+}
+
+/// The image in another size.
+fn resized(pixels: &RgbImage, size: (u32, u32)) -> RgbImage {
+    let resized = raster::resize_rgb(pixels.as_raw(), pixels.dimensions(), size);
+    RgbImage::from_raw(size.0, size.1, resized).expect("there are three bytes for each pixel")
 }

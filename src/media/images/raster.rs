@@ -90,6 +90,11 @@ fn resize(pixels: &[u8], from: (u32, u32), to: (u32, u32), pixel_type: PixelType
     target.into_vec()
 }
 
+/// Returns RGB pixels in another size.
+pub fn resize_rgb(pixels: &[u8], from: (u32, u32), to: (u32, u32)) -> Vec<u8> {
+    resize(pixels, from, to, PixelType::U8x3)
+}
+
 /// The largest size with these proportions and no side above `max_side`, at most the given one.
 pub fn fit((width, height): (u32, u32), max_side: u32) -> (u32, u32) {
     let longest = width.max(height);

@@ -124,7 +124,10 @@ fn an_image_of_too_many_bytes_loses_quality_and_then_size() {
     assert_eq!((image.width, image.height), (1024, 1024));
     let bounds = Bounds { stored_max_bytes: 10, ..bounds };
     let few = RgbImage::new(40, 24);
-    let least = Bounds { stored_max_bytes: encode_jpeg(&RgbImage::new(1, 1), QUALITIES[0]).len(), ..bounds };
+    let least = Bounds {
+        stored_max_bytes: encode_jpeg(&RgbImage::new(1, 1), QUALITIES[0], SamplingFactor::F_1_1).len(),
+        ..bounds
+    };
     let image = encode(&few, &least).unwrap();
     assert_eq!((image.width, image.height), (5, 3));
     assert_eq!(encode(&few, &bounds).unwrap_err(), InvalidImage::TooManyBytes { max: 10 });

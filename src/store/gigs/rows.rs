@@ -85,7 +85,15 @@ pub(super) struct RowLayout {
 const FIXED_COLUMNS: [&str; 5] = ["id", "seller_id", "category_id", "price_cents", "published_at"];
 const SELLER_COLUMNS: [&str; 4] =
     ["seller.display_name", "seller.points", "seller.verified_at IS NOT NULL", "seller.created_at"];
-const IMAGE_COLUMNS: [&str; 4] = ["image.id", "image.width", "image.height", "image.byte_size"];
+const IMAGE_COLUMNS: [&str; 7] = [
+    "image.id",
+    "image.width",
+    "image.height",
+    "image.byte_size",
+    "image.alt_text",
+    "image.placeholder",
+    "image.variants_version",
+];
 
 impl Column {
     /// The name of the column of the table `gig`; `None` for joined tables.
@@ -257,6 +265,9 @@ impl Reader<'_> {
             width: self.next()?,
             height: self.next()?,
             byte_size: self.next()?,
+            alt_text: self.next()?,
+            placeholder: self.next()?,
+            variants_version: self.next()?,
         }))
     }
 }

@@ -114,7 +114,7 @@ pub(super) const CATALOGUE: &[TypeAccess] = &[
     type_access(
         "GigImage",
         "The same as the gig that it belongs to. Before it belongs to a gig: its owner and reviewers.",
-        &[(Everyone, &["byteSize", "height", "id", "url", "width"])],
+        &[(Everyone, &["altText", "byteSize", "height", "id", "placeholder", "url", "width"])],
     ),
     type_access("Country", "Everybody can read it.", &[(Everyone, &["code", "hasPostalCode", "name"])]),
     type_access(

@@ -77,6 +77,7 @@ pub(super) const PAYLOADS: &[TypeAccess] = &[
         &[(
             Everyone,
             &[
+                "altTextMaxChars",
                 "deliveryDaysMax",
                 "descriptionMaxChars",
                 "imageMaxBytes",
