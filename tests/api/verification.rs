@@ -277,6 +277,8 @@ async fn names_and_addresses_of_every_country_are_accepted(app: TestApp) {
     let countries = countries.as_array().expect("a list");
     assert_eq!(countries.len(), 250);
     assert_eq!(countries[1], json!({ "code": "AX", "name": "Åland Islands", "hasPostalCode": true }));
+    let save =
+        async |form: Value| user_errors(&ann.client.run(&save_mutation(), form).await["savePersonalInfo"]);
     for (changes, expected) in [
         (json!({ "firstName": "", "lastName": "Suharto" }), vec![]),
         (json!({ "firstName": "Suharto", "lastName": " " }), vec![]),
@@ -291,7 +293,7 @@ async fn names_and_addresses_of_every_country_are_accepted(app: TestApp) {
         for (field, value) in changes.as_object().expect("an object") {
             form["input"][field] = value.clone();
         }
-        assert_eq!(ann.client.mutation_errors(&save_mutation(), form).await, expected, "{changes}");
+        assert_eq!(save(form).await, expected, "{changes}");
     }
     // Every country that is listed is accepted, with a postal code where it has them.
     for country in countries.iter().step_by(7) {
@@ -300,7 +302,7 @@ async fn names_and_addresses_of_every_country_are_accepted(app: TestApp) {
         form["input"]["postalCode"] = json!("");
         let expected =
             if country["hasPostalCode"] == true { vec![violation("REQUIRED", "postalCode")] } else { vec![] };
-        assert_eq!(ann.client.mutation_errors(&save_mutation(), form).await, expected, "{country}");
+        assert_eq!(save(form).await, expected, "{country}");
     }
     // The number is stored as it was typed.
     let saved = ann.client.mutate(&save_mutation(), personal_info("αβ-123*456")).await;
