@@ -46,8 +46,8 @@ const FACETS_TYPE: &str = "GigFacets";
 /// The lists of `GigFacets`, and the cost of counting.
 const FACETS: [(&str, u64); 3] = [("categories", 20), ("priceRanges", 20), ("tags", 50)];
 
-/// The field that counts the review queue, and its cost.
-const SUMMARY: (&str, &str) = ("Query", "reviewSummary");
+/// The fields that count the review queue, and their cost.
+const SUMMARIES: [(&str, &str); 2] = [("Query", "reviewSummary"), ("ReviewQueueEvent", "summary")];
 const SUMMARY_COST: u64 = 40;
 
 /// The length of a list that [`list_lengths`](crate::engine::limits::list_lengths) does not know.
@@ -162,7 +162,8 @@ impl<'a> CostCounter<'a> {
             CostKind::Work => {
                 let list = if info.is_paged { self.search_cost(field) + self.filter_cost(field) } else { 0 };
                 let ids = if info.list_argument.is_some() { count.div_ceil(IDS_PER_POINT) } else { 0 };
-                let summary = if (type_name, field.name.node.as_str()) == SUMMARY { SUMMARY_COST } else { 0 };
+                let summary =
+                    if SUMMARIES.contains(&(type_name, field.name.node.as_str())) { SUMMARY_COST } else { 0 };
                 let own = facet.map_or(list + ids + summary, |facet| facet.1);
                 count.saturating_mul(inner).saturating_add(own)
             }

@@ -1,4 +1,4 @@
-//! Reads of `ReviewSummary`. The root field checks that the viewer is a reviewer.
+//! Reads of `ReviewSummary`. The root fields check that the viewer is a reviewer.
 
 use std::collections::HashMap;
 

@@ -15,6 +15,7 @@ use crate::graphql::subscription::source::{FanoutScope, SubscriptionSource, hand
 use crate::graphql::subscription::{Delivery, Event, open_source};
 use crate::graphql::types::node::public_id;
 use crate::graphql::types::review::{ReviewItem, ReviewKind};
+use crate::graphql::types::review_summary::ReviewSummary;
 use crate::graphql::types::scalar::DateTime;
 use crate::store::reviews;
 use crate::store::reviews::QueueQuery;
@@ -57,6 +58,9 @@ pub struct ReviewQueueEvent {
     item_id: ID,
     #[graphql(skip)]
     item_row_id: ReviewItemId,
+    /// The argument `kind` of the subscription.
+    #[graphql(skip)]
+    kind_filter: Option<Kind>,
 }
 
 #[ComplexObject]
@@ -68,6 +72,12 @@ impl ReviewQueueEvent {
             Ok(item.map(ReviewItem::from))
         })
         .await
+    }
+
+    /// Counts of the queue now: of the kind that the subscription is about, or of both kinds. They equal
+    /// `Query.reviewSummary` with the same `kind`.
+    async fn summary(&self) -> ReviewSummary {
+        ReviewSummary(self.kind_filter)
     }
 
     /// The number of items of both kinds that are OPEN now.
@@ -117,6 +127,7 @@ impl ReviewQueueSubscription {
                         kind: review_kind.into(),
                         item_id: public_id(item_id),
                         item_row_id: item_id,
+                        kind_filter,
                     }))
                 }
                 _ => None,

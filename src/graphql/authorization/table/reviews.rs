@@ -154,6 +154,7 @@ pub(super) const REVIEWS: &[TypeAccess] = &[
                 "occurredAt",
                 "openCount",
                 "overdueCount",
+                "summary",
             ],
         )],
     ),
