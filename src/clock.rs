@@ -18,3 +18,8 @@ impl Clock for SystemClock {
         Utc::now().trunc_subsecs(3)
     }
 }
+
+/// Whole seconds from `now` until `moment`; 0 if it is over.
+pub fn seconds_until(moment: DateTime<Utc>, now: DateTime<Utc>) -> i32 {
+    i32::try_from((moment - now).num_seconds().max(0)).unwrap_or(i32::MAX)
+}

@@ -79,6 +79,7 @@ impl Gateway {
             listen: Some("127.0.0.1:0".to_owned()),
             data_dir: Some(dir.path().display().to_string()),
             token_secret: Some(TOKEN_SECRET.to_owned()),
+            federation: Some("on".to_owned()),
             budgets: Some(NO_RATE_LIMITS.to_owned()),
             sign_in_failures: Some("4000000000".to_owned()),
             sign_in_failures_per_account: Some("4000000000".to_owned()),
@@ -95,7 +96,7 @@ impl Gateway {
         let secrets = [TOKEN_SECRET.to_owned(), dir.path().display().to_string()];
         Self {
             address: app.address,
-            schema: Schema::parse(&gigway::graphql::sdl()),
+            schema: Schema::parse(&gigway::graphql::Schema::new(true).sdl()),
             checker: ResponseChecker::new(&fixtures, &secrets),
             fixtures,
             client: RawClient::new(app.address),

@@ -29,6 +29,7 @@ pub(super) async fn run(config: &Config) -> Result<ExitCode, Failure> {
             .await;
     let results = [
         ("configuration", Ok(format!("{:?}", config.environment).to_lowercase())),
+        ("federation", Ok(describe_federation(config))),
         (
             "database",
             match &database {
@@ -73,6 +74,16 @@ pub(super) async fn run(config: &Config) -> Result<ExitCode, Failure> {
 async fn with_timeout<T>(check: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     let result = tokio::time::timeout(CHECK_TIMEOUT, check).await;
     result.unwrap_or_else(|_| Err(format!("no answer within {} s", CHECK_TIMEOUT.as_secs())))
+}
+
+/// Whether the gateway is a subgraph, and whether a router can read its schema from it.
+fn describe_federation(config: &Config) -> String {
+    if !config.federation {
+        return "off".into();
+    }
+    let sdl =
+        if config.introspection { "" } else { "; `_service` is off like introspection: use gigway schema" };
+    format!("on: a subgraph of Apollo Federation 2{sdl}")
 }
 
 async fn check_schema(config: &Config, db: &Database) -> CheckResult {

@@ -174,7 +174,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Log { command } => log::run(&config, command).await,
         Command::Audit(arguments) => audit::run(&config, arguments).await,
         Command::Retention { command } => retention::run(&config, command).await,
-        Command::Doctor => doctor::run(&config).await,
+        Command::Doctor => Box::pin(doctor::run(&config)).await,
         Command::Schema(_) => unreachable!("handled before the configuration is read"),
     }
 }

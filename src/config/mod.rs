@@ -144,6 +144,8 @@ pub struct Config {
     pub header_timeout: Duration,
     pub operations: OperationLimits,
     pub rate_limits: RateLimitRules,
+    /// Whether the gateway is a subgraph of Apollo Federation 2.
+    pub federation: bool,
     /// Whether introspection works and error messages suggest similar names.
     pub introspection: bool,
     pub get_requests: GetRequests,
@@ -256,6 +258,7 @@ impl Config {
             )?,
             rate_limits: parse_rate_limits(settings.budgets.as_deref(), environment, &operations)?,
             operations,
+            federation: parse_switch("GIGWAY_FEDERATION", settings.federation.as_deref(), false)?,
             introspection: parse_switch(
                 "GIGWAY_INTROSPECTION",
                 settings.introspection.as_deref(),

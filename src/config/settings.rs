@@ -160,6 +160,17 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_BUDGETS", global = true, value_name = "JSON")]
     pub budgets: Option<String>,
 
+    /// on or off: be a subgraph of Apollo Federation 2, with the fields _service and _entities
+    /// [default: off]
+    #[arg(
+        id = "federation_setting",
+        long = "subgraph",
+        env = "GIGWAY_FEDERATION",
+        global = true,
+        value_name = "SWITCH"
+    )]
+    pub federation: Option<String>,
+
     /// on or off: introspection, and name suggestions in error messages [default: on; in production off]
     #[arg(long, env = "GIGWAY_INTROSPECTION", global = true, value_name = "SWITCH")]
     pub introspection: Option<String>,

@@ -44,6 +44,8 @@ pub enum IdKind {
     ReviewItem,
     #[strum(serialize = "cat")]
     Category,
+    #[strum(serialize = "vwr")]
+    Viewer,
 }
 
 /// An id that clients see, under the prefix of its kind.
@@ -144,6 +146,8 @@ public_ids! {
     ReviewItemId = ReviewItem,
     /// A category of the catalogue: `cat_`.
     CategoryId = Category,
+    /// A user as the viewer: `vwr_`. It has the user's UUID.
+    ViewerId = Viewer,
 }
 
 typed_ids! {
@@ -160,6 +164,12 @@ typed_ids! {
 }
 
 impl From<UserId> for VerificationId {
+    fn from(user: UserId) -> Self {
+        Self(user.0)
+    }
+}
+
+impl From<UserId> for ViewerId {
     fn from(user: UserId) -> Self {
         Self(user.0)
     }

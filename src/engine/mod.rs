@@ -74,11 +74,11 @@ use crate::engine::response::{
 use crate::engine::response_cache::{
     CacheRequests, CacheSize, CachedResponse, EntryMeta, Outcome, ResponseCache,
 };
+use crate::graphql::Schema;
 use crate::graphql::context::RequestContext;
 pub use crate::graphql::context::{Caller, RequestMeta, request_span};
 use crate::graphql::error::{Error, ErrorCode};
 use crate::graphql::outcomes::OutcomeLog;
-use crate::graphql::{Schema, schema};
 use crate::service::Services;
 use crate::store::DatabaseTime;
 
@@ -104,7 +104,7 @@ pub struct Engine {
 
 impl Engine {
     pub fn new(services: Arc<Services>, config: &Config) -> Self {
-        let schema = schema();
+        let schema = Schema::new(config.federation);
         let list_lengths = ListLengths::new(&services.limits, services.catalogue.size());
         let (limits, introspection) = (config.operations.clone(), config.introspection);
         let validator = RequestValidator::new(limits, introspection, &schema.sdl(), &list_lengths);

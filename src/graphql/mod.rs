@@ -5,6 +5,7 @@
 //! | [`types`] | output types, scalars, interfaces, unions |
 //! | [`inputs`] | input types |
 //! | [`query`], [`mutation`], [`subscription`] | the root types |
+//! | [`Schema`] | the root types together, with or without Apollo Federation |
 //! | [`loaders`] | batched reads |
 //! | [`context`] | what a resolver knows about its request, and whom an execution is for |
 //! | [`error`] | GraphQL errors and their codes |
@@ -62,40 +63,12 @@ mod loaders;
 pub mod mutation;
 pub mod outcomes;
 pub mod query;
+mod schema;
 pub mod subscription;
 pub mod types;
 
-use async_graphql::ValidationMode;
-
 pub use context::{Caller, RequestMeta};
-
-/// The schema. Each request brings its own [`RequestContext`](context::RequestContext).
-pub type Schema = async_graphql::Schema<query::Query, mutation::Mutation, subscription::Subscription>;
-
-/// Builds the schema.
-pub fn schema() -> Schema {
-    let mutation = mutation::Mutation::default();
-    Schema::build(query::Query, mutation, subscription::Subscription::default())
-        .register_output_type::<subscription::Event>()
-        .enable_subscription_in_federation()
-        // The engine has validated the document by the time that the library sees it.
-        .validation_mode(ValidationMode::Fast)
-        .finish()
-}
-
-/// The schema in the GraphQL schema definition language: the text of schema.graphql.
-pub fn sdl() -> String {
-    let options = async_graphql::SDLExportOptions::new().use_space_ident().indent_width(2);
-    let sdl = schema().sdl_with_options(options);
-    format!("{}\n", sdl.trim_end())
-}
-
-/// The schema as a subgraph of Apollo Federation 2, for a router that composes it with others.
-pub fn federation_sdl() -> String {
-    let options = async_graphql::SDLExportOptions::new().use_space_ident().indent_width(2).federation();
-    let sdl = schema().sdl_with_options(options);
-    format!("{}\n", sdl.trim_end())
-}
+pub use schema::{Schema, federation_sdl, sdl};
 
 #[cfg(test)]
 mod tests {

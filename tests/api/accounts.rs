@@ -27,11 +27,35 @@ async fn signing_up_opens_a_session_as_a_member(app: TestApp) {
     let session = &payload["session"];
     assert_eq!(session["viewer"]["email"], "Ann@Example.com");
     assert!(text(&session["viewer"]["user"]["id"]).starts_with("usr_"));
+    // A clock of the client plays no part in `expiresIn`.
+    let seconds = session["accessTokenExpiresIn"].as_i64().expect("a number");
+    assert!((1..=15 * 60).contains(&seconds), "{session}");
     let ann = app.gateway_b().with_token(&text(&session["accessToken"]));
     let viewer = ann.run(VIEWER, json!({})).await["viewer"].take();
     assert_eq!(viewer["role"], "MEMBER");
     assert_eq!(viewer["user"], json!({ "displayName": "Ann", "level": 0, "verified": false }));
     assert_eq!(app.gateway_a().run(VIEWER, json!({})).await, json!({ "viewer": null }));
+}
+
+async fn the_viewer_has_an_id_that_is_not_that_of_a_node(app: TestApp) {
+    let query = "{ viewer { __typename id user { id } } }";
+    let (ann, bob) = (app.member("Ann").await, app.member("Bob").await);
+    let viewer = ann.client.run(query, json!({})).await["viewer"].take();
+    let id = text(&viewer["id"]);
+    // Two objects of one user never have the same key in a client's cache.
+    assert!(id.starts_with("vwr_") && text(&viewer["user"]["id"]).starts_with("usr_"), "{viewer}");
+    assert_eq!(ann.at(&app.gateway_b()).run(query, json!({})).await["viewer"], viewer);
+    let again = app.sign_in(&ann.email).await;
+    assert_eq!(again.client.run(query, json!({})).await["viewer"], viewer);
+    assert_ne!(bob.client.run(query, json!({})).await["viewer"]["id"], viewer["id"]);
+    let nodes = "query($id: ID!) { node(id: $id) { id } nodes(ids: [$id]) { id } gig(id: $id) { id } }";
+    for client in [&ann.client, &bob.client, &app.gateway_a()] {
+        let found = client.run(nodes, json!({ "id": id })).await;
+        assert_eq!(found, json!({ "node": null, "nodes": [null], "gig": null }));
+    }
+    let listed = "query($id: ID) { gigs(where: { seller: $id }) { totalCount } }";
+    ann.post(app.gig_form("I will write a song for you").await).await;
+    assert_eq!(ann.client.run(listed, json!({ "id": id })).await["gigs"]["totalCount"], 0);
 }
 
 async fn an_invalid_sign_up_reports_every_violation_and_changes_nothing(app: TestApp) {
@@ -211,6 +235,7 @@ async fn the_stored_token_hash_cannot_be_used_as_a_token(app: TestApp) {
 
 on_both_back_ends!(
     signing_up_opens_a_session_as_a_member,
+    the_viewer_has_an_id_that_is_not_that_of_a_node,
     an_invalid_sign_up_reports_every_violation_and_changes_nothing,
     concurrent_sign_ups_with_one_email_create_one_account,
     an_unknown_email_and_a_wrong_password_get_the_same_response,

@@ -291,6 +291,7 @@ async fn random_requests_get_valid_responses(settings: Settings, gateways: usize
     let seed = number("GIGWAY_FUZZ_SEED", SEED);
     let settings = Settings {
         token_secret: Some(TOKEN_SECRET.to_owned()),
+        federation: Some("on".to_owned()),
         // Random passwords must not lock the clients out.
         sign_in_failures: Some("1000000".to_owned()),
         sign_in_failures_per_account: Some("1000000".to_owned()),
@@ -317,7 +318,7 @@ async fn random_requests_get_valid_responses(settings: Settings, gateways: usize
         let end = requests.min(first + ROUND);
         fixtures = fixtures.with_new_sessions(addresses[0]).await;
         let checker = ResponseChecker::new(&fixtures, &secrets);
-        let schema = Schema::parse(&gigway::graphql::sdl());
+        let schema = Schema::parse(&gigway::graphql::Schema::new(true).sdl());
         let campaign =
             Arc::new(Campaign { schema, fixtures: fixtures.clone(), checker, addresses: addresses.clone() });
         let (next, sockets) =

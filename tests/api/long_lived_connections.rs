@@ -56,6 +56,7 @@ async fn a_socket_stays_open_with_refreshed_credentials_and_closes_without() {
     refreshing.send_connection_init(Some(&token)).await;
     let ack = refreshing.receive().await;
     assert!(ack["payload"]["accessTokenExpiresAt"].is_string(), "{ack}");
+    assert!(ack["payload"]["accessTokenExpiresIn"].is_i64(), "{ack}");
     refreshing.subscribe("mine", GIG_STATUS_CHANGED, json!({})).await;
     let mut expiring = Socket::open(ann.client.address, Some(&token)).await;
     expiring.subscribe("mine", GIG_STATUS_CHANGED, json!({})).await;

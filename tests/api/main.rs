@@ -30,6 +30,7 @@ mod examples;
 mod fair_use;
 mod fanout;
 mod faults;
+mod federation;
 mod forged_messages;
 mod full_disk;
 mod fuzz;

@@ -1,5 +1,4 @@
-//! Protections: limits of operations, CSRF, batches, timeouts, and what production hides. Also the entities
-//! of Federation.
+//! Protections: limits of operations, CSRF, batches, timeouts, and what production hides.
 
 use std::time::Duration;
 
@@ -121,44 +120,9 @@ async fn requests_that_need_no_cors_preflight_are_rejected(app: TestApp) {
     assert_eq!(data["viewer"]["gigs"]["totalCount"], 0);
 }
 
-async fn federation_entities_are_found_by_key(app: TestApp) {
-    let (ann, bob) = (app.member("Ann").await, app.member("Bob").await);
-    let listed = ann.post(app.gig_form("I will write a song for you").await).await;
-    app.reviewer("Rita").await.approve(&listed).await;
-    let waiting = ann.post(app.gig_form("I will write two songs for you").await).await;
-    let category = app.category("Music").await;
-    let query = "query($keys: [_Any!]!) { _entities(representations: $keys) { __typename ... on Gig { title }
-        ... on User { displayName } ... on Category { slug } } }";
-    let keys = json!({ "keys": [
-        { "__typename": "User", "id": ann.id },
-        { "__typename": "Gig", "id": listed },
-        { "__typename": "Gig", "id": waiting },
-        { "__typename": "Category", "id": category },
-        { "__typename": "User", "id": category },
-    ] });
-    let entities = bob.client.run(query, keys.clone()).await;
-    let expected = json!([
-        { "__typename": "User", "displayName": "Ann" },
-        { "__typename": "Gig", "title": "I will write a song for you" },
-        null,
-        { "__typename": "Category", "slug": "music" },
-        null,
-    ]);
-    assert_eq!(entities["_entities"], expected);
-    assert_eq!(ann.client.run(query, keys).await["_entities"][2]["title"], "I will write two songs for you");
-    let not_an_entity = json!({ "keys": [{ "__typename": "Verification", "id": "ver_x" }] });
-    let refused = bob.client.execute(query, not_an_entity).await;
-    assert!(!error_codes(&refused).contains(&"INTERNAL_SERVER_ERROR".to_owned()), "{refused}");
-    let too_many: Vec<_> = (0..1001).map(|_| json!({ "__typename": "User", "id": ann.id })).collect();
-    assert_eq!(bob.client.error_codes(query, json!({ "keys": too_many })).await, ["QUERY_TOO_COMPLEX"]);
-    let service = bob.client.run("{ _service { sdl } }", json!({})).await;
-    assert!(service["_service"]["sdl"].as_str().expect("text").contains("@key(fields: \"id\")"));
-}
-
 on_both_back_ends!(
     an_operation_over_a_limit_is_rejected_with_the_limit_and_the_location,
     requests_that_need_no_cors_preflight_are_rejected,
-    federation_entities_are_found_by_key,
 );
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -316,7 +280,7 @@ async fn an_operation_that_times_out_is_stopped_and_rolled_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn production_disables_introspection_and_field_suggestions() {
-    let app = TestApp::start(production(), 1).await;
+    let app = TestApp::start(Settings { federation: Some("on".into()), ..production() }, 1).await;
     let gateway_a = app.gateway_a();
     let introspection = introspection();
     for query in [introspection.as_str(), "{ __type(name: \"Gig\") { name } }", "{ _service { sdl } }"] {

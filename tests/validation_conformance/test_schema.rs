@@ -7,7 +7,6 @@ use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{Node, Schema};
 
-const SCHEMA_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql");
 /// Features that the schema does not use yet: floats, nested lists, and required arguments with default
 /// values.
 const EXTENSION: &str = "
@@ -133,7 +132,7 @@ pub fn parse_type(text: &str) -> Type {
 
 /// The SDL of the extended schema, and the file that it was written to.
 pub fn write_schema() -> (String, PathBuf) {
-    let sdl = std::fs::read_to_string(SCHEMA_FILE).expect("schema.graphql is readable") + EXTENSION;
+    let sdl = gigway::graphql::Schema::new(true).sdl() + EXTENSION;
     let file = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join(format!("validation-conformance-{:?}.graphql", std::thread::current().id()));
     std::fs::write(&file, &sdl).expect("the directory for temporary files is writable");

@@ -10,6 +10,7 @@ use crate::domain::limits::Limits;
 use crate::engine::limits::LimitExceeded;
 use crate::engine::limits::list_lengths::ListLengths;
 use crate::engine::request_validator::RequestValidator;
+use crate::graphql::Schema;
 
 fn validator(limits: OperationLimits) -> RequestValidator {
     validator_with(limits, true)
@@ -17,7 +18,7 @@ fn validator(limits: OperationLimits) -> RequestValidator {
 
 fn validator_with(limits: OperationLimits, introspection: bool) -> RequestValidator {
     let list_lengths = ListLengths::new(&Limits::default(), 27);
-    RequestValidator::new(limits, introspection, &crate::graphql::sdl(), &list_lengths)
+    RequestValidator::new(limits, introspection, &Schema::new(true).sdl(), &list_lengths)
 }
 
 /// A value of the error's extensions; empty if it is not set.

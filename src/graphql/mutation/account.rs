@@ -1,8 +1,9 @@
 //! Mutations of accounts and sessions.
 
-use async_graphql::{Context, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, Object, SimpleObject};
 use secrecy::SecretString;
 
+use crate::clock::seconds_until;
 use crate::domain::account::SignUpForm;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
@@ -43,6 +44,7 @@ pub struct SignOutPayload {
 /// A ticket that opens streams without an access token, for clients that cannot send headers, such as
 /// `EventSource`.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct StreamTicket {
     /// The value of the query parameter `ticket`. The first use binds it to the operation and its variables.
     /// It has one open stream: a reconnect with `Last-Event-ID` replaces it.
@@ -50,6 +52,14 @@ pub struct StreamTicket {
     /// When the ticket expires. A stream that is open then continues. It ends a short time after the access
     /// token expires with which the ticket was created.
     expires_at: DateTime,
+}
+
+#[ComplexObject]
+impl StreamTicket {
+    /// Seconds from this response until the ticket expires, for clients whose clock is wrong.
+    async fn expires_in(&self, ctx: &Context<'_>) -> i32 {
+        seconds_until(self.expires_at.0, ctx.services().now())
+    }
 }
 
 /// The result of creating a stream ticket.

@@ -1,6 +1,6 @@
 //! The root type `Query`.
 
-use async_graphql::{Context, ID, Object};
+use async_graphql::{Context, ID, MergedObject, Object};
 use futures_util::future::join_all;
 
 use crate::domain::country::COUNTRIES;
@@ -52,11 +52,20 @@ fn one_of(state: Option<ReviewState>, states: Option<Vec<ReviewState>>) -> Resul
     }
 }
 
-pub struct Query;
-
 /// All queries. They change nothing.
+#[derive(MergedObject, Default)]
+pub struct Query(Queries);
+
+/// All queries, and the entities of Apollo Federation. They change nothing.
+#[derive(MergedObject, Default)]
+#[graphql(name = "Query")]
+pub struct SubgraphQuery(Queries, Entities);
+
+#[derive(Default)]
+struct Queries;
+
 #[Object]
-impl Query {
+impl Queries {
     /// The signed-in user; null for an anonymous client. UNAUTHENTICATED if the credentials are invalid or
     /// expired.
     async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<Viewer>> {
@@ -231,10 +240,14 @@ impl Query {
         })
         .await
     }
+}
 
-    // Entities of Apollo Federation: a router reads them by their key. They have no descriptions, because
-    // they are not fields of the schema.
+#[derive(Default)]
+struct Entities;
 
+// A router reads entities by their key. They have no descriptions, because they are not fields of the schema.
+#[Object]
+impl Entities {
     #[graphql(entity)]
     async fn find_gig_by_id(&self, ctx: &Context<'_>, id: ID) -> Option<Result<Gig>> {
         nullable(find_gig(ctx, &id)).await

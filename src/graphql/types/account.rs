@@ -1,10 +1,11 @@
 //! The viewer's own account, and sessions.
 
-use async_graphql::{ComplexObject, Context, Enum, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
 use secrecy::ExposeSecret;
 
+use crate::clock::seconds_until;
 use crate::domain::gig_filter::{GigFilter, GigOrder};
-use crate::domain::id::UserId;
+use crate::domain::id::{UserId, ViewerId};
 use crate::domain::permission::unmet_requirements;
 use crate::domain::user;
 use crate::domain::verification as domain;
@@ -14,6 +15,7 @@ use crate::graphql::inputs::list_length::check_list_length;
 use crate::graphql::loaders::{OwnGigCount, OwnVerification};
 use crate::graphql::types::gig::GigStatus;
 use crate::graphql::types::gig_connection::GigConnection;
+use crate::graphql::types::node::public_id;
 use crate::graphql::types::pagination::PageArguments;
 use crate::graphql::types::permission::{Action, Permission};
 use crate::graphql::types::scalar::DateTime;
@@ -51,6 +53,12 @@ async fn own_verification(ctx: &Context<'_>, user_id: UserId) -> Result<domain::
 /// The signed-in user, with what only they can see of their account.
 #[Object]
 impl Viewer {
+    /// An id that starts with `vwr_`, under which a client can cache the viewer. It is not the id of a `Node`:
+    /// `Query.viewer` returns the viewer, and `user` has the id that others see.
+    async fn id(&self) -> ID {
+        public_id(ViewerId::from(self.0.id()))
+    }
+
     /// The viewer's public profile.
     async fn user(&self) -> User {
         self.0.user.clone().into()
@@ -133,6 +141,11 @@ pub struct Session {
 
 #[ComplexObject]
 impl Session {
+    /// Seconds from this response until the access token expires, for clients whose clock is wrong.
+    async fn access_token_expires_in(&self, ctx: &Context<'_>) -> i32 {
+        seconds_until(self.access_token_expires_at.0, ctx.services().now())
+    }
+
     /// The signed-in user.
     async fn viewer(&self) -> &Viewer {
         &self.viewer

@@ -12,7 +12,7 @@ use crate::graphql::error::{Error, Result};
 pub struct DateTime(pub chrono::DateTime<Utc>);
 
 /// A date and time in RFC 3339, for example "2026-11-22T09:30:00Z". Results are in UTC.
-#[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
+#[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
@@ -73,7 +73,7 @@ fn parse_date(text: &str) -> Option<chrono::NaiveDate> {
 
 /// A decimal number as a string, for example "12.50". A JSON number is not accepted, because it may not be
 /// exact.
-#[Scalar]
+#[Scalar(specified_by_url = "https://www.w3.org/TR/xmlschema-2/#decimal")]
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {

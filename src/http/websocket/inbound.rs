@@ -8,6 +8,7 @@ use async_graphql::parser::types::OperationType;
 use axum::extract::ws::Message;
 use serde_json::{Map, Value};
 
+use crate::clock::seconds_until;
 use crate::engine::operation::ValidatedOperation;
 use crate::engine::operation_log::log_invalid;
 use crate::engine::response::error_response;
@@ -100,9 +101,11 @@ impl Connection {
             let current = self.check_credentials(authorization).await?;
             self.session_watch.current_caller().set(current.caller);
         }
-        Ok(credentials
-            .expires_at
-            .map(|access_token_expires_at| ConnectionAckPayload { access_token_expires_at }))
+        let now = self.state.services.now();
+        Ok(credentials.expires_at.map(|access_token_expires_at| ConnectionAckPayload {
+            access_token_expires_at,
+            access_token_expires_in: seconds_until(access_token_expires_at, now),
+        }))
     }
 
     async fn check_credentials(

@@ -148,6 +148,8 @@ pub enum ServerMessage<'a> {
 pub struct ConnectionAckPayload {
     /// The client must send new credentials by then, or shortly after.
     pub access_token_expires_at: DateTime<Utc>,
+    /// Seconds from this message until then, for clients whose clock is wrong.
+    pub access_token_expires_in: i32,
 }
 
 /// The text of a `next` or `error` message in front of its payload, which is already JSON. It is built once

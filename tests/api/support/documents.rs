@@ -1,7 +1,7 @@
 //! Operations that many tests use.
 
 pub const SIGN_UP: &str = "mutation($input: SignUpInput!) { signUp(input: $input) {
-    session { accessToken accessTokenExpiresAt refreshToken viewer { email role user { id displayName } } }
+    session { accessToken accessTokenExpiresAt accessTokenExpiresIn refreshToken viewer { email role user { id displayName } } }
     errors { code field message } } }";
 
 pub const SIGN_IN: &str = "mutation($input: SignInInput!) { signIn(input: $input) {

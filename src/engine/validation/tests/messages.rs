@@ -1,7 +1,12 @@
 //! The messages and positions of errors.
 
-use super::{SDL, errors};
+use super::errors;
 use crate::engine::validation::Validator;
+use crate::graphql::Schema;
+
+fn sdl() -> String {
+    Schema::new(true).sdl()
+}
 
 /// Documents, each with the message of one of its errors: without suggestions, and with suggestions (empty if
 /// it is the same).
@@ -109,7 +114,8 @@ fn syntax_errors_have_plain_messages() {
 
 #[test]
 fn each_kind_of_diagnostic_has_a_message() {
-    let (plain_validator, suggesting_validator) = (Validator::new(SDL, false), Validator::new(SDL, true));
+    let (plain_validator, suggesting_validator) =
+        (Validator::new(&sdl(), false), Validator::new(&sdl(), true));
     for (document, plain, suggesting) in CASES {
         let messages = |validator: &Validator| {
             let errors = validator.validate(document).expect_err(document);
@@ -149,7 +155,7 @@ fn custom_scalars_are_named_only_with_suggestions() {
     let given = given.as_object().expect("an object");
     for (suggestions, expected) in [(true, "must be of type Decimal."), (false, "is not valid for its type.")]
     {
-        let validator = Validator::new(SDL, suggestions).with_scalars(|_, value| value.is_string());
+        let validator = Validator::new(&sdl(), suggestions).with_scalars(|_, value| value.is_string());
         let literal = validator.validate(LITERAL).expect_err("5 is not a string").remove(0);
         assert!(literal.message.ends_with(expected), "{}", literal.message);
         let document = validator.validate(VARIABLE).expect("the document is valid");

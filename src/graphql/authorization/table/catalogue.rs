@@ -140,7 +140,7 @@ pub(super) const CATALOGUE: &[TypeAccess] = &[
     type_access(
         "Viewer",
         "The caller's own account.",
-        &[(OwnObject, &["can", "email", "gigs", "role", "user", "verification"])],
+        &[(OwnObject, &["can", "email", "gigs", "id", "role", "user", "verification"])],
     ),
     type_access("Permission", "About the caller's own actions.", &[(OwnObject, &["allowed", "reasons"])]),
 ];

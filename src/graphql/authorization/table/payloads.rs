@@ -7,7 +7,10 @@ pub(super) const PAYLOADS: &[TypeAccess] = &[
     type_access(
         "Session",
         "For a client that has the password or a valid refresh token.",
-        &[(Everyone, &["accessToken", "accessTokenExpiresAt", "refreshToken", "viewer"])],
+        &[(
+            Everyone,
+            &["accessToken", "accessTokenExpiresAt", "accessTokenExpiresIn", "refreshToken", "viewer"],
+        )],
     ),
     type_access(
         "SessionPayload",
@@ -18,7 +21,7 @@ pub(super) const PAYLOADS: &[TypeAccess] = &[
     type_access(
         "StreamTicket",
         "Opens only streams of the caller's own session.",
-        &[(OwnObject, &["expiresAt", "ticket"])],
+        &[(OwnObject, &["expiresAt", "expiresIn", "ticket"])],
     ),
     type_access(
         "StreamTicketPayload",
