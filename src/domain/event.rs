@@ -53,6 +53,12 @@ pub enum EventBody {
     ProfileChanged {
         user_id: UserId,
     },
+    /// What others see of an ACTIVE gig changed, although the gig itself did not: the name, the level or the
+    /// verification of its seller. The commit of such a change records it for each of the seller's gigs.
+    GigUpdated {
+        gig_id: GigId,
+        seller_id: UserId,
+    },
     /// An event that this version does not understand, because a gateway of a newer version appended it: of
     /// another kind, or with a value or a form that only that version knows. It keeps its position, and nobody
     /// receives it here.
@@ -86,6 +92,46 @@ impl EventBody {
         }
     }
 
+    /// The gig, its seller, and the change, if the event changes the list of ACTIVE gigs.
+    pub fn catalogue_change(&self) -> Option<(GigId, UserId, CatalogueChange)> {
+        match self {
+            Self::GigStatus { gig_id, seller_id, previous, status, .. } => {
+                let was_active = *previous == Some(GigStatus::Active);
+                let change = match (was_active, *status == GigStatus::Active) {
+                    (false, true) => CatalogueChange::Listed,
+                    (true, true) => CatalogueChange::Updated,
+                    (true, false) => CatalogueChange::Delisted,
+                    (false, false) => return None,
+                };
+                Some((*gig_id, *seller_id, change))
+            }
+            Self::GigUpdated { gig_id, seller_id } => Some((*gig_id, *seller_id, CatalogueChange::Updated)),
+            Self::VerificationStatus { .. }
+            | Self::ReviewQueue { .. }
+            | Self::SessionEnded { .. }
+            | Self::RoleChanged { .. }
+            | Self::ProfileChanged { .. }
+            | Self::Unknown => None,
+        }
+    }
+
+    /// The user whose name, level or verification changed, which others see at each of the user's gigs.
+    pub fn changed_profile(&self) -> Option<UserId> {
+        match self {
+            Self::ProfileChanged { user_id } => Some(*user_id),
+            Self::VerificationStatus { user_id, previous, status, .. } => {
+                let is_cleared = |status: &VerificationStatus| *status == VerificationStatus::Cleared;
+                (is_cleared(previous) != is_cleared(status)).then_some(*user_id)
+            }
+            Self::GigStatus { .. }
+            | Self::ReviewQueue { .. }
+            | Self::SessionEnded { .. }
+            | Self::RoleChanged { .. }
+            | Self::GigUpdated { .. }
+            | Self::Unknown => None,
+        }
+    }
+
     /// Whether the event may change what anonymous clients see. True for unknown events, to be safe.
     pub fn changes_public_data(&self) -> bool {
         match self {
@@ -95,10 +141,21 @@ impl EventBody {
             Self::VerificationStatus { previous, status, .. } => {
                 *status == VerificationStatus::Cleared || *previous == VerificationStatus::Cleared
             }
-            Self::ProfileChanged { .. } | Self::Unknown => true,
+            Self::ProfileChanged { .. } | Self::GigUpdated { .. } | Self::Unknown => true,
             Self::ReviewQueue { .. } | Self::SessionEnded { .. } | Self::RoleChanged { .. } => false,
         }
     }
+}
+
+/// What an event changes in the list of ACTIVE gigs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CatalogueChange {
+    /// The gig became ACTIVE.
+    Listed,
+    /// What others see of the gig changed while it is ACTIVE.
+    Updated,
+    /// The gig is ACTIVE no longer.
+    Delisted,
 }
 
 /// An event of the log.
@@ -120,6 +177,8 @@ pub enum Topic {
     GigsOfSeller(UserId),
     /// Gigs that become ACTIVE.
     PublishedGigs,
+    /// ACTIVE gigs: as they come, change and go.
+    Catalogue,
     ReviewQueue,
     /// The verification of one user.
     Verification(UserId),
@@ -128,20 +187,25 @@ pub enum Topic {
 }
 
 impl Event {
-    /// The topics of the event, at most three.
-    pub fn topics(&self) -> [Option<Topic>; 3] {
+    /// The topics of the event, at most four.
+    pub fn topics(&self) -> [Option<Topic>; 4] {
+        let catalogue = self.body.catalogue_change().map(|_| Topic::Catalogue);
         match self.body {
             EventBody::GigStatus { gig_id, seller_id, status, .. } => [
                 Some(Topic::Gig(gig_id)),
                 Some(Topic::GigsOfSeller(seller_id)),
                 (status == GigStatus::Active).then_some(Topic::PublishedGigs),
+                catalogue,
             ],
-            EventBody::VerificationStatus { user_id, .. } => [Some(Topic::Verification(user_id)), None, None],
-            EventBody::ReviewQueue { .. } => [Some(Topic::ReviewQueue), None, None],
-            EventBody::SessionEnded { user_id, .. } | EventBody::RoleChanged { user_id } => {
-                [Some(Topic::SessionsAndRole(user_id)), None, None]
+            EventBody::GigUpdated { .. } => [catalogue, None, None, None],
+            EventBody::VerificationStatus { user_id, .. } => {
+                [Some(Topic::Verification(user_id)), None, None, None]
             }
-            EventBody::ProfileChanged { .. } | EventBody::Unknown => [None; 3],
+            EventBody::ReviewQueue { .. } => [Some(Topic::ReviewQueue), None, None, None],
+            EventBody::SessionEnded { user_id, .. } | EventBody::RoleChanged { user_id } => {
+                [Some(Topic::SessionsAndRole(user_id)), None, None, None]
+            }
+            EventBody::ProfileChanged { .. } | EventBody::Unknown => [None; 4],
         }
     }
 }

@@ -11,7 +11,8 @@ use crate::domain::user::User;
 /// Conditions on a gig; `None` means any. All conditions must hold. Bounds are inclusive. A list of
 /// categories, tags or price ranges needs one match, so an empty list matches nothing.
 ///
-/// To add a condition: a field here, its line in [`GigFilter::matches`], its SQL in `src/store/gigs/sql.rs`, its
+/// To add a condition: a field here, its line in [`GigFilter::matches_content`] or, if it depends on what can change
+/// while a gig stays ACTIVE, in [`GigFilter::matches_seller`], its SQL in `src/store/gigs/sql.rs`, its
 /// field and its conversion in `src/graphql/inputs/gig_filter.rs`, and its rows in `tests/api/query_plans.rs` and
 /// `tests/api/gig_filter.rs`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -89,20 +90,56 @@ impl GigFilter {
     /// Whether `gig`, offered by `seller`, meets the filter. `src/store/gigs/sql.rs` has the same conditions
     /// in SQL.
     pub fn matches(&self, gig: &Gig, seller: &User) -> bool {
+        self.matches_content(gig) && self.matches_seller(seller)
+    }
+
+    /// Whether the gig meets the conditions on what changes only while it is not ACTIVE.
+    pub fn matches_content(&self, gig: &Gig) -> bool {
+        // Without `..`, so that no condition is forgotten.
+        let Self {
+            categories,
+            seller,
+            min_price_cents,
+            max_price_cents,
+            price_ranges,
+            max_delivery_days,
+            tags,
+            tags_all,
+            published_since,
+            seller_verified: _,
+            seller_min_points: _,
+        } = self;
         let content = &gig.content;
-        let tags: Vec<_> = content.tags.iter().map(|tag| tag_key(tag)).collect();
+        let keys: Vec<_> = content.tags.iter().map(|tag| tag_key(tag)).collect();
         let is_in = |ranges: &Vec<PriceRange>| ranges.iter().any(|range| range.contains(content.price.cents));
-        self.categories.as_ref().is_none_or(|ids| ids.contains(&content.category_id))
-            && self.seller.is_none_or(|id| id == gig.seller_id)
-            && self.min_price_cents.is_none_or(|min| content.price >= Money::from_cents(min))
-            && self.max_price_cents.is_none_or(|max| content.price <= Money::from_cents(max))
-            && self.price_ranges.as_ref().is_none_or(is_in)
-            && self.max_delivery_days.is_none_or(|max| content.delivery_days <= max)
-            && self.tags.as_ref().is_none_or(|any| any.iter().any(|tag| tags.contains(tag)))
-            && self.tags_all.iter().all(|tag| tags.contains(tag))
-            && self.seller_verified.is_none_or(|verified| verified == seller.verified)
-            && self.seller_min_points.is_none_or(|min| seller.points >= min)
-            && self.published_since.is_none_or(|since| gig.published_at.is_some_and(|at| at >= since))
+        categories.as_ref().is_none_or(|ids| ids.contains(&content.category_id))
+            && seller.is_none_or(|id| id == gig.seller_id)
+            && min_price_cents.is_none_or(|min| content.price >= Money::from_cents(min))
+            && max_price_cents.is_none_or(|max| content.price <= Money::from_cents(max))
+            && price_ranges.as_ref().is_none_or(is_in)
+            && max_delivery_days.is_none_or(|max| content.delivery_days <= max)
+            && tags.as_ref().is_none_or(|any| any.iter().any(|tag| keys.contains(tag)))
+            && tags_all.iter().all(|tag| keys.contains(tag))
+            && published_since.is_none_or(|since| gig.published_at.is_some_and(|at| at >= since))
+    }
+
+    /// Whether the seller meets the conditions on what can change while the gig stays ACTIVE.
+    pub fn matches_seller(&self, seller: &User) -> bool {
+        let Self {
+            categories: _,
+            seller: _,
+            min_price_cents: _,
+            max_price_cents: _,
+            price_ranges: _,
+            max_delivery_days: _,
+            tags: _,
+            tags_all: _,
+            published_since: _,
+            seller_verified,
+            seller_min_points,
+        } = self;
+        seller_verified.is_none_or(|verified| verified == seller.verified)
+            && seller_min_points.is_none_or(|min| seller.points >= min)
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::domain::event::{Event, Topic};
+use crate::events::selection::Selection;
 
 /// The number of events that can wait for one slow stream. A full queue takes no more events until the stream
 /// has emptied it and reads the log. So memory per subscriber is bounded, and nothing is lost.
@@ -28,8 +29,11 @@ struct Registry {
 }
 
 /// The events that wait for one stream. An empty queue allocates no memory.
-#[derive(Debug, Default)]
-struct SubscriberQueue(Mutex<QueueState>);
+#[derive(Debug)]
+struct SubscriberQueue {
+    selection: Selection,
+    state: Mutex<QueueState>,
+}
 
 #[derive(Debug, Default)]
 struct QueueState {
@@ -62,12 +66,12 @@ pub enum Next {
 }
 
 impl Dispatcher {
-    /// Queues events of `topic` from now on.
-    pub fn subscribe(self: &Arc<Self>, topic: Topic) -> QueueHandle {
+    /// Queues the selected events of `topic` from now on.
+    pub fn subscribe(self: &Arc<Self>, topic: Topic, selection: Selection) -> QueueHandle {
         let id = self.next_queue_id.fetch_add(1, Ordering::Relaxed);
         let mut registry = lock(&self.registry);
         let state = QueueState { is_closed: registry.is_closed, ..QueueState::default() };
-        let queue = Arc::new(SubscriberQueue(Mutex::new(state)));
+        let queue = Arc::new(SubscriberQueue { selection, state: Mutex::new(state) });
         registry.queues.entry(topic).or_default().insert(id, Arc::clone(&queue));
         drop(registry);
         QueueHandle { dispatcher: Arc::clone(self), topic, id, queue }
@@ -77,7 +81,7 @@ impl Dispatcher {
     pub fn dispatch(&self, event: &Arc<Event>) {
         let registry = lock(&self.registry);
         let queues = event.topics().into_iter().flatten().filter_map(|topic| registry.queues.get(&topic));
-        let queues = queues.flat_map(HashMap::values);
+        let queues = queues.flat_map(HashMap::values).filter(|queue| queue.selection.contains(event));
         let wakers: Vec<_> = queues.filter_map(|queue| queue.update(|state| state.push(event))).collect();
         // Unlock before waking, so that subscribing and unsubscribing need not wait for it.
         drop(registry);
@@ -109,7 +113,7 @@ impl Dispatcher {
 impl SubscriberQueue {
     /// Updates the state. Returns the waker of the stream, which the caller must wake.
     fn update(&self, update: impl FnOnce(&mut QueueState)) -> Option<Waker> {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         update(&mut state);
         state.waker.take()
     }
@@ -145,9 +149,14 @@ impl QueueState {
 }
 
 impl QueueHandle {
+    /// Whether the stream yields this event of its topic.
+    pub fn selects(&self, event: &Event) -> bool {
+        self.queue.selection.contains(event)
+    }
+
     /// The next event, in order. `Overflow` comes after the events that were queued before it.
     pub fn poll_next(&mut self, task: &Context<'_>) -> Poll<Next> {
-        let mut state = lock(&self.queue.0);
+        let mut state = lock(&self.queue.state);
         if let Some(next) = state.pop() {
             return Poll::Ready(next);
         }
@@ -182,7 +191,7 @@ mod tests {
 
     use super::*;
     use crate::domain::event::EventBody;
-    use crate::domain::id::ReviewItemId;
+    use crate::domain::id::{GigId, ReviewItemId, UserId};
     use crate::domain::review::ReviewQueueChange;
     use crate::domain::review_kind::ReviewKind;
 
@@ -205,7 +214,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_reports_an_overflow_and_then_accepts_events_again() {
         let dispatcher = Arc::new(Dispatcher::default());
-        let mut queue = dispatcher.subscribe(Topic::ReviewQueue);
+        let mut queue = dispatcher.subscribe(Topic::ReviewQueue, Selection::default());
         let count = i64::try_from(QUEUE_CAPACITY).expect("a small number") + 10;
         for position in 1..=count {
             dispatcher.dispatch(&event(position));
@@ -221,7 +230,7 @@ mod tests {
     #[tokio::test]
     async fn an_event_or_close_wakes_a_waiting_stream() {
         let dispatcher = Arc::new(Dispatcher::default());
-        let mut queue = dispatcher.subscribe(Topic::ReviewQueue);
+        let mut queue = dispatcher.subscribe(Topic::ReviewQueue, Selection::default());
         let reader = tokio::spawn(async move { (next(&mut queue).await, next(&mut queue).await) });
         tokio::task::yield_now().await;
         dispatcher.dispatch(&event(1));
@@ -230,18 +239,40 @@ mod tests {
         let (first, second) = reader.await.expect("the reader ends");
         assert!(matches!(first, Next::Event(e) if e.position == 1));
         assert!(matches!(second, Next::Closed));
-        assert!(matches!(next(&mut dispatcher.subscribe(Topic::PublishedGigs)).await, Next::Closed));
+        assert!(matches!(
+            next(&mut dispatcher.subscribe(Topic::PublishedGigs, Selection::default())).await,
+            Next::Closed
+        ));
     }
 
     #[tokio::test]
     async fn dropping_the_last_queue_removes_its_topic() {
         let dispatcher = Arc::new(Dispatcher::default());
-        let queue = dispatcher.subscribe(Topic::ReviewQueue);
-        let other = dispatcher.subscribe(Topic::PublishedGigs);
+        let queue = dispatcher.subscribe(Topic::ReviewQueue, Selection::default());
+        let other = dispatcher.subscribe(Topic::PublishedGigs, Selection::default());
         assert_eq!(dispatcher.subscriber_count(), 2);
         drop(queue);
         drop(other);
         assert_eq!(dispatcher.subscriber_count(), 0);
         assert!(lock(&dispatcher.registry).queues.is_empty());
+    }
+
+    #[test]
+    fn events_that_are_not_selected_do_not_fill_the_queue() {
+        let gig = |number| GigId::from_uuid(uuid::Uuid::from_u128(number));
+        let updated = |position, number| {
+            let body = EventBody::GigUpdated { gig_id: gig(number), seller_id: UserId::nil() };
+            Arc::new(Event { position, occurred_at: chrono::DateTime::UNIX_EPOCH, body })
+        };
+        let dispatcher = Arc::new(Dispatcher::default());
+        let mut queue = dispatcher.subscribe(Topic::Catalogue, Selection::of_gigs(vec![gig(1)]));
+        for position in 1..=i64::try_from(QUEUE_CAPACITY).expect("a small number") + 10 {
+            dispatcher.dispatch(&updated(position, 2));
+        }
+        dispatcher.dispatch(&updated(100, 1));
+        let task = Context::from_waker(Waker::noop());
+        let next = queue.poll_next(&task);
+        assert!(matches!(&next, Poll::Ready(Next::Event(event)) if event.position == 100), "{next:?}");
+        assert!(queue.poll_next(&task).is_pending());
     }
 }

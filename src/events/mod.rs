@@ -50,6 +50,7 @@ pub mod public_data_version;
 pub mod redis_channel;
 pub mod redis_connector;
 pub mod replay_cache;
+pub mod selection;
 pub mod signed_message;
 pub mod stream;
 pub mod tailer;

@@ -19,6 +19,7 @@ use crate::domain::event::{Event, Topic};
 use crate::events::cursor::Cursor;
 use crate::events::dispatcher::{Dispatcher, Next, QueueHandle};
 use crate::events::replay_cache::{LogPage, ReplayCache, ReplayError};
+use crate::events::selection::Selection;
 use crate::events::tailer::DispatchedPosition;
 use crate::store::Database;
 
@@ -102,7 +103,12 @@ impl Streams {
 
     /// A stream of the events from now on.
     pub fn live(&self, topic: Topic) -> EventStream {
-        let queue = self.0.dispatcher.subscribe(topic);
+        self.live_selected(topic, Selection::default())
+    }
+
+    /// A stream of the selected events from now on.
+    pub fn live_selected(&self, topic: Topic, selection: Selection) -> EventStream {
+        let queue = self.0.dispatcher.subscribe(topic, selection);
         // Read after subscribing: the queue gets every event after this position.
         let delivered_to = self.0.dispatched_position.current();
         EventStream { shared: Arc::clone(&self.0), topic, queue, delivered_to, mode: Mode::Live }
@@ -111,11 +117,24 @@ impl Streams {
     /// A stream of the events after the cursor `after`.
     ///
     /// # Errors
+    /// Those of [`Streams::resume_selected`].
+    pub async fn resume(&self, topic: Topic, after: &str) -> Result<EventStream, StreamError> {
+        self.resume_selected(topic, Selection::default(), after).await
+    }
+
+    /// A stream of the selected events after the cursor `after`.
+    ///
+    /// # Errors
     /// `InvalidCursor` if `after` is malformed; `CursorExpired` if it belongs to another epoch, or events
     /// after it are no longer in the log; `Store` if the database fails.
-    pub async fn resume(&self, topic: Topic, after: &str) -> Result<EventStream, StreamError> {
+    pub async fn resume_selected(
+        &self,
+        topic: Topic,
+        selection: Selection,
+        after: &str,
+    ) -> Result<EventStream, StreamError> {
         let cursor = Cursor::decode(after).ok_or(StreamError::InvalidCursor)?;
-        let mut stream = self.live(topic);
+        let mut stream = self.live_selected(topic, selection);
         let (oldest, newest) = self.0.replay_cache.bounds().await?;
         let is_in_log =
             oldest.is_none_or(|oldest| cursor.position >= oldest - 1) && cursor.position <= newest;
@@ -201,7 +220,10 @@ impl EventStream {
                     if let Some(event) = page.events.get(*next_index) {
                         *next_index += 1;
                         self.delivered_to = event.position;
-                        return Poll::Ready(Some(Ok((Delivery::Replay, Arc::clone(event)))));
+                        if self.queue.selects(event) {
+                            return Poll::Ready(Some(Ok((Delivery::Replay, Arc::clone(event)))));
+                        }
+                        continue;
                     }
                     self.delivered_to = self.delivered_to.max(page.complete_to);
                     let target = *target;

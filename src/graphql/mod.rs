@@ -51,7 +51,8 @@
 //!
 //! If the field can change while the gig stays ACTIVE, record an event for the change, as
 //! `EventBody::ProfileChanged` does for profiles (`src/events/mod.rs`): responses to anonymous clients are
-//! cached until an event reports a change of public data. Also add the field to the selection in
+//! cached until an event reports a change of public data, and `EventBody::GigUpdated` tells the subscribers of
+//! `catalogueChanged` (`UnitOfWork::commit` records it for each gig of a seller whose profile changes). Also add the field to the selection in
 //! `tests/api/response_cache_staleness.rs`.
 
 pub mod authorization;

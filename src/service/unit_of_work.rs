@@ -5,7 +5,7 @@ use crate::domain::id::UserId;
 use crate::domain::user::Viewer;
 use crate::service::{Error, Result, Services, idempotency};
 use crate::store::users::LockedAccount;
-use crate::store::{Transaction, event_log, users};
+use crate::store::{Transaction, event_log, gigs, users};
 
 /// A writing transaction. It is rolled back if it is dropped without a commit.
 #[derive(Debug)]
@@ -13,12 +13,14 @@ pub struct UnitOfWork<'a> {
     services: &'a Services,
     transaction: Transaction,
     events: Vec<EventBody>,
+    /// The users whose profile changed only in what others do not see.
+    unchanged_profiles: Vec<UserId>,
 }
 
 impl<'a> UnitOfWork<'a> {
     pub(super) async fn begin(services: &'a Services) -> Result<Self> {
         let transaction = services.db.begin().await?;
-        Ok(Self { services, transaction, events: Vec::new() })
+        Ok(Self { services, transaction, events: Vec::new(), unchanged_profiles: Vec::new() })
     }
 
     /// The transaction, for the functions of `store`.
@@ -60,12 +62,20 @@ impl<'a> UnitOfWork<'a> {
         self.events.push(event);
     }
 
-    /// Appends the recorded events to the log, commits, and then publishes them on the bus.
+    /// Others do not see the change of this user's profile that was recorded, such as other points of the same
+    /// level. So it changes nothing of the user's gigs.
+    pub(super) fn mark_profile_unchanged(&mut self, user_id: UserId) {
+        self.unchanged_profiles.push(user_id);
+    }
+
+    /// Appends the recorded events to the log, commits, and then publishes them on the bus. If they change what
+    /// others see of a seller, it also appends an event for each of the seller's ACTIVE gigs.
     ///
     /// # Errors
     /// If it fails, nothing was changed and nothing is published.
-    pub async fn commit(self) -> Result<()> {
+    pub async fn commit(mut self) -> Result<()> {
         let now = self.services.now();
+        self.record_updates_of_gigs().await?;
         idempotency::mark_attempt(&self.transaction).await?;
         let events = event_log::append(&self.transaction, self.events, now).await?;
         self.transaction.commit().await?;
@@ -74,6 +84,26 @@ impl<'a> UnitOfWork<'a> {
             self.services.public_data_version.observe(event);
         }
         self.services.bus.publish(events);
+        Ok(())
+    }
+}
+
+impl UnitOfWork<'_> {
+    /// Records that what others see of ACTIVE gigs changed together with their sellers. The caller has locked
+    /// the sellers, as does every transaction that makes a gig ACTIVE. So a gig that becomes ACTIVE at the same
+    /// time is either found here, or its own event comes after this commit.
+    async fn record_updates_of_gigs(&mut self) -> Result<()> {
+        let changed = self.events.iter().filter_map(EventBody::changed_profile);
+        let mut sellers: Vec<_> =
+            changed.filter(|seller| !self.unchanged_profiles.contains(seller)).collect();
+        if sellers.is_empty() {
+            return Ok(());
+        }
+        sellers.sort_unstable();
+        sellers.dedup();
+        for (gig_id, seller_id) in gigs::find_active_of_sellers(&self.transaction, &sellers).await? {
+            self.record(EventBody::GigUpdated { gig_id, seller_id });
+        }
         Ok(())
     }
 }

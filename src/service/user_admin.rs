@@ -28,8 +28,12 @@ pub async fn set_points(services: &Services, email: &str, points: i64) -> Result
     let user_id = find(services, email).await?;
     let mut work = services.begin().await?;
     lock_not_erased(&work, user_id).await?;
+    let before = find_profile(&work, user_id).await?;
     users::set_points(work.tx(), user_id, points).await?;
     work.record(EventBody::ProfileChanged { user_id });
+    if find_profile(&work, user_id).await? == before {
+        work.mark_profile_unchanged(user_id);
+    }
     work.commit().await
 }
 
@@ -42,9 +46,19 @@ pub async fn set_display_name(services: &Services, email: &str, name: &str) -> R
     let user_id = find(services, email).await?;
     let mut work = services.begin().await?;
     lock_not_erased(&work, user_id).await?;
+    let before = find_profile(&work, user_id).await?;
     users::set_display_name(work.tx(), user_id, &name).await?;
     work.record(EventBody::ProfileChanged { user_id });
+    if find_profile(&work, user_id).await? == before {
+        work.mark_profile_unchanged(user_id);
+    }
     work.commit().await
+}
+
+/// What others see of a user, whom the caller has locked: the name and the level, not the points.
+async fn find_profile(work: &UnitOfWork<'_>, user_id: UserId) -> Result<Option<(String, i32)>> {
+    let user = users::find_all(work.tx(), &[user_id]).await?.pop();
+    Ok(user.map(|user| (user.display_name.clone(), user.level())))
 }
 
 /// Changes the role of the user with that e-mail. The new role applies to their open connections at once.

@@ -25,6 +25,7 @@ const REVIEW_QUEUE: &str = "REVIEW_QUEUE";
 const SESSION_ENDED: &str = "SESSION_ENDED";
 const ROLE_CHANGED: &str = "ROLE_CHANGED";
 const PROFILE_CHANGED: &str = "PROFILE_CHANGED";
+const GIG_UPDATED: &str = "GIG_UPDATED";
 
 /// Appends events to the log. Must be the last step of the transaction: until its commit, every other
 /// transaction that appends events waits. (A sequence would not wait, and a reader could then see position 6
@@ -152,12 +153,16 @@ fn from_query_result(row: &QueryResult) -> Result<Event> {
 /// The events of a topic. The same rule as [`Event::topics`].
 fn topic_condition(topic: Topic) -> Condition {
     let kind = |kind: &str| Condition::all().add(event::Column::Kind.eq(kind));
+    let active: &str = GigStatus::Active.into();
     match topic {
         Topic::Gig(id) => kind(GIG_STATUS).add(event::Column::SubjectId.eq(id)),
         Topic::GigsOfSeller(id) => kind(GIG_STATUS).add(event::Column::OwnerId.eq(id)),
-        Topic::PublishedGigs => {
-            let active: &str = GigStatus::Active.into();
-            kind(GIG_STATUS).add(event::Column::Status.eq(active))
+        Topic::PublishedGigs => kind(GIG_STATUS).add(event::Column::Status.eq(active)),
+        Topic::Catalogue => {
+            let is_or_was_active = Condition::any()
+                .add(event::Column::Status.eq(active))
+                .add(event::Column::PreviousStatus.eq(active));
+            Condition::any().add(kind(GIG_UPDATED)).add(kind(GIG_STATUS).add(is_or_was_active))
         }
         Topic::Verification(id) => kind(VERIFICATION_STATUS).add(event::Column::OwnerId.eq(id)),
         Topic::ReviewQueue => kind(REVIEW_QUEUE),
@@ -227,6 +232,12 @@ fn to_row(event: &Event) -> Result<event::ActiveModel> {
             owner_id: Some(user_id.uuid()),
             ..row
         },
+        EventBody::GigUpdated { gig_id, seller_id } => event::Model {
+            kind: text(GIG_UPDATED),
+            subject_id: gig_id.uuid(),
+            owner_id: Some(seller_id.uuid()),
+            ..row
+        },
         EventBody::Unknown => return Err(corrupt("event to append", "UNKNOWN")),
     };
     Ok(event::ActiveModel {
@@ -272,6 +283,7 @@ fn from_row(row: event::Model) -> Result<Event> {
         }
         ROLE_CHANGED => EventBody::RoleChanged { user_id: owner? },
         PROFILE_CHANGED => EventBody::ProfileChanged { user_id: owner? },
+        GIG_UPDATED => EventBody::GigUpdated { gig_id: GigId::from_uuid(row.subject_id), seller_id: owner? },
         _ => EventBody::Unknown,
     };
     Ok(Event { position: row.position, occurred_at: row.occurred_at, body })

@@ -148,7 +148,7 @@ async fn every_query_returns_only_what_the_caller_may_see(app: TestApp) {
     }
 }
 
-pub const SUBSCRIPTIONS: [(&str, &str, [&str; 5]); 5] = [
+pub const SUBSCRIPTIONS: [(&str, &str, [&str; 5]); 7] = [
     ("verificationStatusChanged", "subscription { verificationStatusChanged { version } }", SIGNED_IN),
     ("gigStatusChanged", "subscription { gigStatusChanged { gigId } }", SIGNED_IN),
     (
@@ -157,6 +157,12 @@ pub const SUBSCRIPTIONS: [(&str, &str, [&str; 5]); 5] = [
         [UNAUTHENTICATED, NOT_FOUND, "ok", "ok", "ok"],
     ),
     ("gigPublished", "subscription { gigPublished { gigId } }", EVERYONE),
+    ("catalogueChanged", "subscription { catalogueChanged { gigId } }", EVERYONE),
+    (
+        "catalogueChanged",
+        "subscription($gig: ID!) { catalogueChanged(gigIds: [$gig]) { change gigId } }",
+        EVERYONE,
+    ),
     ("reviewQueueChanged", "subscription { reviewQueueChanged { itemId } }", REVIEWERS),
 ];
 

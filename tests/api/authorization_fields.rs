@@ -83,6 +83,7 @@ fn operations_for(type_name: &str) -> Vec<Operation> {
         "ReviewItemConnection" => vec![Query("{ reviewQueue { % } }")],
         "ReviewItemEdge" => vec![Query("{ reviewQueue { edges { % } } }")],
         "ReviewSummary" => vec![Query("{ reviewSummary { % } }")],
+        "CatalogueEvent" => vec![Event("subscription { catalogueChanged(after: <start>) { % } }")],
         "GigPublishedEvent" => vec![Event("subscription { gigPublished(after: <start>) { % } }")],
         "GigStatusEvent" => {
             vec![Event("subscription { gigStatusChanged(gigId: <listed>, after: <start>) { % } }")]

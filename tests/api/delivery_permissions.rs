@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::response_cache::until_caught_up;
 use crate::support::client::Client;
-use crate::support::documents::{GIG_STATUS_CHANGED, QUEUE_CHANGED};
+use crate::support::documents::{CATALOGUE_CHANGED, GIG_STATUS_CHANGED, QUEUE_CHANGED};
 use crate::support::on_both_back_ends;
 use crate::support::proxy::wait_until;
 use crate::support::servers::{self, TestRedis};
@@ -172,8 +172,11 @@ async fn no_event_from_after_the_end_of_a_session_is_sent(app: TestApp) {
     let control = app.sign_in(&ann.email).await;
     let gig = ann.post(app.gig_form("I will write a song for you").await).await;
     let (services, ann_id) = (app.services(), user_id(&ann));
-    for round in 0..ROUNDS {
-        let mut watchers = watch(&app, Topic::GigsOfSeller(ann_id), GIG_STATUS_CHANGED, &ann, &control).await;
+    let subscriptions =
+        [(Topic::GigsOfSeller(ann_id), GIG_STATUS_CHANGED), (Topic::Catalogue, CATALOGUE_CHANGED)];
+    for round in 0..ROUNDS * subscriptions.len() {
+        let (topic, query) = subscriptions[round / ROUNDS];
+        let mut watchers = watch(&app, topic, query, &ann, &control).await;
         let ended = session_id(&app, &ann);
         let end = async |tx: &Transaction| {
             sessions::end(tx, ended, services.now()).await.expect("ended");

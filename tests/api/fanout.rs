@@ -1,6 +1,9 @@
 //! Fan-out: an event is resolved once for many subscribers, but a result that depends on the viewer is never
 //! shared.
 
+use gigway::domain::event::Topic;
+use gigway::domain::id::{GigId, PublicId};
+use gigway::service::user_admin;
 use serde_json::{Value, json};
 
 use crate::support::documents::{EDIT_GIG, PAUSE_GIG, RESUME_GIG};
@@ -82,6 +85,55 @@ async fn an_event_takes_the_same_statements_for_any_number_of_subscribers(app: T
     assert_eq!(events[0]["gig"]["seller"]["gigs"]["totalCount"], json!(1));
 }
 
+/// What a screen of an anonymous client needs.
+const SCREEN: &str =
+    "subscription($ids: [ID!], $where: GigFilter) { catalogueChanged(gigIds: $ids, where: $where) {
+    cursor change gigId gig { title price { amount } images { url } seller { displayName level } } } }";
+
+/// Anonymous clients that show the same gigs, and others that show none of them.
+async fn screens_of_anonymous_clients_share_executions(app: TestApp) {
+    let (ann, _, id) = list_gig(&app).await;
+    let dispatcher = app.services_b().streams.dispatcher();
+    let open = async |variables: Value| {
+        let before = dispatcher.subscriber_count_of(Topic::Catalogue);
+        let mut socket = app.gateway_b().socket().await;
+        socket.subscribe("s", SCREEN, variables).await;
+        let is_attached = async || dispatcher.subscriber_count_of(Topic::Catalogue) > before;
+        wait_until("it is attached", is_attached).await;
+        socket
+    };
+    let rename = async |sockets: &mut [Socket]| {
+        let (mut fewest, mut events) = (u64::MAX, Vec::new());
+        for round in 0..5 {
+            let before = app.services_b().db.statement_count();
+            let name = format!("Ann {round}");
+            user_admin::set_display_name(app.services(), &ann.email, &name).await.expect("another name");
+            events.clear();
+            for socket in sockets.iter_mut() {
+                events.push(socket.next_event("s").await);
+            }
+            fewest = fewest.min(app.services_b().db.statement_count() - before);
+        }
+        (fewest, events)
+    };
+    let shown = json!({ "ids": [id], "where": { "maxPrice": "30" } });
+    let mut sockets = vec![open(shown.clone()).await, open(shown.clone()).await];
+    let (for_two, _) = rename(&mut sockets).await;
+    let mut others = Vec::new();
+    for number in 0..20_u128 {
+        sockets.push(open(shown.clone()).await);
+        let other = GigId::from_uuid(uuid::Uuid::from_u128(number)).to_public();
+        others.push(open(json!({ "ids": [other] })).await);
+    }
+    let (for_twenty_two, events) = rename(&mut sockets).await;
+    assert!(for_twenty_two <= for_two, "{for_two} statements for two, {for_twenty_two} for twenty-two");
+    assert!(events.iter().all(|event| *event == events[0]), "{events:#?}");
+    assert_eq!(events[0]["gig"]["seller"]["displayName"], "Ann 4");
+    for socket in others.iter_mut().take(3) {
+        socket.expect_silence("s").await;
+    }
+}
+
 /// The gig was published and then rejected: the subscribers replay its publication at the same time, in two
 /// orders.
 async fn shared_results_never_reveal_fields_of_other_viewers(app: TestApp) {
@@ -116,5 +168,6 @@ async fn shared_results_never_reveal_fields_of_other_viewers(app: TestApp) {
 
 on_both_back_ends!(
     an_event_takes_the_same_statements_for_any_number_of_subscribers,
+    screens_of_anonymous_clients_share_executions,
     shared_results_never_reveal_fields_of_other_viewers,
 );

@@ -84,6 +84,7 @@ fn bodies(gig: &str, user: &str) -> Vec<EventBody> {
         EventBody::SessionEnded { session_id: SessionId::nil(), user_id },
         EventBody::RoleChanged { user_id },
         EventBody::ProfileChanged { user_id },
+        EventBody::GigUpdated { gig_id, seller_id: user_id },
     ]
 }
 

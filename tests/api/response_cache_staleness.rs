@@ -28,39 +28,39 @@ const GIG: &str = "id title status version price { amount } category { name } ta
     seller { displayName level verified }";
 
 /// What the test knows about a gig.
-struct KnownGig {
-    id: String,
+pub struct KnownGig {
+    pub id: String,
     seller: usize,
     status: &'static str,
     version: i64,
 }
 
 /// The users and gigs of the test, and the random changes to them.
-struct Market<'a> {
+pub struct Market<'a> {
     app: &'a TestApp,
-    random: StdRng,
+    pub random: StdRng,
     reviewer: TestUser,
-    sellers: Vec<TestUser>,
+    pub sellers: Vec<TestUser>,
     /// Verifications in review: index of the seller, id and version.
     submitted: Vec<(usize, String, i64)>,
     /// Cleared verifications: index of the seller, id and version.
     cleared: Vec<(usize, String, i64)>,
     /// Indices of erased sellers.
     erased: Vec<usize>,
-    gigs: Vec<KnownGig>,
-    categories: Vec<String>,
+    pub gigs: Vec<KnownGig>,
+    pub categories: Vec<String>,
     form: Value,
     changes: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Gateway {
+pub enum Gateway {
     A,
     B,
 }
 
 impl<'a> Market<'a> {
-    async fn open(app: &'a TestApp, seed: u64) -> Self {
+    pub async fn open(app: &'a TestApp, seed: u64) -> Self {
         let reviewer = app.reviewer("Rita").await;
         let (mut sellers, mut verifications) = (Vec::new(), Vec::new());
         for (number, name) in ["Ann", "Bob", "Cid", "Dora", "Eve"].into_iter().enumerate() {
@@ -89,7 +89,7 @@ impl<'a> Market<'a> {
         }
     }
 
-    fn client(&self, gateway: Gateway) -> Client {
+    pub fn client(&self, gateway: Gateway) -> Client {
         if gateway == Gateway::A { self.app.gateway_a() } else { self.app.gateway_b() }
     }
 
@@ -98,7 +98,7 @@ impl<'a> Market<'a> {
     }
 
     /// Makes a random change at this gateway.
-    async fn change(&mut self, gateway: Gateway) {
+    pub async fn change(&mut self, gateway: Gateway) {
         self.changes += 1;
         match self.random.random_range(0..1000) {
             0..2 if !self.submitted.is_empty() => self.clear_verification(gateway).await,
@@ -106,6 +106,7 @@ impl<'a> Market<'a> {
             3..4 if self.erased.len() < 2 && self.changes > 1000 => self.erase_seller(gateway).await,
             4..100 => self.rename_seller(gateway).await,
             100..150 => self.set_points(gateway).await,
+            150..155 => self.block_and_unblock_seller(gateway).await,
             _ => self.change_gig(gateway).await,
         }
     }
@@ -122,6 +123,18 @@ impl<'a> Market<'a> {
         let points = self.random.random_range(0..11_000);
         let email = self.sellers[seller].email.clone();
         user_admin::set_points(self.services(gateway), &email, points).await.expect("other points");
+    }
+
+    /// The gigs leave and come back. The seller signs in again.
+    async fn block_and_unblock_seller(&mut self, gateway: Gateway) {
+        let Some(seller) = self.random_seller() else { return };
+        let email = self.sellers[seller].email.clone();
+        user_admin::block(self.services(gateway), &email).await.expect("blocked");
+        user_admin::unblock(self.services(gateway), &email).await.expect("unblocked");
+        self.sellers[seller] = self.app.sign_in(&email).await;
+        for gig in self.gigs.iter_mut().filter(|gig| gig.seller == seller && gig.status == "ACTIVE") {
+            gig.version += 2;
+        }
     }
 
     async fn clear_verification(&mut self, gateway: Gateway) {

@@ -8,6 +8,7 @@
 //! root field, a variant of [`Event`], the field's name in `authorization::table` and its cases in
 //! `tests/api/authorization.rs`; then `make schema`.
 
+mod catalogue;
 mod gig_published;
 mod gig_status;
 mod review_queue;
@@ -25,6 +26,7 @@ use futures_util::FutureExt;
 
 use crate::domain::event::{Event as LogEvent, Topic};
 use crate::domain::user::Viewer;
+use crate::events::selection::Selection;
 use crate::events::stream;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
@@ -32,6 +34,7 @@ use crate::graphql::subscription::source::{EventResolver, FanoutScope, Subscript
 use crate::graphql::types::scalar::DateTime;
 use crate::service::Services;
 
+use catalogue::{CatalogueEvent, CatalogueSubscription};
 use gig_published::{GigPublishedEvent, GigPublishedSubscription};
 use gig_status::{GigStatusEvent, GigStatusSubscription};
 use review_queue::{ReviewQueueEvent, ReviewQueueSubscription};
@@ -44,6 +47,7 @@ pub struct Subscription(
     VerificationStatusSubscription,
     GigPublishedSubscription,
     ReviewQueueSubscription,
+    CatalogueSubscription,
 );
 
 /// Why an event is sent.
@@ -74,6 +78,7 @@ pub enum Delivery {
     )
 )]
 pub enum Event {
+    Catalogue(CatalogueEvent),
     GigStatus(GigStatusEvent),
     GigPublished(GigPublishedEvent),
     ReviewQueue(ReviewQueueEvent),
@@ -91,6 +96,7 @@ impl Event {
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
         match self {
+            Self::Catalogue(event) => event.resolve(selected, field).await,
             Self::GigStatus(event) => event.resolve(selected, field).await,
             Self::GigPublished(event) => event.resolve(selected, field).await,
             Self::ReviewQueue(event) => event.resolve(selected, field).await,
@@ -106,7 +112,25 @@ impl Event {
 /// INVALID_CURSOR if the cursor is malformed, CURSOR_EXPIRED if the log no longer has the events after it.
 async fn open_source<F, S>(
     ctx: &Context<'_>,
+    fanout: (Topic, FanoutScope),
+    after: Option<&str>,
+    resolve: F,
+) -> Result<SubscriptionSource>
+where
+    F: Fn(Arc<Services>, stream::Delivery, Arc<LogEvent>) -> S + Send + Sync + 'static,
+    S: Future<Output = Result<Option<Event>>> + Send + 'static,
+{
+    open_selected_source(ctx, fanout, Selection::default(), after, resolve).await
+}
+
+/// Opens a stream of the selected events of the topic, like [`open_source`].
+///
+/// # Errors
+/// Those of [`open_source`].
+async fn open_selected_source<F, S>(
+    ctx: &Context<'_>,
     (topic, fanout_scope): (Topic, FanoutScope),
+    selection: Selection,
     after: Option<&str>,
     resolve: F,
 ) -> Result<SubscriptionSource>
@@ -116,8 +140,8 @@ where
 {
     let streams = &ctx.services().streams;
     let stream = match ctx.last_event_id().or(after) {
-        Some(after) => streams.resume(topic, after).await?,
-        None => streams.live(topic),
+        Some(after) => streams.resume_selected(topic, selection, after).await?,
+        None => streams.live_selected(topic, selection),
     };
     let resolver: EventResolver =
         Arc::new(move |services, delivery, event| resolve(services, delivery, event).boxed());

@@ -218,6 +218,16 @@ impl Gig {
         Ok(gig.map(|gig| Self::for_viewer(gig, visibility)))
     }
 
+    /// The current state of the gig; `None` if it is not ACTIVE, also for those who may see it nevertheless.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED if the credentials are invalid.
+    pub async fn load_listed(ctx: &Context<'_>, id: GigId) -> Result<Option<Self>> {
+        let visibility = ctx.visibility()?;
+        let gig = ctx.loader().load_one(id).await?;
+        Ok(gig.filter(gig::Gig::is_listed).map(|gig| Self::for_viewer(gig, visibility)))
+    }
+
     /// Whether the review is visible. If not, marks the execution as viewer-dependent.
     fn check_review_visible(&self, ctx: &Context<'_>) -> bool {
         let is_visible = self.relation != Relation::Other;

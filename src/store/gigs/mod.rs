@@ -168,6 +168,22 @@ pub async fn lock_paused_by_block(tx: &impl ConnectionTrait, seller_id: UserId) 
     rows.into_iter().map(from_row).collect()
 }
 
+/// The ACTIVE gigs of these sellers, each with its seller, in the order of their ids.
+pub async fn find_active_of_sellers(
+    db: &impl ConnectionTrait,
+    seller_ids: &[UserId],
+) -> Result<Vec<(GigId, UserId)>> {
+    gig::Entity::find()
+        .select_only()
+        .columns([gig::Column::Id, gig::Column::SellerId])
+        .filter(gig::Column::SellerId.is_in(seller_ids.iter().copied()))
+        .filter(gig::Column::Status.eq(status_text(GigStatus::Active)))
+        .order_by_asc(gig::Column::Id)
+        .into_tuple()
+        .all(db)
+        .await
+}
+
 /// The erased users who have a gig with texts, or one that is not archived.
 pub async fn find_erased_sellers_with_texts(db: &impl ConnectionTrait) -> Result<Vec<UserId>> {
     let has_texts = Condition::any()

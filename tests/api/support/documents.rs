@@ -60,6 +60,11 @@ pub const GIG_PUBLISHED: &str = "subscription($where: GigFilter, $after: String)
     gigPublished(where: $where, after: $after) {
         cursor delivery occurredAt gigId gig { title seller { displayName } } } }";
 
+pub const CATALOGUE_CHANGED: &str = "subscription($where: GigFilter, $gigIds: [ID!], $after: String) {
+    catalogueChanged(where: $where, gigIds: $gigIds, after: $after) {
+        cursor delivery occurredAt change gigId
+        gig { id title status version price { amount } seller { displayName level verified } } } }";
+
 pub const QUEUE_CHANGED: &str = "subscription($kind: ReviewKind, $after: String) {
     reviewQueueChanged(kind: $kind, after: $after) {
         cursor delivery change kind itemId openCount overdueCount item { state claimedBy { id } } } }";

@@ -59,7 +59,7 @@ pub(super) const CATALOGUE: &[TypeAccess] = &[
         "`gigStatusChanged` with `gigId` is for the gig's owner and reviewers, and NOT_FOUND for others. \
          `verificationStatusChanged` is about the caller's own verification.",
         &[
-            (Everyone, &["gigPublished"]),
+            (Everyone, &["catalogueChanged", "gigPublished"]),
             (SessionRequired, &["gigStatusChanged", "verificationStatusChanged"]),
             (ReviewerRequired, &["reviewQueueChanged"]),
         ],

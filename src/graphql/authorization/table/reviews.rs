@@ -100,6 +100,11 @@ pub(super) const REVIEWS: &[TypeAccess] = &[
         )],
     ),
     type_access(
+        "CatalogueEvent",
+        "Sent to everybody. `gig` is null if the gig is not ACTIVE any more, for its owner and reviewers, too.",
+        &[(Everyone, &["change", "cursor", "delivery", "gig", "gigId", "occurredAt"])],
+    ),
+    type_access(
         "GigPublishedEvent",
         "Sent to everybody. `gig` is null if the caller may not see the gig any more.",
         &[(Everyone, &["cursor", "delivery", "gig", "gigId", "occurredAt"])],
