@@ -52,7 +52,8 @@ fn milliseconds(mut action: impl FnMut() -> std::result::Result<(), InvalidImage
     for _ in 0..PHOTOGRAPHS {
         action()?;
     }
-    Ok((own_processor_time()? - before).as_secs_f64() * 1000.0 / f64::from(PHOTOGRAPHS))
+    let spent = own_processor_time()?.saturating_sub(before);
+    Ok(spent.as_secs_f64() * 1000.0 / f64::from(PHOTOGRAPHS))
 }
 
 /// Clouds of six sizes with a little noise: as hard to encode as a photograph.

@@ -23,6 +23,9 @@ use crate::support::test_app::TestApp;
 /// Enough gigs that scanning all of them is expensive.
 const GIGS: u32 = 60_000;
 
+/// The gigs of the pages.
+const PAGE_SIZE: u64 = 20;
+
 /// Inserts sellers, and ten gigs for each.
 const POSTGRES: &str = r#"
 INSERT INTO "user" (id, email, email_key, display_name, password_hash, role, points, verified_at, created_at, legal_hold)
@@ -189,7 +192,7 @@ impl Plans<'_> {
         let query = GigQuery { scope: Scope::Listed, filter: case.filter.clone(), terms, order };
         let mut checked = 0;
         for after in [None, Some(key(&query, self.middle))] {
-            let request = PageRequest { size: 20, direction: Direction::Forward, after, before: None };
+            let request = PageRequest { size: PAGE_SIZE, direction: Direction::Forward, after, before: None };
             let columns: ColumnSet = Column::Title | Column::Seller | Column::Images;
             for (search, statement) in list::statements(backend, &query, &request, columns) {
                 // A common word is looked up in the index only if the first 5,000 gigs of the list have too few
@@ -274,10 +277,12 @@ fn collect_scanned_tables(plan: &Value, tables: &mut Vec<String>) {
     }
 }
 
-/// Whether the plan sorts gigs to find the page. (The rows of the page are sorted again, with their images.)
+/// Whether the plan sorts more gigs than a page has to find the page. To sort the few gigs of one seller can be
+/// cheaper than to read them in order. (The rows of the page are sorted again, with their images.)
 fn sorts_before_limit(plan: &Value, is_below_limit: bool) -> bool {
     let kind = plan["Node Type"].as_str().unwrap_or_default();
-    if is_below_limit && kind.ends_with("Sort") {
+    let rows = plan["Plan Rows"].as_u64().unwrap_or(u64::MAX);
+    if is_below_limit && kind.ends_with("Sort") && rows > PAGE_SIZE {
         return true;
     }
     let is_below_limit = is_below_limit || kind == "Limit";

@@ -133,7 +133,7 @@ async fn gigs_are_found_after_an_update_on_sqlite() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let url = format!("sqlite:{}?mode=rwc", dir.path().join("gigway.sqlite").display());
     let data_dir = Some(dir.path().display().to_string());
-    gigs_are_found_after_an_update(&url, Settings { data_dir, ..Settings::default() }).await;
+    Box::pin(gigs_are_found_after_an_update(&url, Settings { data_dir, ..Settings::default() })).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -144,7 +144,7 @@ async fn gigs_are_found_after_an_update_on_postgres() {
         redis_url: Some(servers::redis_url()),
         ..Settings::default()
     };
-    gigs_are_found_after_an_update(&url, settings).await;
+    Box::pin(gigs_are_found_after_an_update(&url, settings)).await;
 }
 
 on_both_back_ends!(
