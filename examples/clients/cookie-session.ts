@@ -4,11 +4,11 @@
 import { request as execute } from './gateway';
 
 interface SessionPayload {
-  session: { accessToken: string; accessTokenExpiresAt: string; refreshToken: string } | null;
+  session: { accessToken: string; accessTokenExpiresIn: number; refreshToken: string } | null;
   errors: { code: string; message: string }[];
 }
 
-const SESSION = 'session { accessToken accessTokenExpiresAt refreshToken } errors { code message }';
+const SESSION = 'session { accessToken accessTokenExpiresIn refreshToken } errors { code message }';
 
 // #region cookies
 const ACCESS = '__Host-access';
@@ -22,13 +22,11 @@ const cookie = (name: string, value: string, seconds: number) =>
 const readCookie = (request: Request, name: string) =>
   new Map(request.headers.get('cookie')?.split('; ').map((pair) => pair.split('=', 2) as [string, string])).get(name);
 
-const secondsLeft = (time: string) => Math.floor(((Date.parse(time) - Date.now()) / 1000) * 0.8);
-
 /** The cookies of a session, or those that remove it. */
 function cookies(session: SessionPayload['session']): Headers {
   const headers = new Headers({ 'cache-control': 'no-store' });
   // A fifth earlier than the access token expires, so that it is valid during the request.
-  headers.append('set-cookie', cookie(ACCESS, session?.accessToken ?? '', session ? secondsLeft(session.accessTokenExpiresAt) : 0));
+  headers.append('set-cookie', cookie(ACCESS, session?.accessToken ?? '', Math.floor((session?.accessTokenExpiresIn ?? 0) * 0.8)));
   headers.append('set-cookie', cookie(REFRESH, session?.refreshToken ?? '', session ? DAYS_30 : 0));
   return headers;
 }

@@ -14,14 +14,14 @@ interface Session {
 export class SessionEnded extends Error {}
 
 const KEY = 'gigway-session';
-const SESSION = 'session { accessToken accessTokenExpiresAt refreshToken } errors { code message }';
+const SESSION = 'session { accessToken accessTokenExpiresIn refreshToken } errors { code message }';
 
 function read(): Session | undefined {
   return JSON.parse(localStorage.getItem(KEY) ?? 'null') ?? undefined;
 }
 
 interface SessionPayload {
-  session: { accessToken: string; accessTokenExpiresAt: string; refreshToken: string } | null;
+  session: { accessToken: string; accessTokenExpiresIn: number; refreshToken: string } | null;
   errors: { code: string; message: string }[];
 }
 
@@ -30,8 +30,8 @@ function write({ session, errors }: SessionPayload): string {
     localStorage.removeItem(KEY);
     throw new SessionEnded(errors[0]?.message);
   }
-  const { accessToken, accessTokenExpiresAt, refreshToken } = session;
-  const refreshAt = Date.now() + (Date.parse(accessTokenExpiresAt) - Date.now()) * 0.8;
+  const { accessToken, accessTokenExpiresIn, refreshToken } = session;
+  const refreshAt = Date.now() + accessTokenExpiresIn * 800;
   localStorage.setItem(KEY, JSON.stringify({ accessToken, refreshToken, refreshAt } satisfies Session));
   return accessToken;
 }

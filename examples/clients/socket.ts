@@ -25,13 +25,13 @@ export function createSocket(url: string = socketUrl.href): Client {
   };
 
   /** Renews the credentials of an open socket. */
-  const renewLater = (expiresAt: string) => {
+  const renewLater = (seconds: number) => {
     clearTimeout(renewal);
     renewal = setTimeout(async () => {
       accessToken = await freshAccessToken().catch(() => undefined); // after a failure: close code 4403
       const payload = { authorization: `Bearer ${accessToken}` };
       if (accessToken && socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ type: 'ping', payload }));
-    }, (Date.parse(expiresAt) - Date.now()) * 0.85);
+    }, seconds * 850);
   };
 
   const client = createClient({
@@ -60,7 +60,7 @@ export function createSocket(url: string = socketUrl.href): Client {
       connected(opened, payload) {
         clearTimeout(deadline);
         socket = opened as WebSocket;
-        if (payload?.accessTokenExpiresAt) renewLater(payload.accessTokenExpiresAt as string);
+        if (payload?.accessTokenExpiresIn) renewLater(Number(payload.accessTokenExpiresIn));
       },
       ping(isFromGateway) {
         if (!isFromGateway) expectAnswer(PONG_SECONDS);
@@ -68,7 +68,7 @@ export function createSocket(url: string = socketUrl.href): Client {
       pong(isFromGateway, payload) {
         if (!isFromGateway) return;
         clearTimeout(deadline);
-        if (payload?.accessTokenExpiresAt) renewLater(payload.accessTokenExpiresAt as string);
+        if (payload?.accessTokenExpiresIn) renewLater(Number(payload.accessTokenExpiresIn));
       },
       closed(event) {
         clearTimeout(deadline);

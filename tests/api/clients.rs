@@ -47,7 +47,7 @@ async fn snippets_resume_subscriptions_over_server_sent_events(app: TestApp) {
 }
 
 async fn snippets_for_apollo_urql_and_relay_work(app: TestApp) {
-    for client in ["apollo", "urql", "relay"] {
+    for client in ["apollo", "urql", "relay", "catalogue"] {
         run_snippets(&app, client).await;
     }
 }

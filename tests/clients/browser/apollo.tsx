@@ -1,8 +1,10 @@
 import { gql, type TypedDocumentNode } from '@apollo/client';
 import { ApolloProvider, useQuery, useSubscription } from '@apollo/client/react';
+import { useEffect } from 'react';
 import { createRoot } from 'react-dom/client';
 
 import { createApolloClient } from '../../../examples/clients/apollo';
+import * as catalogue from '../../../examples/clients/apollo-catalogue';
 import { failed, gigId, isSignedIn, received, socket, type OwnGig, type StatusEvent } from './page';
 
 const client = createApolloClient(socket);
@@ -31,6 +33,27 @@ function Gig() {
   return <h1>{data?.gig?.status}</h1>;
 }
 
+function Catalogue() {
+  const { data } = useQuery(catalogue.CATALOGUE, { variables: { where: null } });
+  useEffect(() => {
+    const following = catalogue.followCatalogue(client, null, failed);
+    following.catch(failed);
+    return () => void following.then((end) => end());
+  }, []);
+  return <>
+    <p id="total">{data?.gigs.totalCount}</p>
+    <ul>{data?.gigs.edges.map(({ node }) => <li key={node.id} id={node.id}>{node.title}</li>)}</ul>
+  </>;
+}
+
+function ListedGig() {
+  const { data, error } = useQuery(catalogue.GIG, { variables: { id: gigId } });
+  useEffect(() => {
+    if (error) failed(error);
+  }, [error]);
+  return <h1>{data && (data.gig?.title ?? 'not available')}</h1>;
+}
+
 createRoot(document.querySelector('main')!).render(
-  <ApolloProvider client={client}>{isSignedIn && <><Gig /><OwnGigs /></>}</ApolloProvider>,
+  <ApolloProvider client={client}>{isSignedIn ? <><Gig /><OwnGigs /></> : <><ListedGig /><Catalogue /></>}</ApolloProvider>,
 );

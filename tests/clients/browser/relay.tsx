@@ -1,8 +1,11 @@
-import { Suspense, useMemo } from 'react';
+import { Suspense, useEffect, useMemo } from 'react';
 import { createRoot } from 'react-dom/client';
 import { graphql, RelayEnvironmentProvider, useLazyLoadQuery, useSubscription } from 'react-relay';
 
+import type { relayCatalogueGigQuery } from '../../../examples/clients/__generated__/relayCatalogueGigQuery.graphql';
+import type { relayCatalogueQuery } from '../../../examples/clients/__generated__/relayCatalogueQuery.graphql';
 import { createRelayEnvironment } from '../../../examples/clients/relay';
+import * as catalogue from '../../../examples/clients/relay-catalogue';
 import type { relayGigQuery } from './__generated__/relayGigQuery.graphql';
 import type { relayOwnGigsQuery } from './__generated__/relayOwnGigsQuery.graphql';
 import type { relayStatusSubscription } from './__generated__/relayStatusSubscription.graphql';
@@ -35,8 +38,26 @@ function Gig() {
   return <h1>{gig?.status}</h1>;
 }
 
+function Catalogue() {
+  const { gigs } = useLazyLoadQuery<relayCatalogueQuery>(catalogue.CATALOGUE, { where: null });
+  useEffect(() => {
+    const following = catalogue.followCatalogue(environment, null, failed);
+    following.catch(failed);
+    return () => void following.then((end) => end());
+  }, []);
+  return <>
+    <p id="total">{gigs.totalCount}</p>
+    <ul>{gigs.edges.map(({ node }) => <li key={node.id} id={node.id}>{node.title}</li>)}</ul>
+  </>;
+}
+
+function ListedGig() {
+  const { gig } = useLazyLoadQuery<relayCatalogueGigQuery>(catalogue.GIG, { id: gigId });
+  return <h1>{gig?.title ?? 'not available'}</h1>;
+}
+
 createRoot(document.querySelector('main')!).render(
   <RelayEnvironmentProvider environment={environment}>
-    <Suspense>{isSignedIn && <><Gig /><OwnGigs /></>}</Suspense>
+    <Suspense>{isSignedIn ? <><Gig /><OwnGigs /></> : <><ListedGig /><Catalogue /></>}</Suspense>
   </RelayEnvironmentProvider>,
 );

@@ -103,6 +103,7 @@ class Run {
       await this.expiringToken();
       await this.twoTabs();
       await this.ownGigIsPaused();
+      await this.listedGigIsPaused();
       if (this.client === clients[0]) await this.photograph();
     } catch (error) {
       report(this.client, 'failed', error.stack, false);
@@ -254,6 +255,31 @@ class Run {
       times.push(`${status} after ${seconds(start)} s`);
     }
     report(this.client, 'the list and the page of a seller, whose gig is paused and resumed', times.join(', '));
+    await context.close();
+  }
+
+  // A visitor sees a gig in the list and on its page while it is paused and resumed.
+  async listedGigIsPaused() {
+    if (this.version % 2) await this.change();
+    const context = await this.browser.newContext();
+    const page = await this.open(context);
+    const isListed = () => page.locator(`#${this.gig}`).count().then((count) => count === 1);
+    const title = () => page.locator('h1').textContent();
+    const total = () => page.locator('#total').textContent();
+    await until('the list', isListed);
+    await setTimeout(1_000);
+    const before = await total();
+    const times = [];
+    for (const isPaused of [true, false]) {
+      await this.change();
+      const start = Date.now();
+      await until(isPaused ? 'the gig is gone' : 'the gig is back', async () => (await isListed()) !== isPaused, 20);
+      await until('the page of the gig', async () => ((await title()) === 'not available') === isPaused, 20);
+      times.push(seconds(start));
+    }
+    const errors = await page.evaluate(() => state.errors);
+    const text = `gone after ${times[0]} s, back after ${times[1]} s; total ${before}, then ${await total()}`;
+    report(this.client, 'the list and the page of a visitor, the same', [text, ...errors].join('; '), errors.length === 0);
     await context.close();
   }
 

@@ -31,7 +31,7 @@ test('queries have credentials, which are renewed if they are rejected', { timeo
   const session = JSON.parse(localStorage.getItem('gigway-session'));
   localStorage.setItem('gigway-session', JSON.stringify({ ...session, accessToken: 'nonsense' }));
   const refreshes = countRequests(t, 'refreshSession');
-  const { data } = await client.query({ query: gql`{ viewer { email } }` });
+  const { data } = await client.query({ query: gql`{ viewer { id email } }` });
   assert.equal(data.viewer.email, seller.email);
   assert.equal(refreshes.count, 1);
   rejectAccessToken('nonsense');

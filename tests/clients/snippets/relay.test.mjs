@@ -27,7 +27,7 @@ test('queries have credentials, which are renewed if they are rejected', { timeo
   const session = JSON.parse(localStorage.getItem('gigway-session'));
   localStorage.setItem('gigway-session', JSON.stringify({ ...session, accessToken: 'nonsense' }));
   const refreshes = countRequests(t, 'refreshSession');
-  const { data } = await execute(t, 'query', '{ viewer { email } }', {}).toPromise();
+  const { data } = await execute(t, 'query', '{ viewer { id email } }', {}).toPromise();
   assert.equal(data.viewer.email, seller.email);
   assert.equal(refreshes.count, 1);
 });

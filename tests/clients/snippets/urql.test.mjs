@@ -25,7 +25,7 @@ test('queries have credentials, which are renewed if they are rejected', { timeo
   const session = JSON.parse(localStorage.getItem('gigway-session'));
   const refreshes = countRequests(t, 'refreshSession');
   const client = connect(t);
-  const email = async (context) => (await client.query('{ viewer { email } }', {}, context).toPromise()).data?.viewer.email;
+  const email = async (context) => (await client.query('{ viewer { id email } }', {}, context).toPromise()).data?.viewer.email;
   localStorage.setItem('gigway-session', JSON.stringify({ ...session, accessToken: 'nonsense' }));
   assert.equal(await email(), seller.email);
   assert.equal(refreshes.count, 1);
