@@ -140,8 +140,8 @@ mod tests {
         let mut emails = HashSet::new();
         for user in people.all() {
             let form = SignUpForm { email: user.email.clone(), display_name: user.display_name.clone() };
-            let checked = form.validate(PASSWORD, &AccountLimits::default());
-            assert!(checked.is_ok(), "{checked:?}");
+            let checked = form.validate(PASSWORD, &AccountLimits::default()).expect("a valid account");
+            assert_eq!((&checked.email, &checked.display_name), (&user.email, &user.display_name));
             assert!(emails.insert(email_key(&user.email)), "{}", user.email);
         }
         assert!(emails.contains(SELLER_EMAIL) && emails.contains(REVIEWER_EMAIL));

@@ -6,7 +6,7 @@ use email_address::{EmailAddress, Options};
 
 use crate::domain::limits::{AccountLimits, SessionLimits};
 use crate::domain::message::message;
-use crate::domain::text::normalize_text;
+use crate::domain::text::{compose, decompose, find_forbidden, normalize_address, normalize_text};
 use crate::domain::user::Role;
 use crate::domain::violation::{Validator, Violation, ViolationCode};
 
@@ -38,9 +38,29 @@ pub struct SignUpForm {
     pub display_name: String,
 }
 
-/// The key that identifies an e-mail address: case does not matter.
+/// The form in which an e-mail address is checked and stored.
+pub fn normalize_email(email: &str) -> String {
+    normalize_address(email)
+}
+
+/// The key that identifies an e-mail address: neither its case nor its form matters.
 pub fn email_key(email: &str) -> String {
-    email.trim().to_lowercase()
+    compose(&normalize_email(email).to_lowercase())
+}
+
+/// The keys under which an account with this e-mail can be stored, in the order in which they count. Earlier versions
+/// stored the form that was typed. There is none for an e-mail with a control character, which no account has, and
+/// some of which PostgreSQL rejects.
+pub fn email_keys(email: &str) -> Vec<String> {
+    let (typed, composed) = (email.trim().to_lowercase(), email_key(email));
+    let decomposed = decompose(&composed);
+    let mut keys = Vec::new();
+    for key in [typed, composed, decomposed] {
+        if !key.contains(char::is_control) && !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    keys
 }
 
 /// Whether `text` is a plain address (no display name) at a named domain (no IP address, not `localhost`).
@@ -72,15 +92,16 @@ impl SignUpForm {
     /// Every violation of the form and the password.
     pub fn validate(self, password: &str, limits: &AccountLimits) -> Result<Self, Vec<Violation>> {
         let form =
-            Self { email: self.email.trim().to_owned(), display_name: normalize_text(&self.display_name) };
+            Self { email: normalize_email(&self.email), display_name: normalize_text(&self.display_name) };
         let mut validator = Validator::default();
         validator.check_line("email", "The e-mail address", &form.email, 1, limits.email_max_chars);
-        if !form.email.is_empty() && !is_email(&form.email) {
+        let is_readable = !form.email.is_empty() && find_forbidden(&form.email).is_none();
+        if is_readable && !is_email(&form.email) {
             let message = message!("The e-mail address must be like {example}.", example = "ann@example.com");
             validator.add("email", ViolationCode::Invalid, message);
         }
         let (min, max) = (limits.password_min_chars, limits.password_max_chars);
-        let length = password.chars().count();
+        let length = compose(password).chars().count();
         if length < min {
             let message =
                 message!("The password must have at least {min} {unit}.", min = min, unit = "characters");
@@ -112,6 +133,23 @@ mod tests {
             assert_eq!(expiry(staff, TimeDelta::zero()), TimeDelta::hours(12));
             assert_eq!(expiry(staff, TimeDelta::days(7) - TimeDelta::hours(1)), TimeDelta::days(7));
         }
+    }
+
+    #[test]
+    fn an_email_has_one_key_and_is_found_by_the_keys_of_earlier_versions() {
+        let forms =
+            ["\u{e9}ve@example.com", "e\u{301}ve@example.com", " E\u{301}VE\u{200b}@Example.com\u{200e}\n"];
+        for form in forms {
+            assert_eq!(email_key(form), forms[0]);
+            let keys = email_keys(form);
+            assert!(
+                keys.iter().any(|key| key == forms[0]) && keys.iter().any(|key| key == forms[1]),
+                "{keys:?}"
+            );
+        }
+        assert_eq!(email_keys(forms[1]), [forms[1], forms[0]]);
+        assert_eq!(email_keys(" Ann@Example.com "), ["ann@example.com"]);
+        assert_eq!(email_keys("ann\0@example.com"), [""; 0]);
     }
 
     #[test]

@@ -6,15 +6,15 @@
 use std::collections::HashSet;
 
 use rust_decimal::Decimal;
-use url::Url;
 
 use crate::domain::category::Category;
 use crate::domain::gig::GigContent;
 use crate::domain::id::{CategoryId, ImageId};
 use crate::domain::limits::GigLimits;
-use crate::domain::message::message;
+use crate::domain::link::{LinkProblem, normalize_link};
+use crate::domain::message::{Message, message};
 use crate::domain::money::{CURRENCY, Money};
-use crate::domain::text::{is_invisible, normalize_text};
+use crate::domain::text::{compose, normalize_text};
 use crate::domain::violation::{Validator, Violation, ViolationCode};
 
 /// The form. A field that is `None` stays as it was.
@@ -66,10 +66,10 @@ impl GigForm {
                 ),
             }
         }
-        let normalize = |list: Option<Vec<String>>, old: Vec<String>| match list {
-            Some(list) => list.iter().map(|entry| normalize_text(entry)).collect(),
-            None => old,
-        };
+        let normalize_tags = |tags: Vec<String>| tags.iter().map(|tag| normalize_text(tag)).collect();
+        // An invalid link stays as it is, for `check_links`.
+        let normalize_link = |link: &String| normalize_link(link).unwrap_or_else(|_| normalize_text(link));
+        let links = self.links.unwrap_or(content.links);
         let mut merged = GigContent {
             title: self.title.map_or(content.title, |text| normalize_text(&text)),
             description: self.description.map_or(content.description, |text| normalize_text(&text)),
@@ -77,8 +77,8 @@ impl GigForm {
             price,
             delivery_days: self.delivery_days.unwrap_or(content.delivery_days),
             revisions: self.revisions.unwrap_or(content.revisions),
-            tags: normalize(self.tags, content.tags),
-            links: normalize(self.links, content.links),
+            tags: self.tags.map_or(content.tags, normalize_tags),
+            links: links.iter().map(normalize_link).collect(),
         };
         if let Some(category) = category
             && keeps_price
@@ -155,9 +155,10 @@ fn check_tags(tags: &[String], limits: &GigLimits, validator: &mut Validator) {
 
 /// The key that identifies a tag: case does not matter.
 pub fn tag_key(tag: &str) -> String {
-    normalize_text(tag).to_lowercase()
+    compose(&normalize_text(tag).to_lowercase())
 }
 
+/// Checks links that are normalized, as far as they are valid.
 fn check_links(links: &[String], limits: &GigLimits, validator: &mut Validator) {
     validator.check_count("links", "links", links.len(), limits.links_max);
     let mut seen = HashSet::new();
@@ -173,28 +174,28 @@ fn check_links(links: &[String], limits: &GigLimits, validator: &mut Validator) 
                 actual = length
             );
             validator.add(&path, ViolationCode::TooLong, message);
-        } else if !is_https(link) {
-            let message =
-                message!("A link must be a complete address that starts with {prefix}.", prefix = "https://");
-            validator.add(&path, ViolationCode::Invalid, message);
-        } else if !seen.insert(Url::parse(link).map_or_else(|_| link.clone(), String::from)) {
+        } else if let Err(problem) = normalize_link(link) {
+            validator.add(&path, ViolationCode::Invalid, link_message(problem));
+        } else if !seen.insert(link) {
             validator.add(&path, ViolationCode::Duplicate, message!("This link is a duplicate."));
         }
     }
 }
 
-/// Whether `link` is an absolute https:// URL without user name and password.
-fn is_https(link: &str) -> bool {
-    let has_plain_characters =
-        !link.contains(|c: char| c.is_whitespace() || c.is_control() || is_invisible(c) || c == '\\');
-    has_plain_characters
-        && link.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
-        && Url::parse(link).is_ok_and(|url| {
-            url.scheme() == "https"
-                && url.host_str().is_some_and(|host| !host.is_empty())
-                && url.username().is_empty()
-                && url.password().is_none()
-        })
+fn link_message(problem: LinkProblem) -> Message {
+    match problem {
+        LinkProblem::NotHttps => {
+            message!("A link must be a complete address that starts with {prefix}.", prefix = "https://")
+        }
+        LinkProblem::Credentials => {
+            message!("A link must not contain a user name or a password. Remove what is before the @.")
+        }
+        LinkProblem::Port => message!("A link must not name a port. Remove the number after the host name."),
+        LinkProblem::NotPublic => message!(
+            "A link must name a public host, such as {example}, not an address of a network.",
+            example = "www.example.com"
+        ),
+    }
 }
 
 fn check_images(images: &[ImageId], limits: &GigLimits, validator: &mut Validator) {
@@ -306,9 +307,21 @@ mod tests {
         let long = |n: usize| Some(vec![format!("https://example.com/{}", "a".repeat(n - 20))]);
         assert_eq!(violations_with(|f| f.links = long(2048)), []);
         assert_eq!(violations_with(|f| f.links = long(2049)), one(TooLong, "links.0"));
-        let same = vec!["https://example.com".into(), "HTTPS://example.com/".into()];
+        let same = vec!["https://example.com".into(), "HTTPS://ex\u{ad}ample.com:443/".into()];
         assert_eq!(violations_with(|f| f.links = Some(same)), one(Duplicate, "links.1"));
-        assert_eq!(violations_with(|f| f.title = Some("\u{200b}".repeat(10))), one(Invalid, "title"));
+        assert_eq!(violations_with(|f| f.title = Some("\u{200b}".repeat(10))), one(Required, "title"));
+        for invisible in ["\u{200d}", "\u{2800}", "\u{301}", "\u{e0041}", "\u{3164}"] {
+            let title = Some(invisible.repeat(10));
+            assert_eq!(violations_with(|f| f.title = title), one(TooShort, "title"), "{invisible:?}");
+        }
+        assert_eq!(
+            violations_with(|f| f.title = Some("\u{202e}a title reversed".into())),
+            one(Invalid, "title")
+        );
+        assert_eq!(
+            violations_with(|f| f.title = Some("a\u{2028}title on lines".into())),
+            one(Invalid, "title")
+        );
         let twice = vec!["e\u{301}te".into(), "\u{e9}te".into()];
         assert_eq!(violations_with(|f| f.tags = Some(twice)), one(Duplicate, "tags.1"));
         let images =
@@ -317,6 +330,14 @@ mod tests {
         assert_eq!(violations_with(|f| f.image_ids = images(6)), one(TooMany, "imageIds"));
         let same = Some(vec![ImageId::from_uuid(Uuid::max()); 2]);
         assert_eq!(violations_with(|f| f.image_ids = same), one(Duplicate, "imageIds.1"));
+    }
+
+    #[test]
+    fn the_length_of_a_link_is_that_of_its_stored_form() {
+        let link = |n: usize| Some(vec![format!("https://example.com:443/{}", "\u{e4}".repeat(n))]);
+        // Each letter is stored as six characters.
+        assert_eq!(violations_with(|f| f.links = link(338)), []);
+        assert_eq!(violations_with(|f| f.links = link(339)), one(ViolationCode::TooLong, "links.0"));
     }
 
     #[test]
@@ -330,7 +351,10 @@ mod tests {
             "javascript:alert(1)",
             "https://exa mple.com",
             "https://a.com\\@evil.com",
-            "https://a\u{200b}b.com",
+            "https://a\u{202e}b.com",
+            "https://localhost/",
+            "https://192.168.0.1/",
+            "https://example.com:8443/",
             "",
         ] {
             let found = violations_with(|f| f.links = Some(vec![bad.into()]));

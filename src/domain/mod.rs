@@ -16,6 +16,8 @@
 //! | sign-up, sessions | `account.rs` | `AccountLimits` |
 //! | worker levels, configurable limits | `limits.rs` | |
 //! | messages with their parameters | `message.rs` | |
+//! | text that people type | `text/mod.rs` | |
+//! | links | `link.rs` | `GigLimits` |
 //! | event log | `event.rs` | |
 
 pub mod account;
@@ -31,6 +33,7 @@ pub mod id;
 pub mod image;
 pub(crate) mod limit_table;
 pub mod limits;
+pub mod link;
 pub mod message;
 pub mod money;
 pub mod network;

@@ -8,7 +8,7 @@ use crate::domain::country::find_country;
 use crate::domain::document_number::document_number_key;
 use crate::domain::limits::VerificationLimits;
 use crate::domain::message::message;
-use crate::domain::text::normalize_text;
+use crate::domain::text::{normalize_optional_text, normalize_text};
 use crate::domain::violation::{Validator, Violation, ViolationCode};
 
 const NAME_MAX_CHARS: usize = 100;
@@ -57,16 +57,18 @@ impl PersonalInfo {
     /// Every violation of the form.
     pub fn validate(self, limits: &VerificationLimits, now: DateTime<Utc>) -> Result<Self, Vec<Violation>> {
         let normalize = |text: String| normalize_text(&text);
-        let optional = |text: Option<String>| text.map(normalize).filter(|text| !text.is_empty());
+        let optional = |text: Option<String>| normalize_optional_text(text.as_deref());
+        // What shows nothing is as good as empty.
+        let may_be_empty = |text: String| normalize_optional_text(Some(&text)).unwrap_or_default();
         let form = Self {
-            first_name: normalize(self.first_name),
-            last_name: normalize(self.last_name),
+            first_name: may_be_empty(self.first_name),
+            last_name: may_be_empty(self.last_name),
             date_of_birth: self.date_of_birth,
             address_line1: normalize(self.address_line1),
             address_line2: optional(self.address_line2),
             city: normalize(self.city),
             region: optional(self.region),
-            postal_code: normalize(self.postal_code),
+            postal_code: may_be_empty(self.postal_code),
             country_code: normalize(self.country_code).to_uppercase(),
             document_number: normalize(self.document_number),
         };

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::limits::ReviewLimits;
 use crate::domain::message::message;
 use crate::domain::review_kind::ReviewKind;
+use crate::domain::text::{normalize_optional_text, normalize_text};
 use crate::domain::violation::{Validator, ViolationCode};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -199,7 +200,7 @@ pub fn resolve(
             validator.add(&format!("reasons.{index}.code"), ViolationCode::Invalid, message);
             continue;
         };
-        let text = form.message.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let text = normalize_optional_text(form.message.as_deref());
         let path = format!("reasons.{index}.message");
         if known.code == OTHER && text.is_none() {
             let message = message!("The reason {code} needs a message.", code = OTHER);
@@ -208,7 +209,9 @@ pub fn resolve(
         if let Some(text) = &text {
             validator.check_text(&path, "The message", text, 1, limits.reason_message_max_chars);
         }
-        let steps = form.field.as_deref().unwrap_or_default();
+        let field: Option<Vec<_>> =
+            form.field.map(|steps| steps.iter().map(|step| normalize_text(step)).collect());
+        let steps = field.as_deref().unwrap_or_default();
         let path = format!("reasons.{index}.field");
         validator.check_count(&path, "steps", steps.len(), FIELD_STEPS_MAX);
         for step in steps.iter().take(FIELD_STEPS_MAX) {
@@ -217,7 +220,7 @@ pub fn resolve(
         let reason = known.to_reason();
         reasons.push(ReviewReason {
             message: text.unwrap_or_else(|| reason.message.clone()),
-            field: form.field,
+            field,
             ..reason
         });
     }

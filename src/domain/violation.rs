@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::message::{Message, message};
-use crate::domain::text::is_invisible;
+use crate::domain::text::{find_forbidden, visible_length};
 
 /// The kind of violation, for clients to switch on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::IntoStaticStr)]
@@ -112,8 +112,8 @@ impl Validator {
         self.violations.push(violation);
     }
 
-    /// Checks that a text has `min` to `max` characters, and no invisible or control characters except line
-    /// breaks and tabs. `name` starts the messages.
+    /// Checks that a normalized text has at most `max` characters and at least `min` that can be seen, and none that is
+    /// forbidden. `name` starts the messages.
     pub fn check_text(&mut self, path: &str, name: &str, text: &str, min: usize, max: usize) {
         let length = text.chars().count();
         if length == 0 && min > 0 {
@@ -127,6 +127,17 @@ impl Validator {
                 actual = length
             );
             self.add(path, ViolationCode::TooShort, message);
+        } else if let visible = visible_length(text)
+            && visible < min
+        {
+            let message = message!(
+                "{field} must have at least {min} {unit}; it has {actual}.",
+                field = name,
+                min = min,
+                unit = "visible characters",
+                actual = visible
+            );
+            self.add(path, ViolationCode::TooShort, message);
         } else if length > max {
             let message = message!(
                 "{field} may have at most {max} {unit}; it has {actual}.",
@@ -137,10 +148,25 @@ impl Validator {
             );
             self.add(path, ViolationCode::TooLong, message);
         }
-        if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-            self.forbid(path, name, "control characters");
-        } else if text.chars().any(is_invisible) {
-            self.forbid(path, name, "invisible characters");
+        if let Some(found) = find_forbidden(text) {
+            let forbidden = found.description();
+            let message = if let Some(word) = &found.word_before {
+                message!(
+                    "{field} must not contain {forbidden}. Remove {character} after \"{word}\".",
+                    field = name,
+                    forbidden = forbidden,
+                    character = found,
+                    word = word
+                )
+            } else {
+                message!(
+                    "{field} must not contain {forbidden}. Remove {character} at the beginning.",
+                    field = name,
+                    forbidden = forbidden,
+                    character = found
+                )
+            };
+            self.add(path, ViolationCode::Invalid, message);
         }
     }
 

@@ -12,6 +12,7 @@ use crate::domain::message::message;
 use crate::domain::user::{Role, Viewer};
 use crate::domain::violation::{Violation, ViolationCode};
 use crate::service::error::wrong_credentials;
+use crate::service::passwords::PasswordCheck;
 use crate::service::rate_limit::{RateLimitKey, RateLimitKind};
 use crate::service::security_log::SignInRefusal;
 use crate::service::sign_in_throttle::{Attempt, network_hash};
@@ -89,7 +90,9 @@ async fn prepare_user(
 }
 
 async fn insert_user(work: &UnitOfWork<'_>, new_user: &NewUser) -> Result<()> {
-    if users::insert(work.tx(), new_user).await? {
+    if !users::is_stored_in_other_form(work.tx(), &new_user.email).await?
+        && users::insert(work.tx(), new_user).await?
+    {
         return Ok(());
     }
     let message = message!("An account with this e-mail already exists. Sign in instead.");
@@ -108,8 +111,7 @@ pub async fn sign_in(
     address: IpAddr,
 ) -> Result<Session> {
     let mut attempt = services.sign_in_throttle.attempt(email, address);
-    // No e-mail contains control characters, and PostgreSQL rejects some of them.
-    let is_plausible = email.len() <= EMAIL_MAX_BYTES && !email.contains(char::is_control);
+    let is_plausible = email.len() <= EMAIL_MAX_BYTES;
     let credentials =
         if is_plausible { users::find_credentials(services.db.read(), email).await? } else { None };
     let (user_id, hash) = credentials
@@ -127,12 +129,9 @@ pub async fn sign_in(
         let network = RateLimitKey::Network(address);
         services.rate_limiter.refund(RateLimitKind::SignIn, network, 1, services.now());
     })?;
-    // An overlong password is always wrong. Do not hash it at its full length.
-    let is_within_limit =
-        password.expose_secret().chars().count() <= services.limits.account.password_max_chars;
-    let candidate = if is_within_limit { password } else { SecretString::default() };
-    let matches = services.passwords.verify(candidate, hash, address).await?;
-    let Some(credentials) = credentials.filter(|_| matches && is_within_limit) else {
+    let max_chars = services.limits.account.password_max_chars;
+    let check = services.passwords.check(password, hash, max_chars, address).await?;
+    let (Some(credentials), PasswordCheck::Correct { new_hash }) = (credentials, check) else {
         attempt.mark_failed();
         refused(SignInRefusal::WrongCredentials);
         return Err(wrong_credentials());
@@ -146,6 +145,9 @@ pub async fn sign_in(
     // The account may have been erased since its password was checked.
     if users::lock(work.tx(), credentials.user_id).await? {
         return Err(wrong_credentials());
+    }
+    if let Some(new_hash) = new_hash {
+        users::replace_password_hash(work.tx(), &credentials, &new_hash).await?;
     }
     open_session(services, work, credentials.user_id, address).await
 }

@@ -1,14 +1,16 @@
 //! What earlier versions have left behind, and a gateway cleans up before it serves.
 //!
-//! They kept the texts and images of the gigs of erased users, and did not pause the gigs of blocked users.
+//! They kept the texts and images of the gigs of erased users, did not pause the gigs of blocked users, and did
+//! not store e-mails in one form (docs/adr/0020).
 
 use crate::domain::id::UserId;
 use crate::service::erasure::erase_gigs_and_images;
 use crate::service::gigs::pause_of_blocked;
 use crate::service::{Result, Services, blobs};
+use crate::store::users::OldEmail;
 use crate::store::{blobs as blob_records, gigs, images, users};
 
-/// Removes what is left of erased users, and pauses the gigs of blocked users.
+/// Removes what is left of erased users, pauses the gigs of blocked users, and normalizes e-mails.
 pub async fn clean_up(services: &Services) -> Result<()> {
     let db = services.db.read();
     let mut erased = gigs::find_erased_sellers_with_texts(db).await?;
@@ -26,7 +28,26 @@ pub async fn clean_up(services: &Services) -> Result<()> {
             work.commit().await?;
         }
     }
+    for old in users::find_old_emails(db).await? {
+        let user_id = old.user_id;
+        match normalize_email(services, &old).await {
+            Ok(true) => tracing::info!(%user_id, "normalized the e-mail of a user"),
+            Ok(false) => tracing::info!(%user_id, "another user has the same e-mail in another form"),
+            // Somebody may have signed up with it at this moment.
+            Err(error) => tracing::warn!(%user_id, %error, "the e-mail of a user was not normalized"),
+        }
+    }
     Ok(())
+}
+
+async fn normalize_email(services: &Services, old: &OldEmail) -> Result<bool> {
+    let work = services.begin().await?;
+    if users::lock_exclusively(work.tx(), old.user_id).await? {
+        return Ok(false);
+    }
+    let is_normalized = users::normalize_old_email(work.tx(), old).await?;
+    work.commit().await?;
+    Ok(is_normalized)
 }
 
 /// Removes the texts and images of the gigs of a user who was erased.

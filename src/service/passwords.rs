@@ -11,6 +11,7 @@ use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier 
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::domain::network::client_network;
+use crate::domain::text::compose;
 use crate::service::fair_queue::{FairQueue, QueueLimits};
 use crate::service::{Error, Result};
 
@@ -45,19 +46,47 @@ impl PasswordHasher {
         &self.queue
     }
 
-    /// Returns the argon2id hash of a new password that a client at `address` has sent.
+    /// Returns the argon2id hash of a new password that a client at `address` has sent, in its composed form (NFC).
     ///
     /// # Errors
     /// [`Error::Overloaded`].
     pub async fn hash(&self, password: SecretString, address: IpAddr) -> Result<String> {
+        let password = composed(&password);
         self.queue.run(client_network(address), move || hash(&password)).await?
     }
 
-    /// Whether the password matches the hash. Without a hash it takes as long and returns `false`.
+    /// Checks a password against the stored hash: in its composed form (NFC), then once as it was typed, as earlier
+    /// versions have hashed it. Without a hash it takes as long, and the password is wrong. A password with more
+    /// than `max_chars` characters is always wrong.
     ///
     /// # Errors
     /// If the stored hash is malformed; [`Error::Overloaded`].
-    pub async fn verify(
+    pub async fn check(
+        &self,
+        password: SecretString,
+        stored_hash: Option<String>,
+        max_chars: usize,
+        address: IpAddr,
+    ) -> Result<PasswordCheck> {
+        let is_allowed = |text: &SecretString| text.expose_secret().chars().count() <= max_chars;
+        let composed = composed(&password);
+        let is_composed_allowed = is_allowed(&composed);
+        // An overlong password is not hashed at its full length.
+        let candidate = if is_composed_allowed { composed.clone() } else { SecretString::default() };
+        if self.verify(candidate, stored_hash.clone(), address).await? && is_composed_allowed {
+            return Ok(PasswordCheck::Correct { new_hash: None });
+        }
+        let is_other_form = composed.expose_secret() != password.expose_secret();
+        if !is_other_form || !is_allowed(&password) || !self.verify(password, stored_hash, address).await? {
+            return Ok(PasswordCheck::Wrong);
+        }
+        // If the gateway is overloaded, a later sign-in replaces the hash.
+        let new_hash = if is_composed_allowed { self.hash(composed, address).await.ok() } else { None };
+        Ok(PasswordCheck::Correct { new_hash })
+    }
+
+    /// Whether the password matches the hash. Without a hash it takes as long and returns `false`.
+    async fn verify(
         &self,
         password: SecretString,
         stored_hash: Option<String>,
@@ -76,10 +105,76 @@ impl PasswordHasher {
     }
 }
 
+/// What the check of a password found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum PasswordCheck {
+    Wrong,
+    /// With the hash that replaces the stored one, if that is not of the composed form.
+    Correct {
+        new_hash: Option<String>,
+    },
+}
+
+fn composed(password: &SecretString) -> SecretString {
+    compose(password.expose_secret()).into()
+}
+
 fn hash(password: &SecretString) -> Result<String> {
     let salt = SaltString::generate(&mut OsRng);
     Argon2::default()
         .hash_password(password.expose_secret().as_bytes(), &salt)
         .map(|hash| hash.to_string())
         .map_err(|error| Error::internal(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    async fn check(hasher: &PasswordHasher, password: &str, stored_hash: &str) -> PasswordCheck {
+        hasher.check(password.into(), Some(stored_hash.to_owned()), 10, ADDRESS).await.expect("checked")
+    }
+
+    #[tokio::test]
+    async fn equal_passwords_match_however_they_are_typed() {
+        let hasher = PasswordHasher::new().expect("a hasher");
+        for stored in ["caf\u{e9} 12345", "cafe\u{301} 12345"] {
+            let stored = hasher.hash(stored.into(), ADDRESS).await.expect("a hash");
+            for typed in ["caf\u{e9} 12345", "cafe\u{301} 12345"] {
+                assert_eq!(check(&hasher, typed, &stored).await, PasswordCheck::Correct { new_hash: None });
+            }
+            for wrong in ["cafe 12345", " caf\u{e9} 12345", ""] {
+                assert_eq!(check(&hasher, wrong, &stored).await, PasswordCheck::Wrong);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_old_hash_of_the_typed_form_matches_once_and_is_replaced() {
+        let hasher = PasswordHasher::new().expect("a hasher");
+        let old = hash(&"e\u{301}e\u{301}e\u{301}e\u{301}".into()).expect("a hash");
+        assert_eq!(check(&hasher, "\u{e9}\u{e9}\u{e9}\u{e9}", &old).await, PasswordCheck::Wrong);
+        let found = check(&hasher, "e\u{301}e\u{301}e\u{301}e\u{301}", &old).await;
+        let PasswordCheck::Correct { new_hash: Some(new) } = found else { panic!("{found:?}") };
+        assert_eq!(
+            check(&hasher, "\u{e9}\u{e9}\u{e9}\u{e9}", &new).await,
+            PasswordCheck::Correct { new_hash: None }
+        );
+    }
+
+    #[tokio::test]
+    async fn a_password_that_is_too_long_when_composed_still_matches_its_old_hash() {
+        let hasher = PasswordHasher::new().expect("a hasher");
+        // Each of these letters has two characters in NFC.
+        let long = "\u{958}".repeat(10);
+        let old = hash(&long.as_str().into()).expect("a hash");
+        assert_eq!(check(&hasher, &long, &old).await, PasswordCheck::Correct { new_hash: None });
+        let too_long = hash(&"x".repeat(11).into()).expect("a hash");
+        assert_eq!(check(&hasher, &"x".repeat(11), &too_long).await, PasswordCheck::Wrong);
+        assert_eq!(hasher.check("x".into(), None, 10, ADDRESS).await.expect("checked"), PasswordCheck::Wrong);
+    }
 }

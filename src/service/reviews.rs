@@ -8,6 +8,7 @@ use crate::domain::reason;
 use crate::domain::reason::ReasonForm;
 use crate::domain::review::{Decision, GigDecision, ReviewItem, ReviewQueueChange};
 use crate::domain::review_kind::ReviewKind;
+use crate::domain::text::normalize_optional_text;
 use crate::domain::user::Viewer;
 use crate::domain::violation::{Validator, Violation, ViolationCode};
 use crate::service::error::require_reviewer;
@@ -82,7 +83,7 @@ pub async fn decide_gig(
     let mut validator = Validator::default();
     input.decision.check_reasons(input.reasons.len(), &mut validator);
     let reasons = reason::resolve(input.reasons, ReviewKind::Gig, limits, &mut validator);
-    let note = validate_note(input.internal_note, limits, &mut validator);
+    let note = validate_note(input.internal_note.as_deref(), limits, &mut validator);
     validator.finish()?;
 
     let now = services.now();
@@ -128,13 +129,13 @@ pub async fn decide_gig(
     Ok(Decided { subject: gig, item })
 }
 
-/// Trims and checks the note; `None` if it is empty.
+/// Normalizes and checks the note; `None` if it shows nothing.
 pub(super) fn validate_note(
-    note: Option<String>,
+    note: Option<&str>,
     limits: &ReviewLimits,
     validator: &mut Validator,
 ) -> Option<String> {
-    let note = note.map(|note| note.trim().to_owned()).filter(|note| !note.is_empty())?;
+    let note = normalize_optional_text(note)?;
     validator.check_text("internalNote", "The note", &note, 1, limits.internal_note_max_chars);
     Some(note)
 }

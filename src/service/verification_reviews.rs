@@ -62,7 +62,7 @@ pub async fn decide(
     let mut validator = Validator::default();
     input.decision.check_reasons(input.reasons.len(), &mut validator);
     let reasons = reason::resolve(input.reasons, ReviewKind::Verification, &limits.review, &mut validator);
-    let note = validate_note(input.internal_note, &limits.review, &mut validator);
+    let note = validate_note(input.internal_note.as_deref(), &limits.review, &mut validator);
     validator.finish()?;
 
     let mut work = services.begin().await?;

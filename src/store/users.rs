@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use entity::user;
 use sea_orm::sea_query::{Expr, LockType, OnConflict, SelectStatement, SimpleExpr};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, TryInsertResult,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, TryInsertResult,
 };
 
-use crate::domain::account::email_key;
+use crate::domain::account::{email_key, email_keys, normalize_email};
 use crate::domain::id::UserId;
 use crate::domain::permission::Standing;
 use crate::domain::user::{Role, User};
@@ -75,17 +75,89 @@ pub async fn insert(db: &impl ConnectionTrait, new: &NewUser) -> Result<bool> {
     Ok(matches!(inserted, TryInsertResult::Inserted(1)))
 }
 
+/// Finds the account with this e-mail. Of two whose e-mails differ only in form, which an earlier version allowed, it
+/// is the one whose e-mail was typed in the same form.
 pub async fn find_credentials(db: &impl ConnectionTrait, email: &str) -> Result<Option<Credentials>> {
-    let row = user::Entity::find()
-        .filter(user::Column::EmailKey.eq(email_key(email)))
+    let keys = email_keys(email);
+    if keys.is_empty() {
+        return Ok(None);
+    }
+    let rows = user::Entity::find()
+        .filter(user::Column::EmailKey.is_in(keys.iter().map(String::as_str)))
         .filter(user::Column::ErasedAt.is_null())
-        .one(db)
+        .all(db)
         .await?;
-    Ok(row.map(|row| Credentials {
+    let rank = |row: &user::Model| keys.iter().position(|key| *key == row.email_key);
+    Ok(rows.into_iter().min_by_key(rank).map(|row| Credentials {
         user_id: UserId::from_uuid(row.id),
         password_hash: row.password_hash,
         is_blocked: row.blocked_at.is_some(),
     }))
+}
+
+/// Whether an account has the e-mail in another form than its key, as an earlier version stored it.
+pub async fn is_stored_in_other_form(db: &impl ConnectionTrait, email: &str) -> Result<bool> {
+    Ok(email_keys(email).len() > 1 && find_credentials(db, email).await?.is_some())
+}
+
+/// Replaces the password hash that was read with `credentials`, unless it has changed since.
+pub async fn replace_password_hash(
+    db: &impl ConnectionTrait,
+    credentials: &Credentials,
+    new_hash: &str,
+) -> Result<()> {
+    user::Entity::update_many()
+        .col_expr(user::Column::PasswordHash, Expr::value(new_hash))
+        .filter(user::Column::Id.eq(credentials.user_id))
+        .filter(user::Column::PasswordHash.eq(&credentials.password_hash))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// An e-mail as an earlier version stored it.
+#[derive(Debug, Clone)]
+pub struct OldEmail {
+    pub user_id: UserId,
+    email: String,
+    key: String,
+}
+
+/// The e-mails whose keys are not in the form that [`email_key`] has today, those of the oldest accounts first.
+pub async fn find_old_emails(db: &impl ConnectionTrait) -> Result<Vec<OldEmail>> {
+    use user::Column::{CreatedAt, Email, EmailKey, Id};
+    // The condition of an index: only other characters have other forms.
+    let is_not_ascii = match db.get_database_backend() {
+        DbBackend::Postgres => "octet_length(email_key) <> char_length(email_key)",
+        _ => "length(CAST(email_key AS BLOB)) <> length(email_key)",
+    };
+    let rows: Vec<(UserId, String, String)> = user::Entity::find()
+        .select_only()
+        .columns([Id, Email, EmailKey])
+        .filter(Expr::cust(is_not_ascii))
+        .order_by_asc(CreatedAt)
+        .order_by_asc(Id)
+        .into_tuple()
+        .all(db)
+        .await?;
+    let old = rows.into_iter().filter(|(_, _, key)| email_key(key) != *key);
+    Ok(old.map(|(user_id, email, key)| OldEmail { user_id, email, key }).collect())
+}
+
+/// Stores the e-mail in its form of today. Returns `false` if another account has it, or it has changed since.
+pub async fn normalize_old_email(tx: &impl ConnectionTrait, old: &OldEmail) -> Result<bool> {
+    let key = email_key(&old.key);
+    if user::Entity::find().filter(user::Column::EmailKey.eq(&key)).one(tx).await?.is_some() {
+        return Ok(false);
+    }
+    let updated = user::Entity::update_many()
+        .col_expr(user::Column::Email, Expr::value(normalize_email(&old.email)))
+        .col_expr(user::Column::EmailKey, Expr::value(key))
+        .filter(user::Column::Id.eq(old.user_id))
+        .filter(user::Column::EmailKey.eq(&old.key))
+        .exec(tx)
+        .await?;
+    Ok(updated.rows_affected == 1)
 }
 
 /// Those of the users that exist, in no particular order.

@@ -40,7 +40,7 @@ async fn the_errors_of_a_gig_have_their_numbers_and_names_as_parameters(app: Tes
     form["description"] = json!("x".repeat(2049));
     form["price"] = json!("10000.01");
     form["deliveryDays"] = json!(91);
-    form["tags"] = json!(["song", "Song", "a\u{200b}b"]);
+    form["tags"] = json!(["song", "Song", "a\u{202e}b"]);
     form["links"] = json!(vec!["http://example.com"; 6]);
     let found = errors(&ann, POST_GIG, json!({ "input": form })).await;
     let characters = "characters";
@@ -66,7 +66,12 @@ async fn the_errors_of_a_gig_have_their_numbers_and_names_as_parameters(app: Tes
             json!({ "field": "The delivery time in days", "min": "1", "max": "90", "actual": "91" }),
         ),
         error("DUPLICATE", "tags.1", json!({ "tag": "Song" })),
-        error("INVALID", "tags.2", json!({ "field": "A tag", "forbidden": "invisible characters" })),
+        error(
+            "INVALID",
+            "tags.2",
+            json!({ "field": "A tag", "forbidden": "characters that change the direction of text",
+                    "character": "U+202E", "word": "a" }),
+        ),
         error("TOO_MANY", "links", json!({ "max": "5", "unit": "links", "actual": "6" })),
     ];
     expected.extend((0..5).map(|n| error("INVALID", &format!("links.{n}"), json!({ "prefix": "https://" }))));

@@ -27,7 +27,7 @@ pub struct SaveGigDraftInput {
     pub tags: Option<Vec<String>>,
     /// The ids of at most 5 images from `uploadGigImage`, in the order in which they are shown.
     pub image_ids: Option<Vec<ID>>,
-    /// At most 5 URLs that start with https://, of at most 2048 characters each.
+    /// At most 5 URLs of public sites that start with https://, of at most 2048 characters each.
     pub links: Option<Vec<String>>,
 }
 
@@ -56,8 +56,8 @@ pub struct PostGigInput {
     /// The ids of at most 5 images from `uploadGigImage`, in the order in which they are shown. Without it,
     /// the images of the draft.
     pub image_ids: Option<Vec<ID>>,
-    /// At most 5 URLs that start with https://, of at most 2048 characters each. Without it, the links of the
-    /// draft.
+    /// At most 5 URLs of public sites that start with https://, of at most 2048 characters each. Without it, the
+    /// links of the draft.
     pub links: Option<Vec<String>>,
 }
 
@@ -88,6 +88,6 @@ pub struct EditGigInput {
     /// The ids of at most 5 images, of the gig or from `uploadGigImage`, in the order in which they are
     /// shown.
     pub image_ids: Option<Vec<ID>>,
-    /// At most 5 URLs that start with https://, of at most 2048 characters each.
+    /// At most 5 URLs of public sites that start with https://, of at most 2048 characters each.
     pub links: Option<Vec<String>>,
 }

@@ -130,8 +130,8 @@ fn price_ranges(ranges: Vec<PriceRangeInput>) -> Result<Vec<PriceRange>> {
 fn tag_keys(tags: &[String]) -> Vec<String> {
     // No gig has a tag with a control character, and PostgreSQL rejects some of them. No gig has the empty tag
     // either, which stands for them.
-    let key = |tag: &String| if tag.contains(char::is_control) { String::new() } else { tag_key(tag) };
-    let mut keys: Vec<_> = tags.iter().map(key).collect();
+    let valid = |key: String| if key.contains(char::is_control) { String::new() } else { key };
+    let mut keys: Vec<_> = tags.iter().map(|tag| valid(tag_key(tag))).collect();
     keys.sort_unstable();
     keys.dedup();
     keys
