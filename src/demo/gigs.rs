@@ -5,6 +5,7 @@
 use serde::Deserialize;
 
 use crate::domain::category::Category;
+use crate::domain::entered::Entered;
 use crate::domain::gig::GigContent;
 use crate::domain::gig_form::{Completeness, GigForm};
 use crate::domain::limits::GigLimits;
@@ -52,7 +53,7 @@ impl DemoGig {
             title: Some(self.title),
             description: Some(self.description),
             category_id: Some(category.id),
-            price: Some(Money::from_cents(self.price_cents).to_decimal()),
+            price: Some(Entered::Value(Money::from_cents(self.price_cents).to_decimal())),
             delivery_days: Some(self.delivery_days),
             revisions: Some(self.revisions),
             tags: Some(self.tags),

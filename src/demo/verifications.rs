@@ -10,8 +10,9 @@ use futures_util::stream::{self, TryStreamExt};
 use image::imageops::FilterType;
 use image::{DynamicImage, Rgb, RgbImage};
 
+use crate::domain::entered::Entered;
 use crate::domain::id::SessionId;
-use crate::domain::personal_info::PersonalInfo;
+use crate::domain::personal_info::PersonalInfoForm;
 use crate::domain::reason::ReasonForm;
 use crate::domain::review::VerificationDecision;
 use crate::domain::user::{Role, Viewer};
@@ -131,12 +132,13 @@ async fn seed_verification(
     Ok(())
 }
 
-fn personal_info(applicant: &Viewer, number: u32) -> PersonalInfo {
+fn personal_info(applicant: &Viewer, number: u32) -> PersonalInfoForm {
     let (first_name, last_name) = applicant.user.display_name.split_once(' ').unwrap_or(("Robin", "Doe"));
-    PersonalInfo {
+    let born = NaiveDate::from_ymd_opt(1985, 1 + number % 12, 1 + number % 28).unwrap_or_default();
+    PersonalInfoForm {
         first_name: first_name.to_owned(),
         last_name: last_name.to_owned(),
-        date_of_birth: NaiveDate::from_ymd_opt(1985, 1 + number % 12, 1 + number % 28).unwrap_or_default(),
+        date_of_birth: Entered::Value(born),
         address_line1: format!("{number} Example Street"),
         address_line2: None,
         city: "Springfield".to_owned(),

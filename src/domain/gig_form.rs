@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use rust_decimal::Decimal;
 
 use crate::domain::category::Category;
+use crate::domain::entered::{Amount, Entered, read_amount};
 use crate::domain::gig::GigContent;
 use crate::domain::id::{CategoryId, ImageId};
 use crate::domain::limits::GigLimits;
@@ -23,7 +24,7 @@ pub struct GigForm {
     pub title: Option<String>,
     pub description: Option<String>,
     pub category_id: Option<CategoryId>,
-    pub price: Option<Decimal>,
+    pub price: Option<Entered<Decimal>>,
     pub delivery_days: Option<i32>,
     pub revisions: Option<i32>,
     pub tags: Option<Vec<String>>,
@@ -51,43 +52,28 @@ impl GigForm {
         completeness: Completeness,
         validator: &mut Validator,
     ) -> GigContent {
-        let keeps_price = self.price.is_none();
-        let mut price = content.price;
-        if let Some(amount) = self.price {
-            match Money::from_decimal(amount) {
-                Some(money) => price = money,
-                None => validator.add(
-                    "price",
-                    ViolationCode::Invalid,
-                    message!(
-                        "The price must be an amount in whole cents, such as {example}.",
-                        example = "12.50"
-                    ),
-                ),
-            }
-        }
+        let price = match self.price {
+            Some(entered) => read_amount(entered, "price", "The price", validator),
+            None => Some(Amount::Money(kept_price(content.price, category, completeness))),
+        };
         let normalize_tags = |tags: Vec<String>| tags.iter().map(|tag| normalize_text(tag)).collect();
         // An invalid link stays as it is, for `check_links`.
         let normalize_link = |link: &String| normalize_link(link).unwrap_or_else(|_| normalize_text(link));
         let links = self.links.unwrap_or(content.links);
-        let mut merged = GigContent {
+        let merged = GigContent {
             title: self.title.map_or(content.title, |text| normalize_text(&text)),
             description: self.description.map_or(content.description, |text| normalize_text(&text)),
             category_id: self.category_id.unwrap_or(content.category_id),
-            price,
+            price: match price {
+                Some(Amount::Money(money)) => money,
+                Some(Amount::OutOfRange) | None => content.price,
+            },
             delivery_days: self.delivery_days.unwrap_or(content.delivery_days),
             revisions: self.revisions.unwrap_or(content.revisions),
             tags: self.tags.map_or(content.tags, normalize_tags),
             links: links.iter().map(normalize_link).collect(),
         };
-        if let Some(category) = category
-            && keeps_price
-            && completeness == Completeness::Draft
-        {
-            // If this form sets no price, the price of a draft is raised to the minimum of its category.
-            merged.price = merged.price.max(category.minimum_price);
-        }
-        check_content(&merged, category, limits, completeness, validator);
+        check_content(&merged, price, category, limits, completeness, validator);
         if let Some(images) = &self.image_ids {
             check_images(images, limits, validator);
         }
@@ -95,8 +81,18 @@ impl GigForm {
     }
 }
 
+/// The price of a gig whose form sets none. That of a draft is raised to the minimum of its category.
+fn kept_price(price: Money, category: Option<&Category>, completeness: Completeness) -> Money {
+    match category {
+        Some(category) if completeness == Completeness::Draft => price.max(category.minimum_price),
+        _ => price,
+    }
+}
+
+/// `price` is that of the content; `None` if it could not be read.
 fn check_content(
     content: &GigContent,
+    price: Option<Amount>,
     category: Option<&Category>,
     limits: &GigLimits,
     completeness: Completeness,
@@ -110,7 +106,7 @@ fn check_content(
     let max = limits.description_max_chars;
     validator.check_text("description", "The description", &content.description, description_min, max);
     match category {
-        Some(category) => check_price(content.price, category, limits, validator),
+        Some(category) => check_price(price, category, limits, validator),
         None => validator.push(Violation::not_found("category", "category")),
     }
     validator.check_range(
@@ -125,19 +121,27 @@ fn check_content(
     check_links(&content.links, limits, validator);
 }
 
-fn check_price(price: Money, category: &Category, limits: &GigLimits, validator: &mut Validator) {
+fn check_price(price: Option<Amount>, category: &Category, limits: &GigLimits, validator: &mut Validator) {
     let (min, max) = (category.minimum_price, limits.maximum_price);
-    if price < min || price > max {
-        let message = message!(
+    let message = match price {
+        Some(Amount::Money(price)) if price < min || price > max => message!(
             "The price in {category} must be between {min} and {max} {unit}; it is {actual}.",
             category = category.name,
             min = min.to_decimal(),
             max = max.to_decimal(),
             unit = CURRENCY,
             actual = price.to_decimal()
-        );
-        validator.add("price", ViolationCode::OutOfRange, message);
-    }
+        ),
+        Some(Amount::OutOfRange) => message!(
+            "The price in {category} must be between {min} and {max} {unit}.",
+            category = category.name,
+            min = min.to_decimal(),
+            max = max.to_decimal(),
+            unit = CURRENCY
+        ),
+        Some(Amount::Money(_)) | None => return,
+    };
+    validator.add("price", ViolationCode::OutOfRange, message);
 }
 
 fn check_tags(tags: &[String], limits: &GigLimits, validator: &mut Validator) {
@@ -230,7 +234,7 @@ mod tests {
             title: Some("I will write a song".into()),
             description: Some("A song of three minutes.".into()),
             category_id: Some(CategoryId::from_uuid(Uuid::from_u128(1))),
-            price: Some(Decimal::new(2500, 2)),
+            price: Some(Entered::read("25.00")),
             delivery_days: Some(3),
             revisions: Some(1),
             tags: Some(vec!["song".into(), "Lyrics".into()]),
@@ -279,9 +283,19 @@ mod tests {
         assert_eq!(violations_with(|f| f.description = Some("a\0b".into())), one(Invalid, "description"));
         for (cents, ok) in [(100, true), (99, false), (1_000_000, true), (1_000_001, false), (-100, false)] {
             let expected = if ok { vec![] } else { one(OutOfRange, "price") };
-            assert_eq!(violations_with(|f| f.price = Some(Decimal::new(cents, 2))), expected, "{cents}");
+            let price = Some(Entered::Value(Decimal::new(cents, 2)));
+            assert_eq!(violations_with(|f| f.price = price), expected, "{cents}");
         }
-        assert_eq!(violations_with(|f| f.price = Some(Decimal::new(12_345, 3))), one(Invalid, "price"));
+        // One violation each, although the blank content has a price that is too low for other categories.
+        for (text, code) in
+            [("12.345", Invalid), ("12,50", Invalid), ("", Required), ("9999999999999999999999", OutOfRange)]
+        {
+            assert_eq!(
+                violations_with(|f| f.price = Some(Entered::read(text))),
+                one(code, "price"),
+                "{text}"
+            );
+        }
         for (days, ok) in [(0, false), (1, true), (90, true), (91, false)] {
             let expected = if ok { vec![] } else { one(OutOfRange, "deliveryDays") };
             assert_eq!(violations_with(|f| f.delivery_days = Some(days)), expected);
@@ -367,7 +381,7 @@ mod tests {
         let found = violations_with(|f| {
             f.title = None;
             f.description = None;
-            f.price = Some(Decimal::ZERO);
+            f.price = Some(Entered::Value(Decimal::ZERO));
             f.links = Some(vec!["http://example.com".into()]);
         });
         let paths: Vec<_> = found.iter().map(|(_, path)| path.as_str()).collect();

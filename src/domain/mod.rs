@@ -18,6 +18,7 @@
 //! | messages with their parameters | `message.rs` | |
 //! | text that people type | `text/mod.rs` | |
 //! | links | `link.rs` | `GigLimits` |
+//! | numbers and dates as people type them | `entered.rs` | |
 //! | event log | `event.rs` | |
 
 pub mod account;
@@ -25,6 +26,7 @@ pub mod blob;
 pub mod category;
 pub mod country;
 pub mod document_number;
+pub mod entered;
 pub mod event;
 pub mod gig;
 pub mod gig_filter;

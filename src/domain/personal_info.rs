@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::country::find_country;
 use crate::domain::document_number::document_number_key;
+use crate::domain::entered::{Entered, read_date};
 use crate::domain::limits::VerificationLimits;
 use crate::domain::message::message;
 use crate::domain::text::{normalize_optional_text, normalize_text};
@@ -24,14 +25,15 @@ const DOCUMENT_NUMBER_MAX_CHARS: usize = 50;
 /// An age, in years, that nobody alive has reached.
 const IMPOSSIBLE_AGE: i32 = 130;
 
-/// What a user enters about their identity. Stored encrypted and never logged: `Debug` prints no content.
+/// What a user enters about their identity. Stored encrypted and never logged: `Debug` prints no content. `D` is the
+/// date of birth, which may be unreadable in a form.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PersonalInfo {
+pub struct PersonalInfo<D = NaiveDate> {
     /// Empty if the person has only a last name.
     pub first_name: String,
     /// Empty if the person has only a first name.
     pub last_name: String,
-    pub date_of_birth: NaiveDate,
+    pub date_of_birth: D,
     pub address_line1: String,
     pub address_line2: Option<String>,
     pub city: String,
@@ -44,26 +46,34 @@ pub struct PersonalInfo {
     pub document_number: String,
 }
 
-impl std::fmt::Debug for PersonalInfo {
+/// The form as it was entered.
+pub type PersonalInfoForm = PersonalInfo<Entered<NaiveDate>>;
+
+impl<D> std::fmt::Debug for PersonalInfo<D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("PersonalInfo")
     }
 }
 
-impl PersonalInfo {
+impl PersonalInfoForm {
     /// Validates the form. Returns it with its texts normalized and its country code in capital letters.
     ///
     /// # Errors
     /// Every violation of the form.
-    pub fn validate(self, limits: &VerificationLimits, now: DateTime<Utc>) -> Result<Self, Vec<Violation>> {
+    pub fn validate(
+        self,
+        limits: &VerificationLimits,
+        now: DateTime<Utc>,
+    ) -> Result<PersonalInfo, Vec<Violation>> {
         let normalize = |text: String| normalize_text(&text);
         let optional = |text: Option<String>| normalize_optional_text(text.as_deref());
         // What shows nothing is as good as empty.
         let may_be_empty = |text: String| normalize_optional_text(Some(&text)).unwrap_or_default();
-        let form = Self {
+        let mut form = PersonalInfo {
             first_name: may_be_empty(self.first_name),
             last_name: may_be_empty(self.last_name),
-            date_of_birth: self.date_of_birth,
+            // Read below.
+            date_of_birth: NaiveDate::default(),
             address_line1: normalize(self.address_line1),
             address_line2: optional(self.address_line2),
             city: normalize(self.city),
@@ -74,7 +84,11 @@ impl PersonalInfo {
         };
         let mut validator = Validator::default();
         check_names(&form.first_name, &form.last_name, &mut validator);
-        check_date_of_birth(form.date_of_birth, limits, now, &mut validator);
+        let entered = self.date_of_birth;
+        if let Some(date) = read_date(entered, "dateOfBirth", "The date of birth", &mut validator) {
+            check_date_of_birth(date, limits, now, &mut validator);
+            form.date_of_birth = date;
+        }
         validator.check_line("addressLine1", "The address", &form.address_line1, 1, ADDRESS_MAX_CHARS);
         let line2 = form.address_line2.as_deref().unwrap_or_default();
         validator.check_line("addressLine2", "The second address line", line2, 0, ADDRESS_MAX_CHARS);
@@ -108,7 +122,9 @@ impl PersonalInfo {
         validator.finish()?;
         Ok(form)
     }
+}
 
+impl PersonalInfo {
     /// The country and the key of the number, which together identify a document of one type.
     pub fn document_key(&self) -> String {
         let number = document_number_key(&self.document_number).unwrap_or_default();
@@ -192,11 +208,11 @@ mod tests {
         text.parse().expect("a date")
     }
 
-    fn info() -> PersonalInfo {
-        PersonalInfo {
+    fn info() -> PersonalInfoForm {
+        PersonalInfoForm {
             first_name: " Ann ".into(),
             last_name: "Lee".into(),
-            date_of_birth: date("1990-05-17"),
+            date_of_birth: Entered::read("1990-05-17"),
             address_line1: "1 High Street".into(),
             address_line2: Some("  ".into()),
             city: "Leeds".into(),
@@ -207,7 +223,7 @@ mod tests {
         }
     }
 
-    fn violations(change: impl FnOnce(&mut PersonalInfo)) -> Vec<(ViolationCode, String)> {
+    fn violations(change: impl FnOnce(&mut PersonalInfoForm)) -> Vec<(ViolationCode, String)> {
         let mut form = info();
         change(&mut form);
         let now = DateTime::from_timestamp(1_795_000_000, 0).expect("a time in November 2026");
@@ -227,11 +243,15 @@ mod tests {
 
     #[test]
     fn the_date_of_birth_must_be_possible_and_meet_the_minimum_age() {
-        use ViolationCode::{Invalid, OutOfRange};
-        let born = |text: &str| violations(|form| form.date_of_birth = date(text));
+        use ViolationCode::{Invalid, OutOfRange, Required};
+        let born = |text: &str| violations(|form| form.date_of_birth = Entered::read(text));
         let violation = |code| vec![(code, "dateOfBirth".to_owned())];
         assert_eq!(born("2030-01-01"), violation(Invalid));
         assert_eq!(born("1890-01-01"), violation(Invalid));
+        assert_eq!(born("0000-01-01"), violation(Invalid));
+        assert_eq!(born("17.05.1990"), violation(Invalid));
+        assert_eq!(born(" "), violation(Required));
+        assert_eq!(born(" 1990-05-17\n"), []);
         // Today is 18 November 2026.
         assert_eq!(born("2008-11-19"), violation(OutOfRange));
         assert_eq!(born("2008-11-18"), []);
@@ -310,8 +330,9 @@ mod tests {
             form.country_code = "ZZ".into();
             form.document_number = "12".into();
             form.city = "a\nb".into();
+            form.date_of_birth = Entered::read("1990-02-30");
         });
         let paths: Vec<_> = found.iter().map(|(_, path)| path.as_str()).collect();
-        assert_eq!(paths, ["firstName", "city", "countryCode", "documentNumber"]);
+        assert_eq!(paths, ["firstName", "dateOfBirth", "city", "countryCode", "documentNumber"]);
     }
 }

@@ -263,6 +263,6 @@ fn server_error(error: ValidationError) -> ServerError {
 }
 
 /// Whether a value is valid for the custom scalar with this name.
-fn is_scalar_value(scalar: &str, value: &serde_json::Value) -> bool {
-    Value::from_json(value.clone()).is_ok_and(|value| scalar::is_valid(scalar, &value))
+fn is_scalar_value(scalar: &str, value: &serde_json::Value, in_mutation: bool) -> bool {
+    Value::from_json(value.clone()).is_ok_and(|value| scalar::is_valid(scalar, &value, in_mutation))
 }

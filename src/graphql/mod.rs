@@ -44,7 +44,8 @@
 //! 11. `bench/src/transitions.sql`: the column in its statements, which are those of the gateway (no test).
 //! 12. `CHANGELOG.md`: a line under "Unreleased" (no test).
 //!
-//! If the seller writes the field, put the variant of `Column` among those of `GigContent`, before `Version`.
+//! If the seller types the field as a number or a date, its type in the inputs is `Entered`
+//! (`src/domain/entered.rs`). If the seller writes the field, put the variant of `Column` among those of `GigContent`, before `Version`.
 //! Also change `GigForm` in `src/domain/gig_form.rs`, the three inputs in
 //! `src/graphql/inputs/gig.rs`, `src/graphql/mutation/gig.rs` and `src/demo/gigs.rs` (compiler). In a form,
 //! null means "unchanged": a seller cannot set the field back to null.
@@ -73,6 +74,8 @@ pub use schema::{Schema, federation_sdl, sdl};
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeSet, HashSet};
+
     use async_graphql::parser::parse_schema;
     use async_graphql::parser::types::{TypeKind, TypeSystemDefinition};
 
@@ -82,6 +85,40 @@ mod tests {
 
     /// The fields of `Gig` that need no column, because every list reads what they need.
     const WITHOUT_COLUMN: [&str; 5] = ["id", "category", "price", "status", "publishedAt"];
+
+    /// The inputs of mutations that are numbers or dates. A new one takes `Entered` and is added here, and to
+    /// `tests/api/form_errors.rs`.
+    const ENTERED: [&str; 4] = [
+        "EditGigInput.price",
+        "PersonalInfoInput.dateOfBirth",
+        "PostGigInput.price",
+        "SaveGigDraftInput.price",
+    ];
+
+    #[test]
+    fn numbers_and_dates_in_mutations_are_reported_by_their_form() {
+        let sdl = sdl();
+        let schema = apollo_compiler::Schema::parse(&sdl, "schema.graphql").expect("the schema is valid");
+        let mutation = schema.get_object("Mutation").expect("there are mutations");
+        let arguments = mutation.fields.iter().flat_map(|(name, field)| {
+            field.arguments.iter().map(move |argument| (format!("Mutation.{name}"), argument.clone()))
+        });
+        let mut waiting: Vec<_> = arguments.collect();
+        let (mut seen, mut found) = (HashSet::new(), BTreeSet::new());
+        while let Some((parent, input)) = waiting.pop() {
+            let ty = input.ty.inner_named_type().clone();
+            if matches!(ty.as_str(), "Decimal" | "Date") {
+                found.insert(format!("{parent}.{}", input.name));
+            }
+            if let Some(definition) = schema.get_input_object(&ty)
+                && seen.insert(ty.clone())
+            {
+                let fields = definition.fields.values();
+                waiting.extend(fields.map(|field| (ty.to_string(), field.node.clone())));
+            }
+        }
+        assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), ENTERED);
+    }
 
     #[test]
     fn every_field_of_gig_has_its_column() {

@@ -8,7 +8,7 @@ use crate::domain::id::{DocumentId, SubjectId, UserId};
 use crate::domain::message::message;
 use crate::domain::permission;
 use crate::domain::permission::Action;
-use crate::domain::personal_info::PersonalInfo;
+use crate::domain::personal_info::{PersonalInfo, PersonalInfoForm};
 use crate::domain::reason::DUPLICATE_IDENTITY;
 use crate::domain::review::{ReviewItem, ReviewQueueChange};
 use crate::domain::user::Viewer;
@@ -52,7 +52,7 @@ async fn find(db: &impl store::Executor, user_id: UserId) -> Result<Verification
 pub async fn save_personal_info(
     services: &Services,
     viewer: &Viewer,
-    form: PersonalInfo,
+    form: PersonalInfoForm,
 ) -> Result<Verification> {
     let now = services.now();
     let form = form.validate(&services.limits.verification, now)?;

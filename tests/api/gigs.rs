@@ -237,11 +237,9 @@ async fn gigs_and_images_of_others_are_not_found(app: TestApp) {
 async fn a_price_is_an_exact_decimal_string(app: TestApp) {
     let ann = app.member("Ann").await;
     let mut form = app.gig_form("I will write a song for you").await;
-    for invalid in [json!(12.5), json!("12,50"), json!("")] {
-        form["price"] = invalid;
-        let codes = ann.client.error_codes(POST_GIG, json!({ "input": form })).await;
-        assert!(codes == ["BAD_USER_INPUT"] || codes == ["GRAPHQL_VALIDATION_FAILED"], "{codes:?}");
-    }
+    form["price"] = json!(12.5);
+    let codes = ann.client.error_codes(POST_GIG, json!({ "input": form })).await;
+    assert_eq!(codes, ["GRAPHQL_VALIDATION_FAILED"]);
     form["price"] = json!("12.505");
     assert_eq!(
         ann.client.mutation_errors(POST_GIG, json!({ "input": form })).await,

@@ -35,6 +35,7 @@ mod fanout;
 mod faults;
 mod federation;
 mod forged_messages;
+mod form_errors;
 mod full_disk;
 mod fuzz;
 mod gig_filter;

@@ -40,7 +40,7 @@ use std::sync::Arc;
 
 use apollo_compiler::Node;
 use apollo_compiler::Schema;
-use apollo_compiler::ast::{Definition, Document, OperationDefinition, VariableDefinition};
+use apollo_compiler::ast::{Definition, Document, OperationDefinition, OperationType, VariableDefinition};
 use apollo_compiler::parser::Parser;
 use apollo_compiler::validation::{Valid, WithErrors};
 use serde_json::{Map, Value};
@@ -56,8 +56,8 @@ const NESTING_MAX: usize = 100;
 /// The most tokens of a document, including white space and comments.
 const TOKENS_MAX: usize = 200_000;
 
-/// Whether a value is valid for the custom scalar with this name.
-pub type ScalarCheck = fn(&str, &Value) -> bool;
+/// Whether a value is valid for the custom scalar with this name, in a mutation or in another operation.
+pub type ScalarCheck = fn(scalar: &str, value: &Value, in_mutation: bool) -> bool;
 
 /// Validates documents against a schema.
 pub struct Validator {
@@ -72,7 +72,7 @@ impl Validator {
     pub fn new(sdl: &str, suggestions: bool) -> Self {
         let schema =
             Schema::parse_and_validate(sdl, "schema.graphql").expect("the gateway's own schema is valid");
-        Self { schema: Arc::new(schema), suggestions, scalars: |_, _| true }
+        Self { schema: Arc::new(schema), suggestions, scalars: |_, _, _| true }
     }
 
     /// Checks the values of custom scalars by `scalars`. Without it, any value is accepted.
@@ -149,10 +149,11 @@ fn operations(definitions: &[Definition]) -> Vec<Operation> {
     operations.map(|operation| Operation::new(operation)).collect()
 }
 
-/// The name of an operation, and the variables that it declares.
+/// The name and the kind of an operation, and the variables that it declares.
 #[derive(Debug)]
 struct Operation {
     name: Option<String>,
+    is_mutation: bool,
     variables: Vec<Node<VariableDefinition>>,
 }
 
@@ -160,6 +161,7 @@ impl Operation {
     fn new(definition: &OperationDefinition) -> Self {
         Self {
             name: definition.name.as_ref().map(ToString::to_string),
+            is_mutation: definition.operation_type == OperationType::Mutation,
             variables: definition.variables.clone(),
         }
     }
@@ -208,12 +210,17 @@ impl ValidDocument {
         let operation = self.operation(operation_name);
         operation.map_or_else(
             || Ok(Map::new()),
-            |operation| variables::coerce(self.types(), &operation.variables, variables),
+            |operation| variables::coerce(self.types(operation), &operation.variables, variables),
         )
     }
 
-    fn types(&self) -> Types<'_> {
-        Types { schema: &self.schema, scalars: self.scalars, names_scalars: self.names_scalars }
+    fn types(&self, operation: &Operation) -> Types<'_> {
+        Types {
+            schema: &self.schema,
+            scalars: self.scalars,
+            in_mutation: operation.is_mutation,
+            names_scalars: self.names_scalars,
+        }
     }
 
     fn operation(&self, name: Option<&str>) -> Option<&Operation> {

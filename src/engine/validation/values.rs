@@ -25,7 +25,8 @@ pub(super) fn check(
 ) {
     for operation in document.operations.iter() {
         // A default value cannot contain variables.
-        let mut checker = ValueChecker { schema, scalars, variables: &[], errors };
+        let mut checker =
+            ValueChecker { schema, scalars, in_mutation: operation.is_mutation(), variables: &[], errors };
         for variable in &operation.variables {
             checker.check_directives(&variable.directives);
             if let Some(default) = &variable.default_value {
@@ -54,6 +55,7 @@ struct Target<'a> {
 struct ValueChecker<'a, 'e, 'd> {
     schema: &'a Schema,
     scalars: ScalarCheck,
+    in_mutation: bool,
     variables: &'a [Node<VariableDefinition>],
     errors: &'e mut Errors<'d>,
 }
@@ -107,7 +109,9 @@ impl ValueChecker<'_, '_, '_> {
                 self.check_object(value, fields, definition);
             }
             (_, Some(ExtendedType::Scalar(scalar))) if !is_built_in(&scalar.name) => {
-                if !has_variables(value) && !(self.scalars)(&scalar.name, &literal_to_json(value)) {
+                let is_valid =
+                    |value: &Value| (self.scalars)(&scalar.name, &literal_to_json(value), self.in_mutation);
+                if !has_variables(value) && !is_valid(value) {
                     let names_scalar = self.errors.schema_for_suggestions().is_some();
                     let error = custom_scalar_error(&scalar.name, names_scalar);
                     self.report(value, target, &format!("{error}."));

@@ -49,6 +49,7 @@ pub(super) fn coerce(
 pub(super) struct Types<'a> {
     pub schema: &'a Schema,
     pub scalars: ScalarCheck,
+    pub in_mutation: bool,
     /// Whether messages may name custom scalars.
     pub names_scalars: bool,
 }
@@ -121,7 +122,9 @@ fn coerce_value(
             coerce_scalar(&definition.name, value)
                 .ok_or_else(|| path.error(&format!("must be of type {}", definition.name)))
         }
-        Some(ExtendedType::Scalar(definition)) if !(types.scalars)(&definition.name, value) => {
+        Some(ExtendedType::Scalar(definition))
+            if !(types.scalars)(&definition.name, value, types.in_mutation) =>
+        {
             Err(path.error(&custom_scalar_error(&definition.name, types.names_scalars)))
         }
         // Validation rejects a type that is not an input type.

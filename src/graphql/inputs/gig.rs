@@ -1,8 +1,9 @@
 //! Inputs for writing gigs.
 
 use async_graphql::{ID, InputObject};
+use rust_decimal::Decimal;
 
-use crate::graphql::types::scalar::Decimal;
+use crate::domain::entered::Entered;
 
 /// The content of a draft. Fields that are left out do not change. The limits in the descriptions are
 /// defaults; `Query.limits` has the current ones.
@@ -16,9 +17,9 @@ pub struct SaveGigDraftInput {
     pub description: Option<String>,
     /// The id of a category from `Query.categories`.
     pub category: Option<ID>,
-    /// The price in USD with at most two decimals, from the `minimumPrice` of the category to
-    /// `Limits.gig.maximumPrice`.
-    pub price: Option<Decimal>,
+    /// The price in USD with at most two decimals, such as "12.50", from the `minimumPrice` of the category to
+    /// `Limits.gig.maximumPrice`. INVALID if it is not a number, REQUIRED if it is empty.
+    pub price: Option<Entered<Decimal>>,
     /// The number of days from order to delivery, 1 to 90.
     pub delivery_days: Option<i32>,
     /// The number of times that the buyer may ask for changes, 0 to 20.
@@ -43,9 +44,9 @@ pub struct PostGigInput {
     pub description: String,
     /// The id of a category from `Query.categories`.
     pub category: ID,
-    /// The price in USD with at most two decimals, from the `minimumPrice` of the category to
-    /// `Limits.gig.maximumPrice`.
-    pub price: Decimal,
+    /// The price in USD with at most two decimals, such as "12.50", from the `minimumPrice` of the category to
+    /// `Limits.gig.maximumPrice`. INVALID if it is not a number, REQUIRED if it is empty.
+    pub price: Entered<Decimal>,
     /// The number of days from order to delivery, 1 to 90.
     pub delivery_days: i32,
     /// The number of times that the buyer may ask for changes, 0 to 20.
@@ -76,9 +77,9 @@ pub struct EditGigInput {
     pub description: Option<String>,
     /// The id of a category from `Query.categories`.
     pub category: Option<ID>,
-    /// The price in USD with at most two decimals, from the `minimumPrice` of the category to
-    /// `Limits.gig.maximumPrice`.
-    pub price: Option<Decimal>,
+    /// The price in USD with at most two decimals, such as "12.50", from the `minimumPrice` of the category to
+    /// `Limits.gig.maximumPrice`. INVALID if it is not a number, REQUIRED if it is empty.
+    pub price: Option<Entered<Decimal>>,
     /// The number of days from order to delivery, 1 to 90.
     pub delivery_days: Option<i32>,
     /// The number of times that the buyer may ask for changes, 0 to 20.

@@ -1,8 +1,10 @@
 //! Inputs for identity verification.
 
 use async_graphql::InputObject;
+use chrono::NaiveDate;
 
-use crate::graphql::types::scalar::{Date, Upload};
+use crate::domain::entered::Entered;
+use crate::graphql::types::scalar::Upload;
 use crate::graphql::types::verification::{DocumentSide, IdentityDocumentType};
 
 /// The form with the personal information.
@@ -12,8 +14,9 @@ pub struct PersonalInfoInput {
     pub first_name: String,
     /// The last name, as in the document, at most 100 characters. Empty if there is only a first name.
     pub last_name: String,
-    /// The date of birth, as in the document. It must be at least `Limits.verification.minimumAge` years ago.
-    pub date_of_birth: Date,
+    /// The date of birth, as in the document, such as "1990-05-17". It must be at least
+    /// `Limits.verification.minimumAge` years ago. INVALID if it is not a date, REQUIRED if it is empty.
+    pub date_of_birth: Entered<NaiveDate>,
     /// The street and house number, 1 to 200 characters.
     pub address_line1: String,
     /// The second line of the address, at most 200 characters.

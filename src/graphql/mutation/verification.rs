@@ -3,7 +3,7 @@
 use async_graphql::{Context, Object, SimpleObject};
 
 use crate::domain::id::VerificationId;
-use crate::domain::personal_info::PersonalInfo;
+use crate::domain::personal_info::PersonalInfoForm;
 use crate::domain::user::Viewer;
 use crate::domain::verification;
 use crate::graphql::context::ContextExt;
@@ -74,10 +74,10 @@ impl VerificationMutation {
         #[graphql(desc = "The personal information.")] input: PersonalInfoInput,
     ) -> Result<VerificationPayload> {
         let viewer = ctx.require_viewer()?;
-        let form = PersonalInfo {
+        let form = PersonalInfoForm {
             first_name: input.first_name,
             last_name: input.last_name,
-            date_of_birth: input.date_of_birth.0,
+            date_of_birth: input.date_of_birth,
             address_line1: input.address_line1,
             address_line2: input.address_line2,
             city: input.city,

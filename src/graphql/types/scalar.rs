@@ -3,9 +3,10 @@
 
 use async_graphql::{Context, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use bytes::Bytes;
-use chrono::{SecondsFormat, Utc};
+use chrono::{NaiveDate, SecondsFormat, Utc};
 use rust_decimal::Decimal as Number;
 
+use crate::domain::entered::FromEntered;
 use crate::graphql::error::{Error, Result};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,14 +41,15 @@ impl From<chrono::DateTime<Utc>> for DateTime {
 pub struct Decimal(pub Number);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Date(pub chrono::NaiveDate);
+pub struct Date(pub NaiveDate);
 
-/// A calendar date in ISO 8601, for example "1990-05-17".
+/// A calendar date in ISO 8601, for example "1990-05-17". In a mutation, any other string is a validation error of
+/// its field.
 #[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/local-date.html")]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
-            Value::String(text) => match parse_date(text) {
+            Value::String(text) => match NaiveDate::from_entered(text) {
                 Some(date) => Ok(Self(date)),
                 None => Err(InputValueError::custom("expected a date such as \"1990-05-17\"")),
             },
@@ -56,7 +58,7 @@ impl ScalarType for Date {
     }
 
     fn is_valid(value: &Value) -> bool {
-        matches!(value, Value::String(text) if parse_date(text).is_some())
+        matches!(value, Value::String(text) if NaiveDate::from_entered(text).is_some())
     }
 
     fn to_value(&self) -> Value {
@@ -64,20 +66,13 @@ impl ScalarType for Date {
     }
 }
 
-/// The date; `None` if `text` does not have the form `YYYY-MM-DD`.
-fn parse_date(text: &str) -> Option<chrono::NaiveDate> {
-    let date = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
-    // The parser also accepts a month or a day of one digit.
-    (date.format("%Y-%m-%d").to_string() == text).then_some(date)
-}
-
 /// A decimal number as a string, for example "12.50". A JSON number is not accepted, because it may not be
-/// exact.
+/// exact. In a mutation, any other string is a validation error of its field.
 #[Scalar(specified_by_url = "https://www.w3.org/TR/xmlschema-2/#decimal")]
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
-            Value::String(text) => match parse_decimal(text) {
+            Value::String(text) => match Number::from_entered(text) {
                 Some(number) => Ok(Self(number)),
                 None => Err(InputValueError::custom("expected a decimal number such as \"12.50\"")),
             },
@@ -86,7 +81,7 @@ impl ScalarType for Decimal {
     }
 
     fn is_valid(value: &Value) -> bool {
-        matches!(value, Value::String(text) if parse_decimal(text).is_some())
+        matches!(value, Value::String(text) if Number::from_entered(text).is_some())
     }
 
     fn to_value(&self) -> Value {
@@ -96,14 +91,6 @@ impl ScalarType for Decimal {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Url(pub String);
-
-/// The number; `None` if `text` is not digits with an optional minus sign and point, or too long to be exact.
-fn parse_decimal(text: &str) -> Option<Number> {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let (integer, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    if is_number(integer) && is_number(fraction) { Number::from_str_exact(text).ok() } else { None }
-}
 
 /// An absolute URL that starts with https://. A gateway in development returns http:// for its own images.
 #[Scalar(name = "URL", specified_by_url = "https://url.spec.whatwg.org/")]
@@ -160,29 +147,15 @@ impl Upload {
 }
 
 /// Whether a value is valid for the custom scalar with this name. For `Upload` and unknown scalars, any value
-/// is.
-pub fn is_valid(scalar: &str, value: &Value) -> bool {
+/// is. In a mutation, a number or a date is any string: a person may have typed it, and the form reports what
+/// cannot be read ([`Entered`](crate::domain::entered::Entered)).
+pub fn is_valid(scalar: &str, value: &Value, in_mutation: bool) -> bool {
     match scalar {
+        "Date" | "Decimal" if in_mutation => matches!(value, Value::String(_)),
         "Date" => Date::is_valid(value),
         "DateTime" => DateTime::is_valid(value),
         "Decimal" => Decimal::is_valid(value),
         "URL" => Url::is_valid(value),
         _ => true,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_decimal_is_digits_with_an_optional_sign_and_point_and_exact() {
-        for valid in ["0", "12.50", "-1", "007.10", "79228162514264337593543950335"] {
-            assert!(parse_decimal(valid).is_some(), "{valid}");
-        }
-        let too_long = "0.99999999999999999999999999999999";
-        for invalid in ["", ".", "1.", ".5", "1e3", "1_000", "+1", "1,5", " 1", "--1", too_long, "\u{661}"] {
-            assert_eq!(parse_decimal(invalid), None, "{invalid}");
-        }
     }
 }

@@ -155,7 +155,7 @@ fn custom_scalars_are_named_only_with_suggestions() {
     let given = given.as_object().expect("an object");
     for (suggestions, expected) in [(true, "must be of type Decimal."), (false, "is not valid for its type.")]
     {
-        let validator = Validator::new(&sdl(), suggestions).with_scalars(|_, value| value.is_string());
+        let validator = Validator::new(&sdl(), suggestions).with_scalars(|_, value, _| value.is_string());
         let literal = validator.validate(LITERAL).expect_err("5 is not a string").remove(0);
         assert!(literal.message.ends_with(expected), "{}", literal.message);
         let document = validator.validate(VARIABLE).expect("the document is valid");
