@@ -20,8 +20,8 @@ mod m20261128_000001_erasure;
 mod m20261128_000002_stream_tickets;
 mod m20261128_000003_blocked_sellers;
 mod m20261128_000004_session_network;
-mod m20261129_000002_search;
 mod m20261129_000001_text;
+mod m20261129_000002_search;
 mod m20261129_000003_filters;
 mod m20261129_000005_image_variants;
 mod m20261129_000006_review_summary;
@@ -44,11 +44,11 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000002_stream_tickets::Migration),
             Box::new(m20261128_000003_blocked_sellers::Migration),
             Box::new(m20261128_000004_session_network::Migration),
+            Box::new(m20261129_000001_text::Migration),
             Box::new(m20261129_000002_search::Migration),
             Box::new(m20261129_000003_filters::Migration),
             Box::new(m20261129_000005_image_variants::Migration),
             Box::new(m20261129_000006_review_summary::Migration),
-            Box::new(m20261129_000001_text::Migration),
         ]
     }
 }
