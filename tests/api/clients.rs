@@ -17,7 +17,7 @@ async fn graphql_ws_subscribes_and_resumes(app: TestApp) {
 }
 
 async fn graphql_ws_5_subscribes_and_resumes(app: TestApp) {
-    run_with(&app, "graphql-ws.mjs", &[("GRAPHQL_WS", "graphql-ws-5")]).await;
+    run_with(&app, &["graphql-ws.mjs".to_owned()], &[("GRAPHQL_WS", "graphql-ws-5")]).await;
 }
 
 async fn graphql_sse_subscribes_and_resumes(app: TestApp) {
@@ -34,26 +34,23 @@ async fn the_gateway_passes_every_graphql_over_http_audit(app: TestApp) {
 
 /// The snippets of the documentation keep a page signed in.
 async fn snippets_keep_a_session(app: TestApp) {
-    run_snippets(&app, "session").await;
-    run_snippets(&app, "cookie-session").await;
+    run_snippets(&app, &["session", "cookie-session"]).await;
 }
 
 async fn snippets_resume_subscriptions_over_a_websocket(app: TestApp) {
-    run_snippets(&app, "socket").await;
+    run_snippets(&app, &["socket"]).await;
 }
 
 async fn snippets_resume_subscriptions_over_server_sent_events(app: TestApp) {
-    run_snippets(&app, "sse").await;
+    run_snippets(&app, &["sse"]).await;
 }
 
 async fn snippets_for_apollo_urql_and_relay_work(app: TestApp) {
-    for client in ["apollo", "urql", "relay", "catalogue"] {
-        run_snippets(&app, client).await;
-    }
+    run_snippets(&app, &["apollo", "urql", "relay", "catalogue"]).await;
 }
 
 async fn snippets_upload_images(app: TestApp) {
-    run_snippets(&app, "upload").await;
+    run_snippets(&app, &["upload"]).await;
 }
 
 /// With access tokens that live for four seconds, and one second of grace.
@@ -70,39 +67,45 @@ async fn snippets_stay_connected_while_access_tokens_expire() {
         ..settings.clone()
     };
     for (settings, gateways) in [(settings, 1), (postgres, 2)] {
-        run_snippets(&TestApp::start(settings, gateways).await, "expiry").await;
+        run_snippets(&TestApp::start(settings, gateways).await, &["expiry"]).await;
     }
 }
 
-/// Runs the tests of a snippet. Compiles all snippets first, in strict TypeScript.
-async fn run_snippets(app: &TestApp, name: &str) {
+/// Runs the tests of these snippets. Compiles all snippets first, in strict TypeScript.
+async fn run_snippets(app: &TestApp, names: &[&str]) {
     static COMPILED: OnceCell<()> = OnceCell::const_new();
     let compile = async || {
         let script = "build-snippets.mjs";
         npm::expect_success(script, &npm::run(npm::script(script, &[])).await);
     };
     COMPILED.get_or_init(compile).await;
-    run(app, &format!(".build/{name}.test.mjs")).await;
+    let scripts: Vec<_> = names.iter().map(|name| format!(".build/{name}.test.mjs")).collect();
+    run_with(app, &scripts, &[]).await;
 }
 
 /// Runs a script that changes gigs at the first gateway and subscribes at the last.
 async fn run(app: &TestApp, script: &str) {
-    run_with(app, script, &[]).await;
+    run_with(app, &[script.to_owned()], &[]).await;
 }
 
-async fn run_with(app: &TestApp, script: &str, variables: &[(&str, &str)]) {
+/// Runs scripts one after the other, as the same seller and the same reviewer.
+async fn run_with(app: &TestApp, scripts: &[String], variables: &[(&str, &str)]) {
     let (seller, reviewer) = (app.member("Ann").await, app.reviewer("Rita").await);
-    let mut node = npm::script(script, &[]);
-    node.env("GATEWAY_FOR_MUTATIONS", app.gateway_a().url(""))
-        .env("GATEWAY_FOR_STREAMS", app.gateway_b().url(""))
-        .env("SELLER_TOKEN", seller.client.token().expect("a token"))
-        .env("SELLER_EMAIL", &seller.email)
-        .env("SELLER_PASSWORD", PASSWORD)
-        .env("REVIEWER_TOKEN", reviewer.client.token().expect("a token"))
-        .env("REVIEWER_EMAIL", &reviewer.email)
-        .env("REVIEWER_PASSWORD", PASSWORD)
-        .envs(variables.iter().copied());
-    npm::expect_success(script, &npm::run(node).await);
+    for script in scripts {
+        // A script may end the sessions of the users.
+        let (seller, reviewer) = (app.sign_in(&seller.email).await, app.sign_in(&reviewer.email).await);
+        let mut node = npm::script(script, &[]);
+        node.env("GATEWAY_FOR_MUTATIONS", app.gateway_a().url(""))
+            .env("GATEWAY_FOR_STREAMS", app.gateway_b().url(""))
+            .env("SELLER_TOKEN", seller.client.token().expect("a token"))
+            .env("SELLER_EMAIL", &seller.email)
+            .env("SELLER_PASSWORD", PASSWORD)
+            .env("REVIEWER_TOKEN", reviewer.client.token().expect("a token"))
+            .env("REVIEWER_EMAIL", &reviewer.email)
+            .env("REVIEWER_PASSWORD", PASSWORD)
+            .envs(variables.iter().copied());
+        npm::expect_success(script, &npm::run(node).await);
+    }
 }
 
 on_both_back_ends!(

@@ -139,7 +139,7 @@ impl Client {
     }
 
     pub fn upload_request(&self, bytes: Vec<u8>) -> RequestBuilder {
-        let query = "mutation($file: Upload!) { uploadGigImage(file: $file) {
+        let query = "mutation($file: Upload!) { uploadGigImage(file: $file, altText: \"A picture\") {
             image { id url width height byteSize } errors { code field message params { name value } } } }";
         let operations = json!({ "query": query, "variables": { "file": null } });
         let form = Form::new()
