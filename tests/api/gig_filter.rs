@@ -101,7 +101,7 @@ impl RandomCatalogue {
     fn gig(&mut self, number: u128) -> Gig {
         let random = &mut self.random;
         let status = if random.random_bool(0.8) { GigStatus::Active } else { GigStatus::Paused };
-        let tags = random.random_range(0..4);
+        let tags = random.random_range(0..=TAGS.len());
         Gig {
             id: GigId::from_uuid(Uuid::from_u128(1 + number)),
             seller_id: self.sellers.choose(random).expect("a seller").id,
@@ -133,7 +133,7 @@ impl RandomCatalogue {
             let count = random.random_range(0..=max);
             tags.choose_multiple(random, count).cloned().collect()
         };
-        let (tags, tags_all) = (keys(3), keys(2));
+        let (tags, tags_all) = (keys(3), keys(5));
         let some = 0.25;
         let price = |random: &mut StdRng| random.random_range(98..122);
         let range = |random: &mut StdRng| PriceRange {

@@ -114,13 +114,15 @@ fn cases(category: CategoryId, seller: UserId) -> (Vec<Case>, Vec<Case>) {
         let names: Vec<_> = conditions.iter().map(|(name, ..)| *name).collect();
         Case { name: names.join(" and "), filter, is_in_order }
     };
-    let empty = |name: &str, filter| Case { name: name.to_owned(), filter, is_in_order: [false, false] };
+    let unordered = |name: &str, filter| Case { name: name.to_owned(), filter, is_in_order: [false, false] };
+    let many_tags = ["everywhere", "tag4", "tag5", "tag6", "tag7"].map(str::to_owned).to_vec();
     let mut singles = vec![case(&[])];
     singles.extend(CONDITIONS.iter().map(|condition| case(&[*condition])));
     singles.extend([
-        empty("no category", GigFilter { categories: Some(Vec::new()), ..GigFilter::default() }),
-        empty("no price", GigFilter { price_ranges: Some(Vec::new()), ..GigFilter::default() }),
-        empty("no tag", GigFilter { tags: Some(Vec::new()), ..GigFilter::default() }),
+        unordered("no category", GigFilter { categories: Some(Vec::new()), ..GigFilter::default() }),
+        unordered("no price", GigFilter { price_ranges: Some(Vec::new()), ..GigFilter::default() }),
+        unordered("many tags", GigFilter { tags_all: many_tags, ..GigFilter::default() }),
+        unordered("no tag", GigFilter { tags: Some(Vec::new()), ..GigFilter::default() }),
     ]);
     let mut pairs = Vec::new();
     for (number, first) in CONDITIONS.iter().enumerate() {

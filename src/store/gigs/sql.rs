@@ -269,12 +269,27 @@ fn other_conditions(sql: &mut Sql, query: &GigQuery) {
         sql.push(" AND gig.id IN (SELECT gig_id FROM gig_tag WHERE tag_key IN ");
         sql.bind_list(tags.iter().map(String::as_str)).push(")");
     }
-    for tag in &filter.tags_all {
-        // One condition for each tag, so that the database can begin with the rarest.
+    all_tags_condition(sql, &filter.tags_all);
+    seller_conditions(sql, filter);
+}
+
+/// The most tags of `tagsAll` that are a condition each.
+const TAG_CONDITIONS_MAX: usize = 3;
+
+/// Writes the condition that a gig has all of these tags, which differ. The first tags are a condition each, so that the
+/// database can begin with the rarest. To plan a statement takes PostgreSQL longer with each of them, so the other tags
+/// are counted.
+fn all_tags_condition(sql: &mut Sql, tags: &[String]) {
+    let (first, others) = tags.split_at(tags.len().min(TAG_CONDITIONS_MAX));
+    for tag in first {
         sql.push(" AND gig.id IN (SELECT gig_id FROM gig_tag WHERE tag_key = ");
         sql.bind(tag.as_str()).push(")");
     }
-    seller_conditions(sql, filter);
+    if others.is_empty() {
+        return;
+    }
+    sql.push(" AND (SELECT COUNT(*) FROM gig_tag WHERE gig_id = gig.id AND tag_key IN ");
+    sql.bind_list(others.iter().map(String::as_str)).push(") = ").push_number(others.len() as u64);
 }
 
 /// Whether the index of the list is by price. Otherwise, it is by time.
