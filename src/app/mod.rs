@@ -1,5 +1,4 @@
-//! Builds the gateway from a [`Config`], starts it and stops it. Also opens the services for a command of the
-//! command line ([`CliContext`]).
+//! Builds the gateway from a [`Config`], starts and stops it. Opens the services of a command ([`CliContext`]).
 
 pub mod file_limit;
 pub mod keys;
@@ -44,8 +43,7 @@ use crate::service::{
 };
 use crate::store::{Database, categories, event_log, uncounted};
 
-/// The minimum statement timeout of PostgreSQL. Statements of background jobs and commands may take longer
-/// than those of operations.
+/// The minimum statement timeout of PostgreSQL. Background jobs and commands may take longer than operations.
 const MIN_STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long `stop` waits for running requests and open sockets.

@@ -329,7 +329,23 @@ async fn nodes_are_found_by_id_if_the_caller_may_see_them(app: TestApp) {
     assert_eq!(app.gateway_a().error_codes(query, too_many).await, ["BAD_USER_INPUT"]);
 }
 
+async fn a_category_is_found_by_its_slug(app: TestApp) {
+    let client = app.gateway_a();
+    let query = "query($slug: String!) { category(slug: $slug) { id slug name } }";
+    for category in client.run("{ categories { id slug name } }", json!({})).await["categories"]
+        .as_array()
+        .expect("a list")
+    {
+        let found = client.run(query, json!({ "slug": category["slug"] })).await["category"].take();
+        assert_eq!(found, *category);
+    }
+    for slug in ["", "unknown", "Music", " music", "a\u{0}b", &"x".repeat(1_000)] {
+        assert_eq!(client.run(query, json!({ "slug": slug })).await["category"], Value::Null, "{slug:?}");
+    }
+}
+
 on_both_back_ends!(
+    a_category_is_found_by_its_slug,
     filters_work_alone_and_combined,
     facets_add_up_to_the_filtered_list,
     pages_stay_correct_while_gigs_are_added_and_removed,

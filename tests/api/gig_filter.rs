@@ -390,25 +390,9 @@ async fn a_subscription_reports_exactly_the_gigs_that_match(app: TestApp) {
     socket.close().await;
 }
 
-async fn a_category_is_found_by_its_slug(app: TestApp) {
-    let client = app.gateway_a();
-    let query = "query($slug: String!) { category(slug: $slug) { id slug name } }";
-    for category in client.run("{ categories { id slug name } }", json!({})).await["categories"]
-        .as_array()
-        .expect("a list")
-    {
-        let found = client.run(query, json!({ "slug": category["slug"] })).await["category"].take();
-        assert_eq!(found, *category);
-    }
-    for slug in ["", "unknown", "Music", " music", "a\u{0}b", &"x".repeat(1_000)] {
-        assert_eq!(client.run(query, json!({ "slug": slug })).await["category"], Value::Null, "{slug:?}");
-    }
-}
-
 on_both_back_ends!(
     lists_contain_exactly_the_gigs_that_match_in_memory,
     each_filter_means_what_it_says_in_every_order,
     an_invalid_filter_is_refused_with_the_field_and_the_limit,
     a_subscription_reports_exactly_the_gigs_that_match,
-    a_category_is_found_by_its_slug,
 );
