@@ -135,8 +135,8 @@ async fn the_errors_of_files_have_their_numbers_and_names_as_parameters(app: Tes
     let mut too_wide = small_png();
     // The header's width and height: 30,000 each.
     too_wide[16..24].copy_from_slice(&[0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30]);
-    let pixels = json!([{ "name": "max", "value": "16384" }, { "name": "unit", "value": "pixels" },
-                        { "name": "width", "value": "30000" }, { "name": "height", "value": "30000" }]);
+    let pixels = json!([{ "name": "max", "value": "110000000" }, { "name": "unit", "value": "pixels" },
+                        { "name": "actual", "value": "900000000" }]);
     let bytes = json!([{ "name": "max", "value": "3145728" }, { "name": "unit", "value": "bytes" },
                        { "name": "mebibytes", "value": "3" }]);
     let formats = json!([{ "name": "formats", "value": "JPEG, PNG or WebP" }]);
