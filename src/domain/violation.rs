@@ -118,24 +118,17 @@ impl Validator {
         let length = text.chars().count();
         if length == 0 && min > 0 {
             self.add(path, ViolationCode::Required, message!("{field} is required.", field = name));
-        } else if length < min {
-            let message = message!(
-                "{field} must have at least {min} {unit}; it has {actual}.",
-                field = name,
-                min = min,
-                unit = "characters",
-                actual = length
-            );
-            self.add(path, ViolationCode::TooShort, message);
         } else if let visible = visible_length(text)
             && visible < min
         {
+            let (unit, actual) =
+                if length < min { ("characters", length) } else { ("visible characters", visible) };
             let message = message!(
                 "{field} must have at least {min} {unit}; it has {actual}.",
                 field = name,
                 min = min,
-                unit = "visible characters",
-                actual = visible
+                unit = unit,
+                actual = actual
             );
             self.add(path, ViolationCode::TooShort, message);
         } else if length > max {

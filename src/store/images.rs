@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use entity::{gig_image, user};
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, IntoCondition};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect,
@@ -204,16 +204,7 @@ pub async fn find_unattached(
     after: ImageId,
     limit: u64,
 ) -> Result<Vec<(ImageId, UserId)>> {
-    gig_image::Entity::find()
-        .select_only()
-        .columns([gig_image::Column::Id, gig_image::Column::OwnerId])
-        .filter(unattached(moment))
-        .filter(gig_image::Column::Id.gt(after))
-        .order_by_asc(gig_image::Column::Id)
-        .limit(limit)
-        .into_tuple()
-        .all(db)
-        .await
+    find_where(db, unattached(moment), after, limit).await
 }
 
 /// Up to `limit` images whose copies in smaller widths were not made yet, with their owners, ordered by id and
@@ -223,10 +214,20 @@ pub async fn find_without_variants(
     after: ImageId,
     limit: u64,
 ) -> Result<Vec<(ImageId, UserId)>> {
+    find_where(db, gig_image::Column::VariantsVersion.is_null(), after, limit).await
+}
+
+/// Up to `limit` images for which the condition holds, with their owners, ordered by id and starting after `after`.
+async fn find_where(
+    db: &impl ConnectionTrait,
+    condition: impl IntoCondition,
+    after: ImageId,
+    limit: u64,
+) -> Result<Vec<(ImageId, UserId)>> {
     gig_image::Entity::find()
         .select_only()
         .columns([gig_image::Column::Id, gig_image::Column::OwnerId])
-        .filter(gig_image::Column::VariantsVersion.is_null())
+        .filter(condition)
         .filter(gig_image::Column::Id.gt(after))
         .order_by_asc(gig_image::Column::Id)
         .limit(limit)
