@@ -24,10 +24,11 @@ impl RawConnection {
         Self(socket.connect(address).await.expect("a connection"))
     }
 
-    /// A connection whose client can receive little that it does not read.
-    pub async fn open_with_small_buffer(address: SocketAddr) -> Self {
+    /// A connection whose client can receive only about this many bytes that it does not read. Otherwise the kernel
+    /// may receive many megabytes ahead.
+    pub async fn open_with_buffer(bytes: u32, address: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
-        socket.set_recv_buffer_size(4096).expect("a buffer");
+        socket.set_recv_buffer_size(bytes).expect("a buffer");
         Self(socket.connect(address).await.expect("a connection"))
     }
 
