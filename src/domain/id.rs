@@ -144,7 +144,7 @@ public_ids! {
     VerificationId = Verification,
     /// A review item, which is one round of review: `rev_`.
     ReviewItemId = ReviewItem,
-    /// A category of the catalogue: `cat_`.
+    /// A category of gigs: `cat_`.
     CategoryId = Category,
     /// A user as the viewer: `vwr_`. It has the user's UUID.
     ViewerId = Viewer,

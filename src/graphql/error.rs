@@ -1,12 +1,13 @@
-//! GraphQL errors: mistakes of a client program, and failures of the gateway. Each has a code.
+//! GraphQL errors: all errors except validation errors. Each has a code.
 //!
-//! Mistakes of a person are data instead: see [`user_error`](crate::graphql::types::user_error).
+//! Validation errors are data instead: see [`user_error`](crate::graphql::types::user_error).
 //!
 //! [`Error`] does not implement `Display` on purpose. async-graphql sends clients the text of every error
 //! that does, which would leak messages of the database.
 //!
 //! To add a code: a variant of [`ErrorCode`] that says what the client can do, its HTTP status in
-//! `http::media_type` if it needs its own, and a row in docs/SUBSCRIPTIONS.md if it can end a subscription.
+//! `http::media_type` if it needs its own, a row in docs/API-DESIGN.md, and one in docs/SUBSCRIPTIONS.md if it can end
+//! a subscription.
 
 use std::any::Any;
 use std::time::Duration;
@@ -45,7 +46,7 @@ pub enum ErrorCode {
     GraphqlValidationFailed,
     /// Too many operations or attempts: try again after `extensions.retryAfterSeconds` seconds.
     RateLimited,
-    /// A cursor is malformed, or belongs to another list or order.
+    /// A cursor is malformed, or belongs to a list in another order.
     InvalidCursor,
     /// The event log no longer has the events after the cursor: read the current state again.
     CursorExpired,

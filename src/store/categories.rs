@@ -1,4 +1,4 @@
-//! The categories of the catalogue.
+//! The categories of gigs.
 
 use entity::category;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
@@ -17,19 +17,19 @@ fn from_row(row: category::Model) -> Category {
     }
 }
 
-/// All categories, in the order of the catalogue.
+/// All categories, always in the same order.
 pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Category>> {
     let rows = category::Entity::find().order_by_asc(category::Column::Id).all(db).await?;
     Ok(rows.into_iter().map(from_row).collect())
 }
 
-/// The first category of the catalogue.
+/// The first category.
 ///
 /// # Errors
-/// `RecordNotFound` if the catalogue is empty.
+/// `RecordNotFound` if there are no categories.
 pub async fn first(db: &impl ConnectionTrait) -> Result<Category> {
     let row = category::Entity::find().order_by_asc(category::Column::Id).one(db).await?;
-    row.map(from_row).ok_or_else(|| sea_orm::DbErr::RecordNotFound("the catalogue is empty".into()))
+    row.map(from_row).ok_or_else(|| sea_orm::DbErr::RecordNotFound("there are no categories".into()))
 }
 
 pub async fn find(db: &impl ConnectionTrait, id: CategoryId) -> Result<Option<Category>> {

@@ -18,8 +18,8 @@ use crate::graphql::types::node::parse_id_or_nil;
 use crate::graphql::types::scalar::{DateTime, Decimal};
 
 /// A filter for gigs. A gig must match all conditions that are given; null is the same as not given. Bounds are
-/// inclusive. A list needs one match, except `tagsAll`; an empty list matches nothing, except `tagsAll`, which
-/// then matches every gig.
+/// inclusive. Of a list, the gig must match at least one entry, so an empty list matches no gig. Of `tagsAll`, it must
+/// match all, so an empty one matches every gig.
 #[derive(InputObject, Default)]
 pub struct GigFilter {
     /// The gig is in one of these categories. At most 100 ids.

@@ -58,7 +58,7 @@ impl Loader {
     }
 }
 
-/// All categories, in the order of the catalogue.
+/// All categories, always in the same order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AllCategories;
 

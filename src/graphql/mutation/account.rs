@@ -47,10 +47,10 @@ pub struct SignOutPayload {
 #[graphql(complex)]
 pub struct StreamTicket {
     /// The value of the query parameter `ticket`. The first use binds it to the operation and its variables.
-    /// It has one open stream: a reconnect with `Last-Event-ID` replaces it.
+    /// It has one open stream at a time: a reconnect with the header `Last-Event-ID` ends the previous one.
     ticket: String,
-    /// When the ticket expires. A stream that is open then continues. It ends a short time after the access
-    /// token expires with which the ticket was created.
+    /// When the ticket expires. An open stream continues. It ends a short time (30 seconds by default) after the
+    /// expiry of the access token that the ticket was created with.
     expires_at: DateTime,
 }
 
@@ -89,8 +89,10 @@ impl AccountMutation {
     }
 
     /// Signs in. An unknown e-mail and a wrong password give the same error, WRONG_CREDENTIALS. A blocked
-    /// account gives NOT_ALLOWED. Too many failed attempts for one account from one IP address give the GraphQL
-    /// error RATE_LIMITED; after many from all addresses, or for all accounts, the response is delayed.
+    /// account gives NOT_ALLOWED. After too many failed attempts for one account from one network, further ones
+    /// get the GraphQL error RATE_LIMITED, or are delayed if the account has signed in from there before. Many
+    /// failed attempts for one account, or from one network, delay further ones, except from networks where the
+    /// account has signed in before. A network is an IPv4 address or an IPv6 /64.
     async fn sign_in(
         &self,
         ctx: &Context<'_>,
@@ -102,9 +104,9 @@ impl AccountMutation {
         SessionPayload::of(ctx, Box::pin(act)).await
     }
 
-    /// Exchanges a refresh token for a new access token and a new refresh token. For 30 seconds, a retry with
-    /// the same refresh token gets the same new one. If it is used again later, or after the new one, it may
-    /// have been stolen: the whole session ends, and the error is WRONG_CREDENTIALS.
+    /// Exchanges a refresh token for a new access token and a new refresh token. For 30 seconds by default, a retry
+    /// with the same refresh token gets the same new one. If a refresh token is used again later, or after the new
+    /// one was used, it may have been stolen: the whole session ends, and the error is WRONG_CREDENTIALS.
     async fn refresh_session(
         &self,
         ctx: &Context<'_>,
@@ -136,7 +138,7 @@ impl AccountMutation {
         Ok(SignOutPayload { sessions_ended, errors })
     }
 
-    /// Creates a ticket that is valid for 60 seconds. It opens one stream with `GET
+    /// Creates a ticket that is valid for 60 seconds. It opens one stream at a time with `GET
     /// /graphql?query=..&ticket=..`, for clients that cannot send headers, such as `EventSource`. Requires a
     /// session.
     #[expect(clippy::unused_async, reason = "async-graphql requires async methods")]

@@ -35,8 +35,8 @@ pub struct UploadGigImagePayload {
 pub struct GigPayload {
     /// The gig after the change; null if there are errors.
     gig: Option<Gig>,
-    /// The item of the review queue that was decided, in its state after the decision, so that a board need not read
-    /// it again. Null if the mutation is not a decision, if the gig was not in the queue, and if there are errors.
+    /// The item of the review queue that was decided, in its state after the decision, so that a client need not
+    /// read it again. Null if the mutation is not a decision, if the gig was not in the queue, and if there are errors.
     review_item: Option<ReviewItem>,
     /// Validation errors. If there are any, nothing was changed.
     errors: Vec<UserError>,
@@ -75,9 +75,9 @@ pub struct GigMutation;
 #[Object]
 impl GigMutation {
     /// Uploads an image: a JPEG, PNG or WebP of at most `Limits.gig.imageUploadMaxBytes` bytes and 110 million
-    /// pixels, as phones write them. It is converted to sRGB, turned upright and re-encoded without metadata, with
-    /// at most `Limits.gig.imageMaxBytes` bytes and 2048 pixels on each side. It is deleted if it is not used in a
-    /// gig within 24 hours. Requires a session.
+    /// pixels. It is converted to sRGB, turned upright and re-encoded without metadata, with at most
+    /// `Limits.gig.imageMaxBytes` bytes and 2048 pixels on each side. It is deleted if it is not used in a gig
+    /// within 24 hours. Requires a session.
     async fn upload_gig_image(
         &self,
         ctx: &Context<'_>,

@@ -18,7 +18,7 @@ mod verification;
 
 use async_graphql::MergedObject;
 
-/// All mutations. A mutation with an `Idempotency-Key` can be repeated safely.
+/// All mutations. With the header `Idempotency-Key`, a mutation can be sent again safely: it is executed once.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     account::AccountMutation,

@@ -26,8 +26,9 @@ use crate::service::verifications;
 pub struct VerificationPayload {
     /// The verification after the change; null if there are errors.
     verification: Option<Verification>,
-    /// The item of the review queue that was decided, in its state after the decision, so that a board need not read
-    /// it again. Null if the mutation is not a decision, if the verification was not in the queue, and if there are errors.
+    /// The item of the review queue that was decided, in its state after the decision, so that a client need not
+    /// read it again. Null if the mutation is not a decision, if the verification was not in the queue, and if there
+    /// are errors.
     review_item: Option<ReviewItem>,
     /// Validation errors. If there are any, nothing was changed.
     errors: Vec<UserError>,
@@ -91,7 +92,7 @@ impl VerificationMutation {
     }
 
     /// Adds or replaces an image of one side of the viewer's identity document, or of the viewer: a JPEG, PNG or WebP
-    /// of at most `Limits.verification.documentMaxBytes` bytes and 110 million pixels, as phones write them. It is
+    /// of at most `Limits.verification.documentMaxBytes` bytes and 110 million pixels. It is
     /// stored encrypted, in sRGB and without metadata. Requires a session.
     async fn upload_identity_document(
         &self,

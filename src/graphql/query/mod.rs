@@ -119,18 +119,19 @@ impl Queries {
         search: Option<String>,
         #[graphql(
             desc = "The order of the list. Without it, RELEVANCE if `search` is given and not blank, otherwise \
-                    NEWEST. A cursor belongs to one order."
+                    NEWEST. A cursor is valid in one order, \
+                    with any filter and search."
         )]
         order_by: Option<GigOrder>,
         #[graphql(desc = "How many entries from the start: 0 to 100. 20 if `last` is not given.")]
         first: Option<i32>,
         #[graphql(
-            desc = "Only entries after this cursor. INVALID_CURSOR if it belongs to another list or order."
+            desc = "Only entries after this cursor. INVALID_CURSOR if it is malformed, or of a list in another order."
         )]
         after: Option<String>,
         #[graphql(desc = "How many entries from the end: 0 to 100. Not with `first`.")] last: Option<i32>,
         #[graphql(
-            desc = "Only entries before this cursor. INVALID_CURSOR if it belongs to another list or order."
+            desc = "Only entries before this cursor. INVALID_CURSOR if it is malformed, or of a list in another order."
         )]
         before: Option<String>,
     ) -> Result<GigConnection> {
@@ -163,7 +164,7 @@ impl Queries {
         nullable(find_category(ctx, &slug)).await
     }
 
-    /// All categories, in the order of the catalogue.
+    /// All categories, always in the same order.
     async fn categories(&self, ctx: &Context<'_>) -> Result<Vec<Category>> {
         let all = ctx.loader().load_one(AllCategories).await?.unwrap_or_default();
         Ok(all.iter().cloned().map(Category::from).collect())
@@ -175,19 +176,20 @@ impl Queries {
         COUNTRIES.into_iter().map(Country::from).collect()
     }
 
-    /// The limits of all forms. Clients read them here instead of hard-coding them.
+    /// The configurable limits of forms. Clients read them here instead of hard-coding them.
     async fn limits(&self, ctx: &Context<'_>) -> Limits {
         Limits::from(&ctx.services().limits)
     }
 
-    /// A cursor of the event log, read before everything else in this response. Query it together with a
-    /// list, and give it to a subscription as `after`: then the subscription misses no change of the list.
+    /// The end of the event log, as a cursor. It is read before everything else in this response. Query it together
+    /// with a list, and give it to a subscription as `after`: then the subscription misses no change of the list.
     async fn event_cursor(&self, ctx: &Context<'_>) -> String {
         ctx.cursor().encode()
     }
 
     /// The review queue, with undecided and decided items, earliest due date first. Requires the role
-    /// REVIEWER or ADMIN: for everybody else it is null, with an error, and the rest is answered.
+    /// REVIEWER or ADMIN: for everybody else this field is null and has an error, and the other fields have their
+    /// values.
     #[expect(clippy::too_many_arguments, reason = "each is an argument that clients know")]
     async fn review_queue(
         &self,
@@ -195,8 +197,8 @@ impl Queries {
         #[graphql(desc = "Only items of this kind.")] kind: Option<ReviewKind>,
         #[graphql(desc = "Only items in this state. Not with `states`.")] state: Option<ReviewState>,
         #[graphql(
-            desc = "Only items in one of these states. An empty list finds nothing. Not with `state`. A board has \
-                    OPEN and CLAIMED."
+            desc = "Only items in one of these states. An empty list finds nothing. Not with `state`. \
+                    Undecided items are OPEN or CLAIMED."
         )]
         states: Option<Vec<ReviewState>>,
         #[graphql(desc = "With true, only items that the viewer has claimed. With false, all items.")]
@@ -204,12 +206,12 @@ impl Queries {
         #[graphql(desc = "How many entries from the start: 0 to 100. 20 if `last` is not given.")]
         first: Option<i32>,
         #[graphql(
-            desc = "Only entries after this cursor. INVALID_CURSOR if it belongs to another list or order."
+            desc = "Only entries after this cursor. INVALID_CURSOR if it is malformed, or of a list in another order."
         )]
         after: Option<String>,
         #[graphql(desc = "How many entries from the end: 0 to 100. Not with `first`.")] last: Option<i32>,
         #[graphql(
-            desc = "Only entries before this cursor. INVALID_CURSOR if it belongs to another list or order."
+            desc = "Only entries before this cursor. INVALID_CURSOR if it is malformed, or of a list in another order."
         )]
         before: Option<String>,
     ) -> Option<Result<ReviewItemConnection>> {
@@ -228,8 +230,8 @@ impl Queries {
         .await
     }
 
-    /// Counts of the review queue now. Requires the role REVIEWER or ADMIN: for everybody else it is null, with an
-    /// error, and the rest is answered.
+    /// Counts of the review queue now. Requires the role REVIEWER or ADMIN: for everybody else this field is
+    /// null and has an error, and the other fields have their values.
     async fn review_summary(
         &self,
         ctx: &Context<'_>,

@@ -1,7 +1,7 @@
 //! `catalogueChanged`.
 //!
 //! An event has no content of the gig, so a filter is applied to the gig as it is now. What that means for a
-//! client that keeps a list on its screen is in docs/adr/0025-catalogue-changed.md.
+//! client that keeps a list up to date is in docs/adr/0025-catalogue-changed.md.
 
 use std::sync::Arc;
 
@@ -34,18 +34,18 @@ pub enum CatalogueChange {
     /// What others see of the gig changed while it is ACTIVE: the name, the level or the verification of its
     /// seller.
     Updated,
-    /// The gig is ACTIVE no longer.
+    /// The gig is no longer ACTIVE.
     Delisted,
 }
 
-/// The list of ACTIVE gigs has changed.
+/// A gig became ACTIVE, changed while ACTIVE, or is no longer ACTIVE.
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct CatalogueEvent {
     /// The position of the event in the log. Give it as `after` to resume after this event.
     #[graphql(owned)]
     pub cursor: String,
-    /// Why the event is sent now: see `Delivery`.
+    /// Whether this is a new event, an earlier one from the log, or a snapshot of the current state.
     #[graphql(owned)]
     pub delivery: Delivery,
     /// When the gig changed.
@@ -64,8 +64,9 @@ pub struct CatalogueEvent {
 
 #[ComplexObject]
 impl CatalogueEvent {
-    /// The current state of the gig, which may be newer than the event. Null if it is not ACTIVE any more, or
-    /// does not match `where` any more: remove it from the screen. Otherwise add it, or replace it by its id.
+    /// The current state of the gig, which may be newer than the event. Null if the gig is no longer ACTIVE or does not
+    /// match `where`: then the client removes it from its list. Otherwise the client adds it to the list, or updates
+    /// the gig with this id there.
     async fn gig(&self, ctx: &Context<'_>) -> Option<Result<Gig>> {
         if self.is_filtered_out {
             return None;
@@ -91,15 +92,15 @@ pub struct CatalogueSubscription;
 
 #[Subscription]
 impl CatalogueSubscription {
-    /// ACTIVE gigs as they come, change and go. Everybody can subscribe. With `gigIds` and `where`, the events
-    /// must meet both.
+    /// Gigs that become ACTIVE, change while they are ACTIVE, or are no longer ACTIVE. Everybody can subscribe. With
+    /// both `gigIds` and `where`, only events that meet both.
     async fn catalogue_changed(
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "Only gigs that match this filter when the event is sent. Events have no content, so every \
-                    gig that is ACTIVE no longer is reported, and one that does not match any more because of \
-                    its seller is UPDATED with `gig` null.",
+            desc = "Only gigs that match this filter when the event is sent, with two exceptions: DELISTED is sent \
+                    for every gig, and UPDATED with `gig` null if the gig does not match because of its seller. \
+                    The client may have such a gig in its list from before.",
             name = "where"
         )]
         filter: Option<GigFilter>,

@@ -28,7 +28,7 @@ pub struct GigStatusEvent {
     /// The position of the event in the log. Give it as `after` to resume after this event.
     #[graphql(owned)]
     pub cursor: String,
-    /// Why the event is sent now: see `Delivery`.
+    /// Whether this is a new event, an earlier one from the log, or a snapshot of the current state.
     #[graphql(owned)]
     pub delivery: Delivery,
     /// When the status changed. For a SNAPSHOT, when it was taken.

@@ -50,13 +50,14 @@ pub struct Subscription(
     CatalogueSubscription,
 );
 
-/// Why an event is sent.
+/// How an event reaches the subscriber.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "stream::Delivery")]
 pub enum Delivery {
-    /// Not an event: the current state of the subject when the stream starts.
+    /// Not an event: the current state of the subject when the subscription starts.
     Snapshot,
-    /// Read from the event log: it happened before the stream started, or while the client was too slow.
+    /// Read from the event log: it happened before the subscription started, or the client was too slow to receive it
+    /// live.
     Replay,
     /// Sent as it happened.
     Live,
@@ -70,7 +71,11 @@ pub enum Delivery {
         ty = "String",
         desc = "The position of the event in the log. Give it as `after` to resume after this event."
     ),
-    field(name = "delivery", ty = "Delivery", desc = "Why the event is sent now: see `Delivery`."),
+    field(
+        name = "delivery",
+        ty = "Delivery",
+        desc = "Whether this is a new event, an earlier one from the log, or a snapshot of the current state."
+    ),
     field(
         name = "occurred_at",
         ty = "DateTime",

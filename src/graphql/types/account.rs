@@ -85,12 +85,12 @@ impl Viewer {
         #[graphql(desc = "How many entries from the start: 0 to 100. 20 if `last` is not given.")]
         first: Option<i32>,
         #[graphql(
-            desc = "Only entries after this cursor. INVALID_CURSOR if it belongs to another list or order."
+            desc = "Only entries after this cursor. INVALID_CURSOR if it is malformed, or of a list in another order."
         )]
         after: Option<String>,
         #[graphql(desc = "How many entries from the end: 0 to 100. Not with `first`.")] last: Option<i32>,
         #[graphql(
-            desc = "Only entries before this cursor. INVALID_CURSOR if it belongs to another list or order."
+            desc = "Only entries before this cursor. INVALID_CURSOR if it is malformed, or of a list in another order."
         )]
         before: Option<String>,
     ) -> Result<GigConnection> {
@@ -111,11 +111,11 @@ impl Viewer {
         Ok(Verification::for_viewer(own_verification(ctx, self.0.id()).await?, &self.0))
     }
 
-    /// Whether the viewer may do this now and, if not, the errors that the mutation itself would return.
+    /// Whether the viewer may take this action now and, if not, why.
     async fn can(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What the viewer wants to do.")] action: Action,
+        #[graphql(desc = "The action.")] action: Action,
     ) -> Result<Permission> {
         let (user, limits) = (&self.0.user, &ctx.services().limits);
         let unarchived = ctx.loader().load_one(OwnGigCount(user.id)).await?.unwrap_or_default();
@@ -132,8 +132,8 @@ pub struct Session {
     access_token: String,
     /// When the access token expires.
     access_token_expires_at: DateTime,
-    /// For `refreshSession`. The session ends if it is not refreshed for 30 days, and 90 days after the sign-in;
-    /// for the roles REVIEWER and ADMIN, after 12 hours and 7 days.
+    /// For `refreshSession`. By default, the session ends if it is not refreshed for 30 days, and 90 days after the
+    /// sign-in; for the roles REVIEWER and ADMIN, after 12 hours without a refresh, and 7 days after the sign-in.
     refresh_token: String,
     #[graphql(skip)]
     viewer: Viewer,

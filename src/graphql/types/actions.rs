@@ -12,7 +12,7 @@ use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::loaders::actions::{ProposalAbout, StandingOf, UndecidedItemOf};
 
-/// What the viewer may do with a gig. The mutation succeeds if its input is valid.
+/// An action on a gig. While it is in `Gig.viewerActions`, its mutation succeeds if the input is valid.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "viewer_actions::GigAction")]
 pub enum GigAction {
@@ -20,7 +20,7 @@ pub enum GigAction {
     SaveDraft,
     /// Submit the draft for review: `postGig` with its id as `draftId`.
     Post,
-    /// Change the gig, which submits it for review again: `editGig`.
+    /// Change the gig, and so submit it for review again: `editGig`.
     Edit,
     /// Take the gig off the market for a while: `pauseGig`.
     Pause,
@@ -36,7 +36,8 @@ pub enum GigAction {
     Suspend,
 }
 
-/// What the viewer may do with a verification. The mutation succeeds if its input is valid.
+/// An action on a verification. While it is in `Verification.viewerActions`, its mutation succeeds if the input is
+/// valid.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "viewer_actions::VerificationAction")]
 pub enum VerificationAction {
@@ -52,7 +53,7 @@ pub enum VerificationAction {
     RequestResubmission,
     /// As a reviewer, refuse the verification for good: `decideVerification` with REJECT.
     Reject,
-    /// As a reviewer, take a CLEARED verification back: `decideVerification` with REVOKE.
+    /// As a reviewer, revoke a CLEARED verification: `decideVerification` with REVOKE.
     Revoke,
 }
 

@@ -36,8 +36,9 @@ pub enum GigStatus {
     InReview,
     /// The gig is published: everybody can see it.
     Active,
-    /// The seller has paused the gig, or it was paused because the seller's verification was revoked. The
-    /// seller can resume it, but if the seller's level requires a verification, only once it is CLEARED.
+    /// The seller has paused the gig, or it was paused because the seller was blocked, or their verification
+    /// revoked. The seller can resume it: if their level requires a verified identity, once the verification is
+    /// CLEARED.
     Paused,
     /// A reviewer has rejected the gig for the reasons in `reviewReasons`. The seller can edit it if at least
     /// one of them is retryable.
@@ -64,7 +65,7 @@ impl From<money::Money> for Money {
     }
 }
 
-/// A category of the catalogue.
+/// A category of gigs.
 #[derive(SimpleObject)]
 pub struct Category {
     /// Global id that starts with `cat_`. The same in every installation.
@@ -103,10 +104,10 @@ pub struct GigImage {
     /// The size of the file in bytes, at most `Limits.gig.imageMaxBytes`.
     byte_size: i32,
     /// What the image shows, in words, as given at the upload: 0 to `Limits.gig.altTextMaxChars` characters; empty if
-    /// it is only decoration. Null if none was given.
+    /// the image is only decoration. Null if no text was given.
     alt_text: Option<String>,
-    /// A blurred miniature to show until the image is loaded: a thumbhash in base64. Grey for a moment if the image
-    /// was uploaded to an earlier version.
+    /// A blurred miniature to show until the image is loaded: a thumbhash in base64. If an earlier version of the
+    /// gateway has stored the image, it is grey until it is computed.
     placeholder: String,
     #[graphql(skip)]
     view: ImageView,
@@ -114,15 +115,15 @@ pub struct GigImage {
 
 #[ComplexObject]
 impl GigImage {
-    /// The URL of the stored image, or with `width` of the nearest size that is at least as wide: 160, 320, 640, 1024
-    /// or 2048 pixels, or the full width of a smaller image. Such a size is sent as WebP to clients that accept it,
-    /// otherwise as JPEG. While the gig is ACTIVE, the URL is public, and changes only with the content. Otherwise it
-    /// is signed, and expires after one to two hours.
+    /// The URL of the stored image, a JPEG. With `width`: the URL of the narrowest variant that is at least that wide.
+    /// Variants are 160, 320, 640 and 1024 pixels wide, as far as the image is wider; the widest one has the full width
+    /// of the image. They are sent as WebP to clients that accept it, otherwise as JPEG. While the gig is ACTIVE, the
+    /// URL is public, and changes only with the content. Otherwise it is signed, and expires after one to two hours.
     #[expect(clippy::unused_async, reason = "async-graphql requires async methods")]
     async fn url(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The width in pixels in which the image is shown: at least 1.")] width: Option<i32>,
+        #[graphql(desc = "The width in which the image is shown, in pixels: at least 1.")] width: Option<i32>,
     ) -> Result<Url> {
         if let Some(width @ ..=0) = width {
             return Err(Error::bad_input(format!("`width` must be at least 1, not {width}.")));
@@ -260,12 +261,13 @@ impl Gig {
         Ok(description)
     }
 
-    /// The category. A draft without one is in the first category of the catalogue.
+    /// The category. If a new draft is saved without one, it is the first of `Query.categories`.
     async fn category(&self, ctx: &Context<'_>) -> Result<Category> {
         load_category(ctx, self.gig().content.category_id).await
     }
 
-    /// The price. If none was given, a draft has at least the minimum price of its category.
+    /// The price. A new draft without a price gets the minimum price of its category. If a draft is saved again without
+    /// a price, it keeps its price, raised to that minimum if it is lower.
     async fn price(&self) -> Money {
         self.gig().content.price.into()
     }
@@ -350,8 +352,9 @@ impl Gig {
         reasons.cloned().map(ReviewReason::from).collect()
     }
 
-    /// What the viewer may do with the gig now; empty for everybody except the seller and reviewers. An action
-    /// that is not listed is refused. What reviewers may do depends on their claims, and so on the time.
+    /// The actions that the viewer may take on the gig now; empty for everybody except the seller and reviewers.
+    /// Every other action is refused. Those of a reviewer depend on who has claimed the review, so they can change
+    /// without an event of the gig: when a claim begins or ends.
     async fn viewer_actions(&self, ctx: &Context<'_>) -> Result<Vec<GigAction>> {
         actions::of_gig(ctx, self.gig(), self.relation).await
     }

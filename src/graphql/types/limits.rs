@@ -6,7 +6,8 @@ use crate::domain::limits;
 use crate::domain::limits::{HIGHEST_LEVEL_SHOWN, points_for_level};
 use crate::graphql::types::gig::Money;
 
-/// The limits of all forms. Clients read them here instead of hard-coding them.
+/// The limits of forms that each installation can configure. Clients read them here instead of hard-coding them. Limits
+/// that are the same everywhere, such as those of `PersonalInfoInput`, are only in the descriptions.
 #[derive(SimpleObject)]
 pub struct Limits {
     /// Limits of accounts.
@@ -17,7 +18,7 @@ pub struct Limits {
     verification: VerificationLimits,
     /// Limits of reviews.
     review: ReviewLimits,
-    /// The points that the worker levels 0 to 10 need. Higher levels exist.
+    /// The points that each worker level from 0 to 10 needs. The highest level is 10,000.
     levels: Vec<LevelLimit>,
 }
 
@@ -34,7 +35,8 @@ pub struct AccountLimits {
     display_name_min_chars: i32,
     /// The maximum number of characters of a display name.
     display_name_max_chars: i32,
-    /// The maximum number of bytes of all images that a user has uploaded for gigs.
+    /// The maximum number of bytes of all images that a user has uploaded for gigs, as they are stored, without their
+    /// smaller variants.
     stored_bytes_max: i32,
 }
 
@@ -80,7 +82,7 @@ pub struct GigLimits {
 pub struct VerificationLimits {
     /// The maximum number of bytes of an uploaded image of a document.
     document_max_bytes: i32,
-    /// The maximum number of times that a user may submit.
+    /// The maximum number of times that a user may submit their verification.
     attempts_max: i32,
     /// The number of days from a submission until its review is due.
     review_days: i32,

@@ -6,13 +6,15 @@ use crate::domain::permission;
 use crate::domain::violation::Violation;
 use crate::graphql::types::user_error::UserError;
 
-/// An action that can be refused to a signed-in user. `Viewer.can` says whether and why.
+/// An action that can need more than a session, such as a verified identity. `Viewer.can` says whether the viewer may
+/// take it now and, if not, why.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "permission::Action")]
 pub enum Action {
     /// Submit a gig for review.
     PostGig,
-    /// Accept work from a buyer.
+    /// Accept work from a buyer. This API has no orders and no mutation for it: the check is for a program that has
+    /// them.
     TakeOrder,
     /// Submit one's own identity verification.
     SubmitVerification,
@@ -23,7 +25,7 @@ pub enum Action {
 pub struct Permission {
     /// Whether the viewer may do it now.
     allowed: bool,
-    /// The errors that the mutation itself would return; empty if `allowed` is true.
+    /// Why not: the validation errors that the action's mutation would return. Empty if `allowed` is true.
     reasons: Vec<UserError>,
 }
 

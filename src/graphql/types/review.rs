@@ -138,7 +138,7 @@ impl ReviewItem {
         self.0.due_at.into()
     }
 
-    /// Whether the decision is past its due time and has not been made.
+    /// Whether the item is undecided and past its due time.
     async fn overdue(&self, ctx: &Context<'_>) -> bool {
         self.0.is_overdue(ctx.services().now())
     }

@@ -43,8 +43,8 @@ pub struct Decimal(pub Number);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Date(pub NaiveDate);
 
-/// A calendar date in ISO 8601, for example "1990-05-17". In a mutation, any other string is a validation error of
-/// its field.
+/// A calendar date in ISO 8601, for example "1990-05-17". In a mutation, a string that is not a date is a validation
+/// error of its field.
 #[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/local-date.html")]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -67,7 +67,7 @@ impl ScalarType for Date {
 }
 
 /// A decimal number as a string, for example "12.50". A JSON number is not accepted, because it may not be
-/// exact. In a mutation, any other string is a validation error of its field.
+/// exact. In a mutation, a string that is not a number is a validation error of its field.
 #[Scalar(specified_by_url = "https://www.w3.org/TR/xmlschema-2/#decimal")]
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {

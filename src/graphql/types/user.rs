@@ -30,7 +30,8 @@ impl User {
         &self.0.display_name
     }
 
-    /// The worker level, 0 or more. `Limits.levels` has the points that each level needs.
+    /// The worker level, 0 to 10,000. It follows from the user's points, which the operator of the marketplace sets.
+    /// `Limits.levels` has the points that each level needs.
     async fn level(&self) -> i32 {
         self.0.level()
     }
@@ -52,12 +53,12 @@ impl User {
         #[graphql(desc = "How many entries from the start: 0 to 100. 20 if `last` is not given.")]
         first: Option<i32>,
         #[graphql(
-            desc = "Only entries after this cursor. INVALID_CURSOR if it belongs to another list or order."
+            desc = "Only entries after this cursor. INVALID_CURSOR if it is malformed, or of a list in another order."
         )]
         after: Option<String>,
         #[graphql(desc = "How many entries from the end: 0 to 100. Not with `first`.")] last: Option<i32>,
         #[graphql(
-            desc = "Only entries before this cursor. INVALID_CURSOR if it belongs to another list or order."
+            desc = "Only entries before this cursor. INVALID_CURSOR if it is malformed, or of a list in another order."
         )]
         before: Option<String>,
     ) -> Result<GigConnection> {

@@ -1,4 +1,4 @@
-//! Validation errors: mistakes that a person can correct, as data in the payload of a mutation.
+//! Validation errors: what the user can correct, as data in the payload of a mutation.
 
 use async_graphql::{Enum, SimpleObject};
 
@@ -43,7 +43,7 @@ pub enum UserErrorCode {
     VerificationRequired,
     /// The worker level is too low. Reserved: no mutation returns it at present.
     LevelTooLow,
-    /// The viewer has reached the maximum number of gigs that are not archived.
+    /// The viewer has as many gigs that are not archived, or as many bytes of stored images, as a user may have.
     LimitReached,
     /// The viewer has used all attempts to submit their verification.
     AttemptsExhausted,
@@ -60,8 +60,8 @@ pub struct UserError {
     code: UserErrorCode,
     /// What is wrong, for people, in English. It names the limit.
     message: String,
-    /// Every number and name in the message, so that a client can write it in another language. Which
-    /// parameters a code has is in docs/API-DESIGN.md.
+    /// Every number and every name in the message, so that a client can write the message in another language.
+    /// docs/API-DESIGN.md lists the parameters of each code.
     params: Vec<UserErrorParam>,
     /// The path of the field in the input of the mutation, for example ["links", "3"]; null if the error is
     /// not about one field.

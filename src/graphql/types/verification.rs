@@ -223,7 +223,7 @@ impl Verification {
     }
 
     /// The personal information; null if the user has not provided it yet, and after it was erased. The audit
-    /// log records each time that a reviewer reads it.
+    /// trail records each time that a reviewer reads it.
     async fn personal_info(&self, ctx: &Context<'_>) -> Option<Result<PersonalInfo>> {
         nullable(async {
             ctx.require_viewer()?;
@@ -284,8 +284,9 @@ impl Verification {
         self.verification.cleared_at.map(DateTime)
     }
 
-    /// What the viewer may do with the verification now. An action that is not listed is refused. What reviewers
-    /// may do depends on their claims, and so on the time.
+    /// The actions that the viewer may take on the verification now. Every other action is refused. Those of a
+    /// reviewer depend on who has claimed the review, so they can change without an event of the verification: when a
+    /// claim begins or ends.
     async fn viewer_actions(&self, ctx: &Context<'_>) -> Result<Vec<VerificationAction>> {
         actions::of_verification(ctx, &self.verification, self.relation).await
     }

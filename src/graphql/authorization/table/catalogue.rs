@@ -117,11 +117,7 @@ pub(super) const CATALOGUE: &[TypeAccess] = &[
         &[(Everyone, &["altText", "byteSize", "height", "id", "placeholder", "url", "width"])],
     ),
     type_access("Country", "Everybody can read it.", &[(Everyone, &["code", "hasPostalCode", "name"])]),
-    type_access(
-        "Category",
-        "Everybody can read the catalogue.",
-        &[(Everyone, &["id", "minimumPrice", "name", "slug"])],
-    ),
+    type_access("Category", "Everybody can read it.", &[(Everyone, &["id", "minimumPrice", "name", "slug"])]),
     type_access(
         "Money",
         "The same as the object that it belongs to.",
