@@ -52,14 +52,14 @@ const CATALOGUE_CHANGED: TypedDocumentNode<CatalogueChanged> = gql`
   }
   ${GIG_CARD}`;
 
-/** Keeps the newest gigs and the pages of single gigs up to date. Returns how to end it. */
+/** Keeps the newest gigs and the pages of single gigs up to date. Returns a function that ends this. */
 export async function followCatalogue(client: ApolloClient, where: object | null, onError: (error: unknown) => void) {
   const { data } = await client.query({ query: CATALOGUE, variables: { where }, fetchPolicy: 'network-only' });
   const events = client.subscribe({ query: CATALOGUE_CHANGED, variables: { where, after: data?.eventCursor } });
   const subscription = events.subscribe(({ data, error }) => {
     if (error) return onError(error); // after CURSOR_EXPIRED, begin again
     const { change, gigId, gig } = data!.catalogueChanged;
-    // The fields of a gig are up to date in every list and on every page, by its id. What is left: who lists it.
+    // By its id, the fields of the gig are up to date wherever it is shown. What remains: the lists that contain it.
     if (gig || change === 'DELISTED') {
       client.cache.updateQuery({ query: GIG, variables: { id: gigId } }, (page) => page && { gig });
     }

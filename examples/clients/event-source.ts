@@ -15,7 +15,7 @@ interface StreamTicketPayload {
 const SUBSCRIPTION = `subscription ($after: String) {
   gigStatusChanged(after: $after) { cursor gigId status version } }`;
 
-/** Reports each event after the cursor. Returns how to end it. */
+/** Reports each event after the cursor. Returns a function that ends the subscription. */
 export function followStatus(
   after: string | undefined,
   show: (event: GigStatusChanged['gigStatusChanged']) => void,

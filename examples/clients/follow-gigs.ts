@@ -26,7 +26,7 @@ interface Start {
   viewer: { gigs: { nodes: GigStatus[] } };
 }
 
-/** Shows the gigs, and each change. Returns how to end it. */
+/** Shows the gigs, and each change. Returns a function that ends the subscription. */
 export async function followGigs(
   socket: Client,
   show: (gigs: Map<string, GigStatus>) => void,

@@ -43,6 +43,9 @@ export async function request<Data>(
     body: JSON.stringify({ query, variables }),
     signal: AbortSignal.timeout(seconds * 1000),
   });
+  if (!response.headers.get('content-type')?.includes('json')) {
+    throw new Error(`Status ${response.status}, without a GraphQL response`); // such as the error page of a proxy
+  }
   const { data, errors } = await response.json();
   if (errors) throw new RequestFailed(errors);
   return data;

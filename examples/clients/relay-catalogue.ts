@@ -25,7 +25,7 @@ const CATALOGUE_CHANGED = graphql`
     }
   }`;
 
-/** Keeps the newest gigs and the pages of single gigs up to date. Returns how to end it. */
+/** Keeps the newest gigs and the pages of single gigs up to date. Returns a function that ends this. */
 export async function followCatalogue(environment: Environment, where: object | null, onError: (error: Error) => void) {
   const query = fetchQuery<relayCatalogueQuery>(environment, CATALOGUE, { where }, { fetchPolicy: 'network-only' });
   const start = await query.toPromise();
@@ -33,7 +33,7 @@ export async function followCatalogue(environment: Environment, where: object | 
     subscription: CATALOGUE_CHANGED,
     variables: { where, after: start?.eventCursor },
     onError, // after CURSOR_EXPIRED, begin again
-    // The fields of a gig are up to date in every list and on every page, by its id. What is left: who lists it.
+    // By its id, the fields of the gig are up to date wherever it is shown. What remains: the lists that contain it.
     updater(store, data) {
       const { change, gigId } = data!.catalogueChanged;
       const gig = store.getRootField('catalogueChanged').getLinkedRecord('gig');

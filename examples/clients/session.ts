@@ -10,7 +10,7 @@ interface Session {
   refreshAt: number;
 }
 
-/** The user has to sign in again. */
+/** Nobody is signed in, or no longer: the user has to sign in. */
 export class SessionEnded extends Error {}
 
 const KEY = 'gigway-session';

@@ -47,21 +47,21 @@ export const CATALOGUE_CHANGED: TypedDocumentNode<CatalogueChanged, { where?: ob
   ${GIG_CARD}`;
 
 // #region graphcache-events
-/** The fields of a gig are up to date in every list and on every page, by its id. What is left: who lists it. */
+/** By its id, the fields of the gig are up to date wherever it is shown. What remains: the lists that contain it. */
 function apply({ catalogueChanged: { change, gigId, gig } }: CatalogueChanged, where: object | null | undefined, cache: Cache) {
   const key = cache.keyOfEntity({ __typename: 'Gig', id: gigId });
   let isListed = false;
   for (const { fieldName, arguments: args, fieldKey } of cache.inspectFields('Query')) {
-    const isFollowed = JSON.stringify(args?.where ?? null) === JSON.stringify(where ?? null);
+    const hasSameFilter = JSON.stringify(args?.where ?? null) === JSON.stringify(where ?? null);
     if (fieldName === 'gig' && args?.id === gigId && (gig || change === 'DELISTED')) {
       cache.link('Query', 'gig', args as { id: string }, gig);
-    } else if (fieldName === 'gigs' && !gig && (isFollowed || change === 'DELISTED')) {
+    } else if (fieldName === 'gigs' && !gig && (hasSameFilter || change === 'DELISTED')) {
       const page = cache.resolve('Query', fieldKey) as string;
       const edges = cache.resolve(page, 'edges') as string[];
       const others = edges.filter((edge) => cache.resolve(edge, 'node') !== key);
-      isListed ||= isFollowed && others.length < edges.length;
+      isListed ||= hasSameFilter && others.length < edges.length;
       cache.link(page, 'edges', others);
-    } else if (fieldName === 'gigs' && isFollowed && change === 'LISTED') {
+    } else if (fieldName === 'gigs' && hasSameFilter && change === 'LISTED') {
       cache.invalidate('Query', fieldKey); // read again, in the order of the list
     }
   }

@@ -4,7 +4,8 @@
 #
 #     examples/curl/readme.sh query|sign-in|subscription|upload
 #
-# Environment: GATEWAY_URL (http://127.0.0.1:8080), and TOKEN for the upload of image.jpg. Needs curl and jq.
+# Environment: GATEWAY_URL (http://127.0.0.1:8080), and TOKEN for the upload, which is run in the directory of README.md.
+# Needs curl and jq.
 
 set -euo pipefail
 
@@ -43,7 +44,7 @@ upload() {
     # region upload
     curl -s "$GATEWAY_URL/graphql" -H "authorization: Bearer $TOKEN" -H 'apollo-require-preflight: true' \
       -F 'operations={"query":"mutation($f: Upload!) { uploadGigImage(file: $f) { image { id } errors { message } } }","variables":{"f":null}}' \
-      -F 'map={"0":["variables.f"]}' -F '0=@image.jpg'
+      -F 'map={"0":["variables.f"]}' -F '0=@examples/curl/image.png'
     # endregion
 }
 

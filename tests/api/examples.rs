@@ -67,16 +67,14 @@ async fn the_curl_examples_post_a_gig_and_approve_it(app: TestApp) {
     assert_eq!(seller.status(&posted).await, "ACTIVE");
 }
 
-/// A part of the script with the requests of the README, run in a directory with an image.
-fn readme_example(part: &str, app: &TestApp, dir: &Path) -> Command {
+/// A part of the script with the requests of the README, run in the directory of the README.
+fn readme_example(part: &str, app: &TestApp) -> Command {
     let mut command = curl_example("readme.sh", &app.gateway_b().url(""));
-    command.arg(part).current_dir(dir);
+    command.arg(part).current_dir(env!("CARGO_MANIFEST_DIR"));
     command
 }
 
 async fn the_requests_of_the_readme_work(app: TestApp) {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    std::fs::copy(examples().join("curl/image.png"), dir.path().join("image.jpg")).expect("an image");
     let (seller, reviewer) = (app.member("Ann").await, app.reviewer("Rita").await);
     let listed = seller.post(app.gig_form("I will draw a logo for you").await).await;
     reviewer.approve(&listed).await;
@@ -85,8 +83,7 @@ async fn the_requests_of_the_readme_work(app: TestApp) {
         npm::expect_success("readme.sh", &output);
         stdout(&output)
     };
-    let response: Value =
-        serde_json::from_str(&run(readme_example("query", &app, dir.path())).await).expect("JSON");
+    let response: Value = serde_json::from_str(&run(readme_example("query", &app)).await).expect("JSON");
     let gigs = json!({ "totalCount": 1, "nodes": [{
         "title": "I will draw a logo for you", "price": { "amount": "25.00" } }] });
     assert_eq!(response, json!({ "data": { "gigs": gigs } }));
@@ -95,8 +92,8 @@ async fn the_requests_of_the_readme_work(app: TestApp) {
     let miriam = json!({ "input": {
         "email": "miriam@example.com", "password": "demo-password", "displayName": "Miriam" } });
     app.gateway_a().mutate(SIGN_UP, miriam).await;
-    let token = run(readme_example("sign-in", &app, dir.path())).await;
-    let mut upload = readme_example("upload", &app, dir.path());
+    let token = run(readme_example("sign-in", &app)).await;
+    let mut upload = readme_example("upload", &app);
     upload.env("TOKEN", token.trim());
     let response: Value = serde_json::from_str(&run(upload).await).expect("JSON");
     let payload = &response["data"]["uploadGigImage"];
@@ -108,8 +105,7 @@ async fn the_requests_of_the_readme_work(app: TestApp) {
 async fn the_stream_of_the_documentation_is_what_curl_receives(app: TestApp) {
     let (seller, reviewer) = (app.member("Ann").await, app.reviewer("Rita").await);
     let gig = seller.post(app.gig_form("I will draw a logo for you").await).await;
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let mut command = readme_example("subscription", &app, dir.path());
+    let mut command = readme_example("subscription", &app);
     let mut bash = command.stdout(Stdio::piped()).spawn().expect("bash starts");
     let output = BufReader::new(bash.stdout.take().expect("the output is piped"));
     let (sender, mut lines) = mpsc::unbounded_channel();

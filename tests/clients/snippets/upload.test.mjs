@@ -6,6 +6,7 @@ import test, { beforeEach } from 'node:test';
 
 import './browser.mjs';
 import { request } from '../../../examples/clients/gateway';
+import { forgetSession, SessionEnded } from '../../../examples/clients/session';
 import { scaleDown, uploadGigImage } from '../../../examples/clients/upload';
 import { signInSeller } from './helpers.mjs';
 
@@ -56,6 +57,21 @@ test('an image is uploaded, and its progress is reported', async () => {
   const broken = await uploadGigImage(new Blob(['text']), () => {});
   assert.equal(broken.image, null);
   assert.equal(broken.errors[0].code, 'UNSUPPORTED_MEDIA');
+});
+
+test('nothing is uploaded if nobody is signed in', async () => {
+  forgetSession();
+  await assert.rejects(uploadGigImage(new Blob(['text']), () => {}), SessionEnded);
+});
+
+test('the error page of a proxy is reported by its status', async (t) => {
+  const { fetch } = globalThis;
+  t.after(() => {
+    globalThis.fetch = fetch;
+  });
+  globalThis.fetch = async () =>
+    new Response('<h1>Bad Gateway</h1>', { status: 502, headers: { 'content-type': 'text/html' } });
+  await assert.rejects(request('{ __typename }'), /Status 502/);
 });
 
 test('a photograph is scaled down until it is small enough', async () => {
