@@ -139,7 +139,7 @@ test('the GraphQL documents of the documentation are answered', { timeout }, asy
   assert.ok(reviewQueue.nodes.some(({ subject }) => subject.id === posted.id));
   await posted.archive();
   const url = new URL(streams);
-  url.searchParams.set('query', document('screen-of-gigs.graphql'));
+  url.searchParams.set('query', document('list-of-gigs.graphql'));
   url.searchParams.set('operationName', 'Gigs');
   const { data: start } = await (await fetch(url)).json();
   url.searchParams.set('operationName', 'Changes');
