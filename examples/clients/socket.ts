@@ -8,7 +8,7 @@ import { forgetSession, freshAccessToken, rejectAccessToken, SessionEnded } from
 // #region socket
 const CONNECT_SECONDS = 5; // to connect
 const PING_SECONDS = 10; // between pings
-const PONG_SECONDS = 5; // to answer a ping
+const PONG_SECONDS = 5; // to respond to a ping
 const RETRY_SECONDS = 5; // at most, between attempts to connect
 
 export function createSocket(url: string = socketUrl.href): Client {
@@ -19,7 +19,7 @@ export function createSocket(url: string = socketUrl.href): Client {
   let retryNow = () => {};
 
   /** Gives a dead connection up. The client then connects again, and every subscription resumes. */
-  const expectAnswer = (seconds: number) => {
+  const terminateAfter = (seconds: number) => {
     clearTimeout(deadline);
     deadline = setTimeout(() => client.terminate(), seconds * 1000);
   };
@@ -56,14 +56,14 @@ export function createSocket(url: string = socketUrl.href): Client {
         };
       }),
     on: {
-      connecting: () => expectAnswer(CONNECT_SECONDS),
+      connecting: () => terminateAfter(CONNECT_SECONDS),
       connected(opened, payload) {
         clearTimeout(deadline);
         socket = opened as WebSocket;
         if (payload?.accessTokenExpiresIn) renewLater(Number(payload.accessTokenExpiresIn));
       },
       ping(isFromGateway) {
-        if (!isFromGateway) expectAnswer(PONG_SECONDS);
+        if (!isFromGateway) terminateAfter(PONG_SECONDS);
       },
       pong(isFromGateway, payload) {
         if (!isFromGateway) return;
@@ -91,7 +91,7 @@ export function createSocket(url: string = socketUrl.href): Client {
     retryNow();
     if (socket?.readyState !== WebSocket.OPEN) return;
     socket.send('{"type":"ping"}');
-    expectAnswer(PONG_SECONDS);
+    terminateAfter(PONG_SECONDS);
   });
   return client;
 }

@@ -13,8 +13,8 @@
 //! | [`authorization`] | the table of who may see and do what |
 //!
 //! A resolver parses ids, calls one function of `service` (to change something) or of `store` (to read,
-//! mostly through [`loaders`]), and maps the result. It contains no rules and no SQL. Mistakes of a person
-//! are data ([`types::user_error`]); mistakes of a program are GraphQL errors ([`error`]).
+//! mostly through [`loaders`]), and maps the result. It contains no rules and no SQL. Validation
+//! errors are data ([`types::user_error`]); all other errors are GraphQL errors ([`error`]).
 //!
 //! # To add a nullable field to `Gig`
 //!
