@@ -18,7 +18,7 @@ interface Subscribing {
   subscribe(request: SubscribePayload, sink: Sink & { error(cause: unknown): void }): () => void;
 }
 
-/** Subscribes, and resumes after the last event whenever the client is connected again. Returns a function that ends it. */
+/** Subscribes, and resumes after the last event whenever the client connects again. Returns a function to end it. */
 export function resume(client: Subscribing, request: SubscribePayload, sink: Sink): () => void {
   const variables: Record<string, unknown> = { ...request.variables };
   let timer: ReturnType<typeof setTimeout>;

@@ -5,8 +5,8 @@ import { freshAccessToken, SessionEnded } from './session';
 
 // #region scale-down
 /**
- * Returns the image or, if it is too large, a smaller JPEG. `maxBytes` is `limits { gig { imageUploadMaxBytes } }`, 3 MiB by
- * default. Photos that were taken with a phone often have 5 to 12 MB.
+ * Returns the image or, if it is too large, a smaller JPEG. `maxBytes` is `limits { gig { imageUploadMaxBytes } }`,
+ * 3 MiB by default. Photos that were taken with a phone often have 5 to 12 MB.
  */
 export async function scaleDown(image: Blob, maxBytes: number): Promise<Blob> {
   const isAccepted = ['image/jpeg', 'image/png', 'image/webp'].includes(image.type);
@@ -46,7 +46,7 @@ export interface UserError {
 const UPLOAD = `mutation ($file: Upload!) {
   uploadGigImage(file: $file) { image { id url width height } errors { code message field } } }`;
 
-/** Uploads an image, and reports the part that was sent, 0 to 1. By XMLHttpRequest, because `fetch` does not report it. */
+/** Uploads an image, and reports the part that was sent, 0 to 1. `fetch` does not report it, but XMLHttpRequest does. */
 export async function uploadGigImage(image: Blob, onProgress: (part: number) => void, signal?: AbortSignal) {
   const accessToken = await freshAccessToken();
   if (!accessToken) throw new SessionEnded('Sign in to upload images');
