@@ -4,7 +4,7 @@
 #
 #     examples/curl/readme.sh query|sign-in|subscription|upload
 #
-# Run it in the directory of README.md. Environment: GATEWAY_URL (http://127.0.0.1:8080), and TOKEN for the upload.
+# Environment: GATEWAY_URL (http://127.0.0.1:8080), and TOKEN for the upload. Run the upload where README.md is.
 # Needs curl and jq.
 
 set -euo pipefail
