@@ -79,6 +79,41 @@ async fn differences_that_people_do_not_notice_make_no_difference(app: TestApp) 
     }
 }
 
+async fn technologies_are_found_beside_text_without_spaces_and_persian_words_with_half_spaces(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let titles = [
+        "C#开发工程师",
+        "C#でゲーム制作",
+        "C#으로 게임 만들기",
+        "精通F#语言",
+        "使用.NET开发",
+        "基于.NET的网站",
+        "طراحی نرم\u{200c}افزار",
+        "طراحی وب سایت",
+        "کتاب خانۀ ما",
+    ];
+    for title in titles {
+        let changes = json!({ "description": "Nothing else.", "tags": [] });
+        publish_gig(&app, &ann, &rita, &long_enough(title), changes).await;
+    }
+    for (search, expected) in [
+        ("C#", vec![titles[2], titles[1], titles[0]]),
+        ("c#开发", vec![titles[0]]),
+        ("F#", vec![titles[3]]),
+        (".net", vec![titles[5], titles[4]]),
+        ("نرم افزار", vec![titles[6]]),
+        ("نرم\u{200c}افزار", vec![titles[6]]),
+        ("نرمافزار", vec![titles[6]]),
+        ("وب\u{200c}سایت", vec![titles[7]]),
+        ("وب سایت", vec![titles[7]]),
+        ("خانه", vec![titles[8]]),
+        ("خانە", vec![titles[8]]),
+    ] {
+        let expected: Vec<_> = expected.into_iter().map(long_enough).collect();
+        assert_eq!(find(&app.gateway_b(), search).await, expected, "{search}");
+    }
+}
+
 async fn a_search_is_sorted_by_relevance_unless_an_order_is_given(app: TestApp) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     for (title, description) in [
@@ -100,8 +135,11 @@ async fn a_search_is_sorted_by_relevance_unless_an_order_is_given(app: TestApp) 
     assert_eq!(titles(json!({ "search": "logo", "orderBy": null })).await, relevance);
     assert_eq!(titles(json!({ "search": "logo", "orderBy": "RELEVANCE" })).await, relevance);
     assert_eq!(titles(json!({ "search": "logo", "orderBy": "NEWEST" })).await, newest);
+    let blank =
+        ["", " \u{3000}", "\u{200b}", "\u{200d}", "\u{2800}", "\u{fe0f}", "\u{301}", "\u{200e} \u{3164}"];
+    let blank = blank.map(|text| json!({ "search": text }));
     for without_search in
-        [json!({}), json!({ "search": null }), json!({ "search": " \u{3000}" }), json!({ "orderBy": null })]
+        [json!({}), json!({ "search": null }), json!({ "orderBy": null })].into_iter().chain(blank)
     {
         assert_eq!(titles(without_search.clone()).await, newest, "{without_search}");
     }
@@ -137,5 +175,6 @@ async fn a_search_is_sorted_by_relevance_unless_an_order_is_given(app: TestApp) 
 
 on_both_back_ends!(
     differences_that_people_do_not_notice_make_no_difference,
+    technologies_are_found_beside_text_without_spaces_and_persian_words_with_half_spaces,
     a_search_is_sorted_by_relevance_unless_an_order_is_given,
 );

@@ -3,10 +3,12 @@
 //! What is indexed and what is searched for goes through the same function. docs/adr/0022-search-folding.md has the
 //! rules. After a change here or in `words`, increment [`FOLDING_VERSION`](super::FOLDING_VERSION).
 
-use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory, Script};
+use icu_properties::props::{DefaultIgnorableCodePoint, Script};
 use icu_properties::{CodePointMapData, CodePointSetData};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
+
+use crate::domain::text::digit_value;
 
 /// The voicing marks of kana, which Unicode has as combining marks of no script.
 const VOICING_MARKS: [char; 2] = ['\u{3099}', '\u{309a}'];
@@ -21,13 +23,14 @@ const CYRILLIC_LETTERS: [(char, char); 6] = [
     ('І', '\u{308}'),
 ];
 
+/// ZWNJ.
+const ZERO_WIDTH_NON_JOINER: char = '\u{200c}';
+
 /// The folded form of a text.
 pub fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     let mut base = ' ';
-    let ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>();
-    let visible = text.chars().filter(|character| !ignorable.contains(*character));
-    for character in visible.nfd().map(replace_misleading).nfkd() {
+    for character in visible(text).nfd().map(replace_misleading).nfkd() {
         if is_combining_mark(character) {
             if !is_accent(base, character) {
                 folded.push(character);
@@ -40,6 +43,34 @@ pub fn fold(text: &str) -> String {
         }
     }
     folded.nfc().collect()
+}
+
+/// The characters without invisible ones. The space of no width within Persian words (ZWNJ), which others type as a
+/// space or leave out, becomes a hyphen: so a word is found in each of these spellings.
+fn visible(text: &str) -> impl Iterator<Item = char> {
+    let ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>();
+    let (mut is_half_space, mut before) = (false, None);
+    text.chars()
+        .flat_map(move |character| {
+            if ignorable.contains(character) {
+                is_half_space |= character == ZERO_WIDTH_NON_JOINER;
+                return [None, None];
+            }
+            let first = [character].into_iter().nfkd().next();
+            let joins = std::mem::take(&mut is_half_space) && joins_arabic(before, first);
+            // The letter in front of a half-space, without its vowel signs.
+            before = [character].into_iter().nfkd().filter(|it| !is_combining_mark(*it)).last().or(before);
+            [joins.then_some('-'), Some(character)]
+        })
+        .flatten()
+}
+
+/// Whether both are letters or digits, and one of them is an Arabic letter.
+fn joins_arabic(before: Option<char>, after: Option<char>) -> bool {
+    let is_arabic = |side: char| CodePointMapData::<Script>::new().get(side) == Script::Arabic;
+    let is_letter = |side: char| side.is_alphanumeric() && !is_combining_mark(side);
+    let (Some(before), Some(after)) = (before, after) else { return false };
+    is_letter(before) && is_letter(after) && (is_arabic(before) || is_arabic(after))
 }
 
 /// Whether the mark changes how its letter is read, but not which letter it is.
@@ -95,7 +126,7 @@ fn push_letter(folded: &mut String, character: char) {
         // Forms of Arabic letters that are exchanged in writing or by keyboards.
         'ٱ' => "ا",
         'ى' | 'ی' => "ي",
-        'ة' | 'ہ' | 'ھ' | 'ۃ' => "ه",
+        'ة' | 'ہ' | 'ھ' | 'ۃ' | 'ە' => "ه",
         'ک' => "ك",
         // Hebrew letters at the end of a word, and digraphs of Yiddish.
         'ך' => "כ",
@@ -123,17 +154,9 @@ fn push_letter(folded: &mut String, character: char) {
 /// Hiragana for katakana, and the digits 0 to 9 for those of other scripts.
 fn simplify(character: char) -> char {
     let simple = match character {
-        '\u{30a1}'..='\u{30f6}' | 'ヽ' => u32::from(character) - 0x60,
-        _ if !character.is_ascii() && is_decimal_digit(u32::from(character)) => {
-            // Unicode has the digits of a script in a row, from 0 to 9.
-            let before = (1..).take_while(|distance| is_decimal_digit(u32::from(character) - distance));
-            u32::from('0') + u32::try_from(before.count()).unwrap_or_default() % 10
-        }
-        other => u32::from(other),
+        '\u{30a1}'..='\u{30f6}' | 'ヽ' => char::from_u32(u32::from(character) - 0x60),
+        _ if character.is_ascii() => None,
+        _ => digit_value(character).and_then(|digit| char::from_digit(digit, 10)),
     };
-    char::from_u32(simple).unwrap_or(character)
-}
-
-fn is_decimal_digit(code_point: u32) -> bool {
-    CodePointMapData::<GeneralCategory>::new().get32(code_point) == GeneralCategory::DecimalNumber
+    simple.unwrap_or(character)
 }

@@ -16,7 +16,7 @@ use words::{Part, Token, Tokens, cut, is_word_character, join, pairs};
 
 /// Incremented by every change of what [`indexed_words`] returns. A background job then indexes all gigs again
 /// (`src/service/search_index.rs`).
-pub const FOLDING_VERSION: i32 = 1;
+pub const FOLDING_VERSION: i32 = 2;
 
 /// The number of words that a search uses. The others are ignored.
 const WORDS_MAX: usize = 10;

@@ -48,7 +48,11 @@ fn texts_that_people_do_not_distinguish_are_folded_to_the_same() {
         &["أحمد", "احمد", "إحمد", "آحمد", "ٱحمد"],
         &["مدرسة", "مدرسه"],
         &["کتاب", "كتاب"],
-        &["می‌خواهم", "میخواهم", "ميخواهم"],
+        &["میخواهم", "ميخواهم"],
+        &["می\u{200c}خواهم", "مي\u{200c}خواهم", "می-خواهم", "می\u{200c}\u{200c}خواهم"],
+        &["نامه", "نامة", "نامە", "نامہ"],
+        &["خانۀ", "خانه", "خانه\u{654}"],
+        &["ه\u{200d}", "ه\u{200c}", "ه"],
         &["ﻣﺪﺭﺳﺔ", "مدرسة"],
         &["ﾃﾞｻﾞｲﾝ", "デザイン", "でざいん", "テ\u{3099}サ\u{3099}イン"],
         &["ロゴ・デザイン", "ロゴデザイン"],
@@ -191,11 +195,65 @@ fn names_of_technologies_are_words() {
     ] {
         for text in found {
             assert_finds(query, text);
+            for part in UNSPACED {
+                let texts = [format!("{text}{part}"), format!("{part}{text}"), format!("{part}{text}{part}")];
+                for text in &texts {
+                    assert_finds(query, text);
+                    assert_finds(text, text);
+                }
+            }
         }
         for text in not_found {
             assert_does_not_find(query, text);
+            for part in UNSPACED {
+                assert_does_not_find(query, &format!("{text}{part}"));
+                assert_does_not_find(query, &format!("{part}{text}{part}"));
+            }
         }
     }
+}
+
+/// Parts of words in scripts that people write without a space after a word in Latin letters.
+const UNSPACED: [&str; 6] = ["开", "を", "으로", "ー", "ไทย", "開発エンジニア"];
+
+#[test]
+fn names_of_technologies_are_found_in_text_without_spaces() {
+    for (query, text) in [
+        ("C#", "C#开发工程师"),
+        ("C#", "C#でゲーム制作"),
+        ("C#", "C#으로 게임 만들기"),
+        ("F#", "精通F#语言"),
+        ("C+", "C+を"),
+        ("C++", "C++でゲーム"),
+        (".NET", "使用.NET开发"),
+        (".NET", "基于.NET的网站"),
+        (".net", "ASP.NETで"),
+        ("node.js", "用Node.js开发"),
+        ("开发", "C#开发工程师"),
+        ("网站", "基于.NET的网站"),
+    ] {
+        assert_finds(query, text);
+    }
+    assert_does_not_find("C#", "C开发#");
+    assert_does_not_find(".NET", "网站...NET开发");
+}
+
+#[test]
+fn a_persian_word_is_found_with_a_half_space_a_space_or_neither() {
+    for (first, second) in [("نرم", "افزار"), ("وب", "سایت"), ("کتاب", "ها"), ("PDF", "ها"), ("20", "ساله")]
+    {
+        let [half, space, hyphen, none] =
+            ["\u{200c}", " ", "-", ""].map(|between| format!("طراحی {first}{between}{second}"));
+        for query in [&half, &space, &hyphen, &none] {
+            assert_finds(query, &half);
+            assert_finds(&half, query);
+        }
+        assert_finds(second, &half);
+    }
+    // Elsewhere it is nothing: between other letters, and at the end of a word.
+    assert_eq!(fold("lo\u{200c}go"), "logo");
+    assert_eq!(fold("می\u{200c} خواهم"), fold("می خواهم"));
+    assert_eq!(fold("مَ\u{200c}خ"), "م-خ");
 }
 
 #[test]
@@ -271,7 +329,7 @@ fn any_text() -> impl Strategy<Value = String> {
         "[0-9０-９٠-٩]{1,3}",
         "[ \t,;:!?()*\"'’.+#&/_@-]{1,3}",
         "(c\\+\\+|c#|f#|\\.net|node\\.js|e-mail|l'été|a/b)",
-        "[\u{301}\u{308}\u{200b}\u{200d}\u{ad}\u{feff}]",
+        "[\u{301}\u{308}\u{200b}\u{200c}\u{200d}\u{ad}\u{feff}]",
         "\\PC",
     ];
     proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())

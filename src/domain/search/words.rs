@@ -119,6 +119,11 @@ fn is_unspaced(character: char) -> bool {
         )
 }
 
+/// Whether words can contain the character that spaces separate from others.
+fn is_spaced(character: char) -> bool {
+    is_word_character(character) && !is_unspaced(character)
+}
+
 /// Iterates over the tokens of a folded text.
 pub(super) struct Tokens {
     characters: Vec<char>,
@@ -142,17 +147,18 @@ impl Tokens {
         &self.characters[start..self.next]
     }
 
-    /// Whether the word that starts here has a dot of its own, as `.net` has. An ellipsis is not one.
+    /// Whether the word that starts here has a dot of its own, as `.net` has, also in `使用.net`. An ellipsis is not one.
     fn has_leading_dot(&self) -> bool {
         let before = |distance| self.next.checked_sub(distance).and_then(|index| self.at(index));
-        before(1) == Some('.') && before(2).is_none_or(|it| it != '.' && !is_word_character(it))
+        before(1) == Some('.') && before(2).is_none_or(|it| it != '.' && !is_spaced(it))
     }
 
-    /// The number of symbols that belong to the word before them. `a+b` and `a#b` are two words each.
+    /// The number of symbols that belong to the word before them. `a+b` and `a#b` are two words each, but of `c#で`
+    /// the first one is `c#`.
     fn symbol_count(&self) -> usize {
         let rest = &self.characters[self.next..];
         let count = |symbol| rest.iter().take(3).take_while(|character| **character == symbol).count();
-        let after = |count: usize| rest.get(count).copied().filter(|it| is_word_character(*it));
+        let after = |count: usize| rest.get(count).copied().filter(|it| is_spaced(*it));
         match (count('+'), count('#')) {
             (2, _) => 2,
             (1, _) if after(1).is_none() => 1,
@@ -173,7 +179,7 @@ impl Tokens {
             '"' => is_hebrew(before) && is_hebrew(after),
             _ => false,
         };
-        (joins && is_word_character(after) && !is_unspaced(after)).then_some(joiner)
+        (joins && is_spaced(after)).then_some(joiner)
     }
 }
 
@@ -189,7 +195,7 @@ impl Iterator for Tokens {
         let mut joiner = self.has_leading_dot().then_some('.');
         let mut parts = Vec::new();
         loop {
-            let letters = self.take(|character| is_word_character(character) && !is_unspaced(character));
+            let letters = self.take(is_spaced);
             let letters = letters.iter().collect();
             let symbols = self.symbol_count();
             let symbols = self.characters[self.next..self.next + symbols].iter().collect::<String>();

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use crate::domain::country::COUNTRIES;
 use crate::domain::id::{CategoryId, GigId, UserId};
 use crate::domain::search;
-use crate::domain::text::normalize_text;
+use crate::domain::text::normalize_optional_text;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Error, Result, nullable};
 use crate::graphql::inputs::gig_filter::{GigFilter, GigOrder};
@@ -136,7 +136,7 @@ impl Queries {
         before: Option<String>,
     ) -> Result<GigConnection> {
         // A blank text does not search. Without a search, all gigs are equally relevant.
-        let search = search.filter(|text| !normalize_text(text).is_empty());
+        let search = search.filter(|text| normalize_optional_text(Some(text)).is_some());
         let order = match order_by.unwrap_or(GigOrder::Relevance) {
             GigOrder::Relevance if search.is_none() => GigOrder::Newest,
             order => order,
