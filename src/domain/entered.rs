@@ -10,13 +10,14 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::domain::message::message;
 use crate::domain::money::Money;
+use crate::domain::text::normalize_address;
 use crate::domain::violation::{Validator, ViolationCode};
 
 /// What a person has typed for a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entered<T> {
     Value(T),
-    /// The text, without surrounding white space. It is not a `T`.
+    /// The normalized text, without invisible characters. It is not a `T`.
     Unreadable(String),
 }
 
@@ -27,10 +28,11 @@ pub trait FromEntered: Sized {
 }
 
 impl<T: FromEntered> Entered<T> {
-    /// Reads what a person has typed. White space around it does not matter.
+    /// Reads what a person has typed or pasted. White space around it does not matter, nor do invisible characters:
+    /// some browsers put marks of direction between the parts of a date.
     pub fn read(text: &str) -> Self {
-        let text = text.trim();
-        T::from_entered(text).map_or_else(|| Self::Unreadable(text.to_owned()), Self::Value)
+        let text = normalize_address(text);
+        T::from_entered(&text).map_or_else(|| Self::Unreadable(text), Self::Value)
     }
 }
 
@@ -89,6 +91,9 @@ pub fn read_amount(
         },
         Entered::Unreadable(text) => text,
     };
+    if !validator.check_characters(path, name, &text) {
+        return None;
+    }
     let example =
         suggest_amount(&text).map_or_else(|| "12.50".to_owned(), |money| money.to_decimal().to_string());
     let (code, message) = if text.is_empty() {
@@ -242,6 +247,22 @@ mod tests {
         }
     }
 
+    /// Characters that come with pasted text.
+    const INVISIBLE: [char; 7] =
+        ['\u{feff}', '\u{200b}', '\u{ad}', '\u{2060}', '\u{200e}', '\u{200f}', '\u{200d}'];
+
+    #[test]
+    fn a_date_may_have_invisible_characters() {
+        let date = NaiveDate::from_ymd_opt(1990, 5, 17).expect("a date");
+        for c in INVISIBLE {
+            let text = format!("{c}1990{c}-{c}05{c}-{c}17{c}");
+            assert_eq!(Entered::read(&text), Entered::Value(date), "{text:?}");
+        }
+        for text in ["1990-05-\u{202e}17", "1990-05-17\0", "1990- 05-17"] {
+            assert_eq!(Entered::<NaiveDate>::read(text), Entered::Unreadable(text.to_owned()));
+        }
+    }
+
     /// The amount, the code and the parameter `example` of the violation.
     fn amount(text: &str) -> (Option<Amount>, Option<ViolationCode>, Option<String>) {
         let mut validator = Validator::default();
@@ -257,26 +278,39 @@ mod tests {
     fn an_amount_that_cannot_be_read_is_reported_with_what_to_write() {
         let money = |cents| (Some(Amount::Money(Money::from_cents(cents))), None, None);
         assert_eq!(amount(" 12.50\u{a0}"), money(1250));
+        for text in INVISIBLE.map(|c| format!("{c}12{c}.{c}5{c}0{c}")) {
+            assert_eq!(amount(&text), money(1250), "{text:?}");
+        }
+        assert_eq!(amount("\u{2068}12.50\u{2069}"), money(1250));
         assert_eq!(amount("-5"), money(-500));
         let out_of_range = (Some(Amount::OutOfRange), None, None);
         assert_eq!(amount("99999999999999999999"), out_of_range);
         assert_eq!(amount(&"9".repeat(10_000)), out_of_range);
         assert_eq!(amount(&format!("-{}", "9".repeat(100))), out_of_range);
         let invalid = |example: &str| (None, Some(ViolationCode::Invalid), Some(example.to_owned()));
-        for text in
-            ["12,50", "12,5", "$12.50", "12.50 €", "+12.50", "１２.５０", "\u{661}\u{662}\u{66b}\u{665}"]
-        {
+        for text in [
+            "12,50",
+            "12,5",
+            "$12.50",
+            "12.50 €",
+            "+12.50",
+            "１２.５０",
+            "\u{661}\u{662}\u{66b}\u{665}",
+            "12,5\u{200f}0",
+        ] {
             assert_eq!(amount(text), invalid("12.50"), "{text}");
         }
         assert_eq!(amount("1.234,50"), invalid("1234.50"));
         assert_eq!(amount("1,234.50"), invalid("1234.50"));
         assert_eq!(amount("7,"), invalid("7.00"));
-        for text in
-            ["1e3", "NaN", "1,234", "1.2.3", "twelve", "12.505", "0x10", "1/2", "\u{0}", "--1", ",", "−5"]
-        {
+        for text in ["1e3", "NaN", "1,234", "1.2.3", "twelve", "12.505", "0x10", "1/2", "--1", ",", "−5"] {
             assert_eq!(amount(text), invalid("12.50"), "{text}");
         }
-        for text in ["", " \t\u{3000}"] {
+        // The message names the character.
+        for text in ["\0", "1\u{202e}2", "\u{202d}12.50"] {
+            assert_eq!(amount(text), (None, Some(ViolationCode::Invalid), None), "{text:?}");
+        }
+        for text in ["", " \t\u{3000}", "\u{200b}", "\u{200e} \u{200d}"] {
             let (read, code, example) = amount(text);
             assert_eq!((read, code), (None, Some(ViolationCode::Required)), "{text:?}");
             assert_eq!(example.as_deref(), Some("12.50"));

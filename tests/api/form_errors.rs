@@ -14,12 +14,18 @@ use crate::support::test_users::TestUser;
 use crate::verification::{own_verification, personal_info, save_mutation, violation};
 
 /// Prices, and the code of their error; an empty code if the price is valid.
-const PRICES: [(&str, &str); 28] = [
+const PRICES: [(&str, &str); 34] = [
     ("12.50", ""),
     (" 12.50 ", ""),
     ("12.5", ""),
     ("0012", ""),
     ("\u{a0}12\u{3000}", ""),
+    ("\u{feff}12.50", ""),
+    ("12.50\u{200b}", ""),
+    ("12\u{ad}.50", ""),
+    ("\u{2068}12.50\u{2069}", ""),
+    ("\u{200f}12\u{200e}.\u{200d}50", ""),
+    ("\u{200b}\u{200d}", "REQUIRED"),
     ("", "REQUIRED"),
     (" \n\t", "REQUIRED"),
     ("12,50", "INVALID"),
@@ -46,10 +52,16 @@ const PRICES: [(&str, &str); 28] = [
 ];
 
 /// Dates of birth, and the code of their error.
-const DATES: [(&str, &str); 20] = [
+const DATES: [(&str, &str); 25] = [
     ("1990-05-17", ""),
     (" 1990-05-17 ", ""),
     ("2000-02-29", ""),
+    // As Edge and Internet Explorer write a date.
+    ("\u{200e}1990\u{200e}-\u{200e}05\u{200e}-\u{200e}17", ""),
+    ("\u{feff}1990-05-17\u{200b}", ""),
+    ("1990\u{ad}-05-17", ""),
+    ("\u{200e} \u{feff}", "REQUIRED"),
+    ("1990-05-17\u{202c}", "INVALID"),
     ("", "REQUIRED"),
     ("  ", "REQUIRED"),
     ("17.05.1990", "INVALID"),
@@ -155,9 +167,9 @@ async fn a_price_that_cannot_be_read_is_reported_beside_all_other_errors(app: Te
             assert_eq!(sorted(user_errors(&payload)), expected_errors(code), "{price:?}: {payload:#}");
         }
     }
-    // A valid price with spaces around it is stored.
+    // A valid price with spaces and invisible characters is stored.
     let mut form = app.gig_form("I will write two songs for you").await;
-    form["price"] = json!("\t12.5 ");
+    form["price"] = json!("\t\u{2068}12\u{200e}.5\u{2069} ");
     let posted = ann.post(form).await;
     let query = "query($id: ID!) { gig(id: $id) { price { amount } } }";
     assert_eq!(ann.client.run(query, json!({ "id": posted })).await["gig"]["price"]["amount"], "12.50");
@@ -210,7 +222,7 @@ async fn a_date_that_cannot_be_read_is_reported_beside_all_other_errors(app: Tes
     }
     assert_eq!(own_verification(&ann.client).await["status"], "NOT_STARTED");
     let mut form = personal_info("AB123456");
-    form["input"]["dateOfBirth"] = json!(" 1990-05-17\n");
+    form["input"]["dateOfBirth"] = json!(" \u{200e}1990\u{200e}-\u{200e}05-17\n");
     let payload = ann.client.mutate(&save_mutation(), form).await;
     assert_eq!(payload["verification"]["personalInfo"]["dateOfBirth"], "1990-05-17");
 }

@@ -40,6 +40,11 @@ pub fn is_direction_control(character: char) -> bool {
     matches!(Kind::of(character), Kind::DirectionMark | Kind::IsolateStart | Kind::IsolateEnd)
 }
 
+/// The value of a decimal digit of any script; `None` for other characters.
+pub fn digit_value(character: char) -> Option<u32> {
+    properties::digit_value(character)
+}
+
 /// Only the composed form (NFC), for a password: its spaces and invisible characters stay.
 pub fn compose(text: &str) -> String {
     text.nfc().collect()

@@ -3,7 +3,8 @@
 use unicode_normalization::UnicodeNormalization;
 
 use crate::domain::text::properties::{
-    Kind, can_join, has_tagged_forms, has_variant, is_filler_needed, is_indic, is_mark, tagged_character,
+    Kind, are_joined_emoji, can_join, has_tagged_forms, has_variant, is_filler_needed, is_indic, is_mark,
+    is_mark_of_script, tagged_character,
 };
 
 /// The most passes over a text. What one pass removes can let characters compose, which the next one sees. No text is
@@ -120,17 +121,13 @@ impl<'a> Cleaner<'a> {
             }
             let after = following[index];
             let is_needed = match kind {
-                Kind::Joiner => {
-                    after.is_some_and(|after| is_mark(after) || can_join(after))
-                        || before.base.is_some_and(can_join)
-                }
+                // A second one changes nothing.
+                Kind::Joiner | Kind::NonJoiner | Kind::MarkJoiner if before.kept == Some(character) => false,
+                Kind::Joiner => before.needs_joiner(after),
                 Kind::NonJoiner => before.needs_non_joiner(after),
                 Kind::Variation => before.kept.is_some_and(|base| has_variant(base, character)),
                 Kind::MarkJoiner => after.is_some_and(is_mark),
-                Kind::Filler => {
-                    let previous = index.checked_sub(1).map(|before| self.characters[before]);
-                    is_filler_needed(character, previous, self.characters.get(index + 1).copied())
-                }
+                Kind::Filler => is_filler_needed(self.characters, index),
                 _ => true,
             };
             self.is_kept[index] &= is_needed;
@@ -191,6 +188,14 @@ struct Before {
 }
 
 impl Before {
+    /// Whether a ZWJ has an effect here: beside a letter that can join, in front of a mark of its script, or between
+    /// emoji.
+    fn needs_joiner(&self, after: Option<char>) -> bool {
+        after.is_some_and(|after| is_mark_of_script(after) || can_join(after))
+            || self.base.is_some_and(can_join)
+            || self.base.zip(after).is_some_and(|(base, after)| are_joined_emoji(base, after))
+    }
+
     /// Whether a ZWNJ has an effect here: after an Indic letter or sign, whose form it can choose, or between letters
     /// that would join.
     fn needs_non_joiner(&self, after: Option<char>) -> bool {
@@ -200,7 +205,7 @@ impl Before {
         }
         let is_apart = |character: char| matches!(Kind::of(character), Kind::Space | Kind::LineBreak);
         let Some(after) = after.filter(|after| !is_apart(*after) && !is_apart(shown)) else { return false };
-        can_join(base) || can_join(after) || is_mark(after)
+        can_join(base) || can_join(after) || is_mark_of_script(after)
     }
 }
 

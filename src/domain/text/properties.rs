@@ -1,9 +1,9 @@
 //! What a character is in a text that somebody types, by its Unicode properties.
 
 use icu_properties::props::{
-    BidiClass, BidiControl, BinaryProperty, DefaultIgnorableCodePoint, Emoji, EmojiComponent,
-    EnumeratedProperty, ExtendedPictographic, GeneralCategory, GeneralCategoryGroup, HangulSyllableType,
-    IndicSyllabicCategory, JoinControl, JoiningType, LineBreak, NoncharacterCodePoint,
+    BidiClass, BidiControl, BinaryProperty, Cased, DefaultIgnorableCodePoint, Emoji, EmojiComponent,
+    EmojiModifier, EnumeratedProperty, ExtendedPictographic, GeneralCategory, GeneralCategoryGroup,
+    HangulSyllableType, IndicSyllabicCategory, JoinControl, JoiningType, LineBreak, NoncharacterCodePoint,
     PrependedConcatenationMark, Script, UnifiedIdeograph, VariationSelector, WhiteSpace,
 };
 use icu_properties::{CodePointMapData, CodePointSetData};
@@ -30,7 +30,7 @@ pub(super) enum Kind {
     /// The start of a part with its own direction. It stays if the part also ends.
     IsolateStart,
     IsolateEnd,
-    /// ZWJ. It stays beside a character that it can join.
+    /// ZWJ. It stays beside a letter whose form it can change, and between emoji.
     Joiner,
     /// ZWNJ. It stays between characters that would join.
     NonJoiner,
@@ -161,11 +161,20 @@ pub(super) fn is_visible(character: char) -> bool {
     Kind::of(character) == Kind::Ordinary && !is_mark(character) && !is_format(character)
 }
 
-/// Whether a joiner can change how the character is shown: it is an emoji, or of a script whose letters join.
+/// Whether a joiner can change how the letter is shown: it is of a script whose letters join.
 pub(super) fn can_join(character: char) -> bool {
-    has::<ExtendedPictographic>(character)
-        || !matches!(get::<JoiningType>(character), JoiningType::NonJoining | JoiningType::Transparent)
+    !matches!(get::<JoiningType>(character), JoiningType::NonJoining | JoiningType::Transparent)
         || is_indic(character)
+}
+
+/// Whether the mark belongs to one script, such as a point of Hebrew. An accent does not.
+pub(super) fn is_mark_of_script(character: char) -> bool {
+    is_mark(character) && !is_of_no_script(character)
+}
+
+/// Whether an emoji can be made of two others, joined by a ZWJ. The first may end with its tone of skin.
+pub(super) fn are_joined_emoji(first: char, second: char) -> bool {
+    (has::<ExtendedPictographic>(first) || has::<EmojiModifier>(first)) && has::<ExtendedPictographic>(second)
 }
 
 /// Whether the character is of a script of the Indic kind, from Devanagari to Khmer.
@@ -178,7 +187,11 @@ pub(super) fn has_variant(base: char, selector: char) -> bool {
     match selector {
         '\u{fe0e}' | '\u{fe0f}' => has::<Emoji>(base),
         '\u{e0100}'.. => has::<UnifiedIdeograph>(base),
-        _ => Kind::of(base) == Kind::Ordinary,
+        _ if Kind::of(base) != Kind::Ordinary => false,
+        // Those of Mongolian.
+        _ if !is_of_no_script(selector) => get::<Script>(base) == get::<Script>(selector),
+        // Digits and other symbols have variants. Of letters, only those of scripts without capitals have some.
+        _ => is_of_no_script(base) || !has::<Cased>(base),
     }
 }
 
@@ -187,23 +200,47 @@ pub(super) fn has_tagged_forms(base: char) -> bool {
     has::<ExtendedPictographic>(base)
 }
 
+/// The value of a decimal digit of any script.
+pub(super) fn digit_value(character: char) -> Option<u32> {
+    let is_digit =
+        |code: u32| CodePointMapData::<GeneralCategory>::new().get32(code) == GeneralCategory::DecimalNumber;
+    let code = u32::from(character);
+    // Unicode has the digits of a script in a row, from 0 to 9.
+    let before = (1..=code).take_while(|distance| is_digit(code - distance)).last().unwrap_or_default();
+    is_digit(code).then_some(before % 10)
+}
+
 /// The letter or digit of a tag character; `None` for other tags, and for the one that ends a sequence.
 pub(super) fn tagged_character(tag: char) -> Option<char> {
     let code = u32::from(tag).checked_sub(0xe0000)?;
     char::from_u32(code).filter(|tagged| tagged.is_ascii_lowercase() || tagged.is_ascii_digit())
 }
 
-/// Whether an invisible letter or vowel has an effect between these characters.
-pub(super) fn is_filler_needed(filler: char, before: Option<char>, after: Option<char>) -> bool {
+/// Whether the invisible letter or vowel at `index` has an effect there. Another invisible character does not need one.
+pub(super) fn is_filler_needed(characters: &[char], index: usize) -> bool {
+    let at = |offset| index.checked_add_signed(offset).and_then(|at| characters.get(at)).copied();
+    let shown = |offset| at(offset).filter(|other| Kind::of(*other) == Kind::Ordinary);
+    let Some(filler) = at(0) else { return false };
     let script = get::<Script>(filler);
     if script != Script::Hangul {
-        return [before, after].into_iter().flatten().any(|other| get::<Script>(other) == script);
+        return [shown(-1), shown(1)].into_iter().flatten().any(|other| get::<Script>(other) == script);
     }
-    // A syllable of which one part is missing.
-    let jamo = |other: Option<char>| other.map(get::<HangulSyllableType>);
+    // A syllable of which one or two parts are missing.
+    let jamo = |offset| shown(offset).map(get::<HangulSyllableType>);
+    let is_filler = |offset, kind| {
+        at(offset).is_some_and(|it| Kind::of(it) == Kind::Filler && get::<HangulSyllableType>(it) == kind)
+    };
     match get::<HangulSyllableType>(filler) {
-        HangulSyllableType::LeadingJamo => jamo(after) == Some(HangulSyllableType::VowelJamo),
-        HangulSyllableType::VowelJamo => jamo(before) == Some(HangulSyllableType::LeadingJamo),
+        HangulSyllableType::LeadingJamo => {
+            jamo(1) == Some(HangulSyllableType::VowelJamo)
+                || (is_filler(1, HangulSyllableType::VowelJamo)
+                    && jamo(2) == Some(HangulSyllableType::TrailingJamo))
+        }
+        HangulSyllableType::VowelJamo => {
+            jamo(-1) == Some(HangulSyllableType::LeadingJamo)
+                || (is_filler(-1, HangulSyllableType::LeadingJamo)
+                    && jamo(1) == Some(HangulSyllableType::TrailingJamo))
+        }
         _ => false,
     }
 }

@@ -159,8 +159,22 @@ fn each_kind_of_invisible_character_has_its_rule() {
         // Joiners that join nothing.
         ("A\u{200d}nn \u{200c}Lee\u{200c}", "Ann Lee"),
         ("\u{645}\u{6cc}\u{200c} \u{62e}", "\u{645}\u{6cc} \u{62e}"),
+        ("e\u{200d}\u{301} e\u{200c}\u{301}", "\u{e9} \u{e9}"),
+        ("\u{647}\u{200d}\u{200d} \u{6cc}\u{200c}\u{200c}\u{62e}", "\u{647}\u{200d} \u{6cc}\u{200c}\u{62e}"),
+        // Emoji are joined with other emoji only.
+        ("\u{1f44d}\u{200d} work \u{1f44d}\u{200d}", "\u{1f44d} work \u{1f44d}"),
+        ("a\u{200d}\u{1f44d}\u{200d}b \u{200d}\u{1f44d}\u{200c}!", "a\u{1f44d}b \u{1f44d}!"),
+        ("\u{1f468}\u{200d}\u{200d}\u{1f467}\u{fe0f}\u{200d}", "\u{1f468}\u{200d}\u{1f467}\u{fe0f}"),
+        ("\u{1f3c3}\u{1f3fd}\u{200d}\u{2642}\u{200d}.", "\u{1f3c3}\u{1f3fd}\u{200d}\u{2642}."),
         // A letter has no emoji style, and one selector is enough.
         ("a\u{fe0f}b \u{2615}\u{fe0f}\u{fe0f}\u{e0100}", "ab \u{2615}\u{fe0f}"),
+        // Nor has it the variants of other scripts, but a digit has some.
+        ("a\u{180b}b\u{fe00}c \u{3b1}\u{fe01} 0\u{fe00}", "abc \u{3b1} 0\u{fe00}"),
+        ("\u{1828}\u{180b}\u{180b}\u{182d}", "\u{1828}\u{180b}\u{182d}"),
+        // Fillers do not need each other.
+        ("a\u{180e}\u{180e}b a\u{17b4}\u{17b4}\u{17b5}b", "ab ab"),
+        ("a\u{180e}\u{180b}\u{180e}b \u{3164}\u{ffa0}c", "ab c"),
+        ("a\u{115f}\u{1160}b \u{115f}\u{1160}\u{11a8}", "ab \u{115f}\u{1160}\u{11a8}"),
         // Tags that make no flag.
         ("Ann\u{e0041}\u{e0042}", "Ann"),
         ("\u{1f600}\u{e0061}\u{e0062}", "\u{1f600}"),
@@ -270,4 +284,35 @@ fn long_texts_of_any_character_are_normalized() {
     }
     let nested = "\u{2067}".repeat(count) + "a" + &"\u{2069}".repeat(count);
     assert_eq!(normalize_text(&nested), "a");
+}
+
+#[test]
+fn a_digit_of_any_script_has_its_value() {
+    for (digit, value) in [
+        ('0', 0),
+        ('9', 9),
+        ('\u{660}', 0),
+        ('\u{6f9}', 9),
+        ('\u{e53}', 3),
+        ('\u{ff17}', 7),
+        ('\u{1d7d9}', 1),
+    ] {
+        assert_eq!(digit_value(digit), Some(value), "{digit}");
+    }
+    for other in ['a', '\u{b2}', '\u{4e00}', '\u{2460}', '\0'] {
+        assert_eq!(digit_value(other), None, "{other}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    /// Between Latin letters, nothing invisible is needed, however it is combined.
+    #[test]
+    fn latin_text_loses_every_invisible_character_but_marks_of_direction(
+        invisible in "[\u{200b}-\u{200d}\u{2060}-\u{2064}\u{206a}-\u{206f}\u{180b}-\u{180f}\u{17b4}\u{17b5}\u{115f}\u{1160}\
+                      \u{3164}\u{ffa0}\u{fe00}-\u{fe0f}\u{e0020}-\u{e007f}\u{e0100}-\u{e01ef}\u{34f}\u{feff}\u{ad}]{0,6}",
+    ) {
+        prop_assert_eq!(normalize_text(&format!("Lo{invisible}go \u{e9}")), "Logo \u{e9}");
+    }
 }
