@@ -9,7 +9,7 @@ use crate::domain::document_number::document_number_key;
 use crate::domain::entered::{Entered, read_date};
 use crate::domain::limits::VerificationLimits;
 use crate::domain::message::message;
-use crate::domain::text::{normalize_optional_text, normalize_text};
+use crate::domain::text::{normalize_address, normalize_optional_text, normalize_text};
 use crate::domain::violation::{Validator, Violation, ViolationCode};
 
 const NAME_MAX_CHARS: usize = 100;
@@ -79,7 +79,7 @@ impl PersonalInfoForm {
             city: normalize(self.city),
             region: optional(self.region),
             postal_code: may_be_empty(self.postal_code),
-            country_code: normalize(self.country_code).to_uppercase(),
+            country_code: normalize_address(&self.country_code).to_uppercase(),
             document_number: normalize(self.document_number),
         };
         let mut validator = Validator::default();
@@ -145,6 +145,9 @@ fn check_names(first: &str, last: &str, validator: &mut Validator) {
 }
 
 fn check_document_number(number: &str, validator: &mut Validator) {
+    if !validator.check_characters("documentNumber", "The document number", number) {
+        return;
+    }
     let (min, max) = (DOCUMENT_NUMBER_CHARS.start(), DOCUMENT_NUMBER_CHARS.end());
     match document_number_key(number) {
         _ if number.is_empty() || number.chars().count() > DOCUMENT_NUMBER_MAX_CHARS => {

@@ -141,26 +141,32 @@ impl Validator {
             );
             self.add(path, ViolationCode::TooLong, message);
         }
-        if let Some(found) = find_forbidden(text) {
-            let forbidden = found.description();
-            let message = if let Some(word) = &found.word_before {
-                message!(
-                    "{field} must not contain {forbidden}. Remove {character} after \"{word}\".",
-                    field = name,
-                    forbidden = forbidden,
-                    character = found,
-                    word = word
-                )
-            } else {
-                message!(
-                    "{field} must not contain {forbidden}. Remove {character} at the beginning.",
-                    field = name,
-                    forbidden = forbidden,
-                    character = found
-                )
-            };
-            self.add(path, ViolationCode::Invalid, message);
-        }
+        self.check_characters(path, name, text);
+    }
+
+    /// Checks that a normalized text has no character that is forbidden. `name` starts the message. Returns whether
+    /// there is none.
+    pub fn check_characters(&mut self, path: &str, name: &str, text: &str) -> bool {
+        let Some(found) = find_forbidden(text) else { return true };
+        let forbidden = found.description();
+        let message = if let Some(word) = &found.word_before {
+            message!(
+                "{field} must not contain {forbidden}. Remove {character} after \"{word}\".",
+                field = name,
+                forbidden = forbidden,
+                character = found,
+                word = word
+            )
+        } else {
+            message!(
+                "{field} must not contain {forbidden}. Remove {character} at the beginning.",
+                field = name,
+                forbidden = forbidden,
+                character = found
+            )
+        };
+        self.add(path, ViolationCode::Invalid, message);
+        false
     }
 
     /// Checks a text as [`Self::check_text`] does, and that it is one line without tabs.

@@ -23,6 +23,7 @@ mod compression;
 mod connection_limits;
 mod credentials;
 mod delivery_permissions;
+mod document_numbers;
 mod documentation;
 mod earlier_versions;
 mod end_to_end;

@@ -286,6 +286,8 @@ async fn names_and_addresses_of_every_country_are_accepted(app: TestApp) {
         (json!({ "firstName": "\u{3000}", "lastName": "-" }), vec![violation("REQUIRED", "firstName")]),
         (json!({ "countryCode": "HK", "postalCode": "", "documentNumber": "A123456(7)" }), vec![]),
         (json!({ "countryCode": "HK", "postalCode": "999077" }), vec![]),
+        (json!({ "countryCode": "AE", "postalCode": "" }), vec![]),
+        (json!({ "countryCode": "\u{200e}p\u{200b}a\u{200e}", "postalCode": "\u{200b}" }), vec![]),
         (json!({ "countryCode": "XK", "postalCode": "10000" }), vec![]),
         (json!({ "countryCode": "XK", "postalCode": "" }), vec![violation("REQUIRED", "postalCode")]),
     ] {
