@@ -12,8 +12,8 @@ use crate::domain::entered::{Amount, Entered, read_amount};
 use crate::domain::gig::GigContent;
 use crate::domain::id::{CategoryId, ImageId};
 use crate::domain::limits::GigLimits;
-use crate::domain::link::{LinkProblem, normalize_link};
-use crate::domain::message::{Message, message};
+use crate::domain::link::normalize_link;
+use crate::domain::message::message;
 use crate::domain::money::{CURRENCY, Money};
 use crate::domain::text::{compose, normalize_text};
 use crate::domain::violation::{Validator, Violation, ViolationCode};
@@ -168,6 +168,9 @@ fn check_links(links: &[String], limits: &GigLimits, validator: &mut Validator) 
     let mut seen = HashSet::new();
     for (index, link) in links.iter().enumerate().take(limits.links_max) {
         let path = format!("links.{index}");
+        if !validator.check_characters(&path, "A link", link) {
+            continue;
+        }
         let length = link.chars().count();
         if length > limits.link_max_chars {
             let message = message!(
@@ -179,26 +182,10 @@ fn check_links(links: &[String], limits: &GigLimits, validator: &mut Validator) 
             );
             validator.add(&path, ViolationCode::TooLong, message);
         } else if let Err(problem) = normalize_link(link) {
-            validator.add(&path, ViolationCode::Invalid, link_message(problem));
+            validator.add(&path, ViolationCode::Invalid, problem.message());
         } else if !seen.insert(link) {
             validator.add(&path, ViolationCode::Duplicate, message!("This link is a duplicate."));
         }
-    }
-}
-
-fn link_message(problem: LinkProblem) -> Message {
-    match problem {
-        LinkProblem::NotHttps => {
-            message!("A link must be a complete address that starts with {prefix}.", prefix = "https://")
-        }
-        LinkProblem::Credentials => {
-            message!("A link must not contain a user name or a password. Remove what is before the @.")
-        }
-        LinkProblem::Port => message!("A link must not name a port. Remove the number after the host name."),
-        LinkProblem::NotPublic => message!(
-            "A link must name a public host, such as {example}, not an address of a network.",
-            example = "www.example.com"
-        ),
     }
 }
 

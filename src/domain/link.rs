@@ -3,19 +3,54 @@
 
 use url::{Host, Url};
 
+use crate::domain::message::{Message, message};
 use crate::domain::text::{find_forbidden, is_direction_control, normalize_text};
 
 /// Why a link is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkProblem {
-    /// It is not a complete URL that starts with https://.
+    /// It does not start with https://.
     NotHttps,
+    /// It contains a space, a line end, a tab, a backslash, or a character that no text may contain.
+    Characters,
+    /// It starts with https://, but is no URL: its host or port is malformed.
+    Invalid,
     /// It contains a user name or a password.
     Credentials,
     /// It names a port other than that of https.
     Port,
     /// It names no public host: an IP address, a name without a dot, or a name of a local network.
     NotPublic,
+}
+
+impl LinkProblem {
+    /// What is wrong, and what to write instead.
+    pub fn message(self) -> Message {
+        match self {
+            Self::NotHttps => {
+                message!("A link must be a complete address that starts with {prefix}.", prefix = PREFIX)
+            }
+            Self::Characters => message!(
+                "{field} must not contain {forbidden}.",
+                field = "A link",
+                forbidden = "spaces, line breaks, tabs or backslashes"
+            ),
+            Self::Invalid => message!(
+                "A link must be a valid address, such as {example}. Check the name of the site.",
+                example = "https://www.example.com/work"
+            ),
+            Self::Credentials => {
+                message!("A link must not contain a user name or a password. Remove what is before the @.")
+            }
+            Self::Port => {
+                message!("A link must not name a port. Remove the number after the host name.")
+            }
+            Self::NotPublic => message!(
+                "A link must name a public host, such as {example}, not an address of a network.",
+                example = "www.example.com"
+            ),
+        }
+    }
 }
 
 /// Top-level domains that are no public ones: those that the registry of special-use domain names (RFC 6761) lists, and
@@ -48,13 +83,21 @@ const LABEL_MAX_BYTES: usize = 63;
 /// The first problem of the link.
 pub fn normalize_link(text: &str) -> Result<String, LinkProblem> {
     let text: String = normalize_text(text).chars().filter(|c| !is_direction_control(*c)).collect();
-    let has_prefix = text.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX));
-    // Parsers disagree about what these mean.
-    let is_ambiguous = text.contains(|c: char| c.is_whitespace() || c == '\\');
-    if !has_prefix || is_ambiguous || find_forbidden(&text).is_some() {
+    if find_forbidden(&text).is_some() {
+        return Err(LinkProblem::Characters);
+    }
+    if !text.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX)) {
         return Err(LinkProblem::NotHttps);
     }
-    let url = Url::parse(&text).map_err(|_| LinkProblem::NotHttps)?;
+    // Parsers disagree about what these mean.
+    if text.contains(|c: char| c.is_whitespace() || c == '\\') {
+        return Err(LinkProblem::Characters);
+    }
+    let mut url = Url::parse(&text).map_err(|_| LinkProblem::Invalid)?;
+    // With a dot at its end, a name is the same host.
+    if let Some(name) = url.domain().and_then(|name| name.strip_suffix('.')).map(str::to_owned) {
+        url.set_host(Some(&name)).map_err(|_| LinkProblem::Invalid)?;
+    }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(LinkProblem::Credentials);
     }
@@ -108,6 +151,8 @@ mod tests {
             ("https://ex\u{200b}am\u{ad}ple.com/\u{200e}", "https://example.com/"),
             ("https://example.com/\u{6cc}\u{200c}\u{645}", "https://example.com/%DB%8C%E2%80%8C%D9%85"),
             ("https://@example.com/", "https://example.com/"),
+            ("https://example.com.", "https://example.com/"),
+            ("https://example\u{3002}com\u{3002}:443/a.", "https://example.com/a."),
             ("https://my_shop.example.co.uk/%7euser", "https://my_shop.example.co.uk/%7euser"),
         ] {
             assert_eq!(normalize_link(typed).as_deref(), Ok(stored), "{typed}");
@@ -121,29 +166,46 @@ mod tests {
             "http://example.com",
             "https:example.com",
             "https:/example.com",
-            "https://",
-            "https:///",
             "example.com",
+            "example.com/a b",
             "//example.com",
             "javascript:alert(1)",
             "data:text/html,x",
+            "",
+        ] {
+            assert_eq!(normalize_link(link), Err(LinkProblem::NotHttps), "{link}");
+        }
+        for link in [
+            "https://",
+            "https:///",
+            "https://exa%mple.com",
+            "https://[::1",
+            "https://example.com:99999/",
+            "https://example.com:x/",
+            "https://xn--a.com",
+            "https://1.2.3.4.5",
+        ] {
+            assert_eq!(normalize_link(link), Err(LinkProblem::Invalid), "{link}");
+        }
+    }
+
+    #[test]
+    fn a_link_has_no_characters_that_parsers_disagree_about() {
+        for link in [
             "https://exa mple.com",
             "https://example.com/a https://example.com/b",
             "https://example.com/\tb",
+            "https://example.com/a\nb",
+            "https://example.com/\u{3000}b",
             "https://a.com\\@evil.com",
             "https://a\u{0}b.com",
             "https://a\u{202e}b.com",
             "https://example.com/\u{202e}a",
             "https://example.com/\u{7f}",
             "https://example.com/\u{ffff}",
-            "https://exa%mple.com",
-            "https://[::1",
-            "https://example.com:99999/",
-            "https://xn--a.com",
-            "https://1.2.3.4.5",
-            "",
+            "http\u{202e}s://example.com",
         ] {
-            assert_eq!(normalize_link(link), Err(LinkProblem::NotHttps), "{link}");
+            assert_eq!(normalize_link(link), Err(LinkProblem::Characters), "{link:?}");
         }
     }
 
@@ -165,7 +227,9 @@ mod tests {
             "intranet",
             "com",
             "localhost.",
-            "example.com.",
+            "com.",
+            "example.com..",
+            "printer.local.",
             "a..example.com",
             ".example.com",
             "printer.local",

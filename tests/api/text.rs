@@ -4,7 +4,7 @@ use entity::review_decision;
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
-use crate::support::client::text;
+use crate::support::client::{text, user_errors};
 use crate::support::documents::{DECIDE_GIG, EDIT_GIG, POST_GIG, SAVE_DRAFT, SIGN_IN, SIGN_UP};
 use crate::support::on_both_back_ends;
 use crate::support::test_app::TestApp;
@@ -229,7 +229,7 @@ async fn links_that_lead_to_no_public_site_are_refused(app: TestApp) {
         "db.internal",
         "a.localhost",
         "a.test",
-        "example.com.",
+        "printer.local.",
         "ann@example.com",
         "ann:secret@example.com",
         "example.com:8443",
@@ -244,6 +244,7 @@ async fn links_that_lead_to_no_public_site_are_refused(app: TestApp) {
         "https://example.com:443/",
         "https://ex\u{ad}ample.com/./",
         "https://example\u{3002}com",
+        "https://example.com.",
     ] {
         let found = violations(&app, &ann, &gig, "links", &json!(["https://example.com/", same])).await;
         assert_eq!(found, vec![violation("DUPLICATE", "links.1"); 3], "{same}");
@@ -253,7 +254,61 @@ async fn links_that_lead_to_no_public_site_are_refused(app: TestApp) {
     assert_eq!(found, vec![violation("TOO_LONG", "links.0"); 3]);
 }
 
+async fn what_is_wrong_with_a_link_or_a_document_number_is_named(app: TestApp) {
+    let ann = app.member("Ann").await;
+    let post = POST_GIG.replace("message }", "message params { name value } }");
+    for (link, words) in [
+        ("https://example.com/a\u{202e}b", vec!["U+202E", "\"https://example.com/a\""]),
+        ("\u{202d}https://example.com/", vec!["U+202D", "beginning"]),
+        ("https://example.com/a\0", vec!["U+0000"]),
+        ("https://exa mple.com", vec!["spaces"]),
+        ("https://example.com/a\tb", vec!["tabs"]),
+        ("https://example.com\\@example.org", vec!["backslashes"]),
+        ("https://example.com/a\nb", vec!["line breaks"]),
+        ("https://xn--a.com", vec!["valid address"]),
+        ("https://1.2.3.4.5", vec!["valid address"]),
+        ("https://[::1", vec!["valid address"]),
+        ("https://example.com:99999", vec!["valid address"]),
+        ("http://example.com", vec!["starts with https://"]),
+        ("https://192.168.0.1", vec!["public host"]),
+    ] {
+        let form = with(app.gig_form("I will write a song for you").await, &json!({ "links": [link] }));
+        let payload = ann.client.run(&post, json!({ "input": form })).await["postGig"].take();
+        assert_eq!(user_errors(&payload), [violation("INVALID", "links.0")], "{link:?}");
+        let message = text(&payload["errors"][0]["message"]);
+        assert!(words.iter().all(|word| message.contains(word)), "{link:?}: {message}");
+    }
+    for (number, words) in [
+        ("AB12\u{202e}3456", vec!["U+202E", "\"AB12\""]),
+        ("\u{202c}AB123456", vec!["U+202C", "beginning"]),
+        ("AB 123\0456", vec!["U+0000", "\"123\""]),
+        ("AB123456!", vec!["letters, digits"]),
+    ] {
+        let payload =
+            ann.client.run(&save_mutation(), personal_info(number)).await["savePersonalInfo"].take();
+        assert_eq!(user_errors(&payload), [violation("INVALID", "documentNumber")], "{number:?}");
+        let message = text(&payload["errors"][0]["message"]);
+        assert!(words.iter().all(|word| message.contains(word)), "{number:?}: {message}");
+    }
+}
+
+async fn invisible_characters_that_nothing_needs_are_removed_from_names(app: TestApp) {
+    let ann = app.member("Ann").await;
+    for (typed, stored) in [
+        ("A song \u{1f44d}\u{200d} for you", "A song \u{1f44d} for you"),
+        ("A\u{180e}\u{180e} song\u{17b4}\u{17b4} for you", "A song for you"),
+        ("A song\u{115f}\u{1160} for\u{180b} you", "A song for you"),
+        ("A song \u{1f469}\u{200d}\u{200d}\u{1f467} here", "A song \u{1f469}\u{200d}\u{1f467} here"),
+    ] {
+        let form = with(app.gig_form("x").await, &json!({ "title": typed }));
+        let payload = ann.client.mutate(POST_GIG, json!({ "input": form })).await;
+        assert_eq!(payload["gig"]["title"], stored, "{typed:?}");
+    }
+}
+
 on_both_back_ends!(
+    what_is_wrong_with_a_link_or_a_document_number_is_named,
+    invisible_characters_that_nothing_needs_are_removed_from_names,
     texts_of_gigs_are_normalized,
     a_text_with_too_little_to_see_is_refused_everywhere,
     what_reverses_or_breaks_a_text_is_refused_and_named,
