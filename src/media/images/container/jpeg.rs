@@ -3,6 +3,7 @@
 //! Cameras write files that no standard allows: bytes between segments, no end marker, and whole files behind the
 //! picture. So the decoder gets a stream that is built anew from the segments that it needs ([`JpegFile::stream`]).
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::media::images::container::Reader;
@@ -60,7 +61,7 @@ enum Part<'a> {
     /// A segment with its marker.
     Segment(&'a [u8]),
     /// The data of a scan.
-    Scan(&'a [u8]),
+    Scan(Cow<'a, [u8]>),
 }
 
 /// How the samples of a picture stand for colours.
@@ -307,15 +308,22 @@ fn next_segment<'a>(rest: &mut Reader<'a>) -> Result<Segment<'a>, InvalidImage> 
 }
 
 /// Takes the data of a scan, up to the next marker or the end of the file. Stuffed bytes and restart markers do not
-/// end it. The decoder finds out whether it is complete.
-fn take_entropy_coded<'a>(rest: &mut Reader<'a>) -> &'a [u8] {
+/// end it, and fill bytes in front of these are left out. The decoder finds out whether the data are complete.
+fn take_entropy_coded<'a>(rest: &mut Reader<'a>) -> Cow<'a, [u8]> {
     let start = rest.0;
+    let mut has_fill = false;
     loop {
         let data = rest.0.iter().take_while(|byte| **byte != 0xFF).count();
         rest.0 = &rest.0[data..];
-        match rest.0 {
-            [0xFF, 0x00 | 0xD0..=0xD7, after @ ..] => rest.0 = after,
-            _ => return &start[..start.len() - rest.0.len()],
-        }
+        let ones = rest.0.iter().take_while(|byte| **byte == 0xFF).count();
+        let Some(0x00 | 0xD0..=0xD7) = rest.0.get(ones) else { break };
+        has_fill |= ones > 1;
+        rest.0 = &rest.0[ones + 1..];
     }
+    let taken = &start[..start.len() - rest.0.len()];
+    if !has_fill {
+        return Cow::Borrowed(taken);
+    }
+    let is_fill = |index: usize| taken[index] == 0xFF && taken.get(index + 1) == Some(&0xFF);
+    Cow::Owned((0..taken.len()).filter(|index| !is_fill(*index)).map(|index| taken[index]).collect())
 }

@@ -1,6 +1,7 @@
 //! Tests with complete, incomplete, damaged and malicious files.
 
 use image::ImageFormat;
+use jpeg_encoder::{ColorType, Encoder};
 
 use crate::media::images::container::*;
 use crate::media::images::reencode;
@@ -90,6 +91,41 @@ fn bytes_between_the_segments_of_a_jpeg_are_skipped() {
             }
         }
     }
+}
+
+#[test]
+fn fill_bytes_in_front_of_any_marker_are_skipped() {
+    let mut file = Vec::new();
+    let mut encoder = Encoder::new(&mut file, 90);
+    encoder.set_restart_interval(1);
+    let mut noise = noise(7);
+    let pixels: Vec<u8> = (0..48 * 32 * 3).map(|_| noise().to_le_bytes()[0]).collect();
+    encoder.encode(&pixels, 48, 32, ColorType::Rgb).expect("encoded");
+    let scan = *segment_boundaries(&file).last().expect("one");
+    let alone = reencode(&file, &Bounds::default()).expect("an image").bytes;
+    for fill in [1, 2, 40] {
+        for is_filled in [
+            |marker: u8| matches!(marker, 0xD0..=0xD7),
+            |marker: u8| marker == 0xD9,
+            |marker: u8| matches!(marker, 0xD0..=0xD9),
+        ] {
+            let mut filled = file[..scan].to_vec();
+            let mut count = 0;
+            for (index, byte) in file.iter().enumerate().skip(scan) {
+                if *byte == 0xFF && file.get(index + 1).is_some_and(|marker| is_filled(*marker)) {
+                    filled.resize(filled.len() + fill, 0xFF);
+                    count += 1;
+                }
+                filled.push(*byte);
+            }
+            assert!(count > 0);
+            let stored = reencode(&filled, &Bounds::default()).expect("an image");
+            assert_eq!(stored.bytes, alone, "{fill}");
+        }
+    }
+    // The data end in the middle of the scan, and fill bytes follow.
+    let cut = [&file[..scan + 60], b"\xFF\xFF\xFF\xD9"].concat();
+    assert_eq!(error_of(&cut), Some(InvalidImage::Truncated));
 }
 
 #[test]
