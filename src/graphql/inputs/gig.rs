@@ -24,7 +24,7 @@ pub struct SaveGigDraftInput {
     pub delivery_days: Option<i32>,
     /// The number of times that the buyer may ask for changes, 0 to 20.
     pub revisions: Option<i32>,
-    /// At most 15 tags of 2 to 30 characters. They must be unique, ignoring case.
+    /// At most 15 tags of 1 to 30 characters. They must be unique, ignoring case.
     pub tags: Option<Vec<String>>,
     /// The ids of at most 5 images from `uploadGigImage`, in the order in which they are shown.
     pub image_ids: Option<Vec<ID>>,
@@ -51,7 +51,7 @@ pub struct PostGigInput {
     pub delivery_days: i32,
     /// The number of times that the buyer may ask for changes, 0 to 20.
     pub revisions: i32,
-    /// At most 15 tags of 2 to 30 characters. They must be unique, ignoring case. Without it, the tags of the
+    /// At most 15 tags of 1 to 30 characters. They must be unique, ignoring case. Without it, the tags of the
     /// draft.
     pub tags: Option<Vec<String>>,
     /// The ids of at most 5 images from `uploadGigImage`, in the order in which they are shown. Without it,
@@ -84,7 +84,7 @@ pub struct EditGigInput {
     pub delivery_days: Option<i32>,
     /// The number of times that the buyer may ask for changes, 0 to 20.
     pub revisions: Option<i32>,
-    /// At most 15 tags of 2 to 30 characters. They must be unique, ignoring case.
+    /// At most 15 tags of 1 to 30 characters. They must be unique, ignoring case.
     pub tags: Option<Vec<String>>,
     /// The ids of at most 5 images, of the gig or from `uploadGigImage`, in the order in which they are
     /// shown.
