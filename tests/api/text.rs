@@ -281,7 +281,7 @@ async fn what_is_wrong_with_a_link_or_a_document_number_is_named(app: TestApp) {
     for (number, words) in [
         ("AB12\u{202e}3456", vec!["U+202E", "\"AB12\""]),
         ("\u{202c}AB123456", vec!["U+202C", "beginning"]),
-        ("AB 123\0456", vec!["U+0000", "\"123\""]),
+        ("AB 123\u{0}456", vec!["U+0000", "\"123\""]),
         ("AB123456!", vec!["letters, digits"]),
     ] {
         let payload =

@@ -119,7 +119,7 @@ fn with_more_data() -> Vec<Photograph> {
 
 /// Progressive ones, some with restart markers, a huge one, and an animation.
 fn with_other_structure() -> Vec<Photograph> {
-    let encoded = |width: u16, grey: u8, is_progressive: bool| {
+    let flat = |width: u16, grey: u8, is_progressive: bool| {
         let mut file = Vec::new();
         let mut encoder = Encoder::new(&mut file, 80);
         if is_progressive {
@@ -132,8 +132,8 @@ fn with_other_structure() -> Vec<Photograph> {
         encoder.encode(&pixels, width, 640, ColorType::Rgb).expect("encoded");
         file
     };
-    let progressive = [&encoded(870, 90, true)[..], VIDEO].concat();
-    let filled = with_fill_bytes(&encoded(872, 70, false));
+    let progressive = [&flat(870, 90, true)[..], VIDEO].concat();
+    let filled = with_fill_bytes(&flat(872, 70, false));
     let mut animation = Vec::new();
     let mut encoder = png::Encoder::new(&mut animation, 880, 640);
     encoder.set_color(png::ColorType::Rgb);
@@ -145,7 +145,7 @@ fn with_other_structure() -> Vec<Photograph> {
     writer.finish().expect("written");
     vec![
         Photograph::new("a progressive JPEG with a video", progressive, (870, 640), [90; 3]),
-        Photograph::new("a JPEG with restart markers", encoded(871, 60, false), (871, 640), [60; 3]),
+        Photograph::new("a JPEG with restart markers", flat(871, 60, false), (871, 640), [60; 3]),
         Photograph::new("fill bytes in front of restart markers", filled, (872, 640), [70; 3]),
         Photograph::new("108 megapixels", of_108_megapixels(), (12_032, 9_024), [128; 3]),
         Photograph::new(
