@@ -19,7 +19,7 @@ pub struct Model {
     pub alt_text: Option<String>,
     /// A thumbhash in base64; null until it is made.
     pub placeholder: Option<String>,
-    /// The version of the smaller copies; null until they are made, 0 if they cannot be made.
+    /// The version of the smaller copies; null until they are made, or if one is lost; 0 if they cannot be made.
     pub variants_version: Option<i32>,
     pub created_at: DateTimeUtc,
     /// Since when no gig uses the image; null while one does. It is deleted after a day.

@@ -25,6 +25,7 @@ mod m20261129_000002_search;
 mod m20261129_000003_filters;
 mod m20261129_000005_image_variants;
 mod m20261129_000006_review_summary;
+mod m20261129_000007_outdated_variants;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -49,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000003_filters::Migration),
             Box::new(m20261129_000005_image_variants::Migration),
             Box::new(m20261129_000006_review_summary::Migration),
+            Box::new(m20261129_000007_outdated_variants::Migration),
         ]
     }
 }

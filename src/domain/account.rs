@@ -103,12 +103,20 @@ impl SignUpForm {
         let (min, max) = (limits.password_min_chars, limits.password_max_chars);
         let length = compose(password).chars().count();
         if length < min {
-            let message =
-                message!("The password must have at least {min} {unit}.", min = min, unit = "characters");
+            let message = message!(
+                "The password must have at least {min} {unit}; it has {actual}.",
+                min = min,
+                unit = "characters",
+                actual = length
+            );
             validator.add("password", ViolationCode::TooShort, message);
         } else if length > max {
-            let message =
-                message!("The password may have at most {max} {unit}.", max = max, unit = "characters");
+            let message = message!(
+                "The password may have at most {max} {unit}; it has {actual}.",
+                max = max,
+                unit = "characters",
+                actual = length
+            );
             validator.add("password", ViolationCode::TooLong, message);
         }
         check_display_name(&form.display_name, limits, &mut validator);

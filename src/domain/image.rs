@@ -8,11 +8,20 @@ use crate::domain::violation::Validator;
 /// The widths in which clients can load an image, in pixels. The last one is the most that an image can have.
 pub const WIDTHS: [i32; 5] = [160, 320, 640, 1024, 2048];
 
-/// The version of the copies in these widths. It is a part of their URLs, which so change with their content.
-pub const VARIANTS_VERSION: i32 = 1;
+/// The version of the copies in these widths. It is a part of their URLs, which so change with their content. Raise it
+/// when the copies change: a background job makes those of lower versions again.
+///
+/// 2: a copy is never narrower than its name, and images of at most 1024 pixels have a JPEG of limited size in their full
+/// width.
+pub const VARIANTS_VERSION: i32 = 2;
 
-/// The version of an image of which no copies can be made, because its file is missing or damaged.
+/// The version of an image of which no copies can be made, because its file is damaged.
 pub const NO_VARIANTS: i32 = 0;
+
+/// The versions of images whose copies are to be made, or made again.
+pub fn outdated_variants() -> impl Iterator<Item = Option<i32>> {
+    std::iter::once(None).chain((NO_VARIANTS + 1..VARIANTS_VERSION).map(Some))
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GigImage {

@@ -5,6 +5,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 
 use crate::engine::response::{error_codes, is_request_error};
 
+const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
+const JSON: &str = "application/json";
+
 /// A media type of GraphQL responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MediaType {
@@ -35,18 +38,25 @@ impl MediaType {
         if ranges.is_empty() {
             return Some(Self::Json);
         }
+        let json = quality_of(&ranges, JSON);
+        let graphql_response = quality_of(&ranges, GRAPHQL_RESPONSE);
         let acceptable = ranges.into_iter().filter_map(|range| {
             let (name, parameters) = range.split_once(';').unwrap_or((range, ""));
+            let quality = quality(parameters);
             let media_type = match name.trim().to_ascii_lowercase().as_str() {
-                "application/graphql-response+json" => Self::GraphqlResponse,
-                "application/json" | "application/*" | "*/*" => Self::Json,
+                GRAPHQL_RESPONSE => Self::GraphqlResponse,
+                JSON => Self::Json,
                 "text/event-stream" => Self::EventStream,
                 "multipart/mixed" if parameters.to_ascii_lowercase().contains("subscriptionspec") => {
                     Self::MultipartSubscription
                 }
+                // A wildcard is about the types that the client does not name.
+                "application/*" | "*/*" if json.is_none() => Self::Json,
+                "application/*" | "*/*" if graphql_response.is_none() && json < Some(quality) => {
+                    Self::GraphqlResponse
+                }
                 _ => return None,
             };
-            let quality = quality(parameters);
             (quality > 0.0).then_some((media_type, quality))
         });
         // The first one of equal quality wins.
@@ -87,17 +97,21 @@ pub fn quality(parameters: &str) -> f32 {
     quality.map_or(1.0, |(_, text)| parse(text).unwrap_or(0.0))
 }
 
-/// Whether the client accepts WebP: it must name the format, because clients that do not know it also send wildcards.
+/// The quality that the ranges of `Accept` give to this one; `None` if it is not among them.
+fn quality_of(ranges: &[&str], wanted: &str) -> Option<f32> {
+    ranges.iter().find_map(|range| {
+        let (name, parameters) = range.split_once(';').unwrap_or((range, ""));
+        name.trim().eq_ignore_ascii_case(wanted).then(|| quality(parameters))
+    })
+}
+
+/// Whether the client accepts WebP, at least as gladly as JPEG. It must name WebP, because clients that do not know it
+/// also send wildcards. Of JPEG, the most specific range counts: its name, all images, or everything.
 pub fn accepts_webp(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
     let ranges: Vec<_> = lines.flat_map(|line| line.split(',')).collect();
-    let quality_of = |wanted: &str| {
-        ranges.iter().find_map(|range| {
-            let (name, parameters) = range.split_once(';').unwrap_or((range, ""));
-            name.trim().eq_ignore_ascii_case(wanted).then(|| quality(parameters))
-        })
-    };
-    quality_of("image/webp").is_some_and(|webp| webp > 0.0 && webp >= quality_of("image/jpeg").unwrap_or(0.0))
+    let jpeg = ["image/jpeg", "image/*", "*/*"].into_iter().find_map(|range| quality_of(&ranges, range));
+    quality_of(&ranges, "image/webp").is_some_and(|webp| webp > 0.0 && webp >= jpeg.unwrap_or(0.0))
 }
 
 #[cfg(test)]
@@ -124,6 +138,13 @@ mod tests {
         assert_eq!(negotiate("multipart/mixed;deferSpec=20220824,application/json"), Some(Json));
         assert_eq!(negotiate("text/event-stream"), Some(MediaType::EventStream));
         assert_eq!(negotiate("text/html"), None);
+        assert_eq!(negotiate("application/json, text/plain, */*"), Some(Json));
+        assert_eq!(negotiate("*/*, application/json"), Some(Json));
+        assert_eq!(negotiate("application/graphql-response+json;q=0.5, */*"), Some(Json));
+        assert_eq!(negotiate("application/json;q=0, */*"), Some(GraphqlResponse));
+        assert_eq!(negotiate("application/json;q=0.1, */*;q=0.5"), Some(GraphqlResponse));
+        let both = "application/json;q=0.1, application/graphql-response+json;q=0.5, */*";
+        assert_eq!(negotiate(both), Some(GraphqlResponse));
         for excluded in ["q=0", "Q=0.0", "q = 0", "q=NaN", "q=-1", "q=2", "q=inf", "q="] {
             assert!(quality(excluded) <= 0.0, "{excluded}");
         }
@@ -144,6 +165,10 @@ mod tests {
             "IMAGE/WEBP;q=0.5",
             "image/jpeg, image/webp",
             "image/jpeg;q=0.8, image/webp",
+            "image/webp,*/*;q=0.8",
+            "image/webp;q=0.8, image/jpeg;q=0.5, */*",
+            "image/webp;q=0.5, image/*;q=0.5",
+            "image/webp;q=0.5, image/*;q=0.2, */*",
         ] {
             assert!(accepts(accept), "{accept}");
         }
@@ -153,6 +178,9 @@ mod tests {
             "image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5",
             "image/webp;q=0",
             "image/jpeg, image/webp;q=0.5",
+            "image/webp;q=0.5, image/*",
+            "image/webp;q=0.5, IMAGE/*;q=0.6, */*;q=0.1",
+            "*/*, image/webp;q=0.9",
             "text/image/webp",
             "",
         ] {

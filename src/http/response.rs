@@ -124,16 +124,18 @@ impl EncodedBody {
     }
 }
 
-/// Writes a response. HTTP caches may store it if `policy` is public and nothing failed.
+/// Writes a response. It is compressed if it is public (`is_public`), that is, the same for everybody, and nothing
+/// failed. HTTP caches may store such a response if `policy` is public, too; that of a POST never is.
 pub async fn respond_cacheable(
     response: Arc<GraphqlResponse>,
     media_type: MediaType,
+    is_public: bool,
     policy: CachePolicy,
     request_headers: &HeaderMap,
 ) -> Response {
     let is_complete =
         response.errors.is_empty() && response.data != Value::Null && response.extensions.is_empty();
-    if is_complete && policy != CachePolicy::Private {
+    if is_complete && is_public {
         let body = json_body(&response);
         let etag = etag(&body);
         let (http_response, etag) = EncodedBody::new(body, request_headers).await.into_response(&etag);

@@ -4,6 +4,7 @@
 pub mod images;
 pub mod vault;
 
+use std::collections::HashSet;
 use std::fs::{DirBuilder, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -11,6 +12,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as BlobPath;
@@ -163,11 +166,49 @@ impl Media {
     pub async fn delete(&self, id: impl Into<BlobId>) -> Result<(), object_store::Error> {
         let id = id.into();
         if let BlobId::GigImage(image_id) = id {
-            for key in VariantKey::all() {
-                self.delete_path(variant_path(image_id, key)).await?;
-            }
+            self.delete_variants(image_id).await?;
         }
         self.delete_path(path(id)).await
+    }
+
+    /// Deletes the copies of an image, as far as they exist.
+    ///
+    /// # Errors
+    /// The object store does not answer.
+    pub async fn delete_variants(&self, id: ImageId) -> Result<(), object_store::Error> {
+        for key in VariantKey::all() {
+            self.delete_path(variant_path(id, key)).await?;
+        }
+        Ok(())
+    }
+
+    /// The images that have a copy which was written before `moment`. Reads the whole directory.
+    ///
+    /// # Errors
+    /// The object store does not answer.
+    pub async fn find_variants(
+        &self,
+        moment: DateTime<Utc>,
+    ) -> Result<HashSet<ImageId>, object_store::Error> {
+        let mut found = HashSet::new();
+        let mut files = self.blobs.list(Some(&BlobPath::from(GIG_IMAGE_VARIANTS)));
+        while let Some(file) = files.try_next().await? {
+            let id = file.location.filename().and_then(|name| ImageId::parse(name.split_once('-')?.0));
+            found.extend(id.filter(|_| file.last_modified < moment));
+        }
+        Ok(found)
+    }
+
+    /// Whether a blob exists.
+    ///
+    /// # Errors
+    /// The object store does not answer.
+    pub async fn exists(&self, id: impl Into<BlobId>) -> Result<bool, object_store::Error> {
+        match self.blobs.head(&path(id.into())).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     async fn delete_path(&self, path: BlobPath) -> Result<(), object_store::Error> {
@@ -235,7 +276,6 @@ fn variant_path(id: ImageId, key: VariantKey) -> BlobPath {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::TryStreamExt;
     use uuid::Uuid;
 
     use super::*;

@@ -8,14 +8,12 @@ use crate::domain::image::{GigImage, VARIANTS_VERSION, check_alt_text};
 use crate::domain::message::message;
 use crate::domain::user::Viewer;
 use crate::domain::violation::{Validator, Violation, ViolationCode};
-use crate::media::images::variants::{
-    VariantFormat, VariantKey, VariantWidth, Variants, neutral_placeholder,
-};
+use crate::media::images::variants::{VariantFormat, VariantKey, Variants, neutral_placeholder};
 use crate::media::images::{EncodedImage, InvalidImage, claimed_pixels};
 use crate::media::{BlobContent, Media};
 use crate::service::fair_queue::QueueLimits;
 use crate::service::rate_limit::{RateLimitKey, RateLimitKind};
-use crate::service::{Error, Result, Services, UnitOfWork, blobs};
+use crate::service::{Error, Result, Services, UnitOfWork, blobs, image_variants};
 use crate::store::images::ImageView;
 use crate::store::{DatabaseTime, ReaderKind, images};
 
@@ -62,7 +60,7 @@ async fn decode_gig_image(
 ) -> Result<(EncodedImage, Variants)> {
     let max = services.limits.gig.image_upload_max_bytes;
     if file.len() > max {
-        return Err(file_too_large(max).into());
+        return Err(file_too_large(max, file.len()).into());
     }
     // Check before the expensive decoding; `store` checks again, with the size of the stored image.
     let stored = images::stored_bytes(services.db.read(), viewer.id()).await?;
@@ -122,13 +120,14 @@ async fn require_quota(
     check_quota(services, stored, added as u64)
 }
 
-/// `FILE_TOO_LARGE`: the file has more than `max` bytes.
-pub fn file_too_large(max: usize) -> Violation {
+/// `FILE_TOO_LARGE`: the file has `actual` bytes, which is more than `max`.
+pub fn file_too_large(max: usize, actual: usize) -> Violation {
     let message = message!(
-        "An image may have at most {max} {unit} ({mebibytes} MiB).",
+        "An image may have at most {max} {unit} ({mebibytes} MiB); it has {actual}.",
         max = max,
         unit = "bytes",
-        mebibytes = max >> 20
+        mebibytes = max >> 20,
+        actual = actual
     );
     Violation::at("file", ViolationCode::FileTooLarge, message)
 }
@@ -254,33 +253,72 @@ pub enum ImageFormat {
     WebP,
 }
 
-/// Opens the file of an image as it is stored; `None` if it was deleted meanwhile.
-pub async fn open(services: &Services, image: &GigImage) -> Result<Option<BlobContent>> {
-    services.media.open(image.id).await.map_err(Error::unavailable)
+/// A file of an image.
+pub struct ImageFile {
+    pub content: BlobContent,
+    pub format: ImageFormat,
+    /// The version of the copies that the file is one of; `None` if it is the image as it is stored.
+    pub version: Option<i32>,
+    /// Whether it is sent in place of a copy that does not exist now, and will soon.
+    pub is_substitute: bool,
 }
 
-/// Opens the file of an image in one of its widths; `None` if it does not have this width, or was deleted meanwhile.
+impl ImageFile {
+    /// The image as it is stored.
+    fn stored(content: BlobContent, is_substitute: bool) -> Self {
+        Self { content, format: ImageFormat::Jpeg, version: None, is_substitute }
+    }
+}
+
+/// Opens the file of an image as it is stored; `None` if it does not exist.
+pub async fn open(services: &Services, image: &GigImage) -> Result<Option<ImageFile>> {
+    let content = services.media.open(image.id).await.map_err(Error::unavailable)?;
+    Ok(content.map(|content| ImageFile::stored(content, false)))
+}
+
+/// Opens the file of an image in one of its widths; `None` if it does not have this width, or does not exist. In place of
+/// a copy that does not exist now, it opens the JPEG of the same width, or else the image as it is stored.
 pub async fn open_width(
     services: &Services,
     image: &GigImage,
     width: i32,
     format: ImageFormat,
-) -> Result<Option<BlobContent>> {
-    if image.variants().is_none() || !image.has_width(width) {
+) -> Result<Option<ImageFile>> {
+    if !image.has_width(width) {
         return Ok(None);
     }
-    let width = match u32::try_from(width) {
-        Ok(pixels) if width < image.width => VariantWidth::Pixels(pixels),
-        _ => VariantWidth::Full,
+    let mut is_substitute = image.variants().is_none();
+    if let Some(version) = image.variants() {
+        for (format, key) in copies(image, width, format)? {
+            let content = services.media.open_variant(image.id, key).await.map_err(Error::unavailable)?;
+            if let Some(content) = content {
+                if is_substitute {
+                    image_variants::repair_or_log(services, image).await;
+                }
+                return Ok(Some(ImageFile { content, format, version: Some(version), is_substitute }));
+            }
+            is_substitute = true;
+        }
+    }
+    let Some(content) = services.media.open(image.id).await.map_err(Error::unavailable)? else {
+        return Ok(None);
     };
-    let format = match format {
-        // The stored image is the JPEG of full width.
-        ImageFormat::Jpeg if width == VariantWidth::Full => return open(services, image).await,
-        ImageFormat::Jpeg => VariantFormat::Jpeg,
-        ImageFormat::WebP => VariantFormat::WebP,
+    if is_substitute {
+        image_variants::repair_or_log(services, image).await;
+    }
+    Ok(Some(ImageFile::stored(content, is_substitute)))
+}
+
+/// The copies of an image that can be sent in this width and format, best first.
+fn copies(image: &GigImage, width: i32, format: ImageFormat) -> Result<Vec<(ImageFormat, VariantKey)>> {
+    let pixels = |side: i32| u32::try_from(side).map_err(Error::internal);
+    let (width, full) = (pixels(width)?, pixels(image.width)?);
+    let formats: &[_] = match format {
+        ImageFormat::WebP => &[(format, VariantFormat::WebP), (ImageFormat::Jpeg, VariantFormat::Jpeg)],
+        ImageFormat::Jpeg => &[(format, VariantFormat::Jpeg)],
     };
-    let content = services.media.open_variant(image.id, VariantKey { width, format }).await;
-    content.map_err(Error::unavailable)
+    let keys = formats.iter().map(|(format, of_copy)| (*format, VariantKey::new(width, full, *of_copy)));
+    Ok(keys.filter_map(|(format, key)| key.map(|key| (format, key))).collect())
 }
 
 fn is_valid(

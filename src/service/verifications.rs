@@ -83,7 +83,7 @@ pub async fn upload_document(
 ) -> Result<Verification> {
     let limits = &services.limits.verification;
     if file.len() > limits.document_max_bytes {
-        return Err(file_too_large(limits.document_max_bytes).into());
+        return Err(file_too_large(limits.document_max_bytes, file.len()).into());
     }
     // Check whether an upload is allowed before the expensive decoding.
     let mut preview = find(services.db.read(), viewer.id()).await?.verification;

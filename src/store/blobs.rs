@@ -59,6 +59,14 @@ pub async fn delete_due(tx: &impl ConnectionTrait, id: BlobId, now: DateTime<Utc
     Ok(delete.exec(tx).await?.rows_affected == 1)
 }
 
+/// Those of the images that have a record.
+pub async fn find_images(db: &impl ConnectionTrait, ids: &[ImageId]) -> Result<Vec<ImageId>> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let select = Entity::find().select_only().column(Column::Id).filter(Column::Id.is_in(ids));
+    let found: Vec<Uuid> = select.into_tuple().all(db).await?;
+    Ok(found.into_iter().map(ImageId::from_uuid).collect())
+}
+
 /// All blobs of a user that no row refers to.
 pub async fn find_of_owner(tx: &impl ConnectionTrait, owner_id: UserId) -> Result<Vec<BlobId>> {
     let rows = Entity::find().filter(Column::OwnerId.eq(owner_id)).all(tx).await?;

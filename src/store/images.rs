@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use entity::{gig_image, user};
-use sea_orm::sea_query::{Expr, IntoCondition};
+use sea_orm::sea_query::{Expr, IntoCondition, SimpleExpr};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect,
@@ -207,14 +207,20 @@ pub async fn find_unattached(
     find_where(db, unattached(moment), after, limit).await
 }
 
-/// Up to `limit` images whose copies in smaller widths were not made yet, with their owners, ordered by id and
-/// starting after `after`.
-pub async fn find_without_variants(
+/// Up to `limit` images whose copies have this version, with their owners, ordered by id and starting after `after`.
+/// `None`: their copies are not made yet.
+pub async fn find_by_variants(
     db: &impl ConnectionTrait,
+    version: Option<i32>,
     after: ImageId,
     limit: u64,
 ) -> Result<Vec<(ImageId, UserId)>> {
-    find_where(db, gig_image::Column::VariantsVersion.is_null(), after, limit).await
+    find_where(db, with_variants(version), after, limit).await
+}
+
+fn with_variants(version: Option<i32>) -> SimpleExpr {
+    let column = gig_image::Column::VariantsVersion;
+    version.map_or_else(|| column.is_null(), |version| column.eq(version))
 }
 
 /// Up to `limit` images for which the condition holds, with their owners, ordered by id and starting after `after`.
@@ -236,40 +242,64 @@ async fn find_where(
         .await
 }
 
-/// Whether the image exists and its copies were not made yet.
-pub async fn is_without_variants(db: &impl ConnectionTrait, id: ImageId) -> Result<bool> {
-    let found: Option<ImageId> = without_variants(id).into_tuple().one(db).await?;
+/// Whether the image exists, and its copies have this version.
+pub async fn has_variants(db: &impl ConnectionTrait, id: ImageId, version: Option<i32>) -> Result<bool> {
+    let found: Option<ImageId> = by_id_and_variants(id, version).into_tuple().one(db).await?;
     Ok(found.is_some())
 }
 
-/// Locks the image until the transaction ends, and returns whether its copies were not made yet. Returns `false` if
+/// Locks the image until the transaction ends, and returns whether its copies have this version. Returns `false` if
 /// it does not exist.
-pub async fn lock_without_variants(tx: &impl ConnectionTrait, id: ImageId) -> Result<bool> {
-    let found: Option<ImageId> = without_variants(id).lock_exclusive().into_tuple().one(tx).await?;
+pub async fn lock_by_variants(tx: &impl ConnectionTrait, id: ImageId, version: Option<i32>) -> Result<bool> {
+    let select = by_id_and_variants(id, version).lock_exclusive();
+    let found: Option<ImageId> = select.into_tuple().one(tx).await?;
     Ok(found.is_some())
 }
 
-fn without_variants(id: ImageId) -> sea_orm::Select<gig_image::Entity> {
+fn by_id_and_variants(id: ImageId, version: Option<i32>) -> sea_orm::Select<gig_image::Entity> {
     gig_image::Entity::find_by_id(id)
         .select_only()
         .column(gig_image::Column::Id)
-        .filter(gig_image::Column::VariantsVersion.is_null())
+        .filter(with_variants(version))
 }
 
-/// Records which copies the image has now, and its placeholder.
+/// Records which copies the image has now. Without a placeholder, it keeps the one that it has.
 pub async fn set_variants(
     tx: &impl ConnectionTrait,
     id: ImageId,
     version: i32,
     placeholder: Option<&str>,
 ) -> Result<()> {
-    gig_image::Entity::update_many()
+    let mut update = gig_image::Entity::update_many()
         .col_expr(gig_image::Column::VariantsVersion, Expr::value(version))
-        .col_expr(gig_image::Column::Placeholder, Expr::value(placeholder.map(str::to_owned)))
+        .filter(gig_image::Column::Id.eq(id));
+    if let Some(placeholder) = placeholder {
+        update = update.col_expr(gig_image::Column::Placeholder, Expr::value(placeholder));
+    }
+    update.exec(tx).await?;
+    Ok(())
+}
+
+/// Records that the copies of this version are not complete. Returns `false` if they were made again meanwhile.
+pub async fn forget_variants(tx: &impl ConnectionTrait, id: ImageId, version: i32) -> Result<bool> {
+    let updated = gig_image::Entity::update_many()
+        .col_expr(gig_image::Column::VariantsVersion, Expr::value(Option::<i32>::None))
         .filter(gig_image::Column::Id.eq(id))
+        .filter(with_variants(Some(version)))
         .exec(tx)
         .await?;
-    Ok(())
+    Ok(updated.rows_affected == 1)
+}
+
+/// Those of the images that exist.
+pub async fn find_existing(db: &impl ConnectionTrait, ids: &[ImageId]) -> Result<Vec<ImageId>> {
+    gig_image::Entity::find()
+        .select_only()
+        .column(gig_image::Column::Id)
+        .filter(gig_image::Column::Id.is_in(ids.iter().copied()))
+        .into_tuple()
+        .all(db)
+        .await
 }
 
 /// The erased users who have an image.

@@ -100,7 +100,8 @@ async fn public_responses_are_compressed_as_the_client_accepts_it(app: TestApp) 
     assert_eq!(header(&browser, "content-encoding"), Some("br"));
 }
 
-async fn only_public_responses_are_compressed(app: TestApp) {
+/// The requests that are not compressed, with or without a cache.
+async fn expect_only_public_responses_compressed(app: &TestApp) {
     let (client, ann) = (app.gateway_a(), app.member("Ann").await);
     let long = "x".repeat(2000);
     let sign_in = "mutation($input: SignInInput!) { signIn(input: $input) \
@@ -133,9 +134,42 @@ async fn only_public_responses_are_compressed(app: TestApp) {
     }
 }
 
+async fn only_public_responses_are_compressed(app: TestApp) {
+    expect_only_public_responses_compressed(&app).await;
+}
+
 on_both_back_ends! {
     public_responses_are_compressed_as_the_client_accepts_it,
     only_public_responses_are_compressed,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_cache_the_same_responses_are_compressed() {
+    let settings = Settings { cache_bytes: Some("0".into()), ..Settings::default() };
+    let app = TestApp::start(settings, 1).await;
+    let client = app.gateway_a();
+    let plain = send(get(&client, Method::GET, "identity")).await.bytes().await.expect("a body");
+    let page = json!({ "query": PAGE });
+    for encoding in ENCODINGS {
+        // With a key, too, which a query ignores.
+        let with_key = post(&client, &page, encoding).header("idempotency-key", "a key");
+        for request in [post(&client, &page, encoding), with_key] {
+            let response = send(request).await;
+            assert_eq!(header(&response, "content-encoding"), Some(encoding));
+            assert_eq!(header(&response, "cache-control"), Some("private, no-store"));
+            assert_eq!(header(&response, "etag"), None);
+            assert!(vary(&response).contains("accept-encoding"), "{}", vary(&response));
+            assert_eq!(decode(encoding, &response.bytes().await.expect("a body")), plain);
+        }
+        let got = send(get(&client, Method::GET, encoding)).await;
+        assert_eq!(header(&got, "content-encoding"), Some(encoding));
+        assert_eq!(header(&got, "cache-control"), Some("public, max-age=300"));
+        assert_eq!(decode(encoding, &got.bytes().await.expect("a body")), plain);
+    }
+    let response = send(post(&client, &page, "identity")).await;
+    assert_eq!(header(&response, "content-encoding"), None);
+    assert_eq!(response.bytes().await.expect("a body"), plain);
+    expect_only_public_responses_compressed(&app).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -260,6 +260,7 @@ fn cases(published: &[String]) -> Vec<(Value, Vec<usize>)> {
         (json!({ "categorySlug": ["unknown", "web-design"] }), vec![2]),
         (json!({ "categorySlug": ["a\u{0}b"] }), vec![]),
         (json!({ "categorySlug": [] }), vec![]),
+        (json!({ "minPrice": "100", "maxPrice": "1" }), vec![]),
         (json!({ "categorySlug": null, "category": null }), all()),
         (json!({ "sellerMinLevel": 0 }), all()),
         (json!({ "sellerMinLevel": -5 }), all()),

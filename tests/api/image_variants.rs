@@ -1,16 +1,12 @@
-//! Pictures in the size of the screen: widths, formats, placeholders, alternative texts, and pictures that an earlier
-//! version has stored.
+//! Pictures in the size of the screen: widths, formats, sizes, placeholders and alternative texts.
 
 use std::fs;
 
 use chrono::TimeDelta;
-use entity::gig_image;
-use gigway::service::{background_jobs, erasure, image_variants};
+use gigway::service::{background_jobs, erasure};
 use image::{ImageFormat, Rgb, RgbImage};
-use reqwest::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
+use reqwest::header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use reqwest::multipart::{Form, Part};
-use sea_orm::sea_query::Expr;
-use sea_orm::{EntityTrait, QuerySelect};
 use serde_json::{Value, json};
 
 use crate::support::client::{Client, error_codes, text, user_errors};
@@ -19,13 +15,14 @@ use crate::support::on_both_back_ends;
 use crate::support::sample_images::{sample_image, small_png};
 use crate::support::test_app::TestApp;
 
-const BROWSER: &str = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8";
+pub const BROWSER: &str = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8";
 
-const URLS: &str = "url w1: url(width: 1) w160: url(width: 160) w161: url(width: 161) w640: url(width: 640)
+pub const URLS: &str =
+    "url w1: url(width: 1) w160: url(width: 160) w161: url(width: 161) w640: url(width: 640)
     w1000: url(width: 1000) w2048: url(width: 2048) w9999: url(width: 9999)";
 
 /// Uploads a picture with an alternative text. Returns the payload.
-async fn upload(client: &Client, file: Vec<u8>, alt_text: Value) -> Value {
+pub async fn upload(client: &Client, file: Vec<u8>, alt_text: Value) -> Value {
     let query = format!(
         "mutation($file: Upload!, $altText: String) {{ uploadGigImage(file: $file, altText: $altText) {{
             image {{ id width height altText placeholder {URLS} }} errors {{ code field message }} }} }}"
@@ -42,12 +39,12 @@ async fn upload(client: &Client, file: Vec<u8>, alt_text: Value) -> Value {
 }
 
 /// The path of a URL of an image.
-fn path_of(url: &Value) -> String {
+pub fn path_of(url: &Value) -> String {
     format!("/media/{}", text(url).split_once("/media/").expect("the URL of an image").1)
 }
 
 /// What a client that accepts these formats gets.
-async fn get(client: &Client, path: &str, accept: Option<&str>) -> reqwest::Response {
+pub async fn get(client: &Client, path: &str, accept: Option<&str>) -> reqwest::Response {
     let request = client.get(path);
     let request = match accept {
         Some(accept) => request.header(ACCEPT, accept),
@@ -57,7 +54,7 @@ async fn get(client: &Client, path: &str, accept: Option<&str>) -> reqwest::Resp
 }
 
 /// The width and the format of a picture that was sent.
-async fn picture(response: reqwest::Response) -> (u32, u32, String) {
+pub async fn picture(response: reqwest::Response) -> (u32, u32, String) {
     assert_eq!(response.status(), 200);
     let content_type = response.headers()[CONTENT_TYPE].to_str().expect("text").to_owned();
     let format = ImageFormat::from_mime_type(&content_type).expect("a format");
@@ -67,14 +64,14 @@ async fn picture(response: reqwest::Response) -> (u32, u32, String) {
 }
 
 /// The names of the copies of pictures.
-fn copies(app: &TestApp) -> Vec<String> {
+pub fn copies(app: &TestApp) -> Vec<String> {
     let dir = app.image_dir().with_file_name("gig-image-variants");
     let entries = fs::read_dir(dir).into_iter().flatten();
     entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
 }
 
 /// A gig of the user with these images, as it is listed.
-async fn publish(app: &TestApp, ann: &crate::support::test_users::TestUser, images: &[Value]) -> String {
+pub async fn publish(app: &TestApp, ann: &crate::support::test_users::TestUser, images: &[Value]) -> String {
     let mut form = app.gig_form("I will write a song for you").await;
     form["imageIds"] = json!(images);
     let id = ann.post(form).await;
@@ -106,6 +103,8 @@ async fn each_width_is_sent_as_webp_or_jpeg(app: TestApp) {
                 (Some("image/webp"), "image/webp"),
                 (Some("image/webp;q=0, */*"), "image/jpeg"),
                 (Some("*/*"), "image/jpeg"),
+                (Some("image/webp;q=0.5, image/*"), "image/jpeg"),
+                (Some("image/webp;q=0.5, image/jpeg;q=0.2, image/*"), "image/webp"),
                 (Some("image/png,image/*;q=0.8"), "image/jpeg"),
                 (None, "image/jpeg"),
             ] {
@@ -213,9 +212,9 @@ async fn copies_are_visible_like_their_picture(app: TestApp) {
 }
 
 /// Noise, which is the worst case of every encoder.
-fn noise(number: u32) -> Vec<u8> {
+fn noise(width: u32, height: u32, number: u32) -> Vec<u8> {
     let mut state = number;
-    let pixels = RgbImage::from_fn(600, 600, |_, _| {
+    let pixels = RgbImage::from_fn(width, height, |_, _| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let [a, b, c, _] = state.to_be_bytes();
         Rgb([a, b, c])
@@ -225,30 +224,93 @@ fn noise(number: u32) -> Vec<u8> {
     file.into_inner()
 }
 
-async fn a_page_of_twenty_cards_has_less_than_a_megabyte(app: TestApp) {
+/// Twenty cards with these pictures, by their number.
+async fn expect_a_small_page(app: &TestApp, file: impl Fn(u32) -> Vec<u8>) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     for number in 0..20 {
-        // All are different, and the last three are noise.
-        let file =
-            if number < 17 { sample_image(640 + number, 480, ImageFormat::Jpeg) } else { noise(number) };
-        let image = upload(&ann.client, file, json!(null)).await["image"]["id"].take();
+        let image = upload(&ann.client, file(number), json!(null)).await["image"]["id"].take();
         let mut form = app.gig_form(&format!("I will write song number {number}")).await;
         form["imageIds"] = json!([image]);
         let id = ann.post(form).await;
         rita.approve(&id).await;
     }
-    let query = "{ gigs(first: 20) { nodes { title images { url(width: 320) altText placeholder } } } }";
+    let query =
+        "{ gigs(first: 20) { nodes { title images { url(width: 320) altText placeholder width } } } }";
     for accept in [Some(BROWSER), None] {
         let data = app.gateway_a().run(query, json!({})).await;
         let mut bytes = data.to_string().len();
         let nodes = data["gigs"]["nodes"].as_array().expect("a list");
         assert_eq!(nodes.len(), 20);
         for node in nodes {
-            let response = get(&app.gateway_b(), &path_of(&node["images"][0]["url"]), accept).await;
-            bytes += response.bytes().await.expect("bytes").len();
+            let image = &node["images"][0];
+            let response = get(&app.gateway_b(), &path_of(&image["url"]), accept).await;
+            bytes += usize::try_from(response.content_length().expect("a length")).expect("a length");
+            let width = image["width"].as_u64().expect("a width").min(320);
+            assert_eq!(u64::from(picture(response).await.0), width);
         }
         assert!(bytes < 1_000_000, "{bytes} for {accept:?}");
     }
+}
+
+async fn a_page_of_twenty_cards_has_less_than_a_megabyte(app: TestApp) {
+    // All are different, and the last three are noise.
+    expect_a_small_page(&app, |number| match number {
+        0..17 => sample_image(640 + number, 480, ImageFormat::Jpeg),
+        _ => noise(600, 600, number),
+    })
+    .await;
+}
+
+async fn a_page_of_narrow_and_tall_pictures_has_less_than_a_megabyte(app: TestApp) {
+    expect_a_small_page(&app, |number| match number % 3 {
+        0 => noise(320, 320, number),
+        1 => noise(300, 2000, number),
+        _ => noise(330, 2048, number),
+    })
+    .await;
+}
+
+async fn a_copy_of_noise_is_as_wide_as_its_name(app: TestApp) {
+    let ann = app.member("Ann").await;
+    for (width, number, expected) in [(330, 1, [160, 320, 330]), (170, 2, [160, 170, 170])] {
+        let image = upload(&ann.client, noise(width, 2048, number), json!(null)).await["image"].take();
+        for (field, expected) in ["w160", "w161", "w640"].into_iter().zip(expected) {
+            for (accept, format) in [(Some(BROWSER), "image/webp"), (None, "image/jpeg")] {
+                let path = path_of(&image[field]);
+                let shown = picture(get(&app.gateway_b(), &path, accept).await).await;
+                let height = (f64::from(2048 * expected) / f64::from(width)).round();
+                assert_eq!((shown.0, shown.2.as_str()), (expected, format), "{path}");
+                assert!((f64::from(shown.1) - height).abs() <= 1.0, "{path}: {}", shown.1);
+            }
+        }
+    }
+}
+
+async fn head_has_the_headers_of_get_and_no_body(app: TestApp) {
+    let ann = app.member("Ann").await;
+    let image =
+        upload(&ann.client, sample_image(900, 700, ImageFormat::Png), json!(null)).await["image"].take();
+    for field in ["url", "w640", "w1000"] {
+        let path = path_of(&image[field]);
+        for accept in [BROWSER, "image/jpeg"] {
+            let got = get(&ann.client, &path, Some(accept)).await;
+            let request = ann.client.http().head(ann.client.url(&path)).header(ACCEPT, accept);
+            let head = ann.client.authorize(request).send().await.expect("a response");
+            assert_eq!(head.status(), 200, "{path}");
+            for name in [CONTENT_TYPE, CONTENT_LENGTH, ETAG, CACHE_CONTROL, VARY] {
+                let values = |response: &reqwest::Response| -> Vec<_> {
+                    response.headers().get_all(&name).iter().cloned().collect()
+                };
+                assert_eq!(values(&head), values(&got), "{path} {accept}: {name}");
+            }
+            let length = head.headers()[CONTENT_LENGTH].to_str().expect("text").to_owned();
+            assert_eq!(head.bytes().await.expect("no body").len(), 0);
+            assert_eq!(got.bytes().await.expect("a body").len().to_string(), length);
+        }
+    }
+    let missing = path_of(&image["w640"]).replace("-640.", "-639.");
+    let head = ann.client.http().head(ann.client.url(&missing)).send().await.expect("a response");
+    assert_eq!(head.status(), 404);
 }
 
 async fn an_alternative_text_is_stored_as_given(app: TestApp) {
@@ -296,94 +358,6 @@ async fn copies_are_deleted_with_their_picture(app: TestApp) {
     assert_eq!(copies(&app), Vec::<String>::new());
 }
 
-/// Makes the pictures look as an earlier version has stored them.
-async fn forget_copies(app: &TestApp) {
-    gig_image::Entity::update_many()
-        .col_expr(gig_image::Column::VariantsVersion, Expr::value(Option::<i32>::None))
-        .col_expr(gig_image::Column::Placeholder, Expr::value(Option::<String>::None))
-        .exec(app.services().db.read())
-        .await
-        .expect("changed");
-    for name in copies(app) {
-        fs::remove_file(app.image_dir().with_file_name("gig-image-variants").join(name)).expect("deleted");
-    }
-}
-
-async fn versions(app: &TestApp) -> Vec<Option<i32>> {
-    let rows = gig_image::Entity::find().select_only().column(gig_image::Column::VariantsVersion);
-    let mut versions: Vec<Option<i32>> = rows.into_tuple().all(app.services().db.read()).await.expect("rows");
-    versions.sort_unstable();
-    versions
-}
-
-async fn pictures_of_earlier_versions_get_their_widths_in_the_background(app: TestApp) {
-    let ann = app.member("Ann").await;
-    let mut images = Vec::new();
-    for number in 0..3 {
-        images.push(upload(&ann.client, sample_image(1000 + number, 500, ImageFormat::Jpeg), json!(null)).await["image"].take());
-    }
-    let gig = publish(&app, &ann, &[images[0]["id"].clone()]).await;
-    let query = format!("query($id: ID!) {{ gig(id: $id) {{ images {{ id placeholder {URLS} }} }} }}");
-    let read = async || ann.client.run(&query, json!({ "id": gig })).await["gig"]["images"][0].take();
-    let before = read().await;
-    forget_copies(&app).await;
-
-    // Until then, every width is the stored picture, and the placeholder is grey.
-    let old = read().await;
-    assert_eq!(old["w160"], old["url"]);
-    assert_ne!(old["placeholder"], before["placeholder"]);
-    assert!(old["placeholder"].is_string());
-    assert_eq!(picture(get(&app.gateway_a(), &path_of(&old["w160"]), Some(BROWSER)).await).await.0, 1000);
-    assert_eq!(get(&app.gateway_a(), &path_of(&before["w160"]), None).await.status(), 404);
-
-    // The file of the second picture is missing, and nothing can be written at first.
-    let missing = app.image_dir().join(format!("{}.jpg", text(&images[1]["id"])));
-    fs::remove_file(missing).expect("deleted");
-    let dir = app.image_dir().with_file_name("gig-image-variants");
-    fs::remove_dir(&dir).expect("deleted");
-    fs::write(&dir, "a file in place of the directory").expect("written");
-    image_variants::make_missing(app.services()).await.expect_err("nothing can be written");
-    assert_eq!(versions(&app).await, [None, None, Some(0)]);
-    fs::remove_file(&dir).expect("deleted");
-    fs::create_dir(&dir).expect("created");
-    // Two gateways at the same time.
-    let (first, second) = tokio::join!(
-        image_variants::make_missing(app.services()),
-        image_variants::make_missing(app.services())
-    );
-    let made = first.expect("a run") + second.expect("a run");
-    assert!(made <= 2, "{made}");
-    assert_eq!(versions(&app).await, [Some(0), Some(1), Some(1)]);
-    assert_eq!(image_variants::make_missing(app.services()).await.expect("a run"), 0);
-
-    let after = read().await;
-    assert_eq!(after["w160"], before["w160"]);
-    for (field, width) in [("w160", 160), ("w640", 640), ("w1000", 1000), ("w2048", 1000)] {
-        for accept in [Some(BROWSER), None] {
-            assert_eq!(picture(get(&app.gateway_b(), &path_of(&after[field]), accept).await).await.0, width);
-        }
-    }
-    let grey = old["placeholder"].as_str().expect("text");
-    assert_ne!(after["placeholder"], grey);
-}
-
-async fn a_picture_that_is_deleted_meanwhile_gets_no_copies(app: TestApp) {
-    let (ann, bob) = (app.member("Ann").await, app.member("Bob").await);
-    for user in [&ann, &bob] {
-        upload(&user.client, sample_image(700, 200, ImageFormat::Png), json!(null)).await;
-    }
-    forget_copies(&app).await;
-    let (made, erased) = tokio::join!(
-        image_variants::make_missing(app.services()),
-        erasure::erase_user(app.services(), &bob.email)
-    );
-    made.expect("a run");
-    erased.expect("erased");
-    let of_ann = gig_image::Entity::find().all(app.services().db.read()).await.expect("rows");
-    assert_eq!(of_ann.len(), 1);
-    assert_eq!(copies(&app).len(), 7, "three widths in two formats, and the full width as WebP");
-}
-
 on_both_back_ends!(
     each_width_is_sent_as_webp_or_jpeg,
     a_picture_is_never_enlarged,
@@ -391,8 +365,9 @@ on_both_back_ends!(
     each_format_of_a_width_has_its_own_tag,
     copies_are_visible_like_their_picture,
     a_page_of_twenty_cards_has_less_than_a_megabyte,
+    a_page_of_narrow_and_tall_pictures_has_less_than_a_megabyte,
+    a_copy_of_noise_is_as_wide_as_its_name,
+    head_has_the_headers_of_get_and_no_body,
     an_alternative_text_is_stored_as_given,
     copies_are_deleted_with_their_picture,
-    pictures_of_earlier_versions_get_their_widths_in_the_background,
-    a_picture_that_is_deleted_meanwhile_gets_no_copies,
 );

@@ -1,7 +1,7 @@
 //! Query plans of gig lists: with any combination of filter, order and search, both databases use an index
 //! instead of scanning all gigs.
 //!
-//! A new condition of a filter needs a row in `CONDITIONS`.
+//! A new condition of a filter needs a row in `CONDITIONS`. Counts and facets are in `count_query_plans`.
 
 use chrono::{DateTime, Utc};
 use gigway::domain::gig_filter::{GigFilter, GigOrder, PriceRange};
@@ -64,9 +64,9 @@ DROP TABLE number;
 "#;
 
 /// A filter, and whether an index can serve it.
-struct Case {
-    name: String,
-    filter: GigFilter,
+pub struct Case {
+    pub name: String,
+    pub filter: GigFilter,
     /// For lists by time and for lists by price: whether an index of that order has the matching gigs in order.
     is_in_order: [bool; 2],
 }
@@ -103,7 +103,7 @@ const CONDITIONS: [Condition; 16] = [
 ];
 
 /// No filter, each condition alone, empty lists, and each pair.
-fn cases(category: CategoryId, seller: UserId) -> (Vec<Case>, Vec<Case>) {
+pub fn cases(category: CategoryId, seller: UserId) -> (Vec<Case>, Vec<Case>) {
     let case = |conditions: &[Condition]| {
         let mut filter = GigFilter::default();
         let mut is_in_order = [true, true];
@@ -136,7 +136,8 @@ fn cases(category: CategoryId, seller: UserId) -> (Vec<Case>, Vec<Case>) {
 const ORDERS: [GigOrder; 5] =
     [GigOrder::Newest, GigOrder::Oldest, GigOrder::PriceLowest, GigOrder::PriceHighest, GigOrder::Relevance];
 
-async fn no_gig_list_scans_the_whole_table(app: TestApp) {
+/// Inserts the gigs. Returns the category and the seller of one of them.
+pub async fn fill(app: &TestApp) -> (CategoryId, UserId) {
     let db = app.services().db.read();
     let backend = db.get_database_backend();
     let fill = if backend == DbBackend::Postgres { POSTGRES } else { SQLITE };
@@ -158,7 +159,13 @@ async fn no_gig_list_scans_the_whole_table(app: TestApp) {
         .await
         .expect("a response");
     assert_eq!(count.expect("a row").try_get_by_index::<i64>(0).expect("a number"), i64::from(GIGS));
+    (category, seller)
+}
 
+async fn no_gig_list_scans_the_whole_table(app: TestApp) {
+    let (category, seller) = fill(&app).await;
+    let db = app.services().db.read();
+    let backend = db.get_database_backend();
     let middle = format!("SELECT published_at FROM gig ORDER BY published_at LIMIT 1 OFFSET {}", GIGS / 2);
     let row = db.query_one_raw(Statement::from_string(backend, middle)).await.expect("a response");
     let middle: DateTime<Utc> = row.expect("a gig").try_get_by_index(0).expect("a time");
@@ -234,7 +241,7 @@ fn key(query: &GigQuery, middle: DateTime<Utc>) -> PageKey {
 
 /// Checks the plan for these values, and the generic plan that a prepared statement may get. Unless it may sort,
 /// the page is read in order.
-async fn expect_index_on_postgres(
+pub async fn expect_index_on_postgres(
     db: &DatabaseConnection,
     statement: &Statement,
     may_sort: bool,
@@ -291,7 +298,7 @@ fn sorts_before_limit(plan: &Value, is_below_limit: bool) -> bool {
     plan["Plans"].as_array().into_iter().flatten().any(|inner| sorts_before_limit(inner, is_below_limit))
 }
 
-async fn expect_index_on_sqlite(
+pub async fn expect_index_on_sqlite(
     db: &impl ConnectionTrait,
     statement: &Statement,
     may_sort: bool,

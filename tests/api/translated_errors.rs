@@ -93,9 +93,14 @@ async fn the_errors_of_other_forms_have_their_numbers_and_names_as_parameters(ap
     let account = json!({ "input": { "email": "ann", "password": "short", "displayName": "" } });
     let expected = [
         error("INVALID", "email", json!({ "example": "ann@example.com" })),
-        error("TOO_SHORT", "password", json!({ "min": "8", "unit": "characters" })),
+        error("TOO_SHORT", "password", json!({ "min": "8", "unit": "characters", "actual": "5" })),
         error("REQUIRED", "displayName", json!({ "field": "The display name" })),
     ];
+    assert_eq!(errors(&ann, SIGN_UP, account).await, expected);
+    let long = "\u{e9}".repeat(129);
+    let account = json!({ "input": { "email": "eve@example.com", "password": long, "displayName": "Eve" } });
+    let expected =
+        [error("TOO_LONG", "password", json!({ "max": "128", "unit": "characters", "actual": "129" }))];
     assert_eq!(errors(&ann, SIGN_UP, account).await, expected);
 
     let form = json!({ "input": {
@@ -138,7 +143,7 @@ async fn the_errors_of_files_have_their_numbers_and_names_as_parameters(app: Tes
     let pixels = json!([{ "name": "max", "value": "110000000" }, { "name": "unit", "value": "pixels" },
                         { "name": "actual", "value": "900000000" }]);
     let bytes = json!([{ "name": "max", "value": "3145728" }, { "name": "unit", "value": "bytes" },
-                       { "name": "mebibytes", "value": "3" }]);
+                       { "name": "mebibytes", "value": "3" }, { "name": "actual", "value": "3145729" }]);
     let formats = json!([{ "name": "formats", "value": "JPEG, PNG or WebP" }]);
     for (file, params) in [(too_large, bytes), (too_wide, pixels), (b"text".to_vec(), formats)] {
         let payload = ann.client.upload(file).await;

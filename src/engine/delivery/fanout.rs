@@ -142,7 +142,7 @@ impl FanoutGroup {
         let (group, services) = (Arc::clone(self), Arc::clone(services));
         let (mut meta, event) = (meta.clone(), Arc::clone(event));
         let scope = match self.scope {
-            FanoutScope::All(audience) => {
+            FanoutScope::All(audience) | FanoutScope::Matching(audience, _) => {
                 // The execution belongs to no subscriber's request.
                 meta.request_id = services.new_request_id().into();
                 ExecutionScope::Shared(audience)

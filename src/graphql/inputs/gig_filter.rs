@@ -2,18 +2,19 @@
 
 use std::collections::HashSet;
 
-use async_graphql::{Enum, ID, InputObject};
+use async_graphql::{Context, Enum, ID, InputObject};
 use chrono::Utc;
 use rust_decimal::Decimal as Number;
 use rust_decimal::prelude::ToPrimitive;
 
-use crate::domain::category::Catalogue;
+use crate::domain::category::Category;
 use crate::domain::gig_filter::{GigFilter as Filter, GigOrder as Order, PriceRange};
 use crate::domain::gig_form::tag_key;
 use crate::domain::id::CategoryId;
 use crate::domain::limits::points_for_level;
 use crate::graphql::error::{Error, Result};
 use crate::graphql::inputs::list_length::check_list_length;
+use crate::graphql::types::gig::find_categories_by_slug;
 use crate::graphql::types::node::parse_id_or_nil;
 use crate::graphql::types::scalar::{DateTime, Decimal};
 
@@ -31,7 +32,7 @@ pub struct GigFilter {
     seller: Option<ID>,
     /// The price is at least this.
     min_price: Option<Decimal>,
-    /// The price is at most this.
+    /// The price is at most this. If it is below `minPrice`, no gig matches.
     max_price: Option<Decimal>,
     /// The price is in one of these ranges, which may overlap. At most 100 ranges.
     price_ranges: Option<Vec<PriceRangeInput>>,
@@ -63,14 +64,18 @@ impl GigFilter {
     ///
     /// # Errors
     /// BAD_USER_INPUT if a list has more than 100 entries, or a price range has `min` above `max`.
-    pub fn parse(self, catalogue: &Catalogue) -> Result<Filter> {
+    pub async fn parse(self, ctx: &Context<'_>) -> Result<Filter> {
         check_list_length("where.category", self.category.as_deref())?;
         check_list_length("where.categorySlug", self.category_slug.as_deref())?;
         check_list_length("where.priceRanges", self.price_ranges.as_deref())?;
         check_list_length("where.tags", self.tags.as_deref())?;
         check_list_length("where.tagsAll", self.tags_all.as_deref())?;
+        let of_slugs = match &self.category_slug {
+            Some(slugs) => Some(find_categories_by_slug(ctx, slugs).await?),
+            None => None,
+        };
         Ok(Filter {
-            categories: categories(self.category, self.category_slug, catalogue),
+            categories: categories(self.category.as_deref(), of_slugs),
             seller: self.seller.as_ref().map(parse_id_or_nil),
             min_price_cents: self.min_price.map(|price| cents(price, Number::ceil)),
             max_price_cents: self.max_price.map(|price| cents(price, Number::floor)),
@@ -85,17 +90,10 @@ impl GigFilter {
     }
 }
 
-/// The categories that both lists allow, each once and without those that do not exist.
-fn categories(
-    ids: Option<Vec<ID>>,
-    slugs: Option<Vec<String>>,
-    catalogue: &Catalogue,
-) -> Option<Vec<CategoryId>> {
+/// The categories that both lists allow, each once and without malformed ids.
+fn categories(ids: Option<&[ID]>, of_slugs: Option<Vec<Category>>) -> Option<Vec<CategoryId>> {
     let ids = ids.map(|ids| ids.iter().map(parse_id_or_nil).filter(|id: &CategoryId| !id.is_nil()).collect());
-    let slugs = slugs.map(|slugs| {
-        let found = slugs.iter().filter_map(|slug| catalogue.find_by_slug(slug));
-        found.map(|category| category.id).collect()
-    });
+    let slugs = of_slugs.map(|categories| categories.iter().map(|category| category.id).collect());
     let allowed: HashSet<CategoryId> = match (ids, slugs) {
         (Some(ids), Some(slugs)) => &ids & &slugs,
         (ids, slugs) => ids.or(slugs)?,
@@ -198,27 +196,26 @@ mod tests {
 
     #[test]
     fn ids_and_slugs_of_categories_must_both_match_and_count_once() {
-        let category = |number: u128| Category {
-            id: id(number),
+        let category = |number: &u128| Category {
+            id: id(*number),
             slug: format!("slug-{number}"),
             name: String::new(),
             minimum_price: Money::from_cents(0),
         };
-        let catalogue: Catalogue = [category(1), category(2), category(3)].into_iter().collect();
-        let find = |ids: Option<&[u128]>, slugs: Option<&[&str]>| {
-            let ids = ids.map(|ids| ids.iter().map(|number| ID(id(*number).to_public())).collect());
-            let slugs = slugs.map(|slugs| slugs.iter().map(ToString::to_string).collect());
-            categories(ids, slugs, &catalogue)
+        let find = |ids: Option<&[u128]>, of_slugs: Option<&[u128]>| {
+            let ids: Option<Vec<_>> =
+                ids.map(|ids| ids.iter().map(|number| ID(id(*number).to_public())).collect());
+            categories(ids.as_deref(), of_slugs.map(|numbers| numbers.iter().map(category).collect()))
         };
         assert_eq!(find(None, None), None);
         assert_eq!(find(Some(&[2, 1, 2]), None), Some(vec![id(1), id(2)]));
-        assert_eq!(find(None, Some(&["slug-3", "SLUG-1", "slug-3", ""])), Some(vec![id(3)]));
-        assert_eq!(find(Some(&[1, 2]), Some(&["slug-2", "slug-3"])), Some(vec![id(2)]));
-        for (ids, slugs) in [(Some(&[][..]), None), (None, Some(&["unknown"][..])), (Some(&[1]), Some(&[]))] {
+        assert_eq!(find(None, Some(&[3, 3])), Some(vec![id(3)]));
+        assert_eq!(find(Some(&[1, 2]), Some(&[2, 3])), Some(vec![id(2)]));
+        for (ids, slugs) in [(Some(&[][..]), None), (None, Some(&[][..])), (Some(&[1]), Some(&[]))] {
             assert_eq!(find(ids, slugs), Some(Vec::new()), "{ids:?} {slugs:?}");
         }
-        let malformed = Some(vec![ID("nonsense".into()), ID(id(1).to_public())]);
-        assert_eq!(categories(malformed, None, &catalogue), Some(vec![id(1)]));
+        let malformed = [ID("nonsense".into()), ID(id(1).to_public())];
+        assert_eq!(categories(Some(&malformed), None), Some(vec![id(1)]));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::graphql::inputs::list_length::check_list_length;
 use crate::graphql::loaders::AllCategories;
 use crate::graphql::types::account::Viewer;
 use crate::graphql::types::country::Country;
-use crate::graphql::types::gig::{Category, Gig};
+use crate::graphql::types::gig::{Category, Gig, find_categories_by_slug};
 use crate::graphql::types::gig_connection::GigConnection;
 use crate::graphql::types::limits::Limits;
 use crate::graphql::types::node;
@@ -33,16 +33,6 @@ async fn find_gig(ctx: &Context<'_>, id: &ID) -> Result<Option<Gig>> {
     let viewer = ctx.viewer()?;
     let gig = ctx.loader().load_one(parse_id_or_nil::<GigId>(id)).await?;
     Ok(gig.map(|gig| Gig::for_viewer(gig, viewer)))
-}
-
-/// The category with this slug; `None` if it does not exist.
-async fn find_category(ctx: &Context<'_>, slug: &str) -> Result<Option<Category>> {
-    if let Some(category) = ctx.services().catalogue.find_by_slug(slug) {
-        return Ok(Some(category.clone().into()));
-    }
-    // A newer gateway may have added it.
-    let all = ctx.loader().load_one(AllCategories).await?.unwrap_or_default();
-    Ok(all.iter().find(|category| category.slug == slug).cloned().map(Category::from))
 }
 
 /// The states of the arguments `state` and `states`; `None` if neither is given.
@@ -147,7 +137,7 @@ impl Queries {
         };
         let query = GigQuery {
             scope: Scope::Listed,
-            filter: filter.unwrap_or_default().parse(&ctx.services().catalogue)?,
+            filter: filter.unwrap_or_default().parse(ctx).await?,
             terms,
             order: order.into(),
         };
@@ -161,7 +151,11 @@ impl Queries {
         ctx: &Context<'_>,
         #[graphql(desc = "The name in URLs, for example \"web-design\". Case matters.")] slug: String,
     ) -> Option<Result<Category>> {
-        nullable(find_category(ctx, &slug)).await
+        nullable(async {
+            let found = find_categories_by_slug(ctx, &[slug]).await?;
+            Ok(found.into_iter().next().map(Category::from))
+        })
+        .await
     }
 
     /// All categories, always in the same order.

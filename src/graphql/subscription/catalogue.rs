@@ -17,8 +17,8 @@ use crate::graphql::context::{Audience, ContextExt};
 use crate::graphql::error::{Result, nullable};
 use crate::graphql::inputs::gig_filter::GigFilter;
 use crate::graphql::inputs::list_length::check_list_length;
-use crate::graphql::subscription::source::{FanoutScope, hand_over};
-use crate::graphql::subscription::{Delivery, Event, open_selected_source};
+use crate::graphql::subscription::source::hand_over;
+use crate::graphql::subscription::{Delivery, Event, filter_scope, open_selected_source};
 use crate::graphql::types::gig::Gig;
 use crate::graphql::types::node::{parse_id_or_nil, public_id};
 use crate::graphql::types::scalar::DateTime;
@@ -115,12 +115,14 @@ impl CatalogueSubscription {
     ) -> Result<impl Stream<Item = Result<CatalogueEvent>>> {
         let audience = if ctx.viewer()?.is_some() { Audience::SignedIn } else { Audience::Anonymous };
         check_list_length("gigIds", gig_ids.as_deref())?;
-        let catalogue = &ctx.services().catalogue;
-        let filter = filter.map(|filter| filter.parse(catalogue)).transpose()?.map(Arc::new);
+        let filter = match filter {
+            Some(filter) => Some(Arc::new(filter.parse(ctx).await?)),
+            None => None,
+        };
         let selection = gig_ids.map_or_else(Selection::default, |ids| {
             Selection::of_gigs(ids.iter().map(parse_id_or_nil).collect())
         });
-        let fanout = (Topic::Catalogue, FanoutScope::All(audience));
+        let fanout = (Topic::Catalogue, filter_scope(audience, filter.as_ref()));
         let after = after.as_deref();
         let source = open_selected_source(ctx, fanout, selection, after, move |services, delivery, event| {
             let filter = filter.clone();

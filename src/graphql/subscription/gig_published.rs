@@ -1,5 +1,7 @@
 //! `gigPublished`.
 
+use std::sync::Arc;
+
 use async_graphql::{ComplexObject, Context, ID, SimpleObject, Subscription};
 use futures_util::Stream;
 
@@ -9,8 +11,8 @@ use crate::domain::id::GigId;
 use crate::graphql::context::{Audience, ContextExt};
 use crate::graphql::error::{Result, nullable};
 use crate::graphql::inputs::gig_filter::GigFilter;
-use crate::graphql::subscription::source::{FanoutScope, hand_over};
-use crate::graphql::subscription::{Delivery, Event, open_source};
+use crate::graphql::subscription::source::hand_over;
+use crate::graphql::subscription::{Delivery, Event, filter_scope, open_source};
 use crate::graphql::types::gig::Gig;
 use crate::graphql::types::node::public_id;
 use crate::graphql::types::scalar::DateTime;
@@ -68,8 +70,11 @@ impl GigPublishedSubscription {
         after: Option<String>,
     ) -> Result<impl Stream<Item = Result<GigPublishedEvent>>> {
         let audience = if ctx.viewer()?.is_some() { Audience::SignedIn } else { Audience::Anonymous };
-        let filter = filter.map(|filter| filter.parse(&ctx.services().catalogue)).transpose()?;
-        let fanout = (Topic::PublishedGigs, FanoutScope::All(audience));
+        let filter = match filter {
+            Some(filter) => Some(Arc::new(filter.parse(ctx).await?)),
+            None => None,
+        };
+        let fanout = (Topic::PublishedGigs, filter_scope(audience, filter.as_ref()));
         let source = open_source(ctx, fanout, after.as_deref(), move |services, delivery, event| {
             let filter = filter.clone();
             async move {

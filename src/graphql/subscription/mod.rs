@@ -25,10 +25,11 @@ use async_graphql::{
 use futures_util::FutureExt;
 
 use crate::domain::event::{Event as LogEvent, Topic};
+use crate::domain::gig_filter::GigFilter;
 use crate::domain::user::Viewer;
 use crate::events::selection::Selection;
 use crate::events::stream;
-use crate::graphql::context::ContextExt;
+use crate::graphql::context::{Audience, ContextExt};
 use crate::graphql::error::Result;
 use crate::graphql::subscription::source::{EventResolver, FanoutScope, SubscriptionSource};
 use crate::graphql::types::scalar::DateTime;
@@ -163,6 +164,11 @@ where
 /// Whether the client gives a cursor to resume after.
 fn is_resuming(ctx: &Context<'_>, after: Option<&str>) -> bool {
     after.is_some() || ctx.last_event_id().is_some()
+}
+
+/// The scope of a subscription to gigs that match a filter, if there is one.
+fn filter_scope(audience: Audience, filter: Option<&Arc<GigFilter>>) -> FanoutScope {
+    filter.map_or(FanoutScope::All(audience), |filter| FanoutScope::Matching(audience, Arc::clone(filter)))
 }
 
 /// The scope of a subscription whose events only one session gets.

@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{Empty, empty};
 
 use crate::domain::event::{Event as LogEvent, Topic};
+use crate::domain::gig_filter::GigFilter;
 use crate::domain::id::SessionId;
 use crate::domain::user::Role;
 use crate::events::stream::{self, EventStream};
@@ -50,6 +51,9 @@ impl SubscriptionSource {
 pub enum FanoutScope {
     /// All subscribers of the audience, unless an execution is viewer-dependent.
     All(Audience),
+    /// The same, with a filter. The same operation and variables can mean two filters: slugs are converted to ids when
+    /// a subscription starts, and a category may have come meanwhile.
+    Matching(Audience, Arc<GigFilter>),
     /// The subscriptions of one session, as long as its user has this role.
     Session(SessionId, Role),
 }

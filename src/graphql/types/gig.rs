@@ -15,7 +15,7 @@ use crate::domain::user::{Relation, Viewer};
 use crate::domain::{category, gig, image, money};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Error, Result};
-use crate::graphql::loaders::{ImagesOfGig, Loader};
+use crate::graphql::loaders::{AllCategories, ImagesOfGig, Loader};
 use crate::graphql::types::actions::{self, GigAction};
 use crate::graphql::types::list::List;
 use crate::graphql::types::node::public_id;
@@ -182,6 +182,21 @@ pub async fn load_category(ctx: &Context<'_>, id: CategoryId) -> Result<Category
     };
     let category = category.ok_or_else(|| Error::internal(&"a gig's category is missing"))?;
     Ok(category.into())
+}
+
+/// The categories with these slugs, without those that do not exist.
+///
+/// # Errors
+/// The database failed.
+pub async fn find_categories_by_slug(ctx: &Context<'_>, slugs: &[String]) -> Result<Vec<category::Category>> {
+    let catalogue = &ctx.services().catalogue;
+    let known: Option<Vec<_>> = slugs.iter().map(|slug| catalogue.find_by_slug(slug).cloned()).collect();
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    // A newer gateway may have added one.
+    let all = ctx.loader().load_one(AllCategories).await?.unwrap_or_default();
+    Ok(all.iter().filter(|category| slugs.contains(&category.slug)).cloned().collect())
 }
 
 pub struct Gig {

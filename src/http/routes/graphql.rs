@@ -104,7 +104,6 @@ pub async fn get(
         Err(response) => return response,
     };
     let accepts_stream = matches!(media_type, MediaType::EventStream | MediaType::MultipartSubscription);
-    let is_anonymous = Authorization::from_headers(&headers) == Authorization::None;
     let must_be_persisted = state.get_requests == GetRequests::Persisted && !request.query.is_empty();
     let info = RequestInfo::new(state, address, &id, headers, media_type, connection);
     let operation = if info.accepts_cached_response() && !must_be_persisted {
@@ -144,7 +143,7 @@ pub async fn get(
         };
     }
     let policy = match &operation {
-        Ok(operation) if is_anonymous => operation.cache_policy,
+        Ok(operation) if info.is_anonymous() => operation.cache_policy,
         _ => CachePolicy::Private,
     };
     info.execute_and_respond(operation, policy).await
@@ -155,8 +154,11 @@ impl RequestInfo {
     /// idempotency key.
     fn accepts_cached_response(&self) -> bool {
         let wants_single = matches!(self.media_type, MediaType::GraphqlResponse | MediaType::Json);
-        let is_anonymous = Authorization::from_headers(&self.headers) == Authorization::None;
-        wants_single && is_anonymous && !self.headers.contains_key(IDEMPOTENCY_KEY)
+        wants_single && self.is_anonymous() && !self.headers.contains_key(IDEMPOTENCY_KEY)
+    }
+
+    fn is_anonymous(&self) -> bool {
+        Authorization::from_headers(&self.headers) == Authorization::None
     }
 
     /// Charges the client for a cached response, and sends the response.
@@ -208,10 +210,13 @@ impl RequestInfo {
             return streaming::open(self, operation, credentials, None).await;
         }
         let logged_operation = operation.as_ref().ok().map(LoggedOperation::from);
+        let operation_policy =
+            operation.as_ref().map_or(CachePolicy::Private, |operation| operation.cache_policy);
+        let is_public = self.is_anonymous() && operation_policy != CachePolicy::Private;
         let mut response = match self.execute(operation).await {
             Outcome::Cached(cached) => self.write_cached(&cached, policy).await,
             Outcome::Uncached(response) => {
-                respond_cacheable(response, self.media_type, policy, &self.headers).await
+                respond_cacheable(response, self.media_type, is_public, policy, &self.headers).await
             }
         };
         if let Some(logged_operation) = logged_operation {

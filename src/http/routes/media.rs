@@ -11,7 +11,6 @@ use serde::Deserialize;
 use tower_http::request_id::RequestId;
 
 use crate::domain::id::{ImageId, PublicId};
-use crate::domain::image::GigImage;
 use crate::engine::Caller;
 use crate::graphql::error::ErrorCode;
 use crate::http::error_response::{reject, service_error};
@@ -19,9 +18,8 @@ use crate::http::media_type::accepts_webp;
 use crate::http::middleware::request_id;
 use crate::http::response::matches_if_none_match;
 use crate::http::state::AppState;
-use crate::service;
 use crate::service::images;
-use crate::service::images::{ImageFormat, UrlSignature};
+use crate::service::images::{ImageFile, ImageFormat, UrlSignature};
 
 /// An image never changes, but its gig may leave the list at any time. So a cache may show a public one for five
 /// minutes, and must then ask again, which costs a 304.
@@ -29,6 +27,10 @@ const PUBLIC: HeaderValue = HeaderValue::from_static("public, max-age=300, must-
 
 /// Only the viewer's browser may cache an image that is not public, for an hour.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, max-age=3600");
+
+/// The same for what is sent in place of a copy that a background job will make again.
+const PUBLIC_SUBSTITUTE: HeaderValue = HeaderValue::from_static("public, max-age=10, must-revalidate");
+const PRIVATE_SUBSTITUTE: HeaderValue = HeaderValue::from_static("private, max-age=10");
 
 /// An image that does not exist now, or not for this client, may be public a moment later.
 const NOT_FOUND: HeaderValue = HeaderValue::from_static("no-store");
@@ -65,9 +67,16 @@ pub async fn get(
     };
     // A signed URL is for one person, and is not purged from a cache together with the public one.
     let is_public = visible.is_public && signature.is_none();
-    let cache_control = if is_public { PUBLIC } else { PRIVATE };
-    match respond(&state, &visible.image, name.width, cache_control, &headers).await {
-        Ok(response) => response.unwrap_or_else(not_found),
+    let opened = match name.width {
+        None => images::open(&state.services, &visible.image).await,
+        Some(width) => {
+            let format = if accepts_webp(&headers) { ImageFormat::WebP } else { ImageFormat::Jpeg };
+            images::open_width(&state.services, &visible.image, width, format).await
+        }
+    };
+    match opened {
+        Ok(Some(file)) => respond(&name, file, is_public, &headers),
+        Ok(None) => not_found(),
         Err(error) => service_error(&error.into(), request_id::text_of(&id)),
     }
 }
@@ -97,53 +106,42 @@ impl ImageName {
     }
 }
 
-/// The response with an image; `None` if it does not have this width, or was deleted meanwhile.
-async fn respond(
-    state: &AppState,
-    image: &GigImage,
-    width: Option<i32>,
-    cache_control: HeaderValue,
-    headers: &HeaderMap,
-) -> Result<Option<Response>, service::Error> {
-    let services = &state.services;
-    let name = image.id.to_public();
-    let (format, etag) = match width {
-        None => (ImageFormat::Jpeg, format!("\"{name}\"")),
-        Some(width) => {
-            let Some(version) = image.variants().filter(|_| image.has_width(width)) else { return Ok(None) };
-            let is_webp = accepts_webp(headers);
-            let (format, extension) =
-                if is_webp { (ImageFormat::WebP, "webp") } else { (ImageFormat::Jpeg, "jpg") };
-            (format, format!("\"{name}-v{version}-{width}.{extension}\""))
-        }
+/// The response with a file of an image.
+fn respond(name: &ImageName, file: ImageFile, is_public: bool, headers: &HeaderMap) -> Response {
+    let (content_type, extension) = match file.format {
+        ImageFormat::Jpeg => (HeaderValue::from_static("image/jpeg"), "jpg"),
+        ImageFormat::WebP => (HeaderValue::from_static("image/webp"), "webp"),
+    };
+    let id = name.id.to_public();
+    // The tag names what is sent, which may not be what the path names.
+    let etag = match name.width.zip(file.version) {
+        Some((width, version)) => format!("\"{id}-v{version}-{width}.{extension}\""),
+        None => format!("\"{id}\""),
     };
     let mut response = if matches_if_none_match(headers, &etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let content = match width {
-            None => images::open(services, image).await?,
-            Some(width) => images::open_width(services, image, width, format).await?,
-        };
-        let Some(content) = content else { return Ok(None) };
-        let content_type = match format {
-            ImageFormat::Jpeg => HeaderValue::from_static("image/jpeg"),
-            ImageFormat::WebP => HeaderValue::from_static("image/webp"),
-        };
         let content_headers = [
             (header::CONTENT_TYPE, content_type),
             (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-            (header::CONTENT_LENGTH, content.bytes.into()),
+            (header::CONTENT_LENGTH, file.content.bytes.into()),
         ];
         // A client that reads slowly, or nothing, holds only a part of the file in memory.
-        (content_headers, Body::from_stream(content.parts)).into_response()
+        (content_headers, Body::from_stream(file.content.parts)).into_response()
+    };
+    let cache_control = match (is_public, file.is_substitute) {
+        (true, false) => PUBLIC,
+        (true, true) => PUBLIC_SUBSTITUTE,
+        (false, false) => PRIVATE,
+        (false, true) => PRIVATE_SUBSTITUTE,
     };
     let response_headers = response.headers_mut();
     response_headers.insert(header::CACHE_CONTROL, cache_control);
     response_headers.insert(header::ETAG, HeaderValue::from_str(&etag).expect("an id is ASCII"));
-    if width.is_some() {
+    if name.width.is_some() {
         response_headers.append(header::VARY, HeaderValue::from_static("accept"));
     }
-    Ok(Some(response))
+    response
 }
 
 fn not_found() -> Response {

@@ -12,16 +12,15 @@ use webp::WebPConfig;
 
 use crate::media::images::raster::fit;
 use crate::media::images::{
-    Bounds, EncodedImage, InvalidImage, decode_upload, encode_jpeg, encode_to, encode_within, resized,
+    Bounds, EncodedImage, InvalidImage, decode_upload, encode_jpeg, encode_within, resized,
 };
 
-/// The widths of the copies, and their largest sizes in bytes: twenty cards of 320 pixels have less than a megabyte. Of
-/// the largest width of `WIDTHS` in `src/domain/image.rs` there is no copy: it is that of the stored picture.
+/// The widths of the copies, and their largest sizes in bytes, whatever the height: twenty cards of 320 pixels have less
+/// than a megabyte. A copy of the full width of a picture has the size of the next larger width. There is no copy of
+/// the largest width of `WIDTHS` in `src/domain/image.rs`: it is that of the stored picture.
+///
+/// If you change what the copies are, raise `VARIANTS_VERSION`.
 const SIZES: [(u32, usize); 4] = [(1024, 350_000), (640, 150_000), (320, 45_000), (160, 16_000)];
-
-/// JPEG and WebP qualities to try, best first.
-const JPEG_QUALITIES: [u8; 5] = [80, 65, 50, 35, 20];
-const WEBP_QUALITIES: [u8; 5] = [75, 60, 45, 30, 15];
 
 /// The effort of the WebP encoder, from 0 to 6. More than this takes several times as long, and saves little.
 const WEBP_METHOD: i32 = 1;
@@ -34,6 +33,18 @@ const PLACEHOLDER_SIDE: u32 = 48;
 pub enum VariantFormat {
     Jpeg,
     WebP,
+}
+
+impl VariantFormat {
+    const ALL: [Self; 2] = [Self::Jpeg, Self::WebP];
+
+    /// The qualities to try, best first.
+    fn qualities(self) -> [u8; 5] {
+        match self {
+            Self::Jpeg => [80, 65, 50, 35, 20],
+            Self::WebP => [75, 60, 45, 30, 15],
+        }
+    }
 }
 
 /// The width of a copy.
@@ -52,14 +63,28 @@ pub struct VariantKey {
 }
 
 impl VariantKey {
-    /// All copies that a picture can have. The stored picture itself is the JPEG of full width.
-    pub fn all() -> impl Iterator<Item = Self> {
-        let widths = SIZES.iter().map(|(width, _)| VariantWidth::Pixels(*width));
-        let smaller = widths.flat_map(|width| {
-            [VariantFormat::Jpeg, VariantFormat::WebP].map(|format| Self { width, format })
-        });
-        smaller.chain([Self { width: VariantWidth::Full, format: VariantFormat::WebP }])
+    /// The copy in `width` pixels of a picture of which `full` pixels are stored. `None` for the JPEG of a large picture
+    /// in its full width, which is the stored picture itself.
+    pub fn new(width: u32, full: u32, format: VariantFormat) -> Option<Self> {
+        if width < full {
+            return Some(Self { width: VariantWidth::Pixels(width), format });
+        }
+        let is_stored = format == VariantFormat::Jpeg && max_bytes(full).is_none();
+        (!is_stored).then_some(Self { width: VariantWidth::Full, format })
     }
+
+    /// All copies that a picture can have.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let smaller = SIZES.iter().map(|(width, _)| VariantWidth::Pixels(*width));
+        let widths = smaller.chain([VariantWidth::Full]);
+        widths.flat_map(|width| VariantFormat::ALL.map(|format| Self { width, format }))
+    }
+}
+
+/// The largest size of a copy in bytes, by its width; `None` if it is that of the stored picture.
+fn max_bytes(width: u32) -> Option<usize> {
+    let size = SIZES.iter().rev().find(|(copy_width, _)| *copy_width >= width);
+    size.map(|(_, max_bytes)| *max_bytes)
 }
 
 /// The copies of a picture, and its placeholder.
@@ -90,8 +115,7 @@ pub fn encode_with_variants(
     bounds: &Bounds,
 ) -> Result<(EncodedImage, Variants), InvalidImage> {
     let (encoded, pixels) = encode_within(pixels, bounds)?;
-    let variants = make(pixels, bounds.stored_max_bytes)?;
-    Ok((encoded, variants))
+    Ok((encoded, make(pixels, bounds.stored_max_bytes)))
 }
 
 /// Makes the copies of a picture that was stored without them.
@@ -99,23 +123,22 @@ pub fn encode_with_variants(
 /// # Errors
 /// The picture is not one that was stored.
 pub fn of_stored(stored: &[u8], bounds: &Bounds) -> Result<Variants, InvalidImage> {
-    make(decode_upload(stored, bounds)?, bounds.stored_max_bytes)
+    Ok(make(decode_upload(stored, bounds)?, bounds.stored_max_bytes))
 }
 
-fn make(pixels: RgbImage, full_max_bytes: usize) -> Result<Variants, InvalidImage> {
-    let width = pixels.width();
-    let mut files = Vec::with_capacity(2 * SIZES.len() + 1);
-    let full = VariantKey { width: VariantWidth::Full, format: VariantFormat::WebP };
-    files.push((full, encode_copy(&pixels, VariantFormat::WebP, full_max_bytes)?));
-    let mut pixels = pixels;
-    for (copy_width, max_bytes) in SIZES.into_iter().filter(|(copy_width, _)| *copy_width < width) {
-        pixels = resized(&pixels, (copy_width, scaled_height(pixels.dimensions(), copy_width)));
-        for format in [VariantFormat::Jpeg, VariantFormat::WebP] {
-            let key = VariantKey { width: VariantWidth::Pixels(copy_width), format };
-            files.push((key, encode_copy(&pixels, format, max_bytes)?));
+fn make(mut pixels: RgbImage, stored_max_bytes: usize) -> Variants {
+    let full = pixels.width();
+    let smaller = SIZES.iter().map(|(width, _)| *width).filter(|width| *width < full);
+    let mut files = Vec::with_capacity(VariantFormat::ALL.len() * (SIZES.len() + 1));
+    for width in std::iter::once(full).chain(smaller) {
+        if width < full {
+            pixels = resized(&pixels, (width, scaled_height(pixels.dimensions(), width)));
         }
+        let max_bytes = max_bytes(width).unwrap_or(usize::MAX).min(stored_max_bytes);
+        let keys = VariantFormat::ALL.into_iter().filter_map(|format| VariantKey::new(width, full, format));
+        files.extend(keys.map(|key| (key, encode_copy(&pixels, key.format, max_bytes))));
     }
-    Ok(Variants { files, placeholder: placeholder(&pixels) })
+    Variants { files, placeholder: placeholder(&pixels) }
 }
 
 fn scaled_height(size: (u32, u32), width: u32) -> u32 {
@@ -123,15 +146,30 @@ fn scaled_height(size: (u32, u32), width: u32) -> u32 {
     u32::try_from(rounded).unwrap_or(u32::MAX).max(1)
 }
 
-fn encode_copy(pixels: &RgbImage, format: VariantFormat, max_bytes: usize) -> Result<Bytes, InvalidImage> {
-    let (encoded, _) = match format {
-        VariantFormat::Jpeg => {
-            let encode = |pixels: &RgbImage, quality| encode_jpeg(pixels, quality, SamplingFactor::F_2_2);
-            encode_to(pixels, max_bytes, &JPEG_QUALITIES, encode)?
+/// Encodes a copy in the best quality with which it has at most `max_bytes`. A copy is as wide as its name says: if no
+/// quality is low enough, as for noise, it loses detail and keeps its size in pixels.
+fn encode_copy(pixels: &RgbImage, format: VariantFormat, max_bytes: usize) -> Bytes {
+    let size = pixels.dimensions();
+    let mut side = size.0.max(size.1);
+    let mut blurred: Option<RgbImage> = None;
+    loop {
+        let current = blurred.as_ref().unwrap_or(pixels);
+        let mut smallest = Vec::new();
+        for quality in format.qualities() {
+            smallest = match format {
+                VariantFormat::Jpeg => encode_jpeg(current, quality, SamplingFactor::F_2_2),
+                VariantFormat::WebP => encode_webp(current, quality),
+            };
+            if smallest.len() <= max_bytes {
+                return smallest.into();
+            }
         }
-        VariantFormat::WebP => encode_to(pixels, max_bytes, &WEBP_QUALITIES, encode_webp)?,
-    };
-    Ok(encoded.bytes)
+        side /= 2;
+        if side == 0 {
+            return smallest.into();
+        }
+        blurred = Some(resized(&resized(pixels, fit(size, side)), size));
+    }
 }
 
 fn encode_webp(pixels: &RgbImage, quality: u8) -> Vec<u8> {
@@ -198,7 +236,8 @@ mod tests {
                 RgbImage::from_fn(size.0, size.1, |x, _| Rgb([if 2 * x < size.0 { 220 } else { 30 }; 3]));
             let (stored, variants) = encode_with_variants(pixels, &bounds).unwrap();
             assert_eq!((stored.width, stored.height), size);
-            assert_eq!(variants.files.len(), 2 * widths.len() + 1, "{size:?}");
+            let full = if size.0 > 1024 { 1 } else { 2 };
+            assert_eq!(variants.files.len(), 2 * widths.len() + full, "{size:?}");
             for (key, bytes) in &variants.files {
                 let shown = image::load_from_memory_with_format(bytes, format_of(*key)).unwrap().into_rgb8();
                 let expected = match key.width {
@@ -215,17 +254,44 @@ mod tests {
     }
 
     #[test]
-    fn copies_of_noise_are_within_their_sizes() {
+    fn copies_of_noise_have_their_widths_and_are_within_their_sizes() {
         let bounds = Bounds::default();
-        let (stored, variants) = encode_with_variants(noisy(1500, 1500), &bounds).unwrap();
-        for (key, bytes) in &variants.files {
-            let max = match key.width {
-                VariantWidth::Full => bounds.stored_max_bytes,
-                VariantWidth::Pixels(width) => SIZES.iter().find(|(it, _)| *it == width).unwrap().1,
-            };
-            assert!(bytes.len() <= max, "{key:?}: {}", bytes.len());
+        for size in [
+            (1500, 1500),
+            (1024, 2048),
+            (1023, 2048),
+            (641, 2048),
+            (330, 2048),
+            (320, 320),
+            (300, 2000),
+            (170, 2048),
+            (160, 2048),
+            (3, 2048),
+            (2048, 3),
+        ] {
+            let variants = make(noisy(size.0, size.1), bounds.stored_max_bytes);
+            for (key, bytes) in &variants.files {
+                let width = match key.width {
+                    VariantWidth::Full => size.0,
+                    VariantWidth::Pixels(width) => width,
+                };
+                let max = max_bytes(width).unwrap_or(bounds.stored_max_bytes);
+                assert!(bytes.len() <= max, "{size:?} {key:?}: {}", bytes.len());
+                let shown = image::load_from_memory_with_format(bytes, format_of(*key)).unwrap();
+                assert_eq!(shown.width(), width, "{size:?} {key:?}");
+                assert_eq!(VariantKey::new(width, size.0, key.format), Some(*key));
+            }
         }
-        assert!(stored.bytes.len() <= bounds.stored_max_bytes);
+    }
+
+    #[test]
+    fn a_copy_keeps_its_size_in_pixels_even_if_nothing_fits() {
+        for format in VariantFormat::ALL {
+            let bytes = encode_copy(&noisy(40, 30), format, 1);
+            let key = VariantKey { width: VariantWidth::Full, format };
+            let shown = image::load_from_memory_with_format(&bytes, format_of(key)).unwrap();
+            assert_eq!((shown.width(), shown.height()), (40, 30));
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, QueryResult};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 
 use crate::domain::gig_filter::PRICE_RANGE_STARTS;
 use crate::domain::id::{CategoryId, UserId};
@@ -33,16 +33,21 @@ pub enum Bucket {
 /// The most tags that a facet has. Sellers can invent any number of tags.
 const MAX_TAGS: usize = 20;
 
-/// The buckets of the list that are not empty, with their number of gigs, largest first.
-pub async fn counts(db: &impl ConnectionTrait, query: &GigQuery, facet: Facet) -> Result<Vec<(Bucket, i64)>> {
-    let mut sql = Sql::new(db.get_database_backend());
+/// The statement of [`counts`].
+pub fn statement(backend: DbBackend, query: &GigQuery, facet: Facet) -> Statement {
+    let mut sql = Sql::new(backend);
     select(&mut sql, facet, "");
     conditions(&mut sql, query, Some(MatchField::Anywhere));
     sql.push(" GROUP BY bucket ORDER BY COUNT(*) DESC, bucket");
     if facet == Facet::Tag {
         sql.push(" LIMIT ").push_number(MAX_TAGS as u64);
     }
-    let rows = db.query_all_raw(sql.into_statement()).await?;
+    sql.into_statement()
+}
+
+/// The buckets of the list that are not empty, with their number of gigs, largest first.
+pub async fn counts(db: &impl ConnectionTrait, query: &GigQuery, facet: Facet) -> Result<Vec<(Bucket, i64)>> {
+    let rows = db.query_all_raw(statement(db.get_database_backend(), query, facet)).await?;
     rows.iter().map(|row| Ok((bucket(facet, row)?, row.try_get_by_index(1)?))).collect()
 }
 

@@ -105,12 +105,17 @@ pub async fn pages_of_sellers(
     Ok(rows_by_seller.into_iter().map(|(seller, rows)| (seller, Page::from_rows(rows, request))).collect())
 }
 
-/// How many gigs the list has.
-pub async fn count(db: &impl ConnectionTrait, query: &GigQuery) -> Result<i32> {
-    let mut sql = Sql::new(db.get_database_backend());
+/// The statement of [`count`].
+pub fn count_statement(backend: DbBackend, query: &GigQuery) -> Statement {
+    let mut sql = Sql::new(backend);
     sql.push("SELECT COUNT(*) FROM gig WHERE ");
     conditions(&mut sql, query, Some(MatchField::Anywhere));
-    let row = db.query_one_raw(sql.into_statement()).await?;
+    sql.into_statement()
+}
+
+/// How many gigs the list has.
+pub async fn count(db: &impl ConnectionTrait, query: &GigQuery) -> Result<i32> {
+    let row = db.query_one_raw(count_statement(db.get_database_backend(), query)).await?;
     let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
     Ok(i32::try_from(count).unwrap_or(i32::MAX))
 }
