@@ -11,8 +11,8 @@ use crate::query_plans::{cases, expect_index_on_postgres, expect_index_on_sqlite
 use crate::support::on_both_back_ends;
 use crate::support::test_app::TestApp;
 
-/// The conditions that few gigs meet: to count those, no index of all gigs is read to its end.
-const SELECTIVE: [&str; 5] = ["a category", "a seller", "a rare tag", "all tags", "a rare level"];
+/// The conditions on the gig itself that few gigs meet. (For those on its seller, see docs/adr/0028-filters.md.)
+const SELECTIVE: [&str; 4] = ["a category", "a seller", "a rare tag", "all tags"];
 
 async fn no_count_of_few_gigs_scans_the_whole_table(app: TestApp) {
     let (category, seller) = fill(&app).await;
@@ -51,7 +51,7 @@ async fn no_count_of_few_gigs_scans_the_whole_table(app: TestApp) {
             }
         }
     }
-    assert!(checked > 1_000, "{checked}");
+    assert!(checked > 700, "{checked}");
 }
 
 on_both_back_ends!(no_count_of_few_gigs_scans_the_whole_table);

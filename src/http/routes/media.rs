@@ -67,6 +67,12 @@ pub async fn get(
     };
     // A signed URL is for one person, and is not purged from a cache together with the public one.
     let is_public = visible.is_public && signature.is_none();
+    // A client that has the stored image does not cause its file to be read.
+    let stored_tag = format!("\"{}\"", name.id.to_public());
+    if name.width.is_none() && matches_if_none_match(&headers, &stored_tag) {
+        let caching = if is_public { PUBLIC } else { PRIVATE };
+        return with_headers(StatusCode::NOT_MODIFIED.into_response(), &name, &stored_tag, caching);
+    }
     let opened = match name.width {
         None => images::open(&state.services, &visible.image).await,
         Some(width) => {
@@ -118,7 +124,7 @@ fn respond(name: &ImageName, file: ImageFile, is_public: bool, headers: &HeaderM
         Some((width, version)) => format!("\"{id}-v{version}-{width}.{extension}\""),
         None => format!("\"{id}\""),
     };
-    let mut response = if matches_if_none_match(headers, &etag) {
+    let response = if matches_if_none_match(headers, &etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let content_headers = [
@@ -135,11 +141,21 @@ fn respond(name: &ImageName, file: ImageFile, is_public: bool, headers: &HeaderM
         (false, false) => PRIVATE,
         (false, true) => PRIVATE_SUBSTITUTE,
     };
-    let response_headers = response.headers_mut();
-    response_headers.insert(header::CACHE_CONTROL, cache_control);
-    response_headers.insert(header::ETAG, HeaderValue::from_str(&etag).expect("an id is ASCII"));
+    with_headers(response, name, &etag, cache_control)
+}
+
+/// Adds the headers that a response has with and without a body.
+fn with_headers(
+    mut response: Response,
+    name: &ImageName,
+    etag: &str,
+    cache_control: HeaderValue,
+) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, cache_control);
+    headers.insert(header::ETAG, HeaderValue::from_str(etag).expect("an id is ASCII"));
     if name.width.is_some() {
-        response_headers.append(header::VARY, HeaderValue::from_static("accept"));
+        headers.append(header::VARY, HeaderValue::from_static("accept"));
     }
     response
 }
