@@ -69,9 +69,7 @@ pub async fn run(services: Arc<Services>) {
         if round % ROUNDS_BETWEEN_SWEEPS == 0 {
             match delete_orphans(&services).await {
                 Ok(0) => {}
-                Ok(count) => {
-                    tracing::info!(count, "deleted the copies of pictures that do not exist any more")
-                }
+                Ok(count) => tracing::info!(count, "deleted the copies of pictures that do not exist"),
                 Err(error) => tracing::warn!(%error, "deleting copies of pictures failed"),
             }
         }

@@ -150,7 +150,7 @@ fn scaled_height(size: (u32, u32), width: u32) -> u32 {
 /// quality is low enough, as for noise, it loses detail and keeps its size in pixels.
 fn encode_copy(pixels: &RgbImage, format: VariantFormat, max_bytes: usize) -> Bytes {
     let size = pixels.dimensions();
-    let mut side = size.0.max(size.1);
+    let mut detail = size.0.max(size.1);
     let mut blurred: Option<RgbImage> = None;
     loop {
         let current = blurred.as_ref().unwrap_or(pixels);
@@ -164,11 +164,11 @@ fn encode_copy(pixels: &RgbImage, format: VariantFormat, max_bytes: usize) -> By
                 return smallest.into();
             }
         }
-        side /= 2;
-        if side == 0 {
+        detail /= 2;
+        if detail == 0 {
             return smallest.into();
         }
-        blurred = Some(resized(&resized(pixels, fit(size, side)), size));
+        blurred = Some(resized(&resized(pixels, fit(size, detail)), size));
     }
 }
 
