@@ -14,12 +14,16 @@ use hmac::{Hmac, Mac};
 use rand::TryRngCore;
 use secrecy::zeroize::Zeroizing;
 use sha2::Sha256;
+use uuid::Uuid;
 
 use crate::domain::id::{AttemptId, UserId};
 use crate::domain::wrapped_key::WrappedKey;
 
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
+
+/// What the key of [`Vault::encrypt_comparable`] is derived from the index key by. Stored data depend on it.
+const INDEX_CIPHER: &str = "key of comparable data";
 
 /// Why data cannot be encrypted or decrypted.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -40,6 +44,8 @@ pub struct Vault {
     newest_key_id: String,
     /// The state of [`Vault::hash`], keyed by the index key.
     index: Hmac<Sha256>,
+    /// A key that is derived from the index key.
+    index_cipher: XChaCha20Poly1305,
 }
 
 impl std::fmt::Debug for Vault {
@@ -92,7 +98,8 @@ impl Vault {
         let newest_key_id = keys.last()?.0.to_owned();
         let keys = keys.iter().map(|(id, key)| ((*id).to_owned(), cipher(*key))).collect();
         let index = <Hmac<Sha256> as Mac>::new_from_slice(index_key).expect("HMAC takes a key of any length");
-        Some(Self { keys, newest_key_id, index })
+        let index_cipher = cipher(&index.clone().chain_update(INDEX_CIPHER).finalize().into_bytes());
+        Some(Self { keys, newest_key_id, index, index_cipher })
     }
 
     /// The id of the key that wraps new data keys.
@@ -139,6 +146,33 @@ impl Vault {
     pub fn hash(&self, purpose: &str, text: &[u8]) -> Vec<u8> {
         let mac = self.index.clone().chain_update(purpose).chain_update([0]).chain_update(text);
         mac.finalize().into_bytes().to_vec()
+    }
+
+    /// Encrypts what is compared with the data of other users, bound to `context`. The key is derived from the index
+    /// key: it is of no user, so an erasure does not destroy it, and it never changes.
+    ///
+    /// # Errors
+    /// [`VaultError::NoRandomness`].
+    pub fn encrypt_comparable(&self, context: &str, plaintext: &[u8]) -> Result<Vec<u8>, VaultError> {
+        encrypt(&self.index_cipher, context, plaintext)
+    }
+
+    /// Decrypts what [`encrypt_comparable`](Self::encrypt_comparable) has encrypted with the same `context`.
+    ///
+    /// # Errors
+    /// [`VaultError::Tampered`].
+    pub fn decrypt_comparable(&self, context: &str, encrypted: &[u8]) -> Result<Vec<u8>, VaultError> {
+        decrypt(&self.index_cipher, context, encrypted)
+    }
+
+    /// A random id, which does not tell when it was made.
+    ///
+    /// # Errors
+    /// [`VaultError::NoRandomness`].
+    pub fn random_id(&self) -> Result<Uuid, VaultError> {
+        let mut bytes = [0; 16];
+        fill_random(&mut bytes)?;
+        Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
     }
 
     fn wrap(&self, key: &[u8], owner: KeyOwner) -> Result<WrappedKey, VaultError> {
@@ -210,8 +244,6 @@ fn decrypt(cipher: &XChaCha20Poly1305, context: &str, encrypted: &[u8]) -> Resul
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     const A: (&str, &[u8; KEY_BYTES]) = ("a", &[1; KEY_BYTES]);
@@ -251,6 +283,18 @@ mod tests {
         assert_eq!(new.unwrap(&wrapped, ann).unwrap_err(), VaultError::MissingKey("a".into()));
         let relabelled = WrappedKey { key_id: "b".into(), ..wrapped };
         assert_eq!(both.unwrap(&relabelled, ann).unwrap_err(), VaultError::Tampered);
+    }
+
+    #[test]
+    fn comparable_data_needs_the_index_key_and_survives_a_rotation() {
+        let old = Vault::new(&[A], b"index").unwrap();
+        let encrypted = old.encrypt_comparable("picture 1", b"cells").unwrap();
+        let new = Vault::new(&[B], b"index").unwrap();
+        assert_eq!(new.decrypt_comparable("picture 1", &encrypted).unwrap(), b"cells");
+        assert_eq!(new.decrypt_comparable("picture 2", &encrypted).unwrap_err(), VaultError::Tampered);
+        let other = Vault::new(&[A], b"another").unwrap();
+        assert_eq!(other.decrypt_comparable("picture 1", &encrypted).unwrap_err(), VaultError::Tampered);
+        assert_ne!(new.random_id().unwrap(), new.random_id().unwrap());
     }
 
     #[test]

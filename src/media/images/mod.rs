@@ -14,6 +14,7 @@ mod container;
 mod decode;
 mod exif;
 mod invalid_image;
+pub mod perceptual;
 mod raster;
 #[cfg(test)]
 mod samples;
@@ -30,6 +31,7 @@ use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use self::raster::fit;
 
 pub use crate::media::images::invalid_image::InvalidImage;
+use crate::media::images::perceptual::Preview;
 
 /// JPEG qualities to try, best first. Below the last one, a smaller image looks better than a coarser one.
 const QUALITIES: [u8; 6] = [85, 78, 70, 60, 50, 40];
@@ -101,6 +103,16 @@ pub struct EncodedImage {
 pub fn reencode(input: &[u8], bounds: &Bounds) -> Result<EncodedImage, InvalidImage> {
     let (encoded, _) = encode_within(decode_upload(input, bounds)?, bounds)?;
     Ok(encoded)
+}
+
+/// Decodes and encodes a file as [`reencode`] does. Also returns a preview, by which the picture can be recognized.
+///
+/// # Errors
+/// Those of [`reencode`].
+pub fn reencode_with_preview(input: &[u8], bounds: &Bounds) -> Result<(EncodedImage, Preview), InvalidImage> {
+    let (encoded, pixels) = encode_within(decode_upload(input, bounds)?, bounds)?;
+    let preview = Preview::of(&pixels).ok_or(InvalidImage::Empty)?;
+    Ok((encoded, preview))
 }
 
 /// Decodes a file: the pixels as they will be stored.
