@@ -7,14 +7,17 @@
 pub mod audit_entry;
 pub mod category;
 pub mod event;
+pub mod fingerprint;
 pub mod gig;
 pub mod gig_image;
 pub mod gig_tag;
 pub mod idempotent_request;
 pub mod identity_document;
 pub mod log_meta;
+pub mod picture_signature;
 pub mod refresh_token;
 pub mod review_decision;
+pub mod review_flag;
 pub mod review_item;
 pub mod session;
 pub mod stream_ticket;

@@ -26,6 +26,8 @@ mod m20261129_000003_filters;
 mod m20261129_000005_image_variants;
 mod m20261129_000006_review_summary;
 mod m20261129_000007_outdated_variants;
+mod m20261129_000010_flags;
+mod m20261129_000011_fingerprints;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -51,6 +53,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000005_image_variants::Migration),
             Box::new(m20261129_000006_review_summary::Migration),
             Box::new(m20261129_000007_outdated_variants::Migration),
+            Box::new(m20261129_000010_flags::Migration),
+            Box::new(m20261129_000011_fingerprints::Migration),
         ]
     }
 }

@@ -27,18 +27,20 @@ use crate::store::users;
 /// The status of each applicant's verification, by mailbox. Sellers of level 5 or higher are cleared, except
 /// one who is in review and one who has not begun. The seller whose account `gigway serve --demo` prints has
 /// not begun either.
+///
+/// The last one submits the number of the first one's document, which was rejected as altered: see [`document_number`].
 const TARGET_STATUSES: [(&str, TargetStatus); 11] = [
+    ("callum", TargetStatus::Rejected),
     ("mei", TargetStatus::Cleared),
     ("ingrid", TargetStatus::Cleared),
     ("grace", TargetStatus::Cleared),
     ("thandiwe", TargetStatus::Cleared),
     ("oleksandr", TargetStatus::Cleared),
     ("leila", TargetStatus::InReview),
-    ("jonas", TargetStatus::InReview),
     ("diego", TargetStatus::InProgress),
     ("claire", TargetStatus::ActionRequired),
-    ("callum", TargetStatus::Rejected),
     ("hannah", TargetStatus::Revoked),
+    ("jonas", TargetStatus::InReview),
 ];
 
 /// How many verifications are seeded at the same time.
@@ -145,8 +147,15 @@ fn personal_info(applicant: &Viewer, number: u32) -> PersonalInfoForm {
         region: None,
         postal_code: format!("{:05}", 10_000 + number),
         country_code: "DE".to_owned(),
-        document_number: format!("SPEC{number:05}"),
+        document_number: document_number(number),
     }
+}
+
+/// The number of an applicant's document. The last applicant has that of the first one, so that reviewers see flags.
+fn document_number(number: u32) -> String {
+    let is_last = usize::try_from(number) == Ok(TARGET_STATUSES.len());
+    let number = if is_last { 1 } else { number };
+    format!("SPEC{number:05}")
 }
 
 /// The letters of SPECIMEN as bitmaps of five by seven pixels.

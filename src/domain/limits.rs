@@ -97,7 +97,8 @@ limit_table! {
     pub struct VerificationLimits {
         /// Bytes of the image of a document as it is uploaded.
         document_max_bytes: usize = 10 * 1024 * 1024, in 1..=UPLOAD_MAX_BYTES;
-        /// How many times an applicant can submit. Sending back the last submission is a rejection.
+        /// How many times an applicant can submit. The last submission cannot be sent back: a reviewer clears or rejects
+        /// it.
         attempts_max: i32 = 3, in 1..=100;
         /// From this worker level on, selling and taking orders need a verified identity.
         required_from_level: i32 = 5, in 0..=10_000;
@@ -141,6 +142,9 @@ limit_table! {
         abandoned_days: i32 = 30, in 1..=36_500;
         /// Days from the decision until the encrypted form and the decisions are erased.
         records_days: i32 = 5 * 365, in 1..=36_500;
+        /// Days from a decision for fraud or sanctions until the fingerprints of the submission are deleted. They are
+        /// kept after an erasure.
+        fingerprints_days: i32 = 5 * 365, in 1..=36_500;
     }
 }
 
@@ -165,6 +169,11 @@ impl RetentionLimits {
     /// The form and the decisions are erased if the decision was before this.
     pub fn records_cutoff(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         now - TimeDelta::days(i64::from(self.records_days))
+    }
+
+    /// Fingerprints are deleted if the decision was before this.
+    pub fn fingerprints_cutoff(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        now - TimeDelta::days(i64::from(self.fingerprints_days))
     }
 }
 

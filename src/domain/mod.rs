@@ -11,6 +11,7 @@
 //! | widths and alternative text of an image | `image.rs` | `GigLimits` |
 //! | form of a verification | `personal_info.rs` | `VerificationLimits` |
 //! | review queue, decisions | `review.rs` | `ReviewLimits` |
+//! | what the record says about a submission | `flag.rs` | |
 //! | reason codes | `reason.rs` | `ReviewLimits` |
 //! | what a user may do | `permission.rs` | `VerificationLimits`, `GigLimits` |
 //! | sign-up, sessions | `account.rs` | `AccountLimits` |
@@ -28,6 +29,7 @@ pub mod country;
 pub mod document_number;
 pub mod entered;
 pub mod event;
+pub mod flag;
 pub mod gig;
 pub mod gig_filter;
 pub mod gig_form;

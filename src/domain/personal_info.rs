@@ -127,8 +127,12 @@ impl PersonalInfoForm {
 impl PersonalInfo {
     /// The country and the key of the number, which together identify a document of one type.
     pub fn document_key(&self) -> String {
-        let number = document_number_key(&self.document_number).unwrap_or_default();
-        format!("{}:{number}", self.country_code)
+        format!("{}:{}", self.country_code, self.number_key())
+    }
+
+    /// The key of the number, whatever the type and the country of the document.
+    pub fn number_key(&self) -> String {
+        document_number_key(&self.document_number).unwrap_or_default()
     }
 }
 

@@ -110,19 +110,6 @@ const GIG_REASONS: [KnownReason; 10] = [
     known(OTHER, ReasonCategory::Other, true, ""),
 ];
 
-/// The user has used all attempts. Added when the last attempt is sent back; reviewers cannot use it.
-pub const ATTEMPTS_EXCEEDED: KnownReason =
-    known("ATTEMPTS_EXCEEDED", ReasonCategory::Other, false, "All attempts are used.");
-
-/// Another user's verification with the same document is CLEARED or IN_REVIEW.
-pub const DUPLICATE_IDENTITY: KnownReason = known(
-    "DUPLICATE_IDENTITY",
-    ReasonCategory::Fraud,
-    false,
-    "The same document is used by another account.",
-)
-.confidential();
-
 /// Reasons to send back, reject or revoke a verification: code, category, whether the user can fix it,
 /// default text.
 const VERIFICATION_REASONS: [KnownReason; 13] = {
@@ -143,7 +130,8 @@ const VERIFICATION_REASONS: [KnownReason; 13] = {
         known("DATA_MISMATCH", Data, true, "The form does not match the document."),
         known("UNDER_AGE", Data, false, "You are below the minimum age."),
         known("DOCUMENT_TAMPERED", Fraud, false, "The document has been altered."),
-        DUPLICATE_IDENTITY,
+        known("DUPLICATE_IDENTITY", Fraud, false, "The same document is used by another account.")
+            .confidential(),
         known("SANCTIONED", Fraud, false, "The person is on a sanctions list.").confidential(),
         known(OTHER, ReasonCategory::Other, true, ""),
     ]

@@ -30,7 +30,7 @@ use async_graphql::dataloader::DataLoader;
 use tracing::Span;
 
 use crate::domain::id::UserId;
-use crate::domain::user::Viewer;
+use crate::domain::user::{Role, Viewer};
 use crate::events::cursor::Cursor;
 use crate::graphql::error::{Error, ErrorCode, Result};
 use crate::graphql::load_spawner::{LoadSpawner, NoDelay};
@@ -363,6 +363,15 @@ pub trait ContextExt<'a> {
     fn require_reviewer(&self) -> Result<&'a Viewer> {
         let viewer = self.require_viewer()?;
         if viewer.role.can_review() { Ok(viewer) } else { Err(service::Error::Forbidden.into()) }
+    }
+
+    /// The signed-in user, who must be an administrator.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED without a valid session, FORBIDDEN for everybody else.
+    fn require_admin(&self) -> Result<&'a Viewer> {
+        let viewer = self.require_viewer()?;
+        if viewer.role == Role::Admin { Ok(viewer) } else { Err(service::Error::AdminRequired.into()) }
     }
 }
 

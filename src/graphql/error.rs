@@ -263,6 +263,7 @@ impl From<service::Error> for Error {
             service::Error::Forbidden => {
                 Self::new(ErrorCode::Forbidden, "The role REVIEWER or ADMIN is required.")
             }
+            service::Error::AdminRequired => Self::new(ErrorCode::Forbidden, "The role ADMIN is required."),
             service::Error::RateLimited(delay) => {
                 let seconds = whole_seconds(delay);
                 let message = format!("Too many failed sign-in attempts. Try again in {seconds} s.");

@@ -56,7 +56,10 @@ pub async fn run(services: Arc<Services>) {
             let summary = crate::service::retention::apply(&services).await;
             log_result(
                 "retention",
-                summary.map(|erased| erased.documents + erased.abandoned + erased.records),
+                summary.map(|erased| {
+                    let fingerprints = usize::try_from(erased.fingerprints).unwrap_or(usize::MAX);
+                    erased.documents + erased.abandoned + erased.records + fingerprints
+                }),
             );
         }
         tokio::time::sleep(INTERVAL).await;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::domain::blob::{BlobId, UPLOAD_MAX_DURATION};
 use crate::domain::id::UserId;
 use crate::service::{Error, Result, Services, UnitOfWork};
-use crate::store::{blobs, users};
+use crate::store::{blobs, picture_signatures, users};
 
 /// How many records are read at once.
 const BATCH_SIZE: u64 = 100;
@@ -38,15 +38,24 @@ pub(super) async fn adopt(work: &UnitOfWork<'_>, id: impl Into<BlobId>) -> Resul
     Err(Error::internal("the upload took too long, and its blob was deleted"))
 }
 
-/// Records blobs that are to be deleted, in the transaction that deletes the rows that refer to them. Call
-/// [`delete`] after the commit.
+/// Records blobs that are to be deleted, in the transaction that deletes the rows that refer to them. What pictures of
+/// documents are recognized by is deleted at once. Call [`delete`] after the commit.
 pub(super) async fn discard(
     services: &Services,
     work: &UnitOfWork<'_>,
     owner_id: UserId,
     ids: &[BlobId],
 ) -> Result<()> {
-    Ok(blobs::insert(work.tx(), owner_id, ids, services.now()).await?)
+    blobs::insert(work.tx(), owner_id, ids, services.now()).await?;
+    let is_document = |id: &BlobId| match id {
+        BlobId::GigImage(_) => None,
+        BlobId::IdentityDocument(id) => Some(*id),
+    };
+    let documents: Vec<_> = ids.iter().filter_map(is_document).collect();
+    if !documents.is_empty() {
+        picture_signatures::delete_all(work.tx(), &documents).await?;
+    }
+    Ok(())
 }
 
 /// Deletes those of the blobs that have a record, and returns how many.

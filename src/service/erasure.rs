@@ -2,7 +2,8 @@
 //!
 //! Erasing destroys the user's data key: copies of the encrypted form and images, wherever they are, can then
 //! no longer be decrypted. It also removes the texts and images of the user's gigs, and what reviewers wrote
-//! about them. The record stays: status, times, reason codes, and who decided. `retention` erases data whose
+//! about them. The record stays: status, times, reason codes, and who decided, and the fingerprints of a submission that
+//! was rejected or revoked for fraud or sanctions, which then name nobody (`fingerprints`). `retention` erases data whose
 //! retention period is over, without a request.
 //!
 //! Every act of a user, or about one, locks the user first ([`Services::begin_for`]), and so does an erasure.
@@ -31,7 +32,8 @@ use crate::service::user_admin::{end_sessions, lock_not_erased, require_not_eras
 use crate::service::{Error, Result, Services, UnitOfWork, blobs, user_admin};
 use crate::store::verifications::VerificationRecord;
 use crate::store::{
-    blobs as blob_records, gigs, idempotency, images, reviews, sessions, users, verifications,
+    blobs as blob_records, fingerprints, flags, gigs, idempotency, images, reviews, sessions, users,
+    verifications,
 };
 
 /// Erases a user: destroys their identity data and stored idempotency keys, ends their sessions, archives their
@@ -194,6 +196,8 @@ pub(super) async fn destroy_identity_data(
     verification.erased_at = Some(services.now());
     verification.version += 1;
     verifications::write(work.tx(), &record, services.now()).await?;
+    fingerprints::make_anonymous(work.tx(), user_id).await?;
+    flags::forget_subject(work.tx(), SubjectId::Verification(user_id)).await?;
     reviews::strip_free_text(work.tx(), &[SubjectId::Verification(user_id)]).await?;
     let status = record.verification.status;
     work.record(EventBody::verification_status(&record.verification, status));

@@ -10,7 +10,7 @@ use crate::service::audit::SYSTEM;
 use crate::service::erasure::{destroy_identity_data, discard_documents};
 use crate::service::{Result, Services, blobs};
 use crate::store::verifications::RetentionCategory;
-use crate::store::{reviews, users, verifications};
+use crate::store::{fingerprints, reviews, users, verifications};
 
 /// How many users' data a run has erased, by category.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct RetentionSummary {
     pub abandoned: usize,
     /// Users whose form and decisions were erased.
     pub records: usize,
+    /// Fingerprints that were deleted.
+    pub fingerprints: u64,
 }
 
 /// Applies the retention periods to every user who is not under a legal hold. A failure for one user does not
@@ -53,7 +55,18 @@ pub async fn apply(services: &Services) -> Result<RetentionSummary> {
             RetentionCategory::Documents => summary.documents = erased,
         }
     }
+    match delete_fingerprints(services, rules.fingerprints_cutoff(now)).await {
+        Ok(deleted) => summary.fingerprints = deleted,
+        Err(error) => last_error = Some(error),
+    }
     last_error.map_or(Ok(summary), Err)
+}
+
+async fn delete_fingerprints(services: &Services, before: DateTime<Utc>) -> Result<u64> {
+    let work = services.begin().await?;
+    let deleted = fingerprints::delete_older_than(work.tx(), before).await?;
+    work.commit().await?;
+    Ok(deleted)
 }
 
 /// Locks the user, and erases one category of their data if its retention period is still over then. Returns

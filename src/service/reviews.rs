@@ -83,7 +83,8 @@ pub async fn decide_gig(
     let mut validator = Validator::default();
     input.decision.check_reasons(input.reasons.len(), &mut validator);
     let reasons = reason::resolve(input.reasons, ReviewKind::Gig, limits, &mut validator);
-    let note = validate_note(input.internal_note.as_deref(), limits, &mut validator);
+    let note = input.internal_note.as_deref();
+    let note = validate_note(note, "internalNote", "The note", limits, &mut validator);
     validator.finish()?;
 
     let now = services.now();
@@ -129,14 +130,17 @@ pub async fn decide_gig(
     Ok(Decided { subject: gig, item })
 }
 
-/// Normalizes and checks the note; `None` if it shows nothing.
+/// Normalizes and checks a note, or a reason that only reviewers read; `None` if it shows nothing. `name` starts the
+/// messages.
 pub(super) fn validate_note(
     note: Option<&str>,
+    path: &str,
+    name: &str,
     limits: &ReviewLimits,
     validator: &mut Validator,
 ) -> Option<String> {
     let note = normalize_optional_text(note)?;
-    validator.check_text("internalNote", "The note", &note, 1, limits.internal_note_max_chars);
+    validator.check_text(path, name, &note, 1, limits.internal_note_max_chars);
     Some(note)
 }
 

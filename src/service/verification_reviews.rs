@@ -26,9 +26,12 @@ use crate::domain::violation::{Validator, Violation, ViolationCode};
 use crate::service::audit;
 use crate::service::audit::Actor;
 use crate::service::error::require_reviewer;
+use crate::service::flags;
 use crate::service::gigs::apply_transition;
 use crate::service::reviews::{Decided, erased_subject_error, update_item, validate_note};
-use crate::service::verifications::{decrypt_personal_info, document_context, save_change};
+use crate::service::verifications::{
+    decrypt_personal_info, document_context, readable_number_hash, save_change,
+};
 use crate::service::{Error, Result, Services, UnitOfWork, security_log};
 use crate::store;
 use crate::store::{gigs, reviews, users, verifications};
@@ -62,7 +65,8 @@ pub async fn decide(
     let mut validator = Validator::default();
     input.decision.check_reasons(input.reasons.len(), &mut validator);
     let reasons = reason::resolve(input.reasons, ReviewKind::Verification, &limits.review, &mut validator);
-    let note = validate_note(input.internal_note.as_deref(), &limits.review, &mut validator);
+    let note = input.internal_note.as_deref();
+    let note = validate_note(note, "internalNote", "The note", &limits.review, &mut validator);
     validator.finish()?;
 
     let mut work = services.begin().await?;
@@ -123,6 +127,8 @@ pub async fn decide(
     }
     save_change(services, &mut work, &record, previous).await?;
     apply_consequences(services, &mut work, input.decision, &record.verification).await?;
+    let number_hash = readable_number_hash(services, &record);
+    flags::remember_decision(services, &work, &record, input.decision, number_hash).await?;
     let decision_record = Decision {
         id: services.new_id(),
         subject_id: SubjectId::Verification(input.user_id),

@@ -9,7 +9,6 @@ use crate::domain::message::message;
 use crate::domain::permission;
 use crate::domain::permission::Action;
 use crate::domain::personal_info::{PersonalInfo, PersonalInfoForm};
-use crate::domain::reason::DUPLICATE_IDENTITY;
 use crate::domain::review::{ReviewItem, ReviewQueueChange};
 use crate::domain::user::Viewer;
 use crate::domain::verification::{
@@ -17,14 +16,18 @@ use crate::domain::verification::{
 };
 use crate::domain::violation::{Violation, ViolationCode};
 use crate::media::Media;
+use crate::media::images::perceptual::Preview;
 use crate::media::vault::DataKey;
 use crate::service::blobs;
+use crate::service::flags;
 use crate::service::gigs::record_queue_change;
 use crate::service::images::{decode, file_too_large};
+use crate::service::look_alikes;
+use crate::service::look_alikes::{ApplicantPictures, LookAlikes};
 use crate::service::{Error, Result, Services, UnitOfWork};
 use crate::store;
 use crate::store::verifications::VerificationRecord;
-use crate::store::{reviews, verifications};
+use crate::store::{picture_signatures, reviews, verifications};
 
 /// The encryption context of a form: what is encrypted with it can only be decrypted with it.
 pub(super) fn personal_info_context(user_id: UserId) -> String {
@@ -88,7 +91,7 @@ pub async fn upload_document(
     // Check whether an upload is allowed before the expensive decoding.
     let mut preview = find(services.db.read(), viewer.id()).await?.verification;
     preview.apply(VerificationTransition::ProvideData, Vec::new(), &services.limits, services.now())?;
-    let encoded = decode(services, viewer.id(), file, Media::reencode_identity_document).await?;
+    let (encoded, preview) = decode(services, viewer.id(), file, Media::reencode_identity_document).await?;
     let (width, height, min) = (encoded.width, encoded.height, limits.document_min_pixels);
     if width.min(height) < min {
         let message = message!(
@@ -113,7 +116,7 @@ pub async fn upload_document(
     // Record the blob before it is written, so that it is found again whatever happens next.
     blobs::announce(services, viewer.id(), document.id).await?;
     let document_id = document.id;
-    match store_document(services, viewer, document, &encoded.bytes).await {
+    match store_document(services, viewer, document, &encoded.bytes, &preview).await {
         Ok((verification, replaced)) => {
             blobs::delete_or_log(services, &replaced).await;
             Ok(verification)
@@ -134,6 +137,7 @@ async fn store_document(
     viewer: &Viewer,
     document: IdentityDocument,
     image: &[u8],
+    preview: &Preview,
 ) -> Result<(Verification, Vec<BlobId>)> {
     let mut work = services.begin_for(viewer.id()).await?;
     let (mut record, previous) = begin_change(services, &work, viewer).await?;
@@ -157,19 +161,22 @@ async fn store_document(
     blobs::adopt(&work, id).await?;
     blobs::discard(services, &work, viewer.id(), &replaced).await?;
     save_change(services, &mut work, &record, previous).await?;
+    let signature = look_alikes::encrypt_preview(services, viewer.id(), id, preview, &key)?;
+    picture_signatures::insert(work.tx(), signature).await?;
     let blob = key.encrypt(&document_context(viewer.id(), id), image)?;
     services.media.put(id, blob.into()).await.map_err(Error::not_stored)?;
     work.commit().await?;
     Ok((record.verification, replaced))
 }
 
-/// Submits the viewer's verification for review. If another user's verification with the same document is
-/// CLEARED or IN_REVIEW, the submission is sent back at once, or rejected if this was the last attempt.
+/// Submits the viewer's verification for review. If the record has the same document or picture, reviewers see flags;
+/// nothing else depends on it, so that an applicant does not learn what others have submitted.
 ///
 /// # Errors
 /// One violation for each unmet requirement; `INVALID_TRANSITION`, `ATTEMPTS_EXHAUSTED`.
 pub async fn submit(services: &Services, viewer: &Viewer) -> Result<Verification> {
     let (limits, now) = (&services.limits, services.now());
+    let (pictures, mut look_alikes) = find_look_alikes(services, viewer).await?;
     // A user who has not begun has no verification to lock, so the user is locked.
     let mut work = services.begin_for(viewer.id()).await?;
     let record = verifications::lock(work.tx(), viewer.id()).await?;
@@ -186,25 +193,38 @@ pub async fn submit(services: &Services, viewer: &Viewer) -> Result<Verification
     }
     let previous = record.verification.status;
     record.verification.apply(VerificationTransition::Submit, Vec::new(), limits, now)?;
-    let hash = identity_hash(services, &record)?;
+    let hashes = document_hashes(services, &record)?;
+    record.identity_hash = Some(hashes.identity);
     verifications::lock_submissions(work.tx()).await?;
-    let is_taken = verifications::is_identity_taken(work.tx(), &hash, viewer.id()).await?;
-    record.identity_hash = Some(hash);
     save_change(services, &mut work, &record, previous).await?;
-    if is_taken {
-        let previous = record.verification.status;
-        let reasons = vec![DUPLICATE_IDENTITY.to_reason()];
-        record.verification.apply(VerificationTransition::RequestResubmission, reasons, limits, now)?;
-        save_change(services, &mut work, &record, previous).await?;
-    } else {
-        let id = services.new_id();
-        let subject = SubjectId::Verification(viewer.id());
-        let item = ReviewItem::new(id, subject, &limits.review, now);
-        reviews::insert(work.tx(), &item).await?;
-        record_queue_change(&mut work, &item, ReviewQueueChange::Submitted);
-    }
+    let id = services.new_id();
+    let item = ReviewItem::new(id, SubjectId::Verification(viewer.id()), &limits.review, now);
+    reviews::insert(work.tx(), &item).await?;
+    look_alikes.extend(pictures.find(services, work.tx(), Some(now)).await?);
+    flags::raise(services, &work, &record, item.id, hashes.number, look_alikes).await?;
+    record_queue_change(&mut work, &item, ReviewQueueChange::Submitted);
     work.commit().await?;
     Ok(record.verification)
+}
+
+/// Compares the viewer's pictures with all others, before the transaction of the submission, because it can take a
+/// while. Compares nothing if the submission cannot succeed.
+async fn find_look_alikes(services: &Services, viewer: &Viewer) -> Result<(ApplicantPictures, LookAlikes)> {
+    let (db, user_id) = (services.db.read(), viewer.id());
+    let record = find(db, user_id).await?;
+    let verification = &record.verification;
+    let can_submit = verification.check(VerificationTransition::Submit, &services.limits).is_ok()
+        && verification.missing_parts(&services.limits).is_empty();
+    let previews = match &record.key {
+        Some(wrapped) if can_submit => {
+            let key = services.vault.unwrap(wrapped, user_id)?;
+            look_alikes::previews(db, user_id, &key).await?
+        }
+        _ => Vec::new(),
+    };
+    let pictures = ApplicantPictures::new(user_id, &previews);
+    let found = pictures.find(services, db, None).await?;
+    Ok((pictures, found))
 }
 
 /// Locks the verification of the viewer, whom the caller has locked, and applies the transition `ProvideData`. Returns the verification with
@@ -252,7 +272,15 @@ pub(super) fn decrypt_personal_info(
     serde_json::from_slice(&text).map(Some).map_err(Error::internal)
 }
 
-fn identity_hash(services: &Services, record: &VerificationRecord) -> Result<Vec<u8>> {
+/// Keyed hashes of a document.
+struct DocumentHashes {
+    /// Of the type, the country and the number.
+    identity: Vec<u8>,
+    /// Of the number alone.
+    number: Vec<u8>,
+}
+
+fn document_hashes(services: &Services, record: &VerificationRecord) -> Result<DocumentHashes> {
     let form = decrypt_personal_info(services, record)?;
     let form = form.ok_or_else(|| Error::internal("a complete verification has no form"))?;
     let document_type: &str = record
@@ -261,7 +289,24 @@ fn identity_hash(services: &Services, record: &VerificationRecord) -> Result<Vec
         .ok_or_else(|| Error::internal("a complete verification has no document"))?
         .into();
     let text = format!("{document_type}:{}", form.document_key());
-    Ok(services.vault.hash("identity document", text.as_bytes()))
+    let identity = services.vault.hash("identity document", text.as_bytes());
+    Ok(DocumentHashes { identity, number: number_hash(services, &form) })
+}
+
+fn number_hash(services: &Services, form: &PersonalInfo) -> Vec<u8> {
+    services.vault.hash("document number", form.number_key().as_bytes())
+}
+
+/// The keyed hash of the document number alone; `None` if there is no form, or it cannot be decrypted: a decision must
+/// not fail because of that.
+pub(super) fn readable_number_hash(services: &Services, record: &VerificationRecord) -> Option<Vec<u8>> {
+    match decrypt_personal_info(services, record) {
+        Ok(form) => form.map(|form| number_hash(services, &form)),
+        Err(error) => {
+            tracing::error!(user_id = %record.verification.user_id, %error, "a document number cannot be read");
+            None
+        }
+    }
 }
 
 /// Writes the verification and records its event.

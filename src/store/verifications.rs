@@ -8,7 +8,7 @@ use entity::{identity_document, review_decision, user, verification};
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait,
-    IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 
 use crate::domain::id::{DocumentId, UserId};
@@ -256,18 +256,6 @@ pub async fn lock_submissions(tx: &impl ConnectionTrait) -> Result<()> {
         tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({SUBMISSION_LOCK})")).await?;
     }
     Ok(())
-}
-
-/// Whether the verification of another user is CLEARED or IN_REVIEW with the document that has this hash.
-pub async fn is_identity_taken(tx: &impl ConnectionTrait, hash: &[u8], user_id: UserId) -> Result<bool> {
-    let statuses = [VerificationStatus::InReview, VerificationStatus::Cleared].map(<&str>::from);
-    let count = verification::Entity::find()
-        .filter(verification::Column::IdentityHash.eq(hash.to_vec()))
-        .filter(verification::Column::UserId.ne(user_id))
-        .filter(verification::Column::Status.is_in(statuses))
-        .count(tx)
-        .await?;
-    Ok(count > 0)
 }
 
 /// A category of personal data with its own retention time.

@@ -80,6 +80,7 @@ fn operations_for(type_name: &str) -> Vec<Operation> {
         }
         "ReviewReason" => vec![Query("{ gig(id: <rejected>) { reviewReasons { % } } }")],
         "ReviewItem" => vec![Query("{ reviewQueue(state: CLAIMED) { nodes { % } } }")],
+        "ReviewFlag" => vec![Query("{ reviewQueue(kind: VERIFICATION) { nodes { flags { % } } } }")],
         "ReviewItemConnection" => vec![Query("{ reviewQueue { % } }")],
         "ReviewItemEdge" => vec![Query("{ reviewQueue { edges { % } } }")],
         "ReviewSummary" => vec![Query("{ reviewSummary { % } }")],
@@ -309,6 +310,7 @@ async fn every_field_returns_what_its_table_row_says_for_every_caller(app: TestA
         items.push(json!(rita.queue_item(&gig).await["id"]).to_string());
     }
 
+    let other_applicant = app.member("Otto").await;
     let users = [
         None,
         Some(app.member("Mia").await),
@@ -335,6 +337,8 @@ async fn every_field_returns_what_its_table_row_says_for_every_caller(app: TestA
     check_types(&app, &callers, |name| name == "VerificationPayload").await;
     let owner = callers.users[2].as_ref().expect("the owner");
     let (verification, _) = submit_verification(owner, "AB7654321", 1).await;
+    // Another account submits the same document, so that there are flags.
+    submit_verification(&other_applicant, "AB7654321", 2).await;
     callers.set_placeholder("<verification>", &json!(verification));
     // Mutations and subscriptions have their own tests, which `authorization_table` compares with the table.
     let elsewhere = ["VerificationPayload", "Mutation", "Subscription"];

@@ -27,7 +27,7 @@ pub enum Subject {
 }
 
 /// The mutation's name, its subject, the operation, and the outcome for each of [`CALLERS`].
-pub const MUTATIONS: [(&str, Subject, &str, [&str; 5]); 18] = [
+pub const MUTATIONS: [(&str, Subject, &str, [&str; 5]); 19] = [
     (
         "saveGigDraft",
         Subject::None,
@@ -103,6 +103,13 @@ pub const MUTATIONS: [(&str, Subject, &str, [&str; 5]); 18] = [
         "mutation($owner: ID!) { decideVerification(input: { verificationId: $owner, decision: CLEAR,
             expectedVersion: 99 }) { verification { id } errors { code } } }",
         [UNAUTHENTICATED, FORBIDDEN, FORBIDDEN, "STALE_VERSION", "STALE_VERSION"],
+    ),
+    (
+        "reopenVerification",
+        Subject::None,
+        "mutation($owner: ID!) { reopenVerification(input: { verificationId: $owner, expectedVersion: 99,
+            reason: \"A mistake.\" }) { verification { id } errors { code } } }",
+        [UNAUTHENTICATED, FORBIDDEN, FORBIDDEN, FORBIDDEN, "STALE_VERSION"],
     ),
     (
         "signUp",

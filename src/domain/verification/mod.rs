@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use crate::domain::id::{DocumentId, UserId};
 use crate::domain::limits::{Limits, VerificationLimits};
 use crate::domain::message::message;
-use crate::domain::reason::{ATTEMPTS_EXCEEDED, ReasonCategory, ReviewReason};
+use crate::domain::reason::{ReasonCategory, ReviewReason};
 use crate::domain::user::Viewer;
 use crate::domain::violation::{Violation, ViolationCode};
 
@@ -59,6 +59,9 @@ pub enum VerificationTransition {
     Reject,
     #[strum(serialize = "revoked")]
     Revoke,
+    /// An administrator lets the user of a rejected verification try again.
+    #[strum(serialize = "reopened")]
+    Reopen,
 }
 
 impl VerificationStatus {
@@ -77,14 +80,14 @@ impl VerificationStatus {
             (InReview, VerificationTransition::RequestResubmission) => Some(ActionRequired),
             (InReview, VerificationTransition::Reject) => Some(Rejected),
             (Cleared, VerificationTransition::Revoke) => Some(Revoked),
+            (Rejected, VerificationTransition::Reopen) => Some(InProgress),
             _ => None,
         }
     }
 
     /// Whether a decision that leads to this status needs a second reviewer: a rejection or a revocation
     /// does, if the setting [`VerificationLimits::second_reviewer`] is on
-    /// (`GIGWAY_LIMITS={"verification":{"secondReviewer":true}}`). A request for resubmission after the last
-    /// attempt leads to a rejection, and so needs one too.
+    /// (`GIGWAY_LIMITS={"verification":{"secondReviewer":true}}`).
     ///
     /// `service::verification_reviews::decide` stores the first decision as a proposal until the second one.
     pub fn needs_second_reviewer(self, limits: &VerificationLimits) -> bool {
@@ -212,11 +215,12 @@ impl Verification {
         (limits.verification.attempts_max - self.attempts_used).max(0)
     }
 
-    /// The status after `transition`. A request for resubmission after the last attempt becomes a rejection.
+    /// The status after `transition`.
     ///
     /// # Errors
-    /// `INVALID_TRANSITION` if the status does not allow it, `ATTEMPTS_EXHAUSTED` for a submission without
-    /// attempts left.
+    /// `INVALID_TRANSITION` if the status does not allow it; `ATTEMPTS_EXHAUSTED` for a submission without
+    /// attempts left, and for a request for resubmission after the last attempt: the reviewer must clear or reject
+    /// the verification, so that nobody is rejected by a count.
     pub fn check(
         &self,
         transition: VerificationTransition,
@@ -232,7 +236,13 @@ impl Verification {
             return Err(Violation::general(ViolationCode::AttemptsExhausted, message));
         }
         if transition == VerificationTransition::RequestResubmission && has_no_attempts_left {
-            return Ok(VerificationStatus::Rejected);
+            let message = message!(
+                "This was the last of {max} attempts: the user could not submit again. Decide {clear} or {reject}.",
+                max = limits.verification.attempts_max,
+                clear = "CLEAR",
+                reject = "REJECT"
+            );
+            return Err(Violation::at("decision", ViolationCode::AttemptsExhausted, message));
         }
         Ok(status)
     }
@@ -264,11 +274,7 @@ impl Verification {
             }
             VerificationTransition::RequestResubmission => {
                 self.record_decision(reasons, now);
-                if self.status == VerificationStatus::Rejected {
-                    self.reasons.push(ATTEMPTS_EXCEEDED.to_reason());
-                } else {
-                    self.mark_resubmissions();
-                }
+                self.mark_resubmissions();
             }
             VerificationTransition::Reject => self.record_decision(reasons, now),
             VerificationTransition::Revoke => {
@@ -278,6 +284,8 @@ impl Verification {
                 self.attempts_used = 0;
                 self.mark_resubmissions();
             }
+            // The reasons stay until the user submits again, with all attempts.
+            VerificationTransition::Reopen => self.attempts_used = 0,
         }
         Ok(())
     }

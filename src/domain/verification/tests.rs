@@ -15,7 +15,7 @@ fn is_allowed(from: VerificationStatus, to: VerificationStatus) -> bool {
         InProgress => &[InProgress, InReview],
         InReview => &[Cleared, ActionRequired, Rejected],
         Cleared => &[Revoked],
-        Rejected => &[],
+        Rejected => &[InProgress],
     };
     targets.contains(&to)
 }
@@ -83,17 +83,45 @@ fn only_what_the_reasons_name_must_be_resubmitted() {
 }
 
 #[test]
-fn a_resubmission_request_after_the_last_attempt_is_a_rejection() {
+fn after_the_last_attempt_a_reviewer_must_clear_or_reject() {
     let limits = Limits::default();
     let mut verification = in_review();
     verification.attempts_used = 3;
-    let transition = VerificationTransition::RequestResubmission;
+    let before = verification.clone();
+    let refused = verification
+        .apply(
+            VerificationTransition::RequestResubmission,
+            reasons("DATA_MISMATCH", None),
+            &limits,
+            DateTime::UNIX_EPOCH,
+        )
+        .expect_err("no attempt is left");
+    assert_eq!(
+        (refused.code, &*refused.field),
+        (ViolationCode::AttemptsExhausted, &["decision".to_owned()][..])
+    );
+    assert_eq!(verification, before);
+    for transition in [VerificationTransition::Clear, VerificationTransition::Reject] {
+        assert!(verification.check(transition, &limits).is_ok(), "{transition:?}");
+    }
+}
+
+#[test]
+fn a_reopened_verification_has_all_attempts_again() {
+    let limits = Limits::default();
+    let mut verification = in_review();
+    verification.attempts_used = 3;
+    let now = DateTime::UNIX_EPOCH;
     verification
-        .apply(transition, reasons("DATA_MISMATCH", None), &limits, DateTime::UNIX_EPOCH)
+        .apply(VerificationTransition::Reject, reasons("DATA_MISMATCH", None), &limits, now)
         .expect("in review");
-    assert_eq!(verification.status, VerificationStatus::Rejected);
-    let codes: Vec<_> = verification.reasons.iter().map(|reason| reason.code.as_str()).collect();
-    assert_eq!(codes, ["DATA_MISMATCH", "ATTEMPTS_EXCEEDED"]);
+    verification.apply(VerificationTransition::Reopen, Vec::new(), &limits, now).expect("rejected");
+    assert_eq!(
+        (verification.status, verification.attempts_left(&limits)),
+        (VerificationStatus::InProgress, 3)
+    );
+    assert_eq!(verification.missing_parts(&limits), []);
+    verification.apply(VerificationTransition::Submit, Vec::new(), &limits, now).expect("complete");
 }
 
 #[test]

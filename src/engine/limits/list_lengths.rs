@@ -3,6 +3,7 @@
 //! To add a plain list of objects to the schema, add it here. A test fails for a list that is missing.
 
 use crate::domain::country::COUNTRIES;
+use crate::domain::flag::FLAG_CODES;
 use crate::domain::gig_filter::PRICE_RANGE_STARTS;
 use crate::domain::limits::{HIGHEST_LEVEL_SHOWN, Limits};
 use crate::domain::message::PARAMS_MAX;
@@ -48,6 +49,7 @@ impl ListLengths {
             ("Verification", "steps") => VERIFICATION_STEPS,
             ("Verification", "documents") => DOCUMENTS,
             ("Permission", "reasons") => REQUIREMENTS,
+            ("ReviewItem", "flags") => FLAG_CODES,
             ("UserError", "params") => PARAMS_MAX,
             (_, "reasons" | "reviewReasons") => review.reasons_max,
             // The largest forms are those of a gig, with two mistakes in each tag, and of a decision, with a

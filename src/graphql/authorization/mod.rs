@@ -57,6 +57,8 @@ pub enum Access {
     ReviewerRequired,
     /// A field of an object that only reviewers can reach.
     ReviewerObject,
+    /// Needs the role ADMIN; otherwise FORBIDDEN.
+    AdminRequired,
 }
 
 impl Access {
@@ -76,6 +78,7 @@ impl Access {
             Self::PayloadReviewersElseNull => [Unreachable, Null, Null, Value, Value],
             Self::ReviewerRequired => [Unauthenticated, Forbidden, Forbidden, Value, Value],
             Self::ReviewerObject => [Unreachable, Unreachable, Unreachable, Value, Value],
+            Self::AdminRequired => [Unauthenticated, Forbidden, Forbidden, Forbidden, Value],
         }
     }
 }

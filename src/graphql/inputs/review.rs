@@ -58,9 +58,10 @@ pub struct DecideGigInput {
 pub enum VerificationDecision {
     /// A verification IN_REVIEW becomes CLEARED.
     Clear,
-    /// A verification IN_REVIEW becomes ACTION_REQUIRED, or REJECTED if the user has no attempts left.
+    /// A verification IN_REVIEW becomes ACTION_REQUIRED. ATTEMPTS_EXHAUSTED if the user has no attempts left: the
+    /// reviewer must decide CLEAR or REJECT.
     RequestResubmission,
-    /// A verification IN_REVIEW becomes REJECTED. This is final.
+    /// A verification IN_REVIEW becomes REJECTED. This is final, unless an administrator reopens it.
     Reject,
     /// A CLEARED verification becomes REVOKED.
     Revoke,
@@ -81,4 +82,15 @@ pub struct DecideVerificationInput {
     pub reasons: Option<Vec<ReviewReasonInput>>,
     /// A note that only reviewers can read, by default at most 2000 characters.
     pub internal_note: Option<String>,
+}
+
+/// Which verification is reopened, and why.
+#[derive(InputObject)]
+pub struct ReopenVerificationInput {
+    /// The id of the verification.
+    pub verification_id: ID,
+    /// The version that the administrator has seen. STALE_VERSION if it is not the current one.
+    pub expected_version: i32,
+    /// Why it is reopened, by default at most 2000 characters. Only reviewers can read it.
+    pub reason: String,
 }

@@ -7,6 +7,7 @@
 //! all keys.
 
 pub mod actions;
+pub mod flags;
 pub mod review_summary;
 
 use std::collections::HashMap;

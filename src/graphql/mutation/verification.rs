@@ -8,7 +8,7 @@ use crate::domain::user::Viewer;
 use crate::domain::verification;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
-use crate::graphql::inputs::review::DecideVerificationInput;
+use crate::graphql::inputs::review::{DecideVerificationInput, ReopenVerificationInput};
 use crate::graphql::inputs::verification::{PersonalInfoInput, UploadIdentityDocumentInput};
 use crate::graphql::mutation::repeatable;
 use crate::graphql::mutation::repeatable::Act;
@@ -16,6 +16,8 @@ use crate::graphql::types::node::parse_id_or_nil;
 use crate::graphql::types::review::ReviewItem;
 use crate::graphql::types::user_error::UserError;
 use crate::graphql::types::verification::Verification;
+use crate::service::reopening;
+use crate::service::reopening::ReopeningInput;
 use crate::service::reviews::Decided;
 use crate::service::verification_reviews;
 use crate::service::verification_reviews::VerificationDecisionInput;
@@ -107,17 +109,15 @@ impl VerificationMutation {
     }
 
     /// Submits the viewer's verification for review, which is due within `Limits.verification.reviewDays`
-    /// days. REQUIRED names each missing part, ATTEMPTS_EXHAUSTED if no attempt is left. If another account
-    /// uses the same document, the verification is sent back at once, or rejected if this was the last
-    /// attempt. Requires a session.
+    /// days. REQUIRED names each missing part, ATTEMPTS_EXHAUSTED if no attempt is left. Requires a session.
     async fn submit_verification(&self, ctx: &Context<'_>) -> Result<VerificationPayload> {
         let viewer = ctx.require_viewer()?;
         VerificationPayload::of(ctx, viewer, Box::pin(verifications::submit(ctx.services(), viewer))).await
     }
 
     /// Decides a verification. A claim is not required; ALREADY_CLAIMED if another reviewer has one.
-    /// NOT_ALLOWED for the viewer's own verification. If the installation requires a second reviewer, REJECT,
-    /// REVOKE and a REQUEST_RESUBMISSION of the last attempt take effect only when another reviewer decides
+    /// NOT_ALLOWED for the viewer's own verification. The last attempt cannot be sent back: ATTEMPTS_EXHAUSTED. If the
+    /// installation requires a second reviewer, REJECT and REVOKE take effect only when another reviewer decides
     /// the same; until then, the payload has the unchanged verification. Requires the role REVIEWER or ADMIN.
     async fn decide_verification(
         &self,
@@ -134,5 +134,22 @@ impl VerificationMutation {
         };
         let act = verification_reviews::decide(ctx.services(), viewer, decision, ctx.request_id());
         VerificationPayload::of_decision(ctx, viewer, Box::pin(act)).await
+    }
+
+    /// Lets the user of a REJECTED verification try again, with all attempts: it becomes IN_PROGRESS. The reason is
+    /// recorded for reviewers. NOT_ALLOWED for the viewer's own verification. Requires the role ADMIN.
+    async fn reopen_verification(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The verification, and the reason.")] input: ReopenVerificationInput,
+    ) -> Result<VerificationPayload> {
+        let viewer = ctx.require_admin()?;
+        let reopening = ReopeningInput {
+            user_id: parse_id_or_nil::<VerificationId>(&input.verification_id).user_id(),
+            expected_version: input.expected_version,
+            reason: input.reason,
+        };
+        let act = reopening::reopen(ctx.services(), viewer, reopening, ctx.request_id());
+        VerificationPayload::of(ctx, viewer, Box::pin(act)).await
     }
 }

@@ -4,9 +4,11 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject, Union};
 
 use crate::domain::id::{SubjectId, VerificationId};
 use crate::domain::reason;
-use crate::domain::{review, review_kind};
+use crate::domain::review_kind::ReviewKind as Kind;
+use crate::domain::{flag, review, review_kind};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Error, Result, nullable};
+use crate::graphql::loaders::flags::FlagsOf;
 use crate::graphql::types::gig::Gig;
 use crate::graphql::types::node::public_id;
 use crate::graphql::types::scalar::DateTime;
@@ -74,6 +76,25 @@ impl From<reason::ReviewReason> for ReviewReason {
     fn from(reason: reason::ReviewReason) -> Self {
         let reason::ReviewReason { code, category, message, field, retryable } = reason;
         Self { code, category: category.into(), message, field, retryable }
+    }
+}
+
+/// What the record says about a submission, for reviewers. A flag decides nothing: the reviewer compares what it names.
+#[derive(SimpleObject)]
+pub struct ReviewFlag {
+    /// What the record says: DUPLICATE_DOCUMENT, DUPLICATE_PICTURE, PREVIOUSLY_REJECTED or PREVIOUSLY_REVOKED. More
+    /// codes may be added: for a code that a client does not know, show `message`.
+    code: &'static str,
+    /// What the flag says, in words for reviewers.
+    message: &'static str,
+    /// The ids of the review items that the flag is about, newest first, at most 20. Empty if their users were erased.
+    related: Vec<ID>,
+}
+
+impl From<flag::Flag> for ReviewFlag {
+    fn from(flag: flag::Flag) -> Self {
+        let message = flag.message();
+        Self { code: flag.code.into(), message, related: flag.related.into_iter().map(public_id).collect() }
     }
 }
 
@@ -158,5 +179,19 @@ impl ReviewItem {
     async fn claim_expires_at(&self, ctx: &Context<'_>) -> Option<DateTime> {
         self.0.claimant(ctx.services().now())?;
         self.0.claim_expires_at.map(DateTime)
+    }
+
+    /// What the record says about the submission: whether another account has submitted the same document or
+    /// picture, and whether one with the same number or picture was rejected or revoked for fraud or sanctions. The
+    /// flags of an item can change after its decision, if a later submission is about the same document. Empty for
+    /// gigs. Without what is about the viewer.
+    async fn flags(&self, ctx: &Context<'_>) -> Result<Vec<ReviewFlag>> {
+        if self.0.subject_id.kind() == Kind::Gig {
+            return Ok(Vec::new());
+        }
+        // It depends on the viewer, so it cannot be shared by all reviewers.
+        ctx.require_reviewer()?;
+        let flags = ctx.loader().load_one(FlagsOf(self.0.id)).await?.unwrap_or_default();
+        Ok(flags.into_iter().map(ReviewFlag::from).collect())
     }
 }

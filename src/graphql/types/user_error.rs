@@ -45,7 +45,8 @@ pub enum UserErrorCode {
     LevelTooLow,
     /// The viewer has as many gigs that are not archived, or as many bytes of stored images, as a user may have.
     LimitReached,
-    /// The viewer has used all attempts to submit their verification.
+    /// The viewer has used all attempts to submit their verification; or a reviewer asks for another attempt after the
+    /// last one.
     AttemptsExhausted,
     /// The e-mail or the password is wrong, or the refresh token is invalid, used or expired.
     WrongCredentials,

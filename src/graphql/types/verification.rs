@@ -29,7 +29,7 @@ pub enum VerificationStatus {
     ActionRequired,
     /// The identity is verified.
     Cleared,
-    /// The verification was rejected. This is final.
+    /// The verification was rejected. This is final, unless an administrator reopens it.
     Rejected,
     /// The verification was CLEARED, and a reviewer has revoked it. The user may begin again.
     Revoked,
@@ -246,7 +246,7 @@ impl Verification {
     }
 
     /// The number of times that the user has submitted the verification. It starts again at 0 when the
-    /// verification is REVOKED.
+    /// verification is REVOKED or reopened.
     async fn attempts_used(&self) -> i32 {
         self.verification.attempts_used
     }

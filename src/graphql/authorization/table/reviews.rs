@@ -72,6 +72,7 @@ pub(super) const REVIEWS: &[TypeAccess] = &[
                 "claimExpiresAt",
                 "claimedBy",
                 "dueAt",
+                "flags",
                 "id",
                 "kind",
                 "overdue",
@@ -80,6 +81,11 @@ pub(super) const REVIEWS: &[TypeAccess] = &[
                 "submittedAt",
             ],
         )],
+    ),
+    type_access(
+        "ReviewFlag",
+        "Only reviewers can reach the review queue. A reviewer does not get flags about their own verification.",
+        &[(ReviewerObject, &["code", "message", "related"])],
     ),
     type_access(
         "ReviewItemConnection",
