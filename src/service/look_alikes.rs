@@ -112,7 +112,7 @@ pub(super) struct ApplicantPictures {
 
 impl ApplicantPictures {
     pub fn new(user_id: UserId, previews: &[Preview]) -> Self {
-        let hashes = previews.iter().map(|preview| preview.hash()).collect();
+        let hashes = previews.iter().map(Preview::hash).collect();
         Self { user_id, hashes, comparisons: Arc::new(previews.iter().map(Comparison::new).collect()) }
     }
 

@@ -11,11 +11,10 @@ use crate::domain::verification::*;
 fn is_allowed(from: VerificationStatus, to: VerificationStatus) -> bool {
     use VerificationStatus::{ActionRequired, Cleared, InProgress, InReview, NotStarted, Rejected, Revoked};
     let targets: &[VerificationStatus] = match from {
-        NotStarted | ActionRequired | Revoked => &[InProgress],
+        NotStarted | ActionRequired | Revoked | Rejected => &[InProgress],
         InProgress => &[InProgress, InReview],
         InReview => &[Cleared, ActionRequired, Rejected],
         Cleared => &[Revoked],
-        Rejected => &[InProgress],
     };
     targets.contains(&to)
 }

@@ -81,8 +81,7 @@ impl Preview {
         if pixels.is_empty() {
             return None;
         }
-        let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
-        let size = (side(PREVIEW_WIDTH), side(PREVIEW_HEIGHT));
+        let size = (to_u32(PREVIEW_WIDTH), to_u32(PREVIEW_HEIGHT));
         let rgb = raster::resize_rgb(pixels.as_raw(), pixels.dimensions(), size);
         let (rgb, _) = rgb.as_chunks::<3>();
         Some(Self(rgb.iter().map(|pixel| grey(*pixel)).collect()))
@@ -99,8 +98,7 @@ impl Preview {
 
     /// The perceptual hash, from the crate `image_hasher`.
     pub fn hash(&self) -> Hash {
-        let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
-        let picture = GrayImage::from_raw(side(PREVIEW_WIDTH), side(PREVIEW_HEIGHT), self.0.clone());
+        let picture = GrayImage::from_raw(to_u32(PREVIEW_WIDTH), to_u32(PREVIEW_HEIGHT), self.0.clone());
         let picture = picture.expect("a preview has as many pixels as its size says");
         let hasher = HasherConfig::with_bytes_type::<Hash>().hash_alg(HashAlg::Median).preproc_dct();
         hasher.to_hasher().hash_image(&picture).into_inner()
@@ -357,4 +355,8 @@ fn split(position: f32, lines: usize) -> (usize, f32) {
 #[expect(clippy::cast_precision_loss, reason = "all numbers here are small")]
 fn to_f32(number: usize) -> f32 {
     number as f32
+}
+
+fn to_u32(side: usize) -> u32 {
+    u32::try_from(side).expect("the sides are small")
 }
