@@ -13,6 +13,8 @@ pub mod gig_image;
 pub mod gig_tag;
 pub mod idempotent_request;
 pub mod identity_document;
+pub mod identity_opening;
+pub mod inspection;
 pub mod log_meta;
 pub mod picture_signature;
 pub mod refresh_token;

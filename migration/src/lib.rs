@@ -28,6 +28,9 @@ mod m20261129_000006_review_summary;
 mod m20261129_000007_outdated_variants;
 mod m20261129_000010_flags;
 mod m20261129_000011_fingerprints;
+mod m20261129_000020_openings;
+mod m20261129_000021_inspections;
+mod m20261129_000022_proposals;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -55,6 +58,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000007_outdated_variants::Migration),
             Box::new(m20261129_000010_flags::Migration),
             Box::new(m20261129_000011_fingerprints::Migration),
+            Box::new(m20261129_000020_openings::Migration),
+            Box::new(m20261129_000021_inspections::Migration),
+            Box::new(m20261129_000022_proposals::Migration),
         ]
     }
 }

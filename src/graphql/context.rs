@@ -25,8 +25,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use async_graphql::Context;
 use async_graphql::dataloader::DataLoader;
+use async_graphql::{Context, QueryPathNode, QueryPathSegment};
 use tracing::Span;
 
 use crate::domain::id::UserId;
@@ -341,6 +341,9 @@ pub trait ContextExt<'a> {
         Err(Error::new(ErrorCode::QueryTooComplex, "The response is too large."))
     }
 
+    /// How many lists the field is in: 0 for that of a single object.
+    fn list_depth(&self) -> usize;
+
     /// The error to return if an object that must exist is not found, in a viewer-dependent shared execution:
     /// the object may be hidden. `None` in any other execution: the object is missing, which is an internal
     /// error.
@@ -378,5 +381,15 @@ pub trait ContextExt<'a> {
 impl<'a> ContextExt<'a> for Context<'a> {
     fn request(&self) -> &'a RequestContext {
         self.data_unchecked::<Arc<RequestContext>>()
+    }
+
+    fn list_depth(&self) -> usize {
+        let mut depth = 0;
+        let mut node = self.path_node.as_ref();
+        while let Some(QueryPathNode { parent, segment }) = node {
+            depth += usize::from(matches!(segment, QueryPathSegment::Index(_)));
+            node = *parent;
+        }
+        depth
     }
 }

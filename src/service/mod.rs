@@ -33,8 +33,10 @@ pub mod fair_queue;
 mod flags;
 pub mod gigs;
 pub mod idempotency;
+pub mod identity_access;
 pub mod image_variants;
 pub mod images;
+pub mod inspections;
 mod jwt;
 pub mod key_rotation;
 mod look_alikes;
@@ -42,6 +44,7 @@ pub mod passwords;
 pub mod rate_limit;
 pub mod reopening;
 pub mod retention;
+pub mod review_history;
 pub mod reviews;
 pub mod search_index;
 pub mod security_log;
@@ -101,6 +104,7 @@ pub struct Services {
     /// How long events stay in the log.
     pub event_retention: TimeDelta,
     pub ids: IdGenerator,
+    pub opening_counters: identity_access::OpeningCounters,
     /// The URL at which clients reach this installation, without a trailing slash.
     pub public_url: String,
 }

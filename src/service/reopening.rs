@@ -3,6 +3,7 @@
 use crate::domain::id::{SubjectId, UserId};
 use crate::domain::message::message;
 use crate::domain::review::Decision;
+use crate::domain::review_record::RecordKind;
 use crate::domain::user::{Role, Viewer};
 use crate::domain::verification::{Verification, VerificationTransition};
 use crate::domain::violation::{Validator, Violation, ViolationCode};
@@ -67,6 +68,7 @@ pub async fn reopen(
         id: services.new_id(),
         subject_id: SubjectId::Verification(input.user_id),
         item_id: None,
+        kind: RecordKind::Decision,
         reviewer_id: viewer.id(),
         decision: REOPEN,
         reasons: Vec::new(),

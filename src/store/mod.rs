@@ -25,6 +25,8 @@ pub mod gigs;
 pub mod idempotency;
 mod ids;
 pub mod images;
+pub mod inspections;
+pub mod openings;
 pub mod pagination;
 pub mod picture_signatures;
 mod reader;

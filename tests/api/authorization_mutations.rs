@@ -27,7 +27,7 @@ pub enum Subject {
 }
 
 /// The mutation's name, its subject, the operation, and the outcome for each of [`CALLERS`].
-pub const MUTATIONS: [(&str, Subject, &str, [&str; 5]); 19] = [
+pub const MUTATIONS: [(&str, Subject, &str, [&str; 5]); 20] = [
     (
         "saveGigDraft",
         Subject::None,
@@ -76,7 +76,8 @@ pub const MUTATIONS: [(&str, Subject, &str, [&str; 5]); 19] = [
         "releaseReview",
         Subject::Claimed,
         "mutation($item: ID!) { releaseReview(id: $item) { item { id } errors { code } } }",
-        [UNAUTHENTICATED, FORBIDDEN, FORBIDDEN, "ALREADY_CLAIMED", "ALREADY_CLAIMED"],
+        // An administrator may release any claim.
+        [UNAUTHENTICATED, FORBIDDEN, FORBIDDEN, "ALREADY_CLAIMED", "ok"],
     ),
     (
         "decideGig",
@@ -110,6 +111,13 @@ pub const MUTATIONS: [(&str, Subject, &str, [&str; 5]); 19] = [
         "mutation($owner: ID!) { reopenVerification(input: { verificationId: $owner, expectedVersion: 99,
             reason: \"A mistake.\" }) { verification { id } errors { code } } }",
         [UNAUTHENTICATED, FORBIDDEN, FORBIDDEN, FORBIDDEN, "STALE_VERSION"],
+    ),
+    (
+        "inspectVerification",
+        Subject::None,
+        "mutation($owner: ID!) { inspectVerification(input: { verificationId: $owner, reason: \"A complaint.\" }) {
+            inspection { expiresAt } errors { code } } }",
+        [UNAUTHENTICATED, FORBIDDEN, FORBIDDEN, FORBIDDEN, "INVALID_TRANSITION"],
     ),
     (
         "signUp",

@@ -12,6 +12,7 @@ use crate::support::client::text;
 use crate::support::documents::CLAIM;
 use crate::support::on_both_back_ends;
 use crate::support::proxy::wait_until;
+use crate::support::reviewing;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::TestUser;
 use crate::verification::{
@@ -67,6 +68,11 @@ async fn decide(reviewer: &TestUser, user: &TestUser, decision: &str, reason: &s
     }
     let version = item["subject"]["version"].as_i64().expect("a number");
     let id = text(&item["subject"]["id"]);
+    match decision {
+        "CLEAR" => reviewing::open_pictures(&reviewer.client, &id).await,
+        "REVOKE" => drop(reviewing::inspect(&reviewer.client, &id).await),
+        _ => {}
+    }
     let reasons = if decision == "CLEAR" { json!([]) } else { json!([{ "code": reason }]) };
     let payload =
         reviewer.client.mutate(&decide_mutation(), decision_input(&id, decision, version, &reasons)).await;
@@ -226,7 +232,7 @@ async fn a_number_of_a_fraud_is_remembered_across_types_and_countries(app: TestA
 }
 
 async fn a_revocation_for_fraud_is_remembered(app: TestApp) {
-    let (ann, bob, rita) = (app.member("Ann").await, app.member("Bob").await, app.reviewer("Rita").await);
+    let (ann, bob, rita) = (app.member("Ann").await, app.member("Bob").await, app.admin("Rita").await);
     submit(&ann, ("PASSPORT", "GB", "AB123456"), card(1)).await;
     decide(&rita, &ann, "CLEAR", "").await;
     decide(&rita, &ann, "REVOKE", "SANCTIONED").await;

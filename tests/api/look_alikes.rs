@@ -33,7 +33,7 @@ fn of_200_cards_of_different_people_at_most_one_percent_look_the_same() {
 #[test]
 fn a_picture_is_recognized_after_another_encoding_and_a_light_crop() {
     type Change = fn(&RgbImage) -> RgbImage;
-    let changes: [(&str, Change, u8); 10] = [
+    let variations: [(&str, Change, u8); 10] = [
         ("low quality", RgbImage::clone, 45),
         ("smaller", |card| resize(card, 70), 80),
         ("larger", |card| resize(card, 130), 80),
@@ -49,7 +49,7 @@ fn a_picture_is_recognized_after_another_encoding_and_a_light_crop() {
     for person in 0..12 {
         let card = draw_card(person);
         let original = preview(&jpeg(&card, 88));
-        for (name, change, quality) in changes {
+        for (name, change, quality) in variations {
             let changed = preview(&jpeg(&change(&card), quality));
             // Whichever of the two was there first.
             for (first, second, order) in [(&original, &changed, "after"), (&changed, &original, "before")] {

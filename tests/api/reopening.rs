@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::flags::newest_item;
 use crate::support::documents::CLAIM;
 use crate::support::on_both_back_ends;
+use crate::support::reviewing;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::TestUser;
 use crate::verification::{
@@ -57,6 +58,7 @@ async fn after_the_last_attempt_a_reviewer_must_clear_or_reject(app: TestApp) {
     let refused = rita.client.mutation_errors(&decide_mutation(), send_back(version)).await;
     assert_eq!(refused, [violation("ATTEMPTS_EXHAUSTED", "decision")]);
     assert_eq!(own_verification(&ann.client).await, before);
+    reviewing::open_pictures(&rita.client, &id).await;
     let actions = rita.client.run(ACTIONS, json!({ "id": id })).await["node"]["viewerActions"].take();
     assert_eq!(actions, json!(["CLEAR", "REJECT"]));
     let clear = decision_input(&id, "CLEAR", version, &json!([]));
@@ -110,6 +112,7 @@ async fn an_administrator_reopens_a_rejected_verification_with_a_reason(app: Tes
     let submitted = ann.client.mutate(&submit_mutation(), json!({})).await;
     assert_eq!(submitted["verification"]["status"], "IN_REVIEW");
     claim(&rita, &ann).await;
+    reviewing::open_pictures(&rita.client, &id).await;
     let version = submitted["verification"]["version"].as_i64().expect("a number");
     let clear = decision_input(&id, "CLEAR", version, &json!([]));
     rita.client.mutate(&decide_mutation(), clear).await;
@@ -132,6 +135,7 @@ async fn a_reopened_fraud_is_flagged_until_the_person_is_cleared(app: TestApp) {
         let item = newest_item(reviewer, &ann).await;
         if item["state"] == "OPEN" {
             claim(reviewer, &ann).await;
+            reviewing::open_pictures(&reviewer.client, &id).await;
             let version = item["subject"]["version"].as_i64().expect("a number");
             let clear = decision_input(&id, "CLEAR", version, &json!([]));
             reviewer.client.mutate(&decide_mutation(), clear).await;

@@ -11,7 +11,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::id::{DocumentId, UserId};
-use crate::domain::limits::{Limits, VerificationLimits};
+use crate::domain::limits::Limits;
 use crate::domain::message::message;
 use crate::domain::reason::{ReasonCategory, ReviewReason};
 use crate::domain::user::Viewer;
@@ -83,15 +83,6 @@ impl VerificationStatus {
             (Rejected, VerificationTransition::Reopen) => Some(InProgress),
             _ => None,
         }
-    }
-
-    /// Whether a decision that leads to this status needs a second reviewer: a rejection or a revocation
-    /// does, if the setting [`VerificationLimits::second_reviewer`] is on
-    /// (`GIGWAY_LIMITS={"verification":{"secondReviewer":true}}`).
-    ///
-    /// `service::verification_reviews::decide` stores the first decision as a proposal until the second one.
-    pub fn needs_second_reviewer(self, limits: &VerificationLimits) -> bool {
-        limits.second_reviewer && matches!(self, Self::Rejected | Self::Revoked)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::domain::flag::FLAG_CODES;
 use crate::domain::gig_filter::PRICE_RANGE_STARTS;
 use crate::domain::limits::{HIGHEST_LEVEL_SHOWN, Limits};
 use crate::domain::message::PARAMS_MAX;
+use crate::domain::review_record::HISTORY_MAX;
 
 /// The most tags that the facet `tags` counts.
 const FACET_TAGS: usize = 20;
@@ -51,6 +52,7 @@ impl ListLengths {
             ("Permission", "reasons") => REQUIREMENTS,
             ("ReviewItem", "flags") => FLAG_CODES,
             ("UserError", "params") => PARAMS_MAX,
+            ("ReviewItem", "history") => HISTORY_MAX,
             (_, "reasons" | "reviewReasons") => review.reasons_max,
             // The largest forms are those of a gig, with two mistakes in each tag, and of a decision, with a
             // mistake in each part of each reason.

@@ -94,3 +94,12 @@ pub struct ReopenVerificationInput {
     /// Why it is reopened, by default at most 2000 characters. Only reviewers can read it.
     pub reason: String,
 }
+
+/// A verification to inspect, and why.
+#[derive(InputObject)]
+pub struct InspectVerificationInput {
+    /// The id of the verification.
+    pub verification_id: ID,
+    /// Why it is inspected, for reviewers, by default at most 2000 characters. REQUIRED if it is blank.
+    pub reason: String,
+}

@@ -52,7 +52,7 @@ pub(super) const CATALOGUE: &[TypeAccess] = &[
             ),
             (OwnerRequired, &["archiveGig", "editGig", "pauseGig", "resumeGig"]),
             (ReviewerRequired, &["claimReview", "decideGig", "decideVerification", "releaseReview"]),
-            (AdminRequired, &["reopenVerification"]),
+            (AdminRequired, &["inspectVerification", "reopenVerification"]),
         ],
     ),
     type_access(
