@@ -29,6 +29,9 @@ const DISCARD_IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the send buffer may stay full, as a multiple of the stall timeout.
 const FULL_BUFFER_FACTOR: u32 = if cfg!(target_os = "linux") { 10 } else { 1 };
 
+/// The size of a small send buffer. The kernel doubles it.
+const SMALL_SEND_BUFFER_BYTES: usize = 64 * 1024;
+
 /// The size of the buffer for bytes that are discarded.
 const DISCARD_BUFFER_BYTES: usize = 16 * 1024;
 
@@ -44,6 +47,8 @@ struct SharedState {
     read_until: AtomicU64,
     /// Whether the input of the client is discarded instead of passed to the reader.
     discards_input: AtomicBool,
+    /// Whether the send buffer is to be made small before the next write.
+    wants_small_send_buffer: AtomicBool,
     aborted: CancellationToken,
 }
 
@@ -77,6 +82,12 @@ impl ConnectionHandle {
     /// Discards the input of the client from now on, instead of passing it to the reader.
     pub fn discard_input(&self) {
         self.0.discards_input.store(true, Ordering::Relaxed);
+    }
+
+    /// Limits from now on how much the kernel holds that the client has not received. So what the connection has taken of
+    /// a response is little more than what the client has.
+    pub fn use_small_send_buffer(&self) {
+        self.0.wants_small_send_buffer.store(true, Ordering::Relaxed);
     }
 
     /// Ends the connection at once. Bytes that were not sent yet are lost.
@@ -149,6 +160,15 @@ impl ConnectionIo {
         Pin::new(&mut self.socket.as_mut().expect("it is present until it is dropped").stream)
     }
 
+    /// Makes the send buffer small if a handler has asked for it.
+    fn resize_send_buffer(&mut self) {
+        let wanted = &self.handle.0.wants_small_send_buffer;
+        if wanted.load(Ordering::Relaxed) && wanted.swap(false, Ordering::Relaxed) {
+            #[cfg(target_os = "linux")]
+            rustix::net::sockopt::set_socket_send_buffer_size(&*self.stream(), SMALL_SEND_BUFFER_BYTES).ok();
+        }
+    }
+
     /// Receives and discards until the client closes the connection.
     fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut scratch = [0; 4096];
@@ -215,6 +235,7 @@ impl AsyncRead for ConnectionIo {
 
 impl AsyncWrite for ConnectionIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.resize_send_buffer();
         let written = self.stream().poll_write(cx, bytes);
         self.check_stall(cx, written)
     }
@@ -224,6 +245,7 @@ impl AsyncWrite for ConnectionIo {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.resize_send_buffer();
         let written = self.stream().poll_write_vectored(cx, slices);
         self.check_stall(cx, written)
     }

@@ -15,6 +15,7 @@ use tower_http::request_id::RequestId;
 use crate::domain::id::{DocumentId, PublicId};
 use crate::engine::Caller;
 use crate::graphql::error::ErrorCode;
+use crate::http::connection_io::ConnectionHandle;
 use crate::http::error_response::{reject, service_error};
 use crate::http::middleware::request_id;
 use crate::http::state::AppState;
@@ -38,6 +39,7 @@ pub struct SignatureQuery {
 pub async fn get(
     State(state): State<Arc<AppState>>,
     Extension(id): Extension<RequestId>,
+    Extension(connection): Extension<ConnectionHandle>,
     document: Result<Path<String>, PathRejection>,
     query: Result<Query<SignatureQuery>, QueryRejection>,
     headers: HeaderMap,
@@ -55,6 +57,7 @@ pub async fn get(
     let signature = DocumentSignature { expires: query.expires, signature: query.signature };
     match open_document(&state.services, &viewer, document_id, &signature, request_id::text_of(&id)).await {
         Ok(Some(document)) => {
+            connection.use_small_send_buffer();
             let headers = [
                 (header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),
                 (header::CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
