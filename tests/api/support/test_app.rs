@@ -66,12 +66,17 @@ impl TestApp {
     }
 
     /// The same deployment with `GIGWAY_LIMITS`: its gateways are started again.
-    pub async fn with_limits(mut self, limits: &str) -> Self {
+    pub async fn with_limits(self, limits: &str) -> Self {
+        self.with_settings(|settings| settings.limits = Some(limits.to_owned())).await
+    }
+
+    /// The same app with changed settings: all gateways are started again.
+    pub async fn with_settings(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         let count = self.gateways.len();
         for _ in 0..count {
             self.stop_gateway().await;
         }
-        self.settings.limits = Some(limits.to_owned());
+        change(&mut self.settings);
         for _ in 0..count {
             self.start_gateway().await;
         }
