@@ -133,6 +133,7 @@ async fn with_large_response() -> (TestApp, TestUser, String) {
         stall_seconds: Some("3".to_owned()),
         socket_ping_seconds: Some("2".to_owned()),
         limits: Some(json!({ "gig": { "descriptionMaxChars": 100_000 } }).to_string()),
+        operation_limits: Some(json!({ "variablesBytes": 128 * 1024 }).to_string()),
         ..Settings::default()
     };
     let app = TestApp::start(settings, 1).await;
