@@ -4,7 +4,9 @@
 //! part of the gateway uses them. To add a table: a migration, a module here, and a file in `gigway::store`.
 #![forbid(unsafe_code)]
 
+pub mod audit_checkpoint;
 pub mod audit_entry;
+pub mod audit_head;
 pub mod category;
 pub mod event;
 pub mod fingerprint;
@@ -21,6 +23,7 @@ pub mod refresh_token;
 pub mod review_decision;
 pub mod review_flag;
 pub mod review_item;
+pub mod review_key;
 pub mod session;
 pub mod stream_ticket;
 pub mod unreferenced_blob;

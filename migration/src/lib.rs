@@ -31,6 +31,8 @@ mod m20261129_000011_fingerprints;
 mod m20261129_000020_openings;
 mod m20261129_000021_inspections;
 mod m20261129_000022_proposals;
+mod m20261129_000030_review_keys;
+mod m20261129_000031_audit_chain;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -61,6 +63,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000020_openings::Migration),
             Box::new(m20261129_000021_inspections::Migration),
             Box::new(m20261129_000022_proposals::Migration),
+            Box::new(m20261129_000030_review_keys::Migration),
+            Box::new(m20261129_000031_audit_chain::Migration),
         ]
     }
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use nix::unistd::{Uid, User};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -40,7 +41,7 @@ use crate::service::rate_limit::RateLimiter;
 use crate::service::tokens::TokenIssuer;
 use crate::service::url_signing::UrlSigner;
 use crate::service::{
-    IdGenerator, Services, SignInThrottle, background_jobs, earlier_versions, erasure, image_variants,
+    IdGenerator, Services, SignInThrottle, audit, background_jobs, earlier_versions, erasure, image_variants,
 };
 use crate::store::{Database, categories, event_log, uncounted};
 
@@ -73,6 +74,8 @@ pub enum StartError {
     Redis(#[from] redis::RedisError),
     #[error("cannot set up password hashing: {0}")]
     PasswordHashing(crate::service::Error),
+    #[error("cannot begin the chain of the audit trail: {0}")]
+    AuditTrail(crate::service::Error),
     #[error("cannot remove what a restored backup or an earlier version has kept of erased users: {0}")]
     Erasures(crate::service::Error),
 }
@@ -215,7 +218,7 @@ impl CliContext {
         let background = Background::new();
         let (services, _) =
             build_services(config, clock, config.listen, &background, Bus::publish_only).await?;
-        Ok(Self { services, background })
+        Ok(Self { services: Services { operator: Some(operator()), ..services }, background })
     }
 
     /// Waits a short time until the events are published, then closes everything. If an event was not
@@ -238,6 +241,16 @@ impl Deref for CliContext {
 
     fn deref(&self) -> &Services {
         &self.services
+    }
+}
+
+/// The user of the operating system who runs this process. With `sudo`, also the one who has called it.
+fn operator() -> String {
+    let uid = Uid::current();
+    let user = User::from_uid(uid).ok().flatten().map_or_else(|| format!("uid {uid}"), |user| user.name);
+    match std::env::var("SUDO_USER") {
+        Ok(caller) if !caller.is_empty() && caller != user => format!("{user} (sudo: {caller})"),
+        _ => user,
     }
 }
 
@@ -325,6 +338,7 @@ async fn build_services(
     let media = open_media(config)?;
     let db = open_database(config).await?;
     db.migrate().await?;
+    audit::begin(&db, &vault).await.map_err(StartError::AuditTrail)?;
     let catalogue = categories::all(db.read()).await?.into_iter().collect();
     let epoch = event_log::epoch(db.read()).await?;
     let redis = config.redis.as_ref().map(redis_connector).transpose()?;
@@ -364,6 +378,7 @@ async fn build_services(
         media,
         decode_queue: FairQueue::new(DECODE_LIMITS),
         vault,
+        operator: None,
         tokens: TokenIssuer::new(&token_secrets, &public_url, is_issuer_checked, token_lifetime),
         passwords,
         url_signer: UrlSigner::new(&token_secrets),

@@ -9,6 +9,10 @@ use crate::app::{file_limit, keys};
 use crate::cli::Failure;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, DatabaseAddress};
+use crate::service::audit;
+use crate::store::audit::chain;
+use crate::store::audit::protection;
+use crate::store::audit::protection::Protection;
 use crate::store::{Database, data_keys};
 
 /// How long a check can take.
@@ -51,6 +55,13 @@ pub(super) async fn run(config: &Config) -> Result<ExitCode, Failure> {
             "keys",
             match &database {
                 Ok(db) => with_timeout(check_keys(config, db)).await,
+                Err(_) => Err("cannot be checked without the database".into()),
+            },
+        ),
+        (
+            "audit",
+            match &database {
+                Ok(db) => with_timeout(check_audit_trail(config, db)).await,
                 Err(_) => Err("cannot be checked without the database".into()),
             },
         ),
@@ -136,6 +147,32 @@ async fn check_blobs(config: &Config) -> CheckResult {
     let media = open_media(config).map_err(|error| error.to_string())?;
     media.check().await.map_err(|error| error.to_string())?;
     Ok("readable".into())
+}
+
+/// How the database protects the audit trail, and whether its head is genuine. `gigway audit verify` checks all of it.
+async fn check_audit_trail(config: &Config, db: &Database) -> CheckResult {
+    // The check of the database reports an error: there may be no tables yet.
+    let Ok(stored) = chain::find_head(db.read()).await else { return Ok("none yet".into()) };
+    let Some(stored) = stored else { return Ok("`gigway serve` will begin its chain".into()) };
+    let entries = format!("{} entries (gigway audit verify)", stored.head.count);
+    if keys::are_present(config).map_err(|error| error.to_string())? {
+        let vault = keys::vault(config).map_err(|error| error.to_string())?;
+        if !audit::is_head_genuine(&vault, &stored) {
+            return Err(format!("the head was altered; {entries}"));
+        }
+    }
+    match protection::check(db.read()).await.map_err(|error| error.to_string())? {
+        Protection::Triggers
+            if config.is_production() && matches!(config.database, DatabaseAddress::Postgres(_)) =>
+        {
+            Ok(format!(
+                "{entries}; protected by triggers only: its tables can belong to another role (docs/SECURITY.md)"
+            ))
+        }
+        Protection::Triggers => Ok(format!("{entries}; protected by triggers")),
+        Protection::OtherRole(owner) => Ok(format!("{entries}; its tables belong to the role {owner}")),
+        Protection::Broken(problem) => Err(problem),
+    }
 }
 
 async fn check_keys(config: &Config, db: &Database) -> CheckResult {

@@ -9,6 +9,7 @@ use crate::app::CliContext;
 use crate::cli::Failure;
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::service::audit::removal;
 use crate::service::{event_log, retention};
 
 #[derive(Subcommand, Debug)]
@@ -22,10 +23,11 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
     let services = CliContext::open(config, Arc::new(SystemClock)).await?;
     let summary = retention::apply(&services).await?;
     let pruned = event_log::prune(&services).await?;
+    let removed = removal::remove_expired(&services).await?;
     services.close().await?;
     println!(
         "Erased: images of {} verifications, {} abandoned verifications, {} expired records, \
-         {} fingerprints, {pruned} events.",
+         {} fingerprints, {pruned} events, {removed} entries of the audit trail.",
         summary.documents, summary.abandoned, summary.records, summary.fingerprints
     );
     Ok(ExitCode::SUCCESS)

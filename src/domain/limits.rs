@@ -175,6 +175,8 @@ limit_table! {
         /// Days from a decision for fraud or sanctions until the fingerprints of the submission are deleted. They are
         /// kept after an erasure.
         fingerprints_days: i32 = 5 * 365, in 1..=36_500;
+        /// Days until an entry of the audit trail is removed; 0 for never.
+        audit_days: i32 = 0, in 0..=36_500;
     }
 }
 
@@ -194,6 +196,11 @@ impl RetentionLimits {
     /// A verification that was never submitted is erased if its last change was before this.
     pub fn abandoned_cutoff(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         now - TimeDelta::days(i64::from(self.abandoned_days))
+    }
+
+    /// Entries of the audit trail from before this are removed; `None` if they are kept for ever.
+    pub fn audit_cutoff(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        (self.audit_days > 0).then(|| now - TimeDelta::days(i64::from(self.audit_days)))
     }
 
     /// The form and the decisions are erased if the decision was before this.

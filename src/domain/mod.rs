@@ -26,6 +26,7 @@
 //! | event log | `event.rs` | |
 
 pub mod account;
+pub mod audit;
 pub mod blob;
 pub mod category;
 pub mod country;
@@ -52,6 +53,7 @@ pub mod review;
 pub mod review_kind;
 pub mod review_record;
 pub mod review_summary;
+pub mod sealed_text;
 pub mod search;
 pub mod text;
 pub mod token_bucket;

@@ -33,6 +33,10 @@ pub struct ReviewReason {
     pub field: Option<Vec<String>>,
     /// Whether the user can fix it and submit again.
     pub retryable: bool,
+    /// The whole reason, encrypted ([`SealedText`](crate::domain::sealed_text::SealedText)), as it is stored. The
+    /// other fields are then what may stand in clear; see [`ReviewReason::clear_form`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<String>,
 }
 
 /// A reason as a reviewer enters it.
@@ -68,6 +72,7 @@ impl KnownReason {
             message: self.message.to_owned(),
             field: None,
             retryable: self.retryable,
+            sealed: None,
         }
     }
 }
@@ -142,7 +147,17 @@ impl ReviewReason {
     #[must_use]
     pub fn without_free_text(self) -> Self {
         let message = find_known(&self.code).map(|known| known.message.to_owned()).unwrap_or_default();
-        Self { message, field: None, ..self }
+        Self { message, field: None, sealed: None, ..self }
+    }
+
+    /// What may stand in clear beside the sealed reason: nothing that a reviewer wrote and, of a verification,
+    /// nothing that the applicant must not learn.
+    #[must_use]
+    pub fn clear_form(self, kind: ReviewKind) -> Self {
+        match kind {
+            ReviewKind::Gig => self.without_free_text(),
+            ReviewKind::Verification => self.without_free_text().redacted_for_user(),
+        }
     }
 
     /// The reason as the reviewed user may see it: a confidential one becomes OTHER.
@@ -156,6 +171,7 @@ impl ReviewReason {
             message: "Your identity could not be confirmed.".to_owned(),
             field: None,
             retryable: self.retryable,
+            sealed: None,
         }
     }
 }

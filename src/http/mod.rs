@@ -5,7 +5,7 @@
 //! 1. [`server`]: accepts the connection, or refuses it ([`refused_connections`]), and limits how long the
 //!    headers of a request may take. [`connection_io`] ends it if the client reads nothing, and closes it so
 //!    that the client can read the last response; [`unread_body`] announces that it closes.
-//! 2. [`middleware::request_id`]: keeps the client's request id, or generates one.
+//! 2. [`middleware::request_id`]: gives the request an id.
 //! 3. [`middleware::request_log`]: finds the address of the client, logs one line, and counts the request in
 //!    [`metrics`].
 //! 4. [`middleware::security_headers`]: adds headers to the response.
@@ -59,13 +59,8 @@ use axum::Router;
 use axum::http::HeaderValue;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
-use tower::ServiceBuilder;
-use tower::util::MapRequestLayer;
-use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::http::headers::REQUEST_ID;
-use crate::http::middleware::request_id::{self, GenerateRequestId};
 use crate::http::middleware::security_headers::RESOURCE_POLICY;
 use crate::http::state::AppState;
 
@@ -99,12 +94,8 @@ pub fn router(state: Arc<AppState>) -> Router {
         .layer(middleware::cors::cors(&state))
         .layer(from_fn_with_state(Arc::clone(&state), middleware::request_limit::count))
         .layer(from_fn(error_response::catch_panic));
-    let request_ids = ServiceBuilder::new()
-        .layer(MapRequestLayer::new(request_id::remove_invalid))
-        .layer(SetRequestIdLayer::new(REQUEST_ID, GenerateRequestId(Arc::clone(&state.services))))
-        .layer(PropagateRequestIdLayer::new(REQUEST_ID));
     middleware::security_headers::add(routes, state.is_over_tls)
         .layer(from_fn_with_state(Arc::clone(&state), middleware::request_log::log))
-        .layer(request_ids)
+        .layer(from_fn_with_state(Arc::clone(&state), middleware::request_id::assign))
         .with_state(state)
 }

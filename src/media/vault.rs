@@ -58,6 +58,9 @@ impl std::fmt::Debug for Vault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyOwner {
     User(UserId),
+    /// What reviewers have written about the user. The key lasts until the user is erased, while that of the
+    /// identity data ends with its retention.
+    ReviewTexts(UserId),
     /// The response of one run of an idempotent mutation.
     Attempt(AttemptId),
 }
@@ -78,6 +81,7 @@ impl std::fmt::Display for KeyOwner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::User(id) => id.fmt(f),
+            Self::ReviewTexts(id) => write!(f, "review texts about {id}"),
             Self::Attempt(id) => id.fmt(f),
         }
     }

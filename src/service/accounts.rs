@@ -11,6 +11,8 @@ use crate::domain::id::{SessionId, UserId};
 use crate::domain::message::message;
 use crate::domain::user::{Role, Viewer};
 use crate::domain::violation::{Violation, ViolationCode};
+use crate::service::audit;
+use crate::service::audit::SYSTEM;
 use crate::service::error::wrong_credentials;
 use crate::service::passwords::PasswordCheck;
 use crate::service::rate_limit::{RateLimitKey, RateLimitKind};
@@ -64,6 +66,11 @@ pub async fn add_user(
     let new_user = prepare_user(services, form, password, role, Ipv4Addr::LOCALHOST.into()).await?;
     let work = services.begin().await?;
     insert_user(&work, &new_user).await?;
+    if role != Role::Member {
+        let role: &str = role.into();
+        audit::append(services, &work, SYSTEM, new_user.id, "ROLE", &format!("new account as {role}"))
+            .await?;
+    }
     work.commit().await?;
     Ok(new_user.id)
 }

@@ -1,4 +1,5 @@
-//! Background jobs: releasing expired claims, indexing gigs for search, and deleting what is expired or unused.
+//! Background jobs: releasing expired claims, indexing gigs for search, sealing what reviewers wrote when an earlier
+//! version ran, and deleting what is expired or unused.
 //!
 //! To add a job: a function that returns how many rows it changed, and a line in [`run`]. Every gateway runs
 //! every job, so a job must lock or compare before it changes a row.
@@ -28,13 +29,18 @@ const IMAGE_BATCH: u64 = 100;
 
 /// Runs the jobs until the task is dropped.
 pub async fn run(services: Arc<Services>) {
-    let mut is_indexing = false;
+    let (mut is_indexing, mut is_sealing) = (false, true);
     for round in 0_u64.. {
         log_result("release_expired_claims", release_expired_claims(&services).await);
         if is_indexing || round % ROUNDS_BETWEEN_CLEANUPS == 0 {
             let indexed = crate::service::search_index::update_outdated(&services).await;
             is_indexing = indexed.as_ref().is_ok_and(|count| *count > 0);
             log_result("index_gigs", indexed);
+        }
+        if is_sealing || round % ROUNDS_BETWEEN_RETENTION == 0 {
+            let sealed = crate::service::review_texts::seal_old_texts(&services).await;
+            is_sealing = sealed.as_ref().is_ok_and(|count| *count > 0);
+            log_result("seal_old_texts", sealed);
         }
         if round % ROUNDS_BETWEEN_CLEANUPS == 0 {
             log_result("delete_unattached_images", delete_unattached_images(&services).await);
@@ -55,6 +61,11 @@ pub async fn run(services: Arc<Services>) {
             log_result("prune_event_log", pruned.map(|count| usize::try_from(count).unwrap_or(usize::MAX)));
         }
         if round % ROUNDS_BETWEEN_RETENTION == 0 {
+            let removed = crate::service::audit::removal::remove_expired(&services).await;
+            log_result(
+                "remove_audit_entries",
+                removed.map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
+            );
             let summary = crate::service::retention::apply(&services).await;
             log_result(
                 "retention",

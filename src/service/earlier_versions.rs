@@ -6,7 +6,7 @@
 use crate::domain::id::UserId;
 use crate::service::erasure::erase_gigs_and_images;
 use crate::service::gigs::pause_of_blocked;
-use crate::service::{Result, Services, blobs};
+use crate::service::{Result, Services, blobs, review_texts};
 use crate::store::users::OldEmail;
 use crate::store::{blobs as blob_records, gigs, images, users};
 
@@ -55,6 +55,7 @@ async fn erase_remains(services: &Services, user_id: UserId) -> Result<()> {
     let mut work = services.begin().await?;
     users::lock_exclusively(work.tx(), user_id).await?;
     erase_gigs_and_images(services, &mut work, user_id).await?;
+    review_texts::destroy(services, &work, user_id).await?;
     let discarded = blob_records::find_of_owner(work.tx(), user_id).await?;
     work.commit().await?;
     blobs::delete_of_erased_or_log(services, &discarded).await;

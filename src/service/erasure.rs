@@ -21,15 +21,15 @@ use crate::domain::event::EventBody;
 use crate::domain::gig::{GigStatus, GigTransition};
 use crate::domain::id::{SubjectId, UserId};
 use crate::domain::message::message;
-use crate::domain::reason::ReviewReason;
 use crate::domain::review::ReviewQueueChange;
 use crate::domain::verification::VerificationStatus;
 use crate::domain::violation::{Violation, ViolationCode};
 use crate::service::audit;
 use crate::service::audit::SYSTEM;
 use crate::service::gigs::{apply_transition, record_queue_change};
+use crate::service::review_texts::Sealer;
 use crate::service::user_admin::{end_sessions, lock_not_erased, require_not_erased};
-use crate::service::{Error, Result, Services, UnitOfWork, blobs, user_admin};
+use crate::service::{Error, Result, Services, UnitOfWork, blobs, review_texts, user_admin};
 use crate::store::verifications::VerificationRecord;
 use crate::store::{
     blobs as blob_records, fingerprints, flags, gigs, idempotency, images, reviews, sessions, users,
@@ -51,6 +51,7 @@ pub async fn erase_user(services: &Services, email: &str) -> Result<UserId> {
         return Err(Violation::at("email", ViolationCode::NotAllowed, message).into());
     }
     let discarded = erase_data(services, &mut work, user_id).await?;
+    audit::append(services, &work, SYSTEM, user_id, "ERASE", "").await?;
     // Before the commit, so that no erasure is missing in the journal.
     let journal = &services.erasure_journal;
     journal.append_erased(&[(user_id, services.now())]).await.map_err(Error::internal)?;
@@ -89,6 +90,8 @@ pub async fn replay_journal(services: &Services) -> Result<usize> {
                 continue;
             }
             let discarded = erase_data(services, &mut work, user_id).await?;
+            audit::append(services, &work, SYSTEM, user_id, "ERASE", "again, by the journal of erasures")
+                .await?;
             work.commit().await?;
             blobs::delete_of_erased_or_log(services, &discarded).await;
             tracing::warn!(%user_id, "erased again: the database was older than the journal of erasures");
@@ -113,6 +116,7 @@ async fn erase_data(services: &Services, work: &mut UnitOfWork<'_>, user_id: Use
         }
         destroy_identity_data(services, work, record, "ERASED").await?;
     }
+    review_texts::destroy(services, work, user_id).await?;
     end_sessions(work, user_id, services).await?;
     sessions::forget_networks(work.tx(), user_id).await?;
     idempotency::delete_all_about_user(work.tx(), user_id, services.now()).await?;
@@ -153,7 +157,7 @@ async fn erase_gigs(services: &Services, work: &mut UnitOfWork<'_>, user_id: Use
         }
     }
     gigs::delete_tags_of_seller(work.tx(), user_id).await?;
-    reviews::strip_free_text(work.tx(), &subjects).await?;
+    review_texts::leave_codes(services, work, user_id, &subjects).await?;
     Ok(gigs::words::remove_unused(work.tx()).await?)
 }
 
@@ -166,7 +170,7 @@ pub async fn set_legal_hold(services: &Services, email: &str, is_held: bool) -> 
     let work = services.begin().await?;
     lock_not_erased(&work, user_id).await?;
     users::set_legal_hold(work.tx(), user_id, is_held).await?;
-    let action = if is_held { "HOLD" } else { "LIFT_HOLD" };
+    let action = if is_held { "HOLD" } else { "RELEASE_HOLD" };
     audit::append(services, &work, SYSTEM, user_id, action, "").await?;
     work.commit().await
 }
@@ -186,19 +190,21 @@ pub(super) async fn destroy_identity_data(
     record.personal_info = None;
     record.identity_hash = None;
     record.proposal_id = None;
+    let subject = SubjectId::Verification(user_id);
+    let reasons = take(&mut record.verification.reasons);
+    let reasons = review_texts::without_texts(services, work, user_id, subject, reasons).await?;
     let verification = &mut record.verification;
+    verification.reasons = Sealer::new(services, work).reasons(user_id, subject, reasons).await?;
     verification.personal_info_at = None;
     verification.documents.clear();
     verification.document_type = None;
     verification.review_due_at = None;
-    verification.reasons =
-        take(&mut verification.reasons).into_iter().map(ReviewReason::without_free_text).collect();
     verification.erased_at = Some(services.now());
     verification.version += 1;
     verifications::write(work.tx(), &record, services.now()).await?;
     fingerprints::make_anonymous(work.tx(), user_id).await?;
     flags::forget_subject(work.tx(), SubjectId::Verification(user_id)).await?;
-    reviews::strip_free_text(work.tx(), &[SubjectId::Verification(user_id)]).await?;
+    review_texts::remove_texts(services, work, user_id, &[subject]).await?;
     let status = record.verification.status;
     work.record(EventBody::verification_status(&record.verification, status));
     audit::append(services, work, SYSTEM, user_id, audit_action, "").await?;

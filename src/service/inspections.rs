@@ -12,6 +12,7 @@ use crate::domain::verification::{Verification, VerificationStatus};
 use crate::domain::violation::{Validator, Violation, ViolationCode};
 use crate::service::audit;
 use crate::service::identity_access::is_open_to_inspection;
+use crate::service::review_texts::insert_decision;
 use crate::service::reviews::actor;
 use crate::service::reviews::{erased_subject_error, validate_note};
 use crate::service::{Error, Result, Services};
@@ -84,7 +85,7 @@ pub async fn inspect(
         version,
         decided_at: now,
     };
-    reviews::insert_decision(work.tx(), &row).await?;
+    insert_decision(services, &work, user_id, row).await?;
     inspections::insert(work.tx(), &inspection).await?;
     let actor = actor(viewer, request_id);
     audit::append(services, &work, actor, user_id, "INSPECT", &inspection.id.to_string()).await?;

@@ -8,9 +8,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Mutex;
 
 use crate::domain::id::UserId;
+use crate::media::vault::KeyOwner;
+use crate::service::audit;
+use crate::service::audit::SYSTEM;
 use crate::service::{Result, Services};
 use crate::store::idempotency::RequestKey;
-use crate::store::{data_keys, idempotency};
+use crate::store::{data_keys, idempotency, review_keys};
 
 /// How many keys are read at once.
 const BATCH_SIZE: u64 = 100;
@@ -22,7 +25,8 @@ const MISSING_KEYS_LIFETIME: TimeDelta = TimeDelta::seconds(10);
 pub async fn remaining(services: &Services) -> Result<u64> {
     let (db, newest) = (services.db.read(), services.vault.newest_key_id());
     let of_users = data_keys::count_wrapped_by_old_keys(db, newest).await?;
-    Ok(of_users + idempotency::count_wrapped_by_old_keys(db, newest).await?)
+    let of_reviews = review_keys::count_wrapped_by_old_keys(db, newest).await?;
+    Ok(of_users + of_reviews + idempotency::count_wrapped_by_old_keys(db, newest).await?)
 }
 
 /// Rewraps every data key that an older key wraps, and calls `on_rewrapped` after each.
@@ -31,9 +35,14 @@ pub async fn remaining(services: &Services) -> Result<u64> {
 /// [`crate::service::Error::Decryption`], after all were tried, if a key is missing or a wrapped key was
 /// altered.
 pub async fn rotate(services: &Services, on_rewrapped: impl Fn()) -> Result<()> {
+    let work = services.begin().await?;
+    let detail = format!("to {}", services.vault.newest_key_id());
+    audit::append(services, &work, SYSTEM, None::<UserId>, "ROTATE_KEYS", &detail).await?;
+    work.commit().await?;
     let of_users = rotate_keys_of_users(services, &on_rewrapped).await;
+    let of_reviews = rotate_keys_of_review_texts(services, &on_rewrapped).await;
     let of_requests = rotate_keys_of_requests(services, &on_rewrapped).await;
-    of_users.and(of_requests)
+    of_users.and(of_reviews).and(of_requests)
 }
 
 async fn rotate_keys_of_users(services: &Services, on_rewrapped: &impl Fn()) -> Result<()> {
@@ -58,6 +67,32 @@ async fn rotate_keys_of_users(services: &Services, on_rewrapped: &impl Fn()) -> 
             data_keys::replace_key(work.tx(), user_id, &old, &new).await?;
             work.commit().await?;
             on_rewrapped();
+        }
+    }
+    last_error.map_or(Ok(()), |error| Err(error.into()))
+}
+
+async fn rotate_keys_of_review_texts(services: &Services, on_rewrapped: &impl Fn()) -> Result<()> {
+    let (mut last_id, mut last_error) = (UserId::nil(), None);
+    loop {
+        let newest = services.vault.newest_key_id();
+        let page =
+            review_keys::find_wrapped_by_old_keys(services.db.read(), newest, last_id, BATCH_SIZE).await?;
+        let Some((user_id, _)) = page.last() else { break };
+        last_id = *user_id;
+        for (user_id, old) in page {
+            match services.vault.rewrap(&old, KeyOwner::ReviewTexts(user_id)) {
+                Ok(new) => {
+                    let work = services.begin().await?;
+                    review_keys::replace_key(work.tx(), user_id, &old, &new).await?;
+                    work.commit().await?;
+                    on_rewrapped();
+                }
+                Err(error) => {
+                    tracing::error!(%user_id, %error, "rewrapping a data key failed");
+                    last_error = Some(error);
+                }
+            }
         }
     }
     last_error.map_or(Ok(()), |error| Err(error.into()))

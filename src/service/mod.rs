@@ -21,7 +21,7 @@
 #![expect(clippy::missing_errors_doc, reason = "the header lists the errors that every use case can return")]
 
 pub mod accounts;
-mod audit;
+pub mod audit;
 pub mod background_jobs;
 mod blobs;
 pub mod earlier_versions;
@@ -42,9 +42,11 @@ pub mod key_rotation;
 mod look_alikes;
 pub mod passwords;
 pub mod rate_limit;
+mod refusals;
 pub mod reopening;
 pub mod retention;
 pub mod review_history;
+pub mod review_texts;
 pub mod reviews;
 pub mod search_index;
 pub mod security_log;
@@ -92,6 +94,8 @@ pub struct Services {
     /// Decodes uploaded images, fairly by person.
     pub decode_queue: FairQueue<UserId>,
     pub vault: Vault,
+    /// The user of the operating system who runs a command; `None` in a gateway. The audit trail names them.
+    pub operator: Option<String>,
     pub tokens: tokens::TokenIssuer,
     pub passwords: passwords::PasswordHasher,
     pub url_signer: url_signing::UrlSigner,

@@ -9,10 +9,11 @@ use crate::domain::verification::{Verification, VerificationTransition};
 use crate::domain::violation::{Validator, Violation, ViolationCode};
 use crate::service::audit;
 use crate::service::audit::Actor;
+use crate::service::review_texts::insert_decision;
 use crate::service::reviews::{erased_subject_error, validate_note};
 use crate::service::verifications::save_change;
 use crate::service::{Error, Result, Services};
-use crate::store::{reviews, verifications};
+use crate::store::verifications;
 
 /// What the record of decisions and the audit trail call it.
 const REOPEN: &str = "REOPEN";
@@ -76,7 +77,7 @@ pub async fn reopen(
         version: record.verification.version,
         decided_at: now,
     };
-    reviews::insert_decision(work.tx(), &decision).await?;
+    insert_decision(services, &work, input.user_id, decision).await?;
     let actor = Actor { id: Some(viewer.id()), request_id };
     audit::append(services, &work, actor, input.user_id, REOPEN, "").await?;
     work.commit().await?;

@@ -17,7 +17,8 @@ use crate::service::audit;
 use crate::service::audit::Actor;
 use crate::service::error::require_reviewer;
 use crate::service::gigs::{apply_transition, record_queue_change, require_can_work};
-use crate::service::{Result, Services, UnitOfWork};
+use crate::service::review_texts::{Sealer, insert_decision};
+use crate::service::{Result, Services, UnitOfWork, refusals};
 use crate::store::{gigs, openings, reviews};
 
 /// Claims an item for some minutes, so that two reviewers do not work on the same item.
@@ -131,13 +132,24 @@ pub struct GigDecisionInput {
     pub internal_note: Option<String>,
 }
 
-/// Decides on a gig, and records the decision with its reasons.
+/// Decides on a gig, and records the decision with its reasons. A refusal is audited.
 ///
 /// # Errors
 /// The violations of the input; `NOT_FOUND`, `NOT_ALLOWED` for the reviewer's own gig, `STALE_VERSION` if the
 /// gig has changed since the reviewer read it, `ALREADY_CLAIMED` by another reviewer, `CLAIM_REQUIRED` if the setting
 /// `review.gigClaimRequired` is on, `INVALID_TRANSITION`.
 pub async fn decide_gig(
+    services: &Services,
+    viewer: &Viewer,
+    input: GigDecisionInput,
+    request_id: &str,
+) -> Result<Decided<Gig>> {
+    let (subject, decision) = (SubjectId::Gig(input.gig_id), input.decision.into());
+    let decided = try_decide_gig(services, viewer, input).await;
+    refusals::audited(services, viewer, subject, decision, request_id, decided).await
+}
+
+async fn try_decide_gig(
     services: &Services,
     viewer: &Viewer,
     input: GigDecisionInput,
@@ -177,21 +189,22 @@ pub async fn decide_gig(
             .map_err(|violation| violation.moved_to("gigId"))?;
         update_item(&mut work, &before, item, ReviewQueueChange::Decided).await?;
     }
-    gig.review_reasons.clone_from(&reasons);
+    let subject_id = SubjectId::Gig(gig.id);
+    gig.review_reasons = Sealer::new(services, &work).reasons(seller_id, subject_id, reasons).await?;
     let gig = apply_transition(services, &mut work, gig, input.decision.transition()).await?;
     let decision = Decision {
         id: services.new_id(),
-        subject_id: SubjectId::Gig(gig.id),
+        subject_id,
         item_id: item.as_ref().map(|item| item.id),
         kind: RecordKind::Decision,
         reviewer_id: viewer.id(),
         decision: input.decision.into(),
-        reasons,
+        reasons: gig.review_reasons.clone(),
         internal_note: note,
         version: gig.version,
         decided_at: now,
     };
-    reviews::insert_decision(work.tx(), &decision).await?;
+    insert_decision(services, &work, seller_id, decision).await?;
     work.commit().await?;
     Ok(Decided { subject: gig, item })
 }

@@ -58,3 +58,8 @@ pub fn role_refused(user_id: Option<UserId>, address: Option<IpAddr>) {
     let (user, address) = (user_id.map(PublicId::to_public), address.map(tracing::field::display));
     tracing::warn!(security = true, event = "ROLE_REFUSED", user, address, "access denied");
 }
+
+/// The head of the audit trail was altered or removed by somebody without the keys of the installation.
+pub(super) fn audit_trail_altered(problem: &str) {
+    tracing::error!(security = true, event = "AUDIT_TRAIL_ALTERED", problem, "audit trail altered");
+}

@@ -23,9 +23,10 @@ use crate::service::audit;
 use crate::service::error::require_reviewer;
 use crate::service::flags;
 use crate::service::gigs::apply_transition;
+use crate::service::review_texts::insert_decision;
 use crate::service::reviews::{Decided, actor, erased_subject_error, update_item, validate_note};
 use crate::service::verifications::{readable_number_hash, save_change};
-use crate::service::{Result, Services, UnitOfWork};
+use crate::service::{Result, Services, UnitOfWork, refusals};
 use crate::store;
 use crate::store::reviews::records;
 use crate::store::verifications::VerificationRecord;
@@ -48,6 +49,17 @@ pub struct VerificationDecisionInput {
 /// The violations of the input; `NOT_FOUND`, `NOT_ALLOWED` for the reviewer's own verification or own
 /// proposal, `STALE_VERSION`, `CLAIM_REQUIRED`, `ALREADY_CLAIMED`, `INSPECTION_REQUIRED`, `INVALID_TRANSITION`.
 pub async fn decide(
+    services: &Services,
+    viewer: &Viewer,
+    input: VerificationDecisionInput,
+    request_id: &str,
+) -> Result<Decided<Verification>> {
+    let (subject, decision) = (SubjectId::Verification(input.user_id), input.decision.into());
+    let decided = try_decide(services, viewer, input, request_id).await;
+    refusals::audited(services, viewer, subject, decision, request_id, decided).await
+}
+
+async fn try_decide(
     services: &Services,
     viewer: &Viewer,
     input: VerificationDecisionInput,
@@ -175,9 +187,10 @@ async fn apply(
     let item_id = item.map(|item| item.id);
     let mut row = voice.to_row(services, &record.verification, item_id, RecordKind::Decision);
     row.reasons.clone_from(&record.verification.reasons);
-    reviews::insert_decision(work.tx(), &row).await?;
+    let decision = row.decision;
+    insert_decision(services, &work, user_id, row).await?;
     let actor = actor(voice.viewer, voice.request_id);
-    audit::append(services, &work, actor, user_id, "DECIDE", row.decision).await?;
+    audit::append(services, &work, actor, user_id, "DECIDE", decision).await?;
     work.commit().await?;
     Ok(Decided { subject: record.verification, item: decided })
 }
@@ -208,14 +221,15 @@ async fn record_voice(
         None => records::find_newest_item(work.tx(), subject_id).await?,
     };
     let row = voice.to_row(services, &verification, item_id, kind);
-    reviews::insert_decision(work.tx(), &row).await?;
+    let (row_id, decision) = (row.id, row.decision);
+    insert_decision(services, &work, user_id, row).await?;
     let (proposal_id, action) = match kind {
-        RecordKind::Proposal => (Some(row.id), "PROPOSE"),
+        RecordKind::Proposal => (Some(row_id), "PROPOSE"),
         _ => (None, "DISAGREE"),
     };
     verifications::set_proposal(work.tx(), user_id, proposal_id).await?;
     let actor = actor(voice.viewer, voice.request_id);
-    audit::append(services, &work, actor, user_id, action, row.decision).await?;
+    audit::append(services, &work, actor, user_id, action, decision).await?;
     work.commit().await?;
     Ok(Decided { subject: verification, item: released })
 }

@@ -24,7 +24,7 @@ use crate::service::gigs::record_queue_change;
 use crate::service::images::{decode, file_too_large};
 use crate::service::look_alikes;
 use crate::service::look_alikes::{ApplicantPictures, LookAlikes};
-use crate::service::{Error, Result, Services, UnitOfWork};
+use crate::service::{Error, Result, Services, UnitOfWork, review_texts};
 use crate::store;
 use crate::store::verifications::VerificationRecord;
 use crate::store::{picture_signatures, reviews, verifications};
@@ -309,16 +309,19 @@ pub(super) fn readable_number_hash(services: &Services, record: &VerificationRec
     }
 }
 
-/// Writes the verification and records its event.
+/// Writes the verification, with its reasons sealed, and records its event. The caller has locked the user.
 pub(super) async fn save_change(
     services: &Services,
     work: &mut UnitOfWork<'_>,
     record: &VerificationRecord,
     previous: VerificationStatus,
 ) -> Result<()> {
-    if !verifications::write(work.tx(), record, services.now()).await? {
+    let mut sealed = record.clone();
+    sealed.verification.reasons = review_texts::seal_reasons_of(services, work, &record.verification).await?;
+    if !verifications::write(work.tx(), &sealed, services.now()).await? {
         return Err(Error::internal("a verification that was locked has changed"));
     }
-    work.record(EventBody::verification_status(&record.verification, previous));
+    // Without the codes that the applicant must not learn.
+    work.record(EventBody::verification_status(&sealed.verification, previous));
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! The wrapped data keys of users with encrypted identity data, for key rotation. `idempotency` has the other
-//! wrapped keys.
+//! The wrapped data keys of users with encrypted identity data, for key rotation. `review_keys` and `idempotency`
+//! have the other wrapped keys.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use sea_orm::{
 
 use crate::domain::id::UserId;
 use crate::domain::wrapped_key::WrappedKey;
-use crate::store::{Result, idempotency};
+use crate::store::{Result, idempotency, review_keys};
 
 /// Up to `limit` users whose data key is wrapped by another key than `newest`, ordered by id and starting
 /// after `after`.
@@ -55,12 +55,13 @@ SELECT (SELECT key_id FROM verification WHERE key_id > used.key_id ORDER BY key_
 FROM used WHERE used.key_id IS NOT NULL
 ) SELECT key_id FROM used WHERE key_id IS NOT NULL";
 
-/// The ids of all keys that wrap anything: the data key of a user, or the key of a stored idempotent request.
+/// The ids of all keys that wrap anything: a key of a user, or the key of a stored idempotent request.
 pub async fn key_ids(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), KEY_IDS)).await?;
     let of_users = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<Vec<String>>>()?;
     let mut ids: BTreeSet<_> = idempotency::key_ids(db).await?.into_iter().collect();
     ids.extend(of_users);
+    ids.extend(review_keys::key_ids(db).await?);
     Ok(ids.into_iter().collect())
 }
 

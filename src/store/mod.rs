@@ -30,6 +30,8 @@ pub mod openings;
 pub mod pagination;
 pub mod picture_signatures;
 mod reader;
+pub mod review_keys;
+pub mod review_texts;
 pub mod reviews;
 pub mod sessions;
 mod sql;

@@ -20,7 +20,11 @@ use crate::verification::{self, submit_verification};
 
 /// Fields that may be null even for callers who may see them, because no test data has a value for every
 /// caller.
-const MAY_BE_NULL: [&str; 11] = [
+const MAY_BE_NULL: [&str; 14] = [
+    // Each has a value in some entries only.
+    "AuditEntry.actor",
+    "AuditEntry.operator",
+    "AuditEntry.subject",
     // Only decisions have one: see `review_filters`.
     "GigPayload.reviewItem",
     "VerificationPayload.reviewItem",
@@ -94,6 +98,9 @@ fn operations_for(type_name: &str) -> Vec<Operation> {
         "InspectionPayload" => vec![Query("mutation { inspectVerification(input: <inspection>) { % } }")],
         "ReviewItemConnection" => vec![Query("{ reviewQueue { % } }")],
         "ReviewItemEdge" => vec![Query("{ reviewQueue { edges { % } } }")],
+        "AuditEntry" => vec![Query("{ auditTrail { nodes { % } } }")],
+        "AuditEntryConnection" => vec![Query("{ auditTrail { % } }")],
+        "AuditEntryEdge" => vec![Query("{ auditTrail { edges { % } } }")],
         "ReviewSummary" => vec![Query("{ reviewSummary { % } }")],
         "CatalogueEvent" => vec![Event("subscription { catalogueChanged(after: <start>) { % } }")],
         "GigPublishedEvent" => vec![Event("subscription { gigPublished(after: <start>) { % } }")],

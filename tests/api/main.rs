@@ -7,6 +7,9 @@
 //! `on_both_back_ends!` list at the end of that file.
 
 mod accounts;
+mod audit_chain;
+mod audit_commands;
+mod audit_trail;
 mod authorization;
 mod authorization_fields;
 mod authorization_mutations;
@@ -85,6 +88,7 @@ mod retention;
 mod review_boards;
 mod review_filters;
 mod review_query_plans;
+mod review_texts;
 mod reviews;
 mod role_races;
 mod scanner;

@@ -1,4 +1,5 @@
-//! Personal data cannot be read in the database, the data directory, the log, or what goes through Redis.
+//! Personal data, and what reviewers write, cannot be read in the database, the data directory, the log, or what goes
+//! through Redis.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +18,7 @@ use crate::support::servers::{self, TestRedis};
 use crate::support::test_users::{PASSWORD, TestUser};
 use crate::verification::{
     decide_mutation, decision_input, document_image, personal_info, save_mutation, submit_mutation,
-    upload_document,
+    submit_verification, upload_document,
 };
 
 /// Every row of every table as text, with bytes in hexadecimal.
@@ -118,6 +119,20 @@ async fn personal_data_is_never_stored_or_sent_in_plain_text() {
     let image = response.bytes().await.expect("bytes").to_vec();
     let version = node["version"].as_i64().expect("a number");
     rita.client.mutate(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([]))).await;
+    // What reviewers write is as secret: the note and the reasons of a rejection.
+    let account =
+        json!({ "input": { "email": "bob@example.com", "password": PASSWORD, "displayName": "Bob" } });
+    let session = served.client.mutate(SIGN_UP, account).await["session"].take();
+    let bob = TestUser {
+        client: served.client.with_token(&text(&session["accessToken"])),
+        id: text(&session["viewer"]["user"]["id"]),
+        email: "bob@example.com".into(),
+        refresh_token: text(&session["refreshToken"]),
+    };
+    let (id, version) = submit_verification(&bob, "QX123456Z", 9).await;
+    let reasons =
+        json!([{ "code": "SANCTIONED", "message": "Tarkomessage of list 7", "field": ["Vestapath"] }]);
+    rita.client.mutate(&decide_mutation(), decision_input(&id, "REJECT", version, &reasons)).await;
     served.stop_with("TERM");
 
     let dump = dump(&url).await;
@@ -132,7 +147,17 @@ async fn personal_data_is_never_stored_or_sent_in_plain_text() {
     assert!(places.iter().all(|(_, place)| place.len() > 500), "every place has content");
     assert!(String::from_utf8_lossy(&places[3].1).contains("VERIFICATION_STATUS"));
     let middle = image.len() / 2;
-    let personal = ["Annabella", "Quillfeather", "Marmalade", "ZX987654Q", "1990-05-17"];
+    let personal = [
+        "Annabella",
+        "Quillfeather",
+        "Marmalade",
+        "ZX987654Q",
+        "1990-05-17",
+        "seen by the team",
+        "Tarkomessage",
+        "Vestapath",
+        "SANCTIONED",
+    ];
     let mut secrets: Vec<Vec<u8>> = personal.iter().map(|text| text.as_bytes().to_vec()).collect();
     secrets.push(image[middle..middle + 24].to_vec());
     secrets.push(image[200..224].to_vec());

@@ -80,7 +80,7 @@ impl ReviewMutation {
             reasons: input.reasons.unwrap_or_default().into_iter().map(Into::into).collect(),
             internal_note: input.internal_note,
         };
-        let act = reviews::decide_gig(ctx.services(), viewer, decision);
+        let act = reviews::decide_gig(ctx.services(), viewer, decision, ctx.request_id());
         GigPayload::of_decision(ctx, viewer, Box::pin(act)).await
     }
 }

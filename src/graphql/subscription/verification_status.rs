@@ -10,6 +10,7 @@ use crate::domain::verification as domain;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::loaders::ReasonsOfVersion;
+use crate::graphql::loaders::review_texts::open_reasons;
 use crate::graphql::subscription::source::hand_over;
 use crate::graphql::subscription::{Delivery, Event, is_resuming, open_source, session_scope};
 use crate::graphql::types::review::ReviewReason;
@@ -51,17 +52,17 @@ impl VerificationStatusEvent {
         if !self.has_reasons {
             return Ok(Vec::new());
         }
-        let stored = ctx
-            .loader()
-            .load_one(ReasonsOfVersion(SubjectId::Verification(self.user_row_id), self.version))
-            .await?;
-        if let Some(reasons) = stored {
-            return Ok(reasons_for(reasons, false));
-        }
-        // This version is not the result of a reviewer's decision.
-        let now = ctx.loader().load_one(VerificationId::from(self.user_row_id)).await?;
-        let same_version = now.filter(|now| now.version == self.version);
-        Ok(reasons_for(same_version.map(|now| now.reasons).unwrap_or_default(), false))
+        let subject = SubjectId::Verification(self.user_row_id);
+        let stored = ctx.loader().load_one(ReasonsOfVersion(subject, self.version)).await?;
+        let reasons = if let Some(reasons) = stored {
+            reasons
+        } else {
+            // This version is not the result of a reviewer's decision.
+            let now = ctx.loader().load_one(VerificationId::from(self.user_row_id)).await?;
+            let same_version = now.filter(|now| now.version == self.version);
+            same_version.map(|now| now.reasons).unwrap_or_default()
+        };
+        Ok(reasons_for(open_reasons(ctx, subject, reasons).await?, false))
     }
 
     /// The current state of the verification, which may be newer than the event.

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod actions;
+pub mod audit;
 pub mod country;
 pub mod gig;
 pub mod gig_connection;

@@ -6,6 +6,7 @@ use crate::domain::review_record;
 use crate::domain::review_record::{RecordKind, ReviewRecord};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Error, Result, nullable};
+use crate::graphql::loaders::review_texts::{open_note, open_reasons};
 use crate::graphql::types::review::ReviewReason;
 use crate::graphql::types::scalar::DateTime;
 use crate::graphql::types::user::User;
@@ -56,13 +57,14 @@ impl ReviewDecisionRecord {
     }
 
     /// The reasons, as reviewers see them.
-    async fn reasons(&self) -> Vec<ReviewReason> {
-        self.0.reasons.iter().cloned().map(ReviewReason::from).collect()
+    async fn reasons(&self, ctx: &Context<'_>) -> Result<Vec<ReviewReason>> {
+        let reasons = open_reasons(ctx, self.0.subject_id, self.0.reasons.clone()).await?;
+        Ok(reasons.into_iter().map(ReviewReason::from).collect())
     }
 
     /// The note for reviewers; null if there is none, or it was erased.
-    async fn internal_note(&self) -> Option<&str> {
-        self.0.internal_note.as_deref()
+    async fn internal_note(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        nullable(open_note(ctx, self.0.id, self.0.internal_note.as_deref())).await
     }
 }
 
@@ -100,13 +102,14 @@ impl ReviewProposal {
     }
 
     /// The reasons, as reviewers see them.
-    async fn reasons(&self) -> Vec<ReviewReason> {
-        self.0.reasons.iter().cloned().map(ReviewReason::from).collect()
+    async fn reasons(&self, ctx: &Context<'_>) -> Result<Vec<ReviewReason>> {
+        let reasons = open_reasons(ctx, self.0.subject_id, self.0.reasons.clone()).await?;
+        Ok(reasons.into_iter().map(ReviewReason::from).collect())
     }
 
     /// The note for reviewers; null if there is none.
-    async fn internal_note(&self) -> Option<&str> {
-        self.0.internal_note.as_deref()
+    async fn internal_note(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        nullable(open_note(ctx, self.0.id, self.0.internal_note.as_deref())).await
     }
 }
 

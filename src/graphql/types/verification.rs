@@ -2,12 +2,13 @@
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
-use crate::domain::id::VerificationId;
+use crate::domain::id::{SubjectId, VerificationId};
 use crate::domain::user::{Relation, Viewer};
 use crate::domain::{personal_info, verification};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Result, nullable};
 use crate::graphql::loaders::review_access::OpenDataOf;
+use crate::graphql::loaders::review_texts::open_reasons;
 use crate::graphql::loaders::{PersonalInfoOf, QueuePositionOf};
 use crate::graphql::types::actions::{self, VerificationAction};
 use crate::graphql::types::list::List;
@@ -258,9 +259,11 @@ impl Verification {
 
     /// The reasons of the last decision, until the verification is submitted again. For some of them, the
     /// user only sees a reason with the code "OTHER" and a general message.
-    async fn reasons(&self) -> Vec<ReviewReason> {
+    async fn reasons(&self, ctx: &Context<'_>) -> Result<Vec<ReviewReason>> {
         let is_for_reviewer = matches!(self.relation, Relation::Reviewer(_));
-        reasons_for(self.verification.reasons.clone(), is_for_reviewer)
+        let subject = SubjectId::Verification(self.verification.user_id);
+        let reasons = open_reasons(ctx, subject, self.verification.reasons.clone()).await?;
+        Ok(reasons_for(reasons, is_for_reviewer))
     }
 
     /// The number of times that the user has submitted the verification. It starts again at 0 when the

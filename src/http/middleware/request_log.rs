@@ -16,6 +16,7 @@ use crate::engine::operation_log::shorten;
 use crate::http::client_address::CountedAddress;
 use crate::http::log_fields::{ErrorCodes, LoggedOperation};
 use crate::http::middleware::request_id;
+use crate::http::middleware::request_id::SentRequestId;
 use crate::http::state::AppState;
 
 /// Finds the address of the client. Logs and counts the request when its response is ready, or logs that the client
@@ -28,7 +29,8 @@ pub async fn log(
 ) -> Response {
     let id = request.extensions().get::<RequestId>().map(request_id::text_of).unwrap_or_default();
     // The level is that of errors, so that their lines have the id at every level of the log.
-    let span = tracing::error_span!("request", id);
+    let sent = request.extensions().get::<SentRequestId>().map(SentRequestId::as_str);
+    let span = tracing::error_span!("request", id, sent_id = sent);
     let address = state.client_address(request.headers(), peer.ip());
     request.extensions_mut().insert(CountedAddress(address));
     let mut entry = LogEntry {

@@ -293,15 +293,15 @@ fn is_in_state(states: &[ReviewState], now: DateTime<Utc>) -> Option<Condition> 
     }
 }
 
-/// Inserts a decision.
-pub async fn insert_decision(tx: &impl ConnectionTrait, decision: &Decision) -> Result<()> {
+/// Inserts a decision whose texts are sealed. `service::review_texts` seals and inserts one.
+pub async fn insert_sealed_decision(tx: &impl ConnectionTrait, decision: &Decision) -> Result<()> {
     let row = decision_row(decision)?;
     review_decision::Entity::insert(row).exec_without_returning(tx).await?;
     Ok(())
 }
 
-/// Inserts many decisions.
-pub async fn insert_decisions(tx: &impl ConnectionTrait, decisions: &[Decision]) -> Result<()> {
+/// Inserts many decisions whose texts are sealed.
+pub async fn insert_sealed_decisions(tx: &impl ConnectionTrait, decisions: &[Decision]) -> Result<()> {
     for decisions in decisions.chunks(ROWS_PER_INSERT) {
         let rows: Vec<_> = decisions.iter().map(decision_row).collect::<Result<_>>()?;
         review_decision::Entity::insert_many(rows).exec_without_returning(tx).await?;
@@ -322,26 +322,6 @@ fn decision_row(decision: &Decision) -> Result<review_decision::ActiveModel> {
         version: Set(decision.version),
         decided_at: Set(decision.decided_at),
     })
-}
-
-/// Removes the texts that reviewers wrote from the decisions about these subjects. The codes, times and
-/// reviewers stay.
-pub async fn strip_free_text(tx: &impl ConnectionTrait, subject_ids: &[SubjectId]) -> Result<()> {
-    let rows = review_decision::Entity::find()
-        .filter(review_decision::Column::SubjectId.is_in(subject_ids.iter().copied()))
-        .all(tx)
-        .await?;
-    for row in rows {
-        let reasons: Vec<ReviewReason> = from_json("review_decision.reasons", row.reasons)?;
-        let stripped: Vec<_> = reasons.into_iter().map(ReviewReason::without_free_text).collect();
-        review_decision::Entity::update_many()
-            .col_expr(review_decision::Column::InternalNote, Expr::value(Option::<String>::None))
-            .col_expr(review_decision::Column::Reasons, Expr::value(to_json(&stripped)?))
-            .filter(review_decision::Column::Id.eq(row.id))
-            .exec(tx)
-            .await?;
-    }
-    Ok(())
 }
 
 /// Deletes the decisions about this subject.

@@ -29,6 +29,7 @@ pub(super) const CATALOGUE: &[TypeAccess] = &[
             ),
             (SignedInElseNull, &["viewer"]),
             (ReviewerRequired, &["reviewQueue", "reviewSummary"]),
+            (AdminRequired, &["auditTrail"]),
         ],
     ),
     type_access(

@@ -126,6 +126,24 @@ pub(super) const REVIEWS: &[TypeAccess] = &[
         )],
     ),
     type_access(
+        "AuditEntry",
+        "Only administrators can reach the audit trail. Reading it is audited.",
+        &[(
+            AdminObject,
+            &["action", "actor", "at", "detail", "number", "operator", "requestId", "source", "subject"],
+        )],
+    ),
+    type_access(
+        "AuditEntryConnection",
+        "Only administrators can reach the audit trail.",
+        &[(AdminObject, &["edges", "nodes", "pageInfo", "totalCount"])],
+    ),
+    type_access(
+        "AuditEntryEdge",
+        "Only administrators can reach the audit trail.",
+        &[(AdminObject, &["cursor", "node"])],
+    ),
+    type_access(
         "CatalogueEvent",
         "Sent to everybody. `gig` is null if the gig is not ACTIVE any more, for its owner and reviewers, too.",
         &[(Everyone, &["change", "cursor", "delivery", "gig", "gigId", "occurredAt"])],
