@@ -133,9 +133,10 @@ async fn an_export_is_signed_and_can_be_checked_with_the_public_key_alone() {
     add_reviewer(other);
     assert!(fail(other, &["audit", "verify", "--file", &path]).contains("the signature is invalid"));
 
-    let without = |number: usize| -> String {
-        let lines = text.lines().enumerate().filter(|(index, _)| *index != number);
-        lines.map(|(_, line)| format!("{line}\n")).collect()
+    let lines: Vec<_> = text.lines().collect();
+    let without = |number: usize| {
+        let rest: Vec<_> = lines.iter().enumerate().filter(|(index, _)| *index != number).collect();
+        rest.into_iter().map(|(_, line)| *line).collect::<Vec<_>>().join("\n") + "\n"
     };
     for changed in
         [text.replace("0 to 1", "0 to 2"), without(1), without(4), without(0), format!("{text}{{}}\n")]
