@@ -3,6 +3,8 @@
 pub mod file_limit;
 pub mod keys;
 pub mod memory_pages;
+mod operator;
+mod start_error;
 
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -12,12 +14,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use nix::unistd::{Uid, User};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+pub use start_error::StartError;
 
 use crate::clock::Clock;
 use crate::config::{Config, DatabaseAddress, RedisAddress};
@@ -56,29 +59,6 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a finished command waits until its events are published to Redis.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// Why the gateway could not start. Messages have one line and contain no secrets.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    #[error("cannot listen on {address}: {error}")]
-    Listen { address: SocketAddr, error: std::io::Error },
-    #[error("cannot use the data directory {directory}: {error}")]
-    DataDir { directory: String, error: String },
-    #[error("cannot use the database: {0}")]
-    Database(#[from] crate::store::Error),
-    #[error("the database {0} does not exist; run: gigway migrate up")]
-    NoDatabase(String),
-    #[error("the database has {0} pending migration(s); run: gigway migrate up")]
-    PendingMigrations(usize),
-    #[error("cannot use REDIS_URL: {0}")]
-    Redis(#[from] redis::RedisError),
-    #[error("cannot set up password hashing: {0}")]
-    PasswordHashing(crate::service::Error),
-    #[error("cannot begin the chain of the audit trail: {0}")]
-    AuditTrail(crate::service::Error),
-    #[error("cannot remove what a restored backup or an earlier version has kept of erased users: {0}")]
-    Erasures(crate::service::Error),
-}
 
 /// A running gateway.
 #[derive(Debug)]
@@ -218,7 +198,7 @@ impl CliContext {
         let background = Background::new();
         let (services, _) =
             build_services(config, clock, config.listen, &background, Bus::publish_only).await?;
-        Ok(Self { services: Services { operator: Some(operator()), ..services }, background })
+        Ok(Self { services: Services { operator: Some(operator::current()), ..services }, background })
     }
 
     /// Waits a short time until the events are published, then closes everything. If an event was not
@@ -241,16 +221,6 @@ impl Deref for CliContext {
 
     fn deref(&self) -> &Services {
         &self.services
-    }
-}
-
-/// The user of the operating system who runs this process. With `sudo`, also the one who has called it.
-fn operator() -> String {
-    let uid = Uid::current();
-    let user = User::from_uid(uid).ok().flatten().map_or_else(|| format!("uid {uid}"), |user| user.name);
-    match std::env::var("SUDO_USER") {
-        Ok(caller) if !caller.is_empty() && caller != user => format!("{user} (sudo: {caller})"),
-        _ => user,
     }
 }
 
