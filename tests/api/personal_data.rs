@@ -132,6 +132,7 @@ async fn personal_data_is_never_stored_or_sent_in_plain_text() {
     let (id, version) = submit_verification(&bob, "QX123456Z", 9).await;
     let reasons =
         json!([{ "code": "SANCTIONED", "message": "Tarkomessage of list 7", "field": ["Vestapath"] }]);
+    claim(&rita.client, &id).await;
     rita.client.mutate(&decide_mutation(), decision_input(&id, "REJECT", version, &reasons)).await;
     served.stop_with("TERM");
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::support::client::{error_codes, text};
 use crate::support::documents::{DECIDE_GIG, GIG, GIG_STATUS_CHANGED};
 use crate::support::on_both_back_ends;
+use crate::support::reviewing::claim;
 use crate::support::table_dump::{contains_text, table_dump};
 use crate::support::test_app::TestApp;
 use crate::support::test_users::TestUser;
@@ -69,6 +70,7 @@ async fn texts_about_a_gig_are_sealed_and_shown_to_its_seller_and_reviewers(app:
 async fn texts_about_a_verification_are_sealed_with_confidential_codes(app: TestApp) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let (id, version) = submit_verification(&ann, "AB123456", 1).await;
+    claim(&rita.client, &id).await;
     let input = decision("verificationId", &id, "REJECT", &json!(version), "SANCTIONED");
     rita.client.mutate(&decide_mutation(), input).await;
     assert_sealed(&app).await;
@@ -104,6 +106,7 @@ async fn an_erasure_destroys_the_key_and_keeps_the_codes(app: TestApp) {
     let gig = ann.post(app.gig_form("I will write a song for you").await).await;
     reject_gig(&rita, &gig).await;
     let (id, version) = submit_verification(&ann, "AB123456", 1).await;
+    claim(&rita.client, &id).await;
     let input = decision("verificationId", &id, "REJECT", &json!(version), "SANCTIONED");
     rita.client.mutate(&decide_mutation(), input).await;
     let gig_id = gigway::domain::id::GigId::parse(&gig).expect("an id");
@@ -137,6 +140,7 @@ async fn texts_of_an_earlier_version_are_sealed_by_a_background_job(app: TestApp
     let gig = ann.post(app.gig_form("I will write a song for you").await).await;
     reject_gig(&rita, &gig).await;
     let (id, version) = submit_verification(&bob, "AB123456", 1).await;
+    claim(&rita.client, &id).await;
     let input = decision("verificationId", &id, "REJECT", &json!(version), "SANCTIONED");
     rita.client.mutate(&decide_mutation(), input).await;
     let db = app.services().db.read();
