@@ -47,21 +47,6 @@ pub(super) async fn append(
     Ok(())
 }
 
-/// Appends the same entry about each of these users.
-pub(super) async fn append_for_all(
-    services: &Services,
-    work: &UnitOfWork<'_>,
-    actor: Actor<'_>,
-    subject_ids: &[UserId],
-    action: &str,
-    detail: &str,
-) -> Result<()> {
-    for subject_id in subject_ids {
-        append(services, work, actor, *subject_id, action, detail).await?;
-    }
-    Ok(())
-}
-
 fn new_entry(
     services: &Services,
     actor: Actor<'_>,
