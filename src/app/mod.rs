@@ -3,6 +3,7 @@
 pub mod file_limit;
 pub mod keys;
 pub mod memory_pages;
+pub mod redis_connector;
 
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -19,11 +20,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::config::{Config, DatabaseAddress, RedisAddress};
+use crate::config::{Config, DatabaseAddress};
 use crate::events::bus::{Bus, BusReceiver};
 use crate::events::public_data_version::PublicDataVersion;
 use crate::events::redis_channel::RedisChannel;
-use crate::events::redis_connector::RedisConnector;
 use crate::events::signed_message::MessageKey;
 use crate::events::stream::Streams;
 use crate::events::tailer::LogTailer;
@@ -31,6 +31,7 @@ use crate::http;
 use crate::http::state::AppState;
 use crate::media::images::Bounds;
 use crate::media::{Media, create_private_dir};
+use crate::service::data_export::ExportPermits;
 use crate::service::erasure_journal::ErasureJournal;
 use crate::service::fair_queue::FairQueue;
 use crate::service::identity_access::OpeningCounters;
@@ -327,7 +328,7 @@ async fn build_services(
     db.migrate().await?;
     let catalogue = categories::all(db.read()).await?.into_iter().collect();
     let epoch = event_log::epoch(db.read()).await?;
-    let redis = config.redis.as_ref().map(redis_connector).transpose()?;
+    let redis = config.redis.as_ref().map(redis_connector::of_address).transpose()?;
     let (bus, bus_receiver) = match &redis {
         None => Bus::in_process(),
         Some(connector) => {
@@ -371,28 +372,12 @@ async fn build_services(
         rate_limiter,
         refresh_retry_window: config.refresh_retry_window,
         erasure_journal: ErasureJournal::new(config.erasure_journal.clone()),
+        consent_version: config.consent_version.clone(),
+        data_exports: ExportPermits::default(),
         event_retention: config.event_retention,
         ids: IdGenerator::default(),
         opening_counters: OpeningCounters::default(),
         public_url,
     };
     Ok((services, bus_receiver))
-}
-
-/// Returns a connector to the configured Redis.
-///
-/// # Errors
-/// If an address is malformed.
-pub fn redis_connector(address: &RedisAddress) -> Result<RedisConnector, StartError> {
-    Ok(match address {
-        RedisAddress::Nodes(nodes) => {
-            let clients = nodes.iter().map(|node| redis::Client::open(node.clone()));
-            RedisConnector::Nodes(clients.collect::<redis::RedisResult<_>>()?)
-        }
-        RedisAddress::Sentinels { sentinels, master, node } => RedisConnector::Sentinels {
-            sentinels: sentinels.clone(),
-            master: master.clone(),
-            node: node.clone(),
-        },
-    })
 }

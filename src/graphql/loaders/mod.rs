@@ -10,6 +10,7 @@ pub mod actions;
 pub mod flags;
 pub mod review_access;
 pub mod review_summary;
+pub mod rights;
 
 use std::collections::HashMap;
 use std::hash::Hash;
