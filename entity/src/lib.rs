@@ -8,6 +8,8 @@ pub mod audit_checkpoint;
 pub mod audit_entry;
 pub mod audit_head;
 pub mod category;
+pub mod consent;
+pub mod erasure_request;
 pub mod event;
 pub mod fingerprint;
 pub mod gig;

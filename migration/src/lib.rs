@@ -33,6 +33,9 @@ mod m20261129_000021_inspections;
 mod m20261129_000022_proposals;
 mod m20261129_000030_review_keys;
 mod m20261129_000031_audit_chain;
+mod m20261129_000040_confidential_reasons;
+mod m20261129_000041_picture_quality;
+mod m20261129_000042_rights;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -63,6 +66,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000020_openings::Migration),
             Box::new(m20261129_000021_inspections::Migration),
             Box::new(m20261129_000022_proposals::Migration),
+            Box::new(m20261129_000040_confidential_reasons::Migration),
+            Box::new(m20261129_000041_picture_quality::Migration),
+            Box::new(m20261129_000042_rights::Migration),
             Box::new(m20261129_000030_review_keys::Migration),
             Box::new(m20261129_000031_audit_chain::Migration),
         ]

@@ -4,6 +4,7 @@ pub mod file_limit;
 pub mod keys;
 pub mod memory_pages;
 mod operator;
+pub mod redis_connector;
 mod start_error;
 
 use std::net::SocketAddr;
@@ -23,11 +24,10 @@ use tokio_util::task::TaskTracker;
 pub use start_error::StartError;
 
 use crate::clock::Clock;
-use crate::config::{Config, DatabaseAddress, RedisAddress};
+use crate::config::{Config, DatabaseAddress};
 use crate::events::bus::{Bus, BusReceiver};
 use crate::events::public_data_version::PublicDataVersion;
 use crate::events::redis_channel::RedisChannel;
-use crate::events::redis_connector::RedisConnector;
 use crate::events::signed_message::MessageKey;
 use crate::events::stream::Streams;
 use crate::events::tailer::LogTailer;
@@ -35,6 +35,7 @@ use crate::http;
 use crate::http::state::AppState;
 use crate::media::images::Bounds;
 use crate::media::{Media, create_private_dir};
+use crate::service::data_export::ExportPermits;
 use crate::service::erasure_journal::ErasureJournal;
 use crate::service::fair_queue::FairQueue;
 use crate::service::identity_access::OpeningCounters;
@@ -311,7 +312,7 @@ async fn build_services(
     audit::begin(&db, &vault).await.map_err(StartError::AuditTrail)?;
     let catalogue = categories::all(db.read()).await?.into_iter().collect();
     let epoch = event_log::epoch(db.read()).await?;
-    let redis = config.redis.as_ref().map(redis_connector).transpose()?;
+    let redis = config.redis.as_ref().map(redis_connector::of_address).transpose()?;
     let (bus, bus_receiver) = match &redis {
         None => Bus::in_process(),
         Some(connector) => {
@@ -356,28 +357,12 @@ async fn build_services(
         rate_limiter,
         refresh_retry_window: config.refresh_retry_window,
         erasure_journal: ErasureJournal::new(config.erasure_journal.clone()),
+        consent_version: config.consent_version.clone(),
+        data_exports: ExportPermits::default(),
         event_retention: config.event_retention,
         ids: IdGenerator::default(),
         opening_counters: OpeningCounters::default(),
         public_url,
     };
     Ok((services, bus_receiver))
-}
-
-/// Returns a connector to the configured Redis.
-///
-/// # Errors
-/// If an address is malformed.
-pub fn redis_connector(address: &RedisAddress) -> Result<RedisConnector, StartError> {
-    Ok(match address {
-        RedisAddress::Nodes(nodes) => {
-            let clients = nodes.iter().map(|node| redis::Client::open(node.clone()));
-            RedisConnector::Nodes(clients.collect::<redis::RedisResult<_>>()?)
-        }
-        RedisAddress::Sentinels { sentinels, master, node } => RedisConnector::Sentinels {
-            sentinels: sentinels.clone(),
-            master: master.clone(),
-            node: node.clone(),
-        },
-    })
 }

@@ -134,7 +134,7 @@ async fn check_redis(config: &Config) -> CheckResult {
     let Some(address) = &config.redis else {
         return Ok("not configured; events stay in the process, which is enough for one gateway".into());
     };
-    let connector = redis_connector(address).map_err(|error| error.to_string())?;
+    let connector = redis_connector::of_address(address).map_err(|error| error.to_string())?;
     connector.ping().await.map_err(|error| error.to_string())?;
     Ok("reachable".into())
 }

@@ -27,8 +27,14 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
     services.close().await?;
     println!(
         "Erased: images of {} verifications, {} abandoned verifications, {} expired records, \
-         {} fingerprints, {pruned} events, {removed} entries of the audit trail.",
-        summary.documents, summary.abandoned, summary.records, summary.fingerprints
+         {} fingerprints, {pruned} events, {removed} entries of the audit trail. \
+         Returned: {} verifications that nobody has reviewed. Erased on request: {} users.",
+        summary.documents,
+        summary.abandoned,
+        summary.records,
+        summary.fingerprints,
+        summary.unreviewed,
+        summary.requested
     );
     Ok(ExitCode::SUCCESS)
 }

@@ -119,7 +119,7 @@ async fn seed_verification(
     let image = drawn.map_err(Error::internal)??;
     let (kind, side) = (DocumentType::Passport, DocumentSide::Front);
     verifications::upload_document(services, applicant, kind, side, image).await?;
-    verifications::submit(services, applicant).await?;
+    verifications::submit(services, applicant, services.consent_version.as_deref()).await?;
     let decisions: &[(VerificationDecision, Option<&str>)] = match target_status {
         TargetStatus::InProgress | TargetStatus::InReview => &[],
         TargetStatus::ActionRequired => {
@@ -223,7 +223,10 @@ const LETTERS: [[u8; 7]; 8] = [
 
 /// Draws a page of a passport: a portrait, lines, and SPECIMEN across it. It is drawn small and enlarged,
 /// which is fast even in debug builds.
-fn specimen(number: u32) -> Result<Bytes> {
+///
+/// # Errors
+/// The drawing cannot be encoded.
+pub fn specimen(number: u32) -> Result<Bytes> {
     let tint = u8::try_from(150 + number * 7 % 80).unwrap_or(u8::MAX);
     let (paper, ink, red) = (Rgb([235, tint, 215]), Rgb([70, 80, 110]), Rgb([190, 30, 40]));
     let mut page = RgbImage::from_pixel(72, 48, paper);

@@ -33,7 +33,7 @@ use crate::service::rate_limit::RateLimitKind;
 const ROUTES: [&str; 5] = ["/graphql", "/livez", "/readyz", "/metrics", "/graphiql"];
 
 /// Everything below one of these paths is counted under the path. The path itself is counted as `other`.
-const PATH_PREFIXES: [&str; 2] = ["/media", "/identity-documents"];
+const PATH_PREFIXES: [&str; 3] = ["/media", "/identity-documents", "/data-exports"];
 
 /// The methods that are counted separately.
 const METHODS: [&str; 4] = ["GET", "POST", "OPTIONS", "HEAD"];

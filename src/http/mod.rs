@@ -75,6 +75,7 @@ pub fn router(state: Arc<AppState>) -> Router {
                 .fallback(routes::fallback::graphql_method_not_allowed),
         )
         .route("/identity-documents/{document}", get(routes::identity_documents::get))
+        .route("/data-exports/{file}", get(routes::data_exports::get))
         .route("/livez", get(routes::health::live))
         .route("/readyz", get(routes::health::ready));
     if state.is_development || state.metrics_token.is_some() {

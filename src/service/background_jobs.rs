@@ -67,13 +67,7 @@ pub async fn run(services: Arc<Services>) {
                 removed.map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
             );
             let summary = crate::service::retention::apply(&services).await;
-            log_result(
-                "retention",
-                summary.map(|erased| {
-                    let fingerprints = usize::try_from(erased.fingerprints).unwrap_or(usize::MAX);
-                    erased.documents + erased.abandoned + erased.records + fingerprints
-                }),
-            );
+            log_result("retention", summary.map(|erased| erased.total()));
         }
         tokio::time::sleep(INTERVAL).await;
     }

@@ -32,8 +32,8 @@ use crate::service::user_admin::{end_sessions, lock_not_erased, require_not_eras
 use crate::service::{Error, Result, Services, UnitOfWork, blobs, review_texts, user_admin};
 use crate::store::verifications::VerificationRecord;
 use crate::store::{
-    blobs as blob_records, fingerprints, flags, gigs, idempotency, images, reviews, sessions, users,
-    verifications,
+    blobs as blob_records, erasure_requests, fingerprints, flags, gigs, idempotency, images, reviews,
+    sessions, users, verifications,
 };
 
 /// Erases a user: destroys their identity data and stored idempotency keys, ends their sessions, archives their
@@ -44,12 +44,39 @@ use crate::store::{
 /// erased, nobody can read the file, and the background job deletes it.
 pub async fn erase_user(services: &Services, email: &str) -> Result<UserId> {
     let user_id = user_admin::find(services, email).await?;
-    let mut work = services.begin().await?;
+    let work = services.begin().await?;
     require_not_erased(users::lock_exclusively(work.tx(), user_id).await?)?;
     if users::has_legal_hold(work.tx(), user_id).await? {
         let message = message!("This user is under a legal hold and cannot be erased. Lift the hold first.");
         return Err(Violation::at("email", ViolationCode::NotAllowed, message).into());
     }
+    erase_locked(services, work, user_id).await?;
+    Ok(user_id)
+}
+
+/// Erases a user who has asked for it, if the request is still due and there is no legal hold. Returns whether it did.
+///
+/// # Errors
+/// Those of [`erase_user`] about images.
+pub(super) async fn erase_requested(services: &Services, user_id: UserId) -> Result<bool> {
+    let work = services.begin().await?;
+    if users::lock_exclusively(work.tx(), user_id).await? {
+        return Ok(false);
+    }
+    let request = erasure_requests::find(work.tx(), user_id).await?;
+    if request.is_none_or(|request| request.due_at > services.now()) {
+        return Ok(false);
+    }
+    if users::has_legal_hold(work.tx(), user_id).await? {
+        tracing::warn!(%user_id, "a requested erasure is due, but the user is under a legal hold");
+        return Ok(false);
+    }
+    erase_locked(services, work, user_id).await?;
+    Ok(true)
+}
+
+/// Erases a user whom the caller has locked and checked.
+async fn erase_locked(services: &Services, mut work: UnitOfWork<'_>, user_id: UserId) -> Result<()> {
     let discarded = erase_data(services, &mut work, user_id).await?;
     audit::append(services, &work, SYSTEM, user_id, "ERASE", "").await?;
     // Before the commit, so that no erasure is missing in the journal.
@@ -66,8 +93,7 @@ pub async fn erase_user(services: &Services, email: &str) -> Result<UserId> {
             Err(_) => return Err(error),
         }
     }
-    blobs::delete_of_erased(services, &discarded).await?;
-    Ok(user_id)
+    blobs::delete_of_erased(services, &discarded).await
 }
 
 /// Whether the user was erased. Waits for a transaction that is erasing them.
@@ -116,6 +142,7 @@ async fn erase_data(services: &Services, work: &mut UnitOfWork<'_>, user_id: Use
         }
         destroy_identity_data(services, work, record, "ERASED").await?;
     }
+    erasure_requests::delete(work.tx(), user_id).await?;
     review_texts::destroy(services, work, user_id).await?;
     end_sessions(work, user_id, services).await?;
     sessions::forget_networks(work.tx(), user_id).await?;

@@ -24,9 +24,11 @@ pub mod accounts;
 pub mod audit;
 pub mod background_jobs;
 mod blobs;
+pub mod data_export;
 pub mod earlier_versions;
 pub mod erasure;
 pub mod erasure_journal;
+pub mod erasure_requests;
 pub mod error;
 pub mod event_log;
 pub mod fair_queue;
@@ -105,6 +107,9 @@ pub struct Services {
     pub refresh_retry_window: TimeDelta,
     /// The record of erasures outside the database.
     pub erasure_journal: erasure_journal::ErasureJournal,
+    /// The version of the text that applicants must agree to; `None` if they need not.
+    pub consent_version: Option<String>,
+    pub data_exports: data_export::ExportPermits,
     /// How long events stay in the log.
     pub event_retention: TimeDelta,
     pub ids: IdGenerator,

@@ -5,12 +5,16 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::id::{SubjectId, UserId};
+use crate::domain::review::ReviewQueueChange;
+use crate::domain::verification::VerificationTransition;
 use crate::service::audit;
 use crate::service::audit::SYSTEM;
 use crate::service::erasure::{destroy_identity_data, discard_documents};
-use crate::service::{Result, Services, blobs};
-use crate::store::verifications::RetentionCategory;
-use crate::store::{fingerprints, reviews, users, verifications};
+use crate::service::gigs::record_queue_change;
+use crate::service::verifications::save_change;
+use crate::service::{Result, Services, UnitOfWork, blobs, erasure_requests};
+use crate::store::verifications::{RetentionCategory, VerificationRecord};
+use crate::store::{consents, fingerprints, reviews, users, verifications};
 
 /// How many users' data a run has erased, by category.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -19,13 +23,27 @@ pub struct RetentionSummary {
     pub documents: usize,
     /// Users who never submitted their verification, and whose data was erased.
     pub abandoned: usize,
+    /// Users whose submission nobody has reviewed, and whose data was erased.
+    pub unreviewed: usize,
     /// Users whose form and decisions were erased.
     pub records: usize,
     /// Fingerprints that were deleted.
     pub fingerprints: u64,
+    /// Users who were erased because they had asked for it.
+    pub requested: usize,
 }
 
-/// Applies the retention periods to every user who is not under a legal hold. A failure for one user does not
+impl RetentionSummary {
+    /// How many erasures there were in all.
+    pub fn total(&self) -> usize {
+        let Self { documents, abandoned, unreviewed, records, fingerprints, requested } = self;
+        let fingerprints = usize::try_from(*fingerprints).unwrap_or(usize::MAX);
+        documents + abandoned + unreviewed + records + fingerprints + requested
+    }
+}
+
+/// Applies the retention periods to every user who is not under a legal hold, and erases those who have asked for it,
+/// after the waiting time. A failure for one user does not
 /// stop the erasure for the others.
 ///
 /// # Errors
@@ -34,6 +52,7 @@ pub async fn apply(services: &Services) -> Result<RetentionSummary> {
     let (rules, now) = (&services.limits.retention, services.now());
     let categories = [
         (RetentionCategory::Abandoned, rules.abandoned_cutoff(now)),
+        (RetentionCategory::Unreviewed, rules.unreviewed_cutoff(now)),
         (RetentionCategory::Record, rules.records_cutoff(now)),
         (RetentionCategory::Documents, rules.documents_cutoff(now)),
     ];
@@ -51,12 +70,17 @@ pub async fn apply(services: &Services) -> Result<RetentionSummary> {
         }
         match category {
             RetentionCategory::Abandoned => summary.abandoned = erased,
+            RetentionCategory::Unreviewed => summary.unreviewed = erased,
             RetentionCategory::Record => summary.records = erased,
             RetentionCategory::Documents => summary.documents = erased,
         }
     }
     match delete_fingerprints(services, rules.fingerprints_cutoff(now)).await {
         Ok(deleted) => summary.fingerprints = deleted,
+        Err(error) => last_error = Some(error),
+    }
+    match erasure_requests::erase_due(services).await {
+        Ok(erased) => summary.requested = erased,
         Err(error) => last_error = Some(error),
     }
     last_error.map_or(Ok(summary), Err)
@@ -92,13 +116,42 @@ async fn erase_category(
         RetentionCategory::Abandoned => {
             destroy_identity_data(services, &mut work, record, "ABANDONED").await?
         }
+        RetentionCategory::Unreviewed => {
+            let Some(record) = return_submission(services, &mut work, record).await? else {
+                return Ok(false);
+            };
+            destroy_identity_data(services, &mut work, record, "NOT_REVIEWED").await?
+        }
         RetentionCategory::Record => {
             let discarded = destroy_identity_data(services, &mut work, record, "RECORD_EXPIRED").await?;
             reviews::delete_decisions(work.tx(), SubjectId::Verification(user_id)).await?;
+            consents::delete_all(work.tx(), user_id).await?;
             discarded
         }
     };
     work.commit().await?;
     blobs::delete(services, &discarded).await?;
     Ok(true)
+}
+
+/// Returns a submission that nobody has reviewed in time to the applicant, and takes it out of the queue. `None` if a
+/// reviewer has claimed it, and so may decide at any moment.
+async fn return_submission(
+    services: &Services,
+    work: &mut UnitOfWork<'_>,
+    mut record: VerificationRecord,
+) -> Result<Option<VerificationRecord>> {
+    let now = services.now();
+    let subject = SubjectId::Verification(record.verification.user_id);
+    if let Some(item) = reviews::lock_undecided(work.tx(), subject).await? {
+        if item.claimant(now).is_some() {
+            return Ok(None);
+        }
+        reviews::delete(work.tx(), item.id).await?;
+        record_queue_change(work, &item, ReviewQueueChange::Withdrawn);
+    }
+    let previous = record.verification.status;
+    record.verification.apply(VerificationTransition::Return, Vec::new(), &services.limits, now)?;
+    save_change(services, work, &record, previous).await?;
+    Ok(Some(record))
 }

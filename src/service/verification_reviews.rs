@@ -68,7 +68,7 @@ async fn try_decide(
     require_reviewer(viewer)?;
     let limits = &services.limits;
     let mut validator = Validator::default();
-    input.decision.check_reasons(input.reasons.len(), &mut validator);
+    input.decision.check_reasons(&input.reasons, &mut validator);
     let reasons = reason::resolve(input.reasons, ReviewKind::Verification, &limits.review, &mut validator);
     let note = input.internal_note.as_deref();
     let note = validate_note(note, "internalNote", "The note", &limits.review, &mut validator);

@@ -10,12 +10,14 @@ use crate::domain::permission;
 use crate::domain::permission::Action;
 use crate::domain::personal_info::{PersonalInfo, PersonalInfoForm};
 use crate::domain::review::{ReviewItem, ReviewQueueChange};
+use crate::domain::rights::{Consent, check_consent};
 use crate::domain::user::Viewer;
 use crate::domain::verification::{
     DocumentSide, DocumentType, IdentityDocument, Verification, VerificationStatus, VerificationTransition,
 };
-use crate::domain::violation::{Violation, ViolationCode};
+use crate::domain::violation::{Validator, Violation, ViolationCode};
 use crate::media::Media;
+use crate::media::images::EncodedDocument;
 use crate::media::images::perceptual::Preview;
 use crate::media::vault::DataKey;
 use crate::service::blobs;
@@ -27,7 +29,7 @@ use crate::service::look_alikes::{ApplicantPictures, LookAlikes};
 use crate::service::{Error, Result, Services, UnitOfWork, review_texts};
 use crate::store;
 use crate::store::verifications::VerificationRecord;
-use crate::store::{picture_signatures, reviews, verifications};
+use crate::store::{consents, picture_signatures, reviews, verifications};
 
 /// The encryption context of a form: what is encrypted with it can only be decrypted with it.
 pub(super) fn personal_info_context(user_id: UserId) -> String {
@@ -91,7 +93,8 @@ pub async fn upload_document(
     // Check whether an upload is allowed before the expensive decoding.
     let mut preview = find(services.db.read(), viewer.id()).await?.verification;
     preview.apply(VerificationTransition::ProvideData, Vec::new(), &services.limits, services.now())?;
-    let (encoded, preview) = decode(services, viewer.id(), file, Media::reencode_identity_document).await?;
+    let decoded = decode(services, viewer.id(), file, Media::reencode_identity_document).await?;
+    let EncodedDocument { image: encoded, preview, quality } = decoded;
     let (width, height, min) = (encoded.width, encoded.height, limits.document_min_pixels);
     if width.min(height) < min {
         let message = message!(
@@ -112,6 +115,7 @@ pub async fn upload_document(
         image_hash: services.vault.hash("picture", &encoded.bytes),
         needs_resubmission: false,
         uploaded_at: services.now(),
+        quality: Some(quality),
     };
     // Record the blob before it is written, so that it is found again whatever happens next.
     blobs::announce(services, viewer.id(), document.id).await?;
@@ -173,21 +177,29 @@ async fn store_document(
 /// nothing else depends on it, so that an applicant does not learn what others have submitted.
 ///
 /// # Errors
-/// One violation for each unmet requirement; `INVALID_TRANSITION`, `ATTEMPTS_EXHAUSTED`.
-pub async fn submit(services: &Services, viewer: &Viewer) -> Result<Verification> {
+/// One violation for each unmet requirement, among them the consent; `INVALID_TRANSITION`, `ATTEMPTS_EXHAUSTED`.
+pub async fn submit(
+    services: &Services,
+    viewer: &Viewer,
+    consent_version: Option<&str>,
+) -> Result<Verification> {
     let (limits, now) = (&services.limits, services.now());
+    let mut validator = Validator::default();
+    let consent_version = check_consent(consent_version, services.consent_version.as_deref(), &mut validator);
+    let missing_consent = validator.finish().err().unwrap_or_default();
     let (pictures, mut look_alikes) = find_look_alikes(services, viewer).await?;
     // A user who has not begun has no verification to lock, so the user is locked.
     let mut work = services.begin_for(viewer.id()).await?;
     let record = verifications::lock(work.tx(), viewer.id()).await?;
     let mut record = record.unwrap_or_else(|| VerificationRecord::not_started(viewer.id()));
-    let violations = permission::unmet_requirements(
+    let mut violations = permission::unmet_requirements(
         Action::SubmitVerification,
         &viewer.user,
         0,
         &record.verification,
         limits,
     );
+    violations.extend(missing_consent);
     if !violations.is_empty() {
         return Err(violations.into());
     }
@@ -197,6 +209,11 @@ pub async fn submit(services: &Services, viewer: &Viewer) -> Result<Verification
     record.identity_hash = Some(hashes.identity);
     verifications::lock_submissions(work.tx()).await?;
     save_change(services, &mut work, &record, previous).await?;
+    if let Some(text_version) = consent_version {
+        let (user_id, verification_version) = (viewer.id(), record.verification.version);
+        let consent = Consent { user_id, verification_version, text_version, consented_at: now };
+        consents::insert(work.tx(), &consent).await?;
+    }
     let id = services.new_id();
     let item = ReviewItem::new(id, SubjectId::Verification(viewer.id()), &limits.review, now);
     reviews::insert(work.tx(), &item).await?;

@@ -196,6 +196,17 @@ pub async fn find_all(db: &impl ConnectionTrait, ids: &[ImageId]) -> Result<Vec<
     Ok(images.into_iter().map(|image| ImageView { is_public: is_public(&image), image }).collect())
 }
 
+/// Up to `limit` images of the owner, ordered by id and starting after `after`.
+pub async fn find_of_owner(
+    db: &impl ConnectionTrait,
+    owner: UserId,
+    after: ImageId,
+    limit: u64,
+) -> Result<Vec<ImageId>> {
+    let found = find_where(db, gig_image::Column::OwnerId.eq(owner), after, limit).await?;
+    Ok(found.into_iter().map(|(id, _)| id).collect())
+}
+
 /// Up to `limit` images that have belonged to no gig since before `moment`, with their owners, ordered by id and
 /// starting after `after`.
 pub async fn find_unattached(

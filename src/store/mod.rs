@@ -15,8 +15,10 @@
 pub mod audit;
 pub mod blobs;
 pub mod categories;
+pub mod consents;
 pub mod data_keys;
 mod database;
+pub mod erasure_requests;
 pub mod event_log;
 mod failure;
 pub mod fingerprints;

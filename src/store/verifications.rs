@@ -10,6 +10,7 @@ use sea_orm::{
 };
 
 use crate::domain::id::{DecisionId, DocumentId, UserId};
+use crate::domain::picture_quality::PictureQuality;
 use crate::domain::verification::{IdentityDocument, Verification, VerificationStatus};
 use crate::domain::wrapped_key::WrappedKey;
 use crate::store::{Result, from_json, parse, to_json};
@@ -79,7 +80,13 @@ fn document_from_row(row: identity_document::Model) -> Result<IdentityDocument> 
         image_hash: row.picture_hash,
         needs_resubmission: row.asked_again,
         uploaded_at: row.uploaded_at,
+        quality: quality(row.sharpness, row.glare_permille, row.brightness_permille),
     })
+}
+
+fn quality(sharpness: Option<i32>, glare: Option<i32>, brightness: Option<i32>) -> Option<PictureQuality> {
+    let ((sharpness, glare_permille), brightness_permille) = sharpness.zip(glare).zip(brightness)?;
+    Some(PictureQuality { sharpness, glare_permille, brightness_permille })
 }
 
 fn to_row(record: &VerificationRecord, now: DateTime<Utc>) -> Result<verification::Model> {
@@ -189,6 +196,9 @@ fn document_to_row(document: &IdentityDocument) -> identity_document::ActiveMode
         picture_hash: Set(document.image_hash.clone()),
         asked_again: Set(document.needs_resubmission),
         uploaded_at: Set(document.uploaded_at),
+        sharpness: Set(document.quality.map(|quality| quality.sharpness)),
+        glare_permille: Set(document.quality.map(|quality| quality.glare_permille)),
+        brightness_permille: Set(document.quality.map(|quality| quality.brightness_permille)),
     }
 }
 
@@ -242,6 +252,8 @@ pub enum RetentionCategory {
     /// All data of verifications that wait for the user, and are not submitted; the time counts from the last
     /// change.
     Abandoned,
+    /// All data of verifications that nobody has reviewed; the time counts from the submission.
+    Unreviewed,
     /// The personal information and the decisions; the time counts from the decision.
     Record,
 }
@@ -273,7 +285,7 @@ pub async fn is_older_than(
 }
 
 fn older_than_condition(category: RetentionCategory, moment: DateTime<Utc>) -> Condition {
-    use VerificationStatus::{ActionRequired, Cleared, InProgress, Rejected, Revoked};
+    use VerificationStatus::{ActionRequired, Cleared, InProgress, InReview, Rejected, Revoked};
     let under_legal_hold = user::Entity::find()
         .select_only()
         .column(user::Column::Id)
@@ -299,6 +311,9 @@ fn older_than_condition(category: RetentionCategory, moment: DateTime<Utc>) -> C
             .add(in_status(&[InProgress, ActionRequired]))
             .add(verification::Column::ChangedAt.lt(moment))
             .add(verification::Column::KeyId.is_not_null()),
+        RetentionCategory::Unreviewed => {
+            Condition::all().add(in_status(&[InReview])).add(verification::Column::SubmittedAt.lt(moment))
+        }
         RetentionCategory::Record => {
             let with_decisions = review_decision::Entity::find()
                 .select_only()

@@ -3,7 +3,7 @@
 //! A new query field needs a row in `QUERIES`, and a new subscription a row in `SUBSCRIPTIONS`: the outcome
 //! for each of `CALLERS`.
 
-use entity::{gig, gig_image, review_decision, review_item, session};
+use entity::{erasure_request, gig, gig_image, review_decision, review_item, session};
 use gigway::graphql::authorization::CALLERS;
 use gigway::store::event_log;
 use sea_orm::{EntityTrait, PaginatorTrait};
@@ -80,12 +80,13 @@ pub fn outcome(response: &Value) -> String {
 }
 
 /// Everything that a mutation could have changed.
-pub async fn fingerprint(app: &TestApp) -> (i64, Vec<gig::Model>, [u64; 3], Vec<review_item::Model>) {
+pub async fn fingerprint(app: &TestApp) -> (i64, Vec<gig::Model>, [u64; 4], Vec<review_item::Model>) {
     let db = app.services().db.read();
     let counts = [
         gig_image::Entity::find().count(db).await.expect("a count"),
         review_decision::Entity::find().count(db).await.expect("a count"),
         session::Entity::find().count(db).await.expect("a count"),
+        erasure_request::Entity::find().count(db).await.expect("a count"),
     ];
     (
         event_log::newest_position(db).await.expect("a position"),

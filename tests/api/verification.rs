@@ -64,6 +64,15 @@ pub fn document_image(shade: u32) -> Vec<u8> {
     sample_image(900 + shade, 640, ImageFormat::Jpeg)
 }
 
+/// An image of one shade, in which nothing can be seen.
+pub fn plain_image() -> Vec<u8> {
+    let mut file = std::io::Cursor::new(Vec::new());
+    image::RgbImage::from_pixel(900, 640, image::Rgb([40; 3]))
+        .write_to(&mut file, ImageFormat::Png)
+        .expect("an image");
+    file.into_inner()
+}
+
 pub async fn upload_document(client: &Client, kind: &str, side: &str, file: Vec<u8>) -> Value {
     let query = format!(
         "mutation($file: Upload!) {{ uploadIdentityDocument(input: {{ type: {kind}, side: {side}, file: $file }}) {{

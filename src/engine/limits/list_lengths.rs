@@ -18,6 +18,9 @@ const VERIFICATION_STEPS: usize = 4;
 /// The front, the back and the selfie.
 const DOCUMENTS: usize = 3;
 
+/// Blur, glare and darkness.
+const PICTURE_WARNINGS: usize = 3;
+
 /// The most requirements of one action.
 const REQUIREMENTS: usize = 10;
 
@@ -49,6 +52,7 @@ impl ListLengths {
             ("Limits", "levels") => usize::try_from(HIGHEST_LEVEL_SHOWN).ok()? + 1,
             ("Verification", "steps") => VERIFICATION_STEPS,
             ("Verification", "documents") => DOCUMENTS,
+            ("IdentityDocument" | "VerificationPayload", "warnings") => PICTURE_WARNINGS,
             ("Permission", "reasons") => REQUIREMENTS,
             ("ReviewItem", "flags") => FLAG_CODES,
             ("UserError", "params") => PARAMS_MAX,

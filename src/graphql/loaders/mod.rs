@@ -11,6 +11,7 @@ pub mod flags;
 pub mod review_access;
 pub mod review_summary;
 pub mod review_texts;
+pub mod rights;
 
 use std::collections::HashMap;
 use std::hash::Hash;

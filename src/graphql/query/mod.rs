@@ -174,7 +174,8 @@ impl Queries {
 
     /// The configurable limits of forms. Clients read them here instead of hard-coding them.
     async fn limits(&self, ctx: &Context<'_>) -> Limits {
-        Limits::from(&ctx.services().limits)
+        let services = ctx.services();
+        Limits::new(&services.limits, services.consent_version.clone())
     }
 
     /// The end of the event log, as a cursor. It is read before everything else in this response. Query it together

@@ -6,6 +6,7 @@ use futures_util::stream::Stream;
 
 use crate::domain::event::{EventBody, Topic};
 use crate::domain::id::{SubjectId, UserId, VerificationId};
+use crate::domain::reason::for_applicant;
 use crate::domain::verification as domain;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
@@ -15,7 +16,7 @@ use crate::graphql::subscription::source::hand_over;
 use crate::graphql::subscription::{Delivery, Event, is_resuming, open_source, session_scope};
 use crate::graphql::types::review::ReviewReason;
 use crate::graphql::types::scalar::DateTime;
-use crate::graphql::types::verification::{Verification, VerificationStatus, reasons_for};
+use crate::graphql::types::verification::{Verification, VerificationStatus};
 use crate::store::{event_log, verifications};
 
 /// The viewer's verification has changed. A SNAPSHOT has its current state instead.
@@ -62,7 +63,9 @@ impl VerificationStatusEvent {
             let same_version = now.filter(|now| now.version == self.version);
             same_version.map(|now| now.reasons).unwrap_or_default()
         };
-        Ok(reasons_for(open_reasons(ctx, subject, reasons).await?, false))
+        let reasons = open_reasons(ctx, subject, reasons).await?;
+        let is_final = domain::VerificationStatus::from(self.status).is_final_decision();
+        Ok(for_applicant(&reasons, is_final).into_iter().map(ReviewReason::from).collect())
     }
 
     /// The current state of the verification, which may be newer than the event.

@@ -1,6 +1,7 @@
 //! The handlers: one file for each path. Only `http/mod.rs` may import from here. Its header explains how to
 //! add a route.
 
+pub mod data_exports;
 pub mod fallback;
 pub mod graphiql;
 pub mod graphql;

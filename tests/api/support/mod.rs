@@ -3,6 +3,7 @@
 //! A test starts with [`test_app::TestApp`], creates users by [`test_users`], and sends operations of
 //! [`documents`] by their [`client::Client`] or a [`socket::Socket`].
 
+pub mod archive;
 pub mod cards;
 pub mod client;
 pub mod documents;

@@ -2,7 +2,7 @@
 
 use crate::graphql::authorization::Access::{
     AdminObject, Everyone, IdentityData, IdentityDataUrl, OpenIdentityData, OwnObject, OwnerAndReviewers,
-    ReviewerObject,
+    ReviewerObject, ReviewersElseNull,
 };
 use crate::graphql::authorization::table::{TypeAccess, type_access};
 
@@ -17,6 +17,7 @@ pub(super) const REVIEWS: &[TypeAccess] = &[
                     "attemptsLeft",
                     "attemptsUsed",
                     "clearedAt",
+                    "consent",
                     "documents",
                     "id",
                     "queuePosition",
@@ -36,6 +37,11 @@ pub(super) const REVIEWS: &[TypeAccess] = &[
         "VerificationStep",
         "The same as its verification.",
         &[(OwnerAndReviewers, &["done", "doneAt", "label", "step"])],
+    ),
+    type_access(
+        "Consent",
+        "The same as its verification.",
+        &[(OwnerAndReviewers, &["consentedAt", "version"])],
     ),
     type_access(
         "PersonalInfo",
@@ -59,7 +65,17 @@ pub(super) const REVIEWS: &[TypeAccess] = &[
     type_access(
         "IdentityDocument",
         "The same as its verification. Only reviewers who may open it get the image, and the audit trail records each view.",
-        &[(OwnerAndReviewers, &["id", "side", "type", "uploadedAt"]), (IdentityDataUrl, &["url"])],
+        &[
+            (OwnerAndReviewers, &["id", "side", "type", "uploadedAt", "warnings"]),
+            (ReviewersElseNull, &["quality"]),
+            (IdentityDataUrl, &["url"]),
+        ],
+    ),
+    type_access("PictureWarning", "The same as its image.", &[(OwnerAndReviewers, &["code", "message"])]),
+    type_access(
+        "PictureQuality",
+        "For reviewers.",
+        &[(ReviewerObject, &["brightnessPercent", "glarePercent", "sharpness"])],
     ),
     type_access(
         "ReviewReason",
