@@ -6,15 +6,18 @@
 
 pub mod audit_entry;
 pub mod category;
+pub mod discarded_data_key;
 pub mod event;
 pub mod fingerprint;
 pub mod gig;
 pub mod gig_image;
 pub mod gig_tag;
+pub mod held_version;
 pub mod idempotent_request;
 pub mod identity_document;
 pub mod identity_opening;
 pub mod inspection;
+pub mod integrity_marker;
 pub mod log_meta;
 pub mod picture_signature;
 pub mod refresh_token;

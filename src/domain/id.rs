@@ -163,6 +163,10 @@ typed_ids! {
     OpeningId,
     /// One run of a mutation that has an idempotency key.
     AttemptId,
+    /// A data key of a user.
+    DataKeyId,
+    /// Something that a person under a legal hold has replaced or deleted.
+    HeldVersionId,
 }
 
 impl From<UserId> for VerificationId {

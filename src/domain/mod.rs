@@ -26,6 +26,7 @@
 //! | event log | `event.rs` | |
 
 pub mod account;
+pub mod authority;
 pub mod blob;
 pub mod category;
 pub mod country;
@@ -36,6 +37,7 @@ pub mod flag;
 pub mod gig;
 pub mod gig_filter;
 pub mod gig_form;
+pub mod held_version;
 pub mod id;
 pub mod image;
 pub(crate) mod limit_table;

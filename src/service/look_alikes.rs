@@ -12,10 +12,11 @@ use uuid::Uuid;
 use crate::domain::flag::RELATED_MAX;
 use crate::domain::id::{DocumentId, ReviewItemId, UserId};
 use crate::media::images::perceptual::{Comparison, Hash, Preview, Signature, look_alike};
-use crate::media::vault::{DataKey, Vault};
-use crate::service::{Error, Result, Services};
+use crate::media::vault::{DataKey, Vault, VaultError};
+use crate::service::{Error, Result, Services, data_keys};
 use crate::store;
 use crate::store::picture_signatures::StoredSignature;
+use crate::store::verifications::VerificationRecord;
 use crate::store::{fingerprints, picture_signatures};
 
 /// How many hashes are read at once.
@@ -66,12 +67,21 @@ pub(super) fn encrypt_preview(
 
 /// The previews of all pictures of a user that have one. Pictures that an earlier version has stored have none.
 pub(super) async fn previews(
+    services: &Services,
     db: &impl store::Executor,
-    user_id: UserId,
-    key: &DataKey,
+    record: &VerificationRecord,
 ) -> Result<Vec<Preview>> {
+    let user_id = record.verification.user_id;
+    let owners: Vec<_> = record.all_keys().into_iter().map(|id| (id, user_id)).collect();
+    let keys = data_keys::open_all(services, db, &owners).await?;
     let mut previews = Vec::new();
     for stored in picture_signatures::of_user(db, user_id).await? {
+        let Some(id) = record.key_of(stored.document_id) else { continue };
+        let key = match keys.get(&id) {
+            Some(Ok(key)) => key,
+            Some(Err(error)) => return Err(error.clone().into()),
+            None => return Err(VaultError::MissingDataKey(id).into()),
+        };
         let bytes = key.decrypt(&preview_context(user_id, stored.document_id), &stored.preview)?;
         previews.extend(Preview::from_bytes(bytes.to_vec()));
     }

@@ -25,11 +25,11 @@ use crate::service::flags;
 use crate::service::gigs::apply_transition;
 use crate::service::reviews::{Decided, actor, erased_subject_error, update_item, validate_note};
 use crate::service::verifications::{readable_number_hash, save_change};
-use crate::service::{Result, Services, UnitOfWork};
+use crate::service::{Result, Services, UnitOfWork, integrity};
 use crate::store;
 use crate::store::reviews::records;
 use crate::store::verifications::VerificationRecord;
-use crate::store::{gigs, inspections, openings, reviews, users, verifications};
+use crate::store::{authority, gigs, inspections, openings, reviews, users, verifications};
 
 /// A reviewer's decision on a verification.
 #[derive(Debug)]
@@ -74,6 +74,7 @@ pub async fn decide(
     if is_erased {
         return Err(erased_subject_error());
     }
+    integrity::require_untampered(services, &record)?;
     if record.verification.version != input.expected_version {
         return Err(Violation::stale("expectedVersion", "verification").into());
     }
@@ -170,7 +171,7 @@ async fn apply(
     };
     save_change(services, &mut work, &record, previous).await?;
     apply_consequences(services, &mut work, voice.decision, &record.verification).await?;
-    let number_hash = readable_number_hash(services, &record);
+    let number_hash = readable_number_hash(services, work.tx(), &record).await;
     flags::remember_decision(services, &work, &record, voice.decision, number_hash).await?;
     let item_id = item.map(|item| item.id);
     let mut row = voice.to_row(services, &record.verification, item_id, RecordKind::Decision);
@@ -237,10 +238,10 @@ async fn apply_consequences(
     let user_id = verification.user_id;
     match decision {
         VerificationDecision::Clear => {
-            users::set_verified(work.tx(), user_id, verification.cleared_at).await?;
+            authority::set_verified(work.tx(), services, user_id, verification.cleared_at).await?;
         }
         VerificationDecision::Revoke => {
-            users::set_verified(work.tx(), user_id, None).await?;
+            authority::set_verified(work.tx(), services, user_id, None).await?;
             let people = users::find_all(work.tx(), &[user_id]).await?;
             let needed = |user| permission::check_verified(user, &services.limits).is_some();
             if people.first().is_some_and(needed) {
