@@ -64,9 +64,9 @@ UPDATE "gig"
 
 -- store::reviews::insert_decision.
 INSERT INTO "review_decision"
-        ("id", "subject_id", "item_id", "reviewer_id", "decision", "reasons", "internal_note", "version",
+        ("id", "subject_id", "item_id", "kind", "reviewer_id", "decision", "reasons", "internal_note", "version",
          "decided_at")
-    VALUES (gen_random_uuid(), :gig_id::uuid, :item_id::uuid, :reviewer::uuid, 'APPROVE', '[]', NULL,
+    VALUES (gen_random_uuid(), :gig_id::uuid, :item_id::uuid, 'DECISION', :reviewer::uuid, 'APPROVE', '[]', NULL,
             :gig_version::integer + 1, now());
 
 -- store::event_log::append: the lock that makes positions follow the order of commits, the newest position, the two events.

@@ -12,6 +12,8 @@ pub mod gig_image;
 pub mod gig_tag;
 pub mod idempotent_request;
 pub mod identity_document;
+pub mod identity_opening;
+pub mod inspection;
 pub mod log_meta;
 pub mod refresh_token;
 pub mod review_decision;

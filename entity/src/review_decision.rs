@@ -10,6 +10,8 @@ pub struct Model {
     pub subject_id: Uuid,
     /// Null for a suspension, which has no queue item.
     pub item_id: Option<Uuid>,
+    /// DECISION, or what else is on record: see `gigway::domain::review::RecordKind`.
+    pub kind: String,
     pub reviewer_id: Uuid,
     pub decision: String,
     pub reasons: Json,

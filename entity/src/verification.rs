@@ -30,9 +30,8 @@ pub struct Model {
     pub review_due_at: Option<DateTimeUtc>,
     pub decided_at: Option<DateTimeUtc>,
     pub cleared_at: Option<DateTimeUtc>,
-    /// A decision that waits for a second reviewer.
-    pub proposed_decision: Option<String>,
-    pub proposed_by: Option<Uuid>,
+    /// The row of `review_decision` that waits for a second reviewer.
+    pub proposal_id: Option<Uuid>,
     pub changed_at: DateTimeUtc,
     /// When the personal data was erased.
     pub erased_at: Option<DateTimeUtc>,

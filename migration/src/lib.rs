@@ -25,6 +25,9 @@ mod m20261129_000002_search;
 mod m20261129_000003_filters;
 mod m20261129_000005_image_variants;
 mod m20261129_000006_review_summary;
+mod m20261129_000020_openings;
+mod m20261129_000021_inspections;
+mod m20261129_000022_proposals;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -49,6 +52,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000003_filters::Migration),
             Box::new(m20261129_000005_image_variants::Migration),
             Box::new(m20261129_000006_review_summary::Migration),
+            Box::new(m20261129_000020_openings::Migration),
+            Box::new(m20261129_000021_inspections::Migration),
+            Box::new(m20261129_000022_proposals::Migration),
         ]
     }
 }

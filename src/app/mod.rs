@@ -33,6 +33,7 @@ use crate::media::images::Bounds;
 use crate::media::{Media, create_private_dir};
 use crate::service::erasure_journal::ErasureJournal;
 use crate::service::fair_queue::FairQueue;
+use crate::service::identity_access::OpeningCounters;
 use crate::service::images::DECODE_LIMITS;
 use crate::service::passwords::PasswordHasher;
 use crate::service::rate_limit::RateLimiter;
@@ -351,6 +352,7 @@ async fn build_services(
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     // Without the setting, each gateway has its own default, but all accept the tokens of all.
     let is_issuer_checked = config.public_url.is_some();
+    let token_lifetime = config.access_token_lifetime;
     let services = Services {
         db,
         clock,
@@ -362,12 +364,7 @@ async fn build_services(
         media,
         decode_queue: FairQueue::new(DECODE_LIMITS),
         vault,
-        tokens: TokenIssuer::new(
-            &token_secrets,
-            &public_url,
-            is_issuer_checked,
-            config.access_token_lifetime,
-        ),
+        tokens: TokenIssuer::new(&token_secrets, &public_url, is_issuer_checked, token_lifetime),
         passwords,
         url_signer: UrlSigner::new(&token_secrets),
         sign_in_throttle: SignInThrottle::new(config.sign_in_failures),
@@ -376,6 +373,7 @@ async fn build_services(
         erasure_journal: ErasureJournal::new(config.erasure_journal.clone()),
         event_retention: config.event_retention,
         ids: IdGenerator::default(),
+        opening_counters: OpeningCounters::default(),
         public_url,
     };
     Ok((services, bus_receiver))

@@ -19,6 +19,7 @@ use crate::domain::reason;
 use crate::domain::reason::ReasonForm;
 use crate::domain::review::{Decision, GigDecision, ReviewItem, ReviewQueueChange};
 use crate::domain::review_kind::ReviewKind;
+use crate::domain::review_record::RecordKind;
 use crate::domain::violation::{Validator, Violation};
 
 /// In milliseconds, like every duration in this file that is a plain number.
@@ -211,7 +212,7 @@ impl<'a> HistoryBuilder<'a> {
         let item = item.filter(|item| item.subject_id == SubjectId::Gig(gig.id) && item.decided_at.is_none());
         let item_id = match item {
             Some(item) => {
-                item.decide(reviewer, self.at).map_err(|violation| vec![violation])?;
+                item.decide(reviewer, false, self.at).map_err(|violation| vec![violation])?;
                 Some(item.id)
             }
             None => None,
@@ -225,6 +226,7 @@ impl<'a> HistoryBuilder<'a> {
             id: (self.new_id)().into(),
             subject_id: SubjectId::Gig(gig.id),
             item_id,
+            kind: RecordKind::Decision,
             reviewer_id: reviewer,
             decision: decision.into(),
             reasons,

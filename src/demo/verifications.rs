@@ -11,17 +11,18 @@ use image::imageops::FilterType;
 use image::{DynamicImage, Rgb, RgbImage};
 
 use crate::domain::entered::Entered;
-use crate::domain::id::SessionId;
+use crate::domain::id::{SessionId, SubjectId};
 use crate::domain::personal_info::PersonalInfoForm;
 use crate::domain::reason::ReasonForm;
 use crate::domain::review::VerificationDecision;
 use crate::domain::user::{Role, Viewer};
-use crate::domain::verification::{DocumentSide, DocumentType};
+use crate::domain::verification::{DocumentSide, DocumentType, Verification};
 use crate::media::images;
 use crate::media::images::Bounds;
 use crate::service::verification_reviews;
 use crate::service::verification_reviews::VerificationDecisionInput;
-use crate::service::{Error, Result, Services, verifications};
+use crate::service::{Error, Result, Services, identity_access, inspections, reviews, verifications};
+use crate::store;
 use crate::store::users;
 
 /// The status of each applicant's verification, by mailbox. Sellers of level 5 or higher are cleared, except
@@ -44,8 +45,15 @@ const TARGET_STATUSES: [(&str, TargetStatus); 11] = [
 /// How many verifications are seeded at the same time.
 const CONCURRENCY: usize = 3;
 
-/// The reviewer who decides: not the one whose account `gigway serve --demo` prints.
-const DECIDING_REVIEWER_EMAIL: &str = "owen@example.com";
+/// The reviewers who decide. The second one, whose account `gigway serve --demo` prints, is only needed if a setting
+/// asks for two.
+const REVIEWER_EMAILS: [&str; 2] = ["owen@example.com", "miriam@example.com"];
+
+/// The administrator who revokes.
+const ADMIN_EMAIL: &str = "ada@example.com";
+
+/// The request id in the audit trail.
+const REQUEST_ID: &str = "demo";
 
 /// The status that a seeded verification ends in.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,17 +72,22 @@ enum TargetStatus {
 /// # Errors
 /// For example, if the configured limits reject the demo data.
 pub async fn seed(services: &Services) -> Result<()> {
-    let Some(reviewer) = viewer(services, DECIDING_REVIEWER_EMAIL, Role::Reviewer).await? else {
-        return Ok(());
-    };
+    let mut staff = Vec::new();
+    for (email, role) in
+        REVIEWER_EMAILS.map(|email| (email, Role::Reviewer)).into_iter().chain([(ADMIN_EMAIL, Role::Admin)])
+    {
+        let Some(viewer) = viewer(services, email, role).await? else { return Ok(()) };
+        staff.push(viewer);
+    }
     let people = stream::iter((1_u32..).zip(TARGET_STATUSES).map(Ok));
+    let claims_max = usize::try_from(services.limits.review.claims_max).unwrap_or(usize::MAX);
     people
-        .try_for_each_concurrent(CONCURRENCY, async |(number, (mailbox, target_status))| {
+        .try_for_each_concurrent(CONCURRENCY.min(claims_max), async |(number, (mailbox, target_status))| {
             let applicant = viewer(services, &format!("{mailbox}@example.com"), Role::Member).await?;
             if let Some(applicant) = applicant
                 && verifications::find_for_user(services, applicant.id()).await?.version == 0
             {
-                seed_verification(services, &applicant, &reviewer, number, target_status).await?;
+                seed_verification(services, &applicant, &staff, number, target_status).await?;
             }
             Ok(())
         })
@@ -92,7 +105,7 @@ async fn viewer(services: &Services, email: &str, role: Role) -> Result<Option<V
 async fn seed_verification(
     services: &Services,
     applicant: &Viewer,
-    reviewer: &Viewer,
+    staff: &[Viewer],
     number: u32,
     target_status: TargetStatus,
 ) -> Result<()> {
@@ -117,19 +130,57 @@ async fn seed_verification(
         }
     };
     for (decision, reason) in decisions {
-        let version = verifications::find_for_user(services, applicant.id()).await?.version;
-        let reasons =
-            reason.iter().map(|code| ReasonForm { code: (*code).to_owned(), field: None, message: None });
-        let input = VerificationDecisionInput {
-            user_id: applicant.id(),
-            decision: *decision,
-            expected_version: version,
-            reasons: reasons.collect(),
-            internal_note: None,
-        };
-        verification_reviews::decide(services, reviewer, input, "demo").await?;
+        let before = verifications::find_for_user(services, applicant.id()).await?.version;
+        for reviewer in staff {
+            // Only an administrator revokes.
+            if (reviewer.role == Role::Admin) != (*decision == VerificationDecision::Revoke) {
+                continue;
+            }
+            let decided = decide(services, applicant, reviewer, *decision, *reason).await?;
+            if decided.version != before {
+                break;
+            }
+        }
     }
     Ok(())
+}
+
+/// Decides as a reviewer does: claims the item, opens the pictures, and decides. Returns the verification, which is
+/// unchanged if the decision needs a second reviewer.
+async fn decide(
+    services: &Services,
+    applicant: &Viewer,
+    reviewer: &Viewer,
+    decision: VerificationDecision,
+    reason: Option<&str>,
+) -> Result<Verification> {
+    let user_id = applicant.id();
+    let verification = verifications::find_for_user(services, user_id).await?;
+    let subject = SubjectId::Verification(user_id);
+    let items = store::reviews::find_undecided(services.db.read(), &[subject]).await?;
+    if let Some(item) = items.first() {
+        reviews::claim(services, reviewer, item.id, REQUEST_ID).await?;
+        for document in &verification.documents {
+            let signature = identity_access::sign_document(services, reviewer, document.id)?;
+            let opened =
+                identity_access::open_document(services, reviewer, document.id, &signature, REQUEST_ID);
+            if let Some(opened) = opened.await? {
+                identity_access::record_delivery(services, &opened).await?;
+            }
+        }
+    } else {
+        let reason = "A report about the document.";
+        inspections::inspect(services, reviewer, user_id, reason, REQUEST_ID).await?;
+    }
+    let reasons = reason.map(|code| ReasonForm { code: code.to_owned(), field: None, message: None });
+    let input = VerificationDecisionInput {
+        user_id,
+        decision,
+        expected_version: verification.version,
+        reasons: reasons.into_iter().collect(),
+        internal_note: None,
+    };
+    Ok(verification_reviews::decide(services, reviewer, input, REQUEST_ID).await?.subject)
 }
 
 fn personal_info(applicant: &Viewer, number: u32) -> PersonalInfoForm {

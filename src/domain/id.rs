@@ -157,8 +157,10 @@ typed_ids! {
     StreamId,
     /// A session of a user.
     SessionId,
-    /// A decision of a reviewer.
+    /// A decision of a reviewer, or another row of the record of reviews.
     DecisionId,
+    /// One opening of a form or a picture by a reviewer.
+    OpeningId,
     /// One run of a mutation that has an idempotency key.
     AttemptId,
 }

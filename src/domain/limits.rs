@@ -23,6 +23,7 @@ pub struct Limits {
     pub gig: GigLimits,
     pub verification: VerificationLimits,
     pub review: ReviewLimits,
+    pub four_eyes: FourEyesLimits,
     pub retention: RetentionLimits,
 }
 
@@ -105,10 +106,8 @@ limit_table! {
         minimum_age: i32 = 18, in 0..=100;
         /// Whether the applicant must also upload an image of themselves.
         selfie_required: bool = false;
-        /// Whether the rejection or revocation of a verification needs a second reviewer. If so, it takes
-        /// effect only when a second reviewer makes the same decision. Set it by
-        /// `GIGWAY_LIMITS={"verification":{"secondReviewer":true}}`. The rule is
-        /// `VerificationStatus::needs_second_reviewer` in `src/domain/verification/mod.rs`.
+        /// Whether the rejection or revocation of a verification needs a second reviewer: the same as `reject` and
+        /// `revoke` of [`FourEyesLimits`], which are set apart.
         second_reviewer: bool = false;
         /// The minimum number of pixels along the shorter side of the image of a document.
         document_min_pixels: u32 = 600;
@@ -116,18 +115,49 @@ limit_table! {
 }
 
 limit_table! {
-    /// Limits of a review, checked in `src/domain/review.rs`, `src/domain/reason.rs` and
-    /// `src/service/reviews.rs` (notes). Whether a decision needs a second reviewer is
-    /// [`VerificationLimits::second_reviewer`].
+    /// Limits of a review, checked in `src/domain/review.rs`, `src/domain/reason.rs`, `src/service/reviews.rs` (notes
+    /// and claims) and `src/service/identity_access.rs` (people). Whether a decision needs a second reviewer is in
+    /// [`FourEyesLimits`].
     pub struct ReviewLimits {
         /// Days from submission until the review is due.
         days: i32 = 7, in 1..=365;
         /// Minutes until a claim expires.
         claim_minutes: i32 = 15, in 1..=24 * 60;
+        /// Claims that a reviewer has at a time.
+        claims_max: u64 = 20, in 1..=10_000;
+        /// Whether the decision about a gig needs the claim of its item. That about a verification always does.
+        gig_claim_required: bool = false;
+        /// People whose form or pictures a reviewer may open within 24 hours.
+        people_per_day_max: u64 = 200, in 1..=1_000_000;
+        /// Minutes until an inspection of a decided verification ends.
+        inspection_minutes: i32 = 15, in 1..=24 * 60;
         /// Reasons per decision.
         reasons_max: usize = 10, in 1..=100;
         reason_message_max_chars: usize = 500;
         internal_note_max_chars: usize = 2000;
+    }
+}
+
+limit_table! {
+    /// Which decisions about a verification need two reviewers. The rule is `needs_two_reviewers` in
+    /// `src/domain/verification_decision.rs`. The first reviewer's decision is a proposal.
+    pub struct FourEyesLimits {
+        /// Every CLEAR.
+        clear: bool = false;
+        /// Every REJECT.
+        reject: bool = false;
+        /// Every REVOKE.
+        revoke: bool = false;
+        /// CLEAR of an item with the flag DUPLICATE_DOCUMENT.
+        duplicate_document: bool = true;
+        /// CLEAR of an item with the flag DUPLICATE_PICTURE.
+        duplicate_picture: bool = false;
+        /// CLEAR of an item with the flag PREVIOUSLY_REJECTED.
+        previously_rejected: bool = true;
+        /// CLEAR of an item with the flag PREVIOUSLY_REVOKED.
+        previously_revoked: bool = true;
+        /// Hours until a proposal expires.
+        proposal_hours: i32 = 72, in 1..=24 * 365;
     }
 }
 
@@ -174,13 +204,14 @@ impl Limits {
     /// # Errors
     /// The first invalid limit, by its JSON path, and what is allowed.
     pub fn validate(&self) -> Result<(), String> {
-        let Self { account, session, gig, verification, review, retention } = self;
+        let Self { account, session, gig, verification, review, four_eyes, retention } = self;
         let tables = [
             ("account", account.check_ranges()),
             ("session", session.check_ranges()),
             ("gig", gig.check_ranges()),
             ("verification", verification.check_ranges()),
             ("review", review.check_ranges()),
+            ("fourEyes", four_eyes.check_ranges()),
             ("retention", retention.check_ranges()),
         ];
         for (table, result) in tables {

@@ -7,10 +7,13 @@
 //! |---|---|---|
 //! | life of a gig | `gig.rs` | `ReviewLimits` |
 //! | form of a gig | `gig_form.rs` | `GigLimits` |
-//! | life of a verification, second reviewer | `verification/mod.rs` | `VerificationLimits` |
+//! | life of a verification | `verification/mod.rs` | `VerificationLimits` |
+//! | who may decide a verification, second reviewer | `verification_decision.rs` | `FourEyesLimits` |
 //! | widths and alternative text of an image | `image.rs` | `GigLimits` |
 //! | form of a verification | `personal_info.rs` | `VerificationLimits` |
 //! | review queue, decisions | `review.rs` | `ReviewLimits` |
+//! | figures of the review queue | `review_summary.rs` | |
+//! | record of decisions, proposals | `review_record.rs` | `FourEyesLimits` |
 //! | reason codes | `reason.rs` | `ReviewLimits` |
 //! | what a user may do | `permission.rs` | `VerificationLimits`, `GigLimits` |
 //! | sign-up, sessions | `account.rs` | `AccountLimits` |
@@ -28,6 +31,7 @@ pub mod country;
 pub mod document_number;
 pub mod entered;
 pub mod event;
+pub mod flag;
 pub mod gig;
 pub mod gig_filter;
 pub mod gig_form;
@@ -45,11 +49,14 @@ pub mod rate_limits;
 pub mod reason;
 pub mod review;
 pub mod review_kind;
+pub mod review_record;
+pub mod review_summary;
 pub mod search;
 pub mod text;
 pub mod token_bucket;
 pub mod user;
 pub mod verification;
+pub mod verification_decision;
 pub mod viewer_actions;
 pub mod violation;
 pub mod wrapped_key;

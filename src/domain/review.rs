@@ -5,7 +5,7 @@
 //! `transition`, whether it needs reasons in `check_reasons`, and the value of the schema's enum in
 //! `src/graphql/inputs/review.rs`.
 //!
-//! Whether a decision needs a second reviewer is a rule of `verification/mod.rs`.
+//! Whether a decision about a verification needs a second reviewer is a rule of `verification_decision.rs`.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -14,6 +14,7 @@ use crate::domain::id::{DecisionId, ReviewItemId, SubjectId, UserId};
 use crate::domain::limits::ReviewLimits;
 use crate::domain::message::message;
 use crate::domain::reason::ReviewReason;
+use crate::domain::review_record::RecordKind;
 use crate::domain::verification::VerificationTransition;
 use crate::domain::violation::{Validator, Violation, ViolationCode};
 
@@ -119,6 +120,7 @@ pub struct Decision {
     pub id: DecisionId,
     pub subject_id: SubjectId,
     pub item_id: Option<ReviewItemId>,
+    pub kind: RecordKind,
     pub reviewer_id: UserId,
     /// For example `APPROVE`.
     pub decision: &'static str,
@@ -128,52 +130,6 @@ pub struct Decision {
     /// The subject's version after the decision.
     pub version: i32,
     pub decided_at: DateTime<Utc>,
-}
-
-/// Counts of the undecided items of the queue.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct QueueCounts {
-    pub open: i64,
-    pub claimed: i64,
-    pub overdue: i64,
-    /// The earliest due time; `None` if there are no items.
-    pub oldest_due_at: Option<DateTime<Utc>>,
-}
-
-impl QueueCounts {
-    /// The counts of two parts of the queue together.
-    pub fn plus(self, other: Self) -> Self {
-        Self {
-            open: self.open + other.open,
-            claimed: self.claimed + other.claimed,
-            overdue: self.overdue + other.overdue,
-            oldest_due_at: self.oldest_due_at.into_iter().chain(other.oldest_due_at).min(),
-        }
-    }
-}
-
-/// Decisions of this time count for the median.
-pub const DECISION_TIME_WINDOW: TimeDelta = TimeDelta::days(30);
-
-/// The most decisions that count for the median: the newest.
-pub const RECENT_DECISIONS_MAX: usize = 1000;
-
-/// When an item was submitted, and when it was decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DecisionTime {
-    pub submitted_at: DateTime<Utc>,
-    pub decided_at: DateTime<Utc>,
-}
-
-/// The median time from submission to decision, in whole minutes, of the newest [`RECENT_DECISIONS_MAX`] decisions.
-/// That of an even number is the mean of the two in the middle. `None` if there are none.
-pub fn median_minutes(mut decisions: Vec<DecisionTime>) -> Option<i64> {
-    decisions.sort_unstable_by_key(|time| std::cmp::Reverse(time.decided_at));
-    decisions.truncate(RECENT_DECISIONS_MAX);
-    let mut times: Vec<_> = decisions.iter().map(|time| time.decided_at - time.submitted_at).collect();
-    times.sort_unstable();
-    let (lower, upper) = (times.get(times.len().checked_sub(1)? / 2)?, times.get(times.len() / 2)?);
-    Some(((*lower + *upper) / 2).num_minutes())
 }
 
 /// What messages call a review item.
@@ -257,6 +213,20 @@ impl ReviewItem {
         Ok(())
     }
 
+    /// Gives up the claim of another reviewer, as an administrator may.
+    ///
+    /// # Errors
+    /// `INVALID_TRANSITION` if nobody has claimed the item or it is decided.
+    pub fn release_any(&mut self, now: DateTime<Utc>) -> Result<(), Violation> {
+        match self.claimant(now) {
+            Some(claimant) => self.release(claimant, now),
+            None => {
+                let state = if self.decided_at.is_some() { "DECIDED" } else { "OPEN" };
+                Err(Violation::invalid_transition(ITEM, state, "released").moved_to("id"))
+            }
+        }
+    }
+
     /// Removes the claim, regardless of who has it.
     pub fn clear_claim(&mut self) {
         self.claimed_by = None;
@@ -266,17 +236,44 @@ impl ReviewItem {
     /// Marks the item as decided by `reviewer`.
     ///
     /// # Errors
-    /// `ALREADY_CLAIMED` if another reviewer has it, `INVALID_TRANSITION` if it is decided.
-    pub fn decide(&mut self, reviewer: UserId, now: DateTime<Utc>) -> Result<(), Violation> {
-        self.check_available_to(reviewer, now, "decided")?;
+    /// Those of [`check_decidable`](Self::check_decidable).
+    pub fn decide(
+        &mut self,
+        reviewer: UserId,
+        needs_claim: bool,
+        now: DateTime<Utc>,
+    ) -> Result<(), Violation> {
+        self.check_decidable(reviewer, needs_claim, now)?;
         self.decided_at = Some(now);
         self.clear_claim();
         Ok(())
     }
 
-    /// Whether `reviewer` can decide the item: it is undecided, and nobody else has claimed it.
-    pub fn is_available_to(&self, reviewer: UserId, now: DateTime<Utc>) -> bool {
-        self.check_available_to(reviewer, now, "decided").is_ok()
+    /// Checks that `reviewer` can decide the item: it is undecided, and they have claimed it. If no claim is needed,
+    /// it is enough that nobody else has claimed it.
+    ///
+    /// # Errors
+    /// `ALREADY_CLAIMED` if another reviewer has it, `CLAIM_REQUIRED` if nobody has, `INVALID_TRANSITION` if it is
+    /// decided.
+    pub fn check_decidable(
+        &self,
+        reviewer: UserId,
+        needs_claim: bool,
+        now: DateTime<Utc>,
+    ) -> Result<(), Violation> {
+        self.check_available_to(reviewer, now, "decided")?;
+        if needs_claim && self.claimant(now).is_none() {
+            return Err(Violation::claim_required("id"));
+        }
+        Ok(())
+    }
+
+    /// Checks that `reviewer` has claimed the undecided item.
+    ///
+    /// # Errors
+    /// Those of [`check_decidable`](Self::check_decidable).
+    pub fn check_claimed_by(&self, reviewer: UserId, now: DateTime<Utc>) -> Result<(), Violation> {
+        self.check_decidable(reviewer, true, now)
     }
 
     /// Checks that `reviewer` can work on the item: it is undecided, and nobody else has claimed it. `action` is
@@ -333,26 +330,27 @@ mod tests {
         assert!(item.release(ann, later).is_err());
         item.release(bob, later).expect("Bob has claimed it");
         assert_eq!(item.state(later), ReviewState::Open);
+        assert!(item.release_any(later).is_err());
     }
 
     #[test]
-    fn the_median_is_that_of_the_newest_decisions() {
-        let start = DateTime::UNIX_EPOCH;
-        let times = |minutes: &[i64]| -> Vec<DecisionTime> {
-            let time = |(number, minutes): (usize, &i64)| {
-                let decided_at = start - TimeDelta::seconds(i64::try_from(number).expect("a small number"));
-                DecisionTime { submitted_at: decided_at - TimeDelta::minutes(*minutes), decided_at }
-            };
-            minutes.iter().enumerate().map(time).collect()
+    fn a_decision_can_need_the_claim() {
+        let (limits, start) = (ReviewLimits::default(), DateTime::UNIX_EPOCH);
+        let [ann, bob] = [1, 2].map(|number| UserId::from_uuid(Uuid::from_u128(number)));
+        let code = |item: &ReviewItem, reviewer, now| {
+            item.check_claimed_by(reviewer, now).err().map(|violation| violation.code)
         };
-        assert_eq!(median_minutes(Vec::new()), None);
-        assert_eq!(median_minutes(times(&[7])), Some(7));
-        assert_eq!(median_minutes(times(&[60, 10, 20])), Some(20));
-        // The mean of the two in the middle is 15 minutes and 30 seconds.
-        assert_eq!(median_minutes(times(&[90, 21, 10, 1])), Some(15));
-        let mut many = vec![5; RECENT_DECISIONS_MAX];
-        many.extend(vec![500; 2 * RECENT_DECISIONS_MAX]);
-        assert_eq!(median_minutes(times(&many)), Some(5));
+        let mut item = item();
+        assert_eq!(item.check_decidable(ann, false, start), Ok(()));
+        assert_eq!(code(&item, ann, start), Some(ViolationCode::ClaimRequired));
+        item.claim(ann, &limits, start).expect("it is open");
+        assert_eq!(
+            (code(&item, ann, start), code(&item, bob, start)),
+            (None, Some(ViolationCode::AlreadyClaimed))
+        );
+        assert_eq!(code(&item, ann, start + TimeDelta::minutes(15)), Some(ViolationCode::ClaimRequired));
+        item.release_any(start).expect("Ann has claimed it");
+        assert_eq!(code(&item, ann, start), Some(ViolationCode::ClaimRequired));
     }
 
     #[test]

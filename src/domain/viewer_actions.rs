@@ -1,6 +1,6 @@
 //! What a viewer may do with a gig or a verification now. Clients ask in advance (`Gig.viewerActions`,
 //! `Verification.viewerActions`), and the mutations check the same rules again: the tables of transitions, the
-//! seller's right to work, the claim of the review item, and a proposal that waits for a second reviewer.
+//! seller's right to work, the claim of the review item, and for verifications those of `verification_decision.rs`.
 //!
 //! First, the status and the [`Relation`] of the viewer select the possible actions. They need no further reads,
 //! and for most viewers there are none. Then what else is known excludes some of them.
@@ -12,12 +12,13 @@ use chrono::{DateTime, Utc};
 use strum::IntoEnumIterator;
 
 use crate::domain::gig::{Gig, GigStatus, GigTransition};
-use crate::domain::id::UserId;
 use crate::domain::limits::Limits;
 use crate::domain::permission::{Standing, check_can_work};
 use crate::domain::review::{GigDecision, ReviewItem, VerificationDecision};
 use crate::domain::user::Relation;
-use crate::domain::verification::{Verification, VerificationStatus, VerificationTransition};
+use crate::domain::verification::{Verification, VerificationTransition};
+use crate::domain::verification_decision;
+use crate::domain::verification_decision::DecisionFacts;
 
 /// What somebody can do with a gig, in the order in which clients see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumIter)]
@@ -96,7 +97,7 @@ impl GigAction {
         now: DateTime<Utc>,
     ) -> bool {
         let can_work = seller.is_none_or(|seller| check_can_work(seller, limits).is_none());
-        (can_work || !self.needs_seller()) && is_item_available(relation, item, now)
+        (can_work || !self.needs_seller()) && is_item_available(relation, item, limits, now)
     }
 }
 
@@ -110,17 +111,6 @@ pub enum VerificationAction {
     RequestResubmission,
     Reject,
     Revoke,
-}
-
-/// What decides whether a reviewer can decide about a verification, besides the verification.
-#[derive(Debug)]
-pub struct ReviewFacts<'a> {
-    /// The user whose verification it is.
-    pub owner: Option<&'a Standing>,
-    /// The undecided review item.
-    pub item: Option<&'a ReviewItem>,
-    /// A decision that waits for a second reviewer, and the reviewer who made it.
-    pub proposal: Option<&'a (String, UserId)>,
 }
 
 impl VerificationAction {
@@ -155,33 +145,35 @@ impl VerificationAction {
         Self::iter().filter(is_possible).collect()
     }
 
-    /// Whether a possible action is allowed to a reviewer.
+    /// Whether a possible action is allowed.
     pub fn is_allowed(
         self,
         verification: &Verification,
         relation: Relation,
-        facts: &ReviewFacts<'_>,
+        facts: &DecisionFacts<'_>,
         limits: &Limits,
         now: DateTime<Utc>,
     ) -> bool {
-        let (Some(decision), Relation::Reviewer(reviewer)) = (self.decision(), relation) else { return true };
-        let is_erased = facts.owner.is_some_and(|owner| owner.is_erased)
-            || (verification.status == VerificationStatus::InReview && verification.erased_at.is_some());
-        let needs_second = verification
-            .check(decision.transition(), limits)
-            .is_ok_and(|status| status.needs_second_reviewer(&limits.verification));
-        let text: &str = decision.into();
-        let is_own_proposal =
-            facts.proposal.is_some_and(|(proposed, first)| proposed == text && *first == reviewer);
-        let is_refused = is_erased || (needs_second && is_own_proposal);
-        !is_refused && is_item_available(relation, facts.item, now)
+        match (self.decision(), relation) {
+            (Some(decision), Relation::Reviewer(reviewer)) => {
+                verification_decision::check(verification, decision, reviewer, facts, limits, now).is_ok()
+            }
+            _ => true,
+        }
     }
 }
 
-/// Whether no other reviewer has claimed the item.
-fn is_item_available(relation: Relation, item: Option<&ReviewItem>, now: DateTime<Utc>) -> bool {
+/// Whether the reviewer may decide the item of a gig.
+fn is_item_available(
+    relation: Relation,
+    item: Option<&ReviewItem>,
+    limits: &Limits,
+    now: DateTime<Utc>,
+) -> bool {
     match (relation, item) {
-        (Relation::Reviewer(reviewer), Some(item)) => item.is_available_to(reviewer, now),
+        (Relation::Reviewer(reviewer), Some(item)) => {
+            item.check_decidable(reviewer, limits.review.gig_claim_required, now).is_ok()
+        }
         _ => true,
     }
 }

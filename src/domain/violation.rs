@@ -27,6 +27,8 @@ pub enum ViolationCode {
     InvalidTransition,
     StaleVersion,
     AlreadyClaimed,
+    ClaimRequired,
+    InspectionRequired,
     UnsupportedMedia,
     FileTooLarge,
     VerificationRequired,
@@ -71,6 +73,12 @@ impl Violation {
     /// Somebody else has changed `object` meanwhile.
     pub fn changed_meanwhile(object: &str) -> Self {
         Self::general(ViolationCode::StaleVersion, stale_message(object))
+    }
+
+    /// The viewer has not claimed the review item, or the claim has expired.
+    pub fn claim_required(path: &str) -> Self {
+        let message = message!("Claim the review item first.");
+        Self::at(path, ViolationCode::ClaimRequired, message)
     }
 
     /// The status of `object` does not allow `action`. Both status and action are written as in the message

@@ -25,12 +25,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use async_graphql::Context;
 use async_graphql::dataloader::DataLoader;
+use async_graphql::{Context, QueryPathNode, QueryPathSegment};
 use tracing::Span;
 
 use crate::domain::id::UserId;
-use crate::domain::user::Viewer;
+use crate::domain::user::{Role, Viewer};
 use crate::events::cursor::Cursor;
 use crate::graphql::error::{Error, ErrorCode, Result};
 use crate::graphql::load_spawner::{LoadSpawner, NoDelay};
@@ -341,6 +341,9 @@ pub trait ContextExt<'a> {
         Err(Error::new(ErrorCode::QueryTooComplex, "The response is too large."))
     }
 
+    /// How many lists the field is in: 0 for that of a single object.
+    fn list_depth(&self) -> usize;
+
     /// The error to return if an object that must exist is not found, in a viewer-dependent shared execution:
     /// the object may be hidden. `None` in any other execution: the object is missing, which is an internal
     /// error.
@@ -364,10 +367,29 @@ pub trait ContextExt<'a> {
         let viewer = self.require_viewer()?;
         if viewer.role.can_review() { Ok(viewer) } else { Err(service::Error::Forbidden.into()) }
     }
+
+    /// The signed-in user, who must be an administrator.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED without a valid session, FORBIDDEN for everybody else.
+    fn require_admin(&self) -> Result<&'a Viewer> {
+        let viewer = self.require_viewer()?;
+        if viewer.role == Role::Admin { Ok(viewer) } else { Err(service::Error::AdminRequired.into()) }
+    }
 }
 
 impl<'a> ContextExt<'a> for Context<'a> {
     fn request(&self) -> &'a RequestContext {
         self.data_unchecked::<Arc<RequestContext>>()
+    }
+
+    fn list_depth(&self) -> usize {
+        let mut depth = 0;
+        let mut node = self.path_node.as_ref();
+        while let Some(QueryPathNode { parent, segment }) = node {
+            depth += usize::from(matches!(segment, QueryPathSegment::Index(_)));
+            node = *parent;
+        }
+        depth
     }
 }

@@ -263,6 +263,15 @@ impl From<service::Error> for Error {
             service::Error::Forbidden => {
                 Self::new(ErrorCode::Forbidden, "The role REVIEWER or ADMIN is required.")
             }
+            service::Error::AdminRequired => Self::new(ErrorCode::Forbidden, "The role ADMIN is required."),
+            service::Error::TooManyPeople { max, retry_after } => {
+                let seconds = whole_seconds(retry_after);
+                let message = format!(
+                    "You may open the identity data of at most {max} people in 24 hours. Try again in {seconds} s."
+                );
+                let (retry_after, budget) = (Some(retry_after), Some("identityData"));
+                Self { retry_after, budget, ..Self::new(ErrorCode::RateLimited, message) }
+            }
             service::Error::RateLimited(delay) => {
                 let seconds = whole_seconds(delay);
                 let message = format!("Too many failed sign-in attempts. Try again in {seconds} s.");

@@ -28,12 +28,13 @@ pub fn reject(status: StatusCode, code: ErrorCode, message: impl Into<String>) -
     response
 }
 
-/// The response of a route other than `/graphql` if a service fails: 503 if the database is unavailable,
-/// otherwise 500.
+/// The response of a route other than `/graphql` if a service fails: 503 if the database is unavailable, 504 if it
+/// takes too long, 429 if a limit of the user is exceeded, otherwise 500.
 pub fn service_error(error: &Error, request_id: &str) -> Response {
     let status = match error.code() {
         ErrorCode::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
     let mut response = respond_as_json(finalize(error_response(error), request_id));

@@ -26,6 +26,7 @@ use crate::engine::response::{error_codes, is_request_error};
 use crate::engine::response_cache::CacheRequests;
 use crate::events::counters::EventCounters;
 use crate::graphql::error::ErrorCode;
+use crate::service::identity_access::OpeningCounters;
 use crate::service::rate_limit::RateLimitKind;
 
 /// The paths that are counted separately.
@@ -65,7 +66,12 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    pub fn new(started_at: DateTime<Utc>, cache_requests: CacheRequests, events: &EventCounters) -> Self {
+    pub fn new(
+        started_at: DateTime<Utc>,
+        cache_requests: CacheRequests,
+        events: &EventCounters,
+        openings: &OpeningCounters,
+    ) -> Self {
         // From a quarter of a millisecond to eight seconds.
         let buckets: fn() -> Histogram = || Histogram::new(exponential_buckets(0.000_25, 2.0, 16));
         let mut metrics = Self {
@@ -117,6 +123,13 @@ impl Metrics {
         let help =
             "Messages on the Redis channel that were dropped because too many waited; the log was read";
         registry.register("redis_dropped_messages", help, events.dropped_messages.clone());
+        let help = "Forms of applicants that reviewers have opened";
+        registry.register("identity_forms_opened", help, openings.forms.clone());
+        let help = "Pictures of identity documents that reviewers have opened";
+        registry.register("identity_pictures_opened", help, openings.pictures.clone());
+        let help =
+            "Forms and pictures that were refused because the reviewer has opened those of too many people";
+        registry.register("identity_openings_refused", help, openings.refused.clone());
         let help = "Cacheable requests, by result: hit, miss, or joined to a running request";
         registry.register("answer_cache_requests", help, cache_requests);
         registry.register("answer_cache_answers", "Cached responses", metrics.cached_responses.clone());
@@ -237,7 +250,8 @@ mod tests {
     use crate::graphql::error::Error;
 
     fn metrics() -> Metrics {
-        Metrics::new(DateTime::UNIX_EPOCH, CacheRequests::default(), &EventCounters::default())
+        let (events, openings) = (EventCounters::default(), OpeningCounters::default());
+        Metrics::new(DateTime::UNIX_EPOCH, CacheRequests::default(), &events, &openings)
     }
 
     fn assert_contains(metrics: &Metrics, lines: &[&str]) {

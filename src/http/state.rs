@@ -92,7 +92,12 @@ impl AppState {
         let is_development = !config.is_production();
         let engine = Arc::new(Engine::new(Arc::clone(&services), config));
         Arc::new(Self {
-            metrics: Metrics::new(services.now(), engine.cache_requests(), services.bus.counters()),
+            metrics: Metrics::new(
+                services.now(),
+                engine.cache_requests(),
+                services.bus.counters(),
+                &services.opening_counters,
+            ),
             engine,
             origins: Origins::new(config.allowed_origins.clone(), &services.public_url, is_development),
             allowed_headers: config.allowed_headers.iter().filter_map(|name| name.parse().ok()).collect(),

@@ -39,6 +39,8 @@ pub async fn run(services: Arc<Services>) {
         if round % ROUNDS_BETWEEN_CLEANUPS == 0 {
             log_result("delete_unattached_images", delete_unattached_images(&services).await);
             log_result("delete_expired_sessions", delete_expired_sessions(&services).await);
+            let deleted = crate::service::identity_access::delete_old_openings(&services).await;
+            log_result("delete_old_openings", deleted);
             let deleted = crate::service::stream_tickets::delete_expired(&services).await;
             log_result(
                 "delete_expired_stream_tickets",

@@ -183,7 +183,7 @@ pub(super) async fn destroy_identity_data(
     record.key = None;
     record.personal_info = None;
     record.identity_hash = None;
-    record.proposal = None;
+    record.proposal_id = None;
     let verification = &mut record.verification;
     verification.personal_info_at = None;
     verification.documents.clear();

@@ -25,9 +25,15 @@ pub enum Error {
     /// The credentials are genuine, but their session has ended: only signing in again helps.
     #[error("the session has ended")]
     SessionEnded,
-    /// Another role is required.
+    /// The role REVIEWER or ADMIN is required.
     #[error("not allowed")]
     Forbidden,
+    /// The role ADMIN is required.
+    #[error("not allowed without the role ADMIN")]
+    AdminRequired,
+    /// The reviewer has opened the identity data of too many people within 24 hours.
+    #[error("identity data of {max} people was opened; try again in {retry_after:?}")]
+    TooManyPeople { max: u64, retry_after: Duration },
     /// Too many failed sign-ins; how long to wait.
     #[error("too many failed attempts; try again in {0:?}")]
     RateLimited(Duration),

@@ -32,13 +32,16 @@ pub mod event_log;
 pub mod fair_queue;
 pub mod gigs;
 pub mod idempotency;
+pub mod identity_access;
 pub mod image_variants;
 pub mod images;
+pub mod inspections;
 mod jwt;
 pub mod key_rotation;
 pub mod passwords;
 pub mod rate_limit;
 pub mod retention;
+pub mod review_history;
 pub mod reviews;
 pub mod search_index;
 pub mod security_log;
@@ -98,6 +101,7 @@ pub struct Services {
     /// How long events stay in the log.
     pub event_retention: TimeDelta,
     pub ids: IdGenerator,
+    pub opening_counters: identity_access::OpeningCounters,
     /// The URL at which clients reach this installation, without a trailing slash.
     pub public_url: String,
 }

@@ -1,51 +1,114 @@
-//! The review queue: claiming and releasing items, and decisions on gigs.
+//! The review queue: claiming and releasing items, and decisions on gigs. Claims of verifications are audited,
+//! because a claim opens identity data (`service::identity_access`).
 
 use crate::domain::gig::Gig;
-use crate::domain::id::{GigId, ReviewItemId, SubjectId, UserId};
+use crate::domain::id::{GigId, PublicId, ReviewItemId, SubjectId, UserId};
 use crate::domain::limits::ReviewLimits;
 use crate::domain::message::message;
 use crate::domain::reason;
 use crate::domain::reason::ReasonForm;
 use crate::domain::review::{Decision, GigDecision, ReviewItem, ReviewQueueChange};
 use crate::domain::review_kind::ReviewKind;
+use crate::domain::review_record::RecordKind;
 use crate::domain::text::normalize_optional_text;
-use crate::domain::user::Viewer;
+use crate::domain::user::{Role, Viewer};
 use crate::domain::violation::{Validator, Violation, ViolationCode};
+use crate::service::audit;
+use crate::service::audit::Actor;
 use crate::service::error::require_reviewer;
 use crate::service::gigs::{apply_transition, record_queue_change, require_can_work};
 use crate::service::{Result, Services, UnitOfWork};
-use crate::store::{gigs, reviews};
+use crate::store::{gigs, openings, reviews};
 
 /// Claims an item for some minutes, so that two reviewers do not work on the same item.
 ///
 /// # Errors
 /// `NOT_FOUND`, `ALREADY_CLAIMED`, `INVALID_TRANSITION` if it is decided, `NOT_ALLOWED` for the reviewer's
-/// own gig or verification.
-pub async fn claim(services: &Services, viewer: &Viewer, id: ReviewItemId) -> Result<ReviewItem> {
+/// own gig or verification, `LIMIT_REACHED` if the reviewer has too many claims.
+pub async fn claim(
+    services: &Services,
+    viewer: &Viewer,
+    id: ReviewItemId,
+    request_id: &str,
+) -> Result<ReviewItem> {
     require_reviewer(viewer)?;
+    let now = services.now();
     let mut work = services.begin().await?;
+    openings::lock_reviewer(work.tx(), viewer.id()).await?;
     let (before, owner_id) = lock_item(&work, viewer, id).await?;
     if owner_id == viewer.id() {
         return Err(own_subject_error("id"));
     }
     let mut item = before.clone();
-    item.claim(viewer.id(), &services.limits.review, services.now())?;
+    item.claim(viewer.id(), &services.limits.review, now)?;
+    check_claim_limit(services, &work, viewer, id).await?;
     update_item(&mut work, &before, &item, ReviewQueueChange::Claimed).await?;
+    audit_claim(services, &work, actor(viewer, request_id), &item, "CLAIM").await?;
     work.commit().await?;
     Ok(item)
 }
 
-/// Returns a claimed item to the queue.
+/// Returns `LIMIT_REACHED` if the reviewer cannot have a claim of this item besides the others.
+async fn check_claim_limit(
+    services: &Services,
+    work: &UnitOfWork<'_>,
+    viewer: &Viewer,
+    id: ReviewItemId,
+) -> Result<()> {
+    let max = services.limits.review.claims_max;
+    let count = reviews::claims::count_others(work.tx(), viewer.id(), id, services.now()).await?;
+    if count < max {
+        return Ok(());
+    }
+    let message = message!(
+        "You may have at most {max} {unit} at a time; you have {actual}. Decide or release one first.",
+        max = max,
+        unit = "claims",
+        actual = count
+    );
+    Err(Violation::at("id", ViolationCode::LimitReached, message).into())
+}
+
+/// Audits a change of the claim of a verification.
+async fn audit_claim(
+    services: &Services,
+    work: &UnitOfWork<'_>,
+    actor: Actor<'_>,
+    item: &ReviewItem,
+    action: &str,
+) -> Result<()> {
+    match item.subject_id {
+        SubjectId::Gig(_) => Ok(()),
+        SubjectId::Verification(user_id) => {
+            audit::append(services, work, actor, user_id, action, &item.id.to_public()).await
+        }
+    }
+}
+
+pub(super) fn actor<'a>(viewer: &Viewer, request_id: &'a str) -> Actor<'a> {
+    Actor { id: Some(viewer.id()), request_id }
+}
+
+/// Returns a claimed item to the queue. An administrator may end the claim of another reviewer.
 ///
 /// # Errors
 /// `NOT_FOUND`, `ALREADY_CLAIMED` by another reviewer, `INVALID_TRANSITION` if it is not claimed.
-pub async fn release(services: &Services, viewer: &Viewer, id: ReviewItemId) -> Result<ReviewItem> {
+pub async fn release(
+    services: &Services,
+    viewer: &Viewer,
+    id: ReviewItemId,
+    request_id: &str,
+) -> Result<ReviewItem> {
     require_reviewer(viewer)?;
     let mut work = services.begin().await?;
     let (before, _) = lock_item(&work, viewer, id).await?;
     let mut item = before.clone();
-    item.release(viewer.id(), services.now())?;
+    match viewer.role {
+        Role::Admin => item.release_any(services.now())?,
+        Role::Reviewer | Role::Member => item.release(viewer.id(), services.now())?,
+    }
     update_item(&mut work, &before, &item, ReviewQueueChange::Released).await?;
+    audit_claim(services, &work, actor(viewer, request_id), &item, "RELEASE").await?;
     work.commit().await?;
     Ok(item)
 }
@@ -72,7 +135,8 @@ pub struct GigDecisionInput {
 ///
 /// # Errors
 /// The violations of the input; `NOT_FOUND`, `NOT_ALLOWED` for the reviewer's own gig, `STALE_VERSION` if the
-/// gig has changed since the reviewer read it, `ALREADY_CLAIMED` by another reviewer, `INVALID_TRANSITION`.
+/// gig has changed since the reviewer read it, `ALREADY_CLAIMED` by another reviewer, `CLAIM_REQUIRED` if the setting
+/// `review.gigClaimRequired` is on, `INVALID_TRANSITION`.
 pub async fn decide_gig(
     services: &Services,
     viewer: &Viewer,
@@ -83,7 +147,8 @@ pub async fn decide_gig(
     let mut validator = Validator::default();
     input.decision.check_reasons(input.reasons.len(), &mut validator);
     let reasons = reason::resolve(input.reasons, ReviewKind::Gig, limits, &mut validator);
-    let note = validate_note(input.internal_note.as_deref(), limits, &mut validator);
+    let note =
+        validate_note(input.internal_note.as_deref(), "internalNote", "The note", limits, &mut validator);
     validator.finish()?;
 
     let now = services.now();
@@ -108,7 +173,8 @@ pub async fn decide_gig(
     let mut item = reviews::lock_undecided(work.tx(), SubjectId::Gig(gig.id)).await?;
     if let Some(item) = &mut item {
         let before = item.clone();
-        item.decide(viewer.id(), now).map_err(|violation| violation.moved_to("gigId"))?;
+        item.decide(viewer.id(), limits.gig_claim_required, now)
+            .map_err(|violation| violation.moved_to("gigId"))?;
         update_item(&mut work, &before, item, ReviewQueueChange::Decided).await?;
     }
     gig.review_reasons.clone_from(&reasons);
@@ -117,6 +183,7 @@ pub async fn decide_gig(
         id: services.new_id(),
         subject_id: SubjectId::Gig(gig.id),
         item_id: item.as_ref().map(|item| item.id),
+        kind: RecordKind::Decision,
         reviewer_id: viewer.id(),
         decision: input.decision.into(),
         reasons,
@@ -129,14 +196,16 @@ pub async fn decide_gig(
     Ok(Decided { subject: gig, item })
 }
 
-/// Normalizes and checks the note; `None` if it shows nothing.
+/// Normalizes and checks the note at `path`, which messages call `name`; `None` if it shows nothing.
 pub(super) fn validate_note(
     note: Option<&str>,
+    path: &str,
+    name: &str,
     limits: &ReviewLimits,
     validator: &mut Validator,
 ) -> Option<String> {
     let note = normalize_optional_text(note)?;
-    validator.check_text("internalNote", "The note", &note, 1, limits.internal_note_max_chars);
+    validator.check_text(path, name, &note, 1, limits.internal_note_max_chars);
     Some(note)
 }
 

@@ -46,6 +46,12 @@ pub(super) fn refresh_token_reused(session_id: SessionId, user_id: UserId, addre
     );
 }
 
+/// A reviewer tried to open the identity data of more people than `max` within 24 hours.
+pub(super) fn too_many_people(user_id: UserId, max: u64) {
+    let user = user_id.to_public();
+    tracing::warn!(security = true, event = "TOO_MANY_PEOPLE_OPENED", user, max, "access denied");
+}
+
 /// Somebody does not have the role for what they tried. `address` is `None` if it is not known here: the line of the
 /// request with the same id has it.
 pub fn role_refused(user_id: Option<UserId>, address: Option<IpAddr>) {

@@ -2,7 +2,7 @@
 
 use crate::domain::event::EventBody;
 use crate::domain::id::UserId;
-use crate::domain::user::Viewer;
+use crate::domain::user::{Role, Viewer};
 use crate::service::{Error, Result, Services, idempotency};
 use crate::store::users::LockedAccount;
 use crate::store::{Transaction, event_log, gigs, users};
@@ -40,7 +40,8 @@ impl<'a> UnitOfWork<'a> {
     /// transaction ends, the viewer stays a reviewer, and can be neither erased nor blocked.
     ///
     /// # Errors
-    /// `Unauthenticated` if the viewer was erased or blocked, `Forbidden` if the viewer is no reviewer any more.
+    /// `Unauthenticated` if the viewer was erased or blocked, `Forbidden` if the viewer is no reviewer any more,
+    /// `AdminRequired` if they are no administrator any more.
     pub(super) async fn lock_viewer_and(&self, viewer: &Viewer, user_id: UserId) -> Result<bool> {
         Ok(!self.lock_all_and(viewer, &[user_id]).await?.is_empty())
     }
@@ -53,6 +54,9 @@ impl<'a> UnitOfWork<'a> {
         let account = require_active(users::lock_actor_shared(&self.transaction, viewer.id()).await?)?;
         if !account.is_none_or(|account| account.role.can_review()) {
             return Err(Error::Forbidden);
+        }
+        if viewer.role == Role::Admin && account.is_some_and(|account| account.role != Role::Admin) {
+            return Err(Error::AdminRequired);
         }
         Ok(users::lock_all(&self.transaction, user_ids).await?)
     }

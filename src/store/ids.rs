@@ -6,8 +6,8 @@ use sea_orm::{ColIdx, QueryResult, TryGetError, TryGetable, Value};
 use uuid::Uuid;
 
 use crate::domain::id::{
-    AttemptId, CategoryId, DecisionId, DocumentId, GigId, ImageId, ReviewItemId, SessionId, StreamId,
-    SubjectId, TicketId, UserId,
+    AttemptId, CategoryId, DecisionId, DocumentId, GigId, ImageId, OpeningId, ReviewItemId, SessionId,
+    StreamId, SubjectId, TicketId, UserId,
 };
 
 macro_rules! stored_as_uuid {
@@ -41,6 +41,7 @@ stored_as_uuid!(
     CategoryId,
     SessionId,
     DecisionId,
+    OpeningId,
     AttemptId,
     TicketId,
     StreamId,

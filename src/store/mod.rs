@@ -23,6 +23,8 @@ pub mod gigs;
 pub mod idempotency;
 mod ids;
 pub mod images;
+pub mod inspections;
+pub mod openings;
 pub mod pagination;
 mod reader;
 pub mod reviews;

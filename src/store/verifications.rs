@@ -1,8 +1,6 @@
 //! Identity verifications and the records of their documents. Personal data arrives here encrypted by the
 //! vault.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 use entity::{identity_document, review_decision, user, verification};
 use sea_orm::sea_query::{Expr, LockType};
@@ -11,7 +9,7 @@ use sea_orm::{
     IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 
-use crate::domain::id::{DocumentId, UserId};
+use crate::domain::id::{DecisionId, DocumentId, UserId};
 use crate::domain::verification::{IdentityDocument, Verification, VerificationStatus};
 use crate::domain::wrapped_key::WrappedKey;
 use crate::store::{Result, from_json, parse, to_json};
@@ -30,15 +28,15 @@ pub struct VerificationRecord {
     pub personal_info: Option<Vec<u8>>,
     /// A keyed hash of the document's type, country and number, from the submission on.
     pub identity_hash: Option<Vec<u8>>,
-    /// A decision that waits for a second reviewer, and the reviewer who made it.
-    pub proposal: Option<(String, UserId)>,
+    /// The decision that waits for a second reviewer. It may have expired.
+    pub proposal_id: Option<DecisionId>,
 }
 
 impl VerificationRecord {
     /// The record of a user who has not started.
     pub fn not_started(user_id: UserId) -> Self {
         let verification = Verification::not_started(user_id);
-        Self { verification, key: None, personal_info: None, identity_hash: None, proposal: None }
+        Self { verification, key: None, personal_info: None, identity_hash: None, proposal_id: None }
     }
 }
 
@@ -63,13 +61,12 @@ fn from_rows(
         erased_at: row.erased_at,
     };
     let key = row.key_id.zip(row.wrapped_key).map(|(key_id, bytes)| WrappedKey { key_id, bytes });
-    let proposal = row.proposed_decision.zip(row.proposed_by.map(UserId::from_uuid));
     Ok(VerificationRecord {
         verification,
         key,
         personal_info: row.personal_info,
         identity_hash: row.identity_hash,
-        proposal,
+        proposal_id: row.proposal_id.map(DecisionId::from_uuid),
     })
 }
 
@@ -106,8 +103,7 @@ fn to_row(record: &VerificationRecord, now: DateTime<Utc>) -> Result<verificatio
         review_due_at: verification.review_due_at,
         decided_at: verification.decided_at,
         cleared_at: verification.cleared_at,
-        proposed_decision: record.proposal.as_ref().map(|(decision, _)| decision.clone()),
-        proposed_by: record.proposal.as_ref().map(|(_, reviewer)| reviewer.uuid()),
+        proposal_id: record.proposal_id.map(DecisionId::uuid),
         changed_at: now,
         erased_at: verification.erased_at,
     })
@@ -196,38 +192,18 @@ fn document_to_row(document: &IdentityDocument) -> identity_document::ActiveMode
     }
 }
 
-/// Stores a decision that waits for a second reviewer.
+/// Sets the decision that waits for a second reviewer. The version of the verification stays.
 pub async fn set_proposal(
     tx: &impl ConnectionTrait,
     user_id: UserId,
-    decision: &str,
-    reviewer_id: UserId,
+    proposal_id: Option<DecisionId>,
 ) -> Result<()> {
     verification::Entity::update_many()
-        .col_expr(verification::Column::ProposedDecision, Expr::value(decision))
-        .col_expr(verification::Column::ProposedBy, Expr::value(reviewer_id))
+        .col_expr(verification::Column::ProposalId, Expr::value(proposal_id))
         .filter(verification::Column::UserId.eq(user_id))
         .exec(tx)
         .await?;
     Ok(())
-}
-
-/// The decisions about these users that wait for a second reviewer, and the reviewers who made them.
-pub async fn find_proposals(
-    db: &impl ConnectionTrait,
-    user_ids: &[UserId],
-) -> Result<HashMap<UserId, (String, UserId)>> {
-    use verification::Column::{ProposedBy, ProposedDecision, UserId as Owner};
-    let rows: Vec<(UserId, String, UserId)> = verification::Entity::find()
-        .select_only()
-        .columns([Owner, ProposedDecision, ProposedBy])
-        .filter(Owner.is_in(user_ids.iter().copied()))
-        .filter(ProposedDecision.is_not_null())
-        .filter(ProposedBy.is_not_null())
-        .into_tuple()
-        .all(db)
-        .await?;
-    Ok(rows.into_iter().map(|(owner, decision, reviewer)| (owner, (decision, reviewer))).collect())
 }
 
 /// The record of an identity document.

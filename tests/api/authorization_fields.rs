@@ -12,6 +12,7 @@ use crate::authorization_table::{Field, schema};
 use crate::support::client::{Client, error_codes, text};
 use crate::support::documents::CLAIM;
 use crate::support::on_both_back_ends;
+use crate::support::reviewing;
 use crate::support::sample_images::small_png;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::{PASSWORD, TestUser};
@@ -19,7 +20,7 @@ use crate::verification::{self, submit_verification};
 
 /// Fields that may be null even for callers who may see them, because no test data has a value for every
 /// caller.
-const MAY_BE_NULL: [&str; 9] = [
+const MAY_BE_NULL: [&str; 11] = [
     // Only decisions have one: see `review_filters`.
     "GigPayload.reviewItem",
     "VerificationPayload.reviewItem",
@@ -27,6 +28,10 @@ const MAY_BE_NULL: [&str; 9] = [
     "PageInfo.endCursor",
     "PersonalInfo.addressLine2",
     "PersonalInfo.region",
+    // The decision has no note.
+    "ReviewDecisionRecord.internalNote",
+    // Only the item of `ReviewProposal` has one.
+    "ReviewItem.pendingProposal",
     // The verification is not cleared yet.
     "Verification.clearedAt",
     "VerificationStatusEvent.previousStatus",
@@ -80,6 +85,12 @@ fn operations_for(type_name: &str) -> Vec<Operation> {
         }
         "ReviewReason" => vec![Query("{ gig(id: <rejected>) { reviewReasons { % } } }")],
         "ReviewItem" => vec![Query("{ reviewQueue(state: CLAIMED) { nodes { % } } }")],
+        "ReviewDecisionRecord" => vec![Query("{ reviewQueue { nodes { history { % } } } }")],
+        "ReviewProposal" => vec![Query("{ reviewQueue { nodes { pendingProposal { % } } } }")],
+        "Inspection" => {
+            vec![Query("mutation { inspectVerification(input: <inspection>) { inspection { % } } }")]
+        }
+        "InspectionPayload" => vec![Query("mutation { inspectVerification(input: <inspection>) { % } }")],
         "ReviewItemConnection" => vec![Query("{ reviewQueue { % } }")],
         "ReviewItemEdge" => vec![Query("{ reviewQueue { edges { % } } }")],
         "ReviewSummary" => vec![Query("{ reviewSummary { % } }")],
@@ -264,6 +275,9 @@ impl Callers {
                 // A visible list may be empty, unless an empty list is what hides it from others.
                 Cell::Value if best == Cell::Empty => access != Access::OwnerAndReviewersElseEmpty,
                 Cell::Value if best == Cell::Null => MAY_BE_NULL.contains(&name.as_str()),
+                // The reviewer has claimed the verification; the administrator has not.
+                Cell::Claimed if best == Cell::Null => MAY_BE_NULL.contains(&name.as_str()),
+                Cell::Claimed => best == Cell::Value,
                 expected => best == expected,
             };
             assert!(is_as_expected, "{name} as {}: expected {expected:?}, got {best:?}", CALLERS[caller]);
@@ -336,6 +350,16 @@ async fn every_field_returns_what_its_table_row_says_for_every_caller(app: TestA
     let owner = callers.users[2].as_ref().expect("the owner");
     let (verification, _) = submit_verification(owner, "AB7654321", 1).await;
     callers.set_placeholder("<verification>", &json!(verification));
+    let rob = callers.users[3].as_ref().expect("the reviewer");
+    reviewing::claim(&rob.client, &verification).await;
+    // A decided verification, and one with a proposal.
+    let (decided, version) = submit_verification(&app.member("Dan").await, "CD7654321", 2).await;
+    reviewing::decide(&rita.client, &decided, "CLEAR", version, &json!([])).await;
+    let inspection = format!("{{ verificationId: \"{decided}\", reason: \"A complaint.\" }}");
+    callers.placeholders.push(("<inspection>", CALLERS.map(|_| inspection.clone())));
+    let pia = app.member("Pia").await;
+    submit_verification(&pia, "EF7654321", 3).await;
+    reviewing::propose_rejection(&app, &pia, &rita).await;
     // Mutations and subscriptions have their own tests, which `authorization_table` compares with the table.
     let elsewhere = ["VerificationPayload", "Mutation", "Subscription"];
     check_types(&app, &callers, |name| !elsewhere.contains(&name)).await;

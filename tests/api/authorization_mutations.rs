@@ -27,7 +27,7 @@ pub enum Subject {
 }
 
 /// The mutation's name, its subject, the operation, and the outcome for each of [`CALLERS`].
-pub const MUTATIONS: [(&str, Subject, &str, [&str; 5]); 18] = [
+pub const MUTATIONS: [(&str, Subject, &str, [&str; 5]); 19] = [
     (
         "saveGigDraft",
         Subject::None,
@@ -76,7 +76,8 @@ pub const MUTATIONS: [(&str, Subject, &str, [&str; 5]); 18] = [
         "releaseReview",
         Subject::Claimed,
         "mutation($item: ID!) { releaseReview(id: $item) { item { id } errors { code } } }",
-        [UNAUTHENTICATED, FORBIDDEN, FORBIDDEN, "ALREADY_CLAIMED", "ALREADY_CLAIMED"],
+        // An administrator may release any claim.
+        [UNAUTHENTICATED, FORBIDDEN, FORBIDDEN, "ALREADY_CLAIMED", "ok"],
     ),
     (
         "decideGig",
@@ -103,6 +104,13 @@ pub const MUTATIONS: [(&str, Subject, &str, [&str; 5]); 18] = [
         "mutation($owner: ID!) { decideVerification(input: { verificationId: $owner, decision: CLEAR,
             expectedVersion: 99 }) { verification { id } errors { code } } }",
         [UNAUTHENTICATED, FORBIDDEN, FORBIDDEN, "STALE_VERSION", "STALE_VERSION"],
+    ),
+    (
+        "inspectVerification",
+        Subject::None,
+        "mutation($owner: ID!) { inspectVerification(input: { verificationId: $owner, reason: \"A complaint.\" }) {
+            inspection { expiresAt } errors { code } } }",
+        [UNAUTHENTICATED, FORBIDDEN, FORBIDDEN, FORBIDDEN, "INVALID_TRANSITION"],
     ),
     (
         "signUp",

@@ -12,10 +12,11 @@ use crate::support::documents::{
 };
 use crate::support::on_both_back_ends;
 use crate::support::proxy::wait_until;
+use crate::support::reviewing::decide;
 use crate::support::socket::Socket;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::TestUser;
-use crate::verification::{decide_mutation, decision_input, submit_verification};
+use crate::verification::submit_verification;
 
 /// Opens a socket of an anonymous client at the last gateway, and subscribes. Returns it once it gets events.
 pub async fn subscribe(app: &TestApp, variables: Value) -> Socket {
@@ -108,7 +109,7 @@ async fn listed_gigs_are_reported_as_they_come_change_and_go(app: TestApp) {
 }
 
 async fn the_verification_and_the_block_of_a_seller_are_reported_for_each_gig(app: TestApp) {
-    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let (ann, rita) = (app.member("Ann").await, app.admin("Rita").await);
     let first = list(&app, &ann, &rita, SONG).await;
     let second = list(&app, &ann, &rita, "I will write two songs for you").await;
     let other = list(&app, &app.member("Bob").await, &rita, "I will sing for you").await;
@@ -128,12 +129,12 @@ async fn the_verification_and_the_block_of_a_seller_are_reported_for_each_gig(ap
         events
     };
     let (id, version) = submit_verification(&ann, "P1234567", 1).await;
-    rita.client.mutate(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([]))).await;
+    decide(&rita.client, &id, "CLEAR", version, &json!([])).await;
     for event in changes_of_both("UPDATED").await {
         assert_eq!(event["gig"]["seller"]["verified"], true, "{event}");
     }
     let reasons = json!([{ "code": "SANCTIONED" }]);
-    rita.client.mutate(&decide_mutation(), decision_input(&id, "REVOKE", version + 1, &reasons)).await;
+    decide(&rita.client, &id, "REVOKE", version + 1, &reasons).await;
     for event in changes_of_both("UPDATED").await {
         assert_eq!(event["gig"]["seller"]["verified"], false, "{event}");
     }
@@ -150,20 +151,20 @@ async fn the_verification_and_the_block_of_a_seller_are_reported_for_each_gig(ap
 
 /// A revoked verification pauses the gigs of sellers who need one. The others stay listed.
 async fn a_gig_that_is_delisted_with_its_seller_is_not_updated(app: TestApp) {
-    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let (ann, rita) = (app.member("Ann").await, app.admin("Rita").await);
     let (id, version) = submit_verification(&ann, "P1234567", 1).await;
-    rita.client.mutate(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([]))).await;
+    decide(&rita.client, &id, "CLEAR", version, &json!([])).await;
     // Level 5, from which a verified identity is required.
     user_admin::set_points(app.services(), &ann.email, 11_180).await.expect("set");
     let gig = list(&app, &ann, &rita, SONG).await;
     let mut socket = subscribe(&app, json!({})).await;
     let reasons = json!([{ "code": "SANCTIONED" }]);
-    rita.client.mutate(&decide_mutation(), decision_input(&id, "REVOKE", version + 1, &reasons)).await;
+    decide(&rita.client, &id, "REVOKE", version + 1, &reasons).await;
     expect(&mut socket, &[("DELISTED", &gig, None)]).await;
 }
 
 async fn a_client_with_a_filter_gets_what_it_needs_to_remove_a_gig(app: TestApp) {
-    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let (ann, rita) = (app.member("Ann").await, app.admin("Rita").await);
     let (id, version) = submit_verification(&ann, "P1234567", 1).await;
     let mut verified = subscribe(&app, json!({ "where": { "sellerVerified": true } })).await;
     let mut cheap = subscribe(&app, json!({ "where": { "maxPrice": "30" } })).await;
@@ -177,12 +178,12 @@ async fn a_client_with_a_filter_gets_what_it_needs_to_remove_a_gig(app: TestApp)
         socket.expect_silence("s").await;
     }
     // A seller can make a gig match, and no longer match, while it stays ACTIVE.
-    rita.client.mutate(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([]))).await;
+    decide(&rita.client, &id, "CLEAR", version, &json!([])).await;
     for socket in [&mut verified, &mut cheap, &mut both] {
         expect(socket, &[("UPDATED", &gig, title)]).await;
     }
     let reasons = json!([{ "code": "SANCTIONED" }]);
-    rita.client.mutate(&decide_mutation(), decision_input(&id, "REVOKE", version + 1, &reasons)).await;
+    decide(&rita.client, &id, "REVOKE", version + 1, &reasons).await;
     expect(&mut cheap, &[("UPDATED", &gig, title)]).await;
     for socket in [&mut verified, &mut both] {
         expect(socket, &[("UPDATED", &gig, None)]).await;

@@ -13,6 +13,7 @@ use crate::support::client::{Client, text};
 use crate::support::documents::{ARCHIVE_GIG, EDIT_GIG, POST_GIG, SIGN_UP};
 use crate::support::on_both_back_ends;
 use crate::support::process::{GatewayProcess, add_user, gigway};
+use crate::support::reviewing::claim;
 use crate::support::sample_images::small_png;
 use crate::support::table_dump::{contains_text, table_dump};
 use crate::support::test_app::TestApp;
@@ -126,6 +127,7 @@ async fn nothing_of_an_erased_user_can_be_read(app: TestApp) {
     let archived = ann.post(gig_form(&app, &[]).await).await;
     ann.client.mutate(ARCHIVE_GIG, json!({ "id": archived })).await;
     let (verification, version) = submit_verification(&ann, "AB123456", 1).await;
+    claim(&rita.client, &verification).await;
     rita.client
         .mutate(&decide_mutation(), decision("verificationId", &verification, "REJECT", &json!(version)))
         .await;

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::erasure::{DECIDE_GIG, assert_no_table_has_words, blobs, decision, gig_form, sign_up};
 use crate::support::client::Client;
 use crate::support::documents::{CLAIM, EDIT_GIG, PAUSE_GIG, POST_GIG, REFRESH, SAVE_DRAFT, SIGN_IN};
+use crate::support::reviewing::claim;
 use crate::support::sample_images::small_png;
 use crate::support::servers;
 use crate::support::statement_proxy::StatementProxy;
@@ -152,11 +153,13 @@ pub async fn prepare(
         }
         Act::RejectVerification => {
             let (id, version) = submit_verification(ann, "AB123456", 1).await;
+            claim(&rita.client, &id).await;
             let input = decision("verificationId", &id, "REJECT", &json!(version));
             send(operation(&reviewer, &decide_mutation(), &input))
         }
         Act::ReadPersonalInfo => {
             let (id, _) = submit_verification(ann, "AB123456", 1).await;
+            claim(&rita.client, &id).await;
             let query = "query($id: ID!) { node(id: $id) { ... on Verification { personalInfo { city } } } }";
             send(operation(&reviewer, query, &json!({ "id": id })))
         }

@@ -8,11 +8,14 @@ use std::process::{Command, Output, Stdio};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use crate::support::client::text;
 use crate::support::documents::SIGN_UP;
+use crate::support::reviewing;
 use crate::support::servers::stable_port;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::PASSWORD;
 use crate::support::{npm, on_both_back_ends};
+use crate::verification::submit_verification;
 
 /// A script in `examples/curl`, with the gateway at `url`.
 fn curl_example(script: &str, url: &str) -> Command {
@@ -65,6 +68,30 @@ async fn the_curl_examples_post_a_gig_and_approve_it(app: TestApp) {
     npm::expect_success("approve.sh", &output);
     assert_eq!(stdout(&output), format!("{posted} is ACTIVE\n"));
     assert_eq!(seller.status(&posted).await, "ACTIVE");
+}
+
+async fn the_curl_example_reviews_a_verification(app: TestApp) {
+    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let (verification, _) = submit_verification(&ann, "AB123456", 1).await;
+    let item = text(&reviewing::item_of(&rita.client, &verification).await);
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let run = async |arguments: &[&str]| {
+        let mut command = curl_example("review.sh", &app.gateway_b().url(""));
+        command.args(arguments).current_dir(dir.path());
+        command.env("REVIEWER_EMAIL", &rita.email).env("REVIEWER_PASSWORD", PASSWORD);
+        npm::run(command).await
+    };
+    let early = run(&["decide", &item, "CLEAR"]).await;
+    assert!(!early.status.success() && stderr(&early).contains("CLAIM_REQUIRED"), "{early:?}");
+    let opened = run(&["open"]).await;
+    npm::expect_success("review.sh", &opened);
+    let printed = stdout(&opened);
+    assert!(printed.contains("\"documentNumber\": \"AB123456\""), "{printed}");
+    assert!(printed.contains(&format!("saved {item}-FRONT.jpg")), "{printed}");
+    image::open(dir.path().join(format!("{item}-FRONT.jpg"))).expect("a picture");
+    let decided = run(&["decide", &item, "CLEAR"]).await;
+    npm::expect_success("review.sh", &decided);
+    assert_eq!(stdout(&decided), format!("{verification} is CLEARED\n"));
 }
 
 /// A part of the script with the requests of the README, run in the directory of the README.
@@ -164,6 +191,7 @@ async fn the_node_and_browser_examples_list_gigs_and_resume(app: TestApp) {
 
 on_both_back_ends!(
     the_curl_examples_post_a_gig_and_approve_it,
+    the_curl_example_reviews_a_verification,
     the_requests_of_the_readme_work,
     the_stream_of_the_documentation_is_what_curl_receives,
     the_curl_examples_report_what_went_wrong,

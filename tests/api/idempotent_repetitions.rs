@@ -15,47 +15,46 @@ use crate::support::documents::{
     ARCHIVE_GIG, CLAIM, DECIDE_GIG, EDIT_GIG, PAUSE_GIG, POST_GIG, RELEASE, SAVE_DRAFT, SIGN_OUT,
 };
 use crate::support::on_both_back_ends;
+use crate::support::reviewing::{INSPECT, decide, item_of};
 use crate::support::test_app::TestApp;
 use crate::support::test_users::TestUser;
-use crate::verification::{
-    decide_mutation, decision_input, personal_info, save_mutation, submit_mutation, submit_verification,
-};
+use crate::verification::{personal_info, save_mutation, submit_mutation, submit_verification};
 
-const SEALED: &str = "mutation($input: DecideVerificationInput!) { decideVerification(input: $input) {
-    verification { id status personalInfo { documentNumber } documents { url } } errors { code } } }";
+const CLAIM_AND_READ: &str = "mutation($id: ID!) { claimReview(id: $id) { item { state subject {
+    ... on Verification { id status personalInfo { documentNumber } } } } errors { code } } }";
 
 /// What a repetition shows is what the caller may see now.
 async fn a_repetition_is_authorized_and_audited_like_a_query(app: TestApp) {
     let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
     let (id, version) = submit_verification(&ann, "AB123456", 1).await;
-    let input = decision_input(&id, "CLEAR", version, &json!([]));
-    let decide = async |client: &Client| outcome(send(client, "decide", SEALED, input.clone()).await).await;
-    let number = |body: &Value| {
-        body["data"]["decideVerification"]["verification"]["personalInfo"]["documentNumber"].clone()
+    let item = item_of(&rita.client, &id).await;
+    let claim = async |client: &Client| {
+        outcome(send(client, "claim", CLAIM_AND_READ, json!({ "id": item })).await).await
     };
-    let subject = UserId::parse(&ann.id).expect("an id");
+    let subject = |body: &Value| body["data"]["claimReview"]["item"]["subject"].clone();
+    let number = |body: &Value| subject(body)["personalInfo"]["documentNumber"].clone();
+    let user_id = UserId::parse(&ann.id).expect("an id");
     let views = async || {
-        let entries = audit::find_by_subject(app.services().db.read(), subject).await.expect("entries");
+        let entries = audit::find_by_subject(app.services().db.read(), user_id).await.expect("entries");
         entries.iter().filter(|entry| entry.action == "VIEW_PERSONAL_INFO").count()
     };
-    let (_, _, first) = decide(&rita.client).await;
+    let (_, _, first) = claim(&rita.client).await;
     assert_eq!((number(&first), views().await), (json!("AB123456"), 1));
-    let (_, _, repeated) = decide(&rita.at(&app.gateway_b())).await;
+    let (_, _, repeated) = claim(&rita.at(&app.gateway_b())).await;
     assert_eq!((number(&repeated), views().await), (json!("AB123456"), 2));
     // Nothing of the form is in what is stored, not even encrypted: it is shorter than any form.
     assert!(stored_rows(&app).await[0].answer.as_ref().is_some_and(|answer| answer.len() < 120));
     user_admin::set_role(app.services(), &rita.email, Role::Member).await.expect("a member");
-    let (_, codes, body) = decide(&rita.client).await;
+    let (_, codes, body) = claim(&rita.client).await;
     assert_eq!((codes, number(&body)), (vec!["FORBIDDEN".to_owned()], Value::Null));
     user_admin::set_role(app.services(), &rita.email, Role::Reviewer).await.expect("a reviewer");
-    // The object as it is now, not as it was.
-    let revoke = decision_input(&id, "REVOKE", version + 1, &json!([{ "code": "UNDER_AGE" }]));
-    rita.client.mutate(&decide_mutation(), revoke).await;
-    let (_, _, body) = decide(&rita.client).await;
-    assert_eq!(body["data"]["decideVerification"]["verification"]["status"], "REVOKED");
+    // The object as it is now, not as it was: without the claim, the form is closed.
+    decide(&rita.client, &id, "CLEAR", version, &json!([])).await;
     let seen = views().await;
+    let (_, _, body) = claim(&rita.client).await;
+    assert_eq!((&subject(&body)["status"], number(&body)), (&json!("CLEARED"), Value::Null));
     erasure::erase_user(app.services(), &ann.email).await.expect("erased");
-    let (_, codes, body) = decide(&rita.client).await;
+    let (_, codes, body) = claim(&rita.client).await;
     assert_eq!((codes, number(&body)), (vec!["IDEMPOTENT_ANSWER_LOST".to_owned()], Value::Null));
     assert_eq!(views().await, seen);
     let row = stored_rows(&app).await.remove(0);
@@ -90,6 +89,13 @@ async fn every_mutation_is_repeated_with_the_same_payload(app: TestApp) {
     let saved = twice(&ann, "form", &save_mutation(), personal_info("AB123456")).await;
     assert_eq!(saved["savePersonalInfo"]["verification"]["personalInfo"]["firstName"], "Annabella");
     twice(&ann, "submit", &submit_mutation(), json!({})).await;
+    let (verification, version) = submit_verification(&app.member("Bob").await, "CD123456", 1).await;
+    decide(&rita.client, &verification, "CLEAR", version, &json!([])).await;
+    let inspected = json!({ "input": { "verificationId": verification, "reason": "A complaint." } });
+    let ada = app.admin("Ada").await;
+    let inspect = INSPECT.replace("expiresIn", "");
+    let inspected = twice(&ada, "inspect", &inspect, inspected).await;
+    assert!(inspected["inspectVerification"]["inspection"]["expiresAt"].is_string(), "{inspected}");
     // One request with a success, a validation error and an error.
     let mixed = "mutation($id: ID!) {
         a: saveGigDraft(input: { title: \"A song\" }) { gig { title } errors { code } }

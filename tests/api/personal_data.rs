@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::support::client::text;
 use crate::support::documents::{SIGN_IN, SIGN_UP};
 use crate::support::process::{GatewayProcess, add_user, gigway};
+use crate::support::reviewing::claim;
 use crate::support::servers::{self, TestRedis};
 use crate::support::test_users::{PASSWORD, TestUser};
 use crate::verification::{
@@ -107,6 +108,7 @@ async fn personal_data_is_never_stored_or_sent_in_plain_text() {
     let query =
         "query($id: ID!) { node(id: $id) { ... on Verification { version documents { url } personalInfo {
         lastName documentNumber addressLine1 } } } }";
+    claim(&rita.client, &id).await;
     let node = rita.client.run(query, json!({ "id": id })).await["node"].take();
     assert_eq!(node["personalInfo"]["documentNumber"], "ZX987654Q");
     let path = text(&node["documents"][0]["url"]);

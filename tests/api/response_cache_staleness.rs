@@ -13,9 +13,10 @@ use tokio::task::JoinSet;
 use crate::response_cache::{BROWSE, cacheable_requests, hits, two_gateways, until_caught_up};
 use crate::support::client::{Client, text};
 use crate::support::documents::{ARCHIVE_GIG, DECIDE_GIG, EDIT_GIG, PAUSE_GIG, POST_GIG, RESUME_GIG};
+use crate::support::reviewing::decide;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::TestUser;
-use crate::verification::{decide_mutation, decision_input, submit_verification};
+use crate::verification::submit_verification;
 
 /// Changes and queries in one run.
 const STEPS: usize = 10_000;
@@ -143,8 +144,7 @@ impl<'a> Market<'a> {
             return;
         }
         let reviewer = self.reviewer.at(&self.client(gateway));
-        let payload =
-            reviewer.mutate(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([]))).await;
+        let payload = decide(&reviewer, &id, "CLEAR", version, &json!([])).await;
         let version = payload["verification"]["version"].as_i64().expect("a version");
         self.cleared.push((seller, id, version));
     }
@@ -156,7 +156,7 @@ impl<'a> Market<'a> {
         }
         let reviewer = self.reviewer.at(&self.client(gateway));
         let reasons = json!([{ "code": "SANCTIONED" }]);
-        reviewer.mutate(&decide_mutation(), decision_input(&id, "REVOKE", version, &reasons)).await;
+        decide(&reviewer, &id, "REVOKE", version, &reasons).await;
     }
 
     async fn erase_seller(&mut self, gateway: Gateway) {

@@ -15,6 +15,7 @@ use crate::support::client::{Client, error_codes, text};
 use crate::support::documents::{SAVE_DRAFT, SIGN_IN, SIGN_UP};
 use crate::support::on_both_back_ends;
 use crate::support::process::{GatewayProcess, gigway};
+use crate::support::reviewing::{decide, inspect};
 use crate::support::servers;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::PASSWORD;
@@ -38,12 +39,12 @@ const READ: &str =
     personalInfo { city } reasons { code } steps { done } } } }";
 
 async fn documents_are_deleted_after_their_retention_and_the_record_stays(app: TestApp) {
-    let (ann, rita) = (app.member("Ann").await, app.reviewer("Rita").await);
+    let (ann, rita) = (app.member("Ann").await, app.admin("Rita").await);
     let (bob, cid) = (app.member("Bob").await, app.member("Cid").await);
     let (id, version) = submit_verification(&ann, "AB123456", 1).await;
-    rita.client.mutate(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([]))).await;
+    decide(&rita.client, &id, "CLEAR", version, &json!([])).await;
     let (held, version) = submit_verification(&cid, "EF123456", 3).await;
-    rita.client.mutate(&decide_mutation(), decision_input(&held, "CLEAR", version, &json!([]))).await;
+    decide(&rita.client, &held, "CLEAR", version, &json!([])).await;
     erasure::set_legal_hold(app.services(), &cid.email, true).await.expect("a hold");
     bob.client.mutate(&save_mutation(), personal_info("CD123456")).await;
     upload_document(&bob.client, "PASSPORT", "FRONT", document_image(2)).await;
@@ -66,6 +67,7 @@ async fn documents_are_deleted_after_their_retention_and_the_record_stays(app: T
     retention::apply(app.services()).await.expect("a run");
     assert_eq!(count_documents(&app), 1, "the document of the user under a legal hold");
     let rita = app.sign_in(&rita.email).await;
+    inspect(&rita.client, &id).await;
     let node = rita.client.run(READ, json!({ "id": id })).await["node"].take();
     assert_eq!((&node["status"], &node["documents"]), (&json!("CLEARED"), &json!([])));
     assert_eq!(node["personalInfo"]["city"], "Leeds");
@@ -77,6 +79,7 @@ async fn documents_are_deleted_after_their_retention_and_the_record_stays(app: T
     let node = rita.client.run(READ, json!({ "id": id })).await["node"].take();
     assert_eq!((&node["status"], &node["personalInfo"]), (&json!("CLEARED"), &Value::Null));
     assert!(node["clearedAt"].is_string() && node["submittedAt"].is_string());
+    inspect(&rita.client, &held).await;
     let node = rita.client.run(READ, json!({ "id": held })).await["node"].take();
     assert_eq!(node["personalInfo"]["city"], "Leeds");
 }
@@ -86,7 +89,7 @@ async fn erasing_a_user_anonymizes_them_and_keeps_the_record(app: TestApp) {
     let gig = ann.post(app.gig_form("I will write a song for you").await).await;
     rita.approve(&gig).await;
     let (id, version) = submit_verification(&ann, "AB123456", 1).await;
-    rita.client.mutate(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([]))).await;
+    decide(&rita.client, &id, "CLEAR", version, &json!([])).await;
     erasure::set_legal_hold(app.services(), &ann.email, true).await.expect("a hold");
     erasure::erase_user(app.services(), &ann.email).await.expect_err("a hold");
     assert_eq!(count_documents(&app), 1);

@@ -12,6 +12,7 @@ use crate::support::client::{Client, text};
 use crate::support::documents::{ARCHIVE_GIG, CLAIM, DECIDE_GIG, EDIT_GIG, RELEASE};
 use crate::support::fuzz::random::RandomSource;
 use crate::support::on_both_back_ends;
+use crate::support::reviewing::picture_paths;
 use crate::support::socket::Socket;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::TestUser;
@@ -204,6 +205,11 @@ async fn decide(reviewer: &Client, item: &Value, random: &mut RandomSource) {
         let reasons =
             if clear { json!([]) } else { json!([{ "code": "OTHER", "message": "Again, please." }]) };
         let decision = if clear { "CLEAR" } else { "REQUEST_RESUBMISSION" };
+        // The claim may fail: another reviewer may have one.
+        reviewer.run(CLAIM, json!({ "id": item["id"] })).await;
+        for path in picture_paths(reviewer, &id).await {
+            reviewer.fetch(&path).await.1.bytes().await.expect("the whole picture");
+        }
         let input = decision_input(&id, decision, version.as_i64().expect("a number"), &reasons);
         reviewer.run(&decide_mutation(), input).await;
     }

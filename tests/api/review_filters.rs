@@ -12,6 +12,7 @@ use crate::review_boards::item_of;
 use crate::support::client::{Client, text};
 use crate::support::documents::{ARCHIVE_GIG, CLAIM};
 use crate::support::on_both_back_ends;
+use crate::support::reviewing;
 use crate::support::test_app::TestApp;
 use crate::verification::{decide_mutation, decision_input, submit_verification};
 
@@ -161,8 +162,7 @@ async fn the_summary_counts_the_queue_and_the_time_of_recent_decisions(app: Test
     let bob = app.sign_in(&bob.email).await;
     let (id, version) = submit_verification(&bob, "AB123456", 1).await;
     app.advance_clock(TimeDelta::minutes(20));
-    let clear = decision_input(&id, "CLEAR", version, &json!([]));
-    app.sign_in(&rita.email).await.client.mutate(&decide_mutation(), clear).await;
+    reviewing::decide(&app.sign_in(&rita.email).await.client, &id, "CLEAR", version, &json!([])).await;
     let medians = async || {
         let summary = summary().await;
         ["all", "gigs", "verifications"].map(|kind| summary[kind]["medianDecisionMinutes"].clone())
@@ -236,10 +236,13 @@ async fn the_payload_of_a_decision_has_the_review_item(app: TestApp) {
     let decide = "mutation($input: DecideVerificationInput!) { decideVerification(input: $input) {
         verification { status } reviewItem { id state kind } errors { code } } }";
     let clear = decision_input(&id, "CLEAR", version, &json!([]));
+    reviewing::review(&rita.client, &id).await;
     let payload = rita.client.mutate(decide, clear).await;
     assert_eq!(payload["reviewItem"], json!({ "id": item, "state": "DECIDED", "kind": "VERIFICATION" }));
     let revoke = decision_input(&id, "REVOKE", version + 1, &json!([{ "code": "UNDER_AGE" }]));
-    let payload = rita.client.mutate(decide, revoke).await;
+    let ada = app.admin("Ada").await;
+    reviewing::inspect(&ada.client, &id).await;
+    let payload = ada.client.mutate(decide, revoke).await;
     assert_eq!(
         (&payload["reviewItem"], &payload["verification"]["status"]),
         (&Value::Null, &json!("REVOKED"))

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::support::client::{Client, text, user_errors};
 use crate::support::documents::{DECIDE_GIG, GIG_STATUS_CHANGED, POST_GIG, RESUME_GIG};
 use crate::support::on_both_back_ends;
+use crate::support::reviewing::decide;
 use crate::support::sample_images::sample_image;
 use crate::support::test_app::TestApp;
 use crate::support::test_users::TestUser;
@@ -158,9 +159,7 @@ async fn the_four_steps_are_done_one_after_another(app: TestApp) {
     );
 
     let (id, version) = (text(&verification["id"]), verification["version"].as_i64().expect("a number"));
-    rita.at(&app.gateway_b())
-        .mutate(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([])))
-        .await;
+    decide(&rita.at(&app.gateway_b()), &id, "CLEAR", version, &json!([])).await;
     let event = subscriber.next_event("status").await;
     assert_eq!((steps_done(&event["verification"]), &event["status"]), (vec![true; 4], &json!("CLEARED")));
     let badge = "query($id: ID!) { node(id: $id) { ... on User { verified } } }";
@@ -236,10 +235,7 @@ async fn accepted_steps_stay_done_and_the_third_failed_attempt_rejects(app: Test
     let (id, mut version) = submit_verification(&ann, "AB123456", 1).await;
     let reasons = json!([{ "code": "IMAGE_UNREADABLE", "field": ["documents", "FRONT"] }]);
     for attempt in 1..=2 {
-        let payload = rita
-            .client
-            .mutate(&decide_mutation(), decision_input(&id, "REQUEST_RESUBMISSION", version, &reasons))
-            .await;
+        let payload = decide(&rita.client, &id, "REQUEST_RESUBMISSION", version, &reasons).await;
         assert_eq!(payload["verification"]["status"], "ACTION_REQUIRED");
         let verification = own_verification(&ann.client).await;
         assert_eq!(steps_done(&verification), [true, false, false, false]);
@@ -258,10 +254,7 @@ async fn accepted_steps_stay_done_and_the_third_failed_attempt_rejects(app: Test
             .as_i64()
             .expect("a number");
     }
-    let payload = rita
-        .client
-        .mutate(&decide_mutation(), decision_input(&id, "REQUEST_RESUBMISSION", version, &reasons))
-        .await;
+    let payload = decide(&rita.client, &id, "REQUEST_RESUBMISSION", version, &reasons).await;
     assert_eq!(payload["verification"]["status"], "REJECTED");
     assert_eq!(payload["verification"]["reasons"][1]["code"], "ATTEMPTS_EXCEEDED");
     assert_eq!(
@@ -349,15 +342,14 @@ async fn from_level_five_sellers_need_a_cleared_verification(app: TestApp) {
     let mut subscriber = ann.at(&app.gateway_b()).socket().await;
     subscriber.subscribe("gig", GIG_STATUS_CHANGED, json!({ "id": gig })).await;
     subscriber.next_event("gig").await;
-    let cleared =
-        rita.client.mutate(&decide_mutation(), decision_input(&id, "CLEAR", version, &json!([]))).await;
+    let cleared = decide(&rita.client, &id, "CLEAR", version, &json!([])).await;
     assert_eq!(ann.client.run(CAN, can.clone()).await["viewer"]["can"]["allowed"], true);
     let waiting = ann.post(form.clone()).await;
 
     // Once it is revoked, the seller is not verified any more and their listed gigs are paused.
     let version = cleared["verification"]["version"].as_i64().expect("a number");
     let reasons = json!([{ "code": "DOCUMENT_TAMPERED" }]);
-    rita.client.mutate(&decide_mutation(), decision_input(&id, "REVOKE", version, &reasons)).await;
+    decide(&app.admin("Ada").await.client, &id, "REVOKE", version, &reasons).await;
     assert_eq!(subscriber.next_event("gig").await["status"], "PAUSED");
     let data = ann
         .client

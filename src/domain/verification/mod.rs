@@ -11,7 +11,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::id::{DocumentId, UserId};
-use crate::domain::limits::{Limits, VerificationLimits};
+use crate::domain::limits::Limits;
 use crate::domain::message::message;
 use crate::domain::reason::{ATTEMPTS_EXCEEDED, ReasonCategory, ReviewReason};
 use crate::domain::user::Viewer;
@@ -79,16 +79,6 @@ impl VerificationStatus {
             (Cleared, VerificationTransition::Revoke) => Some(Revoked),
             _ => None,
         }
-    }
-
-    /// Whether a decision that leads to this status needs a second reviewer: a rejection or a revocation
-    /// does, if the setting [`VerificationLimits::second_reviewer`] is on
-    /// (`GIGWAY_LIMITS={"verification":{"secondReviewer":true}}`). A request for resubmission after the last
-    /// attempt leads to a rejection, and so needs one too.
-    ///
-    /// `service::verification_reviews::decide` stores the first decision as a proposal until the second one.
-    pub fn needs_second_reviewer(self, limits: &VerificationLimits) -> bool {
-        limits.second_reviewer && matches!(self, Self::Rejected | Self::Revoked)
     }
 }
 

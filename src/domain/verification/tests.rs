@@ -97,17 +97,6 @@ fn a_resubmission_request_after_the_last_attempt_is_a_rejection() {
 }
 
 #[test]
-fn rejections_and_revocations_need_a_second_reviewer_if_the_setting_is_on() {
-    let (off, on) =
-        (Limits::default().verification, VerificationLimits { second_reviewer: true, ..<_>::default() });
-    for status in VerificationStatus::iter() {
-        let is_adverse = matches!(status, VerificationStatus::Rejected | VerificationStatus::Revoked);
-        assert_eq!(status.needs_second_reviewer(&on), is_adverse);
-        assert!(!status.needs_second_reviewer(&off));
-    }
-}
-
-#[test]
 fn the_four_steps_are_completed_one_after_another() {
     let limits = Limits::default();
     let completed = |verification: &Verification| verification.steps(&limits).map(|(_, done)| done.is_some());

@@ -6,6 +6,7 @@ use crate::domain::country::COUNTRIES;
 use crate::domain::gig_filter::PRICE_RANGE_STARTS;
 use crate::domain::limits::{HIGHEST_LEVEL_SHOWN, Limits};
 use crate::domain::message::PARAMS_MAX;
+use crate::domain::review_record::HISTORY_MAX;
 
 /// The most tags that the facet `tags` counts.
 const FACET_TAGS: usize = 20;
@@ -49,6 +50,7 @@ impl ListLengths {
             ("Verification", "documents") => DOCUMENTS,
             ("Permission", "reasons") => REQUIREMENTS,
             ("UserError", "params") => PARAMS_MAX,
+            ("ReviewItem", "history") => HISTORY_MAX,
             (_, "reasons" | "reviewReasons") => review.reasons_max,
             // The largest forms are those of a gig, with two mistakes in each tag, and of a decision, with a
             // mistake in each part of each reason.

@@ -20,6 +20,8 @@ pub const CALLERS: [&str; 5] = ["anonymous", "member", "owner", "reviewer", "adm
 pub enum Cell {
     /// The value; of a mutation, its payload.
     Value,
+    /// The value for the reviewer who has claimed the review item; null without the claim.
+    Claimed,
     Null,
     /// A list without entries.
     Empty,
@@ -49,20 +51,29 @@ pub enum Access {
     OwnerAndReviewersElseNull,
     /// Empty for everybody else.
     OwnerAndReviewersElseEmpty,
-    /// A field of an object that its owner and reviewers can reach; null for the owner.
-    ReviewersElseNull,
     /// A field of a payload that every signed-in user can get; null except for reviewers.
     PayloadReviewersElseNull,
     /// Needs the role REVIEWER or ADMIN; otherwise FORBIDDEN.
     ReviewerRequired,
     /// A field of an object that only reviewers can reach.
     ReviewerObject,
+    /// Identity data: for its owner; for the reviewer with the claim of the review item, and for an administrator
+    /// who inspects the decided verification; null for all other reviewers.
+    IdentityData,
+    /// A field of identity data that is open.
+    OpenIdentityData,
+    /// The URL of identity data: like [`Self::IdentityData`], and null for the owner.
+    IdentityDataUrl,
+    /// Needs the role ADMIN; otherwise FORBIDDEN.
+    AdminRequired,
+    /// A field of an object that only administrators can reach.
+    AdminObject,
 }
 
 impl Access {
     /// What each of the [`CALLERS`] gets, in their order.
     pub fn cells(self) -> [Cell; 5] {
-        use Cell::{Empty, Forbidden, NotFound, Null, Unauthenticated, Unreachable, Value};
+        use Cell::{Claimed, Empty, Forbidden, NotFound, Null, Unauthenticated, Unreachable, Value};
         match self {
             Self::Everyone => [Value; 5],
             Self::SessionRequired => [Unauthenticated, Value, Value, Value, Value],
@@ -72,10 +83,14 @@ impl Access {
             Self::OwnerAndReviewers => [Unreachable, Unreachable, Value, Value, Value],
             Self::OwnerAndReviewersElseNull => [Null, Null, Value, Value, Value],
             Self::OwnerAndReviewersElseEmpty => [Empty, Empty, Value, Value, Value],
-            Self::ReviewersElseNull => [Unreachable, Unreachable, Null, Value, Value],
             Self::PayloadReviewersElseNull => [Unreachable, Null, Null, Value, Value],
             Self::ReviewerRequired => [Unauthenticated, Forbidden, Forbidden, Value, Value],
             Self::ReviewerObject => [Unreachable, Unreachable, Unreachable, Value, Value],
+            Self::IdentityData => [Unreachable, Unreachable, Value, Claimed, Null],
+            Self::OpenIdentityData => [Unreachable, Unreachable, Value, Claimed, Unreachable],
+            Self::IdentityDataUrl => [Unreachable, Unreachable, Null, Claimed, Null],
+            Self::AdminRequired => [Unauthenticated, Forbidden, Forbidden, Forbidden, Value],
+            Self::AdminObject => [Unreachable, Unreachable, Unreachable, Unreachable, Value],
         }
     }
 }
@@ -84,6 +99,7 @@ impl Cell {
     fn label(self) -> &'static str {
         match self {
             Self::Value => "yes",
+            Self::Claimed => "with the claim",
             Self::Null => "null",
             Self::Empty => "empty",
             Self::Unauthenticated => "UNAUTHENTICATED",
@@ -106,6 +122,7 @@ with the role MEMBER. The **reviewer** and the **admin** have these roles and ow
 | cell | meaning |
 |---|---|
 | yes | The caller gets the value or, of a mutation, its payload: validation errors are data in `errors`. |
+| with the claim | The reviewer who has claimed the review item gets the value while the claim lasts, other reviewers get null. An admin gets it with a claim, or during an inspection of a decided verification. In lists of verifications it is null for every reviewer. |
 | null, empty | The caller gets null or an empty list, the same as if there were no value. |
 | NOT_FOUND | The caller gets the same error as for an id that does not exist. |
 | UNAUTHENTICATED | The caller must sign in. |

@@ -82,3 +82,12 @@ pub struct DecideVerificationInput {
     /// A note that only reviewers can read, by default at most 2000 characters.
     pub internal_note: Option<String>,
 }
+
+/// A verification to inspect, and why.
+#[derive(InputObject)]
+pub struct InspectVerificationInput {
+    /// The id of the verification.
+    pub verification_id: ID,
+    /// Why it is inspected, for reviewers, by default at most 2000 characters. REQUIRED if it is blank.
+    pub reason: String,
+}

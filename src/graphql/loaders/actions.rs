@@ -1,8 +1,6 @@
 //! Reads that decide what the viewer may do. They check no permissions: their results are not shown, but only
 //! compared.
 
-use std::collections::HashMap;
-
 use async_graphql::dataloader;
 
 use crate::domain::id::{SubjectId, UserId};
@@ -10,7 +8,7 @@ use crate::domain::permission::Standing;
 use crate::domain::review::ReviewItem;
 use crate::graphql::error::Error;
 use crate::graphql::loaders::{LoadResult, Loader};
-use crate::store::{reviews, users, verifications};
+use crate::store::{reviews, users};
 
 /// A user, with what may keep them from working.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,10 +17,6 @@ pub struct StandingOf(pub UserId);
 /// The undecided review item of a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UndecidedItemOf(pub SubjectId);
-
-/// The decision about a user's verification that waits for a second reviewer, and the reviewer who made it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ProposalAbout(pub UserId);
 
 impl dataloader::Loader<StandingOf> for Loader {
     type Value = Standing;
@@ -43,16 +37,5 @@ impl dataloader::Loader<UndecidedItemOf> for Loader {
         let subjects: Vec<_> = keys.iter().map(|key| key.0).collect();
         let items = reviews::find_undecided(&self.db, &subjects).await?;
         Ok(items.into_iter().map(|item| (UndecidedItemOf(item.subject_id), item)).collect())
-    }
-}
-
-impl dataloader::Loader<ProposalAbout> for Loader {
-    type Value = (String, UserId);
-    type Error = Error;
-
-    async fn load(&self, keys: &[ProposalAbout]) -> LoadResult<ProposalAbout, (String, UserId)> {
-        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let proposals: HashMap<_, _> = verifications::find_proposals(&self.db, &ids).await?;
-        Ok(proposals.into_iter().map(|(user_id, proposal)| (ProposalAbout(user_id), proposal)).collect())
     }
 }

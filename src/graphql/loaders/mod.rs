@@ -7,6 +7,7 @@
 //! all keys.
 
 pub mod actions;
+pub mod review_access;
 pub mod review_summary;
 
 use std::collections::HashMap;
@@ -27,7 +28,7 @@ use crate::domain::review::ReviewItem;
 use crate::domain::user::{User, Viewer};
 use crate::domain::verification::{IdentityDocument, Verification, is_visible_to};
 use crate::graphql::error::{Error, Result};
-use crate::service::{Services, verification_reviews};
+use crate::service::{Services, identity_access};
 use crate::store;
 use crate::store::gigs::facets::{Bucket, Facet};
 use crate::store::gigs::rows::{ColumnSet, GigRow};
@@ -71,7 +72,8 @@ pub struct OwnVerification(pub UserId);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OwnGigCount(pub UserId);
 
-/// The personal information of a user. The audit trail records that a reviewer reads it.
+/// The personal information of a user, for the user and reviewers who may open it. The audit trail records that a
+/// reviewer reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PersonalInfoOf(pub UserId);
 
@@ -244,8 +246,7 @@ impl dataloader::Loader<PersonalInfoOf> for Loader {
         let Some(viewer) = &self.viewer else { return Ok(HashMap::new()) };
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let forms =
-            verification_reviews::personal_info(&self.services, &self.db, viewer, &ids, &self.request_id)
-                .await?;
+            identity_access::personal_info(&self.services, &self.db, viewer, &ids, &self.request_id).await?;
         Ok(forms.into_iter().map(|(id, form)| (PersonalInfoOf(id), form.map_err(Error::from))).collect())
     }
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use async_graphql::dataloader;
 
-use crate::domain::review::{DECISION_TIME_WINDOW, QueueCounts, median_minutes};
 use crate::domain::review_kind::ReviewKind;
+use crate::domain::review_summary::{DECISION_TIME_WINDOW, QueueCounts, median_minutes};
 use crate::graphql::error::Error;
 use crate::graphql::loaders::{LoadResult, Loader};
 use crate::store::reviews::summary;

@@ -12,7 +12,9 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
 use crate::domain::gig::Gig;
-use crate::domain::id::{GigId, ImageId, PublicId, ReviewItemId, SubjectId, UserId, VerificationId};
+use crate::domain::id::{
+    DecisionId, GigId, ImageId, PublicId, ReviewItemId, SubjectId, UserId, VerificationId,
+};
 use crate::domain::review::ReviewItem;
 use crate::domain::verification::Verification;
 use crate::graphql::context::ContextExt;
@@ -20,8 +22,10 @@ use crate::graphql::error::{Error, ErrorCode, Result};
 use crate::graphql::outcomes::{Outcome, OutcomeLog};
 use crate::graphql::types::user_error::{UserError, payload_parts};
 use crate::service;
+use crate::service::inspections::BegunInspection;
 use crate::service::reviews::Decided;
 use crate::store::images::ImageView;
+use crate::store::inspections;
 
 /// A use case to run. Boxed, because its future is large.
 pub type Act<'a, T> = BoxFuture<'a, service::Result<T>>;
@@ -167,6 +171,27 @@ impl<T: Repeatable> Repeatable for Decided<T> {
             }
         };
         Ok(subject.map(|subject| Self { subject, item }))
+    }
+}
+
+impl Repeatable for BegunInspection {
+    fn reference(&self) -> Value {
+        json!({ "inspection": self.inspection.id, "verification": self.verification.reference() })
+    }
+
+    fn subject(&self) -> Option<UserId> {
+        Some(self.verification.user_id)
+    }
+
+    async fn load(ctx: &Context<'_>, reference: &Value) -> Result<Option<Self>> {
+        let admin = ctx.require_admin()?;
+        let Ok(id) = serde_json::from_value::<DecisionId>(reference["inspection"].clone()) else {
+            return Ok(None);
+        };
+        let inspection = inspections::find(ctx.db(), id, admin.id()).await?;
+        let verification = Verification::load(ctx, &reference["verification"]).await?;
+        let begun = inspection.zip(verification);
+        Ok(begun.map(|(inspection, verification)| Self { inspection, verification }))
     }
 }
 

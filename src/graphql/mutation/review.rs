@@ -39,29 +39,33 @@ pub struct ReviewMutation;
 impl ReviewMutation {
     /// Claims an item for `Limits.review.claimMinutes` minutes, so that two reviewers do not work on it at
     /// the same time. Extends the claim if the viewer has claimed it already. ALREADY_CLAIMED if another
-    /// reviewer has claimed it, NOT_ALLOWED for the viewer's own gig or verification. Requires the role
-    /// REVIEWER or ADMIN.
+    /// reviewer has claimed it, NOT_ALLOWED for the viewer's own gig or verification, LIMIT_REACHED with more than
+    /// `Limits.review.claimsMax` claims. While the claim of a verification lasts, its form and pictures open to the
+    /// viewer. Requires the role REVIEWER or ADMIN.
     async fn claim_review(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The id of the item.")] id: ID,
     ) -> Result<ReviewItemPayload> {
         let (viewer, id) = (ctx.require_reviewer()?, parse_id_or_nil(&id));
-        ReviewItemPayload::of(ctx, Box::pin(reviews::claim(ctx.services(), viewer, id))).await
+        ReviewItemPayload::of(ctx, Box::pin(reviews::claim(ctx.services(), viewer, id, ctx.request_id())))
+            .await
     }
 
-    /// Releases an item that the viewer has claimed. Requires the role REVIEWER or ADMIN.
+    /// Releases an item that the viewer has claimed; an administrator may release any. Requires the role REVIEWER or
+    /// ADMIN.
     async fn release_review(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The id of the item.")] id: ID,
     ) -> Result<ReviewItemPayload> {
         let (viewer, id) = (ctx.require_reviewer()?, parse_id_or_nil(&id));
-        ReviewItemPayload::of(ctx, Box::pin(reviews::release(ctx.services(), viewer, id))).await
+        ReviewItemPayload::of(ctx, Box::pin(reviews::release(ctx.services(), viewer, id, ctx.request_id())))
+            .await
     }
 
-    /// Approves, rejects or suspends a gig. A claim is not required; ALREADY_CLAIMED if another reviewer
-    /// has one. NOT_ALLOWED for the viewer's own gig. APPROVE gives VERIFICATION_REQUIRED if the seller's
+    /// Approves, rejects or suspends a gig. ALREADY_CLAIMED if another reviewer has a claim. If
+    /// `Limits.review.gigClaimRequired` is true, CLAIM_REQUIRED without the viewer's claim of a gig IN_REVIEW. NOT_ALLOWED for the viewer's own gig. APPROVE gives VERIFICATION_REQUIRED if the seller's
     /// identity must be verified first. Requires the role REVIEWER or ADMIN.
     async fn decide_gig(
         &self,

@@ -8,14 +8,16 @@ use crate::domain::user::Viewer;
 use crate::domain::verification;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
-use crate::graphql::inputs::review::DecideVerificationInput;
+use crate::graphql::inputs::review::{DecideVerificationInput, InspectVerificationInput};
 use crate::graphql::inputs::verification::{PersonalInfoInput, UploadIdentityDocumentInput};
 use crate::graphql::mutation::repeatable;
 use crate::graphql::mutation::repeatable::Act;
 use crate::graphql::types::node::parse_id_or_nil;
 use crate::graphql::types::review::ReviewItem;
+use crate::graphql::types::review_record::Inspection;
 use crate::graphql::types::user_error::UserError;
 use crate::graphql::types::verification::Verification;
+use crate::service::inspections;
 use crate::service::reviews::Decided;
 use crate::service::verification_reviews;
 use crate::service::verification_reviews::VerificationDecisionInput;
@@ -60,6 +62,17 @@ impl VerificationPayload {
             errors,
         })
     }
+}
+
+/// The result of beginning an inspection.
+#[derive(SimpleObject)]
+pub struct InspectionPayload {
+    /// The inspection; null if there are errors.
+    inspection: Option<Inspection>,
+    /// The verification, which the viewer may open now; null if there are errors.
+    verification: Option<Verification>,
+    /// Validation errors. If there are any, nothing was changed.
+    errors: Vec<UserError>,
 }
 
 #[derive(Default)]
@@ -115,10 +128,15 @@ impl VerificationMutation {
         VerificationPayload::of(ctx, viewer, Box::pin(verifications::submit(ctx.services(), viewer))).await
     }
 
-    /// Decides a verification. A claim is not required; ALREADY_CLAIMED if another reviewer has one.
-    /// NOT_ALLOWED for the viewer's own verification. If the installation requires a second reviewer, REJECT,
-    /// REVOKE and a REQUEST_RESUBMISSION of the last attempt take effect only when another reviewer decides
-    /// the same; until then, the payload has the unchanged verification. Requires the role REVIEWER or ADMIN.
+    /// Decides a verification. CLAIM_REQUIRED without the viewer's claim of the review item, ALREADY_CLAIMED if
+    /// another reviewer has it. REVOKE, for which there is no item, gives INSPECTION_REQUIRED without an inspection by
+    /// the viewer. CLEAR gives REQUIRED for each required picture that was not delivered in full, during this review,
+    /// to the viewer or to the reviewer who proposed it. NOT_ALLOWED for the viewer's own verification.
+    ///
+    /// If the decision needs two reviewers, it takes effect when another reviewer decides the same; until then, the
+    /// payload has the unchanged verification, and the item is OPEN with a `pendingProposal`. Another decision of
+    /// another reviewer ends the proposal: both are in the `history`, and the item is OPEN again. Requires the role
+    /// REVIEWER or ADMIN.
     async fn decide_verification(
         &self,
         ctx: &Context<'_>,
@@ -134,5 +152,23 @@ impl VerificationMutation {
         };
         let act = verification_reviews::decide(ctx.services(), viewer, decision, ctx.request_id());
         VerificationPayload::of_decision(ctx, viewer, Box::pin(act)).await
+    }
+
+    /// Opens the form and the pictures of a decided verification to the viewer for
+    /// `Limits.review.inspectionMinutes` minutes. The reason is recorded in the `history` of its review item, for
+    /// reviewers. INVALID_TRANSITION if the verification is not decided, or its data have been erased. NOT_ALLOWED
+    /// for the viewer's own verification. Requires the role ADMIN.
+    async fn inspect_verification(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The verification, and why it is inspected.")] input: InspectVerificationInput,
+    ) -> Result<InspectionPayload> {
+        let viewer = ctx.require_admin()?;
+        let user_id = parse_id_or_nil::<VerificationId>(&input.verification_id).user_id();
+        let act = inspections::inspect(ctx.services(), viewer, user_id, &input.reason, ctx.request_id());
+        let (begun, errors) = repeatable::run(ctx, Box::pin(act)).await?;
+        let (inspection, verification) = begun.map(|it| (it.inspection, it.verification)).unzip();
+        let verification = verification.map(|it| Verification::for_viewer(it, viewer));
+        Ok(InspectionPayload { inspection: inspection.map(Inspection::from), verification, errors })
     }
 }

@@ -28,8 +28,7 @@ pub enum ReviewQueueChange {
     Submitted,
     /// A reviewer has claimed the item, or extended the claim.
     Claimed,
-    /// The item is free again: a reviewer has released it, the claim has expired, or a second reviewer must
-    /// decide.
+    /// The item is free again: it was released, the claim has expired, or another reviewer must decide.
     Released,
     /// A reviewer has decided.
     Decided,

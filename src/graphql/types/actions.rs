@@ -2,15 +2,16 @@
 
 use async_graphql::{Context, Enum};
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, try_join, try_join3};
+use futures_util::future::{BoxFuture, try_join, try_join4};
 
 use crate::domain::id::SubjectId;
 use crate::domain::user::Relation;
-use crate::domain::viewer_actions::ReviewFacts;
+use crate::domain::verification_decision::DecisionFacts;
 use crate::domain::{gig, verification, viewer_actions};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
-use crate::graphql::loaders::actions::{ProposalAbout, StandingOf, UndecidedItemOf};
+use crate::graphql::loaders::actions::{StandingOf, UndecidedItemOf};
+use crate::graphql::loaders::review_access::{DeliveriesOf, InspectionOf, ProposalAbout};
 
 /// An action on a gig. While it is in `Gig.viewerActions`, its mutation succeeds if the input is valid.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
@@ -113,23 +114,29 @@ pub fn of_verification<'a>(
         require_single_viewer(ctx)?;
         let (limits, user_id) = (&ctx.services().limits, verification.user_id);
         let mut actions = viewer_actions::VerificationAction::possible(verification, relation, limits);
-        if matches!(relation, Relation::Reviewer(_)) && !actions.is_empty() {
+        if let Relation::Reviewer(_) = relation
+            && !actions.is_empty()
+        {
             let loader = ctx.loader();
-            let proposal = async {
-                if limits.verification.second_reviewer {
-                    loader.load_one(ProposalAbout(user_id)).await
-                } else {
-                    Ok(None)
-                }
-            };
-            let (owner, item, proposal) = try_join3(
+            let (owner, item, proposal, inspection) = try_join4(
                 loader.load_one(StandingOf(user_id)),
                 loader.load_one(UndecidedItemOf(SubjectId::Verification(user_id))),
-                proposal,
+                loader.load_one(ProposalAbout(user_id)),
+                loader.load_one(InspectionOf(user_id)),
             )
             .await?;
-            let facts =
-                ReviewFacts { owner: owner.as_ref(), item: item.as_ref(), proposal: proposal.as_ref() };
+            let deliveries = match &item {
+                Some(item) => loader.load_one(DeliveriesOf(item.id)).await?,
+                None => None,
+            };
+            let facts = DecisionFacts {
+                owner: owner.as_ref(),
+                item: item.as_ref(),
+                proposal: proposal.as_ref(),
+                has_inspection: inspection.is_some(),
+                flags: &[],
+                deliveries: deliveries.as_deref().unwrap_or_default(),
+            };
             let now = ctx.services().now();
             actions.retain(|action| action.is_allowed(verification, relation, &facts, limits, now));
         }

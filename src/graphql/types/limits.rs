@@ -101,6 +101,14 @@ pub struct VerificationLimits {
 pub struct ReviewLimits {
     /// The number of minutes until a claim expires.
     claim_minutes: i32,
+    /// The maximum number of claims of a reviewer at a time.
+    claims_max: i32,
+    /// Whether `decideGig` needs a claim of the review item. `decideVerification` always does.
+    gig_claim_required: bool,
+    /// The number of minutes until an inspection of a verification ends.
+    inspection_minutes: i32,
+    /// The maximum number of people whose form or pictures a reviewer may open within 24 hours.
+    people_per_day_max: i32,
     /// The maximum number of reasons of a decision.
     reasons_max: i32,
     /// The maximum number of characters of the message of a reason.
@@ -120,7 +128,8 @@ pub struct LevelLimit {
 
 impl From<&limits::Limits> for Limits {
     fn from(limits: &limits::Limits) -> Self {
-        let limits::Limits { account, session: _, gig, verification, review, retention: _ } = limits;
+        let limits::Limits { account, session: _, gig, verification, review, four_eyes: _, retention: _ } =
+            limits;
         Self {
             account: AccountLimits {
                 email_max_chars: to_int(account.email_max_chars),
@@ -159,6 +168,10 @@ impl From<&limits::Limits> for Limits {
             },
             review: ReviewLimits {
                 claim_minutes: review.claim_minutes,
+                claims_max: to_int(review.claims_max),
+                gig_claim_required: review.gig_claim_required,
+                inspection_minutes: review.inspection_minutes,
+                people_per_day_max: to_int(review.people_per_day_max),
                 reasons_max: to_int(review.reasons_max),
                 reason_message_max_chars: to_int(review.reason_message_max_chars),
                 internal_note_max_chars: to_int(review.internal_note_max_chars),

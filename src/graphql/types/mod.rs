@@ -16,6 +16,7 @@ pub mod pagination;
 pub mod permission;
 pub mod review;
 pub mod review_connection;
+pub mod review_record;
 pub mod review_summary;
 pub mod scalar;
 pub mod user;

@@ -7,8 +7,11 @@ use crate::domain::reason;
 use crate::domain::{review, review_kind};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Error, Result, nullable};
+use crate::graphql::loaders::review_access::{HistoryOf, ProposalAbout, RecordOf};
 use crate::graphql::types::gig::Gig;
+use crate::graphql::types::list::List;
 use crate::graphql::types::node::public_id;
+use crate::graphql::types::review_record::{ReviewDecisionRecord, ReviewProposal};
 use crate::graphql::types::scalar::DateTime;
 use crate::graphql::types::user::User;
 use crate::graphql::types::verification::Verification;
@@ -158,5 +161,34 @@ impl ReviewItem {
     async fn claim_expires_at(&self, ctx: &Context<'_>) -> Option<DateTime> {
         self.0.claimant(ctx.services().now())?;
         self.0.claim_expires_at.map(DateTime)
+    }
+
+    /// The decision of the first of two reviewers that waits for a second one, who decides with a claim of their own.
+    /// Null if there is none, if it has expired, and if the item is about the viewer.
+    async fn pending_proposal(&self, ctx: &Context<'_>) -> Option<Result<ReviewProposal>> {
+        nullable(async {
+            let subject_id = self.0.subject_id;
+            let SubjectId::Verification(user_id) = subject_id else { return Ok(None) };
+            if ctx.require_reviewer()?.id() == user_id {
+                return Ok(None);
+            }
+            let proposal = ctx.loader().load_one(ProposalAbout(user_id)).await?;
+            match proposal.filter(|proposal| proposal.item_id == Some(self.0.id)) {
+                Some(proposal) => {
+                    let record = ctx.loader().load_one(RecordOf { id: proposal.id, subject_id }).await?;
+                    Ok(record.map(ReviewProposal::from))
+                }
+                None => Ok(None),
+            }
+        })
+        .await
+    }
+
+    /// Decisions about the gig or the verification so far, of earlier submissions too, newest first, with internal
+    /// notes: the newest 20, with proposals, disagreements and inspections. Empty if the item is about the viewer.
+    async fn history(&self, ctx: &Context<'_>) -> Result<List<ReviewDecisionRecord>> {
+        ctx.require_reviewer()?;
+        let history = ctx.loader().load_one(HistoryOf(self.0.subject_id)).await?;
+        Ok(history.unwrap_or_default().into_iter().map(ReviewDecisionRecord::from).collect())
     }
 }

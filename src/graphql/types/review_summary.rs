@@ -2,8 +2,8 @@
 
 use async_graphql::{Context, Object};
 
-use crate::domain::review::QueueCounts;
 use crate::domain::review_kind::ReviewKind;
+use crate::domain::review_summary::QueueCounts;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Result, nullable};
 use crate::graphql::loaders::review_summary::{CountsOfQueue, MedianDecisionMinutes};

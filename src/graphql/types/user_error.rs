@@ -35,6 +35,10 @@ pub enum UserErrorCode {
     StaleVersion,
     /// Another reviewer has claimed the item.
     AlreadyClaimed,
+    /// The decision needs a claim of the review item: `claimReview`.
+    ClaimRequired,
+    /// The decision needs an inspection of the verification: `inspectVerification`.
+    InspectionRequired,
     /// The file is not a JPEG, PNG or WebP image, is damaged, or has too many pixels.
     UnsupportedMedia,
     /// The file has too many bytes.
@@ -43,7 +47,8 @@ pub enum UserErrorCode {
     VerificationRequired,
     /// The worker level is too low. Reserved: no mutation returns it at present.
     LevelTooLow,
-    /// The viewer has as many gigs that are not archived, or as many bytes of stored images, as a user may have.
+    /// The viewer has as many gigs that are not archived, as many bytes of stored images, or as many claims, as a user
+    /// may have.
     LimitReached,
     /// The viewer has used all attempts to submit their verification.
     AttemptsExhausted,

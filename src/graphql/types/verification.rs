@@ -7,13 +7,14 @@ use crate::domain::user::{Relation, Viewer};
 use crate::domain::{personal_info, verification};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Result, nullable};
+use crate::graphql::loaders::review_access::OpenDataOf;
 use crate::graphql::loaders::{PersonalInfoOf, QueuePositionOf};
 use crate::graphql::types::actions::{self, VerificationAction};
 use crate::graphql::types::list::List;
 use crate::graphql::types::node::public_id;
 use crate::graphql::types::review::ReviewReason;
 use crate::graphql::types::scalar::{Date, DateTime, Url};
-use crate::service::verification_reviews;
+use crate::service::identity_access;
 
 /// The status of a verification.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
@@ -129,11 +130,15 @@ impl From<personal_info::PersonalInfo> for PersonalInfo {
     }
 }
 
-pub struct IdentityDocument(verification::IdentityDocument);
+pub struct IdentityDocument {
+    document: verification::IdentityDocument,
+    /// The lists that it may be in with its URL: that of its verification, or none.
+    list_depth: usize,
+}
 
 impl From<verification::IdentityDocument> for IdentityDocument {
     fn from(document: verification::IdentityDocument) -> Self {
-        Self(document)
+        Self { document, list_depth: 0 }
     }
 }
 
@@ -142,33 +147,40 @@ impl From<verification::IdentityDocument> for IdentityDocument {
 impl IdentityDocument {
     /// Global id that starts with `doc_`.
     pub async fn id(&self) -> ID {
-        public_id(self.0.id)
+        public_id(self.document.id)
     }
 
     /// The kind of the document that the image belongs to.
     #[graphql(name = "type")]
     async fn document_type(&self) -> IdentityDocumentType {
-        self.0.document_type.into()
+        self.document.document_type.into()
     }
 
     /// What the image shows.
     async fn side(&self) -> DocumentSide {
-        self.0.side.into()
+        self.document.side.into()
     }
 
     /// When the image was uploaded.
     async fn uploaded_at(&self) -> DateTime {
-        self.0.uploaded_at.into()
+        self.document.uploaded_at.into()
     }
 
-    /// The URL of the image, for reviewers; null for everybody else. It is valid for 5 minutes, and only with
-    /// an access token of the same session. The audit trail records each view.
+    /// The URL of the image, for the reviewer who has claimed the review item, while the claim lasts, and for an
+    /// administrator during an inspection; null for everybody else, and in lists of verifications or documents. It is
+    /// valid for 5 minutes, and only with an access token of the same session. The audit trail records each view.
     async fn url(&self, ctx: &Context<'_>) -> Option<Result<Url>> {
         nullable(async {
             match ctx.viewer()? {
-                Some(viewer) if viewer.role.can_review() => {
-                    let address = verification_reviews::document_url(ctx.services(), viewer, self.0.id)?;
-                    Ok(Some(Url(address)))
+                Some(viewer) if viewer.role.can_review() && ctx.list_depth() <= self.list_depth => {
+                    match ctx.loader().load_one(OpenDataOf(self.document.user_id)).await? {
+                        Some(()) => {
+                            let url =
+                                identity_access::document_url(ctx.services(), viewer, self.document.id)?;
+                            Ok(Some(Url(url)))
+                        }
+                        None => Ok(None),
+                    }
                 }
                 _ => Ok(None),
             }
@@ -222,11 +234,16 @@ impl Verification {
             .collect()
     }
 
-    /// The personal information; null if the user has not provided it yet, and after it was erased. The audit
-    /// trail records each time that a reviewer reads it.
+    /// The personal information, for the user, for the reviewer who has claimed the review item, while the claim
+    /// lasts, and for an administrator during an inspection. Null for other reviewers, for reviewers in every list, if
+    /// the user has not provided it yet, and after it was erased. RATE_LIMITED for a reviewer who has opened the data
+    /// of too many people within 24 hours. The audit trail records each time that a reviewer reads it.
     async fn personal_info(&self, ctx: &Context<'_>) -> Option<Result<PersonalInfo>> {
         nullable(async {
             ctx.require_viewer()?;
+            if matches!(self.relation, Relation::Reviewer(_)) && ctx.list_depth() > 0 {
+                return Ok(None);
+            }
             let info = ctx.loader().load_one(PersonalInfoOf(self.verification.user_id)).await?;
             Ok(info.transpose()?.map(PersonalInfo::from))
         })
@@ -235,7 +252,8 @@ impl Verification {
 
     /// The uploaded images; empty after they were erased.
     async fn documents(&self) -> List<IdentityDocument> {
-        self.verification.documents.iter().cloned().map(IdentityDocument).collect()
+        let documents = self.verification.documents.iter().cloned();
+        documents.map(|document| IdentityDocument { document, list_depth: 1 }).collect()
     }
 
     /// The reasons of the last decision, until the verification is submitted again. For some of them, the

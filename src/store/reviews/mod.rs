@@ -1,5 +1,7 @@
 //! The review queue and the decisions of reviewers.
 
+pub mod claims;
+pub mod records;
 pub mod summary;
 
 use std::collections::HashMap;
@@ -16,6 +18,7 @@ use crate::domain::id::{ReviewItemId, SubjectId, UserId};
 use crate::domain::reason::ReviewReason;
 use crate::domain::review::{Decision, ReviewItem, ReviewState};
 use crate::domain::review_kind::ReviewKind;
+use crate::domain::review_record::RecordKind;
 use crate::store::pagination::{Ordering, Page, PageKey, PageRequest, Side};
 use crate::store::sql::Sql;
 use crate::store::{ROWS_PER_INSERT, Result, from_json, parse, to_json};
@@ -311,6 +314,7 @@ fn decision_row(decision: &Decision) -> Result<review_decision::ActiveModel> {
         id: Set(decision.id.uuid()),
         subject_id: Set(decision.subject_id.uuid()),
         item_id: Set(decision.item_id.map(ReviewItemId::uuid)),
+        kind: Set(<&str>::from(decision.kind).to_owned()),
         reviewer_id: Set(decision.reviewer_id.uuid()),
         decision: Set(decision.decision.to_owned()),
         reasons: Set(to_json(&decision.reasons)?),
@@ -360,6 +364,7 @@ pub async fn reasons_of_versions(
     let by_uuid: HashMap<_, _> = subjects.clone().map(|subject| (subject.uuid(), subject)).collect();
     let rows = review_decision::Entity::find()
         .filter(review_decision::Column::SubjectId.is_in(subjects))
+        .filter(review_decision::Column::Kind.eq(<&str>::from(RecordKind::Decision)))
         .filter(review_decision::Column::Version.is_in(versions.iter().map(|(_, version)| *version)))
         .all(db)
         .await?;

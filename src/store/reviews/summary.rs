@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
-use crate::domain::review::{DecisionTime, QueueCounts, RECENT_DECISIONS_MAX};
 use crate::domain::review_kind::ReviewKind;
+use crate::domain::review_summary::{DecisionTime, QueueCounts, RECENT_DECISIONS_MAX};
 use crate::store::sql::Sql;
 use crate::store::{Result, parse};
 

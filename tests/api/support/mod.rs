@@ -16,6 +16,7 @@ pub mod photographs;
 pub mod process;
 pub mod proxy;
 pub mod raw_connection;
+pub mod reviewing;
 pub mod sample_images;
 pub mod servers;
 pub mod socket;

@@ -65,6 +65,19 @@ impl TestApp {
         app
     }
 
+    /// The same deployment with `GIGWAY_LIMITS`: its gateways are started again.
+    pub async fn with_limits(mut self, limits: &str) -> Self {
+        let count = self.gateways.len();
+        for _ in 0..count {
+            self.stop_gateway().await;
+        }
+        self.settings.limits = Some(limits.to_owned());
+        for _ in 0..count {
+            self.start_gateway().await;
+        }
+        self
+    }
+
     /// Starts one more gateway.
     pub async fn start_gateway(&mut self) {
         let config = Config::from_settings(self.settings.clone()).expect("valid settings");

@@ -1,7 +1,7 @@
 //! The rows of the root types, of gigs and their parts, and of users.
 
 use crate::graphql::authorization::Access::{
-    Everyone, OwnObject, OwnerAndReviewersElseEmpty, OwnerAndReviewersElseNull, OwnerRequired,
+    AdminRequired, Everyone, OwnObject, OwnerAndReviewersElseEmpty, OwnerAndReviewersElseNull, OwnerRequired,
     ReviewerRequired, SessionRequired, SignedInElseNull,
 };
 use crate::graphql::authorization::table::{TypeAccess, type_access};
@@ -52,6 +52,7 @@ pub(super) const CATALOGUE: &[TypeAccess] = &[
             ),
             (OwnerRequired, &["archiveGig", "editGig", "pauseGig", "resumeGig"]),
             (ReviewerRequired, &["claimReview", "decideGig", "decideVerification", "releaseReview"]),
+            (AdminRequired, &["inspectVerification"]),
         ],
     ),
     type_access(

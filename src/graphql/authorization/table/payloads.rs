@@ -1,6 +1,8 @@
 //! The rows of the results of mutations, and of limits.
 
-use crate::graphql::authorization::Access::{Everyone, OwnObject, PayloadReviewersElseNull, ReviewerObject};
+use crate::graphql::authorization::Access::{
+    AdminObject, Everyone, OwnObject, PayloadReviewersElseNull, ReviewerObject,
+};
 use crate::graphql::authorization::table::{TypeAccess, type_access};
 
 pub(super) const PAYLOADS: &[TypeAccess] = &[
@@ -42,6 +44,11 @@ pub(super) const PAYLOADS: &[TypeAccess] = &[
         "VerificationPayload",
         "For callers who may run the mutation. Only decisions have a `reviewItem`.",
         &[(OwnObject, &["errors", "verification"]), (PayloadReviewersElseNull, &["reviewItem"])],
+    ),
+    type_access(
+        "InspectionPayload",
+        "The result of `inspectVerification`.",
+        &[(AdminObject, &["errors", "inspection", "verification"])],
     ),
     type_access(
         "ReviewItemPayload",
@@ -118,7 +125,19 @@ pub(super) const PAYLOADS: &[TypeAccess] = &[
     type_access(
         "ReviewLimits",
         "Everybody can read the limits.",
-        &[(Everyone, &["claimMinutes", "internalNoteMaxChars", "reasonMessageMaxChars", "reasonsMax"])],
+        &[(
+            Everyone,
+            &[
+                "claimMinutes",
+                "claimsMax",
+                "gigClaimRequired",
+                "inspectionMinutes",
+                "internalNoteMaxChars",
+                "peoplePerDayMax",
+                "reasonMessageMaxChars",
+                "reasonsMax",
+            ],
+        )],
     ),
     type_access("LevelLimit", "Everybody can read the limits.", &[(Everyone, &["level", "points"])]),
 ];

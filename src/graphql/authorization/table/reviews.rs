@@ -1,7 +1,8 @@
 //! The rows of verifications, reviews and events.
 
 use crate::graphql::authorization::Access::{
-    Everyone, OwnObject, OwnerAndReviewers, ReviewerObject, ReviewersElseNull,
+    AdminObject, Everyone, IdentityData, IdentityDataUrl, OpenIdentityData, OwnObject, OwnerAndReviewers,
+    ReviewerObject,
 };
 use crate::graphql::authorization::table::{TypeAccess, type_access};
 
@@ -9,25 +10,27 @@ pub(super) const REVIEWS: &[TypeAccess] = &[
     type_access(
         "Verification",
         "Users can reach their own, reviewers can reach all.",
-        &[(
-            OwnerAndReviewers,
-            &[
-                "attemptsLeft",
-                "attemptsUsed",
-                "clearedAt",
-                "documents",
-                "id",
-                "personalInfo",
-                "queuePosition",
-                "reasons",
-                "reviewDueAt",
-                "status",
-                "steps",
-                "submittedAt",
-                "version",
-                "viewerActions",
-            ],
-        )],
+        &[
+            (
+                OwnerAndReviewers,
+                &[
+                    "attemptsLeft",
+                    "attemptsUsed",
+                    "clearedAt",
+                    "documents",
+                    "id",
+                    "queuePosition",
+                    "reasons",
+                    "reviewDueAt",
+                    "status",
+                    "steps",
+                    "submittedAt",
+                    "version",
+                    "viewerActions",
+                ],
+            ),
+            (IdentityData, &["personalInfo"]),
+        ],
     ),
     type_access(
         "VerificationStep",
@@ -36,9 +39,9 @@ pub(super) const REVIEWS: &[TypeAccess] = &[
     ),
     type_access(
         "PersonalInfo",
-        "The same as its verification. The audit trail records each time that a reviewer reads it.",
+        "For the user, and for reviewers who may open it. The audit trail records each time that a reviewer reads it.",
         &[(
-            OwnerAndReviewers,
+            OpenIdentityData,
             &[
                 "addressLine1",
                 "addressLine2",
@@ -55,8 +58,8 @@ pub(super) const REVIEWS: &[TypeAccess] = &[
     ),
     type_access(
         "IdentityDocument",
-        "The same as its verification. Only reviewers get the image, and the audit trail records each view.",
-        &[(OwnerAndReviewers, &["id", "side", "type", "uploadedAt"]), (ReviewersElseNull, &["url"])],
+        "The same as its verification. Only reviewers who may open it get the image, and the audit trail records each view.",
+        &[(OwnerAndReviewers, &["id", "side", "type", "uploadedAt"]), (IdentityDataUrl, &["url"])],
     ),
     type_access(
         "ReviewReason",
@@ -72,14 +75,31 @@ pub(super) const REVIEWS: &[TypeAccess] = &[
                 "claimExpiresAt",
                 "claimedBy",
                 "dueAt",
+                "history",
                 "id",
                 "kind",
                 "overdue",
+                "pendingProposal",
                 "state",
                 "subject",
                 "submittedAt",
             ],
         )],
+    ),
+    type_access(
+        "ReviewDecisionRecord",
+        "For reviewers, except about themselves.",
+        &[(ReviewerObject, &["at", "by", "decision", "internalNote", "kind", "reasons"])],
+    ),
+    type_access(
+        "ReviewProposal",
+        "For reviewers, except about themselves.",
+        &[(ReviewerObject, &["at", "by", "decision", "expiresAt", "internalNote", "reasons"])],
+    ),
+    type_access(
+        "Inspection",
+        "For the administrator who inspects.",
+        &[(AdminObject, &["expiresAt", "expiresIn", "startedAt"])],
     ),
     type_access(
         "ReviewItemConnection",
