@@ -15,6 +15,8 @@ pub struct Model {
     /// Whether a reviewer asked to upload it again.
     pub asked_again: bool,
     pub uploaded_at: DateTimeUtc,
+    /// The data key that encrypts the image.
+    pub data_key_id: Option<Uuid>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -6,14 +6,17 @@
 
 pub mod audit_entry;
 pub mod category;
+pub mod discarded_data_key;
 pub mod event;
 pub mod gig;
 pub mod gig_image;
 pub mod gig_tag;
+pub mod held_version;
 pub mod idempotent_request;
 pub mod identity_document;
 pub mod identity_opening;
 pub mod inspection;
+pub mod integrity_marker;
 pub mod log_meta;
 pub mod refresh_token;
 pub mod review_decision;

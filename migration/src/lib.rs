@@ -28,6 +28,9 @@ mod m20261129_000006_review_summary;
 mod m20261129_000020_openings;
 mod m20261129_000021_inspections;
 mod m20261129_000022_proposals;
+mod m20261129_000050_data_keys;
+mod m20261129_000051_authority_tags;
+mod m20261129_000052_held_versions;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -55,6 +58,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000020_openings::Migration),
             Box::new(m20261129_000021_inspections::Migration),
             Box::new(m20261129_000022_proposals::Migration),
+            Box::new(m20261129_000050_data_keys::Migration),
+            Box::new(m20261129_000051_authority_tags::Migration),
+            Box::new(m20261129_000052_held_versions::Migration),
         ]
     }
 }

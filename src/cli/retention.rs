@@ -25,8 +25,8 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
     services.close().await?;
     println!(
         "Erased: images of {} verifications, {} abandoned verifications, {} expired records, \
-         {pruned} events.",
-        summary.documents, summary.abandoned, summary.records
+         {pruned} events, {} unused data keys.",
+        summary.documents, summary.abandoned, summary.records, summary.data_keys
     );
     Ok(ExitCode::SUCCESS)
 }

@@ -213,7 +213,7 @@ async fn store_all(
 
     let mut work = services.begin().await?;
     for user in demo.people.all() {
-        if !users::insert(work.tx(), user).await? {
+        if !users::insert(work.tx(), services, user).await? {
             return Ok(false);
         }
     }

@@ -46,6 +46,8 @@ pub enum IdKind {
     Category,
     #[strum(serialize = "vwr")]
     Viewer,
+    #[strum(serialize = "hld")]
+    HeldVersion,
 }
 
 /// An id that clients see, under the prefix of its kind.
@@ -148,6 +150,8 @@ public_ids! {
     CategoryId = Category,
     /// A user as the viewer: `vwr_`. It has the user's UUID.
     ViewerId = Viewer,
+    /// Something that a person under a legal hold has replaced or deleted: `hld_`.
+    HeldVersionId = HeldVersion,
 }
 
 typed_ids! {
@@ -163,6 +167,8 @@ typed_ids! {
     OpeningId,
     /// One run of a mutation that has an idempotency key.
     AttemptId,
+    /// A data key of a user.
+    DataKeyId,
 }
 
 impl From<UserId> for VerificationId {

@@ -25,6 +25,7 @@
 //! | event log | `event.rs` | |
 
 pub mod account;
+pub mod authority;
 pub mod blob;
 pub mod category;
 pub mod country;
@@ -35,6 +36,7 @@ pub mod flag;
 pub mod gig;
 pub mod gig_filter;
 pub mod gig_form;
+pub mod held_version;
 pub mod id;
 pub mod image;
 pub(crate) mod limit_table;

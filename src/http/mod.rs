@@ -79,6 +79,7 @@ pub fn router(state: Arc<AppState>) -> Router {
                 .post(routes::graphql::post)
                 .fallback(routes::fallback::graphql_method_not_allowed),
         )
+        .route("/held-versions/{version}", get(routes::held_versions::get))
         .route("/identity-documents/{document}", get(routes::identity_documents::get))
         .route("/livez", get(routes::health::live))
         .route("/readyz", get(routes::health::ready));

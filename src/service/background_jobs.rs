@@ -11,14 +11,17 @@ use crate::domain::id::ImageId;
 use crate::domain::image::UNATTACHED_IMAGE_LIFETIME;
 use crate::domain::review::ReviewQueueChange;
 use crate::service::gigs::record_queue_change;
-use crate::service::{Result, Services, blobs};
-use crate::store::{images, reviews, sessions};
+use crate::service::{Result, Services, blobs, held_versions};
+use crate::store::{images, reviews, sessions, users};
 
 /// The time between two rounds. A claim expires by the clock; a round only clears it and sends the event.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Cleanup jobs run once a minute.
 const ROUNDS_BETWEEN_CLEANUPS: u64 = 60;
+
+/// Data keys are rewrapped, if it is time, once an hour.
+const ROUNDS_BETWEEN_ROTATIONS: u64 = 60 * 60;
 
 /// The retention job runs once a day.
 const ROUNDS_BETWEEN_RETENTION: u64 = 24 * 60 * 60;
@@ -51,8 +54,14 @@ pub async fn run(services: Arc<Services>) {
                 "delete_expired_idempotency_keys",
                 deleted.map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
             );
+            let deleted = crate::service::data_keys::delete_discarded(&services).await;
+            log_result("delete_discarded_data_keys", deleted);
             let pruned = crate::service::event_log::prune(&services).await;
             log_result("prune_event_log", pruned.map(|count| usize::try_from(count).unwrap_or(usize::MAX)));
+        }
+        if round % ROUNDS_BETWEEN_ROTATIONS == 0 {
+            log_result("tag_rows", crate::service::integrity::tag_all(&services).await);
+            log_result("rewrap_data_keys", crate::service::key_rotation::rotate_on_schedule(&services).await);
         }
         if round % ROUNDS_BETWEEN_RETENTION == 0 {
             let summary = crate::service::retention::apply(&services).await;
@@ -106,9 +115,11 @@ pub async fn delete_unattached_images(services: &Services) -> Result<usize> {
         last_id = *id;
         for (id, owner_id) in found {
             let work = services.begin().await?;
+            users::lock(work.tx(), owner_id).await?;
             // Does nothing if a gig has attached the image since it was read.
             if images::delete_unattached(work.tx(), id, before).await? {
-                blobs::discard(services, &work, owner_id, &[id.into()]).await?;
+                let discarded = held_versions::keep_image(services, &work, owner_id, id).await?;
+                blobs::discard(services, &work, owner_id, &discarded).await?;
                 work.commit().await?;
             }
         }

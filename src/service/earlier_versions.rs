@@ -23,7 +23,7 @@ pub async fn clean_up(services: &Services) -> Result<()> {
     }
     for user_id in gigs::find_blocked_sellers_of_active(db).await? {
         let mut work = services.begin().await?;
-        if users::lock_actor(work.tx(), user_id).await?.is_some_and(|account| account.is_blocked) {
+        if users::lock_actor(work.tx(), services, user_id).await?.is_some_and(|account| account.is_blocked) {
             pause_of_blocked(services, &mut work, user_id).await?;
             work.commit().await?;
         }

@@ -28,10 +28,13 @@ use crate::service::audit;
 use crate::service::audit::SYSTEM;
 use crate::service::gigs::{apply_transition, record_queue_change};
 use crate::service::user_admin::{end_sessions, lock_not_erased, require_not_erased};
-use crate::service::{Error, Result, Services, UnitOfWork, blobs, user_admin};
+use crate::service::{
+    Error, Result, Services, UnitOfWork, blobs, data_keys, held_versions, integrity, user_admin,
+};
 use crate::store::verifications::VerificationRecord;
 use crate::store::{
-    blobs as blob_records, gigs, idempotency, images, reviews, sessions, users, verifications,
+    blobs as blob_records, gigs, idempotency, images, reviews, sessions, users, verification_seals,
+    verifications,
 };
 
 /// Erases a user: destroys their identity data and stored idempotency keys, ends their sessions, archives their
@@ -63,8 +66,20 @@ pub async fn erase_user(services: &Services, email: &str) -> Result<UserId> {
             Err(_) => return Err(error),
         }
     }
-    blobs::delete_of_erased(services, &discarded).await?;
-    Ok(user_id)
+    data_keys::delete_discarded(services).await?;
+    let deleted = blobs::delete_of_erased(services, &discarded).await;
+    forget_deleted(services).await;
+    deleted.map(|()| user_id)
+}
+
+/// Removes what was deleted from the write-ahead log of SQLite, where it would stay until the log is used again. If a
+/// reader needs the log for so long that this fails, the retention job tries again.
+pub(super) async fn forget_deleted(services: &Services) {
+    match services.db.truncate_logs().await {
+        Ok(true) => {}
+        Ok(false) => tracing::warn!("the write-ahead log was not truncated: it is in use"),
+        Err(error) => tracing::warn!(%error, "the write-ahead log was not truncated"),
+    }
 }
 
 /// Whether the user was erased. Waits for a transaction that is erasing them.
@@ -88,7 +103,9 @@ pub async fn replay_journal(services: &Services) -> Result<usize> {
             }
             let discarded = erase_data(services, &mut work, user_id).await?;
             work.commit().await?;
+            data_keys::delete_discarded(services).await?;
             blobs::delete_of_erased_or_log(services, &discarded).await;
+            forget_deleted(services).await;
             tracing::warn!(%user_id, "erased again: the database was older than the journal of erasures");
             count += 1;
         }
@@ -101,6 +118,8 @@ pub async fn replay_journal(services: &Services) -> Result<usize> {
 
 /// Erases the data of a user whom the caller has locked. Returns the blobs to delete after the commit.
 async fn erase_data(services: &Services, work: &mut UnitOfWork<'_>, user_id: UserId) -> Result<Vec<BlobId>> {
+    // Of a hold that a restored backup has brought back.
+    held_versions::collect(services, work, user_id).await?;
     erase_gigs_and_images(services, work, user_id).await?;
     if let Some(record) = verifications::lock(work.tx(), user_id).await? {
         if record.verification.status == VerificationStatus::InReview
@@ -155,10 +174,11 @@ async fn erase_gigs(services: &Services, work: &mut UnitOfWork<'_>, user_id: Use
     Ok(gigs::words::remove_unused(work.tx()).await?)
 }
 
-/// Sets or lifts a legal hold. Nothing of a user under a hold is erased.
+/// Sets or lifts a legal hold. Nothing of a user under a hold is erased, and what the user replaces or deletes is kept. When
+/// the hold is lifted, that is deleted.
 ///
 /// # Errors
-/// `NOT_FOUND`.
+/// `NOT_FOUND`. If only the deletion of a file fails, the hold is lifted, and the background job deletes the file.
 pub async fn set_legal_hold(services: &Services, email: &str, is_held: bool) -> Result<()> {
     let user_id = user_admin::find(services, email).await?;
     let work = services.begin().await?;
@@ -166,7 +186,15 @@ pub async fn set_legal_hold(services: &Services, email: &str, is_held: bool) -> 
     users::set_legal_hold(work.tx(), user_id, is_held).await?;
     let action = if is_held { "HOLD" } else { "LIFT_HOLD" };
     audit::append(services, &work, SYSTEM, user_id, action, "").await?;
-    work.commit().await
+    let collected =
+        if is_held { Vec::new() } else { held_versions::collect(services, &work, user_id).await? };
+    work.commit().await?;
+    if !is_held {
+        data_keys::delete_discarded(services).await?;
+        blobs::delete(services, &collected).await?;
+        forget_deleted(services).await;
+    }
+    Ok(())
 }
 
 /// Destroys the identity data of a verification: the data key, the form, the images, the hash that
@@ -179,7 +207,9 @@ pub(super) async fn destroy_identity_data(
     audit_action: &'static str,
 ) -> Result<Vec<BlobId>> {
     let user_id = record.verification.user_id;
+    let is_untampered = integrity::require_untampered(services, &record).is_ok();
     let discarded = discard_documents(services, work, &record).await?;
+    data_keys::discard(services, work, &record.all_keys()).await?;
     record.key = None;
     record.personal_info = None;
     record.identity_hash = None;
@@ -193,7 +223,10 @@ pub(super) async fn destroy_identity_data(
         take(&mut verification.reasons).into_iter().map(ReviewReason::without_free_text).collect();
     verification.erased_at = Some(services.now());
     verification.version += 1;
-    verifications::write(work.tx(), &record, services.now()).await?;
+    verifications::write(work.tx(), services, &record, services.now()).await?;
+    if !is_untampered {
+        verification_seals::remove_tag(work.tx(), user_id).await?;
+    }
     reviews::strip_free_text(work.tx(), &[SubjectId::Verification(user_id)]).await?;
     let status = record.verification.status;
     work.record(EventBody::verification_status(&record.verification, status));

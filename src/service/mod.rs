@@ -24,18 +24,23 @@ pub mod accounts;
 mod audit;
 pub mod background_jobs;
 mod blobs;
+mod data_keys;
 pub mod earlier_versions;
 pub mod erasure;
 pub mod erasure_journal;
 pub mod error;
 pub mod event_log;
 pub mod fair_queue;
+mod forms;
 pub mod gigs;
+pub mod held_inspections;
+mod held_versions;
 pub mod idempotency;
 pub mod identity_access;
 pub mod image_variants;
 pub mod images;
 pub mod inspections;
+pub mod integrity;
 mod jwt;
 pub mod key_rotation;
 pub mod passwords;
@@ -102,6 +107,8 @@ pub struct Services {
     pub event_retention: TimeDelta,
     pub ids: IdGenerator,
     pub opening_counters: identity_access::OpeningCounters,
+    /// Whether the tags of what gives power are enforced.
+    pub tag_enforcement: integrity::TagEnforcement,
     /// The URL at which clients reach this installation, without a trailing slash.
     pub public_url: String,
 }

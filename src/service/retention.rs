@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 use crate::domain::id::{SubjectId, UserId};
 use crate::service::audit;
 use crate::service::audit::SYSTEM;
-use crate::service::erasure::{destroy_identity_data, discard_documents};
-use crate::service::{Result, Services, blobs};
-use crate::store::verifications::RetentionCategory;
-use crate::store::{reviews, users, verifications};
+use crate::service::erasure::{destroy_identity_data, discard_documents, forget_deleted};
+use crate::service::{Result, Services, blobs, data_keys, integrity};
+use crate::store::retention::{RetentionCategory, delete_documents, find_older_than, is_older_than};
+use crate::store::{reviews, users, verification_seals, verifications};
 
 /// How many users' data a run has erased, by category.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct RetentionSummary {
     pub abandoned: usize,
     /// Users whose form and decisions were erased.
     pub records: usize,
+    /// Data keys that were deleted because they encrypted nothing.
+    pub data_keys: usize,
 }
 
 /// Applies the retention periods to every user who is not under a legal hold. A failure for one user does not
@@ -38,7 +40,7 @@ pub async fn apply(services: &Services) -> Result<RetentionSummary> {
     let (mut summary, mut last_error) = (RetentionSummary::default(), None);
     for (category, before) in categories {
         let mut erased = 0;
-        for user_id in verifications::find_older_than(services.db.read(), category, before).await? {
+        for user_id in find_older_than(services.db.read(), category, before).await? {
             match erase_category(services, user_id, category, before).await {
                 Ok(is_erased) => erased += usize::from(is_erased),
                 Err(error) => {
@@ -53,6 +55,8 @@ pub async fn apply(services: &Services) -> Result<RetentionSummary> {
             RetentionCategory::Documents => summary.documents = erased,
         }
     }
+    summary.data_keys = data_keys::delete_unreferenced(services).await?;
+    forget_deleted(services).await;
     last_error.map_or(Ok(summary), Err)
 }
 
@@ -66,15 +70,23 @@ async fn erase_category(
 ) -> Result<bool> {
     let mut work = services.begin().await?;
     users::lock(work.tx(), user_id).await?;
-    let Some(record) = verifications::lock(work.tx(), user_id).await? else { return Ok(false) };
-    if !verifications::is_older_than(work.tx(), user_id, category, before).await? {
+    let Some(mut record) = verifications::lock(work.tx(), user_id).await? else { return Ok(false) };
+    if !is_older_than(work.tx(), user_id, category, before).await? {
         return Ok(false);
     }
     let discarded = match category {
         RetentionCategory::Documents => {
-            verifications::delete_documents(work.tx(), user_id).await?;
+            let is_untampered = integrity::require_untampered(services, &record).is_ok();
+            delete_documents(work.tx(), user_id).await?;
             audit::append(services, &work, SYSTEM, user_id, "ERASE_PICTURES", "").await?;
-            discard_documents(services, &work, &record).await?
+            data_keys::discard(services, &work, &record.picture_keys()).await?;
+            let discarded = discard_documents(services, &work, &record).await?;
+            record.verification.documents.clear();
+            // A wrong tag stays wrong.
+            if is_untampered {
+                verification_seals::tag(work.tx(), services, &record).await?;
+            }
+            discarded
         }
         RetentionCategory::Abandoned => {
             destroy_identity_data(services, &mut work, record, "ABANDONED").await?
@@ -86,6 +98,7 @@ async fn erase_category(
         }
     };
     work.commit().await?;
+    data_keys::delete_discarded(services).await?;
     blobs::delete(services, &discarded).await?;
     Ok(true)
 }

@@ -33,7 +33,7 @@ impl<'a> UnitOfWork<'a> {
     /// # Errors
     /// `Unauthenticated` if the user was erased or blocked.
     pub(super) async fn lock_user(&self, user_id: UserId) -> Result<()> {
-        require_active(users::lock_actor(&self.transaction, user_id).await?).map(drop)
+        require_active(users::lock_actor(&self.transaction, self.services, user_id).await?).map(drop)
     }
 
     /// Locks the user whom the viewer, a reviewer, writes about. Returns whether that user was erased. Until the
@@ -51,7 +51,8 @@ impl<'a> UnitOfWork<'a> {
     /// # Errors
     /// Those of [`UnitOfWork::lock_viewer_and`].
     pub(super) async fn lock_all_and(&self, viewer: &Viewer, user_ids: &[UserId]) -> Result<Vec<UserId>> {
-        let account = require_active(users::lock_actor_shared(&self.transaction, viewer.id()).await?)?;
+        let account = users::lock_actor_shared(&self.transaction, self.services, viewer.id()).await?;
+        let account = require_active(account)?;
         if !account.is_none_or(|account| account.role.can_review()) {
             return Err(Error::Forbidden);
         }

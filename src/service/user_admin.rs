@@ -9,7 +9,7 @@ use crate::domain::user::Role;
 use crate::domain::violation::{Violation, ViolationCode};
 use crate::service::gigs::{pause_of_blocked, resume_of_unblocked};
 use crate::service::{Result, Services, UnitOfWork};
-use crate::store::{sessions, users};
+use crate::store::{authority, sessions, users};
 
 /// Sets the worker points of the user with that e-mail.
 ///
@@ -69,7 +69,7 @@ pub async fn set_role(services: &Services, email: &str, role: Role) -> Result<()
     let user_id = find(services, email).await?;
     let mut work = services.begin().await?;
     lock_exclusively(&work, user_id).await?;
-    users::set_role(work.tx(), user_id, role).await?;
+    authority::set_role(work.tx(), services, user_id, role).await?;
     limit_sessions(&work, user_id, role, services).await?;
     work.record(EventBody::RoleChanged { user_id });
     work.commit().await

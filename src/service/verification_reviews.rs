@@ -24,10 +24,10 @@ use crate::service::error::require_reviewer;
 use crate::service::gigs::apply_transition;
 use crate::service::reviews::{Decided, actor, erased_subject_error, update_item, validate_note};
 use crate::service::verifications::save_change;
-use crate::service::{Result, Services, UnitOfWork};
+use crate::service::{Result, Services, UnitOfWork, integrity};
 use crate::store::reviews::records;
 use crate::store::verifications::VerificationRecord;
-use crate::store::{gigs, inspections, openings, reviews, users, verifications};
+use crate::store::{authority, gigs, inspections, openings, reviews, users, verifications};
 
 /// A reviewer's decision on a verification.
 #[derive(Debug)]
@@ -72,6 +72,7 @@ pub async fn decide(
     if is_erased {
         return Err(erased_subject_error());
     }
+    integrity::require_untampered(services, &record)?;
     if record.verification.version != input.expected_version {
         return Err(Violation::stale("expectedVersion", "verification").into());
     }
@@ -232,10 +233,10 @@ async fn apply_consequences(
     let user_id = verification.user_id;
     match decision {
         VerificationDecision::Clear => {
-            users::set_verified(work.tx(), user_id, verification.cleared_at).await?;
+            authority::set_verified(work.tx(), services, user_id, verification.cleared_at).await?;
         }
         VerificationDecision::Revoke => {
-            users::set_verified(work.tx(), user_id, None).await?;
+            authority::set_verified(work.tx(), services, user_id, None).await?;
             let people = users::find_all(work.tx(), &[user_id]).await?;
             let needed = |user| permission::check_verified(user, &services.limits).is_some();
             if people.first().is_some_and(needed) {

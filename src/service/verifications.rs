@@ -4,11 +4,11 @@ use bytes::Bytes;
 
 use crate::domain::blob::BlobId;
 use crate::domain::event::EventBody;
-use crate::domain::id::{DocumentId, SubjectId, UserId};
+use crate::domain::id::{DataKeyId, DocumentId, SubjectId, UserId};
 use crate::domain::message::message;
 use crate::domain::permission;
 use crate::domain::permission::Action;
-use crate::domain::personal_info::{PersonalInfo, PersonalInfoForm};
+use crate::domain::personal_info::PersonalInfoForm;
 use crate::domain::reason::DUPLICATE_IDENTITY;
 use crate::domain::review::{ReviewItem, ReviewQueueChange};
 use crate::domain::user::Viewer;
@@ -18,20 +18,16 @@ use crate::domain::verification::{
 use crate::domain::violation::{Violation, ViolationCode};
 use crate::media::Media;
 use crate::media::vault::DataKey;
-use crate::service::blobs;
 use crate::service::gigs::record_queue_change;
 use crate::service::images::{decode, file_too_large};
 use crate::service::{Error, Result, Services, UnitOfWork};
+use crate::service::{blobs, data_keys, forms, held_versions, integrity};
 use crate::store;
 use crate::store::verifications::VerificationRecord;
 use crate::store::{reviews, verifications};
 
-/// The encryption context of a form: what is encrypted with it can only be decrypted with it.
-pub(super) fn personal_info_context(user_id: UserId) -> String {
-    format!("personal information of {user_id}")
-}
-
-/// The encryption context of a document's image.
+/// The encryption context of a document's image: what is encrypted with it can only be decrypted with it. An image that
+/// replaces another one has another id.
 pub(super) fn document_context(user_id: UserId, document_id: DocumentId) -> String {
     format!("identity document {document_id} of {user_id}")
 }
@@ -58,9 +54,9 @@ pub async fn save_personal_info(
     let form = form.validate(&services.limits.verification, now)?;
     let mut work = services.begin_for(viewer.id()).await?;
     let (mut record, previous) = begin_change(services, &work, viewer).await?;
-    let key = data_key(services, &mut record)?;
-    let text = serde_json::to_vec(&form).map_err(Error::internal)?;
-    record.personal_info = Some(key.encrypt(&personal_info_context(viewer.id()), &text)?);
+    let key = form_key(services, &work, &mut record).await?;
+    held_versions::keep_form(services, &work, &record).await?;
+    record.personal_info = Some(forms::seal(&key, viewer.id(), record.verification.version, &form)?);
     record.verification.personal_info_at = Some(now);
     record.verification.needs_personal_info_resubmission = false;
     save_change(services, &mut work, &record, previous).await?;
@@ -109,6 +105,7 @@ pub async fn upload_document(
         image_hash: services.vault.hash("picture", &encoded.bytes),
         needs_resubmission: false,
         uploaded_at: services.now(),
+        key: None,
     };
     // Record the blob before it is written, so that it is found again whatever happens next.
     blobs::announce(services, viewer.id(), document.id).await?;
@@ -132,12 +129,13 @@ pub async fn upload_document(
 async fn store_document(
     services: &Services,
     viewer: &Viewer,
-    document: IdentityDocument,
+    mut document: IdentityDocument,
     image: &[u8],
 ) -> Result<(Verification, Vec<BlobId>)> {
     let mut work = services.begin_for(viewer.id()).await?;
     let (mut record, previous) = begin_change(services, &work, viewer).await?;
-    let key = data_key(services, &mut record)?;
+    let (key_id, key) = picture_key(services, &work, &mut record).await?;
+    document.key = Some(key_id);
     let (side, document_type) = (document.side, document.document_type);
     let documents = &mut record.verification.documents;
     if documents.iter().any(|other| other.side != side && other.image_hash == document.image_hash) {
@@ -149,10 +147,10 @@ async fn store_document(
         .extract_if(.., |other| {
             other.side == side || (other.document_type != document_type && other.side != DocumentSide::Selfie)
         })
-        .map(|old| BlobId::from(old.id))
         .collect();
+    let replaced = held_versions::keep_documents(services, &work, &record, &replaced).await?;
     let id = document.id;
-    documents.push(document);
+    record.verification.documents.push(document);
     record.verification.document_type = Some(document_type);
     blobs::adopt(&work, id).await?;
     blobs::discard(services, &work, viewer.id(), &replaced).await?;
@@ -174,6 +172,7 @@ pub async fn submit(services: &Services, viewer: &Viewer) -> Result<Verification
     let mut work = services.begin_for(viewer.id()).await?;
     let record = verifications::lock(work.tx(), viewer.id()).await?;
     let mut record = record.unwrap_or_else(|| VerificationRecord::not_started(viewer.id()));
+    integrity::require_untampered(services, &record)?;
     let violations = permission::unmet_requirements(
         Action::SubmitVerification,
         &viewer.user,
@@ -186,7 +185,7 @@ pub async fn submit(services: &Services, viewer: &Viewer) -> Result<Verification
     }
     let previous = record.verification.status;
     record.verification.apply(VerificationTransition::Submit, Vec::new(), limits, now)?;
-    let hash = identity_hash(services, &record)?;
+    let hash = identity_hash(services, &work, &record).await?;
     verifications::lock_submissions(work.tx()).await?;
     let is_taken = verifications::is_identity_taken(work.tx(), &hash, viewer.id()).await?;
     record.identity_hash = Some(hash);
@@ -216,6 +215,7 @@ async fn begin_change(
 ) -> Result<(VerificationRecord, VerificationStatus)> {
     let record = verifications::lock(work.tx(), viewer.id()).await?;
     let mut record = record.unwrap_or_else(|| VerificationRecord::not_started(viewer.id()));
+    integrity::require_untampered(services, &record)?;
     let previous = record.verification.status;
     record.verification.apply(
         VerificationTransition::ProvideData,
@@ -226,34 +226,43 @@ async fn begin_change(
     Ok((record, previous))
 }
 
-/// Returns the user's data key, and generates it if there is none.
-fn data_key(services: &Services, record: &mut VerificationRecord) -> Result<DataKey> {
+/// Returns the data key of the user's form, and generates it if there is none.
+async fn form_key(
+    services: &Services,
+    work: &UnitOfWork<'_>,
+    record: &mut VerificationRecord,
+) -> Result<DataKey> {
     let user_id = record.verification.user_id;
-    if let Some(wrapped) = &record.key {
-        return Ok(services.vault.unwrap(wrapped, user_id)?);
+    if let Some(id) = record.key {
+        return data_keys::open(services, work.tx(), id, user_id).await;
     }
-    let (key, wrapped) = services.vault.new_data_key(user_id)?;
-    record.key = Some(wrapped);
+    let (id, key) = data_keys::create(services, work, user_id).await?;
+    record.key = Some(id);
     record.verification.erased_at = None;
     Ok(key)
 }
 
-/// Decrypts the form; `None` if there is none.
-///
-/// # Errors
-/// [`Error::Decryption`] if a key is missing or the form was altered.
-pub(super) fn decrypt_personal_info(
+/// Returns the data key of the images, which are erased before the form, and generates it if there are none.
+async fn picture_key(
     services: &Services,
-    record: &VerificationRecord,
-) -> Result<Option<PersonalInfo>> {
-    let (Some(wrapped), Some(text)) = (&record.key, &record.personal_info) else { return Ok(None) };
+    work: &UnitOfWork<'_>,
+    record: &mut VerificationRecord,
+) -> Result<(DataKeyId, DataKey)> {
     let user_id = record.verification.user_id;
-    let text = services.vault.unwrap(wrapped, user_id)?.decrypt(&personal_info_context(user_id), text)?;
-    serde_json::from_slice(&text).map(Some).map_err(Error::internal)
+    // A verification with data has a key, even if there is no form yet.
+    form_key(services, work, record).await?;
+    match record.picture_keys().pop() {
+        Some(id) => Ok((id, data_keys::open(services, work.tx(), id, user_id).await?)),
+        None => data_keys::create(services, work, user_id).await,
+    }
 }
 
-fn identity_hash(services: &Services, record: &VerificationRecord) -> Result<Vec<u8>> {
-    let form = decrypt_personal_info(services, record)?;
+async fn identity_hash(
+    services: &Services,
+    work: &UnitOfWork<'_>,
+    record: &VerificationRecord,
+) -> Result<Vec<u8>> {
+    let form = forms::decrypt(services, work.tx(), record).await?;
     let form = form.ok_or_else(|| Error::internal("a complete verification has no form"))?;
     let document_type: &str = record
         .verification
@@ -271,7 +280,7 @@ pub(super) async fn save_change(
     record: &VerificationRecord,
     previous: VerificationStatus,
 ) -> Result<()> {
-    if !verifications::write(work.tx(), record, services.now()).await? {
+    if !verifications::write(work.tx(), services, record, services.now()).await? {
         return Err(Error::internal("a verification that was locked has changed"));
     }
     work.record(EventBody::verification_status(&record.verification, previous));

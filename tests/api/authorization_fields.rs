@@ -9,6 +9,7 @@ use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
 use crate::authorization_table::{Field, schema};
+use crate::legal_hold;
 use crate::support::client::{Client, error_codes, text};
 use crate::support::documents::CLAIM;
 use crate::support::on_both_back_ends;
@@ -20,7 +21,10 @@ use crate::verification::{self, submit_verification};
 
 /// Fields that may be null even for callers who may see them, because no test data has a value for every
 /// caller.
-const MAY_BE_NULL: [&str; 11] = [
+const MAY_BE_NULL: [&str; 13] = [
+    // The held version is that of a gig: see `legal_hold`.
+    "HeldVersion.personalInfo",
+    "HeldVersion.url",
     // Only decisions have one: see `review_filters`.
     "GigPayload.reviewItem",
     "VerificationPayload.reviewItem",
@@ -90,6 +94,8 @@ fn operations_for(type_name: &str) -> Vec<Operation> {
         "Inspection" => {
             vec![Query("mutation { inspectVerification(input: <inspection>) { inspection { % } } }")]
         }
+        "HeldVersion" => vec![Query(legal_hold::HELD_VERSION)],
+        "HeldGig" => vec![Query(legal_hold::HELD_GIG)],
         "InspectionPayload" => vec![Query("mutation { inspectVerification(input: <inspection>) { % } }")],
         "ReviewItemConnection" => vec![Query("{ reviewQueue { % } }")],
         "ReviewItemEdge" => vec![Query("{ reviewQueue { edges { % } } }")],
@@ -353,7 +359,9 @@ async fn every_field_returns_what_its_table_row_says_for_every_caller(app: TestA
     let rob = callers.users[3].as_ref().expect("the reviewer");
     reviewing::claim(&rob.client, &verification).await;
     // A decided verification, and one with a proposal.
-    let (decided, version) = submit_verification(&app.member("Dan").await, "CD7654321", 2).await;
+    let dan = app.member("Dan").await;
+    let (decided, version) = submit_verification(&dan, "CD7654321", 2).await;
+    legal_hold::hold_a_version_of_a_gig(&app, &dan).await;
     reviewing::decide(&rita.client, &decided, "CLEAR", version, &json!([])).await;
     let inspection = format!("{{ verificationId: \"{decided}\", reason: \"A complaint.\" }}");
     callers.placeholders.push(("<inspection>", CALLERS.map(|_| inspection.clone())));

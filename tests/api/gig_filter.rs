@@ -215,7 +215,9 @@ async fn publish_three(app: &TestApp) -> String {
     let transaction = app.services().db.begin().await.expect("a transaction");
     let bob_id = gigway::domain::id::PublicId::parse(&bob.id).expect("an id");
     gigway::store::users::set_points(&transaction, bob_id, points_for_level(3)).await.expect("points");
-    gigway::store::users::set_verified(&transaction, bob_id, Some(app.now())).await.expect("verified");
+    gigway::store::authority::set_verified(&transaction, app.services(), bob_id, Some(app.now()))
+        .await
+        .expect("verified");
     transaction.commit().await.expect("a commit");
     ann.id
 }

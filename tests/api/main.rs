@@ -7,10 +7,12 @@
 //! `on_both_back_ends!` list at the end of that file.
 
 mod accounts;
+mod authority_tags;
 mod authorization;
 mod authorization_fields;
 mod authorization_mutations;
 mod authorization_table;
+mod backups;
 mod batched_reads;
 mod blocked_sellers;
 mod browse;
@@ -22,6 +24,7 @@ mod command_line;
 mod compression;
 mod connection_limits;
 mod credentials;
+mod data_keys;
 mod delivery_permissions;
 mod document_numbers;
 mod documentation;
@@ -56,6 +59,7 @@ mod interrupted_uploads;
 mod isolation;
 mod listed_fields;
 mod long_lived_connections;
+mod legal_hold;
 mod lost_commits;
 mod malformed_requests;
 mod need_to_know;

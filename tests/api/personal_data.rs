@@ -27,10 +27,11 @@ async fn dump(url: &str) -> String {
         let rows = db.query_all_raw(Statement::from_string(DbBackend::Postgres, sql)).await.expect("rows");
         rows.iter().map(|row| row.try_get_by_index::<String>(0).expect("text")).collect::<Vec<_>>()
     };
-    let tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'".to_owned();
+    let tables = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
+        WHERE schemaname NOT IN ('pg_catalog', 'information_schema')";
     let mut dump = String::new();
-    for table in query(tables).await {
-        let rows = query(format!("SELECT row_to_json(t)::text FROM \"{table}\" t")).await;
+    for table in query(tables.to_owned()).await {
+        let rows = query(format!("SELECT row_to_json(t)::text FROM {table} t")).await;
         dump = format!("{dump}{table}: {}\n", rows.join("\n"));
     }
     db.close().await.expect("a close");

@@ -10,7 +10,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::id::{DocumentId, UserId};
+use crate::domain::id::{DataKeyId, DocumentId, UserId};
 use crate::domain::limits::Limits;
 use crate::domain::message::message;
 use crate::domain::reason::{ATTEMPTS_EXCEEDED, ReasonCategory, ReviewReason};
@@ -126,6 +126,8 @@ pub struct IdentityDocument {
     /// Whether the user must upload this side again.
     pub needs_resubmission: bool,
     pub uploaded_at: DateTime<Utc>,
+    /// The data key that encrypts the image; `None` if an earlier version has stored it, with the key of the form.
+    pub key: Option<DataKeyId>,
 }
 
 /// The identity verification of a user. Its id is the user's.

@@ -39,6 +39,7 @@ fn document(side: DocumentSide) -> IdentityDocument {
         image_hash: Vec::new(),
         needs_resubmission: false,
         uploaded_at: DateTime::UNIX_EPOCH,
+        key: None,
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::domain::country::COUNTRIES;
 use crate::domain::gig_filter::PRICE_RANGE_STARTS;
+use crate::domain::held_version;
 use crate::domain::limits::{HIGHEST_LEVEL_SHOWN, Limits};
 use crate::domain::message::PARAMS_MAX;
 use crate::domain::review_record::HISTORY_MAX;
@@ -48,6 +49,7 @@ impl ListLengths {
             ("Limits", "levels") => usize::try_from(HIGHEST_LEVEL_SHOWN).ok()? + 1,
             ("Verification", "steps") => VERIFICATION_STEPS,
             ("Verification", "documents") => DOCUMENTS,
+            ("Inspection", "heldVersions") => held_version::PAGE_SIZE,
             ("Permission", "reasons") => REQUIREMENTS,
             ("UserError", "params") => PARAMS_MAX,
             ("ReviewItem", "history") => HISTORY_MAX,

@@ -9,6 +9,7 @@ pub mod country;
 pub mod gig;
 pub mod gig_connection;
 pub mod gig_facets;
+pub mod held_version;
 pub mod limits;
 pub mod list;
 pub mod node;

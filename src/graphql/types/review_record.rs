@@ -1,14 +1,18 @@
 //! The record of a review: decisions, proposals and inspections.
 
-use async_graphql::{Context, Enum, Object};
+use async_graphql::{Context, Enum, ID, Object};
 
 use crate::domain::review_record;
 use crate::domain::review_record::{RecordKind, ReviewRecord};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Error, Result, nullable};
+use crate::graphql::types::held_version::HeldVersion;
+use crate::graphql::types::list::List;
+use crate::graphql::types::node::parse_id_or_nil;
 use crate::graphql::types::review::ReviewReason;
 use crate::graphql::types::scalar::DateTime;
 use crate::graphql::types::user::User;
+use crate::service::held_inspections;
 
 /// What an entry of the record of a review is.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +133,20 @@ impl Inspection {
     /// When it ends.
     async fn expires_at(&self) -> DateTime {
         self.0.expires_at.into()
+    }
+
+    /// What the person has replaced or deleted under a legal hold, the newest first, at most 100; empty without a hold, and
+    /// after the inspection. The audit trail records each time that it is read.
+    async fn held_versions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only what is older than the held version with this id, the last one of a list.")]
+        before: Option<ID>,
+    ) -> Result<List<HeldVersion>> {
+        let (viewer, user_id) = (ctx.require_admin()?, self.0.subject_id);
+        let before = before.as_ref().map(parse_id_or_nil);
+        let held = held_inspections::read(ctx.services(), viewer, user_id, before, ctx.request_id()).await?;
+        Ok(held.into_iter().map(HeldVersion::from).collect())
     }
 
     /// Seconds from this response until it ends, for clients whose clock is wrong.

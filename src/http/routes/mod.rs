@@ -5,6 +5,7 @@ pub mod fallback;
 pub mod graphiql;
 pub mod graphql;
 pub mod health;
+pub mod held_versions;
 pub mod identity_documents;
 pub mod media;
 pub mod metrics;

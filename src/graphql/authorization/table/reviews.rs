@@ -99,7 +99,17 @@ pub(super) const REVIEWS: &[TypeAccess] = &[
     type_access(
         "Inspection",
         "For the administrator who inspects.",
-        &[(AdminObject, &["expiresAt", "expiresIn", "startedAt"])],
+        &[(AdminObject, &["expiresAt", "expiresIn", "heldVersions", "startedAt"])],
+    ),
+    type_access(
+        "HeldVersion",
+        "For the administrator who inspects. The audit trail records each time that it is read.",
+        &[(AdminObject, &["gig", "id", "kind", "personalInfo", "replacedAt", "subjectId", "url"])],
+    ),
+    type_access(
+        "HeldGig",
+        "For the administrator who inspects.",
+        &[(AdminObject, &["description", "imageIds", "links", "tags", "title"])],
     ),
     type_access(
         "ReviewItemConnection",
