@@ -1,5 +1,5 @@
 //! What recognizes a document number or a picture of a submission that was rejected or revoked for fraud or sanctions.
-//! It is kept after an erasure, and then names nobody.
+//! It remains after an erasure, and then names nobody.
 
 use sea_orm::entity::prelude::*;
 

@@ -13,7 +13,7 @@ pub enum LinkProblem {
     NotHttps,
     /// It contains a space, a line end, a tab, a backslash, or a character that no text may contain.
     Characters,
-    /// It starts with https://, but is no URL: its host or port is malformed.
+    /// It starts with https://, but is not a URL: its host or port is malformed.
     Invalid,
     /// It contains a user name or a password.
     Credentials,

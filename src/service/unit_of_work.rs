@@ -40,7 +40,7 @@ impl<'a> UnitOfWork<'a> {
     /// transaction ends, the viewer stays a reviewer, and can be neither erased nor blocked.
     ///
     /// # Errors
-    /// `Unauthenticated` if the viewer was erased or blocked, `Forbidden` if the viewer is no reviewer any more,
+    /// `Unauthenticated` if the viewer was erased or blocked, `Forbidden` if the viewer is not a reviewer any more,
     /// `AdminRequired` if they are no administrator any more.
     pub(super) async fn lock_viewer_and(&self, viewer: &Viewer, user_id: UserId) -> Result<bool> {
         Ok(!self.lock_all_and(viewer, &[user_id]).await?.is_empty())

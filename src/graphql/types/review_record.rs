@@ -75,7 +75,7 @@ impl From<ReviewRecord> for ReviewProposal {
 }
 
 /// The decision of the first of two reviewers. It takes effect when another reviewer decides the same. It ends when
-/// another reviewer decides something else, when it expires, and when its author is no reviewer any more.
+/// another reviewer decides something else, when it expires, and when its author is not a reviewer any more.
 #[Object]
 impl ReviewProposal {
     /// The decision that is proposed, for example "CLEAR".
