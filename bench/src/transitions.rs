@@ -88,7 +88,7 @@ async fn add_sellers(deployment: &Deployment) -> Result<Vec<UserId>> {
             points: 0,
             created_at: deployment.services.now(),
         };
-        users::insert(&transaction, &seller).await?;
+        users::insert(&transaction, &*deployment.services, &seller).await?;
     }
     transaction.commit().await?;
     Ok(ids)

@@ -3,7 +3,7 @@
 
 -- store::sessions::find_viewer, before the mutation.
 SELECT "id", "email", "email_key", "display_name", "password_hash", "role", "points", "verified_at", "created_at",
-       "legal_hold", "erased_at", "blocked_at"
+       "legal_hold", "erased_at", "blocked_at", "authority_tag"
     FROM "user"
     WHERE "id" IN (
         SELECT "user_id" FROM "session"
@@ -23,13 +23,15 @@ SELECT "id", "seller_id", "category_id", "title", "description", "price_cents", 
     FROM "gig" WHERE "id" = lpad(to_hex(:number::bigint), 32, '0')::uuid LIMIT 1
 \gset seen_
 
--- service::UnitOfWork::lock_viewer_and: store::users::lock_against_erasure, store::users::lock_all.
-SELECT "id", "erased_at" FROM "user" WHERE "id" IN (:reviewer::uuid) ORDER BY "id" ASC FOR KEY SHARE;
-SELECT "id", "erased_at" FROM "user" WHERE "id" IN (:seen_seller_id::uuid) ORDER BY "id" ASC FOR NO KEY UPDATE;
+-- service::UnitOfWork::lock_viewer_and: store::users::lock_actor_shared, store::users::lock_all.
+SELECT "id", "role", "verified_at", "authority_tag", "blocked_at", "erased_at"
+    FROM "user" WHERE "id" IN (:reviewer::uuid) ORDER BY "id" ASC FOR KEY SHARE;
+SELECT "id", "role", "verified_at", "authority_tag", "blocked_at", "erased_at"
+    FROM "user" WHERE "id" IN (:seen_seller_id::uuid) ORDER BY "id" ASC FOR NO KEY UPDATE;
 
--- service::gigs::require_can_work: store::users::find_all.
+-- service::gigs::require_can_work: store::users::find_standings.
 SELECT "id", "email", "email_key", "display_name", "password_hash", "role", "points", "verified_at", "created_at",
-       "legal_hold", "erased_at", "blocked_at"
+       "legal_hold", "erased_at", "blocked_at", "authority_tag"
     FROM "user" WHERE "id" IN (:seen_seller_id::uuid);
 
 -- store::gigs::lock_visible.

@@ -15,6 +15,12 @@ pub struct Model {
     /// Whether a reviewer asked to upload it again.
     pub asked_again: bool,
     pub uploaded_at: DateTimeUtc,
+    /// What was measured in the picture; null if an earlier version has stored it.
+    pub sharpness: Option<i32>,
+    pub glare_permille: Option<i32>,
+    pub brightness_permille: Option<i32>,
+    /// The data key that encrypts the image.
+    pub data_key_id: Option<Uuid>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -26,6 +26,8 @@ pub struct Model {
     pub erased_at: Option<DateTimeUtc>,
     /// Since when the user is blocked; null if they are not.
     pub blocked_at: Option<DateTimeUtc>,
+    /// The keyed tag of `role` and `verified_at`.
+    pub authority_tag: Option<Vec<u8>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -11,12 +11,16 @@ pub struct Model {
     /// Incremented by every change.
     pub version: i32,
     pub attempts_used: i32,
-    /// The key of the installation that wraps `wrapped_key`; null after erasure.
+    /// The key of the installation that wraps `wrapped_key`. Always null: data keys have their own table.
     pub key_id: Option<String>,
-    /// The data key of the user, wrapped; null after erasure.
+    /// A data key that an earlier version has stored here. Always null.
     pub wrapped_key: Option<Vec<u8>>,
+    /// The data key that encrypts the form; null after erasure.
+    pub data_key_id: Option<Uuid>,
     /// The form, encrypted.
     pub personal_info: Option<Vec<u8>>,
+    /// The version of the verification that the form is encrypted for; null if an earlier release has encrypted it.
+    pub personal_info_version: Option<i32>,
     pub personal_info_at: Option<DateTimeUtc>,
     /// Whether a reviewer asked to fill in the form again.
     pub personal_info_asked: bool,
@@ -35,6 +39,8 @@ pub struct Model {
     pub changed_at: DateTimeUtc,
     /// When the personal data was erased.
     pub erased_at: Option<DateTimeUtc>,
+    /// The keyed tag of the state.
+    pub state_tag: Option<Vec<u8>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

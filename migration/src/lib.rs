@@ -31,6 +31,15 @@ mod m20261129_000011_fingerprints;
 mod m20261129_000020_openings;
 mod m20261129_000021_inspections;
 mod m20261129_000022_proposals;
+mod m20261129_000030_review_keys;
+mod m20261129_000031_audit_chain;
+mod m20261129_000040_confidential_reasons;
+mod m20261129_000041_picture_quality;
+mod m20261129_000042_rights;
+mod m20261129_000060_picture_index;
+mod m20261129_000070_data_keys;
+mod m20261129_000071_authority_tags;
+mod m20261129_000072_held_versions;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -61,6 +70,15 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000020_openings::Migration),
             Box::new(m20261129_000021_inspections::Migration),
             Box::new(m20261129_000022_proposals::Migration),
+            Box::new(m20261129_000030_review_keys::Migration),
+            Box::new(m20261129_000031_audit_chain::Migration),
+            Box::new(m20261129_000040_confidential_reasons::Migration),
+            Box::new(m20261129_000041_picture_quality::Migration),
+            Box::new(m20261129_000042_rights::Migration),
+            Box::new(m20261129_000060_picture_index::Migration),
+            Box::new(m20261129_000070_data_keys::Migration),
+            Box::new(m20261129_000071_authority_tags::Migration),
+            Box::new(m20261129_000072_held_versions::Migration),
         ]
     }
 }

@@ -1,51 +1,57 @@
 //! Builds the gateway from a [`Config`], starts and stops it. Opens the services of a command ([`CliContext`]).
 
+mod database;
 pub mod file_limit;
 pub mod keys;
 pub mod memory_pages;
+mod operator;
+pub mod redis_connector;
+mod start_error;
+
+pub use database::{open_database, open_database_read_only};
+pub use start_error::StartError;
 
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::config::{Config, DatabaseAddress, RedisAddress};
+use crate::config::Config;
 use crate::events::bus::{Bus, BusReceiver};
 use crate::events::public_data_version::PublicDataVersion;
 use crate::events::redis_channel::RedisChannel;
-use crate::events::redis_connector::RedisConnector;
 use crate::events::signed_message::MessageKey;
 use crate::events::stream::Streams;
 use crate::events::tailer::LogTailer;
 use crate::http;
 use crate::http::state::AppState;
+use crate::media::Media;
 use crate::media::images::Bounds;
-use crate::media::{Media, create_private_dir};
+use crate::service::data_export::ExportPermits;
 use crate::service::erasure_journal::ErasureJournal;
 use crate::service::fair_queue::FairQueue;
 use crate::service::identity_access::OpeningCounters;
 use crate::service::images::DECODE_LIMITS;
+use crate::service::integrity::TagEnforcement;
 use crate::service::passwords::PasswordHasher;
+use crate::service::picture_index::PictureIndex;
 use crate::service::rate_limit::RateLimiter;
 use crate::service::tokens::TokenIssuer;
 use crate::service::url_signing::UrlSigner;
 use crate::service::{
-    IdGenerator, Services, SignInThrottle, background_jobs, earlier_versions, erasure, image_variants,
+    IdGenerator, Services, SignInThrottle, audit, background_jobs, earlier_versions, erasure, image_variants,
+    integrity,
 };
-use crate::store::{Database, categories, event_log, uncounted};
-
-/// The minimum statement timeout of PostgreSQL. Background jobs and commands may take longer than operations.
-const MIN_STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+use crate::store::{categories, event_log, uncounted};
 
 /// How long `stop` waits for running requests and open sockets.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(7);
@@ -55,27 +61,6 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a finished command waits until its events are published to Redis.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// Why the gateway could not start. Messages have one line and contain no secrets.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    #[error("cannot listen on {address}: {error}")]
-    Listen { address: SocketAddr, error: std::io::Error },
-    #[error("cannot use the data directory {directory}: {error}")]
-    DataDir { directory: String, error: String },
-    #[error("cannot use the database: {0}")]
-    Database(#[from] crate::store::Error),
-    #[error("the database {0} does not exist; run: gigway migrate up")]
-    NoDatabase(String),
-    #[error("the database has {0} pending migration(s); run: gigway migrate up")]
-    PendingMigrations(usize),
-    #[error("cannot use REDIS_URL: {0}")]
-    Redis(#[from] redis::RedisError),
-    #[error("cannot set up password hashing: {0}")]
-    PasswordHashing(crate::service::Error),
-    #[error("cannot remove what a restored backup or an earlier version has kept of erased users: {0}")]
-    Erasures(crate::service::Error),
-}
 
 /// A running gateway.
 #[derive(Debug)]
@@ -113,16 +98,19 @@ impl App {
         let (services, bus_receiver) =
             build_services(config, clock, address, &background, Bus::over_redis).await?;
         let services = Arc::new(services);
+        integrity::prepare(&services).await.map_err(StartError::Tags)?;
         erasure::replay_journal(&services).await.map_err(StartError::Erasures)?;
         earlier_versions::clean_up(&services).await.map_err(StartError::Erasures)?;
         background.start_tailer(&services, bus_receiver).await?;
         background.spawn(background_jobs::run(Arc::clone(&services)));
+        background.spawn(integrity::run(Arc::clone(&services)));
         background.spawn(image_variants::run(Arc::clone(&services)));
 
         let (stop, sockets, mutations) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
         let state = AppState::new(Arc::clone(&services), config, sockets.clone(), mutations.clone());
         let limits = file_limit::server_limits(config, file_limit::raise());
-        let server = tokio::spawn(http::server::serve(listener, http::router(state), stop.clone(), limits));
+        let service = http::request_service(state);
+        let server = tokio::spawn(http::server::serve(listener, service, stop.clone(), limits));
         Ok(Self { address, services, stop, sockets, mutations, server, background })
     }
 
@@ -215,7 +203,8 @@ impl CliContext {
         let background = Background::new();
         let (services, _) =
             build_services(config, clock, config.listen, &background, Bus::publish_only).await?;
-        Ok(Self { services, background })
+        integrity::prepare(&services).await.map_err(StartError::Tags)?;
+        Ok(Self { services: Services { operator: Some(operator::current()), ..services }, background })
     }
 
     /// Waits a short time until the events are published, then closes everything. If an event was not
@@ -241,55 +230,6 @@ impl Deref for CliContext {
     }
 }
 
-/// Opens the configured database without migrating it.
-///
-/// # Errors
-/// If it cannot be reached or created.
-pub async fn open_database(config: &Config) -> Result<Database, StartError> {
-    match &config.database {
-        DatabaseAddress::Sqlite(file) => {
-            if let Some(directory) = file.parent() {
-                create_database_dir(directory).map_err(|error| data_dir_error(config, &error))?;
-            }
-            Ok(Database::open_sqlite(file).await?)
-        }
-        DatabaseAddress::Postgres(url) => {
-            Ok(Database::connect_postgres(url.expose_secret(), statement_timeout(config)).await?)
-        }
-    }
-}
-
-/// Opens the configured database for a command that only reads. Nothing is created, migrated or changed.
-///
-/// # Errors
-/// `NoDatabase` if the SQLite file does not exist, `Database` if the database cannot be reached.
-pub async fn open_database_read_only(config: &Config) -> Result<Database, StartError> {
-    match &config.database {
-        DatabaseAddress::Sqlite(file) if !file.exists() => {
-            Err(StartError::NoDatabase(file.display().to_string()))
-        }
-        DatabaseAddress::Sqlite(file) => Ok(Database::open_sqlite_read_only(file).await?),
-        DatabaseAddress::Postgres(url) => {
-            let url = url.expose_secret();
-            Ok(Database::connect_postgres_read_only(url, statement_timeout(config)).await?)
-        }
-    }
-}
-
-fn statement_timeout(config: &Config) -> Duration {
-    let operations = &config.operations;
-    operations.query_timeout().max(operations.mutation_timeout()).max(MIN_STATEMENT_TIMEOUT)
-}
-
-/// Creates the directory of the database file. An existing one may be shared with other programs, and is not changed.
-fn create_database_dir(directory: &Path) -> std::io::Result<()> {
-    if directory.as_os_str().is_empty() || directory.exists() {
-        Ok(())
-    } else {
-        create_private_dir(directory)
-    }
-}
-
 /// Opens the directory of the images, and creates it if needed.
 ///
 /// # Errors
@@ -299,16 +239,12 @@ pub fn open_media(config: &Config) -> Result<Media, StartError> {
     // Larger than gig images, so that small print stays legible.
     let documents = Bounds { stored_max_side: 3000, stored_max_bytes: 4 * 1024 * 1024, ..Bounds::default() };
     Media::in_directory(&blob_directory(config), bounds, documents)
-        .map_err(|error| data_dir_error(config, &error))
+        .map_err(|error| StartError::data_dir(config, &error))
 }
 
 /// The directory of the images.
 pub fn blob_directory(config: &Config) -> PathBuf {
     config.data_dir.join("blobs")
-}
-
-fn data_dir_error(config: &Config, error: &dyn std::fmt::Display) -> StartError {
-    StartError::DataDir { directory: config.data_dir.display().to_string(), error: error.to_string() }
 }
 
 /// Migrates the database and builds the services. `make_bus` is called only if Redis is configured.
@@ -319,15 +255,16 @@ async fn build_services(
     background: &Background,
     make_bus: impl FnOnce(&RedisChannel, &TaskTracker, &CancellationToken) -> (Bus, BusReceiver),
 ) -> Result<(Services, BusReceiver), StartError> {
-    let token_secrets = keys::token_secrets(config).map_err(|error| data_dir_error(config, &error))?;
+    let token_secrets = keys::token_secrets(config).map_err(|error| StartError::data_dir(config, &error))?;
     let passwords = PasswordHasher::new().map_err(StartError::PasswordHashing)?;
-    let vault = keys::vault(config).map_err(|error| data_dir_error(config, &error))?;
+    let vault = keys::vault(config).map_err(|error| StartError::data_dir(config, &error))?;
     let media = open_media(config)?;
     let db = open_database(config).await?;
     db.migrate().await?;
+    audit::begin(&db, &vault, clock.now()).await.map_err(StartError::AuditTrail)?;
     let catalogue = categories::all(db.read()).await?.into_iter().collect();
     let epoch = event_log::epoch(db.read()).await?;
-    let redis = config.redis.as_ref().map(redis_connector).transpose()?;
+    let redis = config.redis.as_ref().map(redis_connector::of_address).transpose()?;
     let (bus, bus_receiver) = match &redis {
         None => Bus::in_process(),
         Some(connector) => {
@@ -363,7 +300,9 @@ async fn build_services(
         public_data_version,
         media,
         decode_queue: FairQueue::new(DECODE_LIMITS),
+        picture_index: PictureIndex::default(),
         vault,
+        operator: None,
         tokens: TokenIssuer::new(&token_secrets, &public_url, is_issuer_checked, token_lifetime),
         passwords,
         url_signer: UrlSigner::new(&token_secrets),
@@ -371,28 +310,13 @@ async fn build_services(
         rate_limiter,
         refresh_retry_window: config.refresh_retry_window,
         erasure_journal: ErasureJournal::new(config.erasure_journal.clone()),
+        consent_version: config.consent_version.clone(),
+        data_exports: ExportPermits::default(),
         event_retention: config.event_retention,
         ids: IdGenerator::default(),
         opening_counters: OpeningCounters::default(),
+        tag_enforcement: TagEnforcement::default(),
         public_url,
     };
     Ok((services, bus_receiver))
-}
-
-/// Returns a connector to the configured Redis.
-///
-/// # Errors
-/// If an address is malformed.
-pub fn redis_connector(address: &RedisAddress) -> Result<RedisConnector, StartError> {
-    Ok(match address {
-        RedisAddress::Nodes(nodes) => {
-            let clients = nodes.iter().map(|node| redis::Client::open(node.clone()));
-            RedisConnector::Nodes(clients.collect::<redis::RedisResult<_>>()?)
-        }
-        RedisAddress::Sentinels { sentinels, master, node } => RedisConnector::Sentinels {
-            sentinels: sentinels.clone(),
-            master: master.clone(),
-            node: node.clone(),
-        },
-    })
 }

@@ -9,13 +9,23 @@ use crate::app::{file_limit, keys};
 use crate::cli::Failure;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, DatabaseAddress};
-use crate::store::{Database, data_keys};
+use crate::domain::id::{PublicId, VerificationId};
+use crate::service::audit;
+use crate::service::integrity;
+use crate::service::integrity::{MarkerState, Mismatch};
+use crate::store::audit::chain;
+use crate::store::audit::protection;
+use crate::store::audit::protection::Protection;
+use crate::store::{Database, data_keys, users};
 
 /// How long a check can take.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The largest acceptable difference between this machine's clock and the database's.
 const CLOCK_SKEW_MAX: Duration = Duration::from_secs(2);
+
+/// How many rows with a wrong tag are named.
+const MISMATCHES_SHOWN: usize = 20;
 
 /// The lowest acceptable limit of open files.
 const OPEN_FILES_MIN: usize = 1024;
@@ -51,6 +61,21 @@ pub(super) async fn run(config: &Config) -> Result<ExitCode, Failure> {
             "keys",
             match &database {
                 Ok(db) => with_timeout(check_keys(config, db)).await,
+                Err(_) => Err("cannot be checked without the database".into()),
+            },
+        ),
+        (
+            "audit",
+            match &database {
+                Ok(db) => with_timeout(check_audit_trail(config, db)).await,
+                Err(_) => Err("cannot be checked without the database".into()),
+            },
+        ),
+        (
+            "tags",
+            match &database {
+                // Reads every user, which may take longer than the other checks.
+                Ok(db) => check_tags(config, db).await,
                 Err(_) => Err("cannot be checked without the database".into()),
             },
         ),
@@ -123,7 +148,7 @@ async fn check_redis(config: &Config) -> CheckResult {
     let Some(address) = &config.redis else {
         return Ok("not configured; events stay in the process, which is enough for one gateway".into());
     };
-    let connector = redis_connector(address).map_err(|error| error.to_string())?;
+    let connector = redis_connector::of_address(address).map_err(|error| error.to_string())?;
     connector.ping().await.map_err(|error| error.to_string())?;
     Ok("reachable".into())
 }
@@ -138,10 +163,78 @@ async fn check_blobs(config: &Config) -> CheckResult {
     Ok("readable".into())
 }
 
+/// How the database protects the audit trail, and whether its head is genuine. `gigway audit verify` checks all of it.
+async fn check_audit_trail(config: &Config, db: &Database) -> CheckResult {
+    // The check of the database reports an error: there may be no tables yet.
+    let Ok(stored) = chain::find_head(db.read()).await else { return Ok("none yet".into()) };
+    let Some(stored) = stored else { return Ok("`gigway serve` will begin its chain".into()) };
+    let entries = format!("{} entries (gigway audit verify)", stored.head.count);
+    if keys::are_present(config).map_err(|error| error.to_string())? {
+        let vault = keys::vault(config).map_err(|error| error.to_string())?;
+        if !audit::is_head_genuine(&vault, &stored) {
+            return Err(format!("the head was altered; {entries}"));
+        }
+    }
+    match protection::check(db.read()).await.map_err(|error| error.to_string())? {
+        Protection::Triggers
+            if config.is_production() && matches!(config.database, DatabaseAddress::Postgres(_)) =>
+        {
+            Ok(format!(
+                "{entries}; protected by triggers only: its tables can belong to another role (docs/SECURITY.md)"
+            ))
+        }
+        Protection::Triggers => Ok(format!("{entries}; protected by triggers")),
+        Protection::OtherRole(owner) => Ok(format!("{entries}; its tables belong to the role {owner}")),
+        Protection::Broken(problem) => Err(problem),
+    }
+}
+
+/// Whether somebody has changed a role, a verified identity or a verification past the gateway.
+async fn check_tags(config: &Config, db: &Database) -> CheckResult {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let has_tags = db.pending_migrations().await.map_err(|error| text(&error))?.is_empty();
+    if !has_tags || !keys::are_present(config).map_err(|error| text(&error))? {
+        return Ok("none: `gigway serve` will write them".into());
+    }
+    let vault = keys::vault(config).map_err(|error| text(&error))?;
+    let now = SystemClock.now();
+    match integrity::marker_state(db.read(), &vault, now).await.map_err(|error| text(&error))? {
+        MarkerState::None if users::count(db.read()).await.map_err(|error| text(&error))? == 0 => {
+            return Ok("none: `gigway serve` will write them".into());
+        }
+        MarkerState::None => {
+            return Err(
+                "no row has one: if `gigway serve` has run with this release or a later one, somebody has \
+                        removed them past the gateway"
+                    .into(),
+            );
+        }
+        MarkerState::Introduced(None) => return Ok("`gigway serve` is writing those of existing rows".into()),
+        MarkerState::Altered => {
+            return Err(
+                "the row of integrity_marker, which says since when rows have tags, was changed or deleted \
+                        past the gateway"
+                    .into(),
+            );
+        }
+        MarkerState::Introduced(Some(_)) | MarkerState::Enforced => {}
+    }
+    let found = integrity::find_mismatches(db.read(), &vault).await.map_err(|error| text(&error))?;
+    if found.is_empty() {
+        return Ok("roles, verified identities and verifications are as the gateway wrote them".into());
+    }
+    let names = found.iter().take(MISMATCHES_SHOWN).map(|mismatch| match mismatch {
+        Mismatch::Authority(id) => id.to_public(),
+        Mismatch::Verification(id) => VerificationId::from(*id).to_public(),
+    });
+    let names = names.collect::<Vec<_>>().join(", ");
+    Err(format!("{} rows were changed past the gateway, or have no tag yet: {names}", found.len()))
+}
+
 async fn check_keys(config: &Config, db: &Database) -> CheckResult {
     // An error counts as "no key", because the table does not exist before the first migration. The check of
     // the database reports other errors.
-    let used = data_keys::key_ids(db.read()).await.unwrap_or_default();
+    let used = data_keys::key_ids(db.keys(), db.read()).await.unwrap_or_default();
     if !keys::are_present(config).map_err(|error| error.to_string())? {
         if used.is_empty() {
             return Ok("none: `gigway serve` will generate them in the data directory".into());
@@ -154,7 +247,22 @@ async fn check_keys(config: &Config, db: &Database) -> CheckResult {
     if !missing.is_empty() {
         return Err(format!("data are encrypted with missing keys: {}", missing.join(", ")));
     }
+    let without_key = data_keys::count_missing(db.keys(), db.read()).await;
+    let without_key = without_key.map_err(|error| format!("the data keys cannot be read: {error}"))?;
+    if without_key > 0 {
+        return Err(format!("{without_key} data keys are missing; restore the newest dump of the data keys"));
+    }
+    let newest = vault.newest_key_id();
+    let old = data_keys::count_wrapped_by_old_keys(db.keys(), db.read(), newest).await.unwrap_or_default();
+    let since = data_keys::encryption_key_since(db.keys(), db.read(), newest).await.unwrap_or_default();
+    let mut notes = String::new();
+    if old > 0 {
+        notes = format!("; {old} data keys are still wrapped with older ones");
+    }
+    if let Some(days) = since.map(|since| (SystemClock.now() - since).num_days()).filter(|days| *days > 0) {
+        notes = format!("{notes}; it is in use for {days} days");
+    }
     let source =
         if config.encryption_keys.is_empty() { "generated, in the data directory" } else { "configured" };
-    Ok(format!("{source}; new data are encrypted with {:?}", vault.newest_key_id()))
+    Ok(format!("{source}; new data are encrypted with {newest:?}{notes}"))
 }

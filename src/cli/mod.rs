@@ -63,7 +63,7 @@ enum Command {
         #[command(subcommand)]
         command: log::Command,
     },
-    /// Print the audit trail of a user
+    /// Print the audit trail of a user, or verify, export or shorten the whole trail
     Audit(audit::Audit),
     /// Erase data whose retention period is over
     Retention {

@@ -9,6 +9,7 @@ use crate::app::CliContext;
 use crate::cli::Failure;
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::service::audit::removal;
 use crate::service::{event_log, retention};
 
 #[derive(Subcommand, Debug)]
@@ -22,11 +23,19 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
     let services = CliContext::open(config, Arc::new(SystemClock)).await?;
     let summary = retention::apply(&services).await?;
     let pruned = event_log::prune(&services).await?;
+    let removed = removal::remove_expired(&services).await?;
     services.close().await?;
     println!(
         "Erased: images of {} verifications, {} abandoned verifications, {} expired records, \
-         {} fingerprints, {pruned} events.",
-        summary.documents, summary.abandoned, summary.records, summary.fingerprints
+         {} fingerprints, {} unused data keys, {pruned} events, {removed} entries of the audit trail. \
+         Returned: {} verifications that nobody has reviewed. Erased on request: {} users.",
+        summary.documents,
+        summary.abandoned,
+        summary.records,
+        summary.fingerprints,
+        summary.data_keys,
+        summary.unreviewed,
+        summary.requested
     );
     Ok(ExitCode::SUCCESS)
 }

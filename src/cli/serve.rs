@@ -6,6 +6,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::app::App;
 use crate::cli::Failure;
@@ -78,9 +82,15 @@ fn init_logging(config: &Config) {
         .with_ansi(colored)
         .log_internal_errors(false);
     match config.log_format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => log.finish().with(filter_fn(may_be_logged)).init(),
+        LogFormat::Json => log.json().flatten_event(true).finish().with(filter_fn(may_be_logged)).init(),
     }
+}
+
+/// Whatever the filter says, the log must have no credentials: tungstenite traces the messages of WebSockets, which have
+/// access tokens.
+fn may_be_logged(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() != Level::TRACE || !metadata.target().starts_with("tungstenite")
 }
 
 /// The URLs of the gateway, for the terminal.

@@ -39,8 +39,8 @@ pub use crate::config::encryption_key::EncryptionKey;
 pub use crate::config::operation_limits::OperationLimits;
 pub use crate::config::parsing::parse_key_list;
 use crate::config::parsing::{
-    parse_database_url, parse_encryption_keys, parse_environment, parse_get_requests, parse_header_names,
-    parse_limits, parse_listen_address, parse_log_filter, parse_log_format, parse_number,
+    parse_consent_version, parse_database_url, parse_encryption_keys, parse_environment, parse_get_requests,
+    parse_header_names, parse_limits, parse_listen_address, parse_log_filter, parse_log_format, parse_number,
     parse_operation_limits, parse_origins, parse_public_url, parse_rate_limits, parse_redis_url,
     parse_seconds, parse_secret, parse_switch, parse_trusted_proxies,
 };
@@ -158,6 +158,8 @@ pub struct Config {
     pub cache_bytes: u64,
     /// How long the event log keeps events. A client can resume for that long.
     pub event_retention: TimeDelta,
+    /// The version of the text that applicants must agree to, if they must.
+    pub consent_version: Option<String>,
     pub limits: Limits,
     /// A filter of `tracing_subscriber`.
     pub log: String,
@@ -285,6 +287,7 @@ impl Config {
                 parse_number("GIGWAY_EVENTS_KEPT_DAYS", settings.events_kept_days.as_deref(), 1_u16, 30)?
                     .into(),
             ),
+            consent_version: parse_consent_version(settings.consent_version.as_deref())?,
             limits: parse_limits(settings.limits.as_deref())?,
             log: parse_log_filter(settings.log)?,
             log_format: parse_log_format(settings.log_format.as_deref(), is_production)?,

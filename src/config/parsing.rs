@@ -22,6 +22,8 @@ use crate::config::{
 };
 use crate::domain::limits::Limits;
 use crate::domain::rate_limits::RateLimitRules;
+use crate::domain::rights::{CONSENT_VERSION_MAX_CHARS, check_consent};
+use crate::domain::violation::Validator;
 
 /// The bits in front of an IPv4 address in an IPv6 address that stands for it.
 const MAPPED_PREFIX_BITS: u8 = 96;
@@ -176,6 +178,17 @@ pub(super) fn parse_header_names(text: Option<&str>) -> Result<Vec<String>, Conf
             Err(ConfigError::new("GIGWAY_ALLOWED_HEADERS", problem, "x-client-version,x-b3-traceid"))
         })
         .collect()
+}
+
+pub(super) fn parse_consent_version(text: Option<&str>) -> Result<Option<String>, ConfigError> {
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
+    let mut validator = Validator::default();
+    let version = check_consent(Some(text), None, &mut validator);
+    validator.finish().map(|()| version).map_err(|_| {
+        let problem =
+            format!("is {text:?}: expected one line of at most {CONSENT_VERSION_MAX_CHARS} characters");
+        ConfigError::new("GIGWAY_CONSENT_VERSION", problem, "2026-11")
+    })
 }
 
 /// Whether this is an origin or, with `*.` in front of a domain of at least two labels, the origins of its

@@ -206,6 +206,11 @@ pub struct Settings {
     #[arg(long, env = "GIGWAY_EVENTS_KEPT_DAYS", global = true, value_name = "DAYS")]
     pub events_kept_days: Option<String>,
 
+    /// version of the text that applicants must agree to when they submit their verification, such as 2026-11
+    /// [default: none, they need not]
+    #[arg(long, env = "GIGWAY_CONSENT_VERSION", global = true, value_name = "TEXT")]
+    pub consent_version: Option<String>,
+
     /// limits of the domain, as JSON such as {"gig":{"imagesMax":8}}; omitted limits keep their defaults
     #[arg(long, env = "GIGWAY_LIMITS", global = true, value_name = "JSON")]
     pub limits: Option<String>,

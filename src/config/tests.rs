@@ -149,3 +149,12 @@ fn the_url_of_a_database_names_its_host() {
         assert!(error.starts_with("DATABASE_URL names no host"), "{url}: {error}");
     }
 }
+
+#[test]
+fn the_version_of_the_consent_is_one_short_line() {
+    let variable = |version: &str| invalid_variable(|s| s.consent_version = Some(version.to_owned()));
+    assert_eq!(variable(" 2026-11 "), None);
+    assert_eq!(variable(""), None);
+    assert_eq!(variable("2026\n11"), Some("GIGWAY_CONSENT_VERSION"));
+    assert_eq!(variable(&"x".repeat(101)), Some("GIGWAY_CONSENT_VERSION"));
+}

@@ -13,6 +13,7 @@ mod people;
 mod tests;
 pub mod verifications;
 
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
 use bytes::Bytes;
@@ -23,14 +24,18 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use uuid::Uuid;
 
+use crate::demo::history::History;
 use crate::domain::category::Category;
-use crate::domain::id::ImageId;
+use crate::domain::gig::Gig;
+use crate::domain::id::{ImageId, SubjectId};
 use crate::domain::image::{GigImage, VARIANTS_VERSION};
 use crate::domain::limits::Limits;
+use crate::domain::review::Decision;
 use crate::domain::violation::Violation;
 use crate::media::images::variants::Variants;
 use crate::media::images::{Bounds, EncodedImage};
-use crate::service::{Error, Result, Services};
+use crate::service::review_texts::Sealer;
+use crate::service::{Error, Result, Services, UnitOfWork};
 use crate::store;
 use crate::store::{categories, images, reviews, users};
 
@@ -213,20 +218,42 @@ async fn store_all(
 
     let mut work = services.begin().await?;
     for user in demo.people.all() {
-        if !users::insert(work.tx(), user).await? {
+        if !users::insert(work.tx(), services, user).await? {
             return Ok(false);
         }
     }
     let history = &demo.history;
-    store::gigs::insert_all(work.tx(), &history.gigs).await?;
+    let (gigs, decisions) = seal(services, &work, history).await?;
+    store::gigs::insert_all(work.tx(), &gigs).await?;
     images::insert_attached(work.tx(), &attached.rows, services.now()).await?;
     reviews::insert_all(work.tx(), &history.items).await?;
-    reviews::insert_decisions(work.tx(), &history.decisions).await?;
+    reviews::insert_sealed_decisions(work.tx(), &decisions).await?;
     for (_, event) in &history.events {
         work.record(event.clone());
     }
     work.commit().await?;
     Ok(true)
+}
+
+/// The gigs and the decisions of the history, with the texts of reviewers sealed.
+async fn seal(
+    services: &Services,
+    work: &UnitOfWork<'_>,
+    history: &History,
+) -> Result<(Vec<Gig>, Vec<Decision>)> {
+    let mut sealer = Sealer::new(services, work);
+    let (mut gigs, mut decisions) = (history.gigs.clone(), Vec::with_capacity(history.decisions.len()));
+    for gig in &mut gigs {
+        let reasons = std::mem::take(&mut gig.review_reasons);
+        gig.review_reasons = sealer.reasons(gig.seller_id, SubjectId::Gig(gig.id), reasons).await?;
+    }
+    let sellers: HashMap<_, _> = gigs.iter().map(|gig| (SubjectId::Gig(gig.id), gig.seller_id)).collect();
+    for decision in &history.decisions {
+        let seller_id = sellers.get(&decision.subject_id).copied();
+        let seller_id = seller_id.ok_or_else(|| Error::internal("a demo decision is about no demo gig"))?;
+        decisions.push(sealer.decision(seller_id, decision.clone()).await?);
+    }
+    Ok((gigs, decisions))
 }
 
 async fn delete_blobs(services: &Services, attached: &AttachedImages) {

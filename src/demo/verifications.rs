@@ -9,6 +9,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::stream::{self, TryStreamExt};
 use image::imageops::FilterType;
 use image::{DynamicImage, Rgb, RgbImage};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 use crate::domain::entered::Entered;
 use crate::domain::id::{SessionId, SubjectId};
@@ -30,6 +32,7 @@ use crate::store::users;
 /// not begun either.
 ///
 /// The last one submits the number of the first one's document, which was rejected as altered: see [`document_number`].
+/// So of the two in review, one has flags and one has none.
 const TARGET_STATUSES: [(&str, TargetStatus); 11] = [
     ("callum", TargetStatus::Rejected),
     ("mei", TargetStatus::Cleared),
@@ -119,7 +122,7 @@ async fn seed_verification(
     let image = drawn.map_err(Error::internal)??;
     let (kind, side) = (DocumentType::Passport, DocumentSide::Front);
     verifications::upload_document(services, applicant, kind, side, image).await?;
-    verifications::submit(services, applicant).await?;
+    verifications::submit(services, applicant, services.consent_version.as_deref()).await?;
     let decisions: &[(VerificationDecision, Option<&str>)] = match target_status {
         TargetStatus::InProgress | TargetStatus::InReview => &[],
         TargetStatus::ActionRequired => {
@@ -209,6 +212,11 @@ fn document_number(number: u32) -> String {
     format!("SPEC{number:05}")
 }
 
+/// Where the portrait is on the page, and its size.
+const PORTRAIT: ((u32, u32), (u32, u32)) = ((5, 6), (18, 22));
+
+const INK: Rgb<u8> = Rgb([70, 80, 110]);
+
 /// The letters of SPECIMEN as bitmaps of five by seven pixels.
 const LETTERS: [[u8; 7]; 8] = [
     [0b01111, 0b10000, 0b10000, 0b01110, 0b00001, 0b00001, 0b11110],
@@ -221,29 +229,30 @@ const LETTERS: [[u8; 7]; 8] = [
     [0b10001, 0b11001, 0b10101, 0b10011, 0b10001, 0b10001, 0b10001],
 ];
 
-/// Draws a page of a passport: a portrait, lines, and SPECIMEN across it. It is drawn small and enlarged,
-/// which is fast even in debug builds.
-fn specimen(number: u32) -> Result<Bytes> {
+/// Draws a page of a passport: a portrait, lines of words, and SPECIMEN across it. Portrait and words differ from
+/// person to person, so that no picture looks like that of another account. It is drawn small and enlarged, which is
+/// fast even in debug builds.
+///
+/// # Errors
+/// The drawing cannot be encoded.
+pub fn specimen(number: u32) -> Result<Bytes> {
+    let mut rng = StdRng::seed_from_u64(u64::from(number));
     let tint = u8::try_from(150 + number * 7 % 80).unwrap_or(u8::MAX);
-    let (paper, ink, red) = (Rgb([235, tint, 215]), Rgb([70, 80, 110]), Rgb([190, 30, 40]));
+    let (paper, red) = (Rgb([235, tint, 215]), Rgb([190, 30, 40]));
     let mut page = RgbImage::from_pixel(72, 48, paper);
-    let mut fill = |left: u32, top: u32, width: u32, height: u32, color| {
-        for y in top..top + height {
-            for x in left..left + width {
-                page.put_pixel(x, y, color);
-            }
-        }
-    };
-    fill(5, 6, 18, 22, ink);
-    fill(10, 9, 8, 9, paper);
-    fill(8, 20, 12, 8, paper);
+    draw_portrait(&mut page, &mut rng);
     for line in 0..5 {
-        fill(28, 8 + line * 4, 20 + (number + line * 5) % 18, 1, ink);
+        let mut left = 28;
+        while left < 64 {
+            let length = rng.random_range(2..7);
+            fill(&mut page, (left, 8 + line * 4), (length, 1), INK);
+            left += length + rng.random_range(1..4);
+        }
     }
     for (position, letter) in (0_u32..).zip(LETTERS) {
         for (y, row) in (0_u32..).zip(letter) {
             for x in (0..5).filter(|x| row & (0b10000 >> x) != 0) {
-                fill(12 + position * 6 + x, 34 + y, 1, 1, red);
+                fill(&mut page, (12 + position * 6 + x, 34 + y), (1, 1), red);
             }
         }
     }
@@ -252,14 +261,63 @@ fn specimen(number: u32) -> Result<Bytes> {
     Ok(encoded.bytes)
 }
 
+/// Draws the head and the shoulders of a made-up person.
+fn draw_portrait(page: &mut RgbImage, rng: &mut StdRng) {
+    let mut color = |range: std::ops::Range<u8>| Rgb([(); 3].map(|()| rng.random_range(range.clone())));
+    let (background, clothes, hair, skin) =
+        (color(150..230), color(20..200), color(20..120), color(120..230));
+    fill(page, PORTRAIT.0, PORTRAIT.1, background);
+    let (width, height) = (rng.random_range(4..7), rng.random_range(5..8));
+    fill_ellipse(page, (14, 28), (rng.random_range(6..10), rng.random_range(4..7)), clothes);
+    fill_ellipse(page, (14, rng.random_range(13..16)), (width + rng.random_range(0..3), height), hair);
+    fill_ellipse(page, (14, 16), (width, height), skin);
+    let (apart, eyes) = (rng.random_range(1..4), rng.random_range(13..16));
+    for x in [14 - apart, 14 + apart] {
+        fill(page, (x, eyes), (1, 1), INK);
+    }
+    fill(page, (rng.random_range(11..14), 19), (rng.random_range(2..6), 1), INK);
+}
+
+fn fill(page: &mut RgbImage, (left, top): (u32, u32), (width, height): (u32, u32), color: Rgb<u8>) {
+    for y in top..top + height {
+        for x in left..left + width {
+            page.put_pixel(x, y, color);
+        }
+    }
+}
+
+/// Fills an ellipse, within the portrait.
+fn fill_ellipse(page: &mut RgbImage, middle: (u32, u32), (across, down): (u32, u32), color: Rgb<u8>) {
+    let ((left, top), (width, height)) = PORTRAIT;
+    for y in top..top + height {
+        for x in left..left + width {
+            let (dx, dy) = (x.abs_diff(middle.0) * down, y.abs_diff(middle.1) * across);
+            if dx * dx + dy * dy <= (across * down).pow(2) {
+                page.put_pixel(x, y, color);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::images::perceptual::{Comparison, Preview};
 
     #[test]
-    fn a_specimen_is_large_enough_and_unique() {
-        let first = image::load_from_memory(&specimen(1).unwrap()).unwrap();
-        assert!(first.width().min(first.height()) >= 600);
-        assert_ne!(specimen(1).unwrap(), specimen(2).unwrap());
+    fn specimens_are_large_enough_and_look_different() {
+        let pictures = (1_u32..).zip(TARGET_STATUSES).map(|(number, _)| {
+            let picture = image::load_from_memory(&specimen(number).unwrap()).unwrap().into_rgb8();
+            assert!(picture.width().min(picture.height()) >= 600);
+            Preview::of(&picture).unwrap()
+        });
+        let pictures: Vec<_> = pictures.collect();
+        for (first, picture) in pictures.iter().enumerate() {
+            let comparison = Comparison::new(picture);
+            for (second, other) in pictures.iter().enumerate() {
+                let is_same = comparison.matches(&other.signature());
+                assert_eq!(is_same, first == second, "{} and {}", first + 1, second + 1);
+            }
+        }
     }
 }

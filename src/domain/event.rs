@@ -81,14 +81,16 @@ impl EventBody {
         }
     }
 
-    /// The event that `verification` changed. `previous` is its status before, which can equal the current one.
+    /// The event that `verification` changed. `previous` is its status before, which can equal the current one. The
+    /// codes are those that the applicant sees: confidential ones are in no event.
     pub fn verification_status(verification: &Verification, previous: VerificationStatus) -> Self {
+        let reasons = verification.reasons_for_applicant();
         Self::VerificationStatus {
             user_id: verification.user_id,
             version: verification.version,
             previous,
             status: verification.status,
-            reason_codes: verification.reasons.iter().map(|reason| reason.code.clone()).collect(),
+            reason_codes: reasons.into_iter().map(|reason| reason.code).collect(),
         }
     }
 

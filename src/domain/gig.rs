@@ -275,6 +275,8 @@ mod tests {
             message: "It is spam.".into(),
             field: None,
             retryable,
+            is_final: false,
+            sealed: None,
         }
     }
 

@@ -46,6 +46,8 @@ pub enum IdKind {
     Category,
     #[strum(serialize = "vwr")]
     Viewer,
+    #[strum(serialize = "hld")]
+    HeldVersion,
 }
 
 /// An id that clients see, under the prefix of its kind.
@@ -148,6 +150,8 @@ public_ids! {
     CategoryId = Category,
     /// A user as the viewer: `vwr_`. It has the user's UUID.
     ViewerId = Viewer,
+    /// Something that a person under a legal hold has replaced or deleted: `hld_`.
+    HeldVersionId = HeldVersion,
 }
 
 typed_ids! {
@@ -163,6 +167,8 @@ typed_ids! {
     OpeningId,
     /// One run of a mutation that has an idempotency key.
     AttemptId,
+    /// A data key of a user.
+    DataKeyId,
 }
 
 impl From<UserId> for VerificationId {
@@ -181,6 +187,16 @@ impl VerificationId {
     /// The user whose verification it is.
     pub const fn user_id(self) -> UserId {
         UserId(self.0)
+    }
+}
+
+impl DataKeyId {
+    /// The id of a key of what reviewers write about the user that an earlier version has stored, without an id. No
+    /// other key has it: ids that are made have the version 7, and this one has another version.
+    pub const fn of_earlier_review_key(user: UserId) -> Self {
+        let mut bytes = *user.0.as_bytes();
+        bytes[6] ^= 0xF0;
+        Self(Uuid::from_bytes(bytes))
     }
 }
 

@@ -93,7 +93,7 @@ limit_table! {
 
 limit_table! {
     /// Limits of an identity verification, checked in `src/domain/verification`,
-    /// `src/domain/personal_info.rs`, `src/domain/permission.rs` (the level) and
+    /// `src/domain/personal_info.rs`, `src/domain/picture_quality.rs`, `src/domain/permission.rs` (the level) and
     /// `src/service/verifications.rs` (uploads).
     pub struct VerificationLimits {
         /// Bytes of the image of a document as it is uploaded.
@@ -112,6 +112,12 @@ limit_table! {
         second_reviewer: bool = false;
         /// The minimum number of pixels along the shorter side of the image of a document.
         document_min_pixels: u32 = 600;
+        /// A picture is blurred if its sharpness, the variance of the Laplacian, is below this. 0 for no warning.
+        picture_sharpness_min: i32 = 60, in 0..=100_000;
+        /// A picture has glare if more of it shows nothing but light, in percent. 100 for no warning.
+        picture_glare_max_percent: i32 = 2, in 0..=100;
+        /// A picture is dark if its bright parts are darker, in percent of white. 0 for no warning.
+        picture_brightness_min_percent: i32 = 35, in 0..=100;
     }
 }
 
@@ -164,17 +170,23 @@ limit_table! {
 
 limit_table! {
     /// How long the personal data of a verification is stored. `src/service/retention.rs` erases it, except
-    /// under a legal hold.
+    /// under a legal hold. How long a request of a user waits is also a row here.
     pub struct RetentionLimits {
         /// Days from the decision until the images are erased.
         documents_days: i32 = 180, in 1..=36_500;
         /// Days from the last change until a verification that was never submitted is erased.
         abandoned_days: i32 = 30, in 1..=36_500;
+        /// Days from the submission until a verification that nobody has reviewed is returned, and its data erased.
+        unreviewed_days: i32 = 90, in 1..=36_500;
+        /// Days from the request of a user to be erased until the erasure, in which they can cancel it.
+        erasure_waiting_days: i32 = 14, in 0..=30;
         /// Days from the decision until the encrypted form and the decisions are erased.
         records_days: i32 = 5 * 365, in 1..=36_500;
         /// Days from a decision for fraud or sanctions until the fingerprints of the submission are deleted. They are
         /// kept after an erasure.
         fingerprints_days: i32 = 5 * 365, in 1..=36_500;
+        /// Days until an entry of the audit trail is removed; 0 for never.
+        audit_days: i32 = 0, in 0..=36_500;
     }
 }
 
@@ -194,6 +206,16 @@ impl RetentionLimits {
     /// A verification that was never submitted is erased if its last change was before this.
     pub fn abandoned_cutoff(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         now - TimeDelta::days(i64::from(self.abandoned_days))
+    }
+
+    /// A verification that nobody has reviewed is returned if it was submitted before this.
+    pub fn unreviewed_cutoff(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        now - TimeDelta::days(i64::from(self.unreviewed_days))
+    }
+
+    /// Entries of the audit trail from before this are removed; `None` if they are kept for ever.
+    pub fn audit_cutoff(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        (self.audit_days > 0).then(|| now - TimeDelta::days(i64::from(self.audit_days)))
     }
 
     /// The form and the decisions are erased if the decision was before this.

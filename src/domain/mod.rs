@@ -11,8 +11,10 @@
 //! | who may decide a verification, second reviewer | `verification_decision.rs` | `FourEyesLimits` |
 //! | widths and alternative text of an image | `image.rs` | `GigLimits` |
 //! | form of a verification | `personal_info.rs` | `VerificationLimits` |
+//! | quality of pictures of documents | `picture_quality.rs` | `VerificationLimits` |
 //! | review queue, decisions | `review.rs` | `ReviewLimits` |
 //! | what the record says about a submission | `flag.rs` | |
+//! | consent, requests to be erased | `rights.rs` | `RetentionLimits` |
 //! | figures of the review queue | `review_summary.rs` | |
 //! | record of decisions, proposals | `review_record.rs` | `FourEyesLimits` |
 //! | reason codes | `reason.rs` | `ReviewLimits` |
@@ -26,6 +28,8 @@
 //! | event log | `event.rs` | |
 
 pub mod account;
+pub mod audit;
+pub mod authority;
 pub mod blob;
 pub mod category;
 pub mod country;
@@ -36,6 +40,7 @@ pub mod flag;
 pub mod gig;
 pub mod gig_filter;
 pub mod gig_form;
+pub mod held_version;
 pub mod id;
 pub mod image;
 pub(crate) mod limit_table;
@@ -46,12 +51,15 @@ pub mod money;
 pub mod network;
 pub mod permission;
 pub mod personal_info;
+pub mod picture_quality;
 pub mod rate_limits;
 pub mod reason;
 pub mod review;
 pub mod review_kind;
 pub mod review_record;
 pub mod review_summary;
+pub mod rights;
+pub mod sealed_text;
 pub mod search;
 pub mod text;
 pub mod token_bucket;

@@ -13,7 +13,7 @@ use crate::domain::gig::GigTransition;
 use crate::domain::id::{DecisionId, ReviewItemId, SubjectId, UserId};
 use crate::domain::limits::ReviewLimits;
 use crate::domain::message::message;
-use crate::domain::reason::ReviewReason;
+use crate::domain::reason::{ReasonForm, ReviewReason, is_confidential};
 use crate::domain::review_record::RecordKind;
 use crate::domain::verification::VerificationTransition;
 use crate::domain::violation::{Validator, Violation, ViolationCode};
@@ -101,15 +101,26 @@ impl VerificationDecision {
         }
     }
 
-    /// Checks the number of reasons; violations go to `validator`.
-    pub fn check_reasons(self, reasons: usize, validator: &mut Validator) {
-        if self == Self::Clear && reasons > 0 {
+    /// Checks the number of reasons, and whether they suit the decision; violations go to `validator`.
+    pub fn check_reasons(self, reasons: &[ReasonForm], validator: &mut Validator) {
+        if self == Self::Clear && !reasons.is_empty() {
             let message = message!("The decision {decision} must not have reasons.", decision = "CLEAR");
             validator.add("reasons", ViolationCode::Invalid, message);
         }
-        if self != Self::Clear && reasons == 0 {
+        if self != Self::Clear && reasons.is_empty() {
             let message = message!("Every decision except {decision} needs a reason.", decision = "CLEAR");
             validator.add("reasons", ViolationCode::Required, message);
+        }
+        if self == Self::RequestResubmission {
+            // A request to correct something says what. A reason that says nothing would stand out.
+            for (index, form) in reasons.iter().enumerate().filter(|(_, form)| is_confidential(&form.code)) {
+                let message = message!(
+                    "The reason {code} cannot be corrected. It needs another decision than {decision}.",
+                    code = form.code,
+                    decision = "REQUEST_RESUBMISSION"
+                );
+                validator.add(&format!("reasons.{index}.code"), ViolationCode::Invalid, message);
+            }
         }
     }
 }

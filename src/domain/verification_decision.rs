@@ -3,7 +3,9 @@
 //! The decision needs the reviewer's claim of the review item; a revocation, which has no undecided item, needs an
 //! inspection. CLEAR needs every required picture to be delivered to one of those who decide. If the decision needs
 //! two reviewers, the first one's is a proposal, and takes effect when another reviewer decides the same. Another
-//! decision of another reviewer ends the proposal, and the item is open again.
+//! decision of another reviewer ends the proposal, and the item is open again. While the proposal is pending, its
+//! author can neither decide nor claim the item ([`check_claim`]), so that they do not keep the second reviewer
+//! waiting.
 //!
 //! `service::verification_reviews` decides by [`check`], and `Verification.viewerActions` lists by it what will
 //! succeed.
@@ -77,7 +79,8 @@ pub fn needs_two_reviewers(status: VerificationStatus, flags: &[FlagCode], limit
 ///
 /// # Errors
 /// `INVALID_TRANSITION`; `CLAIM_REQUIRED` or `ALREADY_CLAIMED` without the claim; `INSPECTION_REQUIRED` for a
-/// revocation; `NOT_ALLOWED` for the reviewer's own proposal; `REQUIRED` for each picture that was not delivered.
+/// revocation; `NOT_ALLOWED` while the reviewer's own proposal is pending; `REQUIRED` for each picture that was not
+/// delivered.
 pub fn check(
     verification: &Verification,
     decision: VerificationDecision,
@@ -99,14 +102,14 @@ pub fn check(
     check_access(is_in_review, reviewer, facts, now).map_err(|it| vec![it])?;
     let name: &str = decision.into();
     let effect = match facts.proposal {
-        Some(proposal) if proposal.decision == name && proposal.reviewer_id == reviewer => {
-            let message = message!("You proposed this decision. Another reviewer must confirm it.");
+        Some(proposal) if proposal.reviewer_id == reviewer => {
+            let message = message!("Your proposal is pending. Another reviewer must decide.");
             return Err(vec![Violation::at("decision", ViolationCode::NotAllowed, message)]);
         }
         Some(proposal) if proposal.decision == name => Effect::Decide,
-        Some(proposal) if proposal.reviewer_id != reviewer => Effect::Disagree,
-        _ if needs_two_reviewers(status, facts.flags, limits) => Effect::Propose,
-        _ => Effect::Decide,
+        Some(_) => Effect::Disagree,
+        None if needs_two_reviewers(status, facts.flags, limits) => Effect::Propose,
+        None => Effect::Decide,
     };
     if decision == VerificationDecision::Clear {
         let confirmed = facts.proposal.filter(|proposal| proposal.decision == name);
@@ -117,6 +120,18 @@ pub fn check(
         }
     }
     Ok(effect)
+}
+
+/// Checks that the reviewer can claim the item of a verification with this pending proposal.
+///
+/// # Errors
+/// `NOT_ALLOWED` for the author of the proposal.
+pub fn check_claim(reviewer: UserId, proposal: Option<&Proposal>) -> Result<(), Violation> {
+    if proposal.is_some_and(|proposal| proposal.reviewer_id == reviewer) {
+        let message = message!("Your proposal is pending. Another reviewer must claim the item.");
+        return Err(Violation::at("id", ViolationCode::NotAllowed, message));
+    }
+    Ok(())
 }
 
 /// Checks the claim of an undecided item, or the inspection of a decided verification.
@@ -187,6 +202,8 @@ mod tests {
             image_hash: Vec::new(),
             needs_resubmission: false,
             uploaded_at: NOW,
+            quality: None,
+            key: None,
         }
     }
 
@@ -279,10 +296,23 @@ mod tests {
         assert_eq!(decide(reject, None), Ok(Effect::Propose));
         assert_eq!(decide(reject, Some(&proposal("REJECT", rob))), Ok(Effect::Decide));
         assert_eq!(decide(resubmit, Some(&proposal("REJECT", rob))), Ok(Effect::Disagree));
-        assert_eq!(codes(decide(reject, Some(&proposal("REJECT", rita)))), [ViolationCode::NotAllowed]);
-        // The first reviewer may decide something else.
-        assert_eq!(decide(resubmit, Some(&proposal("REJECT", rita))), Ok(Effect::Decide));
-        assert_eq!(decide(reject, Some(&proposal("CLEAR", rita))), Ok(Effect::Propose));
+    }
+
+    #[test]
+    fn the_author_of_a_pending_proposal_can_neither_decide_nor_claim() {
+        let (mut limits, rita, rob) = (Limits::default(), user(1), user(2));
+        limits.four_eyes.reject = true;
+        // A claim from before the proposal.
+        let item = item(Some(rita));
+        let own = proposal("REJECT", rita);
+        let facts = DecisionFacts { item: Some(&item), proposal: Some(&own), ..DecisionFacts::default() };
+        for decision in [VerificationDecision::Reject, VerificationDecision::RequestResubmission] {
+            let refused = check(&in_review(), decision, rita, &facts, &limits, NOW);
+            assert_eq!(codes(refused), [ViolationCode::NotAllowed]);
+        }
+        let claim = check_claim(rita, Some(&own)).expect_err("it is refused");
+        assert_eq!((claim.code, &*claim.field), (ViolationCode::NotAllowed, &["id".to_owned()][..]));
+        assert_eq!((check_claim(rob, Some(&own)), check_claim(rita, None)), (Ok(()), Ok(())));
     }
 
     #[test]

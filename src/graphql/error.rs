@@ -166,7 +166,7 @@ impl Error {
                 let message = "The stored data failed its integrity check and is not shown.";
                 Self::new(ErrorCode::DataTampered, message)
             }
-            VaultError::MissingKey(_) => {
+            VaultError::MissingKey(_) | VaultError::MissingDataKey(_) => {
                 let message = "An encryption key is missing. The administrator finds its id in the log.";
                 Self::new(ErrorCode::KeyMissing, message)
             }

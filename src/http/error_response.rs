@@ -6,7 +6,6 @@ use std::panic::AssertUnwindSafe;
 use axum::Json;
 use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use serde_json::json;
@@ -43,9 +42,12 @@ pub fn service_error(error: &Error, request_id: &str) -> Response {
 }
 
 /// Turns a panic of a handler into a response. The process continues.
-pub async fn catch_panic(request: Request, next: Next) -> Response {
+pub async fn catch_panic<F: Future<Output = Response>>(
+    request: Request,
+    handle: impl FnOnce(Request) -> F,
+) -> Response {
     let request_id = request.extensions().get::<RequestId>().cloned();
-    let response = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let response = AssertUnwindSafe(async { handle(request).await }).catch_unwind().await;
     response.unwrap_or_else(|panic| {
         let request_id = request_id.as_ref().map(request_id::text_of).unwrap_or_default();
         service_error(&Error::from_panic(panic.as_ref()), request_id)
@@ -60,22 +62,16 @@ pub fn too_many_connections(max: usize) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use axum::Router;
     use axum::body::{Body, to_bytes};
     use axum::http::HeaderValue;
-    use axum::middleware::from_fn;
-    use axum::routing::get;
-    use tower::ServiceExt;
 
     use super::*;
 
     #[tokio::test]
     async fn a_panic_becomes_a_response_with_the_request_id() {
-        let handler = get(async || -> Response { panic!("injected") });
-        let router = Router::new().route("/", handler).layer(from_fn(catch_panic));
         let mut request = Request::new(Body::empty());
         request.extensions_mut().insert(RequestId::new(HeaderValue::from_static("request-7")));
-        let response = router.oneshot(request).await.expect("a response");
+        let response = catch_panic(request, async |_| panic!("injected")).await;
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         let body = to_bytes(response.into_body(), 10_000).await.expect("a body");
         let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");

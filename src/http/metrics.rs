@@ -33,7 +33,7 @@ use crate::service::rate_limit::RateLimitKind;
 const ROUTES: [&str; 5] = ["/graphql", "/livez", "/readyz", "/metrics", "/graphiql"];
 
 /// Everything below one of these paths is counted under the path. The path itself is counted as `other`.
-const PATH_PREFIXES: [&str; 2] = ["/media", "/identity-documents"];
+const PATH_PREFIXES: [&str; 4] = ["/media", "/identity-documents", "/data-exports", "/held-versions"];
 
 /// The methods that are counted separately.
 const METHODS: [&str; 4] = ["GET", "POST", "OPTIONS", "HEAD"];
@@ -71,6 +71,7 @@ impl Metrics {
         cache_requests: CacheRequests,
         events: &EventCounters,
         openings: &OpeningCounters,
+        tag_mismatches: Counter,
     ) -> Self {
         // From a quarter of a millisecond to eight seconds.
         let buckets: fn() -> Histogram = || Histogram::new(exponential_buckets(0.000_25, 2.0, 16));
@@ -130,6 +131,8 @@ impl Metrics {
         let help =
             "Forms and pictures that were refused because the reviewer has opened those of too many people";
         registry.register("identity_openings_refused", help, openings.refused.clone());
+        let help = "Roles, verified identities and verifications whose tag did not match";
+        registry.register("tag_mismatches", help, tag_mismatches);
         let help = "Cacheable requests, by result: hit, miss, or joined to a running request";
         registry.register("answer_cache_requests", help, cache_requests);
         registry.register("answer_cache_answers", "Cached responses", metrics.cached_responses.clone());
@@ -251,7 +254,8 @@ mod tests {
 
     fn metrics() -> Metrics {
         let (events, openings) = (EventCounters::default(), OpeningCounters::default());
-        Metrics::new(DateTime::UNIX_EPOCH, CacheRequests::default(), &events, &openings)
+        let tag_mismatches = Counter::default();
+        Metrics::new(DateTime::UNIX_EPOCH, CacheRequests::default(), &events, &openings, tag_mismatches)
     }
 
     fn assert_contains(metrics: &Metrics, lines: &[&str]) {

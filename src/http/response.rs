@@ -20,6 +20,9 @@ use crate::http::media_type::MediaType;
 /// Responses are not cached by default: they may depend on the viewer, and change at any time.
 const NO_STORE: HeaderValue = HeaderValue::from_static("private, no-store");
 
+/// More than the headers of a public response, with those of the middleware, so that their map is allocated once.
+const HEADERS: usize = 24;
+
 /// Writes one response. async-graphql-axum writes the body, unless nothing was executed: such a response has
 /// no `data`, but the library would write `"data": null`.
 pub fn respond(response: GraphqlResponse, media_type: MediaType) -> Response {
@@ -113,8 +116,9 @@ impl EncodedBody {
 
     /// The response, and the `ETag` of this form of the body. `etag` is that of the body as it is.
     fn into_response(self, etag: &str) -> (Response, String) {
-        let mut response = self.bytes.into_response();
+        let mut response = Response::new(Body::from(self.bytes));
         let headers = response.headers_mut();
+        headers.reserve(HEADERS);
         headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
         let Some(encoding) = self.encoding.map(ContentEncoding::name) else {
             return (response, etag.to_owned());

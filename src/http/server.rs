@@ -5,13 +5,15 @@
 //! waits without any timeout for the first bytes of a connection that may be upgraded. Without a timeout, a
 //! client that opens many connections and sends nothing keeps them open forever (docs/adr/0014).
 
+use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{ConnectInfo, Request};
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,7 +22,7 @@ use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 use crate::domain::network::client_network;
 use crate::http::connection_io::{self, ConnectionHandle, ConnectionIo};
@@ -52,14 +54,35 @@ pub struct ServerLimits {
     pub trusted_proxies: Vec<IpNet>,
 }
 
+/// What answers the requests. It is cloned for each request.
+pub trait RequestService:
+    Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
+{
+}
+
+impl<S> RequestService for S where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
 /// Serves until `stop` is cancelled, and then until every connection has ended. Dropping the future ends all
 /// connections.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken, limits: ServerLimits) {
+pub async fn serve(
+    listener: TcpListener,
+    service: impl RequestService,
+    stop: CancellationToken,
+    limits: ServerLimits,
+) {
     let mut builder = http1::Builder::new();
     let timer = TokioTimer::new();
     builder.timer(timer).header_read_timeout(limits.header_timeout).max_buf_size(BUFFER_MAX_BYTES);
     let permits = ConnectionLimit::with_total(limits.connections_per_network, limits.connections);
-    let server = Server { builder, router, stop, stall_timeout: limits.stall_timeout };
+    let service = Arc::new(service);
+    let server = Server { builder, service, stop, stall_timeout: limits.stall_timeout };
     let mut refused = RefusedConnections::new(limits.connections, limits.connections_per_network);
     // Dropping the set ends the connections.
     let mut connections = JoinSet::new();
@@ -97,30 +120,31 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
 }
 
 /// What all connections share.
-struct Server {
+struct Server<S> {
     builder: http1::Builder,
-    router: Router,
+    /// In one place, because a clone in each connection would take its memory as long as that is open.
+    service: Arc<S>,
     stop: CancellationToken,
     stall_timeout: Duration,
 }
 
-impl Server {
+impl<S: RequestService> Server<S> {
     /// Serves a connection until it ends, or until it is upgraded to a WebSocket.
     fn connection(
         &self,
         stream: TcpStream,
         peer: SocketAddr,
         permit: Permit<IpAddr>,
-    ) -> impl Future<Output = ()> + Send + use<> {
+    ) -> impl Future<Output = ()> + Send + use<S> {
         let handle = ConnectionHandle::default();
         let (io, mut returned) = ConnectionIo::new(stream, permit, handle.clone(), self.stall_timeout);
-        let (router, request_handle) = (self.router.clone(), handle.clone());
+        let (service, request_handle) = (Arc::clone(&self.service), handle.clone());
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             request_handle.begin_request();
             let (mut request, tracker): (Request, _) = BodyTracker::track(request);
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(request_handle.clone());
-            let response = router.clone().oneshot(request);
+            let response = S::clone(&service).oneshot(request);
             async move { response.await.map(|response| tracker.finish(response)) }
         });
         let connection = self.builder.serve_connection(TokioIo::new(io), service).with_upgrades();
@@ -163,6 +187,7 @@ fn is_client_error(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
     use axum::body::{Body, Bytes};
     use axum::routing::get;
     use futures_util::stream;

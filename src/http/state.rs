@@ -97,6 +97,7 @@ impl AppState {
                 engine.cache_requests(),
                 services.bus.counters(),
                 &services.opening_counters,
+                services.tag_enforcement.mismatches.clone(),
             ),
             engine,
             origins: Origins::new(config.allowed_origins.clone(), &services.public_url, is_development),

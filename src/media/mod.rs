@@ -21,9 +21,8 @@ use object_store::{ObjectStore, PutPayload};
 
 use crate::domain::blob::BlobId;
 use crate::domain::id::{ImageId, PublicId};
-use crate::media::images::perceptual::Preview;
 use crate::media::images::variants::{VariantFormat, VariantKey, VariantWidth, Variants};
-use crate::media::images::{Bounds, EncodedImage, InvalidImage, variants};
+use crate::media::images::{Bounds, EncodedDocument, EncodedImage, InvalidImage, variants};
 
 /// The directories of the blobs.
 const GIG_IMAGES: &str = "gig-images";
@@ -76,13 +75,13 @@ impl Media {
         variants::reencode_with_variants(file, &self.gig_images)
     }
 
-    /// Decodes an upload of an identity document, encodes it as it will be stored, and makes the preview by which it is
-    /// recognized. As expensive as [`reencode_gig_image`](Self::reencode_gig_image).
+    /// Decodes an upload of an identity document, encodes it as it will be stored, makes the preview by which it is
+    /// recognized, and measures its quality. As expensive as [`reencode_gig_image`](Self::reencode_gig_image).
     ///
     /// # Errors
     /// The upload is not a valid image.
-    pub fn reencode_identity_document(&self, file: &[u8]) -> Result<(EncodedImage, Preview), InvalidImage> {
-        images::reencode_with_preview(file, &self.identity_documents)
+    pub fn reencode_identity_document(&self, file: &[u8]) -> Result<EncodedDocument, InvalidImage> {
+        images::reencode_document(file, &self.identity_documents)
     }
 
     /// Makes the copies of an image that was stored without them. Expensive, too.

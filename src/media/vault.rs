@@ -16,7 +16,7 @@ use secrecy::zeroize::Zeroizing;
 use sha2::Sha256;
 use uuid::Uuid;
 
-use crate::domain::id::{AttemptId, UserId};
+use crate::domain::id::{AttemptId, DataKeyId, UserId};
 use crate::domain::wrapped_key::WrappedKey;
 
 const KEY_BYTES: usize = 32;
@@ -26,11 +26,14 @@ const NONCE_BYTES: usize = 24;
 const INDEX_CIPHER: &str = "key of comparable data";
 
 /// Why data cannot be encrypted or decrypted.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum VaultError {
     /// The installation has no key with this id.
     #[error("the encryption key {0:?} is missing")]
     MissingKey(String),
+    /// The data key with this id is not stored, as after a backup was restored without the data keys.
+    #[error("the data key {0} is missing")]
+    MissingDataKey(DataKeyId),
     /// The data was changed, or was encrypted for another context.
     #[error("encrypted data has been altered")]
     Tampered,
@@ -54,17 +57,18 @@ impl std::fmt::Debug for Vault {
     }
 }
 
-/// Whose data a data key encrypts.
+/// Which data key it is, and whose data it encrypts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyOwner {
-    User(UserId),
+    /// One of the keys of a user.
+    User(DataKeyId, UserId),
     /// The response of one run of an idempotent mutation.
     Attempt(AttemptId),
 }
 
-impl From<UserId> for KeyOwner {
-    fn from(id: UserId) -> Self {
-        Self::User(id)
+impl From<(DataKeyId, UserId)> for KeyOwner {
+    fn from((id, user_id): (DataKeyId, UserId)) -> Self {
+        Self::User(id, user_id)
     }
 }
 
@@ -77,7 +81,13 @@ impl From<AttemptId> for KeyOwner {
 impl std::fmt::Display for KeyOwner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::User(id) => id.fmt(f),
+            // A user had one key in earlier versions. It has the user's UUID, and is wrapped for the user only.
+            Self::User(id, user_id) if id.uuid() == user_id.uuid() => user_id.fmt(f),
+            // Another key of those versions was for what reviewers wrote.
+            Self::User(id, user_id) if *id == DataKeyId::of_earlier_review_key(*user_id) => {
+                write!(f, "review texts about {user_id}")
+            }
+            Self::User(id, user_id) => write!(f, "{id} of {user_id}"),
             Self::Attempt(id) => id.fmt(f),
         }
     }
@@ -175,6 +185,12 @@ impl Vault {
         Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
     }
 
+    /// Whether `hash` is the [`hash`](Self::hash) of the text for this purpose.
+    pub fn is_hash(&self, purpose: &str, text: &[u8], hash: &[u8]) -> bool {
+        let mac = self.index.clone().chain_update(purpose).chain_update([0]).chain_update(text);
+        mac.verify_slice(hash).is_ok()
+    }
+
     fn wrap(&self, key: &[u8], owner: KeyOwner) -> Result<WrappedKey, VaultError> {
         let key_id = &self.newest_key_id;
         let cipher = self.keys.get(key_id).ok_or_else(|| VaultError::MissingKey(key_id.clone()))?;
@@ -249,10 +265,25 @@ mod tests {
     const A: (&str, &[u8; KEY_BYTES]) = ("a", &[1; KEY_BYTES]);
     const B: (&str, &[u8; KEY_BYTES]) = ("b", &[2; KEY_BYTES]);
 
+    /// The owner of a data key: the key 7 of this user.
+    fn owner(user: u128) -> (DataKeyId, UserId) {
+        (DataKeyId::from_uuid(Uuid::from_u128(7)), UserId::from_uuid(Uuid::from_u128(user)))
+    }
+
+    #[test]
+    fn the_keys_of_an_earlier_version_are_wrapped_for_their_user_only() {
+        let user = UserId::from_uuid(Uuid::from_u128(0x0194_1f29_7c00_7000_8000_0000_0000_0001));
+        let owner = |id| KeyOwner::from((id, user)).to_string();
+        assert_eq!(owner(DataKeyId::from_uuid(user.uuid())), user.to_string());
+        let review_key = DataKeyId::of_earlier_review_key(user);
+        assert_eq!(review_key.uuid().get_version_num(), 8);
+        assert_eq!(owner(review_key), format!("review texts about {user}"));
+    }
+
     #[test]
     fn encrypted_data_can_only_be_decrypted_unaltered_and_in_its_context() {
         let vault = Vault::new(&[A], b"index").unwrap();
-        let [ann, bob] = [1, 2].map(|number| UserId::from_uuid(Uuid::from_u128(number)));
+        let [ann, bob] = [1, 2].map(owner);
         let (data_key, wrapped) = vault.new_data_key(ann).unwrap();
         let encrypted = data_key.encrypt("form of ann", b"Ann Lee").unwrap();
         assert!(!encrypted.windows(3).any(|part| part == b"Ann"));
@@ -260,6 +291,8 @@ mod tests {
         assert_eq!(&**unwrapped.decrypt("form of ann", &encrypted).unwrap(), b"Ann Lee");
         assert_eq!(unwrapped.decrypt("form of bob", &encrypted).unwrap_err(), VaultError::Tampered);
         assert_eq!(vault.unwrap(&wrapped, bob).unwrap_err(), VaultError::Tampered);
+        let other_key = (DataKeyId::from_uuid(Uuid::from_u128(8)), ann.1);
+        assert_eq!(vault.unwrap(&wrapped, other_key).unwrap_err(), VaultError::Tampered);
         for index in 0..encrypted.len() {
             let mut altered = encrypted.clone();
             altered[index] ^= 1;
@@ -271,7 +304,7 @@ mod tests {
 
     #[test]
     fn rewrapping_a_key_leaves_the_data_as_it_is() {
-        let ann = UserId::from_uuid(Uuid::from_u128(1));
+        let ann = owner(1);
         let old = Vault::new(&[A], b"index").unwrap();
         let (data_key, wrapped) = old.new_data_key(ann).unwrap();
         let encrypted = data_key.encrypt("form", b"Ann").unwrap();

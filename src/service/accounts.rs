@@ -11,6 +11,8 @@ use crate::domain::id::{SessionId, UserId};
 use crate::domain::message::message;
 use crate::domain::user::{Role, Viewer};
 use crate::domain::violation::{Violation, ViolationCode};
+use crate::service::audit;
+use crate::service::audit::SYSTEM;
 use crate::service::error::wrong_credentials;
 use crate::service::passwords::PasswordCheck;
 use crate::service::rate_limit::{RateLimitKey, RateLimitKind};
@@ -21,7 +23,7 @@ use crate::service::user_admin::end_sessions;
 use crate::service::{Error, Result, Services, UnitOfWork, security_log};
 use crate::store::sessions::StoredToken;
 use crate::store::users::NewUser;
-use crate::store::{sessions, users};
+use crate::store::{authority, sessions, users};
 
 /// A longer e-mail is not looked up.
 const EMAIL_MAX_BYTES: usize = 4096;
@@ -47,7 +49,7 @@ pub async fn sign_up(
 ) -> Result<Session> {
     let new_user = prepare_user(services, form, password, Role::Member, address).await?;
     let work = services.begin().await?;
-    insert_user(&work, &new_user).await?;
+    insert_user(services, &work, &new_user).await?;
     open_session(services, work, new_user.id, address).await
 }
 
@@ -63,7 +65,12 @@ pub async fn add_user(
 ) -> Result<UserId> {
     let new_user = prepare_user(services, form, password, role, Ipv4Addr::LOCALHOST.into()).await?;
     let work = services.begin().await?;
-    insert_user(&work, &new_user).await?;
+    insert_user(services, &work, &new_user).await?;
+    if role != Role::Member {
+        let role: &str = role.into();
+        audit::append(services, &work, SYSTEM, new_user.id, "ROLE", &format!("new account as {role}"))
+            .await?;
+    }
     work.commit().await?;
     Ok(new_user.id)
 }
@@ -89,9 +96,9 @@ async fn prepare_user(
     })
 }
 
-async fn insert_user(work: &UnitOfWork<'_>, new_user: &NewUser) -> Result<()> {
+async fn insert_user(services: &Services, work: &UnitOfWork<'_>, new_user: &NewUser) -> Result<()> {
     if !users::is_stored_in_other_form(work.tx(), &new_user.email).await?
-        && users::insert(work.tx(), new_user).await?
+        && users::insert(work.tx(), services, new_user).await?
     {
         return Ok(());
     }
@@ -176,7 +183,7 @@ async fn open_session(
     address: IpAddr,
 ) -> Result<Session> {
     let (id, now, limits) = (services.new_id(), services.now(), &services.limits.session);
-    let role = users::find_role(work.tx(), user_id).await?.ok_or(Error::Unauthenticated)?;
+    let role = authority::find_role(work.tx(), services, user_id).await?.ok_or(Error::Unauthenticated)?;
     let others = sessions::find_active_of_user(work.tx(), user_id, now).await?;
     let others_max = usize::try_from(limits.per_user_max - 1).unwrap_or(usize::MAX);
     for oldest in others.iter().skip(others_max) {
@@ -201,7 +208,7 @@ async fn issue_tokens(
     let now = services.now();
     let (access_token, access_token_expires_at) = services.tokens.issue_access_token(session_id, now)?;
     // `None` if the user was blocked in the meantime.
-    let viewer = sessions::find_viewer(work.tx(), session_id, access_token_expires_at, now).await?;
+    let viewer = sessions::find_viewer(work.tx(), services, session_id, access_token_expires_at, now).await?;
     let viewer = viewer.ok_or(Error::Unauthenticated)?;
     work.commit().await?;
     Ok(Session { access_token, access_token_expires_at, refresh_token: refresh.token, viewer })
@@ -262,7 +269,9 @@ pub async fn refresh(services: &Services, token: &SecretString, address: IpAddr)
 async fn extend_session(services: &Services, work: &UnitOfWork<'_>, session_id: SessionId) -> Result<bool> {
     let (now, limits) = (services.now(), &services.limits.session);
     let Some(session) = sessions::find_active(work.tx(), session_id, now).await? else { return Ok(false) };
-    let Some(role) = users::find_role(work.tx(), session.user_id).await? else { return Ok(false) };
+    let Some(role) = authority::find_role(work.tx(), services, session.user_id).await? else {
+        return Ok(false);
+    };
     let expires_at = session_expiry(limits, role, session.created_at, now);
     Ok(sessions::set_expiry(work.tx(), session_id, now, expires_at).await?)
 }
@@ -348,6 +357,7 @@ pub(super) async fn find_viewer(
     session_id: SessionId,
     access_until: DateTime<Utc>,
 ) -> Result<Viewer> {
-    let viewer = sessions::find_viewer(services.db.read(), session_id, access_until, services.now()).await?;
+    let (db, now) = (services.db.read(), services.now());
+    let viewer = sessions::find_viewer(db, services, session_id, access_until, now).await?;
     viewer.ok_or(Error::SessionEnded)
 }

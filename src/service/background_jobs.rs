@@ -1,4 +1,5 @@
-//! Background jobs: releasing expired claims, indexing gigs for search, and deleting what is expired or unused.
+//! Background jobs: releasing expired claims, indexing gigs for search, sealing what reviewers wrote when an earlier
+//! version ran, and deleting what is expired or unused.
 //!
 //! To add a job: a function that returns how many rows it changed, and a line in [`run`]. Every gateway runs
 //! every job, so a job must lock or compare before it changes a row.
@@ -11,14 +12,20 @@ use crate::domain::id::ImageId;
 use crate::domain::image::UNATTACHED_IMAGE_LIFETIME;
 use crate::domain::review::ReviewQueueChange;
 use crate::service::gigs::record_queue_change;
-use crate::service::{Result, Services, blobs};
-use crate::store::{images, reviews, sessions};
+use crate::service::{Result, Services, blobs, held_versions};
+use crate::store::{images, reviews, sessions, users};
 
 /// The time between two rounds. A claim expires by the clock; a round only clears it and sends the event.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Cleanup jobs run once a minute.
 const ROUNDS_BETWEEN_CLEANUPS: u64 = 60;
+
+/// The index of pictures is read again once an hour; after a failure, with the next cleanup jobs.
+const ROUNDS_BETWEEN_RELOADS: u64 = 60 * 60;
+
+/// Data keys are rewrapped, if it is time, once an hour.
+const ROUNDS_BETWEEN_ROTATIONS: u64 = 60 * 60;
 
 /// The retention job runs once a day.
 const ROUNDS_BETWEEN_RETENTION: u64 = 24 * 60 * 60;
@@ -28,13 +35,18 @@ const IMAGE_BATCH: u64 = 100;
 
 /// Runs the jobs until the task is dropped.
 pub async fn run(services: Arc<Services>) {
-    let mut is_indexing = false;
+    let (mut is_indexing, mut is_sealing, mut must_reload) = (false, true, true);
     for round in 0_u64.. {
         log_result("release_expired_claims", release_expired_claims(&services).await);
         if is_indexing || round % ROUNDS_BETWEEN_CLEANUPS == 0 {
             let indexed = crate::service::search_index::update_outdated(&services).await;
             is_indexing = indexed.as_ref().is_ok_and(|count| *count > 0);
             log_result("index_gigs", indexed);
+        }
+        if is_sealing || round % ROUNDS_BETWEEN_RETENTION == 0 {
+            let sealed = crate::service::review_texts::seal_old_texts(&services).await;
+            is_sealing = sealed.as_ref().is_ok_and(|count| *count > 0);
+            log_result("seal_old_texts", sealed);
         }
         if round % ROUNDS_BETWEEN_CLEANUPS == 0 {
             log_result("delete_unattached_images", delete_unattached_images(&services).await);
@@ -51,18 +63,28 @@ pub async fn run(services: Arc<Services>) {
                 "delete_expired_idempotency_keys",
                 deleted.map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
             );
+            let deleted = crate::service::data_keys::delete_discarded(&services).await;
+            log_result("delete_discarded_data_keys", deleted);
             let pruned = crate::service::event_log::prune(&services).await;
             log_result("prune_event_log", pruned.map(|count| usize::try_from(count).unwrap_or(usize::MAX)));
         }
+        must_reload |= round % ROUNDS_BETWEEN_RELOADS == 0;
+        if must_reload && round % ROUNDS_BETWEEN_CLEANUPS == 0 {
+            let reloaded = services.picture_index.reload(&services).await;
+            must_reload = reloaded.is_err();
+            log_result("reload_picture_index", reloaded);
+        }
+        if round % ROUNDS_BETWEEN_ROTATIONS == 0 {
+            log_result("rewrap_data_keys", crate::service::key_rotation::rotate_on_schedule(&services).await);
+        }
         if round % ROUNDS_BETWEEN_RETENTION == 0 {
-            let summary = crate::service::retention::apply(&services).await;
+            let removed = crate::service::audit::removal::remove_expired(&services).await;
             log_result(
-                "retention",
-                summary.map(|erased| {
-                    let fingerprints = usize::try_from(erased.fingerprints).unwrap_or(usize::MAX);
-                    erased.documents + erased.abandoned + erased.records + fingerprints
-                }),
+                "remove_audit_entries",
+                removed.map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
             );
+            let summary = crate::service::retention::apply(&services).await;
+            log_result("retention", summary.map(|erased| erased.total()));
         }
         tokio::time::sleep(INTERVAL).await;
     }
@@ -109,9 +131,11 @@ pub async fn delete_unattached_images(services: &Services) -> Result<usize> {
         last_id = *id;
         for (id, owner_id) in found {
             let work = services.begin().await?;
+            users::lock(work.tx(), owner_id).await?;
             // Does nothing if a gig has attached the image since it was read.
-            if images::delete_unattached(work.tx(), id, before).await? {
-                blobs::discard(services, &work, owner_id, &[id.into()]).await?;
+            if let Some(image) = images::delete_unattached(work.tx(), id, before).await? {
+                let discarded = held_versions::keep_image(services, &work, image).await?;
+                blobs::discard(services, &work, owner_id, &discarded).await?;
                 work.commit().await?;
             }
         }

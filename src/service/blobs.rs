@@ -5,7 +5,7 @@
 use uuid::Uuid;
 
 use crate::domain::blob::{BlobId, UPLOAD_MAX_DURATION};
-use crate::domain::id::UserId;
+use crate::domain::id::{DocumentId, UserId};
 use crate::service::{Error, Result, Services, UnitOfWork};
 use crate::store::{blobs, picture_signatures, users};
 
@@ -47,22 +47,29 @@ pub(super) async fn discard(
     ids: &[BlobId],
 ) -> Result<()> {
     blobs::insert(work.tx(), owner_id, ids, services.now()).await?;
-    let is_document = |id: &BlobId| match id {
-        BlobId::GigImage(_) => None,
-        BlobId::IdentityDocument(id) => Some(*id),
-    };
-    let documents: Vec<_> = ids.iter().filter_map(is_document).collect();
+    let documents = documents(ids);
     if !documents.is_empty() {
         picture_signatures::delete_all(work.tx(), &documents).await?;
     }
     Ok(())
 }
 
-/// Deletes those of the blobs that have a record, and returns how many.
+/// The pictures of documents among the blobs.
+fn documents(ids: &[BlobId]) -> Vec<DocumentId> {
+    let document = |id: &BlobId| match id {
+        BlobId::GigImage(_) => None,
+        BlobId::IdentityDocument(id) => Some(*id),
+    };
+    ids.iter().filter_map(document).collect()
+}
+
+/// Deletes those of the blobs that have a record, and returns how many. This gateway forgets what it recognizes them
+/// by. If one is still needed because a commit succeeded whose reply was lost, the next search reads it again.
 ///
 /// # Errors
 /// The last failure, after all were tried. [`delete_due`] tries again.
 pub(super) async fn delete(services: &Services, ids: &[BlobId]) -> Result<usize> {
+    services.picture_index.pictures.forget(&documents(ids));
     let (mut deleted, mut last_error) = (0, None);
     for id in ids {
         match delete_one(services, *id, Which::Any).await {
@@ -74,11 +81,13 @@ pub(super) async fn delete(services: &Services, ids: &[BlobId]) -> Result<usize>
 }
 
 /// Deletes the blobs of a user who was erased. One whose record is not due may still be being written: its record
-/// stays until that must be over, and then [`delete_due`] deletes the blob again.
+/// stays until that must be over, and then [`delete_due`] deletes the blob again. This gateway forgets what it
+/// recognizes them by.
 ///
 /// # Errors
 /// The last failure, after all were tried. [`delete_due`] tries again.
 pub(super) async fn delete_of_erased(services: &Services, ids: &[BlobId]) -> Result<()> {
+    services.picture_index.pictures.forget(&documents(ids));
     let mut last_error = None;
     for id in ids {
         let deleted = match delete_one(services, *id, Which::Due).await {

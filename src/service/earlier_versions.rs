@@ -6,7 +6,7 @@
 use crate::domain::id::UserId;
 use crate::service::erasure::erase_gigs_and_images;
 use crate::service::gigs::pause_of_blocked;
-use crate::service::{Result, Services, blobs};
+use crate::service::{Result, Services, blobs, data_keys, review_texts};
 use crate::store::users::OldEmail;
 use crate::store::{blobs as blob_records, gigs, images, users};
 
@@ -23,7 +23,7 @@ pub async fn clean_up(services: &Services) -> Result<()> {
     }
     for user_id in gigs::find_blocked_sellers_of_active(db).await? {
         let mut work = services.begin().await?;
-        if users::lock_actor(work.tx(), user_id).await?.is_some_and(|account| account.is_blocked) {
+        if users::lock_actor(work.tx(), services, user_id).await?.is_some_and(|account| account.is_blocked) {
             pause_of_blocked(services, &mut work, user_id).await?;
             work.commit().await?;
         }
@@ -55,8 +55,10 @@ async fn erase_remains(services: &Services, user_id: UserId) -> Result<()> {
     let mut work = services.begin().await?;
     users::lock_exclusively(work.tx(), user_id).await?;
     erase_gigs_and_images(services, &mut work, user_id).await?;
+    review_texts::destroy(services, &work, user_id).await?;
     let discarded = blob_records::find_of_owner(work.tx(), user_id).await?;
     work.commit().await?;
+    data_keys::delete_discarded(services).await?;
     blobs::delete_of_erased_or_log(services, &discarded).await;
     Ok(())
 }

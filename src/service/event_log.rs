@@ -1,5 +1,8 @@
 //! Maintenance of the event log: deleting old events, and starting a new epoch.
 
+use crate::domain::id::UserId;
+use crate::service::audit;
+use crate::service::audit::SYSTEM;
 use crate::service::{Result, Services};
 use crate::store::event_log;
 
@@ -27,5 +30,6 @@ pub async fn prune(services: &Services) -> Result<u64> {
 pub async fn start_new_epoch(services: &Services) -> Result<()> {
     let work = services.begin().await?;
     event_log::set_epoch(work.tx(), services.new_id()).await?;
+    audit::append(services, &work, SYSTEM, None::<UserId>, "NEW_EPOCH", "").await?;
     work.commit().await
 }

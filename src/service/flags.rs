@@ -137,12 +137,7 @@ async fn readable_previews(
     record: &VerificationRecord,
     user_id: UserId,
 ) -> Result<Vec<Preview>> {
-    let Some(wrapped) = &record.key else { return Ok(Vec::new()) };
-    let found = match services.vault.unwrap(wrapped, user_id) {
-        Ok(key) => previews(work.tx(), user_id, &key).await,
-        Err(error) => Err(error.into()),
-    };
-    match found {
+    match previews(services, work.tx(), record).await {
         Err(Error::Decryption(error)) => {
             tracing::error!(%user_id, %error, "the pictures of a fraudulent submission cannot be remembered");
             Ok(Vec::new())

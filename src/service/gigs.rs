@@ -9,7 +9,7 @@ use crate::domain::permission;
 use crate::domain::review::{ReviewItem, ReviewQueueChange};
 use crate::domain::user::Viewer;
 use crate::domain::violation::{Validator, Violation, ViolationCode};
-use crate::service::{Error, Result, Services, UnitOfWork};
+use crate::service::{Error, Result, Services, UnitOfWork, held_versions};
 use crate::store::{categories, gigs, images, reviews, users};
 
 /// Creates a draft, or saves the draft `id`.
@@ -104,7 +104,7 @@ pub(super) async fn require_can_work(
     work: &UnitOfWork<'_>,
     seller_id: UserId,
 ) -> Result<()> {
-    let seller = users::find_standings(work.tx(), &[seller_id]).await?.pop();
+    let seller = users::find_standings(work.tx(), services, &[seller_id]).await?.pop();
     let violation = seller.and_then(|seller| permission::check_can_work(&seller, &services.limits));
     violation.map_or(Ok(()), |violation| Err(violation.into()))
 }
@@ -135,7 +135,11 @@ async fn save(
     transition: GigTransition,
 ) -> Result<Gig> {
     let image_ids = form.image_ids.clone();
+    let before = gig.stored_status().map(|_| gig.content.clone());
     let gig = apply_form(services, work, gig, form, completeness).await?;
+    if let Some(before) = before {
+        held_versions::keep_gig(services, work, &gig, &before, image_ids.as_deref()).await?;
+    }
     let gig = apply_transition(services, work, gig, transition).await?;
     gigs::index_tags(work.tx(), &gig).await?;
     if let Some(ids) = image_ids

@@ -15,10 +15,10 @@ use crate::domain::personal_info::PersonalInfo;
 use crate::domain::user::{Role, Viewer};
 use crate::domain::verification::{IdentityDocument, VerificationStatus};
 use crate::service::audit;
-use crate::service::error::require_reviewer;
+use crate::service::error::{VaultError, require_reviewer};
 use crate::service::reviews::actor;
-use crate::service::verifications::{decrypt_personal_info, document_context};
-use crate::service::{Error, Result, Services, UnitOfWork, security_log};
+use crate::service::verifications::document_context;
+use crate::service::{Error, Result, Services, UnitOfWork, data_keys, forms, integrity, security_log};
 use crate::store;
 use crate::store::openings::Opening;
 use crate::store::{inspections, openings, reviews, users, verifications};
@@ -113,19 +113,19 @@ pub async fn personal_info(
     user_ids: &[UserId],
     request_id: &str,
 ) -> Result<HashMap<UserId, Result<PersonalInfo>>> {
-    let mut forms = HashMap::new();
+    let mut opened = HashMap::new();
     if user_ids.contains(&viewer.id())
         && let Some(record) = verifications::find(db, viewer.id()).await?
-        && let Some(form) = decrypt_personal_info(services, &record).transpose()
+        && let Some(form) = forms::decrypt(services, db, &record).await.transpose()
     {
-        forms.insert(viewer.id(), form);
+        opened.insert(viewer.id(), form);
     }
     for user_id in find_open(services, db, viewer, user_ids).await? {
         if let Some(form) = open_form(services, viewer, user_id, request_id).await.transpose() {
-            forms.insert(user_id, form);
+            opened.insert(user_id, form);
         }
     }
-    Ok(forms)
+    Ok(opened)
 }
 
 async fn open_form(
@@ -136,7 +136,7 @@ async fn open_form(
 ) -> Result<Option<PersonalInfo>> {
     let Some((work, ground)) = begin_opening(services, viewer, user_id).await? else { return Ok(None) };
     let Some(record) = verifications::find(work.tx(), user_id).await? else { return Ok(None) };
-    let Some(form) = decrypt_personal_info(services, &record)? else { return Ok(None) };
+    let Some(form) = forms::decrypt(services, work.tx(), &record).await? else { return Ok(None) };
     let actor = actor(viewer, request_id);
     audit::append(services, &work, actor, user_id, "VIEW_PERSONAL_INFO", "").await?;
     record_opening(services, &work, viewer, user_id, ground, None).await?;
@@ -167,7 +167,7 @@ async fn begin_opening<'a>(
 }
 
 /// Checks that the viewer may open the data of this user besides those of the last day.
-async fn check_people(
+pub(super) async fn check_people(
     services: &Services,
     work: &UnitOfWork<'_>,
     viewer: &Viewer,
@@ -208,6 +208,16 @@ async fn record_opening(
     let opening = Opening { id, reviewer_id, subject_id, item_id, document_id, opened_at };
     openings::insert(work.tx(), &opening).await?;
     Ok(id)
+}
+
+/// Counts that an administrator has opened data of the user by an inspection.
+pub(super) async fn record_inspection_opening(
+    services: &Services,
+    work: &UnitOfWork<'_>,
+    viewer: &Viewer,
+    subject_id: UserId,
+) -> Result<()> {
+    record_opening(services, work, viewer, subject_id, Ground::Inspection, None).await.map(drop)
 }
 
 /// The signature in the URL of a document's image.
@@ -301,11 +311,19 @@ pub async fn open_document(
 /// The decrypted image; `None` if it does not exist any more.
 async fn decrypt_image(services: &Services, document: &IdentityDocument) -> Result<Option<Bytes>> {
     let user_id = document.user_id;
-    let record = verifications::find(services.db.read(), user_id).await?;
-    let Some(wrapped) = record.and_then(|record| record.key) else { return Ok(None) };
+    let record = integrity::find_untampered(services, services.db.read(), user_id).await?;
+    let Some(key_id) = record.and_then(|record| record.key_of(document.id)) else { return Ok(None) };
     let blob = services.media.get(document.id).await.map_err(Error::unavailable)?;
     let Some(blob) = blob else { return Ok(None) };
-    let key = services.vault.unwrap(&wrapped, user_id)?;
+    let key = match data_keys::open(services, services.db.read(), key_id, user_id).await {
+        // The image was erased since its record was read.
+        Err(Error::Decryption(VaultError::MissingDataKey(_)))
+            if verifications::find_document(services.db.read(), document.id).await?.is_none() =>
+        {
+            return Ok(None);
+        }
+        key => key?,
+    };
     let image = key.decrypt(&document_context(user_id, document.id), &blob)?;
     Ok(Some(Bytes::copy_from_slice(&image)))
 }

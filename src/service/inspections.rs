@@ -12,10 +12,14 @@ use crate::domain::verification::{Verification, VerificationStatus};
 use crate::domain::violation::{Validator, Violation, ViolationCode};
 use crate::service::audit;
 use crate::service::identity_access::is_open_to_inspection;
+use crate::service::review_texts::insert_decision;
 use crate::service::reviews::actor;
 use crate::service::reviews::{erased_subject_error, validate_note};
-use crate::service::{Error, Result, Services};
-use crate::store::{inspections, reviews, verifications};
+use crate::service::{Error, Result, Services, refusals};
+use crate::store::{inspections, reviews, users, verifications};
+
+/// What the record of reviews and the audit trail call it.
+const INSPECT: &str = "INSPECT";
 
 /// An inspection that has begun, and the verification that it opens.
 #[derive(Debug)]
@@ -24,12 +28,24 @@ pub struct BegunInspection {
     pub verification: Verification,
 }
 
-/// Begins an inspection of this user's verification.
+/// Begins an inspection of this user's verification. Under a legal hold it can begin in every status, because it also
+/// opens what is held. A refusal is audited.
 ///
 /// # Errors
-/// [`Error::Forbidden`] for everybody but administrators; the violations of the reason; `NOT_FOUND`, `NOT_ALLOWED` for
-/// the viewer's own verification, `INVALID_TRANSITION` if it is not decided or its data have been erased.
+/// [`Error::AdminRequired`] for everybody but administrators; the violations of the reason; `NOT_FOUND`, `NOT_ALLOWED`
+/// for the viewer's own verification, `INVALID_TRANSITION` if it is not decided or its data have been erased.
 pub async fn inspect(
+    services: &Services,
+    viewer: &Viewer,
+    user_id: UserId,
+    reason: &str,
+    request_id: &str,
+) -> Result<BegunInspection> {
+    let begun = try_inspect(services, viewer, user_id, reason, request_id).await;
+    refusals::audited(services, viewer, SubjectId::Verification(user_id), INSPECT, request_id, begun).await
+}
+
+async fn try_inspect(
     services: &Services,
     viewer: &Viewer,
     user_id: UserId,
@@ -51,15 +67,18 @@ pub async fn inspect(
     }
     let work = services.begin().await?;
     let is_erased = work.lock_viewer_and(viewer, user_id).await?;
-    let record = verifications::lock(work.tx(), user_id)
-        .await?
-        .ok_or_else(|| Violation::not_found("verificationId", "verification"))?;
+    let record = verifications::lock(work.tx(), user_id).await?;
+    let is_held = users::has_legal_hold(work.tx(), user_id).await?;
+    let verification = match record {
+        Some(record) => record.verification,
+        None if is_held => Verification::not_started(user_id),
+        None => return Err(Violation::not_found("verificationId", "verification").into()),
+    };
     if is_erased {
         return Err(erased_subject_error());
     }
-    let verification = record.verification;
     let is_in_review = verification.status == VerificationStatus::InReview;
-    if is_in_review || !is_open_to_inspection(work.tx(), user_id).await? {
+    if !is_held && (is_in_review || !is_open_to_inspection(work.tx(), user_id).await?) {
         let status = verification.status.into();
         let violation = Violation::invalid_transition("verification", status, "inspected");
         return Err(violation.moved_to("verificationId").into());
@@ -78,16 +97,16 @@ pub async fn inspect(
         item_id: reviews::records::find_newest_item(work.tx(), subject_id).await?,
         kind: RecordKind::Inspection,
         reviewer_id: viewer.id(),
-        decision: "INSPECT",
+        decision: INSPECT,
         reasons: Vec::new(),
         internal_note: note,
         version,
         decided_at: now,
     };
-    reviews::insert_decision(work.tx(), &row).await?;
+    insert_decision(services, &work, user_id, row).await?;
     inspections::insert(work.tx(), &inspection).await?;
     let actor = actor(viewer, request_id);
-    audit::append(services, &work, actor, user_id, "INSPECT", &inspection.id.to_string()).await?;
+    audit::append(services, &work, actor, user_id, INSPECT, &inspection.id.to_string()).await?;
     work.commit().await?;
     Ok(BegunInspection { inspection, verification })
 }

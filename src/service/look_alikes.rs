@@ -1,38 +1,41 @@
 //! Finds pictures of other people that look like those of an applicant: in their verifications, and among the
 //! fingerprints of fraud. What is found is a hint for reviewers.
 //!
-//! Every picture is compared, newest first. That reads some fifty bytes of each, and two kilobytes of each that looks
-//! alike at first sight. A submission does it before its transaction, and again in it for what was uploaded meanwhile.
+//! The [`picture_index`](crate::service::picture_index) selects the pictures whose perceptual hashes are close. Those
+//! are compared cell by cell, the closest first, until enough pictures of others were compared or enough people found.
+//! Neither pictures that are deleted nor those of the applicant count. A submission does it before its transaction, and
+//! again in it for what was uploaded meanwhile, the newest first.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use uuid::Uuid;
 
 use crate::domain::flag::RELATED_MAX;
 use crate::domain::id::{DocumentId, ReviewItemId, UserId};
-use crate::media::images::perceptual::{Comparison, Hash, Preview, Signature, look_alike};
-use crate::media::vault::{DataKey, Vault};
-use crate::service::{Error, Result, Services};
+use crate::media::images::perceptual::{Comparison, Hash, Preview, Signature};
+use crate::media::vault::{DataKey, Vault, VaultError};
+use crate::service::picture_index::{
+    Cells, Hashes, Index, PictureId, PictureIndex, first_id_at, hash_context,
+};
+use crate::service::{Error, Result, Services, data_keys};
 use crate::store;
+use crate::store::picture_signatures;
 use crate::store::picture_signatures::StoredSignature;
-use crate::store::{fingerprints, picture_signatures};
+use crate::store::verifications::VerificationRecord;
 
-/// How many hashes are read at once.
-const BATCH_SIZE: u64 = 1000;
+/// How many pictures are compared at once.
+const BATCH_SIZE: usize = 100;
 
-/// The most pictures that are compared cell by cell, for each submission: the newest. One takes less than a
-/// millisecond.
-const COMPARISONS_MAX: usize = 2000;
+/// After so many pictures of others that exist, no further batch is compared cell by cell.
+const COMPARISONS_MAX: usize = 500;
 
 /// Clocks of gateways may differ by this much.
 const CLOCK_DIFFERENCE: TimeDelta = TimeDelta::minutes(1);
 
-/// The encryption contexts of a signature and its preview. Stored data depend on them.
-fn hash_context(id: impl std::fmt::Display) -> String {
-    format!("perceptual hash {id}")
-}
+/// The most hashes that are read of the pictures that others have uploaded while a submission was prepared.
+const NEWER_MAX: u64 = 1000;
 
+/// The encryption contexts of a signature, besides that of its hash, and of a preview. Stored data depend on them.
 fn cells_context(id: impl std::fmt::Display) -> String {
     format!("cells of picture {id}")
 }
@@ -66,12 +69,21 @@ pub(super) fn encrypt_preview(
 
 /// The previews of all pictures of a user that have one. Pictures that an earlier version has stored have none.
 pub(super) async fn previews(
+    services: &Services,
     db: &impl store::Executor,
-    user_id: UserId,
-    key: &DataKey,
+    record: &VerificationRecord,
 ) -> Result<Vec<Preview>> {
+    let user_id = record.verification.user_id;
+    let owners: Vec<_> = record.all_keys().into_iter().map(|id| (id, user_id)).collect();
+    let keys = data_keys::open_all(services, db, &owners).await?;
     let mut previews = Vec::new();
     for stored in picture_signatures::of_user(db, user_id).await? {
+        let Some(id) = record.key_of(stored.document_id) else { continue };
+        let key = match keys.get(&id) {
+            Some(Ok(key)) => key,
+            Some(Err(error)) => return Err(error.clone().into()),
+            None => return Err(VaultError::MissingDataKey(id).into()),
+        };
         let bytes = key.decrypt(&preview_context(user_id, stored.document_id), &stored.preview)?;
         previews.extend(Preview::from_bytes(bytes.to_vec()));
     }
@@ -95,7 +107,7 @@ impl LookAlikes {
     }
 }
 
-fn add_new<T: PartialEq>(list: &mut Vec<T>, others: Vec<T>) {
+fn add_new<T: PartialEq>(list: &mut Vec<T>, others: impl IntoIterator<Item = T>) {
     for other in others {
         if !list.contains(&other) {
             list.push(other);
@@ -116,92 +128,62 @@ impl ApplicantPictures {
         Self { user_id, hashes, comparisons: Arc::new(previews.iter().map(Comparison::new).collect()) }
     }
 
-    /// Looks for pictures that look alike. With `since`, only among those that others have uploaded since then.
-    pub async fn find(
-        &self,
-        services: &Services,
-        db: &impl store::Executor,
-        since: Option<DateTime<Utc>>,
-    ) -> Result<LookAlikes> {
-        let mut found = LookAlikes::default();
+    /// Looks for pictures that look alike, among those of others and those of fraud.
+    pub async fn find(&self, services: &Services, db: &impl store::Executor) -> Result<LookAlikes> {
         if self.hashes.is_empty() {
-            return Ok(found);
+            return Ok(LookAlikes::default());
         }
-        let from = since.map(|since| first_id_at(since - CLOCK_DIFFERENCE));
-        found.users = self.find_users(services, db, from).await?;
-        if since.is_none() {
-            found.fraudulent = self.find_fraudulent(services, db).await?;
-        }
-        Ok(found)
+        let PictureIndex { pictures, frauds } = &services.picture_index;
+        let similar = pictures.find_similar(services, db, &self.hashes).await?;
+        let users = newest_first(self.find_same(&services.vault, db, pictures, &similar).await?);
+        let similar = frauds.find_similar(services, db, &self.hashes).await?;
+        let fraudulent = owners(&self.find_same(&services.vault, db, frauds, &similar).await?);
+        Ok(LookAlikes { users, fraudulent })
     }
 
-    async fn find_users(
+    /// Looks for pictures that look alike among those that others have uploaded since then.
+    pub async fn find_newer(
         &self,
         services: &Services,
         db: &impl store::Executor,
-        from: Option<DocumentId>,
-    ) -> Result<Vec<UserId>> {
-        let (mut found, mut compared, mut before) = (Vec::new(), 0, None);
-        while found.len() < RELATED_MAX && compared < COMPARISONS_MAX {
-            let page = picture_signatures::hashes(db, self.user_id, before, from, BATCH_SIZE).await?;
-            let Some((last, _)) = page.last() else { break };
-            before = Some(*last);
-            let mut similar = self.select_similar(&services.vault, &page);
-            similar.truncate(COMPARISONS_MAX - compared);
-            if similar.is_empty() {
-                continue;
-            }
-            compared += similar.len();
-            let mut signatures = Vec::with_capacity(similar.len());
-            for (id, owner, cells) in picture_signatures::cells(db, &similar).await? {
-                signatures.extend(signature(&services.vault, id, &cells).map(|signature| (owner, signature)));
-            }
-            add_new(&mut found, self.select_same(signatures).await?);
+        since: DateTime<Utc>,
+    ) -> Result<LookAlikes> {
+        if self.hashes.is_empty() {
+            return Ok(LookAlikes::default());
         }
-        Ok(found)
+        let after = first_id_at(since - CLOCK_DIFFERENCE);
+        let newest = picture_signatures::newest_hashes(db, after, self.user_id, NEWER_MAX).await?;
+        let similar = Hashes::of(&services.vault, newest).similar(&self.hashes);
+        let pictures = &services.picture_index.pictures;
+        let users = newest_first(self.find_same(&services.vault, db, pictures, &similar).await?);
+        Ok(LookAlikes { users, fraudulent: Vec::new() })
     }
 
-    async fn find_fraudulent(
-        &self,
-        services: &Services,
-        db: &impl store::Executor,
-    ) -> Result<Vec<Option<ReviewItemId>>> {
-        let (mut found, mut compared, mut after) = (Vec::new(), 0, Uuid::nil());
-        while found.len() < RELATED_MAX && compared < COMPARISONS_MAX {
-            let page = fingerprints::signature_hashes(db, after, BATCH_SIZE).await?;
-            let Some((last, _)) = page.last() else { break };
-            after = *last;
-            let mut similar = self.select_similar(&services.vault, &page);
-            similar.truncate(COMPARISONS_MAX - compared);
-            if similar.is_empty() {
-                continue;
-            }
-            compared += similar.len();
-            let mut signatures = Vec::with_capacity(similar.len());
-            for (id, item_id, cells) in fingerprints::signature_cells(db, &similar).await? {
-                signatures
-                    .extend(signature(&services.vault, id, &cells).map(|signature| (item_id, signature)));
-            }
-            add_new(&mut found, self.select_same(signatures).await?);
-        }
-        Ok(found)
-    }
-
-    /// Those whose perceptual hash is close to that of a picture of the applicant.
-    fn select_similar<Id: Copy + std::fmt::Display>(
+    /// Those of the pictures that show the same as one of the applicant. Compares them in this order, until that is
+    /// enough, and lets the index forget those that do not exist any more.
+    async fn find_same<Id: PictureId>(
         &self,
         vault: &Vault,
-        encrypted: &[(Id, Vec<u8>)],
-    ) -> Vec<Id> {
-        let is_similar = |(id, hash): &&(Id, Vec<u8>)| {
-            let hash = vault.decrypt_comparable(&hash_context(id), hash).ok();
-            let hash = hash.and_then(|bytes| Hash::try_from(bytes).ok());
-            if hash.is_none() {
-                tracing::warn!(%id, "a perceptual hash was altered");
+        db: &impl store::Executor,
+        index: &Index<Id>,
+        similar: &[Id],
+    ) -> Result<Vec<(Id, Id::Owner)>> {
+        let (mut compared, mut same) = (0, Vec::new());
+        for ids in similar.chunks(BATCH_SIZE) {
+            let rows = Id::cells(db, ids).await?;
+            let is_gone = |id: &Id| !rows.iter().any(|(other, ..)| other == id);
+            index.forget(&ids.iter().copied().filter(is_gone).collect::<Vec<_>>());
+            let others = rows_of_others(rows, self.user_id);
+            compared += others.len();
+            let signatures = others
+                .into_iter()
+                .filter_map(|(id, owner, cells)| Some(((id, owner), signature(vault, id, &cells)?)));
+            same.extend(self.select_same(signatures.collect()).await?);
+            if is_enough(compared, &same) {
+                break;
             }
-            hash.is_some_and(|hash| self.hashes.iter().any(|own| look_alike(*own, hash)))
-        };
-        encrypted.iter().filter(is_similar).map(|(id, _)| *id).collect()
+        }
+        Ok(same)
     }
 
     /// Those that show the same as a picture of the applicant. Compares on a blocking thread.
@@ -225,24 +207,70 @@ fn signature(vault: &Vault, id: impl std::fmt::Display + Copy, cells: &[u8]) -> 
     signature
 }
 
-/// The smallest id that is made from this moment on.
-fn first_id_at(moment: DateTime<Utc>) -> DocumentId {
-    let milliseconds = u128::try_from(moment.timestamp_millis()).unwrap_or_default();
-    DocumentId::from_uuid(Uuid::from_u128(milliseconds << 80))
+/// Without the pictures of the applicant, which count for nothing.
+fn rows_of_others<Id: PictureId>(mut rows: Cells<Id>, user_id: UserId) -> Cells<Id> {
+    rows.retain(|(_, owner, _)| !Id::is_of(*owner, user_id));
+    rows
+}
+
+/// Whether a search that has compared so many pictures of others, and found these, can end.
+fn is_enough<Id, Owner: Copy + PartialEq>(compared: usize, same: &[(Id, Owner)]) -> bool {
+    compared >= COMPARISONS_MAX || owners(same).len() >= RELATED_MAX
+}
+
+/// The owners of these pictures, each once.
+fn owners<Id, Owner: Copy + PartialEq>(pictures: &[(Id, Owner)]) -> Vec<Owner> {
+    let mut owners = Vec::new();
+    add_new(&mut owners, pictures.iter().map(|(_, owner)| *owner));
+    owners
+}
+
+/// The owners of the newest of these pictures, newest first.
+fn newest_first(mut pictures: Vec<(DocumentId, UserId)>) -> Vec<UserId> {
+    pictures.sort_unstable_by(|first, second| second.cmp(first));
+    let mut users = owners(&pictures);
+    users.truncate(RELATED_MAX);
+    users
 }
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
-    use crate::clock::SystemClock;
-    use crate::service::IdGenerator;
+
+    fn user(number: u128) -> UserId {
+        UserId::from_uuid(Uuid::from_u128(number))
+    }
+
+    fn picture(number: u128) -> DocumentId {
+        DocumentId::from_uuid(Uuid::from_u128(number))
+    }
 
     #[test]
-    fn an_id_of_now_is_after_the_first_id_of_the_last_minute() {
-        let now = crate::clock::Clock::now(&SystemClock);
-        let id = DocumentId::from_uuid(IdGenerator::default().new_id(&SystemClock));
-        assert!(
-            first_id_at(now - TimeDelta::minutes(1)) < id && id < first_id_at(now + TimeDelta::minutes(1))
-        );
+    fn the_pictures_of_one_person_do_not_end_a_search_and_those_of_many_people_do() {
+        let of_one: Vec<_> = (0..100).map(|number| (picture(number), user(1))).collect();
+        assert!(!is_enough(100, &of_one));
+        let of_many: Vec<_> = (0..20).map(|number| (picture(number), user(number))).collect();
+        assert!(is_enough(20, &of_many) && !is_enough(20, &of_many[1..]));
+        // However few are the same.
+        assert!(is_enough(COMPARISONS_MAX, &of_one[..0]) && !is_enough(COMPARISONS_MAX - 1, &of_one[..0]));
+    }
+
+    #[test]
+    fn the_newest_people_are_named_once() {
+        let pictures: Vec<_> = (0..100).map(|number| (picture(number), user(number / 4))).collect();
+        assert_eq!(newest_first(pictures), (5..25).rev().map(user).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn own_pictures_are_not_compared_but_own_frauds_are() {
+        let rows = [1, 2, 1, 3].map(|owner| (picture(owner), user(owner), Vec::new()));
+        let others = rows_of_others(rows.to_vec(), user(1));
+        assert_eq!(others.iter().map(|(_, owner, _)| *owner).collect::<Vec<_>>(), [user(2), user(3)]);
+        let item = ReviewItemId::from_uuid(Uuid::from_u128(1));
+        let frauds =
+            vec![(Uuid::from_u128(1), Some(item), Vec::new()), (Uuid::from_u128(2), None, Vec::new())];
+        assert_eq!(rows_of_others(frauds.clone(), user(1)), frauds);
     }
 }

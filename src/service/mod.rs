@@ -21,30 +21,40 @@
 #![expect(clippy::missing_errors_doc, reason = "the header lists the errors that every use case can return")]
 
 pub mod accounts;
-mod audit;
+pub mod audit;
 pub mod background_jobs;
 mod blobs;
+pub mod data_export;
+mod data_keys;
 pub mod earlier_versions;
 pub mod erasure;
 pub mod erasure_journal;
+pub mod erasure_requests;
 pub mod error;
 pub mod event_log;
 pub mod fair_queue;
 mod flags;
+mod forms;
 pub mod gigs;
+pub mod held_inspections;
+mod held_versions;
 pub mod idempotency;
 pub mod identity_access;
 pub mod image_variants;
 pub mod images;
 pub mod inspections;
+pub mod integrity;
 mod jwt;
 pub mod key_rotation;
 mod look_alikes;
 pub mod passwords;
+pub mod picture_index;
 pub mod rate_limit;
+mod refusals;
 pub mod reopening;
 pub mod retention;
 pub mod review_history;
+pub mod review_texts;
 pub mod reviews;
 pub mod search_index;
 pub mod security_log;
@@ -91,7 +101,11 @@ pub struct Services {
     pub media: Media,
     /// Decodes uploaded images, fairly by person.
     pub decode_queue: FairQueue<UserId>,
+    /// By what pictures of documents are recognized.
+    pub picture_index: picture_index::PictureIndex,
     pub vault: Vault,
+    /// The user of the operating system who runs a command; `None` in a gateway. The audit trail names them.
+    pub operator: Option<String>,
     pub tokens: tokens::TokenIssuer,
     pub passwords: passwords::PasswordHasher,
     pub url_signer: url_signing::UrlSigner,
@@ -101,10 +115,15 @@ pub struct Services {
     pub refresh_retry_window: TimeDelta,
     /// The record of erasures outside the database.
     pub erasure_journal: erasure_journal::ErasureJournal,
+    /// The version of the text that applicants must agree to; `None` if they need not.
+    pub consent_version: Option<String>,
+    pub data_exports: data_export::ExportPermits,
     /// How long events stay in the log.
     pub event_retention: TimeDelta,
     pub ids: IdGenerator,
     pub opening_counters: identity_access::OpeningCounters,
+    /// Whether the tags of what gives power are enforced.
+    pub tag_enforcement: integrity::TagEnforcement,
     /// The URL at which clients reach this installation, without a trailing slash.
     pub public_url: String,
 }

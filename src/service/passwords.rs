@@ -139,6 +139,17 @@ mod tests {
         hasher.check(password.into(), Some(stored_hash.to_owned()), 10, ADDRESS).await.expect("checked")
     }
 
+    #[test]
+    fn passwords_are_hashed_with_argon2id_and_a_salt_of_their_own() {
+        let [first, second] = [(); 2].map(|()| hash(&"a good password".into()).expect("a hash"));
+        for text in [&first, &second] {
+            assert!(text.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{text}");
+        }
+        let salt = |text: &str| text.split('$').nth(4).map(str::to_owned);
+        assert!(salt(&first).is_some_and(|salt| salt.len() >= 22));
+        assert_ne!(salt(&first), salt(&second));
+    }
+
     #[tokio::test]
     async fn equal_passwords_match_however_they_are_typed() {
         let hasher = PasswordHasher::new().expect("a hasher");

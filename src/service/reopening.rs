@@ -9,10 +9,11 @@ use crate::domain::verification::{Verification, VerificationTransition};
 use crate::domain::violation::{Validator, Violation, ViolationCode};
 use crate::service::audit;
 use crate::service::audit::Actor;
+use crate::service::review_texts::insert_decision;
 use crate::service::reviews::{erased_subject_error, validate_note};
 use crate::service::verifications::save_change;
-use crate::service::{Error, Result, Services};
-use crate::store::{reviews, verifications};
+use crate::service::{Error, Result, Services, integrity, refusals};
+use crate::store::verifications;
 
 /// What the record of decisions and the audit trail call it.
 const REOPEN: &str = "REOPEN";
@@ -27,11 +28,23 @@ pub struct ReopeningInput {
 }
 
 /// Lets the user of a rejected verification submit again, with all attempts. The reason becomes part of the record.
+/// A refusal is audited.
 ///
 /// # Errors
 /// [`Error::AdminRequired`]; the violations of the input; `NOT_FOUND`, `NOT_ALLOWED` for the administrator's own
 /// verification, `STALE_VERSION`, `INVALID_TRANSITION`.
 pub async fn reopen(
+    services: &Services,
+    viewer: &Viewer,
+    input: ReopeningInput,
+    request_id: &str,
+) -> Result<Verification> {
+    let subject = SubjectId::Verification(input.user_id);
+    let reopened = try_reopen(services, viewer, input, request_id).await;
+    refusals::audited(services, viewer, subject, REOPEN, request_id, reopened).await
+}
+
+async fn try_reopen(
     services: &Services,
     viewer: &Viewer,
     input: ReopeningInput,
@@ -58,6 +71,7 @@ pub async fn reopen(
     if is_erased {
         return Err(erased_subject_error());
     }
+    integrity::require_untampered(services, &record)?;
     if record.verification.version != input.expected_version {
         return Err(Violation::stale("expectedVersion", "verification").into());
     }
@@ -76,7 +90,7 @@ pub async fn reopen(
         version: record.verification.version,
         decided_at: now,
     };
-    reviews::insert_decision(work.tx(), &decision).await?;
+    insert_decision(services, &work, input.user_id, decision).await?;
     let actor = Actor { id: Some(viewer.id()), request_id };
     audit::append(services, &work, actor, input.user_id, REOPEN, "").await?;
     work.commit().await?;

@@ -1,5 +1,5 @@
 //! The review queue: claiming and releasing items, and decisions on gigs. Claims of verifications are audited,
-//! because a claim opens identity data (`service::identity_access`).
+//! because a claim opens identity data (`service::identity_access`), and so is the release of a claim of somebody else.
 
 use crate::domain::gig::Gig;
 use crate::domain::id::{GigId, PublicId, ReviewItemId, SubjectId, UserId};
@@ -12,19 +12,22 @@ use crate::domain::review_kind::ReviewKind;
 use crate::domain::review_record::RecordKind;
 use crate::domain::text::normalize_optional_text;
 use crate::domain::user::{Role, Viewer};
+use crate::domain::verification_decision;
 use crate::domain::violation::{Validator, Violation, ViolationCode};
 use crate::service::audit;
 use crate::service::audit::Actor;
 use crate::service::error::require_reviewer;
 use crate::service::gigs::{apply_transition, record_queue_change, require_can_work};
-use crate::service::{Result, Services, UnitOfWork};
+use crate::service::review_texts::{Sealer, insert_decision};
+use crate::service::{Result, Services, UnitOfWork, refusals};
 use crate::store::{gigs, openings, reviews};
 
 /// Claims an item for some minutes, so that two reviewers do not work on the same item.
 ///
 /// # Errors
 /// `NOT_FOUND`, `ALREADY_CLAIMED`, `INVALID_TRANSITION` if it is decided, `NOT_ALLOWED` for the reviewer's
-/// own gig or verification, `LIMIT_REACHED` if the reviewer has too many claims.
+/// own gig or verification and while their own proposal about it is pending, `LIMIT_REACHED` if the reviewer has too
+/// many claims.
 pub async fn claim(
     services: &Services,
     viewer: &Viewer,
@@ -41,11 +44,27 @@ pub async fn claim(
     }
     let mut item = before.clone();
     item.claim(viewer.id(), &services.limits.review, now)?;
+    check_no_own_proposal(services, &work, viewer, item.subject_id).await?;
     check_claim_limit(services, &work, viewer, id).await?;
     update_item(&mut work, &before, &item, ReviewQueueChange::Claimed).await?;
-    audit_claim(services, &work, actor(viewer, request_id), &item, "CLAIM").await?;
+    if let SubjectId::Verification(user_id) = item.subject_id {
+        audit::append(services, &work, actor(viewer, request_id), user_id, "CLAIM", &id.to_public()).await?;
+    }
     work.commit().await?;
     Ok(item)
+}
+
+/// Returns `NOT_ALLOWED` if the reviewer's own decision about the verification waits for a second reviewer.
+async fn check_no_own_proposal(
+    services: &Services,
+    work: &UnitOfWork<'_>,
+    viewer: &Viewer,
+    subject_id: SubjectId,
+) -> Result<()> {
+    let SubjectId::Verification(user_id) = subject_id else { return Ok(()) };
+    let cutoff = services.limits.four_eyes.proposal_cutoff(services.now());
+    let proposal = reviews::records::find_proposals(work.tx(), &[user_id], cutoff).await?.remove(&user_id);
+    Ok(verification_decision::check_claim(viewer.id(), proposal.as_ref())?)
 }
 
 /// Returns `LIMIT_REACHED` if the reviewer cannot have a claim of this item besides the others.
@@ -69,30 +88,35 @@ async fn check_claim_limit(
     Err(Violation::at("id", ViolationCode::LimitReached, message).into())
 }
 
-/// Audits a change of the claim of a verification.
-async fn audit_claim(
+/// Audits the release of a claim of a verification, and the end that an administrator puts to any claim of somebody
+/// else.
+async fn audit_release(
     services: &Services,
     work: &UnitOfWork<'_>,
     actor: Actor<'_>,
-    item: &ReviewItem,
-    action: &str,
+    before: &ReviewItem,
+    owner_id: UserId,
 ) -> Result<()> {
-    match item.subject_id {
-        SubjectId::Gig(_) => Ok(()),
-        SubjectId::Verification(user_id) => {
-            audit::append(services, work, actor, user_id, action, &item.id.to_public()).await
-        }
-    }
+    let id = before.id.to_public();
+    let other = before.claimant(services.now()).filter(|claimant| Some(*claimant) != actor.id);
+    let detail = match (other, before.subject_id) {
+        (Some(other), _) => format!("{id} of {}", other.to_public()),
+        (None, SubjectId::Verification(_)) => id,
+        (None, SubjectId::Gig(_)) => return Ok(()),
+    };
+    audit::append(services, work, actor, owner_id, "RELEASE", &detail).await
 }
 
 pub(super) fn actor<'a>(viewer: &Viewer, request_id: &'a str) -> Actor<'a> {
     Actor { id: Some(viewer.id()), request_id }
 }
 
-/// Returns a claimed item to the queue. An administrator may end the claim of another reviewer.
+/// Returns a claimed item to the queue. An administrator may end the claim of another reviewer, but not on an item
+/// about themselves.
 ///
 /// # Errors
-/// `NOT_FOUND`, `ALREADY_CLAIMED` by another reviewer, `INVALID_TRANSITION` if it is not claimed.
+/// `NOT_FOUND`, `ALREADY_CLAIMED` by another reviewer, `INVALID_TRANSITION` if it is not claimed, `NOT_ALLOWED` for the
+/// viewer's own gig or verification.
 pub async fn release(
     services: &Services,
     viewer: &Viewer,
@@ -101,14 +125,17 @@ pub async fn release(
 ) -> Result<ReviewItem> {
     require_reviewer(viewer)?;
     let mut work = services.begin().await?;
-    let (before, _) = lock_item(&work, viewer, id).await?;
+    let (before, owner_id) = lock_item(&work, viewer, id).await?;
+    if owner_id == viewer.id() {
+        return Err(own_subject_error("id"));
+    }
     let mut item = before.clone();
     match viewer.role {
         Role::Admin => item.release_any(services.now())?,
         Role::Reviewer | Role::Member => item.release(viewer.id(), services.now())?,
     }
     update_item(&mut work, &before, &item, ReviewQueueChange::Released).await?;
-    audit_claim(services, &work, actor(viewer, request_id), &item, "RELEASE").await?;
+    audit_release(services, &work, actor(viewer, request_id), &before, owner_id).await?;
     work.commit().await?;
     Ok(item)
 }
@@ -131,13 +158,24 @@ pub struct GigDecisionInput {
     pub internal_note: Option<String>,
 }
 
-/// Decides on a gig, and records the decision with its reasons.
+/// Decides on a gig, and records the decision with its reasons. A refusal is audited.
 ///
 /// # Errors
 /// The violations of the input; `NOT_FOUND`, `NOT_ALLOWED` for the reviewer's own gig, `STALE_VERSION` if the
 /// gig has changed since the reviewer read it, `ALREADY_CLAIMED` by another reviewer, `CLAIM_REQUIRED` if the setting
 /// `review.gigClaimRequired` is on, `INVALID_TRANSITION`.
 pub async fn decide_gig(
+    services: &Services,
+    viewer: &Viewer,
+    input: GigDecisionInput,
+    request_id: &str,
+) -> Result<Decided<Gig>> {
+    let (subject, decision) = (SubjectId::Gig(input.gig_id), input.decision.into());
+    let decided = try_decide_gig(services, viewer, input).await;
+    refusals::audited(services, viewer, subject, decision, request_id, decided).await
+}
+
+async fn try_decide_gig(
     services: &Services,
     viewer: &Viewer,
     input: GigDecisionInput,
@@ -177,11 +215,12 @@ pub async fn decide_gig(
             .map_err(|violation| violation.moved_to("gigId"))?;
         update_item(&mut work, &before, item, ReviewQueueChange::Decided).await?;
     }
-    gig.review_reasons.clone_from(&reasons);
+    let subject_id = SubjectId::Gig(gig.id);
+    gig.review_reasons = Sealer::new(services, &work).reasons(seller_id, subject_id, reasons.clone()).await?;
     let gig = apply_transition(services, &mut work, gig, input.decision.transition()).await?;
     let decision = Decision {
         id: services.new_id(),
-        subject_id: SubjectId::Gig(gig.id),
+        subject_id,
         item_id: item.as_ref().map(|item| item.id),
         kind: RecordKind::Decision,
         reviewer_id: viewer.id(),
@@ -191,7 +230,7 @@ pub async fn decide_gig(
         version: gig.version,
         decided_at: now,
     };
-    reviews::insert_decision(work.tx(), &decision).await?;
+    insert_decision(services, &work, seller_id, decision).await?;
     work.commit().await?;
     Ok(Decided { subject: gig, item })
 }

@@ -52,9 +52,25 @@ pub(super) fn too_many_people(user_id: UserId, max: u64) {
     tracing::warn!(security = true, event = "TOO_MANY_PEOPLE_OPENED", user, max, "access denied");
 }
 
+/// The role, the verified identity or the verification of a user was changed past the gateway.
+pub(super) fn tag_mismatch(user_id: UserId, is_enforced: bool) {
+    let user = user_id.to_public();
+    tracing::error!(security = true, event = "TAG_MISMATCH", user, is_enforced, "tag does not match");
+}
+
+/// The row that says since when rows have tags was changed or deleted past the gateway.
+pub(super) fn tag_marker_mismatch() {
+    tracing::error!(security = true, event = "TAG_MISMATCH", "tag of the marker does not match");
+}
+
 /// Somebody does not have the role for what they tried. `address` is `None` if it is not known here: the line of the
 /// request with the same id has it.
 pub fn role_refused(user_id: Option<UserId>, address: Option<IpAddr>) {
     let (user, address) = (user_id.map(PublicId::to_public), address.map(tracing::field::display));
     tracing::warn!(security = true, event = "ROLE_REFUSED", user, address, "access denied");
+}
+
+/// The head of the audit trail was altered or removed by somebody without the keys of the installation.
+pub(super) fn audit_trail_altered(problem: &str) {
+    tracing::error!(security = true, event = "AUDIT_TRAIL_ALTERED", problem, "audit trail altered");
 }

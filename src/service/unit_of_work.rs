@@ -1,8 +1,12 @@
-//! The transaction of one use case, and the events that it records.
+//! The transaction of one use case, the events that it records, and its entries of the audit trail.
 
+use std::sync::{Mutex, PoisonError};
+
+use crate::domain::audit::AuditEntry;
 use crate::domain::event::EventBody;
 use crate::domain::id::UserId;
 use crate::domain::user::{Role, Viewer};
+use crate::service::audit::chain;
 use crate::service::{Error, Result, Services, idempotency};
 use crate::store::users::LockedAccount;
 use crate::store::{Transaction, event_log, gigs, users};
@@ -15,12 +19,14 @@ pub struct UnitOfWork<'a> {
     events: Vec<EventBody>,
     /// The users whose profile changed only in what others do not see.
     unchanged_profiles: Vec<UserId>,
+    audit_entries: Mutex<Vec<AuditEntry>>,
 }
 
 impl<'a> UnitOfWork<'a> {
     pub(super) async fn begin(services: &'a Services) -> Result<Self> {
         let transaction = services.db.begin().await?;
-        Ok(Self { services, transaction, events: Vec::new(), unchanged_profiles: Vec::new() })
+        let audit_entries = Mutex::default();
+        Ok(Self { services, transaction, events: Vec::new(), unchanged_profiles: Vec::new(), audit_entries })
     }
 
     /// The transaction, for the functions of `store`.
@@ -33,7 +39,7 @@ impl<'a> UnitOfWork<'a> {
     /// # Errors
     /// `Unauthenticated` if the user was erased or blocked.
     pub(super) async fn lock_user(&self, user_id: UserId) -> Result<()> {
-        require_active(users::lock_actor(&self.transaction, user_id).await?).map(drop)
+        require_active(users::lock_actor(&self.transaction, self.services, user_id).await?).map(drop)
     }
 
     /// Locks the user whom the viewer, a reviewer, writes about. Returns whether that user was erased. Until the
@@ -51,7 +57,8 @@ impl<'a> UnitOfWork<'a> {
     /// # Errors
     /// Those of [`UnitOfWork::lock_viewer_and`].
     pub(super) async fn lock_all_and(&self, viewer: &Viewer, user_ids: &[UserId]) -> Result<Vec<UserId>> {
-        let account = require_active(users::lock_actor_shared(&self.transaction, viewer.id()).await?)?;
+        let account = users::lock_actor_shared(&self.transaction, self.services, viewer.id()).await?;
+        let account = require_active(account)?;
         if !account.is_none_or(|account| account.role.can_review()) {
             return Err(Error::Forbidden);
         }
@@ -59,6 +66,27 @@ impl<'a> UnitOfWork<'a> {
             return Err(Error::AdminRequired);
         }
         Ok(users::lock_all(&self.transaction, user_ids).await?)
+    }
+
+    /// Locks the viewer, who must be an administrator. Until the transaction ends, they stay one, and can be neither
+    /// erased nor blocked.
+    ///
+    /// # Errors
+    /// `Unauthenticated` if the viewer was erased or blocked, `AdminRequired` if the viewer is no administrator any
+    /// more.
+    pub(super) async fn lock_admin(&self, viewer: &Viewer) -> Result<()> {
+        let account =
+            require_active(users::lock_actor_shared(&self.transaction, self.services, viewer.id()).await?)?;
+        if account.is_some_and(|account| account.role == Role::Admin) {
+            Ok(())
+        } else {
+            Err(Error::AdminRequired)
+        }
+    }
+
+    /// Adds an entry that the commit will append to the audit trail.
+    pub(super) fn append_audit_entry(&self, entry: AuditEntry) {
+        self.audit_entries.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
     }
 
     /// Adds an event that the commit will append to the log.
@@ -72,8 +100,12 @@ impl<'a> UnitOfWork<'a> {
         self.unchanged_profiles.push(user_id);
     }
 
-    /// Appends the recorded events to the log, commits, and then publishes them on the bus. If they change what
-    /// others see of a seller, it also appends an event for each of the seller's ACTIVE gigs.
+    /// Appends the entries to the audit trail and the recorded events to the log, commits, and then publishes the
+    /// events on the bus. If they change what others see of a seller, it also appends an event for each of the
+    /// seller's ACTIVE gigs.
+    ///
+    /// Both appends wait for other transactions that append, until these end. So they are the last steps, and always
+    /// in this order: transactions that wait for each other's rows never wait for each other here.
     ///
     /// # Errors
     /// If it fails, nothing was changed and nothing is published.
@@ -81,6 +113,8 @@ impl<'a> UnitOfWork<'a> {
         let now = self.services.now();
         self.record_updates_of_gigs().await?;
         idempotency::mark_attempt(&self.transaction).await?;
+        let entries = self.audit_entries.into_inner().unwrap_or_else(PoisonError::into_inner);
+        chain::append(&self.services.vault, &self.transaction, entries).await?;
         let events = event_log::append(&self.transaction, self.events, now).await?;
         self.transaction.commit().await?;
         idempotency::note_commit();

@@ -7,9 +7,11 @@ use crate::domain::limits::POINTS_MAX;
 use crate::domain::message::message;
 use crate::domain::user::Role;
 use crate::domain::violation::{Violation, ViolationCode};
+use crate::service::audit;
+use crate::service::audit::SYSTEM;
 use crate::service::gigs::{pause_of_blocked, resume_of_unblocked};
 use crate::service::{Result, Services, UnitOfWork};
-use crate::store::{sessions, users};
+use crate::store::{authority, sessions, users};
 
 /// Sets the worker points of the user with that e-mail.
 ///
@@ -29,7 +31,10 @@ pub async fn set_points(services: &Services, email: &str, points: i64) -> Result
     let mut work = services.begin().await?;
     lock_not_erased(&work, user_id).await?;
     let before = find_profile(&work, user_id).await?;
+    let points_before = users::find_all(work.tx(), &[user_id]).await?.pop().map_or(0, |user| user.points);
     users::set_points(work.tx(), user_id, points).await?;
+    let detail = format!("{points_before} to {points}");
+    audit::append(services, &work, SYSTEM, user_id, "POINTS", &detail).await?;
     work.record(EventBody::ProfileChanged { user_id });
     if find_profile(&work, user_id).await? == before {
         work.mark_profile_unchanged(user_id);
@@ -48,6 +53,8 @@ pub async fn set_display_name(services: &Services, email: &str, name: &str) -> R
     lock_not_erased(&work, user_id).await?;
     let before = find_profile(&work, user_id).await?;
     users::set_display_name(work.tx(), user_id, &name).await?;
+    // The name is personal data, and so not in the trail.
+    audit::append(services, &work, SYSTEM, user_id, "NAME", "").await?;
     work.record(EventBody::ProfileChanged { user_id });
     if find_profile(&work, user_id).await? == before {
         work.mark_profile_unchanged(user_id);
@@ -69,7 +76,10 @@ pub async fn set_role(services: &Services, email: &str, role: Role) -> Result<()
     let user_id = find(services, email).await?;
     let mut work = services.begin().await?;
     lock_exclusively(&work, user_id).await?;
-    users::set_role(work.tx(), user_id, role).await?;
+    let role_before = authority::find_role(work.tx(), services, user_id).await?.unwrap_or(Role::Member);
+    authority::set_role(work.tx(), services, user_id, role).await?;
+    let [from, to]: [&str; 2] = [role_before.into(), role.into()];
+    audit::append(services, &work, SYSTEM, user_id, "ROLE", &format!("{from} to {to}")).await?;
     limit_sessions(&work, user_id, role, services).await?;
     work.record(EventBody::RoleChanged { user_id });
     work.commit().await
@@ -88,6 +98,7 @@ pub async fn block(services: &Services, email: &str) -> Result<()> {
     users::set_blocked(work.tx(), user_id, Some(services.now())).await?;
     pause_of_blocked(services, &mut work, user_id).await?;
     end_sessions(&mut work, user_id, services).await?;
+    audit::append(services, &work, SYSTEM, user_id, "BLOCK", "").await?;
     // Open connections check their user again after this event.
     work.record(EventBody::RoleChanged { user_id });
     work.commit().await
@@ -103,6 +114,7 @@ pub async fn unblock(services: &Services, email: &str) -> Result<()> {
     lock_not_erased(&work, user_id).await?;
     users::set_blocked(work.tx(), user_id, None).await?;
     resume_of_unblocked(services, &mut work, user_id).await?;
+    audit::append(services, &work, SYSTEM, user_id, "UNBLOCK", "").await?;
     work.commit().await
 }
 

@@ -2,7 +2,7 @@
 //!
 //! If a decision needs two reviewers, that of the first is stored as a proposal and has no other effect. It takes
 //! effect when another reviewer decides the same. If another reviewer decides something else, the proposal ends, both
-//! voices are on record, and the item is open again. The first reviewer may replace their own proposal.
+//! voices are on record, and the item is open again. Until then, the first reviewer cannot decide.
 
 use crate::domain::flag::FlagCode;
 use crate::domain::gig::{GigStatus, GigTransition};
@@ -23,13 +23,14 @@ use crate::service::audit;
 use crate::service::error::require_reviewer;
 use crate::service::flags;
 use crate::service::gigs::apply_transition;
+use crate::service::review_texts::insert_decision;
 use crate::service::reviews::{Decided, actor, erased_subject_error, update_item, validate_note};
 use crate::service::verifications::{readable_number_hash, save_change};
-use crate::service::{Result, Services, UnitOfWork};
+use crate::service::{Result, Services, UnitOfWork, integrity, refusals};
 use crate::store;
 use crate::store::reviews::records;
 use crate::store::verifications::VerificationRecord;
-use crate::store::{gigs, inspections, openings, reviews, users, verifications};
+use crate::store::{authority, gigs, inspections, openings, reviews, users, verifications};
 
 /// A reviewer's decision on a verification.
 #[derive(Debug)]
@@ -45,9 +46,21 @@ pub struct VerificationDecisionInput {
 /// reviewer (`verification_decision::check`).
 ///
 /// # Errors
-/// The violations of the input; `NOT_FOUND`, `NOT_ALLOWED` for the reviewer's own verification or own
-/// proposal, `STALE_VERSION`, `CLAIM_REQUIRED`, `ALREADY_CLAIMED`, `INSPECTION_REQUIRED`, `INVALID_TRANSITION`.
+/// The violations of the input; `NOT_FOUND`, `NOT_ALLOWED` for the reviewer's own verification and while their own
+/// proposal is pending, `STALE_VERSION`, `CLAIM_REQUIRED`, `ALREADY_CLAIMED`, `INSPECTION_REQUIRED`,
+/// `INVALID_TRANSITION`.
 pub async fn decide(
+    services: &Services,
+    viewer: &Viewer,
+    input: VerificationDecisionInput,
+    request_id: &str,
+) -> Result<Decided<Verification>> {
+    let (subject, decision) = (SubjectId::Verification(input.user_id), input.decision.into());
+    let decided = try_decide(services, viewer, input, request_id).await;
+    refusals::audited(services, viewer, subject, decision, request_id, decided).await
+}
+
+async fn try_decide(
     services: &Services,
     viewer: &Viewer,
     input: VerificationDecisionInput,
@@ -56,7 +69,7 @@ pub async fn decide(
     require_reviewer(viewer)?;
     let limits = &services.limits;
     let mut validator = Validator::default();
-    input.decision.check_reasons(input.reasons.len(), &mut validator);
+    input.decision.check_reasons(&input.reasons, &mut validator);
     let reasons = reason::resolve(input.reasons, ReviewKind::Verification, &limits.review, &mut validator);
     let note = input.internal_note.as_deref();
     let note = validate_note(note, "internalNote", "The note", &limits.review, &mut validator);
@@ -74,6 +87,7 @@ pub async fn decide(
     if is_erased {
         return Err(erased_subject_error());
     }
+    integrity::require_untampered(services, &record)?;
     if record.verification.version != input.expected_version {
         return Err(Violation::stale("expectedVersion", "verification").into());
     }
@@ -132,7 +146,12 @@ async fn check(
     let (limits, now, user_id) = (&services.limits, services.now(), verification.user_id);
     let item_ids: Vec<_> = item.map(|item| item.id).into_iter().collect();
     let cutoff = limits.four_eyes.proposal_cutoff(now);
-    let proposal = records::find_proposals(work.tx(), &[user_id], cutoff).await?.remove(&user_id);
+    let mut proposal = records::find_proposals(work.tx(), &[user_id], cutoff).await?.remove(&user_id);
+    if let Some(found) = &proposal {
+        // The query has read the role without its tag.
+        let role = authority::find_role(work.tx(), services, found.reviewer_id).await?;
+        proposal = proposal.filter(|_| role.is_some_and(Role::can_review));
+    }
     let inspection = inspections::find_active(work.tx(), viewer.id(), user_id, now).await?;
     let deliveries = openings::deliveries_of(work.tx(), &item_ids).await?.into_values().next();
     let flags = flag_codes(work, &item_ids).await?;
@@ -170,14 +189,15 @@ async fn apply(
     };
     save_change(services, &mut work, &record, previous).await?;
     apply_consequences(services, &mut work, voice.decision, &record.verification).await?;
-    let number_hash = readable_number_hash(services, &record);
+    let number_hash = readable_number_hash(services, work.tx(), &record).await;
     flags::remember_decision(services, &work, &record, voice.decision, number_hash).await?;
     let item_id = item.map(|item| item.id);
     let mut row = voice.to_row(services, &record.verification, item_id, RecordKind::Decision);
     row.reasons.clone_from(&record.verification.reasons);
-    reviews::insert_decision(work.tx(), &row).await?;
+    let decision = row.decision;
+    insert_decision(services, &work, user_id, row).await?;
     let actor = actor(voice.viewer, voice.request_id);
-    audit::append(services, &work, actor, user_id, "DECIDE", row.decision).await?;
+    audit::append(services, &work, actor, user_id, "DECIDE", decision).await?;
     work.commit().await?;
     Ok(Decided { subject: record.verification, item: decided })
 }
@@ -208,14 +228,15 @@ async fn record_voice(
         None => records::find_newest_item(work.tx(), subject_id).await?,
     };
     let row = voice.to_row(services, &verification, item_id, kind);
-    reviews::insert_decision(work.tx(), &row).await?;
+    let (row_id, decision) = (row.id, row.decision);
+    insert_decision(services, &work, user_id, row).await?;
     let (proposal_id, action) = match kind {
-        RecordKind::Proposal => (Some(row.id), "PROPOSE"),
+        RecordKind::Proposal => (Some(row_id), "PROPOSE"),
         _ => (None, "DISAGREE"),
     };
     verifications::set_proposal(work.tx(), user_id, proposal_id).await?;
     let actor = actor(voice.viewer, voice.request_id);
-    audit::append(services, &work, actor, user_id, action, row.decision).await?;
+    audit::append(services, &work, actor, user_id, action, decision).await?;
     work.commit().await?;
     Ok(Decided { subject: verification, item: released })
 }
@@ -237,10 +258,10 @@ async fn apply_consequences(
     let user_id = verification.user_id;
     match decision {
         VerificationDecision::Clear => {
-            users::set_verified(work.tx(), user_id, verification.cleared_at).await?;
+            authority::set_verified(work.tx(), services, user_id, verification.cleared_at).await?;
         }
         VerificationDecision::Revoke => {
-            users::set_verified(work.tx(), user_id, None).await?;
+            authority::set_verified(work.tx(), services, user_id, None).await?;
             let people = users::find_all(work.tx(), &[user_id]).await?;
             let needed = |user| permission::check_verified(user, &services.limits).is_some();
             if people.first().is_some_and(needed) {

@@ -4,37 +4,35 @@ use bytes::Bytes;
 
 use crate::domain::blob::BlobId;
 use crate::domain::event::EventBody;
-use crate::domain::id::{DocumentId, SubjectId, UserId};
+use crate::domain::id::{DataKeyId, DocumentId, SubjectId, UserId};
 use crate::domain::message::message;
 use crate::domain::permission;
 use crate::domain::permission::Action;
 use crate::domain::personal_info::{PersonalInfo, PersonalInfoForm};
 use crate::domain::review::{ReviewItem, ReviewQueueChange};
+use crate::domain::rights::{Consent, check_consent};
 use crate::domain::user::Viewer;
 use crate::domain::verification::{
     DocumentSide, DocumentType, IdentityDocument, Verification, VerificationStatus, VerificationTransition,
 };
-use crate::domain::violation::{Violation, ViolationCode};
+use crate::domain::violation::{Validator, Violation, ViolationCode};
 use crate::media::Media;
+use crate::media::images::EncodedDocument;
 use crate::media::images::perceptual::Preview;
-use crate::media::vault::DataKey;
-use crate::service::blobs;
+use crate::media::vault::{DataKey, VaultError};
 use crate::service::flags;
 use crate::service::gigs::record_queue_change;
 use crate::service::images::{decode, file_too_large};
 use crate::service::look_alikes;
 use crate::service::look_alikes::{ApplicantPictures, LookAlikes};
 use crate::service::{Error, Result, Services, UnitOfWork};
+use crate::service::{blobs, data_keys, forms, held_versions, integrity, review_texts};
 use crate::store;
 use crate::store::verifications::VerificationRecord;
-use crate::store::{picture_signatures, reviews, verifications};
+use crate::store::{consents, picture_signatures, reviews, verifications};
 
-/// The encryption context of a form: what is encrypted with it can only be decrypted with it.
-pub(super) fn personal_info_context(user_id: UserId) -> String {
-    format!("personal information of {user_id}")
-}
-
-/// The encryption context of a document's image.
+/// The encryption context of a document's image: what is encrypted with it can only be decrypted with it. An image that
+/// replaces another one has another id.
 pub(super) fn document_context(user_id: UserId, document_id: DocumentId) -> String {
     format!("identity document {document_id} of {user_id}")
 }
@@ -61,9 +59,9 @@ pub async fn save_personal_info(
     let form = form.validate(&services.limits.verification, now)?;
     let mut work = services.begin_for(viewer.id()).await?;
     let (mut record, previous) = begin_change(services, &work, viewer).await?;
-    let key = data_key(services, &mut record)?;
-    let text = serde_json::to_vec(&form).map_err(Error::internal)?;
-    record.personal_info = Some(key.encrypt(&personal_info_context(viewer.id()), &text)?);
+    held_versions::keep_form(services, &work, &record).await?;
+    let key = form_key(services, &work, &mut record).await?;
+    record.personal_info = Some(forms::seal(&key, viewer.id(), record.verification.version, &form)?);
     record.verification.personal_info_at = Some(now);
     record.verification.needs_personal_info_resubmission = false;
     save_change(services, &mut work, &record, previous).await?;
@@ -91,7 +89,8 @@ pub async fn upload_document(
     // Check whether an upload is allowed before the expensive decoding.
     let mut preview = find(services.db.read(), viewer.id()).await?.verification;
     preview.apply(VerificationTransition::ProvideData, Vec::new(), &services.limits, services.now())?;
-    let (encoded, preview) = decode(services, viewer.id(), file, Media::reencode_identity_document).await?;
+    let decoded = decode(services, viewer.id(), file, Media::reencode_identity_document).await?;
+    let EncodedDocument { image: encoded, preview, quality } = decoded;
     let (width, height, min) = (encoded.width, encoded.height, limits.document_min_pixels);
     if width.min(height) < min {
         let message = message!(
@@ -112,6 +111,8 @@ pub async fn upload_document(
         image_hash: services.vault.hash("picture", &encoded.bytes),
         needs_resubmission: false,
         uploaded_at: services.now(),
+        quality: Some(quality),
+        key: None,
     };
     // Record the blob before it is written, so that it is found again whatever happens next.
     blobs::announce(services, viewer.id(), document.id).await?;
@@ -135,13 +136,14 @@ pub async fn upload_document(
 async fn store_document(
     services: &Services,
     viewer: &Viewer,
-    document: IdentityDocument,
+    mut document: IdentityDocument,
     image: &[u8],
     preview: &Preview,
 ) -> Result<(Verification, Vec<BlobId>)> {
     let mut work = services.begin_for(viewer.id()).await?;
     let (mut record, previous) = begin_change(services, &work, viewer).await?;
-    let key = data_key(services, &mut record)?;
+    let (key_id, key) = picture_key(services, &work, &mut record).await?;
+    document.key = Some(key_id);
     let (side, document_type) = (document.side, document.document_type);
     let documents = &mut record.verification.documents;
     if documents.iter().any(|other| other.side != side && other.image_hash == document.image_hash) {
@@ -153,10 +155,10 @@ async fn store_document(
         .extract_if(.., |other| {
             other.side == side || (other.document_type != document_type && other.side != DocumentSide::Selfie)
         })
-        .map(|old| BlobId::from(old.id))
         .collect();
+    let replaced = held_versions::keep_documents(services, &work, &record, &replaced).await?;
     let id = document.id;
-    documents.push(document);
+    record.verification.documents.push(document);
     record.verification.document_type = Some(document_type);
     blobs::adopt(&work, id).await?;
     blobs::discard(services, &work, viewer.id(), &replaced).await?;
@@ -173,34 +175,48 @@ async fn store_document(
 /// nothing else depends on it, so that an applicant does not learn what others have submitted.
 ///
 /// # Errors
-/// One violation for each unmet requirement; `INVALID_TRANSITION`, `ATTEMPTS_EXHAUSTED`.
-pub async fn submit(services: &Services, viewer: &Viewer) -> Result<Verification> {
+/// One violation for each unmet requirement, among them the consent; `INVALID_TRANSITION`, `ATTEMPTS_EXHAUSTED`.
+pub async fn submit(
+    services: &Services,
+    viewer: &Viewer,
+    consent_version: Option<&str>,
+) -> Result<Verification> {
     let (limits, now) = (&services.limits, services.now());
+    let mut validator = Validator::default();
+    let consent_version = check_consent(consent_version, services.consent_version.as_deref(), &mut validator);
+    let missing_consent = validator.finish().err().unwrap_or_default();
     let (pictures, mut look_alikes) = find_look_alikes(services, viewer).await?;
     // A user who has not begun has no verification to lock, so the user is locked.
     let mut work = services.begin_for(viewer.id()).await?;
     let record = verifications::lock(work.tx(), viewer.id()).await?;
     let mut record = record.unwrap_or_else(|| VerificationRecord::not_started(viewer.id()));
-    let violations = permission::unmet_requirements(
+    integrity::require_untampered(services, &record)?;
+    let mut violations = permission::unmet_requirements(
         Action::SubmitVerification,
         &viewer.user,
         0,
         &record.verification,
         limits,
     );
+    violations.extend(missing_consent);
     if !violations.is_empty() {
         return Err(violations.into());
     }
     let previous = record.verification.status;
     record.verification.apply(VerificationTransition::Submit, Vec::new(), limits, now)?;
-    let hashes = document_hashes(services, &record)?;
+    let hashes = document_hashes(services, work.tx(), &record).await?;
     record.identity_hash = Some(hashes.identity);
     verifications::lock_submissions(work.tx()).await?;
     save_change(services, &mut work, &record, previous).await?;
+    if let Some(text_version) = consent_version {
+        let (user_id, verification_version) = (viewer.id(), record.verification.version);
+        let consent = Consent { user_id, verification_version, text_version, consented_at: now };
+        consents::insert(work.tx(), &consent).await?;
+    }
     let id = services.new_id();
     let item = ReviewItem::new(id, SubjectId::Verification(viewer.id()), &limits.review, now);
     reviews::insert(work.tx(), &item).await?;
-    look_alikes.extend(pictures.find(services, work.tx(), Some(now)).await?);
+    look_alikes.extend(pictures.find_newer(services, work.tx(), now).await?);
     flags::raise(services, &work, &record, item.id, hashes.number, look_alikes).await?;
     record_queue_change(&mut work, &item, ReviewQueueChange::Submitted);
     work.commit().await?;
@@ -215,20 +231,14 @@ async fn find_look_alikes(services: &Services, viewer: &Viewer) -> Result<(Appli
     let verification = &record.verification;
     let can_submit = verification.check(VerificationTransition::Submit, &services.limits).is_ok()
         && verification.missing_parts(&services.limits).is_empty();
-    let previews = match &record.key {
-        Some(wrapped) if can_submit => {
-            let key = services.vault.unwrap(wrapped, user_id)?;
-            look_alikes::previews(db, user_id, &key).await?
-        }
-        _ => Vec::new(),
-    };
+    let previews = if can_submit { look_alikes::previews(services, db, &record).await? } else { Vec::new() };
     let pictures = ApplicantPictures::new(user_id, &previews);
-    let found = pictures.find(services, db, None).await?;
+    let found = pictures.find(services, db).await?;
     Ok((pictures, found))
 }
 
-/// Locks the verification of the viewer, whom the caller has locked, and applies the transition `ProvideData`. Returns the verification with
-/// its previous status.
+/// Locks the verification of the viewer, whom the caller has locked, and applies the transition `ProvideData`. Returns
+/// the verification with its previous status.
 async fn begin_change(
     services: &Services,
     work: &UnitOfWork<'_>,
@@ -236,6 +246,7 @@ async fn begin_change(
 ) -> Result<(VerificationRecord, VerificationStatus)> {
     let record = verifications::lock(work.tx(), viewer.id()).await?;
     let mut record = record.unwrap_or_else(|| VerificationRecord::not_started(viewer.id()));
+    integrity::require_untampered(services, &record)?;
     let previous = record.verification.status;
     record.verification.apply(
         VerificationTransition::ProvideData,
@@ -246,30 +257,64 @@ async fn begin_change(
     Ok((record, previous))
 }
 
-/// Returns the user's data key, and generates it if there is none.
-fn data_key(services: &Services, record: &mut VerificationRecord) -> Result<DataKey> {
-    let user_id = record.verification.user_id;
-    if let Some(wrapped) = &record.key {
-        return Ok(services.vault.unwrap(wrapped, user_id)?);
+/// Returns the data key for a new form of the user, and generates it if there is none.
+async fn form_key(
+    services: &Services,
+    work: &UnitOfWork<'_>,
+    record: &mut VerificationRecord,
+) -> Result<DataKey> {
+    // A gateway of an earlier version erases the data without their key.
+    if record.verification.erased_at.is_none()
+        && let Some(id) = record.key
+        && let Some(key) = open_if_stored(services, work, id, record.verification.user_id).await?
+    {
+        return Ok(key);
     }
-    let (key, wrapped) = services.vault.new_data_key(user_id)?;
-    record.key = Some(wrapped);
+    add_form_key(services, work, record).await
+}
+
+async fn add_form_key(
+    services: &Services,
+    work: &UnitOfWork<'_>,
+    record: &mut VerificationRecord,
+) -> Result<DataKey> {
+    let (id, key) = data_keys::create(services, work.tx(), record.verification.user_id).await?;
+    record.key = Some(id);
     record.verification.erased_at = None;
     Ok(key)
 }
 
-/// Decrypts the form; `None` if there is none.
-///
-/// # Errors
-/// [`Error::Decryption`] if a key is missing or the form was altered.
-pub(super) fn decrypt_personal_info(
+/// `None` if the data key was lost, as after a backup was restored without the data keys. What it encrypts cannot be
+/// read any more, but the user can provide it again.
+async fn open_if_stored(
     services: &Services,
-    record: &VerificationRecord,
-) -> Result<Option<PersonalInfo>> {
-    let (Some(wrapped), Some(text)) = (&record.key, &record.personal_info) else { return Ok(None) };
+    work: &UnitOfWork<'_>,
+    id: DataKeyId,
+    user_id: UserId,
+) -> Result<Option<DataKey>> {
+    match data_keys::open(services, work.tx(), id, user_id).await {
+        Err(Error::Decryption(VaultError::MissingDataKey(_))) => Ok(None),
+        key => key.map(Some),
+    }
+}
+
+/// Returns the data key of the images, which are erased before the form, and generates it if there are none.
+async fn picture_key(
+    services: &Services,
+    work: &UnitOfWork<'_>,
+    record: &mut VerificationRecord,
+) -> Result<(DataKeyId, DataKey)> {
     let user_id = record.verification.user_id;
-    let text = services.vault.unwrap(wrapped, user_id)?.decrypt(&personal_info_context(user_id), text)?;
-    serde_json::from_slice(&text).map(Some).map_err(Error::internal)
+    // A verification with data has a key, even if there is no form yet.
+    if record.key.is_none() || record.verification.erased_at.is_some() {
+        add_form_key(services, work, record).await?;
+    }
+    if let Some(id) = record.picture_keys().pop()
+        && let Some(key) = open_if_stored(services, work, id, user_id).await?
+    {
+        return Ok((id, key));
+    }
+    data_keys::create(services, work.tx(), user_id).await
 }
 
 /// Keyed hashes of a document.
@@ -280,8 +325,12 @@ struct DocumentHashes {
     number: Vec<u8>,
 }
 
-fn document_hashes(services: &Services, record: &VerificationRecord) -> Result<DocumentHashes> {
-    let form = decrypt_personal_info(services, record)?;
+async fn document_hashes(
+    services: &Services,
+    db: &impl store::Executor,
+    record: &VerificationRecord,
+) -> Result<DocumentHashes> {
+    let form = forms::decrypt(services, db, record).await?;
     let form = form.ok_or_else(|| Error::internal("a complete verification has no form"))?;
     let document_type: &str = record
         .verification
@@ -299,8 +348,12 @@ fn number_hash(services: &Services, form: &PersonalInfo) -> Vec<u8> {
 
 /// The keyed hash of the document number alone; `None` if there is no form, or it cannot be decrypted: a decision must
 /// not fail because of that.
-pub(super) fn readable_number_hash(services: &Services, record: &VerificationRecord) -> Option<Vec<u8>> {
-    match decrypt_personal_info(services, record) {
+pub(super) async fn readable_number_hash(
+    services: &Services,
+    db: &impl store::Executor,
+    record: &VerificationRecord,
+) -> Option<Vec<u8>> {
+    match forms::decrypt(services, db, record).await {
         Ok(form) => form.map(|form| number_hash(services, &form)),
         Err(error) => {
             tracing::error!(user_id = %record.verification.user_id, %error, "a document number cannot be read");
@@ -309,16 +362,31 @@ pub(super) fn readable_number_hash(services: &Services, record: &VerificationRec
     }
 }
 
-/// Writes the verification and records its event.
+/// Writes the verification, with its reasons sealed, and records its event. The caller has locked the user.
 pub(super) async fn save_change(
     services: &Services,
     work: &mut UnitOfWork<'_>,
     record: &VerificationRecord,
     previous: VerificationStatus,
 ) -> Result<()> {
-    if !verifications::write(work.tx(), record, services.now()).await? {
+    // Writing it makes a new tag, which would be right.
+    integrity::require_untampered(services, record)?;
+    write_change(services, work, record, previous).await
+}
+
+/// As [`save_change`], without a look at the tag. For a change that erases the data, and then leaves a wrong tag wrong.
+pub(super) async fn write_change(
+    services: &Services,
+    work: &mut UnitOfWork<'_>,
+    record: &VerificationRecord,
+    previous: VerificationStatus,
+) -> Result<()> {
+    let mut sealed = record.clone();
+    sealed.verification.reasons = review_texts::seal_reasons_of(services, work, &record.verification).await?;
+    if !verifications::write(work.tx(), services, &sealed, services.now()).await? {
         return Err(Error::internal("a verification that was locked has changed"));
     }
-    work.record(EventBody::verification_status(&record.verification, previous));
+    // Without the codes that the applicant must not learn.
+    work.record(EventBody::verification_status(&sealed.verification, previous));
     Ok(())
 }

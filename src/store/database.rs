@@ -9,7 +9,6 @@
 //!
 //! So whatever clients read, users can sign in, changes are stored, and a health check gets an answer.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,17 +25,15 @@ use sea_orm::{
     SqliteTransactionMode, Statement, TransactionOptions,
 };
 
-use crate::store::Result;
-use crate::store::reader::{DatabaseTime, Reader, ReaderKind, begin_detached, record_statement};
-
-/// A request fails if it waits longer than this for a connection. The database then counts as unavailable.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+use crate::store::connections::{
+    ACQUIRE_TIMEOUT, SQLITE_BUSY_TIMEOUT, connect_and_count, create_private, lock_exclusively, truncate_log,
+};
+use crate::store::key_database::KeyDatabase;
+use crate::store::reader::{DatabaseTime, Reader, ReaderKind, Snapshot, begin_detached};
+use crate::store::{Result, data_keys, moved_keys};
 
 /// Writers of SQLite queue for the one writing connection. Fifty of them finish well within this time.
 const SQLITE_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long SQLite waits for the write lock of another process, such as the command line.
-const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection is tested before use only if it was idle for longer than this, since a test takes as long as
 /// a small statement.
@@ -73,6 +70,8 @@ pub struct Database {
     statement_count: Arc<AtomicU64>,
     /// The file of SQLite; `None` for PostgreSQL.
     sqlite: Option<PathBuf>,
+    /// Where the data keys are.
+    keys: KeyDatabase,
 }
 
 impl Database {
@@ -102,6 +101,8 @@ impl Database {
                             .journal_mode(SqliteJournalMode::Wal)
                             .synchronous(SqliteSynchronous::Normal)
                             .busy_timeout(SQLITE_BUSY_TIMEOUT)
+                            // What is deleted is overwritten in the file.
+                            .pragma("secure_delete", "ON")
                             .foreign_keys(true)
                     });
                 connect_and_count(options, &statement_count)
@@ -109,6 +110,7 @@ impl Database {
         // If several processes open a new file at once, one of them switches it to WAL mode. SQLite would let
         // the others fail instead of wait, so they wait for this lock.
         let _lock = lock_exclusively(&file).await?;
+        let keys = KeyDatabase::open_file(&file, &statement_count).await?;
         let PoolSizes { anonymous, signed_in, system, writer } = SQLITE_POOLS;
         Ok(Self {
             writer: connect(writer, SQLITE_WRITE_TIMEOUT, with_clean_transactions).await?,
@@ -117,6 +119,7 @@ impl Database {
             anonymous: connect(anonymous, ACQUIRE_TIMEOUT, with_time_limit).await?,
             statement_count: Arc::clone(&statement_count),
             sqlite,
+            keys,
         })
     }
 
@@ -125,6 +128,7 @@ impl Database {
         let statement_count = Arc::default();
         let sqlite = Some(file.to_owned());
         let file = file.to_owned();
+        let keys = KeyDatabase::open_file_read_only(&file, &statement_count).await?;
         let mut options = ConnectOptions::new("sqlite:gigway.sqlite");
         options
             .max_connections(1)
@@ -144,6 +148,7 @@ impl Database {
             writer: pool,
             statement_count,
             sqlite,
+            keys,
         })
     }
 
@@ -178,8 +183,8 @@ impl Database {
                     options.options([
                         // JIT compilation costs more than any of these short statements gains from it.
                         ("jit", "off"),
-                        // The tables that lists read are in memory or on a solid-state disk. The default of PostgreSQL is
-                        // for spinning disks, and lets it scan whole tables where an index is faster.
+                        // The tables that lists read are in memory or on a solid-state disk. The default of PostgreSQL
+                        // is for spinning disks, and lets it scan whole tables where an index is faster.
                         ("random_page_cost", "1.1"),
                         // The database may have another default. [`require_read_committed`] checks this.
                         ("default_transaction_isolation", "read committed"),
@@ -202,6 +207,7 @@ impl Database {
             anonymous: connect(anonymous, anonymous_timeout, true).await?,
             statement_count: Arc::clone(&statement_count),
             sqlite: None,
+            keys: KeyDatabase::in_schema(),
         })
     }
 
@@ -217,14 +223,40 @@ impl Database {
                 lock.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
                 let sql = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
                 lock.execute_unprepared(&sql).await?;
-                Migrator::up(&self.writer, None).await?;
+                self.migrate_locked().await?;
                 lock.commit().await
             }
             Some(file) => {
                 let _lock = lock_exclusively(file).await?;
-                Migrator::up(&self.writer, None).await
+                self.migrate_locked().await
             }
         }
+    }
+
+    async fn migrate_locked(&self) -> Result<()> {
+        // Not a migration: a database that was restored without its keys needs new tables for them. First, because it
+        // may need a right that migrations do not need.
+        data_keys::create_tables(&self.keys, &self.writer).await?;
+        Migrator::up(&self.writer, None).await?;
+        moved_keys::move_all(&self.keys, &self.writer).await
+    }
+
+    /// Where the data keys are.
+    pub fn keys(&self) -> &KeyDatabase {
+        &self.keys
+    }
+
+    /// Removes from the write-ahead logs of SQLite what was deleted before. PostgreSQL recycles its logs by itself
+    /// (docs/SECURITY.md). Returns `false` if a log is in use: writers must not wait long for its readers.
+    pub async fn truncate_logs(&self) -> Result<bool> {
+        if self.sqlite.is_none() {
+            return Ok(true);
+        }
+        let mut are_empty = true;
+        for database in self.keys.file().into_iter().chain([&self.writer]) {
+            are_empty &= truncate_log(database).await?;
+        }
+        Ok(are_empty)
     }
 
     /// The names of the migrations that have not run yet.
@@ -246,6 +278,11 @@ impl Database {
             ReaderKind::SignedIn => self.signed_in.clone(),
         };
         Reader::new(pool, time)
+    }
+
+    /// Begins a transaction for reads that belong to no operation of a client, and that all see the same state.
+    pub async fn snapshot(&self) -> Result<Snapshot> {
+        Reader::new(self.system.clone(), DatabaseTime::default()).snapshot().await
     }
 
     /// Begins a transaction that will write.
@@ -282,40 +319,18 @@ impl Database {
         self.system.get_database_backend()
     }
 
-    /// How many statements were executed, without those of [`uncounted`] tasks.
+    /// How many statements were executed, without those of [`uncounted`](crate::store::uncounted) tasks.
     pub fn statement_count(&self) -> u64 {
         self.statement_count.load(Ordering::Relaxed)
     }
 
     /// Waits for the running statements and closes all connections.
     pub async fn close(&self) -> Result<()> {
-        for pool in [&self.anonymous, &self.signed_in, &self.system] {
+        for pool in [&self.anonymous, &self.signed_in, &self.system].into_iter().chain(self.keys.file()) {
             pool.close_by_ref().await?;
         }
         self.writer.close_by_ref().await
     }
-}
-
-/// Waits until no other process opens or migrates the database file, and locks it until the returned value is
-/// dropped.
-async fn lock_exclusively(file: &Path) -> Result<File> {
-    let file = file.with_extension("lock");
-    let locked = tokio::task::spawn_blocking(move || {
-        create_private(&file)?;
-        let lock = File::options().write(true).open(file)?;
-        lock.lock().map(|()| lock)
-    });
-    let custom = |error: &dyn std::fmt::Display| DbErr::Custom(error.to_string());
-    locked.await.map_err(|error| custom(&error))?.map_err(|error| custom(&error))
-}
-
-/// Creates the file if it is missing, readable by its owner only.
-fn create_private(file: &Path) -> std::io::Result<()> {
-    let mut options = File::options();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(file).map(drop)
 }
 
 /// Rejects a connection whose transactions are not READ COMMITTED, for example because a connection pooler drops
@@ -361,31 +376,4 @@ async fn limit_time(connection: &mut SqliteConnection) -> std::result::Result<()
     let mut handle = connection.lock_handle().await?;
     handle.set_progress_handler(SQLITE_INSTRUCTIONS_PER_CHECK, move || Instant::now() < deadline);
     Ok(())
-}
-
-tokio::task_local! {
-    /// Set in tasks whose statements are not counted.
-    static UNCOUNTED: ();
-}
-
-/// Runs a background task without counting its statements in [`Database::statement_count`]. So the number of
-/// statements of a request does not depend on what runs beside it.
-pub async fn uncounted<T>(task: impl Future<Output = T>) -> T {
-    UNCOUNTED.scope((), task).await
-}
-
-/// Connects, and counts the statements of the pool in `statement_count`.
-async fn connect_and_count(
-    options: ConnectOptions,
-    statement_count: &Arc<AtomicU64>,
-) -> Result<DatabaseConnection> {
-    let mut connection = sea_orm::Database::connect(options).await?;
-    let statement_count = Arc::clone(statement_count);
-    connection.set_metric_callback(move |info| {
-        if UNCOUNTED.try_with(|()| ()).is_err() {
-            statement_count.fetch_add(1, Ordering::Relaxed);
-        }
-        record_statement(info.elapsed);
-    });
-    Ok(connection)
 }

@@ -38,6 +38,15 @@ pub(super) fn is_connection_lost(error: &DbErr) -> bool {
     }
 }
 
+/// Whether the role of the gateway in PostgreSQL lacks the right to do this.
+pub(super) fn is_missing_right(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+    else {
+        return false;
+    };
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "42501")
+}
+
 pub fn failure_kind(error: &DbErr) -> FailureKind {
     let error = match error {
         DbErr::ConnectionAcquire(ConnAcquireErr::Timeout | ConnAcquireErr::ConnectionClosed)

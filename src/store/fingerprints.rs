@@ -106,6 +106,22 @@ pub async fn signature_hashes(
         .await
 }
 
+/// The encrypted hashes of the signatures of decisions since `moment`, in no particular order. An erasure moves a
+/// decision to the beginning of its month.
+pub async fn signature_hashes_since(
+    db: &impl ConnectionTrait,
+    moment: DateTime<Utc>,
+) -> Result<Vec<(Uuid, Vec<u8>)>> {
+    fingerprint::Entity::find()
+        .select_only()
+        .columns([fingerprint::Column::Id, fingerprint::Column::Hash])
+        .filter(fingerprint::Column::Cells.is_not_null())
+        .filter(fingerprint::Column::DecidedOn.gte(moment))
+        .into_tuple()
+        .all(db)
+        .await
+}
+
 /// The items and the encrypted cells of these signatures, in no particular order.
 pub async fn signature_cells(
     db: &impl ConnectionTrait,

@@ -27,11 +27,18 @@ pub struct NewFlag {
 }
 
 /// Raises flags. The caller checks that they are new, and gives each row an id.
+///
+/// Takes one statement if there are none, too: so the duration of a submission tells an applicant less about whether
+/// somebody else has submitted their document.
 pub async fn insert_all(
     tx: &impl ConnectionTrait,
     flags: &[(Uuid, NewFlag)],
     now: DateTime<Utc>,
 ) -> Result<()> {
+    if flags.is_empty() {
+        let none = review_flag::Column::Id.is_in(Vec::<Uuid>::new());
+        review_flag::Entity::delete_many().filter(none).exec(tx).await?;
+    }
     for flags in flags.chunks(ROWS_PER_INSERT) {
         let rows = flags.iter().map(|(id, flag)| {
             let code: &str = flag.code.into();
@@ -56,6 +63,8 @@ pub async fn of_items(
 ) -> Result<HashMap<ReviewItemId, Vec<Flag>>> {
     let rows = review_flag::Entity::find()
         .filter(review_flag::Column::ItemId.is_in(ids.iter().copied()))
+        // A hint must not take the place of better evidence.
+        .order_by_asc(review_flag::Column::IsHint)
         .order_by_desc(review_flag::Column::Id)
         .all(db)
         .await?;
@@ -94,18 +103,23 @@ pub async fn users_with_identity(
         .await
 }
 
-/// Other users who have uploaded one of these pictures. The newest [`RELATED_MAX`].
+/// Other users who have uploaded one of these pictures and submitted a verification, each once. The newest
+/// [`RELATED_MAX`].
 pub async fn users_with_picture(
     tx: &impl ConnectionTrait,
     picture_hashes: Vec<Vec<u8>>,
     except: UserId,
 ) -> Result<Vec<UserId>> {
+    let submitters = review_item::Entity::find().select_only().column(review_item::Column::SubjectId);
+    let submitters: SelectStatement = submitters.into_query();
     identity_document::Entity::find()
         .select_only()
         .column(identity_document::Column::UserId)
         .filter(identity_document::Column::PictureHash.is_in(picture_hashes))
         .filter(identity_document::Column::UserId.ne(except))
-        .order_by_desc(identity_document::Column::UploadedAt)
+        .filter(identity_document::Column::UserId.in_subquery(submitters))
+        .group_by(identity_document::Column::UserId)
+        .order_by_desc(identity_document::Column::UploadedAt.max())
         .limit(RELATED_MAX as u64)
         .into_tuple()
         .all(tx)

@@ -6,8 +6,8 @@ use sea_orm::{ColIdx, QueryResult, TryGetError, TryGetable, Value};
 use uuid::Uuid;
 
 use crate::domain::id::{
-    AttemptId, CategoryId, DecisionId, DocumentId, GigId, ImageId, OpeningId, ReviewItemId, SessionId,
-    StreamId, SubjectId, TicketId, UserId,
+    AttemptId, CategoryId, DataKeyId, DecisionId, DocumentId, GigId, HeldVersionId, ImageId, OpeningId,
+    ReviewItemId, SessionId, StreamId, SubjectId, TicketId, UserId,
 };
 
 macro_rules! stored_as_uuid {
@@ -43,6 +43,8 @@ stored_as_uuid!(
     DecisionId,
     OpeningId,
     AttemptId,
+    DataKeyId,
+    HeldVersionId,
     TicketId,
     StreamId,
 );

@@ -196,6 +196,17 @@ pub async fn find_all(db: &impl ConnectionTrait, ids: &[ImageId]) -> Result<Vec<
     Ok(images.into_iter().map(|image| ImageView { is_public: is_public(&image), image }).collect())
 }
 
+/// Up to `limit` images of the owner, ordered by id and starting after `after`.
+pub async fn find_of_owner(
+    db: &impl ConnectionTrait,
+    owner: UserId,
+    after: ImageId,
+    limit: u64,
+) -> Result<Vec<ImageId>> {
+    let found = find_where(db, gig_image::Column::OwnerId.eq(owner), after, limit).await?;
+    Ok(found.into_iter().map(|(id, _)| id).collect())
+}
+
 /// Up to `limit` images that have belonged to no gig since before `moment`, with their owners, ordered by id and
 /// starting after `after`.
 pub async fn find_unattached(
@@ -318,14 +329,15 @@ pub async fn delete_all_of_owner(tx: &impl ConnectionTrait, owner: UserId) -> Re
     Ok(deleted.iter().map(|row| ImageId::from_uuid(row.id)).collect())
 }
 
-/// Deletes an image if it has belonged to no gig since before `moment`. Returns whether it was deleted.
+/// Deletes an image if it has belonged to no gig since before `moment`. Returns the deleted image.
 pub async fn delete_unattached(
     tx: &impl ConnectionTrait,
     id: ImageId,
     moment: DateTime<Utc>,
-) -> Result<bool> {
-    let deleted = gig_image::Entity::delete_by_id(id).filter(unattached(moment)).exec(tx).await?;
-    Ok(deleted.rows_affected == 1)
+) -> Result<Option<GigImage>> {
+    let delete = gig_image::Entity::delete_many().filter(gig_image::Column::Id.eq(id));
+    let deleted = delete.filter(unattached(moment)).exec_with_returning(tx).await?;
+    Ok(deleted.into_iter().next().map(|row| from_row(&row)))
 }
 
 fn unattached(since_before: DateTime<Utc>) -> Condition {

@@ -13,32 +13,45 @@
 #![expect(clippy::missing_errors_doc, reason = "every function returns the same error, as the header says")]
 
 pub mod audit;
+pub mod authority;
 pub mod blobs;
 pub mod categories;
+mod connections;
+pub mod consents;
 pub mod data_keys;
 mod database;
+pub mod erasure_requests;
 pub mod event_log;
 mod failure;
 pub mod fingerprints;
 pub mod flags;
 pub mod gigs;
+pub mod held_versions;
 pub mod idempotency;
 mod ids;
 pub mod images;
 pub mod inspections;
+mod key_database;
+mod moved_keys;
 pub mod openings;
 pub mod pagination;
 pub mod picture_signatures;
 mod reader;
+pub mod retention;
+pub mod review_keys;
+pub mod review_texts;
 pub mod reviews;
 pub mod sessions;
 mod sql;
 pub mod stream_tickets;
 pub mod users;
+pub mod verification_seals;
 pub mod verifications;
 
-pub use database::{Database, uncounted};
+pub use connections::uncounted;
+pub use database::Database;
 pub use failure::{FailureKind, failure_kind, is_unavailable};
+pub use key_database::{KEY_SCHEMA, KeyDatabase};
 pub use reader::{DatabaseTime, Reader, ReaderKind};
 
 use sea_orm::DbErr;

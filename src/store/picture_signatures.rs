@@ -47,28 +47,40 @@ pub async fn of_user(db: &impl ConnectionTrait, user_id: UserId) -> Result<Vec<S
     Ok(rows.into_iter().map(from_row).collect())
 }
 
-/// Up to `limit` encrypted hashes of pictures of other users, newest first, of pictures with an id below `before`, and
-/// with `from`, at least that.
-pub async fn hashes(
+/// Up to `limit` encrypted hashes of pictures with an id above `after`, by id.
+pub async fn hashes_after(
     db: &impl ConnectionTrait,
-    except: UserId,
-    before: Option<DocumentId>,
-    from: Option<DocumentId>,
+    after: DocumentId,
     limit: u64,
 ) -> Result<Vec<(DocumentId, Vec<u8>)>> {
-    let mut select = Entity::find()
+    Entity::find()
         .select_only()
         .columns([Column::DocumentId, Column::Hash])
+        .filter(Column::DocumentId.gt(after))
+        .order_by_asc(Column::DocumentId)
+        .limit(limit)
+        .into_tuple()
+        .all(db)
+        .await
+}
+
+/// The encrypted hashes of the newest pictures of other users with an id above `after`, at most `limit`.
+pub async fn newest_hashes(
+    db: &impl ConnectionTrait,
+    after: DocumentId,
+    except: UserId,
+    limit: u64,
+) -> Result<Vec<(DocumentId, Vec<u8>)>> {
+    Entity::find()
+        .select_only()
+        .columns([Column::DocumentId, Column::Hash])
+        .filter(Column::DocumentId.gt(after))
         .filter(Column::UserId.ne(except))
         .order_by_desc(Column::DocumentId)
-        .limit(limit);
-    if let Some(before) = before {
-        select = select.filter(Column::DocumentId.lt(before));
-    }
-    if let Some(from) = from {
-        select = select.filter(Column::DocumentId.gte(from));
-    }
-    select.into_tuple().all(db).await
+        .limit(limit)
+        .into_tuple()
+        .all(db)
+        .await
 }
 
 /// The owners and the encrypted cells of these pictures, in no particular order.

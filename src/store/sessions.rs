@@ -8,9 +8,10 @@ use sea_orm::{
     QueryTrait,
 };
 
+use crate::domain::authority::Tags;
 use crate::domain::id::{SessionId, UserId};
-use crate::domain::user::Viewer;
-use crate::store::{Result, users};
+use crate::domain::user::{User, Viewer};
+use crate::store::{Result, authority, users};
 
 /// A stored refresh token.
 #[derive(Debug, Clone)]
@@ -69,6 +70,7 @@ pub async fn insert_token(
 /// expired, or its user is blocked or erased.
 pub async fn find_viewer(
     db: &impl ConnectionTrait,
+    tags: &impl Tags,
     session_id: SessionId,
     access_until: DateTime<Utc>,
     now: DateTime<Utc>,
@@ -87,7 +89,9 @@ pub async fn find_viewer(
         .one(db)
         .await?;
     row.map(|row| {
-        let (user, role) = (users::from_row(&row), users::role_of(&row)?);
+        let authority = authority::checked(tags, &row)?;
+        let user = User { verified: authority.verified_at.is_some(), ..users::from_row(&row) };
+        let role = authority.role;
         Ok(Viewer { user, role, email: row.email, session_id, access_until })
     })
     .transpose()

@@ -9,10 +9,11 @@ use sea_orm::{
 };
 
 use crate::domain::account::{email_key, email_keys, normalize_email};
+use crate::domain::authority::{Authority, Tags};
 use crate::domain::id::UserId;
 use crate::domain::permission::Standing;
 use crate::domain::user::{Role, User};
-use crate::store::{Result, parse};
+use crate::store::{Result, authority, parse};
 
 /// How many ids a query can have.
 pub const IDS_PER_QUERY: usize = 1000;
@@ -48,12 +49,9 @@ pub(super) fn from_row(row: &user::Model) -> User {
     }
 }
 
-pub(super) fn role_of(row: &user::Model) -> Result<Role> {
-    parse("role", &row.role)
-}
-
 /// Inserts the user. Returns `false` if another account has the e-mail address.
-pub async fn insert(db: &impl ConnectionTrait, new: &NewUser) -> Result<bool> {
+pub async fn insert(db: &impl ConnectionTrait, tags: &impl Tags, new: &NewUser) -> Result<bool> {
+    let authority = Authority { user_id: new.id, role: new.role, verified_at: None };
     let role: &str = new.role.into();
     let row = user::ActiveModel {
         id: Set(new.id.uuid()),
@@ -68,6 +66,7 @@ pub async fn insert(db: &impl ConnectionTrait, new: &NewUser) -> Result<bool> {
         legal_hold: Set(false),
         erased_at: Set(None),
         blocked_at: Set(None),
+        authority_tag: Set(Some(tags.tag(&authority.tagged_text()))),
     };
     let taken = OnConflict::column(user::Column::EmailKey).do_nothing().to_owned();
     let inserted =
@@ -178,24 +177,32 @@ pub async fn lock(tx: &impl ConnectionTrait, id: UserId) -> Result<bool> {
 /// from waiting for each other.
 pub async fn lock_all(tx: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<UserId>> {
     let locked = lock_rows(tx, ids, LockType::NoKeyUpdate).await?;
-    Ok(locked.into_iter().filter(|account| account.is_erased).map(|account| account.id).collect())
+    Ok(locked.into_iter().filter(LockedRow::is_erased).map(|row| row.authority.user_id).collect())
 }
 
 /// Locks the user like [`lock`], and returns what they may do now. `None` if the user does not exist.
-pub async fn lock_actor(tx: &impl ConnectionTrait, id: UserId) -> Result<Option<LockedAccount>> {
-    Ok(lock_rows(tx, &[id], LockType::NoKeyUpdate).await?.pop())
+pub async fn lock_actor(
+    tx: &impl ConnectionTrait,
+    tags: &impl Tags,
+    id: UserId,
+) -> Result<Option<LockedAccount>> {
+    Ok(lock_rows(tx, &[id], LockType::NoKeyUpdate).await?.pop().map(|row| row.into_account(tags)))
 }
 
 /// Prevents until the transaction ends that the user is erased or blocked or gets another role, and returns what
 /// they may do now. It waits only for [`lock_exclusively`]. `None` if the user does not exist.
-pub async fn lock_actor_shared(tx: &impl ConnectionTrait, id: UserId) -> Result<Option<LockedAccount>> {
-    Ok(lock_rows(tx, &[id], LockType::KeyShare).await?.pop())
+pub async fn lock_actor_shared(
+    tx: &impl ConnectionTrait,
+    tags: &impl Tags,
+    id: UserId,
+) -> Result<Option<LockedAccount>> {
+    Ok(lock_rows(tx, &[id], LockType::KeyShare).await?.pop().map(|row| row.into_account(tags)))
 }
 
 /// Locks the user, waits for every transaction that has locked them in any way, and returns whether they were
 /// erased.
 pub async fn lock_exclusively(tx: &impl ConnectionTrait, id: UserId) -> Result<bool> {
-    Ok(lock_rows(tx, &[id], LockType::Update).await?.iter().any(|account| account.is_erased))
+    Ok(lock_rows(tx, &[id], LockType::Update).await?.iter().any(LockedRow::is_erased))
 }
 
 /// What a user may do, who is locked until the transaction ends.
@@ -207,24 +214,49 @@ pub struct LockedAccount {
     pub is_erased: bool,
 }
 
-type AccountRow = (UserId, String, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+/// A row of a user that was locked.
+struct LockedRow {
+    authority: Authority,
+    tag: Option<Vec<u8>>,
+    blocked_at: Option<DateTime<Utc>>,
+    erased_at: Option<DateTime<Utc>>,
+}
 
-async fn lock_rows(tx: &impl ConnectionTrait, ids: &[UserId], kind: LockType) -> Result<Vec<LockedAccount>> {
-    use user::Column::{BlockedAt, ErasedAt, Id, Role};
-    let rows: Vec<AccountRow> = user::Entity::find()
+impl LockedRow {
+    fn is_erased(&self) -> bool {
+        self.erased_at.is_some()
+    }
+
+    fn into_account(self, tags: &impl Tags) -> LockedAccount {
+        let (is_blocked, is_erased) = (self.blocked_at.is_some(), self.is_erased());
+        let authority = if is_erased {
+            Authority::least(self.authority.user_id)
+        } else {
+            self.authority.checked(tags, self.tag.as_deref())
+        };
+        LockedAccount { id: authority.user_id, role: authority.role, is_blocked, is_erased }
+    }
+}
+
+type Columns =
+    (UserId, String, Option<DateTime<Utc>>, Option<Vec<u8>>, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
+async fn lock_rows(tx: &impl ConnectionTrait, ids: &[UserId], kind: LockType) -> Result<Vec<LockedRow>> {
+    use user::Column::{AuthorityTag, BlockedAt, ErasedAt, Id, Role, VerifiedAt};
+    let rows: Vec<Columns> = user::Entity::find()
         .select_only()
-        .columns([Id, Role, BlockedAt, ErasedAt])
+        .columns([Id, Role, VerifiedAt, AuthorityTag, BlockedAt, ErasedAt])
         .filter(Id.is_in(ids.iter().copied()))
         .order_by_asc(Id)
         .lock(kind)
         .into_tuple()
         .all(tx)
         .await?;
-    let account = |(id, role, blocked_at, erased_at): AccountRow| {
-        let (is_blocked, is_erased) = (blocked_at.is_some(), erased_at.is_some());
-        Ok(LockedAccount { id, role: parse("role", &role)?, is_blocked, is_erased })
+    let row = |(user_id, role, verified_at, tag, blocked_at, erased_at): Columns| {
+        let authority = Authority { user_id, role: parse("role", &role)?, verified_at };
+        Ok(LockedRow { authority, tag, blocked_at, erased_at })
     };
-    rows.into_iter().map(account).collect()
+    rows.into_iter().map(row).collect()
 }
 
 /// Those of the users that exist and were not erased.
@@ -256,18 +288,17 @@ pub async fn find_erased(db: &impl ConnectionTrait) -> Result<Vec<(UserId, DateT
 }
 
 /// Those of the users that exist, with what may keep them from working.
-pub async fn find_standings(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<Standing>> {
+pub async fn find_standings(
+    db: &impl ConnectionTrait,
+    tags: &impl Tags,
+    ids: &[UserId],
+) -> Result<Vec<Standing>> {
     let rows = user::Entity::find().filter(user::Column::Id.is_in(ids.iter().copied())).all(db).await?;
-    let standing = |row: &user::Model| Standing {
-        user: from_row(row),
-        is_blocked: row.blocked_at.is_some(),
-        is_erased: row.erased_at.is_some(),
+    let standing = |row: &user::Model| {
+        let (is_blocked, is_erased) = (row.blocked_at.is_some(), row.erased_at.is_some());
+        Ok(Standing { user: authority::checked_user(tags, row)?, is_blocked, is_erased })
     };
-    Ok(rows.iter().map(standing).collect())
-}
-
-pub async fn find_role(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Role>> {
-    user::Entity::find_by_id(id).one(db).await?.map(|row| role_of(&row)).transpose()
+    rows.iter().map(standing).collect()
 }
 
 pub async fn set_points(db: &impl ConnectionTrait, id: UserId, points: i64) -> Result<()> {
@@ -276,11 +307,6 @@ pub async fn set_points(db: &impl ConnectionTrait, id: UserId, points: i64) -> R
 
 pub async fn set_display_name(db: &impl ConnectionTrait, id: UserId, name: &str) -> Result<()> {
     set(db, id, user::Column::DisplayName, Expr::value(name)).await
-}
-
-pub async fn set_role(db: &impl ConnectionTrait, id: UserId, role: Role) -> Result<()> {
-    let role: &str = role.into();
-    set(db, id, user::Column::Role, Expr::value(role)).await
 }
 
 /// Blocks the user from `since` on; `None` unblocks the user.
@@ -309,16 +335,12 @@ pub async fn anonymise(db: &impl ConnectionTrait, id: UserId, now: DateTime<Utc>
         .col_expr(user::Column::PasswordHash, Expr::value(""))
         .col_expr(user::Column::Points, Expr::value(0_i64))
         .col_expr(user::Column::VerifiedAt, Expr::value(Option::<DateTime<Utc>>::None))
+        .col_expr(user::Column::AuthorityTag, Expr::value(Option::<Vec<u8>>::None))
         .col_expr(user::Column::ErasedAt, Expr::value(now))
         .filter(user::Column::Id.eq(id))
         .exec(db)
         .await?;
     Ok(())
-}
-
-/// Sets the time from which the user's identity is verified; `None` if it is not verified.
-pub async fn set_verified(db: &impl ConnectionTrait, id: UserId, since: Option<DateTime<Utc>>) -> Result<()> {
-    set(db, id, user::Column::VerifiedAt, Expr::value(since)).await
 }
 
 async fn set(db: &impl ConnectionTrait, id: UserId, column: user::Column, value: SimpleExpr) -> Result<()> {

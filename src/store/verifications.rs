@@ -2,16 +2,17 @@
 //! vault.
 
 use chrono::{DateTime, Utc};
-use entity::{identity_document, review_decision, user, verification};
+use entity::{identity_document, verification};
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use crate::domain::id::{DecisionId, DocumentId, UserId};
-use crate::domain::verification::{IdentityDocument, Verification, VerificationStatus};
-use crate::domain::wrapped_key::WrappedKey;
+use crate::domain::authority::Tags;
+use crate::domain::id::{DataKeyId, DecisionId, DocumentId, UserId};
+use crate::domain::picture_quality::PictureQuality;
+use crate::domain::verification::{IdentityDocument, Verification};
 use crate::store::{Result, from_json, parse, to_json};
 
 /// Key of the PostgreSQL advisory lock for submissions. If two submissions have the same document, the lock
@@ -22,21 +23,82 @@ const SUBMISSION_LOCK: i64 = 0x6769_6777_6179_0003;
 #[derive(Debug, Clone)]
 pub struct VerificationRecord {
     pub verification: Verification,
-    /// The wrapped data key of the user; `None` before the user has started, and after the data was erased.
-    pub key: Option<WrappedKey>,
+    /// The data key of the form; `None` before the user has started, and after the data was erased.
+    pub key: Option<DataKeyId>,
     /// The personal information, encrypted.
-    pub personal_info: Option<Vec<u8>>,
+    pub personal_info: Option<SealedForm>,
     /// A keyed hash of the document's type, country and number, from the submission on.
     pub identity_hash: Option<Vec<u8>>,
     /// The decision that waits for a second reviewer. It may have expired.
     pub proposal_id: Option<DecisionId>,
+    /// The tag of the state that was read.
+    pub state_tag: Option<Vec<u8>>,
+    /// The text that this tag must be of; empty if nothing was read.
+    pub state_text: String,
+}
+
+/// A form, encrypted for one version of the verification.
+#[derive(Debug, Clone)]
+pub struct SealedForm {
+    pub bytes: Vec<u8>,
+    /// `None` if an earlier release has encrypted it, for the user only.
+    pub version: Option<i32>,
 }
 
 impl VerificationRecord {
+    /// The data keys that encrypt nothing but images.
+    pub fn picture_keys(&self) -> Vec<DataKeyId> {
+        let keys = self.verification.documents.iter().filter_map(|document| document.key);
+        let mut keys: Vec<_> = keys.filter(|key| Some(*key) != self.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// The data key that encrypts the image of a document; `None` if there is no such document.
+    pub fn key_of(&self, id: DocumentId) -> Option<DataKeyId> {
+        let document = self.verification.documents.iter().find(|document| document.id == id)?;
+        // An earlier version has encrypted it with the key of the form.
+        document.key.or(self.key)
+    }
+
+    /// All data keys of the user.
+    pub fn all_keys(&self) -> Vec<DataKeyId> {
+        self.picture_keys().into_iter().chain(self.key).collect()
+    }
+
     /// The record of a user who has not started.
     pub fn not_started(user_id: UserId) -> Self {
         let verification = Verification::not_started(user_id);
-        Self { verification, key: None, personal_info: None, identity_hash: None, proposal_id: None }
+        Self {
+            verification,
+            key: None,
+            personal_info: None,
+            identity_hash: None,
+            proposal_id: None,
+            state_tag: None,
+            state_text: String::new(),
+        }
+    }
+
+    /// The text of the state that is tagged. Stored tags depend on it: do not change it.
+    pub fn tagged_text(&self) -> String {
+        let verification = &self.verification;
+        let (user_id, version) = (verification.user_id, verification.version);
+        let (status, attempts): (&str, _) = (verification.status.into(), verification.attempts_used);
+        let form = self.personal_info.as_ref().map(|form| form.version);
+        let mut documents: Vec<_> = verification.documents.iter().map(|document| document.id).collect();
+        documents.sort_unstable();
+        let documents: Vec<_> = documents.iter().map(DocumentId::to_string).collect();
+        let reasons = verification.reasons.iter();
+        let reasons: Vec<_> =
+            reasons.map(|reason| reason.sealed.as_deref().unwrap_or(&reason.code)).collect();
+        format!(
+            "verification {user_id}: version {version}, {status}, attempts {attempts}, form {form:?}, documents {}, \
+             reasons {}",
+            documents.join(" "),
+            reasons.join(" ")
+        )
     }
 }
 
@@ -60,14 +122,18 @@ fn from_rows(
         cleared_at: row.cleared_at,
         erased_at: row.erased_at,
     };
-    let key = row.key_id.zip(row.wrapped_key).map(|(key_id, bytes)| WrappedKey { key_id, bytes });
-    Ok(VerificationRecord {
+    let sealed_version = row.personal_info_version;
+    let mut record = VerificationRecord {
         verification,
-        key,
-        personal_info: row.personal_info,
+        key: row.data_key_id.map(DataKeyId::from_uuid),
+        personal_info: row.personal_info.map(|bytes| SealedForm { bytes, version: sealed_version }),
         identity_hash: row.identity_hash,
         proposal_id: row.proposal_id.map(DecisionId::from_uuid),
-    })
+        state_tag: row.state_tag,
+        state_text: String::new(),
+    };
+    record.state_text = record.tagged_text();
+    Ok(record)
 }
 
 fn document_from_row(row: identity_document::Model) -> Result<IdentityDocument> {
@@ -79,7 +145,14 @@ fn document_from_row(row: identity_document::Model) -> Result<IdentityDocument> 
         image_hash: row.picture_hash,
         needs_resubmission: row.asked_again,
         uploaded_at: row.uploaded_at,
+        quality: quality(row.sharpness, row.glare_permille, row.brightness_permille),
+        key: row.data_key_id.map(DataKeyId::from_uuid),
     })
+}
+
+fn quality(sharpness: Option<i32>, glare: Option<i32>, brightness: Option<i32>) -> Option<PictureQuality> {
+    let ((sharpness, glare_permille), brightness_permille) = sharpness.zip(glare).zip(brightness)?;
+    Some(PictureQuality { sharpness, glare_permille, brightness_permille })
 }
 
 fn to_row(record: &VerificationRecord, now: DateTime<Utc>) -> Result<verification::Model> {
@@ -91,9 +164,11 @@ fn to_row(record: &VerificationRecord, now: DateTime<Utc>) -> Result<verificatio
         status: status.to_owned(),
         version: verification.version,
         attempts_used: verification.attempts_used,
-        key_id: record.key.as_ref().map(|key| key.key_id.clone()),
-        wrapped_key: record.key.as_ref().map(|key| key.bytes.clone()),
-        personal_info: record.personal_info.clone(),
+        key_id: None,
+        wrapped_key: None,
+        data_key_id: record.key.map(DataKeyId::uuid),
+        personal_info: record.personal_info.as_ref().map(|form| form.bytes.clone()),
+        personal_info_version: record.personal_info.as_ref().and_then(|form| form.version),
         personal_info_at: verification.personal_info_at,
         personal_info_asked: verification.needs_personal_info_resubmission,
         document_type: verification.document_type.map(|kind| text(kind.into())),
@@ -106,6 +181,7 @@ fn to_row(record: &VerificationRecord, now: DateTime<Utc>) -> Result<verificatio
         proposal_id: record.proposal_id.map(DecisionId::uuid),
         changed_at: now,
         erased_at: verification.erased_at,
+        state_tag: None,
     })
 }
 
@@ -133,6 +209,11 @@ pub async fn find_all(db: &impl ConnectionTrait, user_ids: &[UserId]) -> Result<
         .collect()
 }
 
+/// Whether anybody has a verification.
+pub async fn exist(db: &impl ConnectionTrait) -> Result<bool> {
+    Ok(verification::Entity::find().limit(1).one(db).await?.is_some())
+}
+
 /// Locks and returns the user's verification. The row lock lasts until the transaction ends.
 pub async fn lock(tx: &impl ConnectionTrait, user_id: UserId) -> Result<Option<VerificationRecord>> {
     let select = verification::Entity::find_by_id(user_id).lock(LockType::NoKeyUpdate);
@@ -149,10 +230,12 @@ pub async fn lock(tx: &impl ConnectionTrait, user_id: UserId) -> Result<Option<V
 /// documents. Returns `false` if a concurrent change has replaced the previous version already.
 pub async fn write(
     tx: &impl ConnectionTrait,
+    tags: &impl Tags,
     record: &VerificationRecord,
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    let row = to_row(record, now)?.into_active_model();
+    let state_tag = Some(tags.tag(&record.tagged_text()));
+    let row = verification::Model { state_tag, ..to_row(record, now)? }.into_active_model();
     let (user_id, version) = (record.verification.user_id, record.verification.version);
     if version == 1 {
         verification::Entity::insert(row).exec_without_returning(tx).await?;
@@ -189,6 +272,10 @@ fn document_to_row(document: &IdentityDocument) -> identity_document::ActiveMode
         picture_hash: Set(document.image_hash.clone()),
         asked_again: Set(document.needs_resubmission),
         uploaded_at: Set(document.uploaded_at),
+        sharpness: Set(document.quality.map(|quality| quality.sharpness)),
+        glare_permille: Set(document.quality.map(|quality| quality.glare_permille)),
+        brightness_permille: Set(document.quality.map(|quality| quality.brightness_permille)),
+        data_key_id: Set(document.key.map(DataKeyId::uuid)),
     }
 }
 
@@ -231,94 +318,5 @@ pub async fn lock_submissions(tx: &impl ConnectionTrait) -> Result<()> {
     if tx.get_database_backend() == DbBackend::Postgres {
         tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({SUBMISSION_LOCK})")).await?;
     }
-    Ok(())
-}
-
-/// A category of personal data with its own retention time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RetentionCategory {
-    /// Images of documents; the time counts from the decision.
-    Documents,
-    /// All data of verifications that wait for the user, and are not submitted; the time counts from the last
-    /// change.
-    Abandoned,
-    /// The personal information and the decisions; the time counts from the decision.
-    Record,
-}
-
-/// The users who have data of this category from before `moment`, except those under a legal hold.
-pub async fn find_older_than(
-    db: &impl ConnectionTrait,
-    category: RetentionCategory,
-    moment: DateTime<Utc>,
-) -> Result<Vec<UserId>> {
-    verification::Entity::find()
-        .select_only()
-        .column(verification::Column::UserId)
-        .filter(older_than_condition(category, moment))
-        .into_tuple()
-        .all(db)
-        .await
-}
-
-/// Whether [`find_older_than`] finds the user. To be checked in the transaction that deletes the data.
-pub async fn is_older_than(
-    tx: &impl ConnectionTrait,
-    user_id: UserId,
-    category: RetentionCategory,
-    moment: DateTime<Utc>,
-) -> Result<bool> {
-    let select = verification::Entity::find_by_id(user_id).filter(older_than_condition(category, moment));
-    Ok(select.one(tx).await?.is_some())
-}
-
-fn older_than_condition(category: RetentionCategory, moment: DateTime<Utc>) -> Condition {
-    use VerificationStatus::{ActionRequired, Cleared, InProgress, Rejected, Revoked};
-    let under_legal_hold = user::Entity::find()
-        .select_only()
-        .column(user::Column::Id)
-        .filter(user::Column::LegalHold.eq(true))
-        .into_query();
-    let in_status = |statuses: &[VerificationStatus]| {
-        verification::Column::Status.is_in(statuses.iter().map(|status| <&str>::from(*status)))
-    };
-    let decided = || {
-        Condition::all()
-            .add(in_status(&[Cleared, Rejected, Revoked]))
-            .add(verification::Column::DecidedAt.lt(moment))
-    };
-    let condition = match category {
-        RetentionCategory::Documents => {
-            let with_documents = identity_document::Entity::find()
-                .select_only()
-                .column(identity_document::Column::UserId)
-                .into_query();
-            decided().add(verification::Column::UserId.in_subquery(with_documents))
-        }
-        RetentionCategory::Abandoned => Condition::all()
-            .add(in_status(&[InProgress, ActionRequired]))
-            .add(verification::Column::ChangedAt.lt(moment))
-            .add(verification::Column::KeyId.is_not_null()),
-        RetentionCategory::Record => {
-            let with_decisions = review_decision::Entity::find()
-                .select_only()
-                .column(review_decision::Column::SubjectId)
-                .into_query();
-            decided().add(
-                Condition::any()
-                    .add(verification::Column::KeyId.is_not_null())
-                    .add(verification::Column::UserId.in_subquery(with_decisions)),
-            )
-        }
-    };
-    Condition::all().add(verification::Column::UserId.not_in_subquery(under_legal_hold)).add(condition)
-}
-
-/// Deletes the records of the user's documents.
-pub async fn delete_documents(tx: &impl ConnectionTrait, user_id: UserId) -> Result<()> {
-    identity_document::Entity::delete_many()
-        .filter(identity_document::Column::UserId.eq(user_id))
-        .exec(tx)
-        .await?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! A new query field needs a row in `QUERIES`, and a new subscription a row in `SUBSCRIPTIONS`: the outcome
 //! for each of `CALLERS`.
 
-use entity::{gig, gig_image, review_decision, review_item, session};
+use entity::{erasure_request, gig, gig_image, review_decision, review_item, session};
 use gigway::graphql::authorization::CALLERS;
 use gigway::store::event_log;
 use sea_orm::{EntityTrait, PaginatorTrait};
@@ -27,6 +27,8 @@ pub const SIGNED_IN: [&str; 5] = [UNAUTHENTICATED, "ok", "ok", "ok", "ok"];
 pub const OWNER: [&str; 5] = [UNAUTHENTICATED, NOT_FOUND, "ok", NOT_FOUND, NOT_FOUND];
 /// Reviewers and administrators are allowed.
 pub const REVIEWERS: [&str; 5] = [UNAUTHENTICATED, FORBIDDEN, FORBIDDEN, "ok", "ok"];
+/// Administrators are allowed.
+pub const ADMINS: [&str; 5] = [UNAUTHENTICATED, FORBIDDEN, FORBIDDEN, FORBIDDEN, "ok"];
 /// A gig in review is visible to its seller, to reviewers and to administrators.
 const VISIBLE_IN_REVIEW: [&str; 5] = ["null", "null", "ok", "ok", "ok"];
 
@@ -78,12 +80,13 @@ pub fn outcome(response: &Value) -> String {
 }
 
 /// Everything that a mutation could have changed.
-pub async fn fingerprint(app: &TestApp) -> (i64, Vec<gig::Model>, [u64; 3], Vec<review_item::Model>) {
+pub async fn fingerprint(app: &TestApp) -> (i64, Vec<gig::Model>, [u64; 4], Vec<review_item::Model>) {
     let db = app.services().db.read();
     let counts = [
         gig_image::Entity::find().count(db).await.expect("a count"),
         review_decision::Entity::find().count(db).await.expect("a count"),
         session::Entity::find().count(db).await.expect("a count"),
+        erasure_request::Entity::find().count(db).await.expect("a count"),
     ];
     (
         event_log::newest_position(db).await.expect("a position"),
@@ -93,7 +96,7 @@ pub async fn fingerprint(app: &TestApp) -> (i64, Vec<gig::Model>, [u64; 3], Vec<
     )
 }
 
-pub const QUERIES: [(&str, &str, [&str; 5]); 17] = [
+pub const QUERIES: [(&str, &str, [&str; 5]); 18] = [
     ("viewer", "{ viewer { email role gigs { totalCount } } }", ["null", "ok", "ok", "ok", "ok"]),
     ("node", "query($waiting: ID!) { node(id: $waiting) { id } }", VISIBLE_IN_REVIEW),
     ("node", "query($item: ID!) { node(id: $item) { id } }", ["null", "null", "null", "ok", "ok"]),
@@ -113,6 +116,7 @@ pub const QUERIES: [(&str, &str, [&str; 5]); 17] = [
     ("reviewQueue", "{ reviewQueue { totalCount nodes { id } } }", REVIEWERS),
     ("reviewQueue", "{ reviewQueue(state: OPEN) { totalCount } }", REVIEWERS),
     ("reviewQueue", "{ reviewQueue(states: [OPEN, CLAIMED], mine: true) { totalCount } }", REVIEWERS),
+    ("auditTrail", "{ auditTrail { totalCount nodes { number action actor { id } } } }", ADMINS),
     ("reviewSummary", "{ reviewSummary { openCount medianDecisionMinutes } }", REVIEWERS),
     ("node", "query($listed: ID!) { node(id: $listed) { id } }", EVERYONE),
 ];

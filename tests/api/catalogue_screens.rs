@@ -179,10 +179,10 @@ async fn screens_end_with_the_same_gigs_as_a_fresh_query(app: TestApp) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn screens_end_with_the_same_gigs_as_a_fresh_query_on_postgres() {
-    screens_end_with_the_same_gigs_as_a_fresh_query(two_gateways(true).await).await;
+    Box::pin(screens_end_with_the_same_gigs_as_a_fresh_query(two_gateways(true).await)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn screens_end_with_the_same_gigs_as_a_fresh_query_on_sqlite() {
-    screens_end_with_the_same_gigs_as_a_fresh_query(two_gateways(false).await).await;
+    Box::pin(screens_end_with_the_same_gigs_as_a_fresh_query(two_gateways(false).await)).await;
 }

@@ -169,7 +169,9 @@ fn migrate_and_doctor_report_the_state_of_the_database() {
     assert!(run(dir.path(), &["migrate", "status"]).status.success());
     let doctor = run(dir.path(), &["doctor"]);
     assert!(doctor.status.success(), "{}", stdout(&doctor));
-    for check in ["configuration", "federation", "database", "clock", "files", "redis", "pictures", "keys"] {
+    for check in
+        ["configuration", "federation", "database", "clock", "files", "redis", "pictures", "keys", "tags"]
+    {
         assert!(stdout(&doctor).contains(&format!("ok    {check}")), "{}", stdout(&doctor));
     }
 }

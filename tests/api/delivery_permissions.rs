@@ -9,7 +9,7 @@ use gigway::domain::review::ReviewQueueChange;
 use gigway::domain::review_kind::ReviewKind;
 use gigway::domain::user::Role;
 use gigway::service::{Services, erasure, user_admin};
-use gigway::store::{Transaction, event_log, sessions, users};
+use gigway::store::{Transaction, authority, event_log, sessions, users};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -155,7 +155,7 @@ async fn no_event_from_after_the_loss_of_a_role_is_sent(app: TestApp) {
     for round in 0..ROUNDS {
         let mut watchers = watch(&app, Topic::ReviewQueue, QUEUE_CHANGED, &rita, &rob).await;
         let demote = async |tx: &Transaction| {
-            users::set_role(tx, rita_id, Role::Member).await.expect("a member");
+            authority::set_role(tx, services, rita_id, Role::Member).await.expect("a member");
         };
         let events = vec![EventBody::RoleChanged { user_id: rita_id }, event.clone()];
         commit(services, round % 2 == 0, demote, events).await;

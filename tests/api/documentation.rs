@@ -71,6 +71,130 @@ fn the_readme_lists_every_environment_variable() {
     assert_eq!(variables(&readme, "\n| `"), known);
 }
 
+/// The names of all tests: functions with an attribute, and those in lists of `on_both_back_ends!`.
+fn test_names() -> HashSet<String> {
+    let mut names = HashSet::new();
+    for file in files(&["src", "tests"]).iter().filter(|file| file.extension().is_some_and(|it| it == "rs")) {
+        let text = fs::read_to_string(file).expect("source is text");
+        for list in text.split("on_both_back_ends!(").skip(1) {
+            let list = list.split(')').next().expect("a part");
+            names.extend(list.split(',').map(|name| name.trim().to_owned()));
+        }
+        let mut is_test = false;
+        for line in text.lines().map(str::trim) {
+            is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+            if let Some((_, name)) = line.split_once("fn ").filter(|_| is_test) {
+                names.insert(name.split(|c| !is_name(c)).next().expect("a part").to_owned());
+                is_test = false;
+            }
+        }
+    }
+    names
+}
+
+/// The cells of the rows in the two tables of OWASP ASVS: of the requirements that are met, and of the others.
+fn asvs_rows() -> [Vec<Vec<String>>; 2] {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let security = fs::read_to_string(root.join("docs/SECURITY.md")).expect("the document");
+    let (_, section) = security.split_once("\n## OWASP ASVS\n").expect("the section");
+    let (table, gaps) = section.split_once("\nNot met").expect("two tables");
+    [table, gaps].map(|text| {
+        let rows = text.lines().take_while(|line| !line.starts_with("## "));
+        let rows = rows.filter(|line| line.starts_with("| ") && line.contains(char::is_numeric));
+        rows.map(|row| row.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect())
+            .collect()
+    })
+}
+
+#[test]
+fn every_line_of_the_asvs_table_names_tests_that_exist() {
+    let ([met, gaps], known) = (asvs_rows(), test_names());
+    assert!(met.len() > 40 && gaps.len() > 10, "{} and {}", met.len(), gaps.len());
+    for row in &met {
+        let [_, _, tests] = &row[..] else { panic!("three cells: {row:?}") };
+        let named: Vec<_> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!named.is_empty(), "{row:?}");
+        let missing: Vec<_> = named.into_iter().filter(|name| !known.contains(*name)).collect();
+        assert_eq!(missing, [""; 0], "{row:?}");
+    }
+    assert!(gaps.iter().all(|row| row.len() == 2), "{gaps:?}");
+}
+
+/// The sections of OWASP ASVS 4.0.3 that docs/SECURITY.md is about, with how many requirements of level 1 or 2 each
+/// has. Those of level 3 come after them.
+const ASVS_SECTIONS: [(&str, u32); 36] = [
+    ("2.1", 12),
+    ("2.2", 3),
+    ("2.3", 3),
+    ("2.4", 5),
+    ("2.5", 7),
+    ("2.6", 3),
+    ("2.7", 6),
+    ("2.8", 7),
+    ("2.9", 3),
+    ("2.10", 4),
+    ("3.1", 1),
+    ("3.2", 4),
+    ("3.3", 4),
+    ("3.4", 5),
+    ("3.5", 3),
+    ("3.7", 1),
+    ("4.1", 5),
+    ("4.2", 2),
+    ("4.3", 3),
+    ("6.1", 3),
+    ("6.2", 6),
+    ("6.3", 2),
+    ("6.4", 2),
+    ("7.1", 4),
+    ("7.2", 2),
+    ("7.3", 4),
+    ("7.4", 3),
+    ("8.1", 4),
+    ("8.2", 3),
+    ("8.3", 8),
+    ("12.1", 3),
+    ("12.2", 1),
+    ("12.3", 6),
+    ("12.4", 2),
+    ("12.5", 2),
+    ("12.6", 1),
+];
+
+/// Requirements that version 4.0.3 has deleted.
+const ASVS_DELETED: [&str; 2] = ["4.1.4", "7.3.2"];
+
+/// The requirements in the first cell of a row: "3.2.3, 3.4.1 to 3.4.5".
+fn requirements(cell: &str) -> Vec<String> {
+    let number = |text: &str| text.parse::<u32>().unwrap_or_else(|_| panic!("{cell}: {text} is no number"));
+    let expand = |part: &str| -> Vec<String> {
+        let (first, last) = part.split_once(" to ").unwrap_or((part, part));
+        let parts = |text: &str| -> (String, u32) {
+            let (section, last) = text.rsplit_once('.').unwrap_or_else(|| panic!("{cell}: {text}"));
+            (section.to_owned(), number(last))
+        };
+        let ((section, first), (other, last)) = (parts(first), parts(last));
+        assert!(section == other && first <= last, "{cell}: {part} is no range of one section");
+        (first..=last).map(|number| format!("{section}.{number}")).collect()
+    };
+    cell.split(", ").flat_map(expand).collect()
+}
+
+#[test]
+fn every_requirement_of_asvs_is_in_one_of_the_two_tables() {
+    assert_eq!(requirements("3.3.4, 3.4.9 to 3.4.11"), ["3.3.4", "3.4.9", "3.4.10", "3.4.11"]);
+    let mut found: Vec<_> = asvs_rows().iter().flatten().flat_map(|row| requirements(&row[0])).collect();
+    let sections = ASVS_SECTIONS.iter();
+    let all = sections.flat_map(|(section, last)| requirements(&format!("{section}.1 to {section}.{last}")));
+    let mut all: Vec<_> = all.filter(|it| !ASVS_DELETED.contains(&it.as_str())).collect();
+    let missing: Vec<_> = all.iter().filter(|it| !found.contains(it)).collect();
+    assert_eq!(missing, [""; 0]);
+    // None is in two rows, and nothing else is in the tables.
+    found.sort();
+    all.sort();
+    assert_eq!(found, all);
+}
+
 /// The JSON that the documents tell a reader to send can be parsed.
 #[test]
 fn request_bodies_in_the_documentation_are_json() {

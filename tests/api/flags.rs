@@ -32,18 +32,18 @@ pub async fn newest_item(reviewer: &TestUser, user: &TestUser) -> Value {
 }
 
 /// The codes of the flags of the user's newest item, each with the items that it names.
-async fn flags(reviewer: &TestUser, user: &TestUser) -> Vec<(String, Value)> {
+pub async fn flags(reviewer: &TestUser, user: &TestUser) -> Vec<(String, Value)> {
     let item = newest_item(reviewer, user).await;
     let flags = item["flags"].as_array().expect("a list").iter();
     flags.map(|flag| (text(&flag["code"]), flag["related"].clone())).collect()
 }
 
-fn flag(code: &str, related: &[&Value]) -> (String, Value) {
+pub fn flag(code: &str, related: &[&Value]) -> (String, Value) {
     (code.to_owned(), json!(related))
 }
 
 /// Submits a document of this type, country and number, with this picture on both sides that the type has.
-async fn submit(user: &TestUser, (kind, country, number): (&str, &str, &str), picture: Vec<u8>) -> Value {
+pub async fn submit(user: &TestUser, (kind, country, number): (&str, &str, &str), picture: Vec<u8>) -> Value {
     let mut form = personal_info(number);
     form["input"]["countryCode"] = json!(country);
     user.client.mutate(&save_mutation(), form).await;
@@ -56,12 +56,13 @@ async fn submit(user: &TestUser, (kind, country, number): (&str, &str, &str), pi
     user.client.mutate(&submit_mutation(), json!({})).await["verification"].take()
 }
 
-fn card(person: u32) -> Vec<u8> {
+/// The picture of the card of this person.
+pub fn card(person: u32) -> Vec<u8> {
     jpeg(&draw_card(person), 90)
 }
 
 /// Claims the newest item of the user if it is open, and decides it.
-async fn decide(reviewer: &TestUser, user: &TestUser, decision: &str, reason: &str) -> Value {
+pub async fn decide(reviewer: &TestUser, user: &TestUser, decision: &str, reason: &str) -> Value {
     let item = newest_item(reviewer, user).await;
     if item["state"] == "OPEN" {
         reviewer.client.mutate(CLAIM, json!({ "id": item["id"] })).await;
@@ -232,13 +233,24 @@ async fn a_number_of_a_fraud_is_remembered_across_types_and_countries(app: TestA
 }
 
 async fn a_revocation_for_fraud_is_remembered(app: TestApp) {
-    let (ann, bob, rita) = (app.member("Ann").await, app.member("Bob").await, app.admin("Rita").await);
+    let [ann, bob, cid, dan] =
+        [app.member("Ann").await, app.member("Bob").await, app.member("Cid").await, app.member("Dan").await];
+    let rita = app.admin("Rita").await;
     submit(&ann, ("PASSPORT", "GB", "AB123456"), card(1)).await;
     decide(&rita, &ann, "CLEAR", "").await;
     decide(&rita, &ann, "REVOKE", "SANCTIONED").await;
     submit(&bob, ("NATIONAL_ID", "FR", "AB123456"), card(2)).await;
-    let item_of_ann = newest_item(&rita, &ann).await;
-    assert_eq!(flags(&rita, &bob).await, [flag("PREVIOUSLY_REVOKED", &[&item_of_ann["id"]])]);
+    let item_of_ann = newest_item(&rita, &ann).await["id"].take();
+    assert_eq!(flags(&rita, &bob).await, [flag("PREVIOUSLY_REVOKED", &[&item_of_ann])]);
+    // By the picture, with another number. The account that has it is a duplicate, too, until it is erased.
+    submit(&cid, ("PASSPORT", "FR", "CI123456"), card(1)).await;
+    let both = ["DUPLICATE_PICTURE", "PREVIOUSLY_REVOKED"].map(|code| flag(code, &[&item_of_ann]));
+    assert_eq!(flags(&rita, &cid).await, both);
+    for user in [&ann, &cid] {
+        erasure::erase_user(app.services(), &user.email).await.expect("erased");
+    }
+    submit(&dan, ("PASSPORT", "DE", "DA123456"), card(1)).await;
+    assert_eq!(flags(&rita, &dan).await, [flag("PREVIOUSLY_REVOKED", &[])]);
 }
 
 async fn fingerprints_survive_an_erasure_and_then_name_nobody(app: TestApp) {

@@ -3,10 +3,13 @@
 use chrono::TimeDelta;
 use gigway::domain::id::{PublicId, UserId};
 use gigway::domain::user::Role;
-use gigway::service::user_admin;
+use gigway::service::{erasure, user_admin};
 use gigway::store::audit;
 use serde_json::{Value, json};
 
+use crate::flags;
+use crate::flags::{card, newest_item, submit};
+use crate::support::cards::{crop, draw_card, jpeg};
 use crate::support::client::Client;
 use crate::support::documents::{CLAIM, QUEUE_CHANGED, RELEASE};
 use crate::support::on_both_back_ends;
@@ -74,10 +77,10 @@ async fn a_proposal_takes_effect_when_another_reviewer_decides_the_same(app: Tes
 
     // Its author cannot confirm it.
     let clear = decision_input(&id, "CLEAR", version, &json!([]));
-    rita.client.mutate(CLAIM, json!({ "id": item_id })).await;
     let refused = rita.client.mutation_errors(&decide_mutation(), clear.clone()).await;
-    assert_eq!(refused, [violation("NOT_ALLOWED", "decision")]);
-    rita.client.mutate(RELEASE, json!({ "id": item_id })).await;
+    assert_eq!(refused, [violation("CLAIM_REQUIRED", "verificationId")]);
+    let refused = rita.client.mutation_errors(CLAIM, json!({ "id": item_id })).await;
+    assert_eq!(refused, [violation("NOT_ALLOWED", "id")]);
     // The second one needs a claim. The pictures were delivered to one of the two.
     let unclaimed = rob.client.mutation_errors(&decide_mutation(), clear.clone()).await;
     assert_eq!(unclaimed, [violation("CLAIM_REQUIRED", "verificationId")]);
@@ -111,10 +114,36 @@ async fn a_second_reviewer_who_disagrees_ends_the_proposal(app: TestApp) {
     // Nothing is pending any more: a rejection is a new proposal, and CLEAR takes effect at once.
     decide(&rita, &id, "REJECT", version).await;
     assert_eq!(item(&rob.client, &item_id).await["pendingProposal"]["by"]["displayName"], "Rita");
-    // The author may decide something else, which needs no second voice.
+    decide(&rob, &id, "CLEAR", version).await;
     let payload = decide(&rita, &id, "CLEAR", version).await;
     assert_eq!(payload["verification"]["status"], "CLEARED");
     assert_eq!(item(&rob.client, &item_id).await["pendingProposal"], Value::Null);
+}
+
+/// A claim would keep the second reviewer waiting. Fails on versions that let the author claim again.
+async fn the_author_of_a_pending_proposal_cannot_claim_its_item(app: TestApp) {
+    let app = app.with_limits(r#"{"fourEyes":{"reject":true,"proposalHours":1}}"#).await;
+    let (ann, rita, ada) = (app.member("Ann").await, app.reviewer("Rita").await, app.admin("Ada").await);
+    let (id, version) = submit_verification(&ann, "AB123456", 1).await;
+    let item_id = decide(&rita, &id, "REJECT", version).await["reviewItem"]["id"].take();
+    let claim = json!({ "id": item_id });
+    for client in [&rita.client, &rita.at(&app.gateway_b())] {
+        assert_eq!(client.mutation_errors(CLAIM, claim.clone()).await, [violation("NOT_ALLOWED", "id")]);
+    }
+    assert_eq!(item(&rita.client, &item_id).await["state"], "OPEN");
+    // An administrator can claim and release, as before. So can the author when another has ended the proposal.
+    ada.client.mutate(CLAIM, claim.clone()).await;
+    ada.client.mutate(RELEASE, claim.clone()).await;
+    decide(&ada, &id, "CLEAR", version).await;
+    rita.client.mutate(CLAIM, claim.clone()).await;
+    // An administrator releases the claim of another. An administrator who is the author cannot claim either.
+    ada.client.mutate(RELEASE, claim.clone()).await;
+    decide(&ada, &id, "REJECT", version).await;
+    assert_eq!(ada.client.mutation_errors(CLAIM, claim.clone()).await, [violation("NOT_ALLOWED", "id")]);
+    // When it has expired, its author can.
+    app.advance_clock(TimeDelta::hours(1));
+    let ada = app.sign_in(&ada.email).await;
+    ada.client.mutate(CLAIM, claim).await;
 }
 
 async fn a_proposal_expires_and_counts_while_its_author_is_a_reviewer(app: TestApp) {
@@ -184,6 +213,76 @@ async fn a_flag_asks_for_a_second_reviewer(app: TestApp) {
     assert_eq!(decide(&rita, &id, "CLEAR", version).await["verification"]["status"], "CLEARED");
 }
 
+/// Whether the CLEAR of one reviewer takes effect, for a submission that has this flag and no other.
+async fn is_cleared_by_one(reviewer: &TestUser, user: &TestUser, flag: &str) -> bool {
+    let item = newest_item(reviewer, user).await;
+    let codes: Vec<_> = item["flags"].as_array().expect("a list").iter().map(|it| &it["code"]).collect();
+    assert_eq!(codes, [flag]);
+    let id = item["subject"]["id"].as_str().expect("an id");
+    let version = item["subject"]["version"].as_i64().expect("a number");
+    decide(reviewer, id, "CLEAR", version).await["verification"]["status"] == "CLEARED"
+}
+
+async fn what_was_refused_or_revoked_before_asks_for_two_as_its_setting_says(app: TestApp) {
+    let (ada, rob) = (app.admin("Ada").await, app.reviewer("Rob").await);
+    // Of two frauds, nothing but the fingerprints is left.
+    let (fay, fred) = (app.member("Fay").await, app.member("Fred").await);
+    submit(&fay, ("PASSPORT", "GB", "FA123456"), card(1)).await;
+    flags::decide(&ada, &fay, "REJECT", "DOCUMENT_TAMPERED").await;
+    submit(&fred, ("PASSPORT", "GB", "FR123456"), card(2)).await;
+    flags::decide(&ada, &fred, "CLEAR", "").await;
+    flags::decide(&ada, &fred, "REVOKE", "DOCUMENT_TAMPERED").await;
+    for user in [&fay, &fred] {
+        erasure::erase_user(app.services(), &user.email).await.expect("erased");
+    }
+    let cases = [("PREVIOUSLY_REJECTED", "FA123456"), ("PREVIOUSLY_REVOKED", "FR123456")];
+    for ((flag, number), (name, person)) in cases.into_iter().zip([("Ann", 3), ("Bob", 4)]) {
+        let user = app.member(name).await;
+        submit(&user, ("PASSPORT", "GB", number), card(person)).await;
+        assert!(!is_cleared_by_one(&ada, &user, flag).await, "{flag}");
+        assert!(is_cleared_by_one(&rob, &user, flag).await, "{flag}: by the second");
+        // So that the next submission with the number is no duplicate.
+        erasure::erase_user(app.services(), &user.email).await.expect("erased");
+    }
+    // Each has its own setting.
+    let mut app = app;
+    for (off, other) in [(0, 1), (1, 0)] {
+        let setting = ["previouslyRejected", "previouslyRevoked"][off];
+        app = app.with_limits(&format!(r#"{{"fourEyes":{{"{setting}":false}}}}"#)).await;
+        let ada = app.sign_in(&ada.email).await;
+        for (case, by_one) in [(off, true), (other, false)] {
+            let (flag, number) = cases[case];
+            let user = app.member(&format!("Cid{off}{case}")).await;
+            let person = [[5, 6], [7, 8]][off][case];
+            submit(&user, ("PASSPORT", "GB", number), card(person)).await;
+            assert_eq!(is_cleared_by_one(&ada, &user, flag).await, by_one, "{setting}: {flag}");
+            erasure::erase_user(app.services(), &user.email).await.expect("erased");
+        }
+    }
+}
+
+/// An exact copy asks for two if the setting says so. A picture that only looks like another one never does.
+async fn a_copied_picture_asks_for_two_only_by_its_setting_and_a_hint_never(app: TestApp) {
+    let ada = app.admin("Ada").await;
+    submit(&app.member("Gil").await, ("PASSPORT", "GB", "GI123456"), card(1)).await;
+    let similar = |left| jpeg(&crop(&draw_card(1), [left, 10, 30, 20]), 70);
+    let flag = "DUPLICATE_PICTURE";
+    for (name, number, picture) in [("Ann", "AN123456", card(1)), ("Bob", "BO123456", similar(25))] {
+        let user = app.member(name).await;
+        submit(&user, ("PASSPORT", "GB", number), picture).await;
+        assert!(is_cleared_by_one(&ada, &user, flag).await, "{name}");
+    }
+    let app = app.with_limits(r#"{"fourEyes":{"duplicatePicture":true}}"#).await;
+    let ada = app.sign_in(&ada.email).await;
+    for (name, number, picture, by_one) in
+        [("Cid", "CI123456", card(1), false), ("Dan", "DA123456", similar(18), true)]
+    {
+        let user = app.member(name).await;
+        submit(&user, ("PASSPORT", "GB", number), picture).await;
+        assert_eq!(is_cleared_by_one(&ada, &user, flag).await, by_one, "{name}");
+    }
+}
+
 /// The setting of earlier versions keeps its meaning.
 async fn the_setting_second_reviewer_still_asks_for_two(app: TestApp) {
     let app = app.with_limits(r#"{"verification":{"secondReviewer":true}}"#).await;
@@ -234,8 +333,11 @@ on_both_back_ends!(
     a_proposal_takes_effect_when_another_reviewer_decides_the_same,
     a_second_reviewer_who_disagrees_ends_the_proposal,
     a_proposal_expires_and_counts_while_its_author_is_a_reviewer,
+    the_author_of_a_pending_proposal_cannot_claim_its_item,
     a_revocation_can_need_two_administrators,
     a_flag_asks_for_a_second_reviewer,
+    what_was_refused_or_revoked_before_asks_for_two_as_its_setting_says,
+    a_copied_picture_asks_for_two_only_by_its_setting_and_a_hint_never,
     the_setting_second_reviewer_still_asks_for_two,
     the_applicant_sees_nothing_of_a_proposal,
 );

@@ -10,12 +10,11 @@ use gigway::domain::id::{CategoryId, GigId, UserId};
 use gigway::domain::limits::points_for_level;
 use gigway::domain::money::Money;
 use gigway::domain::user::User;
-use gigway::store::gigs;
 use gigway::store::gigs::facets::Facet;
 use gigway::store::gigs::query::GigQuery;
 use gigway::store::gigs::rows::ColumnSet;
-use gigway::store::gigs::{facets, list};
 use gigway::store::pagination::{Direction, PageRequest};
+use gigway::store::{authority, gigs, gigs::facets, gigs::list};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -95,6 +94,7 @@ impl RandomCatalogue {
             legal_hold: false,
             erased_at: None,
             blocked_at: None,
+            authority_tag: None,
         }
     }
 
@@ -212,10 +212,11 @@ async fn publish_three(app: &TestApp) -> String {
     publish_gig(app, &ann, &rita, "Dear music gig", violin).await;
     let css = json!({ "price": "50.00", "category": web, "tags": ["CSS", "c"] });
     publish_gig(app, &bob, &rita, "Middling web gig", css).await;
-    let transaction = app.services().db.begin().await.expect("a transaction");
+    let (services, since) = (app.services(), Some(app.now()));
+    let transaction = services.db.begin().await.expect("a transaction");
     let bob_id = gigway::domain::id::PublicId::parse(&bob.id).expect("an id");
     gigway::store::users::set_points(&transaction, bob_id, points_for_level(3)).await.expect("points");
-    gigway::store::users::set_verified(&transaction, bob_id, Some(app.now())).await.expect("verified");
+    authority::set_verified(&transaction, services, bob_id, since).await.expect("verified");
     transaction.commit().await.expect("a commit");
     ann.id
 }

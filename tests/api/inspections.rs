@@ -75,11 +75,34 @@ async fn a_decided_case_opens_to_an_administrator_by_an_inspection(app: TestApp)
         .filter(|entry| entry.actor_id == UserId::parse(&ada.id))
         .map(|it| &it.action)
         .collect();
-    assert_eq!(by_ada, ["INSPECT", "VIEW_PERSONAL_INFO", "VIEW_PERSONAL_INFO", "VIEW_DOCUMENT"]);
+    let mut expected = vec!["DECISION_REFUSED"; 3];
+    expected.extend(["INSPECT", "VIEW_PERSONAL_INFO", "VIEW_PERSONAL_INFO", "VIEW_DOCUMENT"]);
+    assert_eq!(by_ada, expected);
     assert!(entries.iter().all(|entry| !entry.detail.contains("buyer")), "the trail has no free words");
     app.advance_clock(TimeDelta::minutes(2));
     assert!(!is_open(&ada.client, &id).await);
     assert_eq!(ada.client.fetch(&path).await.0, 404);
+}
+
+/// With the limits as they are by default. The access tokens, which are valid for as long, are renewed.
+async fn an_inspection_lasts_15_minutes_by_default(app: TestApp) {
+    let (ann, rita, ada) = (app.member("Ann").await, app.reviewer("Rita").await, app.admin("Ada").await);
+    let (id, version) = submit_verification(&ann, "AB123456", 1).await;
+    reviewing::decide(&rita.client, &id, "CLEAR", version, &json!([])).await;
+    app.freeze_clock();
+    let payload = ada.client.mutate(INSPECT, input(&id, "A report of a buyer.")).await;
+    assert_eq!(payload["inspection"]["expiresIn"], 15 * 60);
+    app.advance_clock(TimeDelta::seconds(15 * 60 - 1));
+    let ada = app.sign_in(&ada.email).await;
+    assert!(is_open(&ada.client, &id).await, "one second before its end");
+    let path = reviewing::picture_paths(&ada.client, &id).await.remove(0);
+    assert_eq!(ada.client.fetch(&path).await.0, 200);
+    app.advance_clock(TimeDelta::seconds(1));
+    assert!(!is_open(&ada.client, &id).await, "at its end");
+    assert_eq!(ada.client.fetch(&path).await.0, 404);
+    let revoke = decision_input(&id, "REVOKE", version + 1, &json!([{ "code": "UNDER_AGE" }]));
+    let refused = ada.client.mutation_errors(&decide_mutation(), revoke).await;
+    assert_eq!(refused, [violation("INSPECTION_REQUIRED", "verificationId")]);
 }
 
 async fn a_revocation_needs_an_inspection(app: TestApp) {
@@ -137,6 +160,7 @@ async fn nobody_inspects_themselves_or_an_erased_user(app: TestApp) {
 
 on_both_back_ends!(
     a_decided_case_opens_to_an_administrator_by_an_inspection,
+    an_inspection_lasts_15_minutes_by_default,
     a_revocation_needs_an_inspection,
     nobody_inspects_themselves_or_an_erased_user,
 );

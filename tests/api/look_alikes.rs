@@ -3,14 +3,14 @@
 
 use gigway::media::images::Bounds;
 use gigway::media::images::perceptual::{Comparison, Preview, look_alike};
-use gigway::media::images::reencode_with_preview;
+use gigway::media::images::reencode_document;
 use image::RgbImage;
 
 use crate::support::cards::{crop, draw_card, jpeg, resize};
 
 /// The preview of an upload of this file.
 fn preview(file: &[u8]) -> Preview {
-    reencode_with_preview(file, &Bounds::default()).expect("an image").1
+    reencode_document(file, &Bounds::default()).expect("an image").preview
 }
 
 fn is_same(first: &Preview, second: &Preview) -> bool {

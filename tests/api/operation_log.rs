@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::support::client::text;
 use crate::support::documents::{REFRESH, SIGN_IN, SIGN_UP};
 use crate::support::process::{GatewayProcess, gigway};
+use crate::support::raw_connection::RawConnection;
 
 /// Starts a gateway that appends its log to a file, as JSON.
 fn start(dir: &Path, level: &str, arguments: &[&str]) -> GatewayProcess {
@@ -20,7 +21,7 @@ fn start(dir: &Path, level: &str, arguments: &[&str]) -> GatewayProcess {
 }
 
 /// The lines of the log.
-fn read_log(dir: &Path) -> Vec<Value> {
+pub fn read_log(dir: &Path) -> Vec<Value> {
     let log = read_to_string(dir.join("log")).expect("a log");
     log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
@@ -187,4 +188,41 @@ async fn the_log_says_how_operations_end_and_who_was_refused() {
     assert!(ended.iter().all(|line| line["status"] == "OK" && line["spans"].to_string().contains("\"id\"")));
     let request = log.iter().find(|line| line["message"] == "request completed").expect("a request");
     assert_eq!(request["address"], "127.0.0.1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_cannot_add_a_line_to_the_log() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let served = start(dir.path(), "trace", &[]);
+    let (client, forged) = (&served.client, r#"{"security":true,"event":"FORGED"}"#);
+    let line = format!("\n{forged}\n");
+    // In the path and in headers, which the HTTP client of the other tests would encode.
+    let mut connection = RawConnection::open(client.address).await;
+    let head = format!("GET /%0A\"{forged}%0A HTTP/1.1\r\nhost: gigway\r\nconnection: close\r\n");
+    let headers =
+        format!("x-request-id: \"{forged}\r\nx-forwarded-for: \"{forged}\r\nuser-agent: {forged}\r\n");
+    connection.send(format!("{head}{headers}\r\n")).await;
+    let response = connection.read_text().await;
+    assert!(response.starts_with("HTTP/1.1 404"), "{response}");
+    // In a document, an e-mail, and messages of a socket.
+    client.execute(&line, json!({})).await;
+    client.execute(&format!("query A {{ gig(id: \"\"\"{line}\"\"\") {{ id }} }}"), json!({})).await;
+    let input = json!({ "email": format!("{line}@example.com"), "password": line });
+    client.mutation_errors(SIGN_IN, json!({ "input": input })).await;
+    let mut socket = client.socket().await;
+    socket.subscribe(&line, &line, json!({})).await;
+    socket.receive_for(&line).await;
+    socket.send_text(&line).await;
+    socket.expect_close().await;
+    served.stop_with("TERM");
+
+    let log = read_to_string(dir.path().join("log")).expect("a log");
+    let lines = log.lines().map(|line| {
+        let parsed = serde_json::from_str::<Value>(line);
+        parsed.unwrap_or_else(|error| panic!("{error}: {line}"))
+    });
+    let lines: Vec<_> = lines.collect();
+    let is_logged = |line: &Value| line["path"].as_str().is_some_and(|path| path.contains("FORGED"));
+    assert!(lines.iter().any(is_logged), "{log}");
+    assert!(lines.iter().all(|line| line.is_object() && line["event"] != "FORGED"), "{log}");
 }

@@ -53,9 +53,8 @@ async fn photographs_of_phones_are_accepted_for_identities(app: TestApp) {
         assert_eq!(payload["errors"], json!([]), "{}", photograph.name);
         assert_eq!(payload["verification"]["documents"].as_array().map(Vec::len), Some(1));
         // The bytes that the upload has encrypted.
-        let (stored, _) =
-            app.services().media.reencode_identity_document(&photograph.file).expect("an image");
-        let picture = image::load_from_memory(&stored.bytes).expect("a JPEG").into_rgb8();
+        let stored = app.services().media.reencode_identity_document(&photograph.file).expect("an image");
+        let picture = image::load_from_memory(&stored.image.bytes).expect("a JPEG").into_rgb8();
         assert_shows(&picture, &photograph, 3000);
     }
 }

@@ -5,9 +5,11 @@
 
 use chrono::{DateTime, Utc};
 use gigway::domain::gig_filter::{GigFilter, GigOrder, PriceRange};
-use gigway::domain::id::{CategoryId, UserId};
+use gigway::domain::id::{CategoryId, DataKeyId, UserId};
 use gigway::domain::search::Term;
+use gigway::domain::wrapped_key::WrappedKey;
 use gigway::store::data_keys;
+use gigway::store::data_keys::StoredDataKey;
 use gigway::store::gigs::list;
 use gigway::store::gigs::query::{GigQuery, Scope};
 use gigway::store::gigs::rows::{Column, ColumnSet};
@@ -322,39 +324,37 @@ pub async fn expect_index_on_sqlite(
 async fn the_ids_of_used_keys_are_found_in_the_index(app: TestApp) {
     let db = app.services().db.read();
     let backend = db.get_database_backend();
-    let fill = if backend == DbBackend::Postgres { POSTGRES } else { SQLITE };
-    let verifications = r#"INSERT INTO verification (user_id, status, version, attempts_used, key_id,
-        personal_info_asked, reasons, changed_at) SELECT id, 'IN_PROGRESS', 1, 0, 'key', false, '[]', created_at
-        FROM "user""#;
-    let transaction = app.services().db.begin().await.expect("a transaction");
-    transaction.execute_unprepared(fill).await.expect("many users");
-    transaction.execute_unprepared(verifications).await.expect("many verifications");
-    let other =
-        "UPDATE verification SET key_id = 'other' WHERE user_id = (SELECT MAX(user_id) FROM verification)";
-    let other = if backend == DbBackend::Postgres {
-        other.replace("MAX(user_id)", "MAX(user_id::text)::uuid")
-    } else {
-        other.to_owned()
-    };
-    transaction.execute_unprepared(&other).await.expect("another key");
+    let keys = (0..6000).map(|number| {
+        let id = DataKeyId::from_uuid(Uuid::from_u128(number + 1));
+        let key_id = if number == 5999 { "other" } else { "key" };
+        let wrapped = WrappedKey { key_id: key_id.to_owned(), bytes: vec![0; 72] };
+        StoredDataKey { id, user_id: UserId::nil(), wrapped }
+    });
+    let database = &app.services().db;
+    let transaction = database.begin().await.expect("a transaction");
+    for key in keys {
+        data_keys::insert(database.keys(), &transaction, &key, app.now()).await.expect("a key");
+    }
     transaction.commit().await.expect("a commit");
-    let analyze = if backend == DbBackend::Postgres { "VACUUM ANALYZE" } else { "ANALYZE" };
-    db.execute_unprepared(analyze).await.expect("analyzed");
-    assert_eq!(data_keys::key_ids(db).await.expect("the keys"), ["key", "other"]);
+    assert_eq!(data_keys::key_ids(database.keys(), db).await.expect("the keys"), ["key", "other"]);
+    let sql = data_keys::key_ids_sql(backend);
     if backend == DbBackend::Postgres {
-        let explain = format!("EXPLAIN (FORMAT JSON) {}", data_keys::KEY_IDS);
+        db.execute_unprepared("VACUUM ANALYZE gigway_keys.data_key").await.expect("analyzed");
+        let explain = format!("EXPLAIN (FORMAT JSON) {sql}");
         let row = db.query_one_raw(Statement::from_string(backend, explain)).await.expect("a response");
         let plan: Value = row.expect("a row").try_get_by_index(0).expect("a plan");
         let mut scanned = Vec::new();
         collect_scanned_tables(&plan[0]["Plan"], &mut scanned);
-        assert!(!scanned.contains(&"verification".to_owned()), "{plan:#}");
+        assert!(!scanned.contains(&"data_key".to_owned()), "{plan:#}");
     } else {
-        let explain = format!("EXPLAIN QUERY PLAN {}", data_keys::KEY_IDS);
-        let rows = db.query_all_raw(Statement::from_string(backend, explain)).await.expect("a response");
+        let file = app.image_dir().join("../../gigway.keys.sqlite");
+        let keys = sea_orm::Database::connect(format!("sqlite:{}", file.display())).await.expect("the file");
+        let explain = format!("EXPLAIN QUERY PLAN {sql}");
+        let rows = keys.query_all_raw(Statement::from_string(backend, explain)).await.expect("a response");
         let lines: Vec<String> = rows.iter().map(|row| row.try_get_by_index(3).expect("a line")).collect();
-        let of_table: Vec<_> = lines.iter().filter(|line| line.contains(" verification")).collect();
+        let of_table: Vec<_> = lines.iter().filter(|line| line.contains(" data_key")).collect();
         assert_eq!(of_table.len(), 2, "{lines:#?}");
-        assert!(of_table.iter().all(|line| line.contains("INDEX verification_key")), "{lines:#?}");
+        assert!(of_table.iter().all(|line| line.contains("INDEX data_key_wrapping")), "{lines:#?}");
     }
 }
 

@@ -27,6 +27,14 @@ fn reopening(id: &str, version: i64, reason: &str) -> Value {
     json!({ "input": { "verificationId": id, "expectedVersion": version, "reason": reason } })
 }
 
+/// The history of the user's newest item, newest entry first.
+async fn history(reviewer: &TestUser, user: &TestUser) -> Value {
+    let query = "query($id: ID!) { node(id: $id) { ... on ReviewItem { history {
+        kind decision by { displayName } internalNote } } } }";
+    let id = newest_item(reviewer, user).await["id"].take();
+    reviewer.client.run(query, json!({ "id": id })).await["node"]["history"].take()
+}
+
 async fn claim(reviewer: &TestUser, user: &TestUser) {
     let item = newest_item(reviewer, user).await;
     reviewer.client.mutate(CLAIM, json!({ "id": item["id"] })).await;
@@ -101,6 +109,10 @@ async fn an_administrator_reopens_a_rejected_verification_with_a_reason(app: Tes
     let event = subscriber.next_event("status").await;
     assert_eq!((&event["previousStatus"], &event["status"]), (&json!("REJECTED"), &json!("IN_PROGRESS")));
     assert!(!own_verification(&ann.client).await.to_string().contains("misread"));
+    // Reviewers read the reason in the history, also in that of the next submission (below).
+    let voice = json!({ "kind": "DECISION", "decision": "REOPEN", "by": { "displayName": "Ada" },
+                        "internalNote": "The date of birth was misread." });
+    assert_eq!(history(&rita, &ann).await[0], voice);
     let repeated = ada.client.mutation_errors(REOPEN, reopening(&id, version + 1, "Again.")).await;
     assert_eq!(repeated, [violation("INVALID_TRANSITION", "")]);
 
@@ -111,6 +123,7 @@ async fn an_administrator_reopens_a_rejected_verification_with_a_reason(app: Tes
 
     let submitted = ann.client.mutate(&submit_mutation(), json!({})).await;
     assert_eq!(submitted["verification"]["status"], "IN_REVIEW");
+    assert_eq!(history(&rita, &ann).await[0], voice);
     claim(&rita, &ann).await;
     reviewing::open_pictures(&rita.client, &id).await;
     let version = submitted["verification"]["version"].as_i64().expect("a number");

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::client::text;
 use crate::support::npm;
 use crate::support::test_app::TestApp;
 
@@ -52,6 +53,47 @@ async fn every_type_field_argument_and_enum_value_has_a_description() {
     }
     assert!(fields_checked > 200, "{fields_checked}");
     assert_eq!(without_description, [""; 0]);
+}
+
+/// The requirements of OWASP ASVS about codes, devices, e-mails and linked applications do not apply
+/// (docs/SECURITY.md), as long as this holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_is_the_only_way_to_sign_in() {
+    let app = TestApp::on_sqlite().await;
+    let introspection = "{ __schema { types { name
+        fields { name args { name } type { name ofType { name } } } inputFields { name } } } }";
+    let types = app.gateway_a().run(introspection, json!({})).await["__schema"]["types"].take();
+    let names = |list: &Value| -> Vec<String> {
+        list.as_array().expect("a list").iter().map(|it| text(&it["name"])).collect()
+    };
+    // Where the fields of this type are, and their arguments.
+    let fields_of_type = |type_name: &str| -> Vec<(String, Vec<String>)> {
+        let types = types.as_array().expect("a list").iter();
+        let fields = types.flat_map(|parent| {
+            let fields = parent["fields"].as_array().into_iter().flatten();
+            fields.map(move |field| (parent, field))
+        });
+        let of_type = fields.filter(|(_, field)| {
+            let field_type = &field["type"];
+            field_type["name"] == type_name || field_type["ofType"]["name"] == type_name
+        });
+        let path = |(parent, field): (&Value, &Value)| {
+            (format!("{}.{}", text(&parent["name"]), text(&field["name"])), names(&field["args"]))
+        };
+        of_type.map(path).collect()
+    };
+    let inputs = |type_name: &str| {
+        let found = types.as_array().expect("a list").iter().find(|it| it["name"] == type_name);
+        names(&found.expect("a type")["inputFields"])
+    };
+    assert_eq!(fields_of_type("Session"), [("SessionPayload.session".to_owned(), vec![])]);
+    let mut with_session = fields_of_type("SessionPayload");
+    with_session.sort();
+    let expected = [("refreshSession", "refreshToken"), ("signIn", "input"), ("signUp", "input")]
+        .map(|(mutation, argument)| (format!("Mutation.{mutation}"), vec![argument.to_owned()]));
+    assert_eq!(with_session, expected);
+    assert_eq!(inputs("SignInInput"), ["email", "password"]);
+    assert_eq!(inputs("SignUpInput"), ["email", "password", "displayName"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

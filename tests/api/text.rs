@@ -1,7 +1,5 @@
 //! Text that people type: one form of it everywhere, whatever keyboard or clipboard it comes from, and what is refused.
 
-use entity::review_decision;
-use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 use crate::support::client::{text, user_errors};
@@ -194,13 +192,14 @@ async fn messages_and_notes_of_reviewers_are_normalized(app: TestApp) {
     let input = json!({ "input": { "gigId": gig, "decision": "REJECT", "expectedVersion": 1,
         "reasons": [{ "code": "OTHER", "message": typed }, { "code": "SPAM", "message": "\u{200b}\u{2800}" }],
         "internalNote": typed } });
-    let payload = rita.client.mutate(DECIDE_GIG, input).await;
+    let decide = DECIDE_GIG.replace("errors {", "reviewItem { history { internalNote } } errors {");
+    let payload = rita.client.mutate(&decide, input).await;
     let reasons = &payload["gig"]["reviewReasons"];
     assert_eq!(reasons[0]["message"], format!("{COMPOSED}\nand\nmore"));
     // The default text.
     assert_eq!(reasons[1]["message"], "The gig is spam.");
-    let decisions = review_decision::Entity::find().all(app.services().db.read()).await.expect("read");
-    assert_eq!(decisions[0].internal_note.as_deref(), Some(format!("{COMPOSED}\nand\nmore").as_str()));
+    let history = &payload["reviewItem"]["history"];
+    assert_eq!(history, &json!([{ "internalNote": format!("{COMPOSED}\nand\nmore") }]));
     let blank = json!({ "input": { "gigId": ann.post(app.gig_form("I will write two songs").await).await,
         "decision": "REJECT", "expectedVersion": 1, "reasons": [{ "code": "OTHER", "message": "\u{200d}\u{301}" }] } });
     let found = rita.client.mutation_errors(DECIDE_GIG, blank).await;

@@ -64,7 +64,23 @@ pub fn document_image(shade: u32) -> Vec<u8> {
     sample_image(900 + shade, 640, ImageFormat::Jpeg)
 }
 
+/// An image of one shade, in which nothing can be seen.
+pub fn plain_image() -> Vec<u8> {
+    let mut file = std::io::Cursor::new(Vec::new());
+    image::RgbImage::from_pixel(900, 640, image::Rgb([40; 3]))
+        .write_to(&mut file, ImageFormat::Png)
+        .expect("an image");
+    file.into_inner()
+}
+
 pub async fn upload_document(client: &Client, kind: &str, side: &str, file: Vec<u8>) -> Value {
+    let mut response = upload_response(client, kind, side, file).await;
+    assert!(response.get("errors").is_none(), "{response:#}");
+    response["data"]["uploadIdentityDocument"].take()
+}
+
+/// The whole response to the upload of a document.
+pub async fn upload_response(client: &Client, kind: &str, side: &str, file: Vec<u8>) -> Value {
     let query = format!(
         "mutation($file: Upload!) {{ uploadIdentityDocument(input: {{ type: {kind}, side: {side}, file: $file }}) {{
             verification {{ {FIELDS} }} errors {{ code field message params {{ name value }} }} }} }}"
@@ -75,9 +91,7 @@ pub async fn upload_document(client: &Client, kind: &str, side: &str, file: Vec<
         .text("map", r#"{"0":["variables.file"]}"#)
         .part("0", Part::bytes(file).file_name("passport.jpg"));
     let request = client.post("/graphql").header("apollo-require-preflight", "1").multipart(form);
-    let mut response: Value = request.send().await.expect("a response").json().await.expect("JSON");
-    assert!(response.get("errors").is_none(), "{response:#}");
-    response["data"]["uploadIdentityDocument"].take()
+    request.send().await.expect("a response").json().await.expect("JSON")
 }
 
 /// The verification of the viewer.

@@ -8,14 +8,20 @@
 //! [`Verification::apply`], the action of clients in `viewer_actions.rs`, and, if reviewers do it, a
 //! `VerificationDecision` in `review.rs`.
 
+mod steps;
+
 use chrono::{DateTime, Utc};
 
-use crate::domain::id::{DocumentId, UserId};
-use crate::domain::limits::Limits;
+use crate::domain::id::{DataKeyId, DocumentId, UserId};
+use crate::domain::limits::{Limits, VerificationLimits};
 use crate::domain::message::message;
-use crate::domain::reason::{ReasonCategory, ReviewReason};
+use crate::domain::picture_quality::{PictureQuality, PictureWarning};
+use crate::domain::reason;
+use crate::domain::reason::{NOT_REVIEWED, ReasonCategory, ReviewReason};
 use crate::domain::user::Viewer;
 use crate::domain::violation::{Violation, ViolationCode};
+
+pub use self::steps::VerificationStep;
 
 #[derive(
     Debug,
@@ -62,6 +68,9 @@ pub enum VerificationTransition {
     /// An administrator lets the user of a rejected verification try again.
     #[strum(serialize = "reopened")]
     Reopen,
+    /// The gateway returns a submission that nobody has reviewed in time.
+    #[strum(serialize = "returned")]
+    Return,
 }
 
 impl VerificationStatus {
@@ -77,12 +86,20 @@ impl VerificationStatus {
             }
             (InProgress, VerificationTransition::Submit) => Some(InReview),
             (InReview, VerificationTransition::Clear) => Some(Cleared),
-            (InReview, VerificationTransition::RequestResubmission) => Some(ActionRequired),
+            (InReview, VerificationTransition::RequestResubmission | VerificationTransition::Return) => {
+                Some(ActionRequired)
+            }
             (InReview, VerificationTransition::Reject) => Some(Rejected),
             (Cleared, VerificationTransition::Revoke) => Some(Revoked),
             (Rejected, VerificationTransition::Reopen) => Some(InProgress),
             _ => None,
         }
+    }
+
+    /// Whether a decision that leads to this status asks for no correction. What its reasons say to the applicant is
+    /// limited: see [`reason::for_applicant`].
+    pub fn is_final_decision(self) -> bool {
+        matches!(self, Self::Rejected | Self::Revoked)
     }
 }
 
@@ -130,6 +147,18 @@ pub struct IdentityDocument {
     /// Whether the user must upload this side again.
     pub needs_resubmission: bool,
     pub uploaded_at: DateTime<Utc>,
+    /// What was measured in the image; `None` if an earlier version has stored it.
+    pub quality: Option<PictureQuality>,
+    /// The data key that encrypts the image; `None` if an earlier version has stored it, with the key of the form.
+    pub key: Option<DataKeyId>,
+}
+
+impl IdentityDocument {
+    /// What is wrong with the image, by the limits of now.
+    pub fn warnings(&self, limits: &VerificationLimits) -> Vec<PictureWarning> {
+        let is_selfie = self.side == DocumentSide::Selfie;
+        self.quality.map(|quality| quality.warnings(is_selfie, limits)).unwrap_or_default()
+    }
 }
 
 /// The identity verification of a user. Its id is the user's.
@@ -153,27 +182,6 @@ pub struct Verification {
     pub decided_at: Option<DateTime<Utc>>,
     pub cleared_at: Option<DateTime<Utc>>,
     pub erased_at: Option<DateTime<Utc>>,
-}
-
-/// The four steps that the user sees, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum VerificationStep {
-    PersonalInformation,
-    DocumentUpload,
-    SubmittedForReview,
-    Cleared,
-}
-
-impl VerificationStep {
-    /// The text that the user sees. Clients compare it: do not change it.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::PersonalInformation => "Personal Identity Information",
-            Self::DocumentUpload => "Identification Document Upload",
-            Self::SubmittedForReview => "Submitted for review",
-            Self::Cleared => "You have been cleared",
-        }
-    }
 }
 
 /// Whether `viewer` can see the verification and the documents of this user: the user and reviewers can.
@@ -277,22 +285,31 @@ impl Verification {
             }
             // The reasons stay until the user submits again, with all attempts.
             VerificationTransition::Reopen => self.attempts_used = 0,
+            VerificationTransition::Return => {
+                self.reasons = vec![NOT_REVIEWED.to_reason()];
+                self.review_due_at = None;
+                // The submission uses no attempt.
+                self.attempts_used = (self.attempts_used - 1).max(0);
+                self.mark_resubmissions();
+            }
         }
         Ok(())
     }
 
     fn record_decision(&mut self, reasons: Vec<ReviewReason>, now: DateTime<Utc>) {
-        self.reasons = reasons;
+        let is_final = self.status.is_final_decision();
+        self.reasons = reasons.into_iter().map(|reason| ReviewReason { is_final, ..reason }).collect();
         self.review_due_at = None;
         self.decided_at = Some(now);
     }
 
     /// Marks what the user must resubmit: the parts that the paths of the reasons name and, for reasons
-    /// without a path, the parts that their category is about. If there are no such parts, everything.
+    /// without a path, the parts that their category is about. If there are no such parts, everything. A reason that
+    /// the applicant must not learn names no part: what is missing would tell of it.
     fn mark_resubmissions(&mut self) {
         let (mut form, mut sides) = (false, Vec::new());
         let all = self.documents.iter().map(|document| document.side);
-        for reason in &self.reasons {
+        for reason in self.reasons.iter().filter(|reason| !reason.is_hidden()) {
             let path = reason.field.as_deref().unwrap_or_default();
             match (path.first().map(String::as_str), reason.category) {
                 (Some("personalInfo"), _) | (None, ReasonCategory::Data) => form = true,
@@ -338,6 +355,11 @@ impl Verification {
         self.personal_info_at.is_some() && !self.needs_personal_info_resubmission
     }
 
+    /// The reasons of the last decision, as the applicant may see them.
+    pub fn reasons_for_applicant(&self) -> Vec<ReviewReason> {
+        reason::for_applicant(&self.reasons, self.status.is_final_decision())
+    }
+
     /// One violation for each part that is missing before the verification can be submitted.
     pub fn missing_parts(&self, limits: &Limits) -> Vec<Violation> {
         let mut missing = Vec::new();
@@ -351,23 +373,6 @@ impl Verification {
             missing.push(Violation::at(&format!("documents.{name}"), ViolationCode::Required, message));
         }
         missing
-    }
-
-    /// The four steps, in order, and when each was completed; `None` if it is not.
-    pub fn steps(&self, limits: &Limits) -> [(VerificationStep, Option<DateTime<Utc>>); 4] {
-        use VerificationStatus::{Cleared, InReview, Rejected};
-        let form = self.personal_info_at.filter(|_| self.has_personal_info());
-        let complete = self.missing_sides(limits.verification.selfie_required).is_empty();
-        let uploaded = self.documents.iter().map(|document| document.uploaded_at).max().filter(|_| complete);
-        let is_submitted = matches!(self.status, InReview | Cleared | Rejected);
-        // After the form and the images are erased, their steps show the time of the submission.
-        let or_submitted = |done: Option<DateTime<Utc>>| done.or(self.submitted_at.filter(|_| is_submitted));
-        [
-            (VerificationStep::PersonalInformation, or_submitted(form)),
-            (VerificationStep::DocumentUpload, or_submitted(uploaded)),
-            (VerificationStep::SubmittedForReview, self.submitted_at.filter(|_| is_submitted)),
-            (VerificationStep::Cleared, self.cleared_at.filter(|_| self.status == Cleared)),
-        ]
     }
 }
 

@@ -38,6 +38,8 @@ fn document(side: DocumentSide) -> IdentityDocument {
         image_hash: Vec::new(),
         needs_resubmission: false,
         uploaded_at: DateTime::UNIX_EPOCH,
+        quality: None,
+        key: None,
     }
 }
 
@@ -79,6 +81,30 @@ fn only_what_the_reasons_name_must_be_resubmitted() {
     assert_eq!(missing_after_sent_back("OTHER", Some(&["personalInfo", "city"])), ["personalInfo"]);
     let everything = ["personalInfo", "documents.FRONT", "documents.BACK"];
     assert_eq!(missing_after_sent_back("IMAGE_UNREADABLE", Some(&["documents", "SELFIE"])), everything);
+}
+
+#[test]
+fn what_must_be_resubmitted_after_a_revocation_does_not_tell_of_a_hidden_reason() {
+    let limits = Limits::default();
+    let missing_after_revocation = |code: &str, field: Option<&[&str]>| -> Vec<String> {
+        let mut verification = in_review();
+        verification.status = VerificationStatus::Cleared;
+        let revoke = VerificationTransition::Revoke;
+        verification
+            .apply(revoke, reasons(code, field), &limits, DateTime::UNIX_EPOCH)
+            .expect("it is cleared");
+        verification.missing_parts(&limits).iter().map(|violation| violation.field.join(".")).collect()
+    };
+    let everything = ["personalInfo", "documents.FRONT", "documents.BACK"];
+    for code in ["OTHER", "SANCTIONED", "DOCUMENT_TAMPERED", "DUPLICATE_IDENTITY"] {
+        for field in [None, Some(&["documents", "BACK"][..]), Some(&["personalInfo"][..])] {
+            assert_eq!(missing_after_revocation(code, field), everything, "{code} {field:?}");
+        }
+    }
+    assert_eq!(
+        missing_after_revocation("DOCUMENT_EXPIRED", Some(&["documents", "BACK"])),
+        ["documents.BACK"]
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use crate::domain::country::COUNTRIES;
 use crate::domain::flag::FLAG_CODES;
 use crate::domain::gig_filter::PRICE_RANGE_STARTS;
+use crate::domain::held_version;
 use crate::domain::limits::{HIGHEST_LEVEL_SHOWN, Limits};
 use crate::domain::message::PARAMS_MAX;
 use crate::domain::review_record::HISTORY_MAX;
@@ -17,6 +18,9 @@ const VERIFICATION_STEPS: usize = 4;
 
 /// The front, the back and the selfie.
 const DOCUMENTS: usize = 3;
+
+/// Blur, glare and darkness.
+const PICTURE_WARNINGS: usize = 3;
 
 /// The most requirements of one action.
 const REQUIREMENTS: usize = 10;
@@ -49,6 +53,8 @@ impl ListLengths {
             ("Limits", "levels") => usize::try_from(HIGHEST_LEVEL_SHOWN).ok()? + 1,
             ("Verification", "steps") => VERIFICATION_STEPS,
             ("Verification", "documents") => DOCUMENTS,
+            ("IdentityDocument" | "VerificationPayload", "warnings") => PICTURE_WARNINGS,
+            ("Inspection", "heldVersions") => held_version::PAGE_SIZE,
             ("Permission", "reasons") => REQUIREMENTS,
             ("ReviewItem", "flags") => FLAG_CODES,
             ("UserError", "params") => PARAMS_MAX,

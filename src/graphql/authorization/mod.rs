@@ -51,6 +51,8 @@ pub enum Access {
     OwnerAndReviewersElseNull,
     /// Empty for everybody else.
     OwnerAndReviewersElseEmpty,
+    /// A field of an object that its owner and reviewers can reach; null for the owner.
+    ReviewersElseNull,
     /// A field of a payload that every signed-in user can get; null except for reviewers.
     PayloadReviewersElseNull,
     /// Needs the role REVIEWER or ADMIN; otherwise FORBIDDEN.
@@ -83,6 +85,7 @@ impl Access {
             Self::OwnerAndReviewers => [Unreachable, Unreachable, Value, Value, Value],
             Self::OwnerAndReviewersElseNull => [Null, Null, Value, Value, Value],
             Self::OwnerAndReviewersElseEmpty => [Empty, Empty, Value, Value, Value],
+            Self::ReviewersElseNull => [Unreachable, Unreachable, Null, Value, Value],
             Self::PayloadReviewersElseNull => [Unreachable, Null, Null, Value, Value],
             Self::ReviewerRequired => [Unauthenticated, Forbidden, Forbidden, Value, Value],
             Self::ReviewerObject => [Unreachable, Unreachable, Unreachable, Value, Value],

@@ -78,7 +78,8 @@ pub struct DecideVerificationInput {
     pub expected_version: i32,
     /// The reasons, by default at most 10. CLEAR must have none, every other decision needs at least one.
     /// The `field` of each reason says what the user must provide again: ["personalInfo"], ["documents"] or,
-    /// for example, ["documents", "BACK"].
+    /// for example, ["documents", "BACK"]. Of REJECT and REVOKE, the applicant reads neither the messages nor the
+    /// fields, and sees reasons of the category FRAUD as "OTHER". REQUEST_RESUBMISSION must not have such reasons.
     pub reasons: Option<Vec<ReviewReasonInput>>,
     /// A note that only reviewers can read, by default at most 2000 characters.
     pub internal_note: Option<String>,

@@ -24,7 +24,7 @@ impl dataloader::Loader<StandingOf> for Loader {
 
     async fn load(&self, keys: &[StandingOf]) -> LoadResult<StandingOf, Standing> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let standings = users::find_standings(&self.db, &ids).await?;
+        let standings = users::find_standings(&self.db, &*self.services, &ids).await?;
         Ok(standings.into_iter().map(|standing| (StandingOf(standing.user.id), standing)).collect())
     }
 }

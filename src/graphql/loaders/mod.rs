@@ -10,6 +10,8 @@ pub mod actions;
 pub mod flags;
 pub mod review_access;
 pub mod review_summary;
+pub mod review_texts;
+pub mod rights;
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -20,7 +22,7 @@ use async_graphql::dataloader;
 use crate::domain::category::Category;
 use crate::domain::gig::Gig;
 use crate::domain::id::{
-    CategoryId, DocumentId, GigId, ImageId, ReviewItemId, SubjectId, UserId, VerificationId,
+    CategoryId, DecisionId, DocumentId, GigId, ImageId, ReviewItemId, SubjectId, UserId, VerificationId,
 };
 use crate::domain::image::GigImage;
 use crate::domain::personal_info::PersonalInfo;
@@ -86,7 +88,7 @@ pub struct QueuePositionOf(pub UserId);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ImagesOfGig(pub GigId);
 
-/// The reasons of the decision that led to this version of this subject.
+/// The decision that led to this version of this subject, with its reasons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReasonsOfVersion(pub SubjectId, pub i32);
 
@@ -275,15 +277,18 @@ impl dataloader::Loader<ImagesOfGig> for Loader {
 }
 
 impl dataloader::Loader<ReasonsOfVersion> for Loader {
-    type Value = Vec<ReviewReason>;
+    type Value = (DecisionId, Vec<ReviewReason>);
     type Error = Error;
 
-    async fn load(&self, keys: &[ReasonsOfVersion]) -> LoadResult<ReasonsOfVersion, Vec<ReviewReason>> {
+    async fn load(
+        &self,
+        keys: &[ReasonsOfVersion],
+    ) -> LoadResult<ReasonsOfVersion, (DecisionId, Vec<ReviewReason>)> {
         let versions: Vec<_> = keys.iter().map(|key| (key.0, key.1)).collect();
         let rows = reviews::reasons_of_versions(&self.db, &versions).await?;
         Ok(rows
             .into_iter()
-            .map(|((id, version), reasons)| (ReasonsOfVersion(id, version), reasons))
+            .map(|((id, version), decision)| (ReasonsOfVersion(id, version), decision))
             .collect())
     }
 }

@@ -14,6 +14,7 @@ mod account;
 mod gig;
 mod repeatable;
 mod review;
+mod rights;
 mod verification;
 
 use async_graphql::MergedObject;
@@ -24,5 +25,6 @@ pub struct Mutation(
     account::AccountMutation,
     gig::GigMutation,
     review::ReviewMutation,
+    rights::RightsMutation,
     verification::VerificationMutation,
 );

@@ -16,6 +16,7 @@ use crate::domain::id::{
     DecisionId, GigId, ImageId, PublicId, ReviewItemId, SubjectId, UserId, VerificationId,
 };
 use crate::domain::review::ReviewItem;
+use crate::domain::rights::ErasureRequest;
 use crate::domain::verification::Verification;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Error, ErrorCode, Result};
@@ -206,6 +207,22 @@ impl Repeatable for ImageView {
 
     async fn load(ctx: &Context<'_>, reference: &Value) -> Result<Option<Self>> {
         ctx.loader().load_one(id_of::<ImageId>(reference)).await
+    }
+}
+
+impl Repeatable for ErasureRequest {
+    /// The times, because a request that was cancelled is gone.
+    fn reference(&self) -> Value {
+        json!([self.user_id, self.requested_at, self.due_at])
+    }
+
+    fn subject(&self) -> Option<UserId> {
+        Some(self.user_id)
+    }
+
+    async fn load(_: &Context<'_>, reference: &Value) -> Result<Option<Self>> {
+        let times = serde_json::from_value(reference.clone()).ok();
+        Ok(times.map(|(user_id, requested_at, due_at)| Self { user_id, requested_at, due_at }))
     }
 }
 

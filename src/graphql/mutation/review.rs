@@ -39,9 +39,10 @@ pub struct ReviewMutation;
 impl ReviewMutation {
     /// Claims an item for `Limits.review.claimMinutes` minutes, so that two reviewers do not work on it at
     /// the same time. Extends the claim if the viewer has claimed it already. ALREADY_CLAIMED if another
-    /// reviewer has claimed it, NOT_ALLOWED for the viewer's own gig or verification, LIMIT_REACHED with more than
-    /// `Limits.review.claimsMax` claims. While the claim of a verification lasts, its form and pictures open to the
-    /// viewer. Requires the role REVIEWER or ADMIN.
+    /// reviewer has claimed it, NOT_ALLOWED for the viewer's own gig or verification and while the viewer's own
+    /// proposal about the verification is pending, LIMIT_REACHED with more than `Limits.review.claimsMax` claims.
+    /// While the claim of a verification lasts, its form and pictures open to the viewer. Requires the role REVIEWER
+    /// or ADMIN.
     async fn claim_review(
         &self,
         ctx: &Context<'_>,
@@ -52,8 +53,8 @@ impl ReviewMutation {
             .await
     }
 
-    /// Releases an item that the viewer has claimed; an administrator may release any. Requires the role REVIEWER or
-    /// ADMIN.
+    /// Releases an item that the viewer has claimed; an administrator may release any. NOT_ALLOWED for the viewer's own
+    /// gig or verification. Requires the role REVIEWER or ADMIN.
     async fn release_review(
         &self,
         ctx: &Context<'_>,
@@ -80,7 +81,7 @@ impl ReviewMutation {
             reasons: input.reasons.unwrap_or_default().into_iter().map(Into::into).collect(),
             internal_note: input.internal_note,
         };
-        let act = reviews::decide_gig(ctx.services(), viewer, decision);
+        let act = reviews::decide_gig(ctx.services(), viewer, decision, ctx.request_id());
         GigPayload::of_decision(ctx, viewer, Box::pin(act)).await
     }
 }

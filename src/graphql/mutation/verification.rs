@@ -15,6 +15,7 @@ use crate::graphql::inputs::verification::{PersonalInfoInput, UploadIdentityDocu
 use crate::graphql::mutation::repeatable;
 use crate::graphql::mutation::repeatable::Act;
 use crate::graphql::types::node::parse_id_or_nil;
+use crate::graphql::types::picture_quality::{PictureWarning, warnings_of};
 use crate::graphql::types::review::ReviewItem;
 use crate::graphql::types::review_record::Inspection;
 use crate::graphql::types::user_error::UserError;
@@ -36,6 +37,10 @@ pub struct VerificationPayload {
     /// read it again. Null if the mutation is not a decision, if the verification was not in the queue, and if there
     /// are errors.
     review_item: Option<ReviewItem>,
+    /// What is wrong with the picture that was uploaded, in words that help to take a better one. The picture was
+    /// stored nevertheless, and may be submitted. Empty if it is good, and for every mutation except
+    /// `uploadIdentityDocument`.
+    warnings: Vec<PictureWarning>,
     /// Validation errors. If there are any, nothing was changed.
     errors: Vec<UserError>,
 }
@@ -49,7 +54,7 @@ impl VerificationPayload {
     ) -> Result<Self> {
         let (verification, errors) = repeatable::run(ctx, act).await?;
         let verification = verification.map(|it| Verification::for_viewer(it, viewer));
-        Ok(Self { verification, review_item: None, errors })
+        Ok(Self { verification, review_item: None, warnings: Vec::new(), errors })
     }
 
     /// Decides a verification by `act`, or answers a repetition.
@@ -63,6 +68,7 @@ impl VerificationPayload {
         Ok(Self {
             verification: verification.map(|it| Verification::for_viewer(it, reviewer)),
             review_item: item.flatten().map(ReviewItem::from),
+            warnings: Vec::new(),
             errors,
         })
     }
@@ -109,8 +115,9 @@ impl VerificationMutation {
     }
 
     /// Adds or replaces an image of one side of the viewer's identity document, or of the viewer: a JPEG, PNG or WebP
-    /// of at most `Limits.verification.documentMaxBytes` bytes and 110 million pixels. It is
-    /// stored encrypted, in sRGB and without metadata. Requires a session.
+    /// of at most `Limits.verification.documentMaxBytes` bytes and 110 million pixels. It is stored encrypted, in sRGB
+    /// and without metadata. If the picture is blurred, dark or has a reflection, `warnings` says so. Requires a
+    /// session.
     async fn upload_identity_document(
         &self,
         ctx: &Context<'_>,
@@ -120,21 +127,35 @@ impl VerificationMutation {
         let bytes = input.file.read(ctx, services.limits.verification.document_max_bytes + 1)?;
         let (kind, side) = (input.document_type.into(), input.side.into());
         let act = verifications::upload_document(services, viewer, kind, side, bytes);
-        VerificationPayload::of(ctx, viewer, Box::pin(act)).await
+        let (verification, errors) = repeatable::run(ctx, Box::pin(act)).await?;
+        let document = verification.iter().flat_map(|it| &it.documents).find(|it| it.side == side);
+        let warnings = document.map(|it| warnings_of(it, services)).unwrap_or_default();
+        let verification = verification.map(|it| Verification::for_viewer(it, viewer));
+        Ok(VerificationPayload { verification, review_item: None, warnings, errors })
     }
 
     /// Submits the viewer's verification for review, which is due within `Limits.verification.reviewDays`
     /// days. REQUIRED names each missing part, ATTEMPTS_EXHAUSTED if no attempt is left. Requires a session.
-    async fn submit_verification(&self, ctx: &Context<'_>) -> Result<VerificationPayload> {
+    async fn submit_verification(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "The version of the text that the user has agreed to, such as a privacy notice. It is recorded with \
+                    the time. Required if `Limits.verification.consentVersion` is not null, and must then equal it: \
+                    REQUIRED, INVALID."
+        )]
+        consent_version: Option<String>,
+    ) -> Result<VerificationPayload> {
         let viewer = ctx.require_viewer()?;
-        VerificationPayload::of(ctx, viewer, Box::pin(verifications::submit(ctx.services(), viewer))).await
+        let act = verifications::submit(ctx.services(), viewer, consent_version.as_deref());
+        VerificationPayload::of(ctx, viewer, Box::pin(act)).await
     }
 
     /// Decides a verification. CLAIM_REQUIRED without the viewer's claim of the review item, ALREADY_CLAIMED if
     /// another reviewer has it. REVOKE, for which there is no item, gives INSPECTION_REQUIRED without an inspection by
     /// the viewer. CLEAR gives REQUIRED for each required picture that was not delivered in full, during this review,
-    /// to the viewer or to the reviewer who proposed it. NOT_ALLOWED for the viewer's own verification.
-    /// The last attempt cannot be sent back: ATTEMPTS_EXHAUSTED.
+    /// to the viewer or to the reviewer who proposed it. NOT_ALLOWED for the viewer's own verification, and while the
+    /// viewer's own proposal is pending. The last attempt cannot be sent back: ATTEMPTS_EXHAUSTED.
     ///
     /// If the decision needs two reviewers, it takes effect when another reviewer decides the same; until then, the
     /// payload has the unchanged verification, and the item is OPEN with a `pendingProposal`. Another decision of
@@ -177,7 +198,9 @@ impl VerificationMutation {
     /// Opens the form and the pictures of a decided verification to the viewer for
     /// `Limits.review.inspectionMinutes` minutes. The reason is recorded in the `history` of its review item, for
     /// reviewers. INVALID_TRANSITION if the verification is not decided, or its data have been erased. NOT_ALLOWED
-    /// for the viewer's own verification. Requires the role ADMIN.
+    /// for the viewer's own verification. The verification of a user under a legal hold can be inspected in every
+    /// status, for `Inspection.heldVersions`; its form and pictures do not open during a review. Requires the role
+    /// ADMIN.
     async fn inspect_verification(
         &self,
         ctx: &Context<'_>,

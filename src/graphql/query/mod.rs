@@ -13,6 +13,7 @@ use crate::graphql::inputs::gig_filter::{GigFilter, GigOrder};
 use crate::graphql::inputs::list_length::check_list_length;
 use crate::graphql::loaders::AllCategories;
 use crate::graphql::types::account::Viewer;
+use crate::graphql::types::audit::AuditEntryConnection;
 use crate::graphql::types::country::Country;
 use crate::graphql::types::gig::{Category, Gig, find_categories_by_slug};
 use crate::graphql::types::gig_connection::GigConnection;
@@ -24,6 +25,7 @@ use crate::graphql::types::review::{ReviewKind, ReviewState};
 use crate::graphql::types::review_connection::ReviewItemConnection;
 use crate::graphql::types::review_summary::ReviewSummary;
 use crate::graphql::types::user::User;
+use crate::store::audit::TrailQuery;
 use crate::store::gigs::query::{GigQuery, Scope};
 use crate::store::gigs::search as gig_search;
 use crate::store::reviews::QueueQuery;
@@ -172,7 +174,8 @@ impl Queries {
 
     /// The configurable limits of forms. Clients read them here instead of hard-coding them.
     async fn limits(&self, ctx: &Context<'_>) -> Limits {
-        Limits::from(&ctx.services().limits)
+        let services = ctx.services();
+        Limits::new(&services.limits, services.consent_version.clone())
     }
 
     /// The end of the event log, as a cursor. It is read before everything else in this response. Query it together
@@ -220,6 +223,35 @@ impl Queries {
             };
             let arguments = PageArguments { first, after, last, before };
             ReviewItemConnection::of_query(ctx, query, arguments).await.map(Some)
+        })
+        .await
+    }
+
+    /// The audit trail: who saw, decided or changed what, and about whom; newest first. Reading it is an entry, too, which
+    /// the page does not have yet. Requires the role ADMIN: for everybody else this field is null and has an error, and the
+    /// other fields have their values.
+    #[expect(clippy::too_many_arguments, reason = "each is an argument that clients know")]
+    async fn audit_trail(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only entries about this user. It starts with `usr_`.")] subject_id: Option<ID>,
+        #[graphql(desc = "Only acts of this user. It starts with `usr_`.")] actor_id: Option<ID>,
+        #[graphql(desc = "How many entries from the start: 0 to 100. 20 if `last` is not given.")]
+        first: Option<i32>,
+        #[graphql(desc = "Only entries after this cursor. INVALID_CURSOR if it belongs to another list.")]
+        after: Option<String>,
+        #[graphql(desc = "How many entries from the end: 0 to 100. Not with `first`.")] last: Option<i32>,
+        #[graphql(desc = "Only entries before this cursor. INVALID_CURSOR if it belongs to another list.")]
+        before: Option<String>,
+    ) -> Option<Result<AuditEntryConnection>> {
+        nullable(async {
+            let viewer = ctx.require_admin()?;
+            let query = TrailQuery {
+                subject_id: subject_id.as_ref().map(parse_id_or_nil),
+                actor_id: actor_id.as_ref().map(parse_id_or_nil),
+            };
+            let arguments = PageArguments { first, after, last, before };
+            AuditEntryConnection::of_query(ctx, viewer, query, arguments).await.map(Some)
         })
         .await
     }

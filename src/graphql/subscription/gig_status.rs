@@ -12,6 +12,7 @@ use crate::domain::user::Viewer;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Error, ErrorCode, Result, nullable};
 use crate::graphql::loaders::ReasonsOfVersion;
+use crate::graphql::loaders::review_texts::open_reasons;
 use crate::graphql::subscription::source::hand_over;
 use crate::graphql::subscription::{Delivery, Event, is_resuming, open_source, session_scope};
 use crate::graphql::types::gig::{Gig, GigStatus};
@@ -56,9 +57,11 @@ impl GigStatusEvent {
         if !self.has_reasons {
             return Ok(Vec::new());
         }
-        let reasons =
-            ctx.loader().load_one(ReasonsOfVersion(SubjectId::Gig(self.gig_row_id), self.version)).await?;
-        Ok(reasons.unwrap_or_default().into_iter().map(ReviewReason::from).collect())
+        let subject = SubjectId::Gig(self.gig_row_id);
+        let stored = ctx.loader().load_one(ReasonsOfVersion(subject, self.version)).await?;
+        let Some((decision_id, reasons)) = stored else { return Ok(Vec::new()) };
+        let reasons = open_reasons(ctx, (decision_id, subject), reasons).await?;
+        Ok(reasons.into_iter().map(ReviewReason::from).collect())
     }
 
     /// The current state of the gig, which may be newer than the event; null if the viewer may not see it any

@@ -6,15 +6,17 @@ use futures_util::stream::Stream;
 
 use crate::domain::event::{EventBody, Topic};
 use crate::domain::id::{SubjectId, UserId, VerificationId};
+use crate::domain::reason::for_applicant;
 use crate::domain::verification as domain;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::loaders::ReasonsOfVersion;
+use crate::graphql::loaders::review_texts::open_reasons;
 use crate::graphql::subscription::source::hand_over;
 use crate::graphql::subscription::{Delivery, Event, is_resuming, open_source, session_scope};
 use crate::graphql::types::review::ReviewReason;
 use crate::graphql::types::scalar::DateTime;
-use crate::graphql::types::verification::{Verification, VerificationStatus, reasons_for};
+use crate::graphql::types::verification::{Verification, VerificationStatus};
 use crate::store::{event_log, verifications};
 
 /// The viewer's verification has changed. A SNAPSHOT has its current state instead.
@@ -51,17 +53,18 @@ impl VerificationStatusEvent {
         if !self.has_reasons {
             return Ok(Vec::new());
         }
-        let stored = ctx
-            .loader()
-            .load_one(ReasonsOfVersion(SubjectId::Verification(self.user_row_id), self.version))
-            .await?;
-        if let Some(reasons) = stored {
-            return Ok(reasons_for(reasons, false));
-        }
-        // This version is not the result of a reviewer's decision.
-        let now = ctx.loader().load_one(VerificationId::from(self.user_row_id)).await?;
-        let same_version = now.filter(|now| now.version == self.version);
-        Ok(reasons_for(same_version.map(|now| now.reasons).unwrap_or_default(), false))
+        let subject = SubjectId::Verification(self.user_row_id);
+        let stored = ctx.loader().load_one(ReasonsOfVersion(subject, self.version)).await?;
+        let reasons = if let Some((decision_id, reasons)) = stored {
+            open_reasons(ctx, (decision_id, subject), reasons).await?
+        } else {
+            // This version is not the result of a reviewer's decision.
+            let now = ctx.loader().load_one(VerificationId::from(self.user_row_id)).await?;
+            let same_version = now.filter(|now| now.version == self.version);
+            open_reasons(ctx, subject, same_version.map(|now| now.reasons).unwrap_or_default()).await?
+        };
+        let is_final = domain::VerificationStatus::from(self.status).is_final_decision();
+        Ok(for_applicant(&reasons, is_final).into_iter().map(ReviewReason::from).collect())
     }
 
     /// The current state of the verification, which may be newer than the event.

@@ -10,7 +10,7 @@ use crate::domain::permission::unmet_requirements;
 use crate::domain::user;
 use crate::domain::verification as domain;
 use crate::graphql::context::ContextExt;
-use crate::graphql::error::Result;
+use crate::graphql::error::{Result, nullable};
 use crate::graphql::inputs::list_length::check_list_length;
 use crate::graphql::loaders::{OwnGigCount, OwnVerification};
 use crate::graphql::types::gig::GigStatus;
@@ -18,10 +18,12 @@ use crate::graphql::types::gig_connection::GigConnection;
 use crate::graphql::types::node::public_id;
 use crate::graphql::types::pagination::PageArguments;
 use crate::graphql::types::permission::{Action, Permission};
+use crate::graphql::types::rights::ErasureRequest;
 use crate::graphql::types::scalar::DateTime;
 use crate::graphql::types::user::User;
 use crate::graphql::types::verification::Verification;
 use crate::service::accounts;
+use crate::store::erasure_requests;
 use crate::store::gigs::query::{GigQuery, Scope};
 
 /// The role of a user, which decides what they may do.
@@ -109,6 +111,15 @@ impl Viewer {
     /// The viewer's identity verification. It has the status NOT_STARTED until they begin.
     async fn verification(&self, ctx: &Context<'_>) -> Result<Verification> {
         Ok(Verification::for_viewer(own_verification(ctx, self.0.id()).await?, &self.0))
+    }
+
+    /// The viewer's request to be erased; null if there is none.
+    async fn erasure_request(&self, ctx: &Context<'_>) -> Option<Result<ErasureRequest>> {
+        nullable(async {
+            let request = erasure_requests::find(ctx.db(), self.0.id()).await?;
+            Ok(request.map(ErasureRequest::from))
+        })
+        .await
     }
 
     /// Whether the viewer may take this action now and, if not, why.

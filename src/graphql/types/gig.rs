@@ -10,11 +10,12 @@ use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
 use futures_util::future::BoxFuture;
 
 use crate::domain::gig::GigStatus as Status;
-use crate::domain::id::{CategoryId, GigId};
+use crate::domain::id::{CategoryId, GigId, SubjectId};
 use crate::domain::user::{Relation, Viewer};
 use crate::domain::{category, gig, image, money};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Error, Result};
+use crate::graphql::loaders::review_texts::open_reasons;
 use crate::graphql::loaders::{AllCategories, ImagesOfGig, Loader};
 use crate::graphql::types::actions::{self, GigAction};
 use crate::graphql::types::list::List;
@@ -361,10 +362,13 @@ impl Gig {
 
     /// The reasons of the last decision; empty after an approval, and for everybody except the seller and
     /// reviewers.
-    async fn review_reasons(&self, ctx: &Context<'_>) -> Vec<ReviewReason> {
-        let visible = self.check_review_visible(ctx);
-        let reasons = self.gig().review_reasons.iter().filter(|_| visible);
-        reasons.cloned().map(ReviewReason::from).collect()
+    async fn review_reasons(&self, ctx: &Context<'_>) -> Result<Vec<ReviewReason>> {
+        if !self.check_review_visible(ctx) {
+            return Ok(Vec::new());
+        }
+        let gig = self.gig();
+        let reasons = open_reasons(ctx, SubjectId::Gig(gig.id), gig.review_reasons.clone()).await?;
+        Ok(reasons.into_iter().map(ReviewReason::from).collect())
     }
 
     /// The actions that the viewer may take on the gig now; empty for everybody except the seller and reviewers.

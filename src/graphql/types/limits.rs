@@ -94,6 +94,9 @@ pub struct VerificationLimits {
     document_min_pixels: i32,
     /// Whether an image of the user (a selfie) is also required.
     selfie_required: bool,
+    /// The version of the text that the user must agree to, for the argument of `submitVerification`; null if they need
+    /// not.
+    consent_version: Option<String>,
 }
 
 /// Limits of a review.
@@ -126,8 +129,8 @@ pub struct LevelLimit {
     points: i32,
 }
 
-impl From<&limits::Limits> for Limits {
-    fn from(limits: &limits::Limits) -> Self {
+impl Limits {
+    pub fn new(limits: &limits::Limits, consent_version: Option<String>) -> Self {
         let limits::Limits { account, session: _, gig, verification, review, four_eyes: _, retention: _ } =
             limits;
         Self {
@@ -165,6 +168,7 @@ impl From<&limits::Limits> for Limits {
                 minimum_age: verification.minimum_age,
                 document_min_pixels: to_int(verification.document_min_pixels),
                 selfie_required: verification.selfie_required,
+                consent_version,
             },
             review: ReviewLimits {
                 claim_minutes: review.claim_minutes,

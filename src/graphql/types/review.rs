@@ -77,7 +77,8 @@ pub struct ReviewReason {
 
 impl From<reason::ReviewReason> for ReviewReason {
     fn from(reason: reason::ReviewReason) -> Self {
-        let reason::ReviewReason { code, category, message, field, retryable } = reason;
+        let reason::ReviewReason { code, category, message, field, retryable, is_final: _, sealed: _ } =
+            reason;
         Self { code, category: category.into(), message, field, retryable }
     }
 }

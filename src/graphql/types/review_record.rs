@@ -1,14 +1,19 @@
 //! The record of a review: decisions, proposals and inspections.
 
-use async_graphql::{Context, Enum, Object};
+use async_graphql::{Context, Enum, ID, Object};
 
 use crate::domain::review_record;
 use crate::domain::review_record::{RecordKind, ReviewRecord};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Error, Result, nullable};
+use crate::graphql::loaders::review_texts::{open_note, open_reasons};
+use crate::graphql::types::held_version::HeldVersion;
+use crate::graphql::types::list::List;
+use crate::graphql::types::node::parse_id_or_nil;
 use crate::graphql::types::review::ReviewReason;
 use crate::graphql::types::scalar::DateTime;
 use crate::graphql::types::user::User;
+use crate::service::held_inspections;
 
 /// What an entry of the record of a review is.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
@@ -56,13 +61,14 @@ impl ReviewDecisionRecord {
     }
 
     /// The reasons, as reviewers see them.
-    async fn reasons(&self) -> Vec<ReviewReason> {
-        self.0.reasons.iter().cloned().map(ReviewReason::from).collect()
+    async fn reasons(&self, ctx: &Context<'_>) -> Result<Vec<ReviewReason>> {
+        let reasons = open_reasons(ctx, (self.0.id, self.0.subject_id), self.0.reasons.clone()).await?;
+        Ok(reasons.into_iter().map(ReviewReason::from).collect())
     }
 
     /// The note for reviewers; null if there is none, or it was erased.
-    async fn internal_note(&self) -> Option<&str> {
-        self.0.internal_note.as_deref()
+    async fn internal_note(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        nullable(open_note(ctx, self.0.id, self.0.subject_id, self.0.internal_note.as_deref())).await
     }
 }
 
@@ -83,7 +89,7 @@ impl ReviewProposal {
         &self.0.decision
     }
 
-    /// The first reviewer, who cannot confirm the proposal.
+    /// The first reviewer, who cannot claim the item while the proposal is pending.
     async fn by(&self, ctx: &Context<'_>) -> Result<User> {
         let author = ctx.loader().load_one(self.0.reviewer_id).await?;
         author.map(User::from).ok_or_else(|| Error::internal(&"the author of a proposal is missing"))
@@ -100,13 +106,14 @@ impl ReviewProposal {
     }
 
     /// The reasons, as reviewers see them.
-    async fn reasons(&self) -> Vec<ReviewReason> {
-        self.0.reasons.iter().cloned().map(ReviewReason::from).collect()
+    async fn reasons(&self, ctx: &Context<'_>) -> Result<Vec<ReviewReason>> {
+        let reasons = open_reasons(ctx, (self.0.id, self.0.subject_id), self.0.reasons.clone()).await?;
+        Ok(reasons.into_iter().map(ReviewReason::from).collect())
     }
 
     /// The note for reviewers; null if there is none.
-    async fn internal_note(&self) -> Option<&str> {
-        self.0.internal_note.as_deref()
+    async fn internal_note(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        nullable(open_note(ctx, self.0.id, self.0.subject_id, self.0.internal_note.as_deref())).await
     }
 }
 
@@ -129,6 +136,22 @@ impl Inspection {
     /// When it ends.
     async fn expires_at(&self) -> DateTime {
         self.0.expires_at.into()
+    }
+
+    /// What the person has replaced or deleted under a legal hold, the newest first, at most 100; empty without a hold,
+    /// and after the inspection. The audit trail records each time that it is read.
+    async fn held_versions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Only what is older than the held version with this cursor, the last one of a list."
+        )]
+        before: Option<ID>,
+    ) -> Result<List<HeldVersion>> {
+        let (viewer, user_id) = (ctx.require_admin()?, self.0.subject_id);
+        let before = before.as_ref().map(parse_id_or_nil);
+        let held = held_inspections::read(ctx.services(), viewer, user_id, before, ctx.request_id()).await?;
+        Ok(held.into_iter().map(HeldVersion::from).collect())
     }
 
     /// Seconds from this response until it ends, for clients whose clock is wrong.

@@ -2,17 +2,22 @@
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
-use crate::domain::id::VerificationId;
+use crate::domain::id::{SubjectId, VerificationId};
+use crate::domain::reason::for_applicant;
 use crate::domain::user::{Relation, Viewer};
 use crate::domain::{personal_info, verification};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Result, nullable};
 use crate::graphql::loaders::review_access::OpenDataOf;
+use crate::graphql::loaders::review_texts::open_reasons;
+use crate::graphql::loaders::rights::ConsentOf;
 use crate::graphql::loaders::{PersonalInfoOf, QueuePositionOf};
 use crate::graphql::types::actions::{self, VerificationAction};
 use crate::graphql::types::list::List;
 use crate::graphql::types::node::public_id;
+use crate::graphql::types::picture_quality::{PictureQuality, PictureWarning, warnings_of};
 use crate::graphql::types::review::ReviewReason;
+use crate::graphql::types::rights::Consent;
 use crate::graphql::types::scalar::{Date, DateTime, Url};
 use crate::service::identity_access;
 
@@ -166,6 +171,22 @@ impl IdentityDocument {
         self.document.uploaded_at.into()
     }
 
+    /// What is wrong with the image, in words that help to take a better one; empty if it is good. The user may submit
+    /// it nevertheless.
+    async fn warnings(&self, ctx: &Context<'_>) -> Vec<PictureWarning> {
+        warnings_of(&self.document, ctx.services())
+    }
+
+    /// What was measured in the image, for reviewers; null for everybody else, and if it was uploaded before gigway
+    /// measured images.
+    async fn quality(&self, ctx: &Context<'_>) -> Option<Result<PictureQuality>> {
+        nullable(async {
+            let is_reviewer = ctx.viewer()?.is_some_and(|viewer| viewer.role.can_review());
+            Ok(self.document.quality.filter(|_| is_reviewer).map(PictureQuality::from))
+        })
+        .await
+    }
+
     /// The URL of the image, for the reviewer who has claimed the review item, while the claim lasts, and for an
     /// administrator during an inspection; null for everybody else, and in lists of verifications or documents. It is
     /// valid for 5 minutes, and only with an access token of the same session. The audit trail records each view.
@@ -191,7 +212,7 @@ impl IdentityDocument {
 
 pub struct Verification {
     verification: verification::Verification,
-    /// What the viewer is to the verification. A reviewer sees all reasons unchanged; see [`reasons_for`].
+    /// What the viewer is to the verification. A reviewer sees all reasons unchanged.
     relation: Relation,
 }
 
@@ -256,11 +277,19 @@ impl Verification {
         documents.map(|document| IdentityDocument { document, list_depth: 1 }).collect()
     }
 
-    /// The reasons of the last decision, until the verification is submitted again. For some of them, the
-    /// user only sees a reason with the code "OTHER" and a general message.
-    async fn reasons(&self) -> Vec<ReviewReason> {
-        let is_for_reviewer = matches!(self.relation, Relation::Reviewer(_));
-        reasons_for(self.verification.reasons.clone(), is_for_reviewer)
+    /// The reasons of the last decision, until the verification is submitted again. Of a rejection or a revocation,
+    /// the user sees no words and no paths of the reviewer, and all reasons of the category FRAUD and the reason
+    /// "OTHER" as one reason with the code "OTHER" and a fixed message.
+    async fn reasons(&self, ctx: &Context<'_>) -> Result<Vec<ReviewReason>> {
+        let subject = SubjectId::Verification(self.verification.user_id);
+        let reasons = open_reasons(ctx, subject, self.verification.reasons.clone()).await?;
+        let reasons = match self.relation {
+            Relation::Reviewer(_) => reasons,
+            Relation::Owner | Relation::Other => {
+                for_applicant(&reasons, self.verification.status.is_final_decision())
+            }
+        };
+        Ok(reasons.into_iter().map(ReviewReason::from).collect())
     }
 
     /// The number of times that the user has submitted the verification. It starts again at 0 when the
@@ -272,6 +301,15 @@ impl Verification {
     /// The number of times that the user can still submit the verification.
     async fn attempts_left(&self, ctx: &Context<'_>) -> i32 {
         self.verification.attempts_left(&ctx.services().limits)
+    }
+
+    /// What the user has agreed to when they last submitted the verification with a consent; null if they never did.
+    async fn consent(&self, ctx: &Context<'_>) -> Option<Result<Consent>> {
+        nullable(async {
+            let consent = ctx.loader().load_one(ConsentOf(self.verification.user_id)).await?;
+            Ok(consent.map(Consent::from))
+        })
+        .await
     }
 
     /// When the verification was last submitted; null if it never was.
@@ -308,15 +346,4 @@ impl Verification {
     async fn viewer_actions(&self, ctx: &Context<'_>) -> Result<Vec<VerificationAction>> {
         actions::of_verification(ctx, &self.verification, self.relation).await
     }
-}
-
-/// The reasons as a reviewer sees them, all unchanged, or as the reviewed user sees them.
-pub fn reasons_for(
-    reasons: Vec<crate::domain::reason::ReviewReason>,
-    is_for_reviewer: bool,
-) -> Vec<ReviewReason> {
-    let convert = |reason: crate::domain::reason::ReviewReason| {
-        if is_for_reviewer { reason.into() } else { reason.redacted_for_user().into() }
-    };
-    reasons.into_iter().map(convert).collect()
 }

@@ -1,9 +1,14 @@
-//! The id of a request: in the log, in the audit trail, and in the response.
+//! The id of a request: in the log, in the audit trail, and in the errors of the response.
+//!
+//! The gateway generates it. A client or a proxy can send another one, which the response repeats, and the log has beside
+//! the gateway's own: if it were the id of the request, a client could give many requests the same one, or that of
+//! somebody else, and the audit trail would say so.
 
 use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::http::{self, HeaderValue};
+use axum::response::Response;
 use tower_http::request_id::{MakeRequestId, RequestId};
 
 use crate::http::headers::REQUEST_ID;
@@ -12,10 +17,14 @@ use crate::service::Services;
 /// The longest id that is accepted from a client or a proxy.
 const MAX_CHARS: usize = 64;
 
-/// Removes an invalid id that a client or a proxy sent, so that the request gets a new one.
-pub fn remove_invalid(mut request: Request) -> Request {
-    if request.headers().get(REQUEST_ID).is_some_and(|id| !is_valid(id)) {
-        request.headers_mut().remove(REQUEST_ID);
+/// The id that a client or a proxy has sent.
+#[derive(Debug, Clone)]
+pub struct SentRequestId(HeaderValue);
+
+/// Removes the id that a client or a proxy has sent, and remembers it if it is valid. So every request gets a new one.
+pub fn take_sent(mut request: Request) -> Request {
+    if let Some(sent) = request.headers_mut().remove(REQUEST_ID).filter(is_valid) {
+        request.extensions_mut().insert(SentRequestId(sent));
     }
     request
 }
@@ -25,7 +34,7 @@ fn is_valid(id: &HeaderValue) -> bool {
     (1..=MAX_CHARS).contains(&id.len()) && id.as_bytes().iter().all(is_plain)
 }
 
-/// Generates an id for a request that has none.
+/// Generates the id of each request.
 #[derive(Clone)]
 pub struct GenerateRequestId(pub Arc<Services>);
 
@@ -39,4 +48,16 @@ impl MakeRequestId for GenerateRequestId {
 /// Returns the id as text.
 pub fn text_of(id: &RequestId) -> &str {
     id.header_value().to_str().unwrap_or_default()
+}
+
+impl SentRequestId {
+    /// Returns the id as text.
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+
+    /// Lets the response repeat the id, instead of the gateway's own.
+    pub fn repeat(self, response: &mut Response) {
+        response.headers_mut().insert(REQUEST_ID, self.0);
+    }
 }

@@ -1,27 +1,25 @@
 //! Limits how many requests a network sends to this gateway, whatever they ask for. Messages on WebSockets count, too
 //! ([`AppState::charge_request`]).
 
-use std::sync::Arc;
+use std::future::{Ready, ready};
+use std::net::IpAddr;
+use std::task::{Context, Poll};
 
-use axum::extract::{Extension, Request, State};
+use axum::extract::Request;
 use axum::http::{Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use futures_util::future::Either;
+use tower::Service;
 
 use crate::engine::response::error_response;
-use crate::http::client_address::CountedAddress;
 use crate::http::response::respond_as_json;
 use crate::http::state::AppState;
 use crate::service::rate_limit::RateLimited;
 
-/// Counts a request. If the network of the client has sent too many, [`refuse`] answers it, or this layer if
-/// it is a preflight, which gets no further than the layer for CORS.
-pub async fn count(
-    State(state): State<Arc<AppState>>,
-    Extension(CountedAddress(address)): Extension<CountedAddress>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+/// Counts a request. If the network of the client has sent too many, [`Refuse`] answers it, or this function if it is a
+/// preflight, which gets no further than the layer for CORS.
+pub async fn count(state: &AppState, address: IpAddr, mut request: Request, next: Next) -> Response {
     let Err(limited) = state.charge_request(address) else { return next.run(request).await };
     if request.method() != Method::OPTIONS {
         request.extensions_mut().insert(limited);
@@ -35,10 +33,23 @@ pub async fn count(
 }
 
 /// Answers 429 if the network of the client has sent too many requests. Nothing of the body is read then.
-pub async fn refuse(request: Request, next: Next) -> Response {
-    match request.extensions().get::<RateLimited>() {
-        Some(limited) => too_many(*limited),
-        None => next.run(request).await,
+#[derive(Clone)]
+pub struct Refuse<S>(pub S);
+
+impl<S: Service<Request, Response = Response>> Service<Request> for Refuse<S> {
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Either<Ready<Result<Response, S::Error>>, S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        match request.extensions().get::<RateLimited>() {
+            Some(limited) => Either::Left(ready(Ok(too_many(*limited)))),
+            None => Either::Right(self.0.call(request)),
+        }
     }
 }
 

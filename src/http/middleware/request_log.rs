@@ -1,13 +1,11 @@
 //! Logs one line for each request. To log one more field, pass it in the extensions of the response, as in
 //! [`log_fields`](crate::http::log_fields).
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::time::Instant;
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::Request;
 use axum::http::Method;
-use axum::middleware::Next;
 use axum::response::Response;
 use tower_http::request_id::RequestId;
 use tracing::{Instrument, Span};
@@ -16,20 +14,22 @@ use crate::engine::operation_log::shorten;
 use crate::http::client_address::CountedAddress;
 use crate::http::log_fields::{ErrorCodes, LoggedOperation};
 use crate::http::middleware::request_id;
+use crate::http::middleware::request_id::SentRequestId;
 use crate::http::state::AppState;
 
-/// Finds the address of the client. Logs and counts the request when its response is ready, or logs that the client
-/// disconnected before.
-pub async fn log(
-    State(state): State<Arc<AppState>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+/// Finds the address of the client, and passes it on. Logs and counts the request when its response is ready, or logs
+/// that the client disconnected before.
+pub async fn log<F: Future<Output = Response>>(
+    state: &AppState,
+    peer: IpAddr,
     mut request: Request,
-    next: Next,
+    handle: impl FnOnce(Request, IpAddr) -> F,
 ) -> Response {
     let id = request.extensions().get::<RequestId>().map(request_id::text_of).unwrap_or_default();
     // The level is that of errors, so that their lines have the id at every level of the log.
-    let span = tracing::error_span!("request", id);
-    let address = state.client_address(request.headers(), peer.ip());
+    let sent = request.extensions().get::<SentRequestId>().map(SentRequestId::as_str);
+    let span = tracing::error_span!("request", id, sent_id = sent);
+    let address = state.client_address(request.headers(), peer);
     request.extensions_mut().insert(CountedAddress(address));
     let mut entry = LogEntry {
         started_at: Instant::now(),
@@ -39,7 +39,7 @@ pub async fn log(
         span: span.clone(),
         is_logged: false,
     };
-    let response = next.run(request).instrument(span).await;
+    let response = handle(request, address).instrument(span).await;
     entry.log_response(&response);
     state.metrics.record_request(&entry.method, &entry.path, response.status(), entry.started_at.elapsed());
     response

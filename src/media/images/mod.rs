@@ -15,6 +15,7 @@ mod decode;
 mod exif;
 mod invalid_image;
 pub mod perceptual;
+pub mod quality;
 mod raster;
 #[cfg(test)]
 mod samples;
@@ -29,6 +30,7 @@ use image::{DynamicImage, RgbImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
 use self::raster::fit;
+use crate::domain::picture_quality::PictureQuality;
 
 pub use crate::media::images::invalid_image::InvalidImage;
 use crate::media::images::perceptual::Preview;
@@ -105,14 +107,23 @@ pub fn reencode(input: &[u8], bounds: &Bounds) -> Result<EncodedImage, InvalidIm
     Ok(encoded)
 }
 
-/// Decodes and encodes a file as [`reencode`] does. Also returns a preview, by which the picture can be recognized.
+/// A picture of an identity document to store, and what was seen in it.
+#[derive(Debug)]
+pub struct EncodedDocument {
+    pub image: EncodedImage,
+    /// By which the picture can be recognized.
+    pub preview: Preview,
+    pub quality: PictureQuality,
+}
+
+/// Decodes and encodes a file as [`reencode`] does, makes a preview of it, and measures its quality.
 ///
 /// # Errors
 /// Those of [`reencode`].
-pub fn reencode_with_preview(input: &[u8], bounds: &Bounds) -> Result<(EncodedImage, Preview), InvalidImage> {
-    let (encoded, pixels) = encode_within(decode_upload(input, bounds)?, bounds)?;
+pub fn reencode_document(input: &[u8], bounds: &Bounds) -> Result<EncodedDocument, InvalidImage> {
+    let (image, pixels) = encode_within(decode_upload(input, bounds)?, bounds)?;
     let preview = Preview::of(&pixels).ok_or(InvalidImage::Empty)?;
-    Ok((encoded, preview))
+    Ok(EncodedDocument { image, preview, quality: quality::measure(&pixels) })
 }
 
 /// Decodes a file: the pixels as they will be stored.

@@ -69,10 +69,15 @@ impl Signature {
     }
 }
 
+/// In how many bits the hashes of two pictures differ; `None` if these cannot be the same picture.
+pub fn distance(first: Hash, second: Hash) -> Option<u32> {
+    let distance = (u64::from_be_bytes(first) ^ u64::from_be_bytes(second)).count_ones();
+    (distance <= HASH_DISTANCE_MAX).then_some(distance)
+}
+
 /// Whether two pictures with these hashes may be the same.
 pub fn look_alike(first: Hash, second: Hash) -> bool {
-    let distance = (u64::from_be_bytes(first) ^ u64::from_be_bytes(second)).count_ones();
-    distance <= HASH_DISTANCE_MAX
+    distance(first, second).is_some()
 }
 
 impl Preview {

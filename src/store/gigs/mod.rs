@@ -138,6 +138,23 @@ pub async fn lock_all_of_seller(
     rows.into_iter().map(from_row).collect()
 }
 
+/// Up to `limit` gigs of the seller in every status, ordered by id and starting after `after`.
+pub async fn find_of_seller(
+    db: &impl ConnectionTrait,
+    seller_id: UserId,
+    after: GigId,
+    limit: u64,
+) -> Result<Vec<Gig>> {
+    let rows = gig::Entity::find()
+        .filter(gig::Column::SellerId.eq(seller_id))
+        .filter(gig::Column::Id.gt(after))
+        .order_by_asc(gig::Column::Id)
+        .limit(limit)
+        .all(db)
+        .await?;
+    rows.into_iter().map(from_row).collect()
+}
+
 /// Marks the gigs as paused because their seller is blocked, for [`lock_paused_by_block`].
 pub async fn mark_paused_by_block(tx: &impl ConnectionTrait, ids: &[GigId]) -> Result<()> {
     gig::Entity::update_many()

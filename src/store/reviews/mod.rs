@@ -14,7 +14,7 @@ use sea_orm::{
     IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement,
 };
 
-use crate::domain::id::{ReviewItemId, SubjectId, UserId};
+use crate::domain::id::{DecisionId, ReviewItemId, SubjectId, UserId};
 use crate::domain::reason::ReviewReason;
 use crate::domain::review::{Decision, ReviewItem, ReviewState};
 use crate::domain::review_kind::ReviewKind;
@@ -293,15 +293,15 @@ fn is_in_state(states: &[ReviewState], now: DateTime<Utc>) -> Option<Condition> 
     }
 }
 
-/// Inserts a decision.
-pub async fn insert_decision(tx: &impl ConnectionTrait, decision: &Decision) -> Result<()> {
+/// Inserts a decision whose texts are sealed. `service::review_texts` seals and inserts one.
+pub async fn insert_sealed_decision(tx: &impl ConnectionTrait, decision: &Decision) -> Result<()> {
     let row = decision_row(decision)?;
     review_decision::Entity::insert(row).exec_without_returning(tx).await?;
     Ok(())
 }
 
-/// Inserts many decisions.
-pub async fn insert_decisions(tx: &impl ConnectionTrait, decisions: &[Decision]) -> Result<()> {
+/// Inserts many decisions whose texts are sealed.
+pub async fn insert_sealed_decisions(tx: &impl ConnectionTrait, decisions: &[Decision]) -> Result<()> {
     for decisions in decisions.chunks(ROWS_PER_INSERT) {
         let rows: Vec<_> = decisions.iter().map(decision_row).collect::<Result<_>>()?;
         review_decision::Entity::insert_many(rows).exec_without_returning(tx).await?;
@@ -324,26 +324,6 @@ fn decision_row(decision: &Decision) -> Result<review_decision::ActiveModel> {
     })
 }
 
-/// Removes the texts that reviewers wrote from the decisions about these subjects. The codes, times and
-/// reviewers stay.
-pub async fn strip_free_text(tx: &impl ConnectionTrait, subject_ids: &[SubjectId]) -> Result<()> {
-    let rows = review_decision::Entity::find()
-        .filter(review_decision::Column::SubjectId.is_in(subject_ids.iter().copied()))
-        .all(tx)
-        .await?;
-    for row in rows {
-        let reasons: Vec<ReviewReason> = from_json("review_decision.reasons", row.reasons)?;
-        let stripped: Vec<_> = reasons.into_iter().map(ReviewReason::without_free_text).collect();
-        review_decision::Entity::update_many()
-            .col_expr(review_decision::Column::InternalNote, Expr::value(Option::<String>::None))
-            .col_expr(review_decision::Column::Reasons, Expr::value(to_json(&stripped)?))
-            .filter(review_decision::Column::Id.eq(row.id))
-            .exec(tx)
-            .await?;
-    }
-    Ok(())
-}
-
 /// Deletes the decisions about this subject.
 pub async fn delete_decisions(tx: &impl ConnectionTrait, subject_id: SubjectId) -> Result<()> {
     review_decision::Entity::delete_many()
@@ -353,12 +333,12 @@ pub async fn delete_decisions(tx: &impl ConnectionTrait, subject_id: SubjectId) 
     Ok(())
 }
 
-/// The reasons of the decisions that created these versions of these subjects. The result can have other
-/// versions of the subjects, too.
+/// The decisions that created these versions of these subjects, with their reasons. The result can have other versions
+/// of the subjects, too.
 pub async fn reasons_of_versions(
     db: &impl ConnectionTrait,
     versions: &[(SubjectId, i32)],
-) -> Result<Vec<((SubjectId, i32), Vec<ReviewReason>)>> {
+) -> Result<Vec<((SubjectId, i32), (DecisionId, Vec<ReviewReason>))>> {
     let subjects = versions.iter().map(|(subject, _)| *subject);
     // The row of a decision does not have the kind of its subject.
     let by_uuid: HashMap<_, _> = subjects.clone().map(|subject| (subject.uuid(), subject)).collect();
@@ -371,7 +351,7 @@ pub async fn reasons_of_versions(
     rows.into_iter()
         .map(|row| {
             let reasons = from_json("review_decision.reasons", row.reasons)?;
-            Ok(((by_uuid[&row.subject_id], row.version), reasons))
+            Ok(((by_uuid[&row.subject_id], row.version), (DecisionId::from_uuid(row.id), reasons)))
         })
         .collect()
 }

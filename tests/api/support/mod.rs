@@ -3,6 +3,8 @@
 //! A test starts with [`test_app::TestApp`], creates users by [`test_users`], and sends operations of
 //! [`documents`] by their [`client::Client`] or a [`socket::Socket`].
 
+pub mod acts;
+pub mod archive;
 pub mod cards;
 pub mod client;
 pub mod documents;
@@ -24,6 +26,7 @@ pub mod socket;
 pub mod statement_proxy;
 pub mod subscriber;
 pub mod table_dump;
+pub mod tags;
 pub mod test_app;
 pub mod test_postgres;
 pub mod test_users;

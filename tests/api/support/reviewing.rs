@@ -109,7 +109,7 @@ pub async fn propose_rejection(app: &TestApp, applicant: &TestUser, reviewer: &T
         version: 3,
         decided_at: app.now(),
     };
-    reviews::insert_decision(&tx, &proposal).await.expect("stored");
+    reviews::insert_sealed_decision(&tx, &proposal).await.expect("stored");
     verifications::set_proposal(&tx, user_id, Some(proposal.id)).await.expect("stored");
     tx.commit().await.expect("committed");
 }

@@ -1,5 +1,6 @@
-//! A proxy to PostgreSQL that holds one statement of a transaction back until the test lets it pass.
+//! A proxy to PostgreSQL that holds one statement of a transaction back until the test lets it pass, or loses a commit.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,7 +23,7 @@ enum Hold {
     Held,
 }
 
-/// What is lost of the next commit. Its connection breaks.
+/// What is lost of a commit. Its connection breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LostCommit {
     /// The server does not receive it.
@@ -37,7 +38,7 @@ pub struct StatementProxy {
     hold: Arc<watch::Sender<Hold>>,
     /// The statements of transactions since the last call of `hold_statement`.
     statements: Arc<Mutex<Vec<String>>>,
-    lost_commit: Arc<Mutex<Option<LostCommit>>>,
+    lost_commit: Arc<Mutex<Option<(&'static str, LostCommit)>>>,
 }
 
 impl StatementProxy {
@@ -60,6 +61,8 @@ impl StatementProxy {
                     lost_commit: Arc::clone(&shared_lost_commit),
                     is_started: false,
                     is_in_transaction: false,
+                    prepared: HashMap::new(),
+                    transaction: Vec::new(),
                 };
                 tokio::spawn(connection.forward(client, server.clone()));
             }
@@ -86,9 +89,10 @@ impl StatementProxy {
         tokio::time::timeout(time, hold.wait_for(|hold| *hold == Hold::Held)).await.is_ok()
     }
 
-    /// Loses the next commit.
-    pub fn lose_commit(&self, lost: LostCommit) {
-        *self.lost_commit.lock().unwrap_or_else(PoisonError::into_inner) = Some(lost);
+    /// Loses the next commit of a transaction with a statement that contains this text. The background jobs commit
+    /// transactions, too.
+    pub fn lose_commit_after(&self, statement: &'static str, lost: LostCommit) {
+        *self.lost_commit.lock().unwrap_or_else(PoisonError::into_inner) = Some((statement, lost));
     }
 
     /// Lets all statements pass.
@@ -105,9 +109,13 @@ impl StatementProxy {
 struct Connection {
     hold: Arc<watch::Sender<Hold>>,
     statements: Arc<Mutex<Vec<String>>>,
-    lost_commit: Arc<Mutex<Option<LostCommit>>>,
+    lost_commit: Arc<Mutex<Option<(&'static str, LostCommit)>>>,
     is_started: bool,
     is_in_transaction: bool,
+    /// The prepared statements, by their names.
+    prepared: HashMap<Vec<u8>, String>,
+    /// The statements of the transaction.
+    transaction: Vec<String>,
 }
 
 impl Connection {
@@ -159,7 +167,9 @@ impl Connection {
     fn take_lost_commit(&self, message: &[u8]) -> Option<LostCommit> {
         let is_commit = message[0] == b'Q' && message[5..].starts_with(b"COMMIT");
         let mut lost = self.lost_commit.lock().unwrap_or_else(PoisonError::into_inner);
-        if is_commit { lost.take() } else { None }
+        let (statement, _) = lost.filter(|_| is_commit)?;
+        let is_of_it = self.transaction.iter().any(|text| text.contains(statement));
+        if is_of_it { lost.take().map(|(_, lost)| lost) } else { None }
     }
 
     /// The length of the first message; `None` if it is incomplete. Messages at the start have no type.
@@ -177,18 +187,29 @@ impl Connection {
             self.is_started = message[4..] != SSL_REQUEST;
             return;
         }
-        let text = String::from_utf8_lossy(&message[5..]).to_string();
-        if message[0] == b'Q' && text.starts_with("BEGIN") {
+        let strings: Vec<_> = message[5..].splitn(3, |byte| *byte == 0).collect();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).to_string();
+        // The message Parse has the name and the text of a statement, Bind has a portal and the name.
+        let statement = match message[0] {
+            b'Q' => Some(text(strings[0])),
+            b'B' => self.prepared.get(strings[1]).cloned(),
+            b'P' => {
+                self.prepared.insert(strings[0].to_vec(), text(strings[1]));
+                None
+            }
+            _ => None,
+        };
+        let Some(statement) = statement else { return };
+        if statement.starts_with("BEGIN") {
             self.is_in_transaction = true;
+            self.transaction.clear();
         }
-        // A statement begins with the message Query or Bind.
-        if self.is_in_transaction && matches!(message[0], b'Q' | b'B') {
+        if self.is_in_transaction {
             self.count().await;
+            self.statements.lock().unwrap_or_else(PoisonError::into_inner).push(statement.clone());
+            self.transaction.push(statement.clone());
         }
-        if self.is_in_transaction && matches!(message[0], b'Q' | b'P') {
-            self.statements.lock().unwrap_or_else(PoisonError::into_inner).push(text.clone());
-        }
-        if message[0] == b'Q' && (text.starts_with("COMMIT") || text.starts_with("ROLLBACK")) {
+        if ["COMMIT", "ROLLBACK"].iter().any(|end| statement.starts_with(end)) {
             self.is_in_transaction = false;
         }
     }

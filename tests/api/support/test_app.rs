@@ -1,6 +1,7 @@
 //! The deployment of one test: its own database and data directory, and one or two gateways in this process.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -12,18 +13,26 @@ use gigway::service::Services;
 use tempfile::TempDir;
 
 use super::client::Client;
+use super::process::gigway as gigway_command;
 use super::servers;
 
-/// The system time plus an offset.
+/// The system time plus an offset, until it is frozen. Then it stands still, and only moves when a test moves it.
 #[derive(Debug, Default)]
 pub struct TestClock {
     offset_milliseconds: AtomicI64,
+    /// Since 1970; 0 if the clock is not frozen.
+    frozen_at_milliseconds: AtomicI64,
 }
 
 impl Clock for TestClock {
     fn now(&self) -> DateTime<Utc> {
-        let offset = self.offset_milliseconds.load(Ordering::SeqCst);
-        SystemClock.now() + TimeDelta::milliseconds(offset)
+        match self.frozen_at_milliseconds.load(Ordering::SeqCst) {
+            0 => {
+                let offset = self.offset_milliseconds.load(Ordering::SeqCst);
+                SystemClock.now() + TimeDelta::milliseconds(offset)
+            }
+            milliseconds => DateTime::from_timestamp_millis(milliseconds).expect("a time"),
+        }
     }
 }
 
@@ -110,6 +119,11 @@ impl TestApp {
         &self.gateways.first().expect("a gateway").services
     }
 
+    /// The services of the first gateway, for what outlives the call.
+    pub fn shared_services(&self) -> Arc<Services> {
+        Arc::clone(&self.gateways.first().expect("a gateway").services)
+    }
+
     /// The services of the last gateway.
     pub fn services_b(&self) -> &Services {
         &self.gateways.last().expect("a gateway").services
@@ -122,8 +136,24 @@ impl TestApp {
 
     /// The directory of the gig images.
     pub fn image_dir(&self) -> PathBuf {
-        let data_dir = self.settings.data_dir.as_ref().expect("always set");
-        PathBuf::from(data_dir).join("blobs/gig-images")
+        self.data_dir().join("blobs/gig-images")
+    }
+
+    /// The directory of the generated keys and, without PostgreSQL, of the database.
+    pub fn data_dir(&self) -> &Path {
+        Path::new(self.settings.data_dir.as_ref().expect("always set"))
+    }
+
+    /// A command of the `gigway` program for this deployment, while its gateways are running.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = gigway_command(self.data_dir(), arguments);
+        let (database, redis) = (&self.settings.database_url, &self.settings.redis_url);
+        for (variable, value) in [("DATABASE_URL", database), ("REDIS_URL", redis)] {
+            if let Some(value) = value {
+                command.env(variable, value);
+            }
+        }
+        command
     }
 
     pub fn now(&self) -> DateTime<Utc> {
@@ -132,6 +162,16 @@ impl TestApp {
 
     /// Moves the clock of all gateways forward.
     pub fn advance_clock(&self, time: TimeDelta) {
-        self.clock.offset_milliseconds.fetch_add(time.num_milliseconds(), Ordering::SeqCst);
+        let milliseconds = time.num_milliseconds();
+        if self.clock.frozen_at_milliseconds.load(Ordering::SeqCst) == 0 {
+            self.clock.offset_milliseconds.fetch_add(milliseconds, Ordering::SeqCst);
+        } else {
+            self.clock.frozen_at_milliseconds.fetch_add(milliseconds, Ordering::SeqCst);
+        }
+    }
+
+    /// Stops the clock of all gateways.
+    pub fn freeze_clock(&self) {
+        self.clock.frozen_at_milliseconds.store(self.now().timestamp_millis(), Ordering::SeqCst);
     }
 }

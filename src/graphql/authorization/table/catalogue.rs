@@ -29,6 +29,7 @@ pub(super) const CATALOGUE: &[TypeAccess] = &[
             ),
             (SignedInElseNull, &["viewer"]),
             (ReviewerRequired, &["reviewQueue", "reviewSummary"]),
+            (AdminRequired, &["auditTrail"]),
         ],
     ),
     type_access(
@@ -40,8 +41,11 @@ pub(super) const CATALOGUE: &[TypeAccess] = &[
             (
                 SessionRequired,
                 &[
+                    "cancelErasure",
+                    "createDataExport",
                     "createStreamTicket",
                     "postGig",
+                    "requestErasure",
                     "saveGigDraft",
                     "savePersonalInfo",
                     "signOut",
@@ -137,7 +141,8 @@ pub(super) const CATALOGUE: &[TypeAccess] = &[
     type_access(
         "Viewer",
         "The caller's own account.",
-        &[(OwnObject, &["can", "email", "gigs", "id", "role", "user", "verification"])],
+        &[(OwnObject, &["can", "email", "erasureRequest", "gigs", "id", "role", "user", "verification"])],
     ),
+    type_access("ErasureRequest", "The caller's own request.", &[(OwnObject, &["dueAt", "requestedAt"])]),
     type_access("Permission", "About the caller's own actions.", &[(OwnObject, &["allowed", "reasons"])]),
 ];

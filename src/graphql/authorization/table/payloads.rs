@@ -31,6 +31,21 @@ pub(super) const PAYLOADS: &[TypeAccess] = &[
         &[(OwnObject, &["errors", "streamTicket"])],
     ),
     type_access(
+        "DataExport",
+        "Has only what the caller has given and may see. Its URL works only while the session lasts.",
+        &[(OwnObject, &["expiresAt", "expiresIn", "url"])],
+    ),
+    type_access(
+        "DataExportPayload",
+        "The result of `createDataExport`.",
+        &[(OwnObject, &["dataExport", "errors"])],
+    ),
+    type_access(
+        "ErasureRequestPayload",
+        "The result of `requestErasure` and `cancelErasure`.",
+        &[(OwnObject, &["erasureRequest", "errors"])],
+    ),
+    type_access(
         "GigPayload",
         "For callers who may run the mutation. Only decisions have a `reviewItem`.",
         &[(OwnObject, &["errors", "gig"]), (PayloadReviewersElseNull, &["reviewItem"])],
@@ -43,7 +58,7 @@ pub(super) const PAYLOADS: &[TypeAccess] = &[
     type_access(
         "VerificationPayload",
         "For callers who may run the mutation. Only decisions have a `reviewItem`.",
-        &[(OwnObject, &["errors", "verification"]), (PayloadReviewersElseNull, &["reviewItem"])],
+        &[(OwnObject, &["errors", "verification", "warnings"]), (PayloadReviewersElseNull, &["reviewItem"])],
     ),
     type_access(
         "InspectionPayload",
@@ -113,6 +128,7 @@ pub(super) const PAYLOADS: &[TypeAccess] = &[
             Everyone,
             &[
                 "attemptsMax",
+                "consentVersion",
                 "documentMaxBytes",
                 "documentMinPixels",
                 "minimumAge",

@@ -2,7 +2,7 @@
 
 use crate::graphql::authorization::Access::{
     AdminObject, Everyone, IdentityData, IdentityDataUrl, OpenIdentityData, OwnObject, OwnerAndReviewers,
-    ReviewerObject,
+    ReviewerObject, ReviewersElseNull,
 };
 use crate::graphql::authorization::table::{TypeAccess, type_access};
 
@@ -17,6 +17,7 @@ pub(super) const REVIEWS: &[TypeAccess] = &[
                     "attemptsLeft",
                     "attemptsUsed",
                     "clearedAt",
+                    "consent",
                     "documents",
                     "id",
                     "queuePosition",
@@ -36,6 +37,11 @@ pub(super) const REVIEWS: &[TypeAccess] = &[
         "VerificationStep",
         "The same as its verification.",
         &[(OwnerAndReviewers, &["done", "doneAt", "label", "step"])],
+    ),
+    type_access(
+        "Consent",
+        "The same as its verification.",
+        &[(OwnerAndReviewers, &["consentedAt", "version"])],
     ),
     type_access(
         "PersonalInfo",
@@ -59,7 +65,17 @@ pub(super) const REVIEWS: &[TypeAccess] = &[
     type_access(
         "IdentityDocument",
         "The same as its verification. Only reviewers who may open it get the image, and the audit trail records each view.",
-        &[(OwnerAndReviewers, &["id", "side", "type", "uploadedAt"]), (IdentityDataUrl, &["url"])],
+        &[
+            (OwnerAndReviewers, &["id", "side", "type", "uploadedAt", "warnings"]),
+            (ReviewersElseNull, &["quality"]),
+            (IdentityDataUrl, &["url"]),
+        ],
+    ),
+    type_access("PictureWarning", "The same as its image.", &[(OwnerAndReviewers, &["code", "message"])]),
+    type_access(
+        "PictureQuality",
+        "For reviewers.",
+        &[(ReviewerObject, &["brightnessPercent", "glarePercent", "sharpness"])],
     ),
     type_access(
         "ReviewReason",
@@ -105,7 +121,33 @@ pub(super) const REVIEWS: &[TypeAccess] = &[
     type_access(
         "Inspection",
         "For the administrator who inspects.",
-        &[(AdminObject, &["expiresAt", "expiresIn", "startedAt"])],
+        &[(AdminObject, &["expiresAt", "expiresIn", "heldVersions", "startedAt"])],
+    ),
+    type_access(
+        "HeldVersion",
+        "For the administrator who inspects. The audit trail records each time that it is read.",
+        &[(
+            AdminObject,
+            &["altText", "cursor", "gig", "kind", "personalInfo", "replacedAt", "subjectId", "url"],
+        )],
+    ),
+    type_access(
+        "HeldGig",
+        "For the administrator who inspects.",
+        &[(
+            AdminObject,
+            &[
+                "categoryId",
+                "deliveryDays",
+                "description",
+                "imageIds",
+                "links",
+                "price",
+                "revisions",
+                "tags",
+                "title",
+            ],
+        )],
     ),
     type_access(
         "ReviewItemConnection",
@@ -124,6 +166,24 @@ pub(super) const REVIEWS: &[TypeAccess] = &[
             ReviewerObject,
             &["claimedCount", "medianDecisionMinutes", "oldestDueAt", "openCount", "overdueCount"],
         )],
+    ),
+    type_access(
+        "AuditEntry",
+        "Only administrators can reach the audit trail. Reading it is audited.",
+        &[(
+            AdminObject,
+            &["action", "actor", "at", "detail", "number", "operator", "requestId", "source", "subject"],
+        )],
+    ),
+    type_access(
+        "AuditEntryConnection",
+        "Only administrators can reach the audit trail.",
+        &[(AdminObject, &["edges", "nodes", "pageInfo", "totalCount"])],
+    ),
+    type_access(
+        "AuditEntryEdge",
+        "Only administrators can reach the audit trail.",
+        &[(AdminObject, &["cursor", "node"])],
     ),
     type_access(
         "CatalogueEvent",
