@@ -20,6 +20,9 @@ const CONCURRENT_OPENS: usize = 200;
 /// How long to wait before the memory of the server is measured, and before the first event.
 const SETTLE_TIME: Duration = Duration::from_secs(3);
 
+/// How long the server has for what follows the end of the first socket.
+const WARM_UP_TIME: Duration = Duration::from_secs(1);
+
 /// Time limit of the delivery of all events.
 const DELIVERY_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -47,6 +50,7 @@ impl Subscribers {
     ) -> Result<Self> {
         let count = usize::try_from(count)?;
         let counter = Arc::new(DeliveryCounter::new(count));
+        warm_up(choose(0)).await?;
         let before = server.memory()?;
         let opening = stream::iter(0..count).map(|number| {
             let (subscription, counter, on_event) =
@@ -85,6 +89,15 @@ impl Drop for Subscribers {
             task.abort();
         }
     }
+}
+
+/// Opens a subscriber and closes it again. The server then has loaded the parts of its program that every subscriber needs,
+/// so that they do not count as memory of subscribers.
+async fn warm_up(subscription: Subscription) -> Result<()> {
+    let opened = subscription.open().await;
+    drop(opened.map_err(|error| format!("warm-up socket: {error}"))?);
+    tokio::time::sleep(WARM_UP_TIME).await;
+    Ok(())
 }
 
 async fn receive(mut socket: Socket, number: usize, counter: Arc<DeliveryCounter>, on_event: OnEvent) {
