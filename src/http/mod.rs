@@ -38,6 +38,7 @@ mod middleware;
 mod multipart_request;
 mod operation_request;
 mod part_stream;
+mod private_images;
 mod refused_connections;
 mod request_body;
 mod request_info;

@@ -5,24 +5,17 @@ use std::sync::Arc;
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 use tower_http::request_id::RequestId;
 
 use crate::domain::id::{HeldVersionId, PublicId};
-use crate::engine::Caller;
 use crate::graphql::error::ErrorCode;
 use crate::http::error_response::{reject, service_error};
 use crate::http::middleware::request_id;
+use crate::http::private_images::{SignatureQuery, response_headers, signed_in_viewer};
 use crate::http::state::AppState;
 use crate::service::held_inspections::{HeldImageSignature, open_image};
-
-#[derive(Deserialize)]
-pub struct SignatureQuery {
-    expires: i64,
-    signature: String,
-}
 
 pub async fn get(
     State(state): State<Arc<AppState>>,
@@ -33,25 +26,14 @@ pub async fn get(
 ) -> Response {
     let (Ok(Path(version)), Ok(Query(query))) = (version, query) else { return not_found() };
     let Some(version) = HeldVersionId::parse(&version) else { return not_found() };
-    let viewer = match state.caller(&headers).await {
-        Ok(Caller::Viewer(viewer)) => viewer,
-        Ok(Caller::Anonymous | Caller::InvalidCredentials { .. }) => {
-            let message = "Send the access token of the session that this URL was created for.";
-            return reject(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, message);
-        }
-        Err(error) => return service_error(&error.into(), request_id::text_of(&id)),
-    };
     let request_id = request_id::text_of(&id);
+    let viewer = match signed_in_viewer(&state, &headers, request_id).await {
+        Ok(viewer) => viewer,
+        Err(refusal) => return refusal,
+    };
     let signature = HeldImageSignature { expires: query.expires, signature: query.signature };
     match open_image(&state.services, &viewer, version, &signature, request_id).await {
-        Ok(Some(image)) => {
-            let headers = [
-                (header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),
-                (header::CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
-                (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-            ];
-            (headers, image).into_response()
-        }
+        Ok(Some(image)) => (response_headers(), image).into_response(),
         Ok(None) => not_found(),
         Err(error) => service_error(&error.into(), request_id),
     }

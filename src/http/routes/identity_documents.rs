@@ -9,15 +9,14 @@ use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use serde::Deserialize;
 use tower_http::request_id::RequestId;
 
 use crate::domain::id::{DocumentId, PublicId};
-use crate::engine::Caller;
 use crate::graphql::error::ErrorCode;
 use crate::http::connection_io::ConnectionHandle;
 use crate::http::error_response::{reject, service_error};
 use crate::http::middleware::request_id;
+use crate::http::private_images::{SignatureQuery, response_headers, signed_in_viewer};
 use crate::http::state::AppState;
 use crate::service;
 use crate::service::Services;
@@ -30,12 +29,6 @@ const PART_BYTES: usize = 64 * 1024;
 /// verification at once.
 const LAST_PART_BYTES: usize = 1;
 
-#[derive(Deserialize)]
-pub struct SignatureQuery {
-    expires: i64,
-    signature: String,
-}
-
 pub async fn get(
     State(state): State<Arc<AppState>>,
     Extension(id): Extension<RequestId>,
@@ -46,28 +39,21 @@ pub async fn get(
 ) -> Response {
     let (Ok(Path(document)), Ok(Query(query))) = (document, query) else { return not_found() };
     let Some(document_id) = DocumentId::parse(&document) else { return not_found() };
-    let viewer = match state.caller(&headers).await {
-        Ok(Caller::Viewer(viewer)) => viewer,
-        Ok(Caller::Anonymous | Caller::InvalidCredentials { .. }) => {
-            let message = "Send the access token of the session that this URL was created for.";
-            return reject(StatusCode::UNAUTHORIZED, ErrorCode::Unauthenticated, message);
-        }
-        Err(error) => return service_error(&error.into(), request_id::text_of(&id)),
+    let request_id = request_id::text_of(&id);
+    let viewer = match signed_in_viewer(&state, &headers, request_id).await {
+        Ok(viewer) => viewer,
+        Err(refusal) => return refusal,
     };
     let signature = DocumentSignature { expires: query.expires, signature: query.signature };
-    match open_document(&state.services, &viewer, document_id, &signature, request_id::text_of(&id)).await {
+    match open_document(&state.services, &viewer, document_id, &signature, request_id).await {
         Ok(Some(document)) => {
             connection.use_small_send_buffer();
-            let headers = [
-                (header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg")),
-                (header::CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
-                (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-                (header::CONTENT_LENGTH, document.image.len().into()),
-            ];
-            (headers, body(Arc::clone(&state.services), document)).into_response()
+            let length = [(header::CONTENT_LENGTH, HeaderValue::from(document.image.len()))];
+            let body = body(Arc::clone(&state.services), document);
+            (response_headers(), length, body).into_response()
         }
         Ok(None) => not_found(),
-        Err(error) => service_error(&error.into(), request_id::text_of(&id)),
+        Err(error) => service_error(&error.into(), request_id),
     }
 }
 
