@@ -219,7 +219,9 @@ async fn a_slow_statement_of_an_anonymous_client_is_stopped() {
 async fn a_health_check_does_not_wait_for_the_keys() {
     let market = LockedMarket::start().await;
     let lock = market.other.begin().await.expect("a transaction");
-    lock.execute_unprepared("LOCK TABLE verification IN ACCESS EXCLUSIVE MODE").await.expect("a lock");
+    lock.execute_unprepared("LOCK TABLE gigway_keys.data_key IN ACCESS EXCLUSIVE MODE")
+        .await
+        .expect("a lock");
     let (status, response) = market.app.gateway_a().fetch("/readyz").await;
     let report: Value = response.json().await.expect("JSON");
     assert_eq!((status.as_u16(), &report["status"]), (200, &json!("degraded")), "{report}");
