@@ -128,4 +128,5 @@ mod verification;
 mod verification_review;
 mod viewer_actions;
 mod viewer_actions_verification;
+mod web;
 mod websocket;

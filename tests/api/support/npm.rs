@@ -1,11 +1,10 @@
-//! Runs the scripts of `tests/clients` in Node, with their npm packages.
+//! Runs the scripts of `tests/clients` in Node, and those of the workspace `web`, with their npm packages.
 
 use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
-use std::time::SystemTime;
 
 /// The command of a script, to be run by [`run`]. Node is 20 or newer.
 pub fn script(name: &str, arguments: &[&str]) -> Command {
@@ -14,7 +13,7 @@ pub fn script(name: &str, arguments: &[&str]) -> Command {
     node
 }
 
-/// Installs the packages, and runs a script.
+/// Installs the packages of `tests/clients`, and runs a script.
 pub async fn run(mut script: Command) -> Output {
     let run = tokio::task::spawn_blocking(move || {
         install();
@@ -30,29 +29,38 @@ pub fn expect_success(what: &str, output: &Output) {
     assert!(output.status.success(), "{what}: {}\n{stdout}\n{stderr}", output.status);
 }
 
-/// Installs the packages if package-lock.json has changed.
+/// Installs the packages of `tests/clients`.
 pub fn install() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
-    INSTALLED.get_or_init(|| {
-        // Another run of the tests may install into the same directory now.
-        let lock = File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("npm.lock")).expect("a file");
-        lock.lock().expect("a lock");
-        // npm writes this file at the end of an installation.
-        let installed_at = modified("node_modules/.package-lock.json");
-        if installed_at.is_none_or(|time| time < modified("package-lock.json").expect("package-lock.json")) {
-            let mut npm = in_clients_dir("npm");
-            expect_success("npm ci", &output(npm.args(["ci", "--no-audit", "--no-fund"])));
-        }
-    });
+    INSTALLED.get_or_init(|| install_in(&clients_dir(), Command::new("npm")));
+}
+
+/// The command of npm in the workspace `web`, whose packages are installed. Node is 20 or newer.
+pub fn in_web(arguments: &[&str]) -> Command {
+    static INSTALLED: OnceLock<()> = OnceLock::new();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
+    INSTALLED.get_or_init(|| install_in(&directory, Command::new(directory.join("npm"))));
+    let mut npm = Command::new(directory.join("npm"));
+    npm.args(arguments).env_remove("NODE_OPTIONS");
+    npm
+}
+
+/// Installs the packages if package-lock.json has changed.
+fn install_in(directory: &Path, mut npm: Command) {
+    // Another run of the tests may install into the same directory now.
+    let lock = File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("npm.lock")).expect("a file");
+    lock.lock().expect("a lock");
+    let modified = |file: &str| directory.join(file).metadata().and_then(|file| file.modified()).ok();
+    // npm writes this file at the end of an installation.
+    let installed_at = modified("node_modules/.package-lock.json");
+    if installed_at.is_none_or(|time| time < modified("package-lock.json").expect("package-lock.json")) {
+        npm.current_dir(directory).args(["ci", "--no-audit", "--no-fund"]);
+        expect_success("npm ci", &output(&mut npm));
+    }
 }
 
 fn clients_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
-}
-
-/// When a file in `tests/clients` was modified. `None` if it does not exist.
-fn modified(file: &str) -> Option<SystemTime> {
-    clients_dir().join(file).metadata().and_then(|file| file.modified()).ok()
 }
 
 /// A command that runs in `tests/clients`.
@@ -62,7 +70,7 @@ fn in_clients_dir(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-fn output(command: &mut Command) -> Output {
+pub fn output(command: &mut Command) -> Output {
     command.output().unwrap_or_else(|error| {
         let program = command.get_program().display();
         panic!(
