@@ -1,5 +1,6 @@
 //! Many subscribers of one server, and counts of the events that each receives.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,8 +21,8 @@ const CONCURRENT_OPENS: usize = 200;
 /// How long to wait before the memory of the server is measured, and before the first event.
 const SETTLE_TIME: Duration = Duration::from_secs(3);
 
-/// How long the server has for what follows the end of the first socket.
-const WARM_UP_TIME: Duration = Duration::from_secs(1);
+/// One of so many subscribers is connected before the memory of the server is measured.
+const CONNECTED_BEFORE: usize = 3;
 
 /// Time limit of the delivery of all events.
 const DELIVERY_TIMEOUT: Duration = Duration::from_mins(1);
@@ -32,7 +33,7 @@ pub type OnEvent = Arc<dyn Fn(&str) + Send + Sync>;
 /// Many subscribers of one server. They disconnect when dropped.
 pub struct Subscribers {
     pub server: Server,
-    /// Memory of the server for each subscriber, in KiB.
+    /// Memory of the server for one more subscriber, in KiB.
     pub memory: f64,
     counter: Arc<DeliveryCounter>,
     /// Events that each subscriber must have received by now.
@@ -50,22 +51,29 @@ impl Subscribers {
     ) -> Result<Self> {
         let count = usize::try_from(count)?;
         let counter = Arc::new(DeliveryCounter::new(count));
-        warm_up(choose(0)).await?;
+        let open = |numbers: Range<usize>| {
+            let opening = stream::iter(numbers).map(|number| {
+                let (subscription, counter, on_event) =
+                    (choose(number), Arc::clone(&counter), Arc::clone(&on_event));
+                async move {
+                    let opened = subscription.open().await;
+                    let socket = opened.map_err(|error| format!("socket {number}: {error}"))?;
+                    // Spawned immediately, because pings must be answered while other sockets are opened.
+                    Ok::<_, BoxError>(tokio::spawn(receive(socket, number, counter, on_event)))
+                }
+            });
+            opening.buffer_unordered(CONCURRENT_OPENS).try_collect::<Vec<_>>()
+        };
+        // The first ones also cost what the server needs once, however many follow, and make the allocator return what the
+        // start of the server has left.
+        let first = count / CONNECTED_BEFORE;
+        let mut tasks = open(0..first).await?;
+        tokio::time::sleep(SETTLE_TIME).await;
         let before = server.memory()?;
-        let opening = stream::iter(0..count).map(|number| {
-            let (subscription, counter, on_event) =
-                (choose(number), Arc::clone(&counter), Arc::clone(&on_event));
-            async move {
-                let opened = subscription.open().await;
-                let socket = opened.map_err(|error| format!("socket {number}: {error}"))?;
-                // Spawned immediately, because pings must be answered while other sockets are opened.
-                Ok::<_, BoxError>(tokio::spawn(receive(socket, number, counter, on_event)))
-            }
-        });
-        let tasks: Vec<_> = opening.buffer_unordered(CONCURRENT_OPENS).try_collect().await?;
+        tasks.extend(open(first..count).await?);
         tokio::time::sleep(SETTLE_TIME).await;
         let grown = server.memory()?.saturating_sub(before);
-        let memory = float(grown) / float(u64::try_from(count)?);
+        let memory = float(grown) / float(u64::try_from(count - first)?);
         Ok(Self { server, memory, counter, expected: 0, tasks })
     }
 
@@ -89,15 +97,6 @@ impl Drop for Subscribers {
             task.abort();
         }
     }
-}
-
-/// Opens a subscriber and closes it again. The server then has loaded the parts of its program that every subscriber needs,
-/// so that they do not count as memory of subscribers.
-async fn warm_up(subscription: Subscription) -> Result<()> {
-    let opened = subscription.open().await;
-    drop(opened.map_err(|error| format!("warm-up socket: {error}"))?);
-    tokio::time::sleep(WARM_UP_TIME).await;
-    Ok(())
 }
 
 async fn receive(mut socket: Socket, number: usize, counter: Arc<DeliveryCounter>, on_event: OnEvent) {
