@@ -65,7 +65,7 @@ test('loads the whole list while it is scrolled, each gig once', async () => {
   await cards(page).first().waitFor();
   const total = await count(page);
   assert.ok(total > 48, 'more than two pages');
-  for (let step = 0; step < 60 && (await page.getByText('That is all.').count()) === 0; step += 1) {
+  for (let step = 0; step < 300 && (await page.getByText('That is all.').count()) === 0; step += 1) {
     await page.mouse.wheel(0, 2000);
     await page.waitForTimeout(100);
   }
@@ -82,10 +82,11 @@ test('goes back to the same place of the list', async () => {
   await cards(page).first().waitFor();
   await page.mouse.wheel(0, 2600);
   await page.waitForFunction(() => document.querySelectorAll('[data-gig]').length > 24);
-  await page.waitForTimeout(300);
+  const card = page.locator('[data-gig] a').nth(25);
+  await card.scrollIntoViewIfNeeded();
+  await page.waitForTimeout(500); // the wheel has come to rest
   const top = await page.evaluate(() => scrollY);
   assert.ok(top > 1000);
-  const card = page.locator('[data-gig] a').nth(25);
   await card.click();
   await page.getByRole('heading', { name: 'Description' }).waitFor();
   assert.equal(await page.evaluate(() => scrollY), 0);

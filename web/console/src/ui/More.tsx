@@ -13,7 +13,9 @@ export function More({ onMore, isLoading = false }: { onMore: () => void; isLoad
   });
   useEffect(() => {
     if (!place.current || isLoading) return undefined;
-    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && latest.current(), { rootMargin: '800px' });
+    // A busy page gets several entries at a time, the newest one last.
+    const onChange = (entries: IntersectionObserverEntry[]) => entries.at(-1)?.isIntersecting && latest.current();
+    const observer = new IntersectionObserver(onChange, { rootMargin: '800px' });
     observer.observe(place.current);
     return () => observer.disconnect();
   }, [isLoading]);
