@@ -130,7 +130,7 @@ pub(super) async fn run(config: &Config, command: Command) -> Result<ExitCode, F
             wait_for_gateways().await;
             println!("Erased {}.", id.to_public());
         }
-        Command::Hold(hold) => erasure::set_legal_hold(&services, &hold.email, !hold.lift).await?,
+        Command::Hold(hold) => user_admin::set_legal_hold(&services, &hold.email, !hold.lift).await?,
         Command::Name(name) => {
             user_admin::set_display_name(&services, &name.email, &name.set).await?;
             wait_for_gateways().await;

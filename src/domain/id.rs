@@ -46,6 +46,8 @@ pub enum IdKind {
     Category,
     #[strum(serialize = "vwr")]
     Viewer,
+    #[strum(serialize = "acc")]
+    UserAccount,
     #[strum(serialize = "hld")]
     HeldVersion,
 }
@@ -150,6 +152,8 @@ public_ids! {
     CategoryId = Category,
     /// A user as the viewer: `vwr_`. It has the user's UUID.
     ViewerId = Viewer,
+    /// The account of a user, for administrators: `acc_`. It has the user's UUID.
+    UserAccountId = UserAccount,
     /// Something that a person under a legal hold has replaced or deleted: `hld_`.
     HeldVersionId = HeldVersion,
 }
@@ -178,6 +182,12 @@ impl From<UserId> for VerificationId {
 }
 
 impl From<UserId> for ViewerId {
+    fn from(user: UserId) -> Self {
+        Self(user.0)
+    }
+}
+
+impl From<UserId> for UserAccountId {
     fn from(user: UserId) -> Self {
         Self(user.0)
     }

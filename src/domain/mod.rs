@@ -20,6 +20,7 @@
 //! | reason codes | `reason.rs` | `ReviewLimits` |
 //! | what a user may do | `permission.rs` | `VerificationLimits`, `GigLimits` |
 //! | sign-up, sessions | `account.rs` | `AccountLimits` |
+//! | accounts as administrators see them | `user_account.rs` | |
 //! | worker levels, configurable limits | `limits.rs` | |
 //! | messages with their parameters | `message.rs` | |
 //! | text that people type | `text/mod.rs` | |
@@ -64,6 +65,7 @@ pub mod search;
 pub mod text;
 pub mod token_bucket;
 pub mod user;
+pub mod user_account;
 pub mod verification;
 pub mod verification_decision;
 pub mod viewer_actions;

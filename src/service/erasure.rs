@@ -1,4 +1,4 @@
-//! Erases a user's personal data on request, and sets the legal hold that prevents it.
+//! Erases a user's personal data on request.
 //!
 //! Erasing destroys the user's data key: copies of the encrypted form and images, wherever they are, can then no longer
 //! be decrypted. It also removes the texts and images of the user's gigs, and what reviewers wrote about them. The
@@ -24,13 +24,13 @@ use crate::domain::message::message;
 use crate::domain::review::ReviewQueueChange;
 use crate::domain::verification::VerificationStatus;
 use crate::domain::violation::{Violation, ViolationCode};
+use crate::service::administration::{end_sessions, find};
 use crate::service::audit;
 use crate::service::audit::SYSTEM;
 use crate::service::gigs::{apply_transition, record_queue_change};
 use crate::service::review_texts::Sealer;
-use crate::service::user_admin::{end_sessions, lock_not_erased, require_not_erased};
 use crate::service::{
-    Error, Result, Services, UnitOfWork, blobs, data_keys, held_versions, integrity, review_texts, user_admin,
+    Error, Result, Services, UnitOfWork, blobs, data_keys, held_versions, integrity, review_texts,
 };
 use crate::store::verifications::VerificationRecord;
 use crate::store::{
@@ -45,9 +45,11 @@ use crate::store::{
 /// `NOT_FOUND`; `NOT_ALLOWED` under a legal hold. If only the deletion of an image file fails, the user is
 /// erased, nobody can read the file, and the background job deletes it.
 pub async fn erase_user(services: &Services, email: &str) -> Result<UserId> {
-    let user_id = user_admin::find(services, email).await?;
+    let user_id = find(services, email).await?;
     let work = services.begin().await?;
-    require_not_erased(users::lock_exclusively(work.tx(), user_id).await?)?;
+    if users::lock_exclusively(work.tx(), user_id).await? {
+        return Err(Violation::not_found("email", "user").into());
+    }
     if users::has_legal_hold(work.tx(), user_id).await? {
         let message = message!("This user is under a legal hold and cannot be erased. Lift the hold first.");
         return Err(Violation::at("email", ViolationCode::NotAllowed, message).into());
@@ -214,29 +216,6 @@ async fn erase_gigs(services: &Services, work: &mut UnitOfWork<'_>, user_id: Use
     gigs::delete_tags_of_seller(work.tx(), user_id).await?;
     review_texts::leave_codes(services, work, user_id, &subjects).await?;
     Ok(gigs::words::remove_unused(work.tx()).await?)
-}
-
-/// Sets or lifts a legal hold. Nothing of a user under a hold is erased, and what the user replaces or deletes is kept.
-/// When the hold is lifted, that is deleted.
-///
-/// # Errors
-/// `NOT_FOUND`. If only the deletion of a file fails, the hold is lifted, and the background job deletes the file.
-pub async fn set_legal_hold(services: &Services, email: &str, is_held: bool) -> Result<()> {
-    let user_id = user_admin::find(services, email).await?;
-    let work = services.begin().await?;
-    lock_not_erased(&work, user_id).await?;
-    users::set_legal_hold(work.tx(), user_id, is_held).await?;
-    let action = if is_held { "HOLD" } else { "LIFT_HOLD" };
-    audit::append(services, &work, SYSTEM, user_id, action, "").await?;
-    let collected =
-        if is_held { Vec::new() } else { held_versions::collect(services, &work, user_id).await? };
-    work.commit().await?;
-    if !is_held {
-        data_keys::delete_discarded(services).await?;
-        blobs::delete(services, &collected).await?;
-        forget_deleted(services).await;
-    }
-    Ok(())
 }
 
 /// Destroys the identity data of a verification: the data key, the form, the images, the hash that

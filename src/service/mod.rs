@@ -21,6 +21,7 @@
 #![expect(clippy::missing_errors_doc, reason = "the header lists the errors that every use case can return")]
 
 pub mod accounts;
+mod administration;
 pub mod audit;
 pub mod background_jobs;
 mod blobs;
@@ -46,6 +47,7 @@ pub mod inspections;
 pub mod integrity;
 mod jwt;
 pub mod key_rotation;
+mod legal_holds;
 mod look_alikes;
 pub mod passwords;
 pub mod picture_index;
@@ -63,6 +65,7 @@ pub mod stream_tickets;
 pub mod tokens;
 mod unit_of_work;
 pub mod url_signing;
+pub mod user_accounts;
 pub mod user_admin;
 pub mod verification_reviews;
 pub mod verifications;

@@ -1,7 +1,8 @@
-//! Audits the decisions, inspections and reopenings that reviewers try and that are refused.
+//! Audits what reviewers and administrators try and is refused: decisions, inspections, reopenings, and changes of
+//! accounts.
 
-use crate::domain::id::SubjectId;
-use crate::domain::user::Viewer;
+use crate::domain::id::{SubjectId, UserId};
+use crate::domain::user::{Role, Viewer};
 use crate::domain::violation::Violation;
 use crate::service::audit;
 use crate::service::audit::Actor;
@@ -24,9 +25,8 @@ pub(super) async fn audited<T>(
         Err(Error::Violations(violations)) if viewer.role.can_review() => violations,
         result => return result,
     };
-    let codes: Vec<&str> = violations.iter().map(|violation: &Violation| violation.code.into()).collect();
     let kind: &str = subject.kind().into();
-    let detail = format!("{decision} of a {kind}: {}", codes.join(", "));
+    let detail = format!("{decision} of a {kind}: {}", codes(&violations));
     let work = services.begin().await?;
     let subject_id = match subject {
         SubjectId::Verification(user_id) => Some(user_id).filter(|id| !id.is_nil()),
@@ -40,4 +40,34 @@ pub(super) async fn audited<T>(
     audit::append(services, &work, actor, subject_id, "DECISION_REFUSED", &detail).await?;
     work.commit().await?;
     Err(Error::Violations(violations))
+}
+
+/// Returns the result of a change of an account. If it was refused, an entry of the audit trail says so, as for a
+/// decision.
+pub(super) async fn audited_change<T>(
+    services: &Services,
+    viewer: &Viewer,
+    user_id: UserId,
+    change: &str,
+    request_id: &str,
+    result: Result<T>,
+) -> Result<T> {
+    let violations = match result {
+        Err(Error::Violations(violations)) if viewer.role == Role::Admin => violations,
+        result => return result,
+    };
+    let detail = format!("{change}: {}", codes(&violations));
+    let work = services.begin().await?;
+    // Fails if the viewer is no administrator any more.
+    work.lock_admin(viewer).await?;
+    let subject_id = Some(user_id).filter(|id| !id.is_nil());
+    let actor = Actor { id: Some(viewer.id()), request_id };
+    audit::append(services, &work, actor, subject_id, "CHANGE_REFUSED", &detail).await?;
+    work.commit().await?;
+    Err(Error::Violations(violations))
+}
+
+fn codes(violations: &[Violation]) -> String {
+    let codes: Vec<&str> = violations.iter().map(|violation| violation.code.into()).collect();
+    codes.join(", ")
 }

@@ -13,6 +13,7 @@ use crate::domain::authority::{Authority, Tags};
 use crate::domain::id::UserId;
 use crate::domain::permission::Standing;
 use crate::domain::user::{Role, User};
+use crate::domain::user_account::UserAccount;
 use crate::store::{Result, authority, parse};
 
 /// How many ids a query can have.
@@ -301,6 +302,28 @@ pub async fn find_standings(
     rows.iter().map(standing).collect()
 }
 
+/// The account of a user, also of one who was erased, without its sessions and request to be erased.
+pub async fn find_account(
+    db: &impl ConnectionTrait,
+    tags: &impl Tags,
+    id: UserId,
+) -> Result<Option<UserAccount>> {
+    let Some(row) = user::Entity::find_by_id(id).one(db).await? else { return Ok(None) };
+    let role = authority::checked(tags, &row)?.role;
+    let user = authority::checked_user(tags, &row)?;
+    let email = row.erased_at.is_none().then_some(row.email);
+    Ok(Some(UserAccount {
+        user,
+        email,
+        role,
+        blocked_at: row.blocked_at,
+        is_held: row.legal_hold,
+        erased_at: row.erased_at,
+        session_count: 0,
+        erasure_request: None,
+    }))
+}
+
 pub async fn set_points(db: &impl ConnectionTrait, id: UserId, points: i64) -> Result<()> {
     set(db, id, user::Column::Points, Expr::value(points)).await
 }
@@ -312,6 +335,11 @@ pub async fn set_display_name(db: &impl ConnectionTrait, id: UserId, name: &str)
 /// Blocks the user from `since` on; `None` unblocks the user.
 pub async fn set_blocked(db: &impl ConnectionTrait, id: UserId, since: Option<DateTime<Utc>>) -> Result<()> {
     set(db, id, user::Column::BlockedAt, Expr::value(since)).await
+}
+
+/// Whether the user is blocked.
+pub async fn is_blocked(db: &impl ConnectionTrait, id: UserId) -> Result<bool> {
+    Ok(user::Entity::find_by_id(id).one(db).await?.is_some_and(|row| row.blocked_at.is_some()))
 }
 
 /// Whether the user is under a legal hold, which prevents erasure.

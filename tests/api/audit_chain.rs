@@ -8,7 +8,7 @@ use gigway::config::Settings;
 use gigway::domain::audit::AuditHead;
 use gigway::service::audit::removal;
 use gigway::service::audit::verify::{Problem, Report, verify};
-use gigway::service::{erasure, user_admin};
+use gigway::service::user_admin;
 use gigway::store::audit::chain;
 use gigway::store::audit::{TrailQuery, find_all};
 use gigway::store::{Executor, Transaction};
@@ -272,9 +272,9 @@ async fn expired_entries_end_with_a_signed_summary(database_url: Option<String>)
     app.advance_clock(TimeDelta::days(31));
     append(&app, &bob.email, 2).await;
     let exported = head(&app).await;
-    erasure::set_legal_hold(app.services(), &ann.email, true).await.expect("a hold");
+    user_admin::set_legal_hold(app.services(), &ann.email, true).await.expect("a hold");
     assert_eq!(removal::remove_expired(app.services()).await.expect("a run"), 0, "about a user under a hold");
-    erasure::set_legal_hold(app.services(), &ann.email, false).await.expect("no hold");
+    user_admin::set_legal_hold(app.services(), &ann.email, false).await.expect("no hold");
 
     let tx = app.services().db.begin().await.expect("a transaction");
     remove_protection(&tx).await;

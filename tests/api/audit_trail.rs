@@ -38,9 +38,9 @@ async fn every_act_of_an_operator_leaves_an_entry(app: TestApp) {
     user_admin::set_display_name(services, &ann.email, "Anna").await.expect("a name");
     user_admin::block(services, &ann.email).await.expect("blocked");
     user_admin::unblock(services, &ann.email).await.expect("unblocked");
-    erasure::set_legal_hold(services, &ann.email, true).await.expect("a hold");
+    user_admin::set_legal_hold(services, &ann.email, true).await.expect("a hold");
     erasure::erase_user(services, &ann.email).await.expect_err("a hold");
-    erasure::set_legal_hold(services, &ann.email, false).await.expect("no hold");
+    user_admin::set_legal_hold(services, &ann.email, false).await.expect("no hold");
     erasure::erase_user(services, &ann.email).await.expect("erased");
     let entries = entries_about(&app, &ann).await;
     let acts: Vec<_> = entries.iter().map(|entry| (entry.action.as_str(), entry.detail.as_str())).collect();

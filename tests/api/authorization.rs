@@ -3,7 +3,7 @@
 //! A new query field needs a row in `QUERIES`, and a new subscription a row in `SUBSCRIPTIONS`: the outcome
 //! for each of `CALLERS`.
 
-use entity::{erasure_request, gig, gig_image, review_decision, review_item, session};
+use entity::{erasure_request, gig, gig_image, review_decision, review_item, session, user};
 use gigway::graphql::authorization::CALLERS;
 use gigway::store::event_log;
 use sea_orm::{EntityTrait, PaginatorTrait};
@@ -40,6 +40,8 @@ pub struct Callers {
     admin: TestUser,
     /// A reviewer who prepares what a test needs, and is not one of the callers.
     pub other_reviewer: TestUser,
+    /// A member whose account administrators change, and who is not one of the callers.
+    pub administered: TestUser,
 }
 
 impl Callers {
@@ -50,6 +52,7 @@ impl Callers {
             reviewer: app.reviewer("Rita").await,
             admin: app.admin("Ada").await,
             other_reviewer: app.reviewer("Rob").await,
+            administered: app.member("Tom").await,
         }
     }
 
@@ -79,8 +82,10 @@ pub fn outcome(response: &Value) -> String {
     }
 }
 
+type Fingerprint = (i64, Vec<gig::Model>, [u64; 4], Vec<review_item::Model>, Vec<user::Model>);
+
 /// Everything that a mutation could have changed.
-pub async fn fingerprint(app: &TestApp) -> (i64, Vec<gig::Model>, [u64; 4], Vec<review_item::Model>) {
+pub async fn fingerprint(app: &TestApp) -> Fingerprint {
     let db = app.services().db.read();
     let counts = [
         gig_image::Entity::find().count(db).await.expect("a count"),
@@ -93,10 +98,11 @@ pub async fn fingerprint(app: &TestApp) -> (i64, Vec<gig::Model>, [u64; 4], Vec<
         gig::Entity::find().all(db).await.expect("rows"),
         counts,
         review_item::Entity::find().all(db).await.expect("rows"),
+        user::Entity::find().all(db).await.expect("rows"),
     )
 }
 
-pub const QUERIES: [(&str, &str, [&str; 5]); 18] = [
+pub const QUERIES: [(&str, &str, [&str; 5]); 19] = [
     ("viewer", "{ viewer { email role gigs { totalCount } } }", ["null", "ok", "ok", "ok", "ok"]),
     ("node", "query($waiting: ID!) { node(id: $waiting) { id } }", VISIBLE_IN_REVIEW),
     ("node", "query($item: ID!) { node(id: $item) { id } }", ["null", "null", "null", "ok", "ok"]),
@@ -117,6 +123,11 @@ pub const QUERIES: [(&str, &str, [&str; 5]); 18] = [
     ("reviewQueue", "{ reviewQueue(state: OPEN) { totalCount } }", REVIEWERS),
     ("reviewQueue", "{ reviewQueue(states: [OPEN, CLAIMED], mine: true) { totalCount } }", REVIEWERS),
     ("auditTrail", "{ auditTrail { totalCount nodes { number action actor { id } } } }", ADMINS),
+    (
+        "userAccount",
+        "{ userAccount(by: { email: \"mia@example.com\" }) { email role sessionCount verification { status } } }",
+        ADMINS,
+    ),
     ("reviewSummary", "{ reviewSummary { openCount medianDecisionMinutes } }", REVIEWERS),
     ("node", "query($listed: ID!) { node(id: $listed) { id } }", EVERYONE),
 ];

@@ -22,7 +22,7 @@ use crate::verification::{self, submit_verification};
 
 /// Fields that may be null even for callers who may see them, because no test data has a value for every
 /// caller.
-const MAY_BE_NULL: [&str; 19] = [
+const MAY_BE_NULL: [&str; 22] = [
     // Each has a value in some entries only.
     "AuditEntry.actor",
     "AuditEntry.operator",
@@ -34,6 +34,10 @@ const MAY_BE_NULL: [&str; 19] = [
     // Only decisions have one: see `review_filters`.
     "GigPayload.reviewItem",
     "VerificationPayload.reviewItem",
+    // See `administration`.
+    "UserAccount.blockedSince",
+    "UserAccount.erasedAt",
+    "UserAccount.erasureRequest",
     "PageInfo.startCursor",
     "PageInfo.endCursor",
     "PersonalInfo.addressLine2",
@@ -57,6 +61,7 @@ pub fn arguments(field: &str) -> &'static str {
         "Query.node" | "Query.gig" => "(id: <listed>)",
         "Query.nodes" => "(ids: [<listed>])",
         "Query.category" => "(slug: \"music\")",
+        "Query.userAccount" => "(by: { id: <administered> })",
         _ => "",
     }
 }
@@ -292,6 +297,7 @@ async fn every_field_returns_what_its_table_row_says_for_every_caller(app: TestA
     let inspection = format!("{{ verificationId: \"{decided}\", reason: \"A complaint.\" }}");
     callers.placeholders.push(("<inspection>", CALLERS.map(|_| inspection.clone())));
     let pia = app.member("Pia").await;
+    callers.set_placeholder("<administered>", &json!(pia.id));
     submit_verification(&pia, "EF7654321", 3).await;
     reviewing::propose_rejection(&app, &pia, &rita).await;
     // Mutations and subscriptions have their own tests, which `authorization_table` compares with the table.

@@ -7,7 +7,7 @@ use gigway::graphql::authorization::CALLERS;
 use serde_json::{Value, json};
 
 use crate::authorization::{
-    Callers, EVERYONE, FORBIDDEN, OWNER, REVIEWERS, SIGNED_IN, UNAUTHENTICATED, fingerprint, outcome,
+    ADMINS, Callers, EVERYONE, FORBIDDEN, OWNER, REVIEWERS, SIGNED_IN, UNAUTHENTICATED, fingerprint, outcome,
 };
 use crate::support::documents::{ARCHIVE_GIG, CLAIM, PAUSE_GIG, REFRESH, SAVE_DRAFT, SIGN_IN};
 use crate::support::on_both_back_ends;
@@ -27,7 +27,7 @@ pub enum Subject {
 }
 
 /// The mutation's name, its subject, the operation, and the outcome for each of [`CALLERS`].
-pub const MUTATIONS: [(&str, Subject, &str, [&str; 5]); 23] = [
+pub const MUTATIONS: [(&str, Subject, &str, [&str; 5]); 29] = [
     (
         "saveGigDraft",
         Subject::None,
@@ -120,6 +120,42 @@ pub const MUTATIONS: [(&str, Subject, &str, [&str; 5]); 23] = [
         [UNAUTHENTICATED, FORBIDDEN, FORBIDDEN, FORBIDDEN, "INVALID_TRANSITION"],
     ),
     (
+        "setUserRole",
+        Subject::None,
+        "mutation($user: ID!) { setUserRole(input: { userId: $user, role: REVIEWER }) { account { id } errors { code } } }",
+        ADMINS,
+    ),
+    (
+        "setUserPoints",
+        Subject::None,
+        "mutation($user: ID!) { setUserPoints(input: { userId: $user, points: 7 }) { account { id } errors { code } } }",
+        ADMINS,
+    ),
+    (
+        "blockUser",
+        Subject::None,
+        "mutation($user: ID!) { blockUser(userId: $user) { account { id } errors { code } } }",
+        ADMINS,
+    ),
+    (
+        "unblockUser",
+        Subject::None,
+        "mutation($user: ID!) { unblockUser(userId: $user) { account { id } errors { code } } }",
+        ADMINS,
+    ),
+    (
+        "placeLegalHold",
+        Subject::None,
+        "mutation($user: ID!) { placeLegalHold(userId: $user) { account { id } errors { code } } }",
+        ADMINS,
+    ),
+    (
+        "liftLegalHold",
+        Subject::None,
+        "mutation($user: ID!) { liftLegalHold(userId: $user) { account { id } errors { code } } }",
+        ADMINS,
+    ),
+    (
         "signUp",
         Subject::None,
         "mutation($email: String!) { signUp(input: { email: $email, password: \"a good password\", displayName: \"New\" }) { session { accessToken } errors { code } } }",
@@ -196,6 +232,7 @@ async fn every_mutation_works_for_allowed_callers_and_a_refusal_changes_nothing(
             let mut ids = prepare(&app, &callers, subject).await;
             ids["email"] = json!(format!("new-{number}-{caller}@example.com"));
             ids["owner"] = json!(callers.owner.id.replace("usr_", "ver_"));
+            ids["user"] = json!(callers.administered.id);
             let before = fingerprint(&app).await;
             let response = callers.client(&app, caller).execute(mutation, ids.clone()).await;
             assert_eq!(outcome(&response), expected, "{caller}: {name}: {response}");

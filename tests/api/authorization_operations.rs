@@ -36,6 +36,8 @@ pub fn operations_for(type_name: &str) -> Vec<Operation> {
         "PageInfo" => vec![Query("{ gigs { pageInfo { % } } }")],
         "User" => vec![Query("{ gig(id: <listed>) { seller { % } } }")],
         "Viewer" => vec![Query("{ viewer { % } }")],
+        "UserAccount" => vec![Query("{ userAccount(by: { id: <administered> }) { % } }")],
+        "UserAccountPayload" => vec![Query("mutation { unblockUser(userId: <administered>) { % } }")],
         "Permission" => vec![Query("{ viewer { can(action: POST_GIG) { % } } }")],
         "Verification" => vec![Query("{ node(id: <verification>) { ... on Verification { % } } }")],
         "VerificationStep" => {

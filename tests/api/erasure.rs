@@ -223,12 +223,12 @@ async fn a_restored_backup_does_not_bring_back_an_erased_user() {
     ann.post(gig_form(&app, &[image]).await).await;
     submit_verification(&ann, "AB123456", 1).await;
     // A hold of the backup was lifted before the erasure.
-    erasure::set_legal_hold(app.services(), &held.email, true).await.expect("a hold");
+    user_admin::set_legal_hold(app.services(), &held.email, true).await.expect("a hold");
     app.stop_gateway().await;
     copy_directory(&live, &backup);
 
     app.start_gateway().await;
-    erasure::set_legal_hold(app.services(), &held.email, false).await.expect("no hold");
+    user_admin::set_legal_hold(app.services(), &held.email, false).await.expect("no hold");
     for email in [&ann.email, &held.email] {
         erasure::erase_user(app.services(), email).await.expect("erased");
     }

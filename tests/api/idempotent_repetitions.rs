@@ -9,6 +9,7 @@ use gigway::store::audit;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 use serde_json::{Value, json};
 
+use crate::administration;
 use crate::idempotency::{count_gigs, outcome, send, send_json, stored_rows};
 use crate::support::client::{Client, text};
 use crate::support::documents::{
@@ -96,6 +97,15 @@ async fn every_mutation_is_repeated_with_the_same_payload(app: TestApp) {
     let inspect = INSPECT.replace("expiresIn", "");
     let inspected = twice(&ada, "inspect", &inspect, inspected).await;
     assert!(inspected["inspectVerification"]["inspection"]["expiresAt"].is_string(), "{inspected}");
+    let role = json!({ "input": { "userId": ann.id, "role": "MEMBER" } });
+    twice(&ada, "role", administration::SET_ROLE, role).await;
+    let points = json!({ "input": { "userId": ann.id, "points": 7 } });
+    twice(&ada, "points", administration::SET_POINTS, points).await;
+    for change in ["unblockUser", "placeLegalHold", "liftLegalHold"] {
+        twice(&ada, change, &administration::account_mutation(change), json!({ "id": ann.id })).await;
+    }
+    let bea = app.member("Bea").await;
+    twice(&ada, "block", &administration::account_mutation("blockUser"), json!({ "id": bea.id })).await;
     // One request with a success, a validation error and an error.
     let mixed = "mutation($id: ID!) {
         a: saveGigDraft(input: { title: \"A song\" }) { gig { title } errors { code } }

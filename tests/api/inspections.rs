@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 use gigway::domain::id::{PublicId, UserId};
-use gigway::service::erasure;
+use gigway::service::{erasure, user_admin};
 use gigway::store::audit;
 use serde_json::{Value, json};
 
@@ -134,7 +134,7 @@ async fn a_revocation_needs_an_inspection(app: TestApp) {
     let refused = ada.client.mutation_errors(INSPECT, input(&id, "Why not.")).await;
     assert_eq!(refused, [violation("INVALID_TRANSITION", "verificationId")]);
     // Under a legal hold, it does.
-    erasure::set_legal_hold(app.services(), &ann.email, true).await.expect("a hold");
+    user_admin::set_legal_hold(app.services(), &ann.email, true).await.expect("a hold");
     reviewing::inspect(&ada.client, &id).await;
     assert!(is_open(&ada.client, &id).await);
 }

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use gigway::domain::held_version::HeldVersion;
 use gigway::domain::id::{PublicId, UserId};
-use gigway::service::{background_jobs, erasure};
+use gigway::service::{background_jobs, user_admin};
 use gigway::store::{audit, held_versions};
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ pub const HELD_GIG: &str =
 pub async fn hold_a_version_of_a_gig(app: &TestApp, user: &TestUser) {
     let draft = json!({ "input": { "title": "A first song", "description": "It.", "tags": ["song"] } });
     let id = user.client.mutate(SAVE_DRAFT, draft).await["gig"]["id"].take();
-    erasure::set_legal_hold(app.services(), &user.email, true).await.expect("a hold");
+    user_admin::set_legal_hold(app.services(), &user.email, true).await.expect("a hold");
     user.client.mutate(SAVE_DRAFT, json!({ "input": { "id": id, "title": "A second song" } })).await;
 }
 
@@ -73,7 +73,7 @@ async fn what_a_held_person_replaces_is_kept_until_the_hold_is_lifted(app: TestA
     let (verification, version) = submit_verification(&ann, "AB111111", 1).await;
     let reasons = json!([{ "code": "IMAGE_UNREADABLE" }]);
     reviewing::decide(&rita.client, &verification, "REQUEST_RESUBMISSION", version, &reasons).await;
-    erasure::set_legal_hold(app.services(), &ann.email, true).await.expect("a hold");
+    user_admin::set_legal_hold(app.services(), &ann.email, true).await.expect("a hold");
 
     ann.client.mutate(&save_mutation(), personal_info("AB222222")).await;
     upload_document(&ann.client, "PASSPORT", "FRONT", document_image(2)).await;
@@ -117,7 +117,7 @@ async fn what_a_held_person_replaces_is_kept_until_the_hold_is_lifted(app: TestA
     let path = path_of(&inspect(&ada.client, &verification).await);
     assert_eq!(status(&ada.client, &path).await, 200);
 
-    erasure::set_legal_hold(app.services(), &ann.email, false).await.expect("no hold");
+    user_admin::set_legal_hold(app.services(), &ann.email, false).await.expect("no hold");
     assert_eq!((held_count(&app, &ann.id).await, blobs(&app).len()), (0, 1));
     assert_eq!(status(&ada.client, &path).await, 404, "the hold is lifted");
     assert_eq!(own_verification(&ann.client).await["personalInfo"]["documentNumber"], "AB222222");
@@ -142,7 +142,7 @@ async fn what_is_held_opens_in_every_status(app: TestApp) {
     let expected = json!({ "status": "IN_REVIEW", "personalInfo": null });
     assert_eq!(payload["verification"], expected, "the form opens by a claim");
     assert_eq!(payload["inspection"]["heldVersions"][0]["gig"]["title"], "A first song");
-    erasure::set_legal_hold(app.services(), &ann.email, false).await.expect("no hold");
+    user_admin::set_legal_hold(app.services(), &ann.email, false).await.expect("no hold");
     let refused = ada.client.mutation_errors(INSPECT, inspection(&verification)).await;
     assert_eq!(refused, [violation("INVALID_TRANSITION", "verificationId")]);
 }
@@ -185,7 +185,7 @@ async fn drafts_and_images_of_a_held_person_are_kept(app: TestApp) {
     let image = ann.client.upload_image(small_png()).await;
     let draft = json!({ "input": { "title": "A first song", "imageIds": [image] } });
     let draft = text(&ann.client.mutate(SAVE_DRAFT, draft).await["gig"]["id"]);
-    erasure::set_legal_hold(app.services(), &ann.email, true).await.expect("a hold");
+    user_admin::set_legal_hold(app.services(), &ann.email, true).await.expect("a hold");
     // The same again changes nothing.
     let same = json!({ "input": { "id": draft, "title": "A first song", "imageIds": [image] } });
     ann.client.mutate(SAVE_DRAFT, same).await;
@@ -206,7 +206,7 @@ async fn drafts_and_images_of_a_held_person_are_kept(app: TestApp) {
     // Nobody gets it by its own address any more.
     let ann = app.sign_in(&ann.email).await;
     assert_eq!(ann.client.fetch(&format!("/media/{image}.jpg")).await.0, 404);
-    erasure::set_legal_hold(app.services(), &ann.email, false).await.expect("no hold");
+    user_admin::set_legal_hold(app.services(), &ann.email, false).await.expect("no hold");
     assert_eq!((held_count(&app, &ann.id).await, blobs(&app)), (0, Vec::<String>::new()));
 }
 
@@ -227,7 +227,7 @@ async fn submit_and_replace(app: &TestApp, email: &str, client: &Client) {
     for (number, shade) in [("AB111111", 1), ("AB222222", 2)] {
         client.mutate(&save_mutation(), personal_info(number)).await;
         upload_document(client, "PASSPORT", "FRONT", document_image(shade)).await;
-        erasure::set_legal_hold(app.services(), email, true).await.expect("a hold");
+        user_admin::set_legal_hold(app.services(), email, true).await.expect("a hold");
     }
 }
 

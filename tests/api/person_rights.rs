@@ -8,7 +8,7 @@ use futures_util::stream::BoxStream;
 use gigway::config::Settings;
 use gigway::domain::id::{DataKeyId, PublicId, UserId};
 use gigway::service::data_export::ExportSignature;
-use gigway::service::{Error, data_export, erasure, retention};
+use gigway::service::{Error, data_export, erasure, retention, user_admin};
 use gigway::store::{audit, consents, data_keys};
 use serde_json::{Value, json};
 
@@ -220,7 +220,7 @@ async fn a_request_to_be_erased_waits_and_can_be_cancelled(app: TestApp) {
 
 async fn a_legal_hold_postpones_a_requested_erasure_and_does_not_show(app: TestApp) {
     let (ann, bob) = (app.member("Ann").await, app.member("Bob").await);
-    erasure::set_legal_hold(app.services(), &ann.email, true).await.expect("a hold");
+    user_admin::set_legal_hold(app.services(), &ann.email, true).await.expect("a hold");
     let shape = |request: &Value| (request["requestedAt"].is_string(), request["dueAt"].is_string());
     for user in [&ann, &bob] {
         let request = user.client.mutate(REQUEST, json!({})).await["erasureRequest"].take();
@@ -231,7 +231,7 @@ async fn a_legal_hold_postpones_a_requested_erasure_and_does_not_show(app: TestA
     assert!(exists(&app, &ann).await && !exists(&app, &bob).await);
     let ann = app.sign_in(&ann.email).await;
     assert_eq!(shape(&own_request(&ann.client).await), (true, true));
-    erasure::set_legal_hold(app.services(), &ann.email, false).await.expect("no hold");
+    user_admin::set_legal_hold(app.services(), &ann.email, false).await.expect("no hold");
     assert_eq!(retention::apply(app.services()).await.expect("a run").requested, 1);
     assert!(!exists(&app, &ann).await);
 }
@@ -297,7 +297,7 @@ async fn a_consent_outlives_the_data_as_long_as_records_are_stored(app: TestApp)
         upload_document(&user.client, "PASSPORT", "FRONT", document_image(number)).await;
         user.client.mutate(SUBMIT, json!({ "version": "2026-11" })).await;
     }
-    erasure::set_legal_hold(app.services(), &bob.email, true).await.expect("a hold");
+    user_admin::set_legal_hold(app.services(), &bob.email, true).await.expect("a hold");
     let users = [&ann, &bob].map(|user| UserId::parse(&user.id).expect("a user's id"));
     let consents = async || {
         let found = consents::find_all(app.services().db.read(), &users).await.expect("consents");
@@ -317,7 +317,7 @@ async fn a_submission_that_nobody_reviews_is_returned_without_its_data(app: Test
     let (ann, rita, held) = (app.member("Ann").await, app.reviewer("Rita").await, app.member("Cid").await);
     let (id, _) = submit_verification(&ann, "AB123456", 1).await;
     submit_verification(&held, "EF123456", 3).await;
-    erasure::set_legal_hold(app.services(), &held.email, true).await.expect("a hold");
+    user_admin::set_legal_hold(app.services(), &held.email, true).await.expect("a hold");
     app.advance_clock(TimeDelta::days(89));
     assert_eq!(retention::apply(app.services()).await.expect("a run").unreviewed, 0);
     app.advance_clock(TimeDelta::days(2));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use futures_util::StreamExt;
 use gigway::config::Settings;
-use gigway::service::{erasure, key_rotation, retention};
+use gigway::service::{erasure, key_rotation, retention, user_admin};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ async fn documents_are_deleted_after_their_retention_and_the_record_stays(app: T
     decide(&rita.client, &id, "CLEAR", version, &json!([])).await;
     let (held, version) = submit_verification(&cid, "EF123456", 3).await;
     decide(&rita.client, &held, "CLEAR", version, &json!([])).await;
-    erasure::set_legal_hold(app.services(), &cid.email, true).await.expect("a hold");
+    user_admin::set_legal_hold(app.services(), &cid.email, true).await.expect("a hold");
     bob.client.mutate(&save_mutation(), personal_info("CD123456")).await;
     upload_document(&bob.client, "PASSPORT", "FRONT", document_image(2)).await;
     assert_eq!(count_documents(&app), 3);
@@ -91,10 +91,10 @@ async fn erasing_a_user_anonymizes_them_and_keeps_the_record(app: TestApp) {
     rita.approve(&gig).await;
     let (id, version) = submit_verification(&ann, "AB123456", 1).await;
     decide(&rita.client, &id, "CLEAR", version, &json!([])).await;
-    erasure::set_legal_hold(app.services(), &ann.email, true).await.expect("a hold");
+    user_admin::set_legal_hold(app.services(), &ann.email, true).await.expect("a hold");
     erasure::erase_user(app.services(), &ann.email).await.expect_err("a hold");
     assert_eq!(count_documents(&app), 1);
-    erasure::set_legal_hold(app.services(), &ann.email, false).await.expect("no hold");
+    user_admin::set_legal_hold(app.services(), &ann.email, false).await.expect("no hold");
     erasure::erase_user(app.services(), &ann.email).await.expect("erased");
     assert_eq!(count_documents(&app), 0);
     assert_eq!(ann.client.error_codes("{ viewer { email } }", json!({})).await, ["UNAUTHENTICATED"]);

@@ -219,7 +219,7 @@ async fn longer_lists_take_no_more_statements(app: TestApp) {
     let limits = r#"{"cost":20000}"#;
     let app = app.with_settings(|settings| settings.operation_limits = Some(limits.to_owned())).await;
     let (sellers, rita) = market(&app).await;
-    // Reading the audit trail adds to it: `audit_trail` has its test.
+    // Reading the audit trail adds to it: `audit_trail` has its test. Fields with required arguments have theirs below.
     for path in paths.iter().filter(|path| path[0].field != "auditTrail") {
         // As a signed-in user, because cached responses to anonymous clients take no statements.
         let is_own = path[0].field == "viewer";

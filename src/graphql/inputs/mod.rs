@@ -1,6 +1,7 @@
 //! The input types of the schema, and the enums that only they use: one file per subject.
 
 pub mod account;
+pub mod administration;
 pub mod entered;
 pub mod gig;
 pub mod gig_filter;

@@ -11,6 +11,7 @@
 //! 5. `make schema`.
 
 mod account;
+mod administration;
 mod gig;
 mod repeatable;
 mod review;
@@ -23,6 +24,7 @@ use async_graphql::MergedObject;
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     account::AccountMutation,
+    administration::AdministrationMutation,
     gig::GigMutation,
     review::ReviewMutation,
     rights::RightsMutation,

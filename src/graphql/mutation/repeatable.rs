@@ -17,6 +17,7 @@ use crate::domain::id::{
 };
 use crate::domain::review::ReviewItem;
 use crate::domain::rights::ErasureRequest;
+use crate::domain::user_account::{AccountKey, UserAccount};
 use crate::domain::verification::Verification;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Error, ErrorCode, Result};
@@ -25,6 +26,7 @@ use crate::graphql::types::user_error::{UserError, payload_parts};
 use crate::service;
 use crate::service::inspections::BegunInspection;
 use crate::service::reviews::Decided;
+use crate::service::user_accounts;
 use crate::store::images::ImageView;
 use crate::store::inspections;
 
@@ -223,6 +225,21 @@ impl Repeatable for ErasureRequest {
     async fn load(_: &Context<'_>, reference: &Value) -> Result<Option<Self>> {
         let times = serde_json::from_value(reference.clone()).ok();
         Ok(times.map(|(user_id, requested_at, due_at)| Self { user_id, requested_at, due_at }))
+    }
+}
+
+impl Repeatable for UserAccount {
+    fn reference(&self) -> Value {
+        json!(self.user.id.to_public())
+    }
+
+    fn subject(&self) -> Option<UserId> {
+        Some(self.user.id)
+    }
+
+    async fn load(ctx: &Context<'_>, reference: &Value) -> Result<Option<Self>> {
+        let (admin, key) = (ctx.require_admin()?, AccountKey::Id(id_of::<UserId>(reference)));
+        Ok(user_accounts::view(ctx.services(), ctx.db(), admin, &key, ctx.request_id()).await?)
     }
 }
 

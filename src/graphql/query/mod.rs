@@ -1,5 +1,7 @@
 //! The root type `Query`.
 
+mod administration;
+
 use async_graphql::{Context, ID, MergedObject, Object};
 use futures_util::future::join_all;
 
@@ -12,6 +14,7 @@ use crate::graphql::error::{Error, Result, nullable};
 use crate::graphql::inputs::gig_filter::{GigFilter, GigOrder};
 use crate::graphql::inputs::list_length::check_list_length;
 use crate::graphql::loaders::AllCategories;
+use crate::graphql::query::administration::AdministrationQueries;
 use crate::graphql::types::account::Viewer;
 use crate::graphql::types::audit::AuditEntryConnection;
 use crate::graphql::types::country::Country;
@@ -47,12 +50,12 @@ fn one_of(state: Option<ReviewState>, states: Option<Vec<ReviewState>>) -> Resul
 
 /// All queries. They change nothing.
 #[derive(MergedObject, Default)]
-pub struct Query(Queries);
+pub struct Query(Queries, AdministrationQueries);
 
 /// All queries, and the entities of Apollo Federation. They change nothing.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
-pub struct SubgraphQuery(Queries, Entities);
+pub struct SubgraphQuery(Queries, AdministrationQueries, Entities);
 
 #[derive(Default)]
 struct Queries;

@@ -24,5 +24,6 @@ pub mod review_summary;
 pub mod rights;
 pub mod scalar;
 pub mod user;
+pub mod user_account;
 pub mod user_error;
 pub mod verification;

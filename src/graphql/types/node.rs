@@ -76,7 +76,7 @@ pub async fn load(ctx: &Context<'_>, text: &ID) -> Result<Option<Node>> {
             loader.load_one(DocumentId::from(id)).await?.map(|it| Node::IdentityDocument(it.into()))
         }
         IdKind::User => loader.load_one(UserId::from(id)).await?.map(|it| Node::User(it.into())),
-        // `Query.viewer` returns the viewer, and an inspection what is held.
-        IdKind::Viewer | IdKind::HeldVersion => None,
+        // `Query.viewer` and `Query.userAccount` return them, and an inspection what is held.
+        IdKind::Viewer | IdKind::UserAccount | IdKind::HeldVersion => None,
     })
 }

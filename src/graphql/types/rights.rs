@@ -23,12 +23,12 @@ impl From<rights::Consent> for Consent {
     }
 }
 
-/// The viewer's request to be erased.
+/// The request of a user to be erased.
 #[derive(SimpleObject)]
 pub struct ErasureRequest {
-    /// When the viewer made the request.
+    /// When the user made the request.
     requested_at: DateTime,
-    /// The viewer is erased soon after this time, unless a law forbids it. Until then, they can cancel the request.
+    /// The user is erased soon after this time, unless a law forbids it. Until then, they can cancel the request.
     due_at: DateTime,
 }
 

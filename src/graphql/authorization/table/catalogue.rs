@@ -1,8 +1,8 @@
 //! The rows of the root types, of gigs and their parts, and of users.
 
 use crate::graphql::authorization::Access::{
-    AdminRequired, Everyone, OwnObject, OwnerAndReviewersElseEmpty, OwnerAndReviewersElseNull, OwnerRequired,
-    ReviewerRequired, SessionRequired, SignedInElseNull,
+    AdminObject, AdminRequired, Everyone, OwnObject, OwnerAndReviewersElseEmpty, OwnerAndReviewersElseNull,
+    OwnerRequired, ReviewerRequired, SessionRequired, SignedInElseNull,
 };
 use crate::graphql::authorization::table::{TypeAccess, type_access};
 
@@ -29,13 +29,14 @@ pub(super) const CATALOGUE: &[TypeAccess] = &[
             ),
             (SignedInElseNull, &["viewer"]),
             (ReviewerRequired, &["reviewQueue", "reviewSummary"]),
-            (AdminRequired, &["auditTrail"]),
+            (AdminRequired, &["auditTrail", "userAccount"]),
         ],
     ),
     type_access(
         "Mutation",
         "`saveGigDraft` and `postGig` with the id of an existing draft are for its owner only, like \
-         `editGig`. Reviewers cannot claim or decide their own gigs or their own verification.",
+         `editGig`. Reviewers cannot claim or decide their own gigs or their own verification. \
+         Administrators cannot change their own account.",
         &[
             (Everyone, &["refreshSession", "signIn", "signUp"]),
             (
@@ -56,7 +57,19 @@ pub(super) const CATALOGUE: &[TypeAccess] = &[
             ),
             (OwnerRequired, &["archiveGig", "editGig", "pauseGig", "resumeGig"]),
             (ReviewerRequired, &["claimReview", "decideGig", "decideVerification", "releaseReview"]),
-            (AdminRequired, &["inspectVerification", "reopenVerification"]),
+            (
+                AdminRequired,
+                &[
+                    "blockUser",
+                    "inspectVerification",
+                    "liftLegalHold",
+                    "placeLegalHold",
+                    "reopenVerification",
+                    "setUserPoints",
+                    "setUserRole",
+                    "unblockUser",
+                ],
+            ),
         ],
     ),
     type_access(
@@ -143,6 +156,31 @@ pub(super) const CATALOGUE: &[TypeAccess] = &[
         "The caller's own account.",
         &[(OwnObject, &["can", "email", "erasureRequest", "gigs", "id", "role", "user", "verification"])],
     ),
-    type_access("ErasureRequest", "The caller's own request.", &[(OwnObject, &["dueAt", "requestedAt"])]),
+    type_access(
+        "UserAccount",
+        "Only administrators can reach the accounts of users. Reading one is audited.",
+        &[(
+            AdminObject,
+            &[
+                "blockedSince",
+                "email",
+                "erasedAt",
+                "erasureRequest",
+                "id",
+                "legalHold",
+                "points",
+                "role",
+                "sessionCount",
+                "user",
+                "verification",
+                "viewerCanAdminister",
+            ],
+        )],
+    ),
+    type_access(
+        "ErasureRequest",
+        "The caller's own request; administrators can reach all.",
+        &[(OwnObject, &["dueAt", "requestedAt"])],
+    ),
     type_access("Permission", "About the caller's own actions.", &[(OwnObject, &["allowed", "reasons"])]),
 ];

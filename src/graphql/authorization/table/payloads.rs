@@ -66,6 +66,11 @@ pub(super) const PAYLOADS: &[TypeAccess] = &[
         &[(AdminObject, &["errors", "inspection", "verification"])],
     ),
     type_access(
+        "UserAccountPayload",
+        "The result of changing the account of a user.",
+        &[(AdminObject, &["account", "errors"])],
+    ),
+    type_access(
         "ReviewItemPayload",
         "The result of `claimReview` and `releaseReview`.",
         &[(ReviewerObject, &["errors", "item"])],
