@@ -33,6 +33,7 @@ use crate::events::signed_message::MessageKey;
 use crate::events::stream::Streams;
 use crate::events::tailer::LogTailer;
 use crate::http;
+use crate::http::console_files::ConsoleFiles;
 use crate::http::state::AppState;
 use crate::media::Media;
 use crate::media::images::Bounds;
@@ -90,6 +91,18 @@ impl App {
     /// # Errors
     /// If a required dependency is unavailable. Redis is not required to start.
     pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        Self::start_with_console(config, clock, ConsoleFiles::embedded()).await
+    }
+
+    /// Starts with these files of the console, instead of those that were built into the program.
+    ///
+    /// # Errors
+    /// Those of [`Self::start`].
+    pub async fn start_with_console(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        console_files: ConsoleFiles,
+    ) -> Result<Self, StartError> {
         let listen = |error| StartError::Listen { address: config.listen, error };
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
@@ -107,7 +120,8 @@ impl App {
         background.spawn(image_variants::run(Arc::clone(&services)));
 
         let (stop, sockets, mutations) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
-        let state = AppState::new(Arc::clone(&services), config, sockets.clone(), mutations.clone());
+        let state =
+            AppState::new(Arc::clone(&services), config, console_files, sockets.clone(), mutations.clone());
         let limits = file_limit::server_limits(config, file_limit::raise());
         let service = http::request_service(state);
         let server = tokio::spawn(http::server::serve(listener, service, stop.clone(), limits));

@@ -111,6 +111,7 @@ pub struct ConnectionLimits {
 
 /// The validated configuration.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Config {
     pub listen: SocketAddr,
     /// The base URL that clients use, without a slash at the end. If `None`: `http://` and the listen
@@ -146,6 +147,8 @@ pub struct Config {
     pub rate_limits: RateLimitRules,
     /// Whether the gateway is a subgraph of Apollo Federation 2.
     pub federation: bool,
+    /// Whether the console and, if there is introspection, GraphiQL are served.
+    pub console: bool,
     /// Whether introspection works and error messages suggest similar names.
     pub introspection: bool,
     pub get_requests: GetRequests,
@@ -261,6 +264,7 @@ impl Config {
             rate_limits: parse_rate_limits(settings.budgets.as_deref(), environment, &operations)?,
             operations,
             federation: parse_switch("GIGWAY_FEDERATION", settings.federation.as_deref(), false)?,
+            console: parse_switch("GIGWAY_CONSOLE", settings.console.as_deref(), !is_production)?,
             introspection: parse_switch(
                 "GIGWAY_INTROSPECTION",
                 settings.introspection.as_deref(),

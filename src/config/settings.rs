@@ -171,6 +171,10 @@ pub struct Settings {
     )]
     pub federation: Option<String>,
 
+    /// on or off: serve the console, and GraphiQL if there is introspection [default: on; in production off]
+    #[arg(long, env = "GIGWAY_CONSOLE", global = true, value_name = "SWITCH")]
+    pub console: Option<String>,
+
     /// on or off: introspection, and name suggestions in error messages [default: on; in production off]
     #[arg(long, env = "GIGWAY_INTROSPECTION", global = true, value_name = "SWITCH")]
     pub introspection: Option<String>,

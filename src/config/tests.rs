@@ -50,6 +50,7 @@ fn an_invalid_value_is_reported_with_its_variable() {
     let variable = invalid_variable(|s| s.tcp_connections_per_address = text("0"));
     assert_eq!(variable, Some("GIGWAY_TCP_CONNECTIONS_PER_ADDRESS"));
     assert_eq!(invalid_variable(|s| s.federation = text("yes")), Some("GIGWAY_FEDERATION"));
+    assert_eq!(invalid_variable(|s| s.console = text("yes")), Some("GIGWAY_CONSOLE"));
     assert_eq!(invalid_variable(|s| s.message_seconds = text("0")), Some("GIGWAY_MESSAGE_SECONDS"));
     assert_eq!(invalid_variable(|s| s.stall_seconds = text("0")), Some("GIGWAY_STALL_SECONDS"));
     assert_eq!(invalid_variable(|s| s.sign_in_failures = text("0")), Some("GIGWAY_SIGN_IN_FAILURES"));

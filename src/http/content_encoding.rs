@@ -8,15 +8,25 @@ use crate::http::media_type::quality;
 /// The encoding for a body of `bytes` that the client prefers; `None` to send the body as it is. Of equally good ones,
 /// the one with the smallest result.
 pub fn negotiate(headers: &HeaderMap, bytes: usize) -> Option<ContentEncoding> {
+    negotiate_among(headers, ContentEncoding::ALL, bytes >= MIN_BYTES)
+}
+
+/// The one of these encodings that the client prefers, the first one of equally good ones; `None` to send the body as it
+/// is. `is_preferred` says whether the body is compressed if the client says nothing about the body as it is.
+pub fn negotiate_among(
+    headers: &HeaderMap,
+    encodings: impl IntoIterator<Item = ContentEncoding>,
+    is_preferred: bool,
+) -> Option<ContentEncoding> {
     let accepted = AcceptedEncodings::new(headers);
-    let qualities = ContentEncoding::ALL.map(|encoding| (encoding, accepted.quality_of(encoding)));
-    let acceptable = qualities.into_iter().filter(|(_, quality)| *quality > 0.0);
+    let qualities = encodings.into_iter().map(|encoding| (encoding, accepted.quality_of(encoding)));
+    let acceptable = qualities.filter(|(_, quality)| *quality > 0.0);
     // `reduce` keeps the first one of equal quality.
     let (best, quality) = acceptable.reduce(|best, next| if next.1 > best.1 { next } else { best })?;
     match accepted.identity {
         Some(identity) if identity <= 0.0 => Some(best),
         Some(identity) if identity > quality => None,
-        _ => (bytes >= MIN_BYTES).then_some(best),
+        _ => is_preferred.then_some(best),
     }
 }
 
@@ -96,6 +106,15 @@ mod tests {
         ] {
             assert_eq!(negotiated(lines, MIN_BYTES), expected, "{lines:?}");
         }
+    }
+
+    #[test]
+    fn only_encodings_that_are_available_are_chosen() {
+        let headers = HeaderMap::from_iter([(header::ACCEPT_ENCODING, "gzip, br, zstd".parse().unwrap())]);
+        let gzip = [ContentEncoding::Gzip];
+        assert_eq!(negotiate_among(&headers, gzip, true), Some(ContentEncoding::Gzip));
+        assert_eq!(negotiate_among(&headers, gzip, false), None);
+        assert_eq!(negotiate_among(&headers, [], true), None);
     }
 
     #[test]

@@ -114,6 +114,13 @@ pub fn accepts_webp(headers: &HeaderMap) -> bool {
     quality_of(&ranges, "image/webp").is_some_and(|webp| webp > 0.0 && webp >= jpeg.unwrap_or(0.0))
 }
 
+/// Whether the client names HTML as acceptable, as browsers do when they open a page.
+pub fn accepts_html(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    let ranges: Vec<_> = lines.flat_map(|line| line.split(',')).collect();
+    quality_of(&ranges, "text/html").is_some_and(|quality| quality > 0.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

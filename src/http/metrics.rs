@@ -30,10 +30,27 @@ use crate::service::identity_access::OpeningCounters;
 use crate::service::rate_limit::RateLimitKind;
 
 /// The paths that are counted separately.
-const ROUTES: [&str; 5] = ["/graphql", "/livez", "/readyz", "/metrics", "/graphiql"];
+const ROUTES: [&str; 14] = [
+    "/graphql",
+    "/livez",
+    "/readyz",
+    "/metrics",
+    // The pages of the console.
+    "/",
+    "/admin",
+    "/dashboard",
+    "/graphiql",
+    "/review",
+    "/sell",
+    "/sell/new",
+    "/sign-in",
+    "/sign-up",
+    "/verification",
+];
 
 /// Everything below one of these paths is counted under the path. The path itself is counted as `other`.
-const PATH_PREFIXES: [&str; 4] = ["/media", "/identity-documents", "/data-exports", "/held-versions"];
+const PATH_PREFIXES: [&str; 6] =
+    ["/media", "/identity-documents", "/data-exports", "/held-versions", "/assets", "/gigs"];
 
 /// The methods that are counted separately.
 const METHODS: [&str; 4] = ["GET", "POST", "OPTIONS", "HEAD"];
@@ -251,6 +268,7 @@ mod tests {
     use super::*;
     use crate::engine::response::error_response;
     use crate::graphql::error::Error;
+    use crate::http::console::PAGES;
 
     fn metrics() -> Metrics {
         let (events, openings) = (EventCounters::default(), OpeningCounters::default());
@@ -269,8 +287,11 @@ mod tests {
     fn clients_cannot_create_labels() {
         assert_eq!(route_label("/graphql"), "/graphql");
         assert_eq!(route_label("/media/img_1.jpg"), "/media");
-        for other in ["/", "/graphql/", "/mediaother", "/media", "/a?b", ""] {
+        for other in ["/graphql/", "/mediaother", "/media", "/a?b", ""] {
             assert_eq!(route_label(other), "other", "{other}");
+        }
+        for page in PAGES {
+            assert_ne!(route_label(page), "other", "{page}");
         }
         let metrics = metrics();
         for number in 0..1000 {

@@ -25,6 +25,8 @@
 mod client_address;
 mod connection_io;
 mod connection_limit;
+mod console;
+pub mod console_files;
 mod content_encoding;
 mod credentials;
 mod error_response;
@@ -71,7 +73,7 @@ use crate::http::server::RequestService;
 use crate::http::state::AppState;
 
 /// Builds what answers all requests: the router with all routes, and the middleware around it. `/metrics` exists in
-/// development or with a token, `/graphiql` only in development.
+/// development or with a token, the console if it is switched on, and `/graphiql` with the console and introspection.
 pub fn request_service(state: Arc<AppState>) -> impl RequestService {
     let mut routes = Router::new()
         .route(
@@ -88,8 +90,8 @@ pub fn request_service(state: Arc<AppState>) -> impl RequestService {
     if state.is_development || state.metrics_token.is_some() {
         routes = routes.route("/metrics", get(routes::metrics::get));
     }
-    if state.is_development {
-        routes = routes.route("/graphiql", get(routes::graphiql::get));
+    if let Some(console) = &state.console {
+        routes = routes.merge(routes::console::router(console, state.has_introspection));
     }
     let images = Router::new().route("/media/{file}", get(routes::media::get));
     let cross_origin = HeaderValue::from_static("cross-origin");

@@ -22,6 +22,8 @@ use crate::engine::{Admission, Caller, Engine, RequestMeta};
 use crate::graphql::error::{Error, ErrorCode};
 use crate::http::client_address::client_address;
 use crate::http::connection_limit::{ConnectionLimit, Permit};
+use crate::http::console::Console;
+use crate::http::console_files::ConsoleFiles;
 use crate::http::credentials::{Authorization, Credentials};
 use crate::http::message_memory::{MessageMemory, Sender};
 use crate::http::metrics::Metrics;
@@ -59,6 +61,10 @@ pub struct AppState {
     /// When the last unreadable address of a proxy was logged, in seconds since 1970.
     unreadable_logged_at: AtomicI64,
     pub is_development: bool,
+    /// `None` if it is switched off.
+    pub console: Option<Console>,
+    /// Whether introspection works.
+    pub has_introspection: bool,
     /// Whether clients reach the gateway over TLS.
     pub is_over_tls: bool,
     pub metrics: Metrics,
@@ -86,10 +92,12 @@ impl AppState {
     pub fn new(
         services: Arc<Services>,
         config: &Config,
+        console_files: ConsoleFiles,
         sockets: TaskTracker,
         mutations: TaskTracker,
     ) -> Arc<Self> {
         let is_development = !config.is_production();
+        let console = config.console.then(|| Console::new(console_files, &services.public_url));
         let engine = Arc::new(Engine::new(Arc::clone(&services), config));
         Arc::new(Self {
             metrics: Metrics::new(
@@ -111,6 +119,8 @@ impl AppState {
             trusted_proxies: config.trusted_proxies.clone(),
             unreadable_logged_at: AtomicI64::new(0),
             is_development,
+            console,
+            has_introspection: config.introspection,
             get_requests: config.get_requests,
             batch_max: config.operations.batch,
             request_max_bytes: config.operations.request_max_bytes(),

@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use gigway::app::App;
 use gigway::clock::{Clock, SystemClock};
 use gigway::config::{Config, Settings};
+use gigway::http::console_files::ConsoleFiles;
 use gigway::service::Services;
 use tempfile::TempDir;
 
@@ -41,6 +42,8 @@ pub struct TestApp {
     clock: Arc<TestClock>,
     gateways: Vec<App>,
     settings: Settings,
+    /// Not those that a developer has built: a test must not depend on them.
+    console_files: ConsoleFiles,
     // Dropped last, because it contains the files of the gateways.
     _dir: TempDir,
 }
@@ -67,7 +70,9 @@ impl TestApp {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let data_dir = settings.data_dir.clone().unwrap_or_else(|| dir.path().display().to_string());
         let settings = Settings { data_dir: Some(data_dir), listen: Some("127.0.0.1:0".into()), ..settings };
-        let mut app = Self { clock: Arc::default(), gateways: Vec::new(), settings, _dir: dir };
+        let console_files = ConsoleFiles::default();
+        let mut app =
+            Self { clock: Arc::default(), gateways: Vec::new(), settings, console_files, _dir: dir };
         for _ in 0..gateways {
             app.start_gateway().await;
         }
@@ -92,11 +97,19 @@ impl TestApp {
         self
     }
 
+    /// The same app with these files of the console: all gateways are started again.
+    pub async fn with_console(mut self, files: ConsoleFiles) -> Self {
+        self.console_files = files;
+        self.with_settings(|_| {}).await
+    }
+
     /// Starts one more gateway.
     pub async fn start_gateway(&mut self) {
         let config = Config::from_settings(self.settings.clone()).expect("valid settings");
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
-        self.gateways.push(App::start(&config, clock).await.expect("the gateway starts"));
+        let starting = App::start_with_console(&config, clock, self.console_files.clone());
+        let app = Box::pin(starting).await;
+        self.gateways.push(app.expect("the gateway starts"));
     }
 
     /// Stops the last gateway as SIGTERM does.
