@@ -37,9 +37,11 @@ pub struct Cli {
 enum Command {
     /// Run the gateway
     Serve {
-        /// Add demo data if the installation is empty (development only)
-        #[arg(long)]
-        demo: bool,
+        /// Add demo data if the installation is empty (development only). By default it moves: made-up people post and
+        /// review gigs while somebody looks
+        #[arg(long, value_enum, value_name = "KIND", num_args = 0..=1, require_equals = true)]
+        #[arg(default_missing_value = "moving")]
+        demo: Option<serve::Demo>,
     },
     /// Migrate the database, or show pending migrations
     Migrate {

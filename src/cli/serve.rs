@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::ValueEnum;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::filter_fn;
@@ -20,8 +21,17 @@ use crate::config::{Config, ConfigError, LogFormat};
 /// macOS and the BSDs.
 const SIGXFSZ: i32 = 25;
 
-pub(super) async fn run(config: &Config, demo: bool) -> Result<ExitCode, Failure> {
-    if demo && config.is_production() {
+/// The demo data.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Demo {
+    /// Actors post and review gigs
+    Moving,
+    /// Nothing changes by itself
+    Still,
+}
+
+pub(super) async fn run(config: &Config, demo: Option<Demo>) -> Result<ExitCode, Failure> {
+    if demo.is_some() && config.is_production() {
         let problem = "is set in production: demo data is only for development";
         return Err(Failure::Config(ConfigError::new("--demo", problem, "GIGWAY_ENV=development")));
     }
@@ -39,16 +49,21 @@ pub(super) async fn run(config: &Config, demo: bool) -> Result<ExitCode, Failure
         started = App::start(config, Arc::new(SystemClock)) => started?,
     };
     let greet_and_seed = async {
-        print!("{}", greeting(&app, config.is_production()));
+        print!("{}", greeting(&app, config));
         #[cfg(feature = "demo")]
-        if demo {
-            demo_data::seed(&app).await?;
+        if let Some(demo) = demo {
+            let has_demo_data = demo_data::seed(&app).await?;
+            if has_demo_data && demo == Demo::Moving {
+                Box::pin(crate::demo::actors::run(Arc::clone(&app.services))).await;
+            }
         }
-        Ok::<(), Failure>(())
+        std::future::pending::<Result<(), Failure>>().await
     };
     let serve_until_failure = async {
-        greet_and_seed.await?;
-        app.wait_for_failure().await;
+        tokio::select! {
+            seeded = greet_and_seed => seeded?,
+            () = app.wait_for_failure() => {}
+        }
         Ok(ExitCode::FAILURE)
     };
     let code = tokio::select! {
@@ -94,12 +109,18 @@ fn may_be_logged(metadata: &Metadata<'_>) -> bool {
 }
 
 /// The URLs of the gateway, for the terminal.
-fn greeting(app: &App, is_production: bool) -> String {
+fn greeting(app: &App, config: &Config) -> String {
     let url = format!("http://{}", app.address);
-    let graphiql = if is_production { String::new() } else { format!("  GraphiQL   {url}/graphiql\n") };
-    format!(
-        "\ngigway is listening\n  API        {url}/graphql (HTTP and WebSocket)\n{graphiql}  Health     {url}/readyz\n"
-    )
+    let mut lines = vec!["\ngigway is listening".to_owned()];
+    if config.console {
+        lines.push(format!("  Console    {url}/"));
+    }
+    lines.push(format!("  API        {url}/graphql (HTTP and WebSocket)"));
+    if config.console && config.introspection {
+        lines.push(format!("  GraphiQL   {url}/graphiql"));
+    }
+    lines.push(format!("  Health     {url}/readyz\n"));
+    lines.join("\n")
 }
 
 /// Seeds demo data, and prints how to use it.
@@ -109,14 +130,15 @@ mod demo_data {
     use crate::cli::Failure;
     use crate::demo;
 
-    /// Seeds an empty installation, and prints the accounts and example operations.
-    pub async fn seed(app: &App) -> Result<(), Failure> {
+    /// Seeds an empty installation, and prints the accounts and example operations. Returns whether it has demo data.
+    pub async fn seed(app: &App) -> Result<bool, Failure> {
         if !demo::seed(&app.services).await? {
             println!("\nNo demo data: this installation already has users.\n");
-            return Ok(());
+            return Ok(false);
         }
         print!("{}", usage_examples(&format!("http://{}", app.address)));
-        Ok(demo::verifications::seed(&app.services).await?)
+        demo::verifications::seed(&app.services).await?;
+        Ok(true)
     }
 
     fn usage_examples(url: &str) -> String {

@@ -4,9 +4,11 @@
 //! written in one transaction. So if the first start is killed before its commit, only blobs without rows can
 //! remain, and the next start seeds again. The demo is the same each time, except for ids and times.
 
+pub mod actors;
 mod drawings;
 mod gigs;
 mod history;
+mod offers;
 mod outcomes;
 mod people;
 #[cfg(test)]

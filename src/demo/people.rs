@@ -68,6 +68,15 @@ const REVIEWERS: [(&str, &str); 2] = [("Miriam Castel", "miriam"), ("Owen Hartle
 
 const ADMIN: (&str, &str) = ("Ada Lindholm", "ada");
 
+/// The name, the mailbox and the role of each actor of the moving demo. Their names say what they are.
+pub(super) const ACTORS: [(&str, &str, Role); 5] = [
+    ("Robin (demo actor)", "robin", Role::Member),
+    ("Kim (demo actor)", "kim", Role::Member),
+    ("Alex (demo actor)", "alex", Role::Member),
+    ("Sasha (demo actor)", "sasha", Role::Reviewer),
+    ("Noor (demo actor)", "noor", Role::Reviewer),
+];
+
 /// How many days ago the accounts were created: before every gig.
 const ACCOUNT_AGE_DAYS: std::ops::Range<i64> = 130..900;
 

@@ -110,7 +110,7 @@ async fn stored_files_are_private() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().expect("a temporary directory");
     let data_dir = dir.path().join("data");
-    let served = GatewayProcess::start(&data_dir, &["--demo"]);
+    let served = GatewayProcess::start(&data_dir, &["--demo=still"]);
     let mut dirs = vec![data_dir];
     let (mut files, mut public) = (0, Vec::new());
     while let Some(dir) = dirs.pop() {
@@ -327,9 +327,9 @@ async fn demo_data_is_created_once_and_signals_stop_the_gateway_gracefully() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let count = "{ gigs { totalCount } categories { id } }";
     let log = dir.path().join("gateway.log");
-    let mut serve = gigway(dir.path(), &["serve", "--demo"]);
+    let mut serve = gigway(dir.path(), &["serve", "--demo=still"]);
     serve.env("GIGWAY_LOG", "info").stderr(std::fs::File::create(&log).expect("a file"));
-    let served = GatewayProcess::start_command(serve, &["--demo"]);
+    let served = GatewayProcess::start_command(serve, &["--demo=still"]);
     assert!(served.startup_output.contains("miriam@example.com"), "{}", served.startup_output);
     let first = served.client.run(count, json!({})).await;
     assert!(first["gigs"]["totalCount"].as_i64() > Some(200), "{first}");
@@ -349,7 +349,7 @@ async fn demo_data_is_created_once_and_signals_stop_the_gateway_gracefully() {
     let log = std::fs::read_to_string(log).expect("a log");
     assert!(log.contains("stopped") && !log.contains("timed out"), "{log}");
 
-    let served = GatewayProcess::start(dir.path(), &["--demo"]);
+    let served = GatewayProcess::start(dir.path(), &["--demo=still"]);
     assert_eq!(served.client.run(count, json!({})).await, first);
     assert_eq!(served.stop_with("INT"), Some(0));
 }

@@ -40,7 +40,7 @@ async fn every_request_id_that_a_client_is_sent_is_in_the_log_with_its_cause() {
     let empty = start(dir.path(), "error", &[]);
     let cursor = text(&empty.client.run("{ eventCursor }", json!({})).await["eventCursor"]);
     empty.stop_with("TERM");
-    let served = start(dir.path(), "error", &["--demo"]);
+    let served = start(dir.path(), "error", &["--demo=still"]);
     let client = &served.client;
     let database = format!("sqlite://{}", dir.path().join("gigway.sqlite").display());
     let db = Database::connect(database).await.expect("the database");

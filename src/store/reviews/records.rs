@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use entity::{review_decision, review_item};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 
 use crate::domain::id::{DecisionId, ReviewItemId, SubjectId, UserId};
 use crate::domain::review_record::{HISTORY_MAX, Proposal, ReviewRecord};
@@ -52,6 +54,12 @@ pub async fn find_all(
             from_row(row, subject)
         })
         .collect()
+}
+
+/// How many rows of the record are by these reviewers.
+pub async fn count_by_reviewers(db: &impl ConnectionTrait, reviewers: &[UserId]) -> Result<u64> {
+    let by_them = review_decision::Column::ReviewerId.is_in(reviewers.iter().copied());
+    review_decision::Entity::find().filter(by_them).count(db).await
 }
 
 fn from_row(row: review_decision::Model, subject_id: SubjectId) -> Result<ReviewRecord> {

@@ -59,7 +59,8 @@ impl GatewayProcess {
         let mut lines = BufReader::new(process.stdout.take().expect("a pipe")).lines();
         let mut startup_output = String::new();
         while !startup_output.contains("/readyz")
-            || (arguments.contains(&"--demo") && !startup_output.contains("subscription {"))
+            || (arguments.iter().any(|it| it.starts_with("--demo"))
+                && !startup_output.contains("subscription {"))
         {
             let line = lines.next().expect("a line before the program ends").expect("text");
             startup_output.push_str(&line);
