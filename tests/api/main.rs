@@ -7,6 +7,7 @@
 //! `on_both_back_ends!` list at the end of that file.
 
 mod accounts;
+mod administration;
 mod audit_chain;
 mod audit_commands;
 mod audit_trail;
@@ -27,10 +28,12 @@ mod clients;
 mod command_line;
 mod compression;
 mod connection_limits;
+mod console;
 mod count_query_plans;
 mod credentials;
 mod data_keys;
 mod delivery_permissions;
+mod demo_actors;
 mod demo_reviews;
 mod document_numbers;
 mod documentation;
