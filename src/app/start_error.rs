@@ -25,7 +25,7 @@ pub enum StartError {
     AuditTrail(crate::service::Error),
     #[error("cannot read or write the tags of what gives power: {0}")]
     Tags(crate::service::Error),
-    #[error("cannot remove what a restored backup or an earlier version has kept of erased users: {0}")]
+    #[error("cannot remove what a restored backup or an earlier version has retained of erased users: {0}")]
     Erasures(crate::service::Error),
 }
 

@@ -1,4 +1,4 @@
-//! What a person under a legal hold has replaced or deleted. It is kept until the hold is lifted.
+//! What a person under a legal hold has replaced or deleted. It is retained until the hold is lifted.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

@@ -213,7 +213,7 @@ impl RetentionLimits {
         now - TimeDelta::days(i64::from(self.unreviewed_days))
     }
 
-    /// Entries of the audit trail from before this are removed; `None` if they are kept for ever.
+    /// Entries of the audit trail from before this are removed; `None` if they are never removed.
     pub fn audit_cutoff(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         (self.audit_days > 0).then(|| now - TimeDelta::days(i64::from(self.audit_days)))
     }

@@ -1,4 +1,4 @@
-//! How well a picture of an identity document can be read, and what the applicant is told about it.
+//! How well a picture of an identity document can be read, and what the applicant reads about it.
 //!
 //! The measurements are those of `src/media/images/quality.rs`. A bad picture is never refused: the applicant may
 //! submit it, and a reviewer decides. Limits: `VerificationLimits` in `limits.rs`.

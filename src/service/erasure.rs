@@ -216,7 +216,8 @@ async fn erase_gigs(services: &Services, work: &mut UnitOfWork<'_>, user_id: Use
     Ok(gigs::words::remove_unused(work.tx()).await?)
 }
 
-/// Sets or lifts a legal hold. Nothing of a user under a hold is erased, and what the user replaces or deletes is kept.
+/// Sets or lifts a legal hold. Nothing of a user under a hold is erased, and what the user replaces or deletes is
+/// retained.
 /// When the hold is lifted, that is deleted.
 ///
 /// # Errors

@@ -75,7 +75,7 @@ impl From<OpenedVersion> for HeldVersion {
     }
 }
 
-/// Something that a person under a legal hold has replaced or deleted. It is kept until the hold is lifted.
+/// Something that a person under a legal hold has replaced or deleted. It is retained until the hold is lifted.
 #[Object]
 impl HeldVersion {
     /// Its place in the list: pass that of the last one as `before`, to read older ones.
